@@ -1,0 +1,1 @@
+"""The scriptable REST gateway for XMPP servers."""

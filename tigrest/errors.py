@@ -1,0 +1,159 @@
+"""Everything tigrest raises on purpose, in one tree.
+
+::
+
+    TigrestError
+    ├── ConfigError            the configuration cannot be used (exit 2)
+    ├── ScriptError            a handler script cannot be loaded (path, line, message)
+    ├── InvalidJID             not an XMPP address                              → 400
+    ├── MalformedContent       a request body that cannot be read               → 400
+    │   └── InvalidStanza      … as one XMPP stanza                             → 400
+    ├── InvalidValue           readable, but a value is not one of those allowed → 400
+    ├── LoginRequired          no login, or one that is not accepted            → 401
+    ├── KeyRequired            no API key, or one that is not accepted here     → 403
+    ├── RoleRequired           logged in, but without the role                  → 403
+    ├── SenderNotAllowed       a ``from`` the link may not use                  → 403
+    ├── NotPermitted           the caller lacks the rights for this             → 403
+    ├── NoSuchUser             …                                                → 404
+    ├── UserExists             …                                                → 409
+    ├── TooManyFailures        too many failed logins lately                    → 429
+    ├── NotSupported           the server behind us cannot or does not allow it → 501
+    ├── StanzaError            an XMPP error stanza came back                   → by condition
+    ├── NotConnected           no XMPP server at the moment                     → 503
+    └── StanzaTimeout          no reply in time                                 → 504
+
+The statuses are decided in one table, :mod:`tigrest.http.statuses`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class TigrestError(Exception):
+    """Base of every error that tigrest raises on purpose."""
+
+
+class ConfigError(TigrestError):
+    """The configuration cannot be used.
+
+    Args:
+        problems: one line each, naming file, key and cure.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class ScriptError(TigrestError):
+    """A handler script cannot be loaded.
+
+    Args:
+        path: the script.
+        line: line number in it, from 1.
+        message: culprit and cure.
+    """
+
+    def __init__(self, path: Path | str, line: int, message: str) -> None:
+        super().__init__(f"{path}:{line}: {message}")
+        self.path = Path(path)
+        self.line = line
+        self.message = message
+
+
+class InvalidJID(TigrestError, ValueError):
+    """A text is not an XMPP address (RFC 7622)."""
+
+
+class MalformedContent(TigrestError, ValueError):
+    """A request body cannot be read as what it claims to be."""
+
+
+class InvalidStanza(MalformedContent):
+    """A text is not exactly one well-formed ``message``, ``presence`` or ``iq``."""
+
+
+class InvalidValue(TigrestError, ValueError):
+    """A value is readable but not one of those allowed."""
+
+
+class LoginRequired(TigrestError):
+    """The request carries no login, or one that is not accepted. The message never says which part was wrong."""
+
+
+class KeyRequired(TigrestError):
+    """The request carries no API key, or one that is unknown, revoked or not valid for this path and host."""
+
+
+class RoleRequired(TigrestError):
+    """The caller is logged in but lacks the role that the handler demands."""
+
+
+class TooManyFailures(TigrestError):
+    """Too many failed logins for this account or from this address.
+
+    Args:
+        retry_after: seconds until the next attempt is looked at.
+    """
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(f"too many failed logins; try again in {max(1, round(retry_after))} s")
+        self.retry_after = retry_after
+
+
+class SenderNotAllowed(TigrestError):
+    """The link may not send from this address; on the wire it would close the stream."""
+
+
+class NotPermitted(TigrestError):
+    """The caller lacks the rights for what he asks."""
+
+
+class NoSuchUser(TigrestError):
+    """No account has this address."""
+
+
+class UserExists(TigrestError):
+    """An account has this address already."""
+
+
+class NotSupported(TigrestError):
+    """The XMPP server cannot do this, or does not grant it to us; the message says what to configure."""
+
+
+class NotConnected(TigrestError):
+    """The XMPP server cannot be reached at the moment."""
+
+    def __init__(self, message: str = "the XMPP server is not connected", retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class StanzaTimeout(TigrestError):
+    """No reply to a request arrived in time."""
+
+
+@dataclass(eq=False)
+class StanzaError(TigrestError):
+    """An XMPP error stanza came back.
+
+    Args:
+        condition: the defined condition, e.g. ``item-not-found``.
+        type: ``auth``, ``cancel``, ``continue``, ``modify`` or ``wait``.
+        text: the server's own words, possibly empty.
+        source: address that answered, possibly empty.
+
+    RFC 6120 §8.3
+    """
+
+    condition: str
+    type: str = "cancel"
+    text: str = ""
+    source: str = ""
+
+    def __str__(self) -> str:
+        said = f": {self.text}" if self.text else ""
+        by = f" from {self.source}" if self.source else ""
+        return f"{self.condition}{by}{said}"

@@ -1,0 +1,115 @@
+"""XMPP addresses."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from tigrest.errors import InvalidJID
+
+_ASCII_LOCAL = re.compile(r"[!#-%(-.0-9;=?A-\[\]-~\\]{1,1023}", re.ASCII)
+_ASCII_DOMAIN = re.compile(r"(?=.{1,1023}\Z)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*", re.ASCII | re.I)
+_ASCII_RESOURCE = re.compile(r"[ -~]{1,1023}", re.ASCII)
+
+
+class JID(str):
+    """An XMPP address, ``[local@]domain[/resource]``, prepared and compared as text.
+
+    A JID *is* a string (its full form), so it may be used wherever text is: as a key, in JSON, in a format.
+
+    Args:
+        text: an address. Case is folded in local part and domain.
+
+    Raises:
+        InvalidJID: the text is not an address: a part is empty, too long (1023 bytes), or has a forbidden character.
+
+    RFC 7622; prepared by the stringprep profiles of RFC 6122, as XMPP servers still do.
+    """
+
+    __slots__ = ("domain", "local", "resource")
+
+    local: str
+    """Part before the ``@``; empty when there is none."""
+    domain: str
+    """The domain; never empty."""
+    resource: str
+    """Part after the first ``/``; empty when there is none."""
+
+    def __new__(cls, text: str) -> JID:
+        if isinstance(text, JID):
+            return text
+        return _parse(text)
+
+    @classmethod
+    def of(cls, local: str, domain: str, resource: str = "") -> JID:
+        """Make an address from prepared parts, without checking them again."""
+        bare = f"{local}@{domain}" if local else domain
+        jid = str.__new__(cls, f"{bare}/{resource}" if resource else bare)
+        jid.local, jid.domain, jid.resource = local, domain, resource
+        return jid
+
+    @property
+    def bare(self) -> JID:
+        """The address without its resource."""
+        return JID.of(self.local, self.domain) if self.resource else self
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether the address has no resource."""
+        return not self.resource
+
+    def with_resource(self, resource: str) -> JID:
+        """The same account with another resource, which is checked."""
+        return JID(f"{self.bare}/{resource}")
+
+    def __reduce__(self) -> tuple[type[JID], tuple[str]]:
+        return (JID, (str(self),))
+
+    def __str__(self) -> str:
+        return str.__str__(self)
+
+
+@lru_cache(maxsize=4096)
+def _parse(text: str) -> JID:
+    head, slash, resource = text.partition("/")
+    local, at, domain = head.rpartition("@")
+    if (at and not local) or (slash and not resource) or "@" in local:
+        raise InvalidJID(f"{_shown(text)} is not an XMPP address: write local@domain or local@domain/resource")
+    return JID.of(
+        _prepared("local part", local, text) if at else "",
+        _prepared("domain", domain[:-1] if domain.endswith(".") else domain, text),
+        _prepared("resource", resource, text) if slash else "",
+    )
+
+
+def _prepared(part: str, value: str, whole: str) -> str:
+    quick = {"local part": _ASCII_LOCAL, "domain": _ASCII_DOMAIN, "resource": _ASCII_RESOURCE}[part]
+    if quick.fullmatch(value):
+        return value if part == "resource" else value.lower()
+    if not value or len(value.encode("utf-8", "surrogatepass")) > 1023:
+        raise InvalidJID(f"{_shown(whole)} is not an XMPP address: its {part} is {'empty' if not value else 'longer than 1023 bytes'}")
+    prepared = _stringprep(part, value)
+    if not prepared or len(prepared.encode()) > 1023:
+        raise InvalidJID(f"{_shown(whole)} is not an XMPP address: its {part} has a character that is not allowed there")
+    return prepared
+
+
+def _stringprep(part: str, value: str) -> str:
+    """Prepare a part with slixmpp's profiles; empty when it is not allowed."""
+    from slixmpp.jid import JID as Prepared
+    from slixmpp.jid import InvalidJID as Refused
+
+    if not value.isprintable():
+        return ""
+    try:
+        if part == "domain":
+            return str(Prepared(value).domain)
+        if part == "local part":
+            return str(Prepared(f"{value}@x").local)
+        return str(Prepared(f"x/{value}").resource)
+    except (Refused, UnicodeError):
+        return ""
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 80 else text[:77] + "...")

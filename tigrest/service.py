@@ -1,0 +1,352 @@
+"""Access to XMPP: the :class:`Backend` that both back ends implement, and the :class:`Service` that scripts get."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from tigrest.adhoc import AdHoc
+from tigrest.avatars import AvatarCache, Avatars
+from tigrest.errors import InvalidStanza, InvalidValue, NotPermitted, SenderNotAllowed, TigrestError
+from tigrest.jid import JID
+from tigrest.stanza import Stanza
+from tigrest.threads import callable_from_threads
+
+log = logging.getLogger(__name__)
+
+REQUEST_TIMEOUT = 30.0
+"""Seconds a request waits for its reply unless told otherwise."""
+
+Identity = Literal["gateway", "user"]
+"""From whose addresses we may send: only our own, or those of the server's users too."""
+
+SHOWS = ("chat", "away", "xa", "dnd")
+"""Values of a presence's ``show``. RFC 6121 §4.7.2.1"""
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What a user is doing (XEP-0108): ``category`` and ``type`` are element names of that document, e.g. ``talking`` and ``on_the_phone``."""
+
+    category: str
+    type: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class UserStatus:
+    """The presence of a user at a resource that no client of his holds.
+
+    Args:
+        jid: full address, user and resource.
+        available: whether he is online there.
+        priority: -128 to 127. Keep it negative, so that messages are not routed to it.
+        show: one of :data:`SHOWS`; empty for plainly available.
+        status: text for people.
+        activity: what he is doing.
+    """
+
+    jid: JID
+    available: bool = True
+    priority: int = -1
+    show: str = ""
+    status: str = ""
+    activity: Activity | None = None
+
+    def __post_init__(self) -> None:
+        if not self.jid.local or not self.jid.resource:
+            raise InvalidValue(f"{self.jid} is not the full address of a user: write user@domain/resource")
+        if self.show and self.show not in SHOWS:
+            raise InvalidValue(f"show is {self.show!r}; use one of {', '.join(SHOWS)}, or leave it out")
+        if not -128 <= self.priority <= 127:
+            raise InvalidValue(f"priority is {self.priority}; use a number from -128 to 127")
+
+
+@dataclass(frozen=True)
+class StatusOutcome:
+    """Whether a status was set; ``reason`` says why not, and what to configure."""
+
+    success: bool
+    reason: str = ""
+
+
+@runtime_checkable
+class UserRepository(Protocol):
+    """The accounts of the XMPP domain. Scripts may ask for it: ``users: UserRepository = inject()``."""
+
+    async def add(self, jid: JID, password: str, email: str | None = None) -> None:
+        """Create an account.
+
+        Raises:
+            UserExists: there is one.
+            InvalidValue: the address is not of a domain served here, or the password is empty.
+        """
+
+    async def remove(self, jid: JID) -> None:
+        """Delete an account and all it owns.
+
+        Raises:
+            NoSuchUser: there is none.
+        """
+
+    async def exists(self, jid: JID) -> bool:
+        """Tell whether there is an account."""
+
+    async def set_password(self, jid: JID, password: str) -> None:
+        """Change the password of an account.
+
+        Raises:
+            NoSuchUser: there is none.
+            InvalidValue: the password is empty.
+        """
+
+    async def list(self, domain: str | None = None) -> list[JID]:
+        """List the accounts, sorted.
+
+        Args:
+            domain: only those of this domain; all when ``None``.
+        """
+
+
+class Backend(Protocol):
+    """A way to XMPP: the embedded domain, or a component link to a server."""
+
+    jid: JID
+    """Our own address."""
+    domain: JID
+    """The domain whose users are served."""
+    users: UserRepository
+
+    @property
+    def connected(self) -> bool:
+        """Whether stanzas can be sent now."""
+
+    async def start(self) -> None:
+        """Begin to connect; return when ready or, for a link that keeps trying, once trying."""
+
+    async def stop(self) -> None:
+        """Close in good order. Requests that wait end with :class:`~tigrest.errors.NotConnected`."""
+
+    async def send(self, stanza: Stanza) -> None:
+        """Hand over a stanza; returns when it is accepted, which says nothing about delivery.
+
+        Args:
+            stanza: has a ``from`` already checked by the caller.
+
+        Raises:
+            NotConnected: there is no server now.
+        """
+
+    async def request(self, iq: Stanza, timeout: float) -> Stanza:
+        """Send an iq of type get or set and wait for its reply, be it a result or an error.
+
+        Args:
+            iq: has a ``from`` already checked by the caller.
+            timeout: seconds to wait.
+
+        Raises:
+            NotConnected: there is no server, or it went away before the reply.
+            StanzaTimeout: no reply in time.
+        """
+
+    async def check_credentials(self, jid: JID, password: str) -> bool:
+        """Check a password against the server. Takes the time of a login; callers cache.
+
+        Raises:
+            NotConnected: the server cannot be asked.
+        """
+
+    async def set_status(self, status: UserStatus) -> StatusOutcome:
+        """Show the presence of a user at a resource of ours, or take it back."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Who may do what over the link.
+
+    Args:
+        admins: bare addresses with the role admin.
+        send_as: from whose addresses messages and presence may be sent.
+        adhoc_as: as whom ad-hoc commands run.
+    """
+
+    admins: frozenset[JID] = frozenset()
+    send_as: Identity = "gateway"
+    adhoc_as: Identity = "gateway"
+
+
+@callable_from_threads
+class Service:
+    """What scripts get to reach XMPP. Every method works from ``async def`` (await it) and from worker threads (it blocks)."""
+
+    def __init__(self, backend: Backend, policy: Policy, avatars: AvatarCache | None = None) -> None:
+        self._backend = backend
+        self._policy = policy
+        self.loop = asyncio.get_running_loop()
+        self.adhoc = AdHoc(self, self._adhoc_sender)
+        """Ad-hoc commands (XEP-0050): list and execute."""
+        self.avatars = Avatars(self, avatars or AvatarCache())
+        """Avatars (XEP-0084, XEP-0153, XEP-0292): get and set."""
+        self._callbacks: set[asyncio.Task[None]] = set()
+
+    @property
+    def jid(self) -> JID:
+        """Our own address."""
+        return self._backend.jid
+
+    @property
+    def domain(self) -> JID:
+        """The domain whose users are served."""
+        return self._backend.domain
+
+    @property
+    def connected(self) -> bool:
+        """Whether the XMPP server can be reached now."""
+        return self._backend.connected
+
+    @property
+    def users(self) -> UserRepository:
+        """The accounts of the domain."""
+        return self._backend.users
+
+    @property
+    def policy(self) -> Policy:
+        """Who may do what over the link."""
+        return self._policy
+
+    def is_admin(self, jid: JID | str | None) -> bool:
+        """Tell whether an address has the role admin (``[auth] admins``)."""
+        return jid is not None and JID(jid).bare in self._policy.admins
+
+    def may_send_from(self, jid: JID) -> bool:
+        """Tell whether the link may send from an address.
+
+        Ours are the addresses of our own domain; with ``send_as = "user"`` those of the served domain too.
+        """
+        return jid.domain == self.jid.domain or (self._policy.send_as == "user" and jid.domain == self.domain.domain)
+
+    async def send(self, stanza: Any) -> None:
+        """Send a stanza; nobody waits for a reply.
+
+        Args:
+            stanza: text, bytes, an ElementTree element, a slixmpp stanza or a :class:`Stanza`. Without ``from`` it is from us.
+
+        Raises:
+            InvalidStanza: it is not one.
+            SenderNotAllowed: its ``from`` may not be used.
+            NotConnected: there is no server now.
+        """
+        await self._backend.send(self._from_us(Stanza.of(stanza)))
+
+    async def request(self, iq: Any, timeout: float = REQUEST_TIMEOUT) -> Stanza:
+        """Send an iq and wait for its reply.
+
+        Args:
+            iq: of type get or set, in any form that :meth:`send` takes. Without ``from`` it is from us.
+            timeout: seconds to wait, above 0.
+
+        Returns:
+            The result or the error stanza; ``.raise_error()`` turns the latter into an exception.
+
+        Raises:
+            InvalidStanza: it is not an iq of type get or set.
+            SenderNotAllowed: its ``from`` may not be used.
+            NotConnected: there is no server, or it went away before the reply.
+            StanzaTimeout: no reply in time.
+        """
+        stanza = Stanza.of(iq)
+        if not stanza.awaits_reply:
+            raise InvalidStanza(f"a {stanza.kind} of type {stanza.type or 'none'!r} has no reply: request() takes an iq of type get or set")
+        return await self._backend.request(self._from_us(stanza), timeout)
+
+    def sendPacket(self, packet: Any, timeout: float | None = None, callback: Callable[[Stanza | None], object] | None = None) -> None:
+        """Send a stanza the way Tigase's scripts do; works from any thread, never blocks.
+
+        Args:
+            packet: as for :meth:`send`.
+            timeout: seconds to wait for the reply; ``None`` or negative for 30.
+            callback: called on the event loop with the reply, or with ``None`` when there is none in time. Without it
+                nobody waits.
+
+        Raises:
+            InvalidStanza: it is not a stanza.
+            SenderNotAllowed: its ``from`` may not be used.
+
+        Tigase HTTP API guide §2.1.2 (service)
+        """
+        stanza = self._from_us(Stanza.of(packet))
+        seconds = REQUEST_TIMEOUT if timeout is None or timeout < 0 else timeout
+        self.loop.call_soon_threadsafe(self._spawn, stanza, seconds, callback)
+
+    def _spawn(self, stanza: Stanza, timeout: float, callback: Callable[[Stanza | None], object] | None) -> None:
+        task = self.loop.create_task(self._deliver(stanza, timeout, callback))
+        self._callbacks.add(task)
+        task.add_done_callback(self._callbacks.discard)
+
+    async def _deliver(self, stanza: Stanza, timeout: float, callback: Callable[[Stanza | None], object] | None) -> None:
+        reply: Stanza | None = None
+        try:
+            if callback is None or not stanza.awaits_reply:
+                await self._backend.send(stanza)
+            else:
+                reply = await self._backend.request(stanza, timeout)
+        except TigrestError as error:
+            log.warning("sendPacket: %s", error)
+        if callback is not None:
+            try:
+                callback(reply)
+            except Exception:
+                log.exception("sendPacket: the callback %r failed", callback)
+
+    async def check_credentials(self, jid: JID | str, password: str) -> bool:
+        """Check a password against the XMPP server, every time anew.
+
+        Raises:
+            InvalidJID: not an address.
+            NotConnected: the server cannot be asked.
+        """
+        return await self._backend.check_credentials(JID(jid).bare, password)
+
+    async def set_status(self, status: UserStatus) -> StatusOutcome:
+        """Show the presence of a user at a resource that no client of his holds, or take it back."""
+        return await self._backend.set_status(status)
+
+    def _adhoc_sender(self, user: JID | None) -> JID | None:
+        """As whom a user's command runs: himself, or the gateway, which only admins may use."""
+        if user is None:
+            return None
+        if self._policy.adhoc_as == "user":
+            return user
+        if not self.is_admin(user):
+            raise NotPermitted("ad-hoc commands run with the rights of the gateway here, so they are for admins only ([xmpp] adhoc_as)")
+        return None
+
+    def _from_us(self, stanza: Stanza) -> Stanza:
+        sender = stanza.sender
+        if sender is None:
+            return stanza.with_(sender=self.jid)
+        if not self.may_send_from(sender):
+            cure = (
+                f"use an address of {self.jid.domain} or leave it out"
+                if sender.domain != self.domain.domain
+                else f'use an address of {self.jid.domain}, or set [xmpp] send_as = "user" once the server trusts this component'
+            )
+            raise SenderNotAllowed(f"from {sender} is not allowed: {cure}")
+        return stanza
+
+
+__all__ = [
+    "Activity",
+    "Backend",
+    "Identity",
+    "Policy",
+    "REQUEST_TIMEOUT",
+    "SHOWS",
+    "Service",
+    "StatusOutcome",
+    "UserRepository",
+    "UserStatus",
+]

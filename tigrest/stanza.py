@@ -1,0 +1,230 @@
+"""XMPP stanzas as checked bytes: what goes over the link, and what comes back.
+
+A :class:`Stanza` is checked once, in one pass of expat, when it is made. Addresses are then changed by writing a new
+start tag in front of the untouched rest; a tree is only built for those who ask for one.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from tigrest.errors import InvalidStanza, MalformedContent, StanzaError
+from tigrest.jid import JID
+from tigrest.safexml import check, escape_attribute, serialize, split_name
+
+CLIENT = "jabber:client"
+STREAM_NAMESPACES = frozenset({"", CLIENT, "jabber:component:accept", "jabber:server"})
+"""Default namespaces a stanza may be written in; all mean "the namespace of the stream"."""
+
+KINDS = frozenset({"message", "presence", "iq"})
+STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
+
+_START_TAG = re.compile(rb"""<(?:[^>"']|"[^"]*"|'[^']*')*>""")
+
+
+class Stanza:
+    """One ``message``, ``presence`` or ``iq``, known to be well-formed and harmless.
+
+    Make one with :meth:`parse`, :meth:`of` or :func:`iq`. Immutable: :meth:`with_` gives a changed copy.
+    """
+
+    def __init__(self, kind: str, attributes: dict[str, str], prefixes: str, rest: bytes) -> None:
+        self.kind = kind
+        """``message``, ``presence`` or ``iq``."""
+        self.attributes = attributes
+        """Attributes of the root as written, e.g. ``from``, ``to``, ``id``, ``type``, ``xml:lang``."""
+        self._prefixes = prefixes
+        self._rest = rest
+
+    @classmethod
+    def parse(cls, text: bytes | str) -> Stanza:
+        """Read one stanza.
+
+        Args:
+            text: the stanza in UTF-8, in the default namespace ``jabber:client`` or none.
+
+        Raises:
+            InvalidStanza: it is not exactly one well-formed stanza, or contains a document type, entity, processing
+                instruction or comment, or is nested too deeply.
+        """
+        data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
+        found: list[tuple[str, dict[str, str], dict[str, str], int]] = []
+        try:
+            check(data, on_root=lambda *root: found.append(root))
+        except MalformedContent as error:
+            raise InvalidStanza(str(error)) from None
+        name, attributes, declared, start = found[0]
+        namespace, _, kind = name.rpartition(" ")
+        if " " in namespace:  # "uri name prefix": the root itself is written with a prefix
+            return cls.parse(serialize(ET.fromstring(data)))
+        if kind not in KINDS or namespace not in STREAM_NAMESPACES:
+            inside = f" in namespace {namespace!r}" if namespace else ""
+            raise InvalidStanza(f"<{kind[:80]}>{inside} is not a stanza: send one message, presence or iq in jabber:client")
+        tag = _START_TAG.match(data, start)
+        assert tag is not None  # expat has accepted it
+        rest = data[tag.end() :].rstrip()
+        prefixes = "".join([f' xmlns:{prefix}="{escape_attribute(uri)}"' for prefix, uri in declared.items()])
+        return cls(kind, _as_written(attributes), prefixes, b"/>" if tag.group().endswith(b"/>") else b">" + rest)
+
+    @classmethod
+    def of(cls, value: Any) -> Stanza:
+        """Make a stanza from whatever a script has: text, bytes, an ElementTree element, a slixmpp stanza, a Stanza.
+
+        Raises:
+            InvalidStanza: see :meth:`parse`.
+        """
+        if isinstance(value, Stanza):
+            return value
+        if isinstance(value, str | bytes | bytearray | memoryview):
+            return cls.parse(value if isinstance(value, str) else bytes(value))
+        element = value if isinstance(value, ET.Element) else getattr(value, "xml", None)
+        if not isinstance(element, ET.Element):
+            raise InvalidStanza(f"{type(value).__name__} is not a stanza: give text, bytes, an Element or a slixmpp stanza")
+        return cls.parse(serialize(element))
+
+    @property
+    def type(self) -> str:
+        """The ``type`` attribute, or the empty string."""
+        return self.attributes.get("type", "")
+
+    @property
+    def id(self) -> str:
+        """The ``id`` attribute, or the empty string."""
+        return self.attributes.get("id", "")
+
+    @property
+    def to(self) -> JID | None:
+        """Whom it is for.
+
+        Raises:
+            InvalidStanza: the attribute is not an XMPP address.
+        """
+        return self._address("to")
+
+    @property
+    def sender(self) -> JID | None:
+        """Whom it is from (the ``from`` attribute).
+
+        Raises:
+            InvalidStanza: the attribute is not an XMPP address.
+        """
+        return self._address("from")
+
+    def _address(self, attribute: str) -> JID | None:
+        value = self.attributes.get(attribute)
+        if value is None:
+            return None
+        try:
+            return JID(value)
+        except ValueError as error:
+            raise InvalidStanza(f"attribute {attribute!r}: {error}") from None
+
+    @property
+    def awaits_reply(self) -> bool:
+        """Whether it is an iq of type get or set."""
+        return self.kind == "iq" and self.type in ("get", "set")
+
+    def with_(self, **attributes: str | None) -> Stanza:
+        """A copy with other root attributes.
+
+        Args:
+            attributes: new values by name; ``None`` removes. Write ``sender`` for ``from``.
+        """
+        changed = dict(self.attributes)
+        for name, value in attributes.items():
+            name = "from" if name == "sender" else name
+            if value is None:
+                changed.pop(name, None)
+            else:
+                changed[name] = value
+        return Stanza(self.kind, changed, self._prefixes, self._rest)
+
+    def to_bytes(self, namespace: str = CLIENT) -> bytes:
+        """Write it.
+
+        Args:
+            namespace: default namespace to declare; empty for none, as inside a stream that declares its own.
+        """
+        declared = f' xmlns="{namespace}"' if namespace else ""
+        attributes = "".join([f' {name}="{escape_attribute(value)}"' for name, value in self.attributes.items()])
+        return f"<{self.kind}{declared}{self._prefixes}{attributes}".encode() + self._rest
+
+    def __bytes__(self) -> bytes:
+        return self.to_bytes()
+
+    def __str__(self) -> str:
+        return self.to_bytes().decode()
+
+    def __repr__(self) -> str:
+        return f"<Stanza {self.kind} {' '.join(f'{k}={v!r}' for k, v in self.attributes.items())}>"
+
+    @cached_property
+    def xml(self) -> ET.Element:
+        """The stanza as an element tree in ``jabber:client``."""
+        return ET.fromstring(self.to_bytes())
+
+    @property
+    def payload(self) -> ET.Element | None:
+        """First child that is not an ``error``; of an iq, its only payload."""
+        return next((child for child in self.xml if child.tag != f"{{{CLIENT}}}error"), None)
+
+    @property
+    def error(self) -> StanzaError | None:
+        """The error it carries, or ``None`` when its type is not ``error``. RFC 6120 §8.3."""
+        if self.type != "error":
+            return None
+        element = self.xml.find(f"{{{CLIENT}}}error")
+        if element is None:
+            return StanzaError("undefined-condition", source=self.attributes.get("from", ""))
+        conditions = [child for child in element if split_name(child.tag)[0] == STANZA_ERRORS]
+        names = [split_name(child.tag)[1] for child in conditions]
+        condition = next((name for name in names if name != "text"), "undefined-condition")
+        text = element.findtext(f"{{{STANZA_ERRORS}}}text", "").strip()
+        return StanzaError(condition, element.get("type", "cancel"), text, self.attributes.get("from", ""))
+
+    def raise_error(self) -> Stanza:
+        """Raise the error it carries, if any; otherwise give the stanza itself.
+
+        Raises:
+            StanzaError: its type is ``error``.
+        """
+        if (error := self.error) is not None:
+            raise error
+        return self
+
+    def reply(self, *payload: ET.Element) -> Stanza:
+        """The result to this request, addresses swapped, same id."""
+        return make("iq", "result", self.attributes.get("from"), *payload, sender=self.attributes.get("to"), id=self.id)
+
+    def error_reply(self, error: StanzaError) -> Stanza:
+        """The error to this stanza, addresses swapped, same id. RFC 6120 §8.3.1."""
+        element = ET.Element(f"{{{CLIENT}}}error", {"type": error.type})
+        ET.SubElement(element, f"{{{STANZA_ERRORS}}}{error.condition}")
+        if error.text:
+            ET.SubElement(element, f"{{{STANZA_ERRORS}}}text").text = error.text
+        return make(self.kind, "error", self.attributes.get("from"), element, sender=self.attributes.get("to"), id=self.id)
+
+
+def make(kind: str, type: str, to: str | None, *payload: ET.Element, sender: str | None = None, id: str = "") -> Stanza:
+    """Build a stanza from elements.
+
+    Args:
+        kind: ``message``, ``presence`` or ``iq``.
+        type: its ``type``; empty for none.
+        to: whom it is for; ``None`` for no attribute.
+        payload: children, in order.
+        sender: the ``from`` attribute; ``None`` for no attribute.
+        id: its ``id``; empty for none.
+    """
+    attributes = {"type": type, "to": to, "from": sender, "id": id}
+    children = "".join([serialize(child, CLIENT) for child in payload])
+    rest = f">{children}</{kind}>" if children else "/>"
+    return Stanza(kind, {k: v for k, v in attributes.items() if v}, "", rest.encode())
+
+
+def _as_written(attributes: dict[str, str]) -> dict[str, str]:
+    """Name attributes as they were written, ``prefix:name``, instead of expat's ``uri name prefix``."""
+    return {name if " " not in name else ":".join(reversed(name.split(" ")[1:])): value for name, value in attributes.items()}
