@@ -131,9 +131,8 @@ def submit(values: Iterable[tuple[str, Sequence[str]]], template: DataForm | Non
     types = {f.var: f.type for f in template.fields} if template else {}
     fields = [Field(var, tuple(given), types.get(var, "")) for var, given in values]
     given_vars = {f.var for f in fields}
-    hidden = [
-        Field(f.var, f.values, f.type) for f in (template.fields if template else ()) if f.type == "hidden" and f.var not in given_vars
-    ]
+    asked = template.fields if template else ()
+    hidden = [Field(f.var, f.values, f.type) for f in asked if f.type == "hidden" and f.var not in given_vars]
     return DataForm("submit", (*hidden, *fields))
 
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
 
+from argon2 import DEFAULT_MEMORY_COST, DEFAULT_PARALLELISM, DEFAULT_TIME_COST
 from argon2 import PasswordHasher as Argon2
 from argon2.exceptions import InvalidHashError, VerificationError
 
@@ -14,14 +15,18 @@ class Passwords:
     """Hashes and verifies passwords with argon2id (RFC 9106).
 
     Args:
-        time_cost: passes over the memory; ``None`` for the library's recommendation, as for the others.
+        time_cost: passes over the memory; the library's recommendation by default, as for the others.
         memory_cost: KiB used by one hash.
         parallelism: lanes of one hash.
     """
 
-    def __init__(self, time_cost: int | None = None, memory_cost: int | None = None, parallelism: int | None = None) -> None:
-        costs = {"time_cost": time_cost, "memory_cost": memory_cost, "parallelism": parallelism}
-        self._argon2 = Argon2(**{name: cost for name, cost in costs.items() if cost is not None})
+    def __init__(
+        self,
+        time_cost: int = DEFAULT_TIME_COST,
+        memory_cost: int = DEFAULT_MEMORY_COST,
+        parallelism: int = DEFAULT_PARALLELISM,
+    ) -> None:
+        self._argon2 = Argon2(time_cost, memory_cost, parallelism)
         self._pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1, thread_name_prefix="argon2")
         self._decoy = ""
 

@@ -64,9 +64,8 @@ def check(data: bytes, on_root: OnRoot | None = None, max_depth: int = MAX_DEPTH
     try:
         parser.Parse(data, True)
     except expat.ExpatError as error:
-        raise MalformedContent(
-            f"XML is not well-formed: {expat.ErrorString(error.code)} at line {error.lineno}, column {error.offset + 1}"
-        ) from None
+        where = f"line {error.lineno}, column {error.offset + 1}"
+        raise MalformedContent(f"XML is not well-formed: {expat.ErrorString(error.code)} at {where}") from None
 
 
 def _refuse(what: str) -> Callable[..., None]:

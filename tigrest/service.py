@@ -29,7 +29,12 @@ SHOWS = ("chat", "away", "xa", "dnd")
 
 @dataclass(frozen=True)
 class Activity:
-    """What a user is doing (XEP-0108): ``category`` and ``type`` are element names of that document, e.g. ``talking`` and ``on_the_phone``."""
+    """What a user is doing.
+
+    Args:
+        category, type: element names of XEP-0108 §3, e.g. ``talking`` and ``on_the_phone``.
+        text: words for people.
+    """
 
     category: str
     type: str = ""
@@ -339,12 +344,12 @@ class Service:
 
 
 __all__ = [
+    "REQUEST_TIMEOUT",
+    "SHOWS",
     "Activity",
     "Backend",
     "Identity",
     "Policy",
-    "REQUEST_TIMEOUT",
-    "SHOWS",
     "Service",
     "StatusOutcome",
     "UserRepository",
