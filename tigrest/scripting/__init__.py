@@ -1,0 +1,1 @@
+"""From script files to a table of routes."""
