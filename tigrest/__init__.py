@@ -1,1 +1,28 @@
-"""The scriptable REST gateway for XMPP servers."""
+"""The scriptable REST gateway for XMPP servers: what handler scripts import."""
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from tigrest.errors import NotConnected, StanzaError, StanzaTimeout, TigrestError
+from tigrest.handler import Handler, Result, inject
+from tigrest.jid import JID
+from tigrest.service import Activity, Service, UserRepository, UserStatus
+from tigrest.stanza import Stanza
+
+__all__ = [
+    "JID",
+    "Activity",
+    "HTTPException",
+    "Handler",
+    "NotConnected",
+    "Request",
+    "Result",
+    "Service",
+    "Stanza",
+    "StanzaError",
+    "StanzaTimeout",
+    "TigrestError",
+    "UserRepository",
+    "UserStatus",
+    "inject",
+]

@@ -43,13 +43,12 @@ class Avatar:
         data: the image; empty when there is only a ``url``.
         content_type: its media type, always ``image/…``.
         url: an ``http`` or ``https`` address; empty when there is ``data``.
-        fetched: when it was looked up, in seconds since 1970.
+        etag: its entity tag, quoted; changes with the image.
     """
 
     data: bytes = b""
     content_type: str = ""
     url: str = ""
-    fetched: float = 0.0
     etag: str = ""
 
     @classmethod
@@ -58,7 +57,7 @@ class Avatar:
         kind = image_type(data) or (claimed_type if claimed_type.startswith("image/") and claimed_type != "image/svg+xml" else "")
         if not data or not kind:
             return None
-        return cls(data, kind, "", time.time(), f'"{hashlib.sha1(data, usedforsecurity=False).hexdigest()}"')
+        return cls(data, kind, "", f'"{hashlib.sha1(data, usedforsecurity=False).hexdigest()}"')
 
     @classmethod
     def of_url(cls, url: str) -> Avatar | None:
@@ -68,7 +67,7 @@ class Avatar:
         except ValueError:
             return None
         usable = parts.scheme in ("http", "https") and parts.hostname and url.isprintable() and " " not in url
-        return cls(url=url, fetched=time.time()) if usable else None
+        return cls(url=url) if usable else None
 
 
 class AvatarCache:

@@ -16,11 +16,13 @@
     ├── NotPermitted           the caller lacks the rights for this             → 403
     ├── NoSuchUser             …                                                → 404
     ├── UserExists             …                                                → 409
+    ├── ContentTooLarge        the request body is over the limit               → 413
     ├── TooManyFailures        too many failed logins lately                    → 429
     ├── NotSupported           the server behind us cannot or does not allow it → 501
     ├── StanzaError            an XMPP error stanza came back                   → by condition
     ├── NotConnected           no XMPP server at the moment                     → 503
-    └── StanzaTimeout          no reply in time                                 → 504
+    ├── StanzaTimeout          no reply in time                                 → 504
+    └── HandlerTimeout         a handler gave no result in time                 → 504
 
 The statuses are decided in one table, :mod:`tigrest.http.statuses`.
 """
@@ -91,6 +93,18 @@ class RoleRequired(TigrestError):
     """The caller is logged in but lacks the role that the handler demands."""
 
 
+class ContentTooLarge(TigrestError):
+    """A request body is over the limit.
+
+    Args:
+        limit: most bytes allowed.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the request body is larger than {limit} bytes ([http] max_body)")
+        self.limit = limit
+
+
 class TooManyFailures(TigrestError):
     """Too many failed logins for this account or from this address.
 
@@ -133,6 +147,10 @@ class NotConnected(TigrestError):
 
 class StanzaTimeout(TigrestError):
     """No reply to a request arrived in time."""
+
+
+class HandlerTimeout(TigrestError):
+    """A handler gave no result in time."""
 
 
 @dataclass(eq=False)

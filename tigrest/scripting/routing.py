@@ -82,11 +82,6 @@ class Route:
         names = {index: name for endpoint in self.endpoints.values() for index, name in endpoint.invocation.group_names.items()}
         return self.folder + readable(self.pattern, names)
 
-    @cached_property
-    def label(self) -> str:
-        """Name in metrics: bounded in number, whatever is requested."""
-        return self.uri
-
 
 @dataclass(frozen=True)
 class Match:

@@ -1,0 +1,27 @@
+"""Setting avatars."""
+
+from tigrest import JID, Handler, HTTPException
+
+
+class AvatarPut(Handler):
+    """Set the avatar of a user: his own, or anybody's for an admin."""
+
+    regex = r"/([^/]+)"
+    requiredRole = "user"
+    decodeContent = False
+    description = {
+        "regex": "/{jid}",
+        "PUT": {
+            "info": "Set the avatar of a user",
+            "description": "The body is the image: PNG, JPEG, GIF, WebP, AVIF or BMP. Users set their own, admins anybody's.",
+            "response": {"user": {"jid": "alice@example.com"}},
+        },
+    }
+
+    async def exec_put(self, service, user, content, jid: JID):
+        if user != jid.bare and not service.is_admin(user):
+            raise HTTPException(403, f"{user} may set his own avatar only")
+        if content is None:
+            raise HTTPException(400, "send the image as the body")
+        await service.avatars.set(jid, await content.body())
+        return {"user": {"jid": jid.bare}}

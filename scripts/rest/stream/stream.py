@@ -1,0 +1,37 @@
+"""Any XMPP stanza, as it is."""
+
+from tigrest import JID, Handler, HTTPException, Result, Stanza
+
+
+class Stream(Handler):
+    """Send a stanza; an iq without from is answered with its reply."""
+
+    regex = r"(?:/(.*))?"
+    requiredRole = "admin"
+    apiKey = True
+    decodeContent = False
+    description = {
+        "regex": "[/{to}]",
+        "POST": {
+            "info": "Send an XMPP stanza",
+            "description": "The body is one message, presence or iq in XML. {to} overrides its to. Without from it is from the "
+            "gateway. An iq of type get or set without from is answered with its reply, be it a result or an error; everything "
+            "else with an empty 200 as soon as it is handed over.\n\n"
+            "curl -u admin@example.com:password -H 'Api-Key: KEY' -H 'Content-Type: application/xml' "
+            "-d '<message to=\"alice@example.com\"><body>Hello</body></message>' http://localhost:8080/rest/stream",
+        },
+    }
+
+    async def exec_post(self, service, content, to):
+        body = await content.body() if content is not None else b""
+        if not body.strip():
+            raise HTTPException(400, "no data received: send one message, presence or iq as the body")
+        stanza = Stanza.parse(body)
+        if to and to.strip():
+            stanza = stanza.with_(to=JID(to.strip()))
+        elif stanza.to is None and stanza.kind == "message":
+            raise HTTPException(400, "the message has no to: put it into the stanza or the URL")
+        if stanza.awaits_reply and stanza.sender is None:
+            return Result("application/xml", (await service.request(stanza)).to_bytes())
+        await service.send(stanza)
+        return Result("application/xml", b"")

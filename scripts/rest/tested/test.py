@@ -1,0 +1,12 @@
+"""The smallest handler there is; the guide's example of how a URI comes about."""
+
+from tigrest import Handler
+
+
+class TestHandler(Handler):
+    """Tell that scripts are served."""
+
+    regex = r"/test"
+
+    async def exec_get(self):
+        return {"test": {"success": True}}

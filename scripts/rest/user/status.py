@@ -1,0 +1,115 @@
+"""Presence for users whose phone, calendar or door says where they are."""
+
+from tigrest import JID, Activity, Handler, HTTPException, UserStatus
+
+DEFAULT_RESOURCE = "tigase-external"
+
+
+class Status(Handler):
+    """Show a user as available or not, at a resource of its own. An API key or an admin login will do."""
+
+    regex = r"/([^/]+)/status(?:/([^/]+))?"
+    requiredRole = "admin"
+    description = {
+        "regex": "/{jid}/status[/{resource}]",
+        "POST": {
+            "info": "Set the status of a user",
+            "description": "All fields may be left out: available is true, priority -1 (keep it negative, so that messages are not "
+            "lost), show one of chat, away, xa, dnd, status a text, activity {category, type, text} of XEP-0108. Needs an API key "
+            "or an admin login.",
+            "request": {"available": "true", "priority": "-1", "show": "xa", "status": "On the phone"},
+            "response": {
+                "status": {
+                    "user": "alice@example.com/tigase-external",
+                    "available": "true",
+                    "priority": "-1",
+                    "show": "xa",
+                    "status": "On the phone",
+                    "success": True,
+                }
+            },
+        },
+    }
+
+    def authRequired(self, api_key):
+        return api_key is None
+
+    async def exec_post(self, service, content, jid: JID, resource):
+        command = command_of(content)
+        status = UserStatus(
+            jid=jid.bare.with_resource(resource or DEFAULT_RESOURCE),
+            available=boolean(command.get("available")),
+            priority=integer(command.get("priority")),
+            show=text(command, "show"),
+            status=text(command, "status"),
+            activity=activity_of(command.get("activity")),
+        )
+        outcome = await service.set_status(status)
+        return {"status": as_dict(status, outcome)}
+
+
+def command_of(content):
+    """The fields of a request: as they are, or under ``command``."""
+    if content is None:
+        return {}
+    fields = content.get("command", content) if isinstance(content, dict) else None
+    if fields == "":
+        return {}
+    known = {"available", "priority", "show", "status", "activity"}
+    if not isinstance(fields, dict) or (fields and not known & set(fields)):
+        raise HTTPException(400, f"send {', '.join(sorted(known))} as JSON, or under <command> as XML")
+    return fields
+
+
+def boolean(value):
+    """Whether available; yes when not said."""
+    if value is None or value == "":
+        return True
+    if str(value).lower() not in ("true", "false"):
+        raise HTTPException(400, f"available is {str(value)[:80]!r}; use true or false")
+    return str(value).lower() == "true"
+
+
+def integer(value):
+    """The priority; -1 when not said."""
+    if value is None or value == "":
+        return -1
+    try:
+        return int(str(value))
+    except ValueError:
+        raise HTTPException(400, f"priority is {str(value)[:80]!r}; use a number from -128 to 127") from None
+
+
+def text(command, key):
+    """A field that is text; empty when absent."""
+    value = command.get(key)
+    if isinstance(value, dict | list):
+        raise HTTPException(400, f"{key} must be text")
+    return "" if value is None else str(value)
+
+
+def activity_of(value):
+    """What the user is doing; ``None`` when not said."""
+    if not value:
+        return None
+    if not isinstance(value, dict) or not value.get("category"):
+        raise HTTPException(400, "activity must have a category, and may have a type and a text (XEP-0108)")
+    return Activity(text(value, "category"), text(value, "type"), text(value, "text"))
+
+
+def as_dict(status, outcome):
+    """The answer as the guide prints it."""
+    shown = {
+        "user": status.jid,
+        "available": "true" if status.available else "false",
+        "priority": str(status.priority),
+        "show": status.show or None,
+        "status": status.status or None,
+        "success": outcome.success,
+    }
+    if status.activity:
+        activity = status.activity
+        shown["activity"] = {"category": activity.category, "type": activity.type or None, "text": activity.text or None}
+    if not outcome.success:
+        shown["reason"] = outcome.reason
+    return shown

@@ -1,0 +1,71 @@
+"""Accounts, one by one."""
+
+from tigrest import JID, Handler, HTTPException
+
+USER = {"user": {"jid": "alice@example.com", "domain": "example.com", "isAdmin": False}}
+
+
+class User(Handler):
+    """Look at, create, change and delete an account."""
+
+    regex = r"/([^/]+)"
+    requiredRole = "admin"
+    description = {
+        "regex": "/{jid}",
+        "GET": {"info": "Get an account", "response": USER},
+        "PUT": {
+            "info": "Create an account",
+            "request": {"user": {"password": "secret", "email": "alice@example.com"}},
+            "response": USER,
+        },
+        "POST": {"info": "Change the password of an account", "request": {"user": {"password": "secret"}}, "response": USER},
+        "DELETE": {"info": "Delete an account and all it owns", "response": USER},
+    }
+
+    async def exec_get(self, service, jid: JID):
+        jid = account(service, jid)
+        return as_dict(service, jid) if await service.users.exists(jid) else None
+
+    async def exec_put(self, service, content, jid: JID):
+        jid = account(service, jid)
+        user = user_of(content)
+        await service.users.add(jid, password_of(user), str(user["email"]) if user.get("email") else None)
+        return as_dict(service, jid)
+
+    async def exec_post(self, service, content, jid: JID):
+        jid = account(service, jid)
+        await service.users.set_password(jid, password_of(user_of(content)))
+        return as_dict(service, jid)
+
+    async def exec_delete(self, service, jid: JID):
+        jid = account(service, jid)
+        await service.users.remove(jid)
+        return as_dict(service, jid)
+
+
+def account(service, jid):
+    """The bare address of an account; a local part alone is one of our domain."""
+    return jid.bare if jid.local else JID(f"{jid.domain}@{service.domain}")
+
+
+def user_of(content):
+    """What stands under ``user`` in the body."""
+    user = content.get("user") if isinstance(content, dict) else None
+    if not isinstance(user, dict):
+        raise HTTPException(400, 'send {"user": {"password": "…"}} as JSON, or the same as XML')
+    if "isAdmin" in user:
+        raise HTTPException(400, "who is an admin is configured in [auth] admins; leave isAdmin out")
+    return user
+
+
+def password_of(user):
+    """The password, which must be text and not empty."""
+    password = user.get("password")
+    if not isinstance(password, str) or not password:
+        raise HTTPException(400, "user.password is missing")
+    return password
+
+
+def as_dict(service, jid):
+    """An account as the answer shows it."""
+    return {"user": {"jid": jid, "domain": jid.domain, "isAdmin": service.is_admin(jid)}}

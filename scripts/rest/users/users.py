@@ -1,0 +1,26 @@
+"""Accounts, all of them."""
+
+from tigrest import JID, Handler, HTTPException
+
+
+class Users(Handler):
+    """List the accounts, of all domains or of one."""
+
+    regex = r"/?([^/]+)?"
+    requiredRole = "admin"
+    description = {
+        "regex": "/[{domain}]",
+        "GET": {
+            "info": "List the accounts",
+            "response": {"users": {"items": ["alice@example.com", "bob@example.com"], "count": 2, "domain": "example.com"}},
+        },
+    }
+
+    async def exec_get(self, service, domain: JID):
+        if domain is not None and (domain.local or domain.resource):
+            raise HTTPException(400, f"{domain} is not a domain; /rest/user/{domain.bare} is about one account")
+        users = await service.users.list(domain)
+        found = {"items": users, "count": len(users)}
+        if domain is not None:
+            found["domain"] = domain
+        return {"users": found}

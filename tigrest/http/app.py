@@ -1,0 +1,249 @@
+"""The ASGI application: one entry, one way through it.
+
+route → API key (403) → login (401) → role (403) → body → handler → response
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qs, unquote_to_bytes
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+from tigrest.auth.api_keys import ApiKey, ApiKeys, key_of_request
+from tigrest.auth.logins import Logins
+from tigrest.errors import ContentTooLarge, KeyRequired, MalformedContent, RoleRequired
+from tigrest.http.context import new_request_id, request_id
+from tigrest.http.execution import Execution
+from tigrest.http.index import Index
+from tigrest.http.metrics import Metrics
+from tigrest.http.negotiation import negotiate
+from tigrest.http.replies import Reply, Wish, problem, reply_to
+from tigrest.http.requests import HandlerRequest, bounded, decode, has_body, header, is_decodable, read_body
+from tigrest.jid import JID
+from tigrest.scripting.routing import ROOT, Endpoint, Match, Route, Table
+from tigrest.scripting.signature import Call
+from tigrest.service import Service
+
+access_log = logging.getLogger("tigrest.access")
+
+Answer = Reply | Response
+
+
+class App:
+    """Answers HTTP requests with the handlers of a table.
+
+    Args:
+        service: access to XMPP.
+        logins: checks credentials.
+        api_keys: checks API keys.
+        max_body: most bytes of a request body.
+        request_timeout: seconds a request may take where its handler does not say.
+        is_ready: tells whether requests can be served well, for ``/health/ready``.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        logins: Logins,
+        api_keys: ApiKeys,
+        max_body: int,
+        request_timeout: float,
+        is_ready: Callable[[], bool],
+    ) -> None:
+        self._service = service
+        self._logins = logins
+        self._api_keys = api_keys
+        self._max_body = max_body
+        self._execution = Execution(request_timeout)
+        self._is_ready = is_ready
+        self._metrics = Metrics()
+        self._index = Index()
+        self._statics: dict[Path, StaticFiles] = {}
+        self.table = Table()
+        """What is served; replace it as a whole."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI)."""
+        if scope["type"] != "http":
+            return
+        started = time.perf_counter()
+        token = request_id.set(new_request_id())
+        match: Match | None = None
+        try:
+            try:
+                match = self._match(scope)
+                answer = await self._answer(scope, receive, match)
+            except Exception as error:
+                answer = problem(error, _wish(scope))
+            status = answer.status if isinstance(answer, Reply) else answer.status_code
+            await answer(scope, receive, send)
+            seconds = time.perf_counter() - started
+            self._metrics.observe(match.route.uri if match and match.route else "", scope["method"], status, seconds)
+            if access_log.isEnabledFor(logging.INFO):
+                access_log.info("%s %s %d %.1f ms", scope["method"], scope["path"], status, seconds * 1000)
+        finally:
+            request_id.reset(token)
+
+    def _match(self, scope: Scope) -> Match | None:
+        path = scope["path"]
+        if "\ufffd" in path or "\x00" in path:
+            _check_path(scope)
+        return self.table.match(scope["method"], path)
+
+    async def _answer(self, scope: Scope, receive: Receive, match: Match | None) -> Answer:
+        if match is None:
+            return await self._other(scope)
+        if match.route is not None and match.endpoint is not None:
+            return await self._handle(scope, receive, match, match.route, match.endpoint)
+        if scope["method"] == "OPTIONS":
+            return Reply(204, b"", b"", [(b"allow", match.allow.encode())])
+        raise HTTPException(404, f"{scope['method']} is not implemented here; there is {match.allow}", {"allow": match.allow})
+
+    async def _handle(self, scope: Scope, receive: Receive, match: Match, route: Route, endpoint: Endpoint) -> Answer:
+        user = await self._admit(scope, route)
+        receive = bounded(receive, self._max_body)
+        call = Call(self._service, match.groups, user=user)
+        names = endpoint.invocation.names
+        if "content" in names and has_body(scope):
+            await self._read_content(scope, receive, route, call)
+        if "request" in names and call.request is None:
+            call.request = HandlerRequest(scope, receive)
+        route.active += 1
+        try:
+            result = await self._execution.run(route, endpoint, call)
+        finally:
+            route.active -= 1
+        if isinstance(result, Response):
+            return result
+        return reply_to(result, _wish(scope), endpoint, {"user": user, "request": call.request})
+
+    async def _admit(self, scope: Scope, route: Route) -> JID | None:
+        """Check API key, login and role, in this order; the user, when there is one to know."""
+        if not (route.api_key or route.role or route.asks_auth_required):
+            return None
+        given = key_of_request(scope["query_string"], scope["headers"])
+        key = await self._key(given, scope) if given is not None else None
+        if route.api_key and key is None and not self._api_keys.open_access:
+            how = "is not accepted here" if given is not None else "is needed: send it as header Api-Key or query parameter api-key"
+            raise KeyRequired(f"an API key {how}")
+        name = key.name if key else "open_access" if route.api_key and self._api_keys.open_access else None
+        required = route.handler.authRequired(name) if route.asks_auth_required else route.role is not None
+        authorization = _raw_header(scope, b"authorization")
+        if authorization is None and not required:
+            return None
+        if authorization is None and given is not None and key is None:
+            raise KeyRequired("the API key is not accepted here, and there is no login either")
+        user = self._logins.cached(authorization) if authorization else None
+        if user is None:
+            user = await self._logins.login(authorization, _address(scope))
+        if route.role == "admin" and required and not self._service.is_admin(user):
+            raise RoleRequired(f"{user} is not an admin ([auth] admins)")
+        return user
+
+    async def _key(self, given: str, scope: Scope) -> ApiKey | None:
+        path, host = scope["path"], header(scope, b"host")
+        return self._api_keys.known(given, path, host) or await self._api_keys.find(given, path, host)
+
+    async def _read_content(self, scope: Scope, receive: Receive, route: Route, call: Call) -> None:
+        content_type = header(scope, b"content-type")
+        length = header(scope, b"content-length")
+        if length.isdecimal() and int(length) > self._max_body:
+            raise ContentTooLarge(self._max_body)
+        if not route.decode_content or not is_decodable(content_type):
+            call.content = call.request = HandlerRequest(scope, receive)
+            return
+        body = await read_body(receive)
+        if not body:
+            return
+        call.content = decode(content_type, body)
+
+    async def _other(self, scope: Scope) -> Answer:
+        """What is not a handler: index, static files, health, metrics."""
+        path, method = scope["path"], scope["method"]
+        pages: dict[str, Callable[[Scope], Answer]] = {
+            ROOT: self._show_index,
+            f"{ROOT}/": self._show_index,
+            "/": lambda _: Reply(307, b"", b"", [(b"location", f"{ROOT}/".encode())]),
+            "/health/live": lambda _: _health(True),
+            "/health/ready": lambda _: _health(self._is_ready()),
+            "/metrics": lambda _: Reply(200, *self._metrics.render()),
+        }
+        page = pages.get(path)
+        static = self._static(path) if page is None else None
+        if page is None and static is None:
+            raise HTTPException(404, f"nothing is served at {path[:200]}; {ROOT}/ lists what is")
+        if method == "OPTIONS":
+            return Reply(204, b"", b"", [(b"allow", b"GET, HEAD, OPTIONS")])
+        if method not in ("GET", "HEAD"):
+            raise HTTPException(404, f"{method} is not implemented here; there is GET", {"allow": "GET, HEAD, OPTIONS"})
+        if page is not None:
+            return page(scope)
+        assert static is not None
+        files, relative = static
+        return await files.get_response(relative, scope)
+
+    def _show_index(self, scope: Scope) -> Answer:
+        accept = header(scope, b"accept")
+        return self._index.show(self.table, html="text/html" in accept, base=_base_url(scope))
+
+    def _static(self, path: str) -> tuple[StaticFiles, str] | None:
+        """The static folder that a path is in, and the rest of the path."""
+        for uri, folder in self.table.statics.items():
+            if path.startswith(uri + "/"):
+                relative = path[len(uri) + 1 :]
+                if any(part.startswith(".") for part in relative.split("/")) or not relative:
+                    return None
+                files = self._statics.setdefault(folder, StaticFiles(directory=folder, check_dir=False))
+                return files, relative
+        return None
+
+
+def _check_path(scope: Scope) -> None:
+    """Refuse a path that is not UTF-8 or has a NUL.
+
+    Raises:
+        MalformedContent: it is so.
+    """
+    try:
+        if "\x00" not in unquote_to_bytes(scope.get("raw_path") or b"").decode():
+            return
+    except UnicodeDecodeError:
+        pass
+    raise MalformedContent("the path is not UTF-8 or has a NUL character")
+
+
+def _wish(scope: Scope) -> Wish:
+    query = scope["query_string"]
+    parameter = ""
+    if b"type=" in query:
+        parameter = parse_qs(query.decode("latin-1")).get("type", [""])[0]
+    form, html = negotiate(header(scope, b"content-type")[:200], parameter[:200], header(scope, b"accept")[:1000])
+    return Wish(form, html)
+
+
+def _health(well: bool) -> Reply:
+    return Reply(200, b"text/plain", b"ok\n") if well else Reply(503, b"text/plain", b"not connected to the XMPP server\n")
+
+
+def _raw_header(scope: Scope, name: bytes) -> bytes | None:
+    for key, value in scope["headers"]:
+        if key == name:
+            return bytes(value)
+    return None
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def _base_url(scope: Scope) -> str:
+    """Where the caller reached us, for curl lines to paste."""
+    return f"{scope.get('scheme', 'http')}://{header(scope, b'host') or 'localhost'}"

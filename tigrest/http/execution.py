@@ -1,0 +1,95 @@
+"""Running a handler's method: on the loop or in a thread, with its callback, within its time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Coroutine
+from typing import Any, cast
+
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
+
+from tigrest.errors import HandlerTimeout
+from tigrest.scripting.routing import Endpoint, Route
+from tigrest.scripting.signature import Call
+
+log = logging.getLogger(__name__)
+
+THREADS = 100
+"""Most ``def`` methods running at once; further ones wait for a thread."""
+
+
+class Callback:
+    """What a handler gets as ``callback``: takes one result, from any thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._lock = threading.Lock()
+        self._waiter: asyncio.Future[Any] | None = None
+        self.called = False
+        self.result: Any = None
+
+    def __call__(self, result: Any = None) -> None:
+        """Give the result of the request; a second call is logged and ignored."""
+        with self._lock:
+            if self.called:
+                log.warning("callback was called again; only its first result counts")
+                return
+            self.called, self.result = True, result
+            if self._waiter is not None:
+                self._loop.call_soon_threadsafe(_wake, self._waiter)
+
+    async def wait(self) -> Any:
+        """Wait for the result."""
+        with self._lock:
+            if not self.called:
+                self._waiter = self._loop.create_future()
+        if self._waiter is not None:
+            await self._waiter
+        return self.result
+
+
+def _wake(waiter: asyncio.Future[Any]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+class Execution:
+    """Runs handlers' methods.
+
+    Args:
+        request_timeout: seconds a request may take where its handler does not say.
+    """
+
+    def __init__(self, request_timeout: float) -> None:
+        self._request_timeout = request_timeout
+        self._threads = CapacityLimiter(THREADS)
+
+    async def run(self, route: Route, endpoint: Endpoint, call: Call) -> Any:
+        """Run a method and return its result.
+
+        Raises:
+            HandlerTimeout: there is no result in time.
+            Exception: whatever the method raises.
+        """
+        seconds = route.timeout or self._request_timeout
+        invocation = endpoint.invocation
+        callback: Callback | None = None
+        if "callback" in invocation.names:
+            callback = call.callback = Callback(asyncio.get_running_loop())
+        timeout = asyncio.timeout(seconds)
+        try:
+            async with timeout:
+                if invocation.is_coroutine:
+                    result = await cast("Coroutine[Any, Any, Any]", invocation(call))
+                else:
+                    result = await run_sync(invocation, call, abandon_on_cancel=True, limiter=self._threads)
+                if result is None and callback is not None and (callback.called or route.is_async):
+                    result = await callback.wait()
+        except TimeoutError:
+            if not timeout.expired():
+                raise  # the handler's own
+            raise HandlerTimeout(f"{route.uri} gave no result within {seconds:g} s") from None
+        return result

@@ -1,0 +1,58 @@
+"""Which form an answer takes."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Literal
+
+from tigrest.content import is_json, is_xml, media_type
+
+Form = Literal["json", "xml"]
+
+
+@lru_cache(maxsize=1024)
+def negotiate(content_type: str, type_parameter: str, accept: str) -> tuple[Form, bool]:
+    """Choose between JSON and XML, and tell whether a page would be preferred to both.
+
+    The first that says anything counts: the ``Content-Type`` of the request, the query parameter ``type``, ``Accept``; else XML.
+
+    Args:
+        content_type: header of the request, possibly empty.
+        type_parameter: query parameter ``type``, possibly empty.
+        accept: header of the request, possibly empty.
+
+    Returns:
+        The form, and whether the caller wants HTML where there is a page.
+    """
+    chosen = media_type(type_parameter)
+    wants_html = chosen == "text/html" or (not chosen and accept.lstrip().lower().startswith("text/html"))
+    return _form(media_type(content_type)) or _form(chosen) or _accepted(accept) or "xml", wants_html
+
+
+def _form(media: str) -> Form | None:
+    if is_json(media):
+        return "json"
+    return "xml" if is_xml(media) else None
+
+
+def _accepted(accept: str) -> Form | None:
+    """The better of JSON and XML by quality, then by order; ``None`` when neither is named."""
+    best: tuple[float, Form | None] = (0.0, None)
+    for part in accept.split(","):
+        media, _, parameters = part.partition(";")
+        form = _form(media.strip().lower())
+        quality = _quality(parameters)
+        if form is not None and quality > best[0]:
+            best = (quality, form)
+    return best[1]
+
+
+def _quality(parameters: str) -> float:
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "q":
+            try:
+                return min(1.0, max(0.0, float(value)))
+            except ValueError:
+                return 0.0
+    return 1.0

@@ -1,0 +1,159 @@
+"""Responses: what a handler gave, or an error, as status, headers and bytes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from tigrest.content import JSON, XML, write_json, write_xml
+from tigrest.errors import NotConnected, StanzaError, TigrestError, TooManyFailures
+from tigrest.handler import Result
+from tigrest.http.context import request_id
+from tigrest.http.negotiation import Form
+from tigrest.http.pages import render
+from tigrest.http.statuses import phrase, status_of
+from tigrest.images import image_type
+from tigrest.scripting.routing import Endpoint
+from tigrest.stanza import Stanza
+
+log = logging.getLogger(__name__)
+
+Headers = list[tuple[bytes, bytes]]
+PROBLEM_NAMESPACE = "urn:ietf:rfc:7807"
+
+HTML = b"text/html; charset=utf-8"
+PAGE_HEADERS: Headers = [
+    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'"),
+    (b"x-content-type-options", b"nosniff"),
+]
+
+
+@dataclass
+class Reply:
+    """A response whose body is at hand."""
+
+    status: int
+    content_type: bytes
+    body: bytes
+    headers: Headers = field(default_factory=list)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it (ASGI)."""
+        headers: Headers = [(b"content-length", str(len(self.body)).encode()), *self.headers]
+        if self.content_type:
+            headers.insert(0, (b"content-type", self.content_type))
+        if self.status in (204, 304):
+            headers = [header for header in headers if header[0] not in (b"content-length", b"content-type")]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else self.body})
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What form the caller wants.
+
+    Args:
+        form: JSON or XML.
+        html: whether he prefers a page where there is one.
+    """
+
+    form: Form = "xml"
+    html: bool = False
+
+
+def reply_to(result: Any, wish: Wish, endpoint: Endpoint, page_values: Mapping[str, Any]) -> Reply | Response:
+    """Turn the result of a handler into a response.
+
+    Args:
+        result: what it returned or gave to ``callback``.
+        wish: what form the caller wants.
+        endpoint: the method that gave it; may have a page.
+        page_values: what its page may show besides ``result``.
+
+    Raises:
+        HTTPException: 404 for ``None``.
+        TypeError: the result is of a kind that cannot be sent.
+    """
+    if isinstance(result, dict | list):
+        if wish.html and endpoint.template is not None:
+            page = endpoint.template.render(result=result, **page_values)
+            return Reply(200, HTML, page.encode("utf-8", "replace"))
+        if wish.form == "json":
+            return Reply(200, JSON.encode(), write_json(result))
+        return Reply(200, XML.encode(), write_xml(result))
+    if isinstance(result, str):
+        return Reply(200, b"text/plain; charset=utf-8", result.encode("utf-8", "replace"))
+    if isinstance(result, Result):
+        data = result.data.encode("utf-8", "replace") if isinstance(result.data, str) else bytes(result.data)
+        headers = [(_token(name), _token(value)) for name, value in result.headers.items()]
+        return Reply(result.status, _token(result.content_type), data, headers)
+    if isinstance(result, Response):
+        return result
+    if isinstance(result, bytes | bytearray | memoryview):
+        data = bytes(result)
+        return Reply(200, (image_type(data) or "application/octet-stream").encode(), data)
+    if isinstance(result, Stanza):
+        return Reply(200, XML.encode(), result.to_bytes())
+    if result is None:
+        raise HTTPException(404, "there is nothing here")
+    if isinstance(result, Mapping | tuple):
+        return reply_to(dict(result) if isinstance(result, Mapping) else list(result), wish, endpoint, page_values)
+    raise TypeError(
+        f"a handler cannot answer with {type(result).__name__}: give None, str, bytes, dict, list, Result or a Starlette response"
+    )
+
+
+def _token(text: str) -> bytes:
+    """A header's name or value, kept on one line."""
+    if "\r" in text or "\n" in text:
+        raise ValueError("a header may not contain a line break")
+    return text.encode("latin-1", "replace")
+
+
+def problem(error: BaseException, wish: Wish, headers: Headers | None = None) -> Reply:
+    """Turn an error into a problem document (RFC 9457); what nobody expected is logged and not shown.
+
+    Args:
+        error: what was raised.
+        wish: what form the caller wants.
+        headers: headers to add.
+    """
+    status = status_of(error)
+    known = isinstance(error, TigrestError | HTTPException)
+    if not known:
+        log.error("request failed", exc_info=error)
+    detail = _detail(error) if known else f"an error in the gateway or in a script; its log has it under {request_id.get()}"
+    document: dict[str, Any] = {"type": "about:blank", "title": phrase(status), "status": status, "detail": detail}
+    if isinstance(error, StanzaError):
+        document["condition"] = error.condition
+        document["text"] = error.text or None
+    document["request_id"] = request_id.get()
+    extra = [*(headers or []), *_headers_of(error)]
+    if wish.html:
+        return Reply(status, HTML, render("problem.html", problem=document), [*extra, *PAGE_HEADERS])
+    if wish.form == "json":
+        return Reply(status, b"application/problem+json", write_json(document), extra)
+    body = write_xml({"problem": document}).replace(b"<problem>", f'<problem xmlns="{PROBLEM_NAMESPACE}">'.encode(), 1)
+    return Reply(status, b"application/problem+xml", body, extra)
+
+
+def _detail(error: BaseException) -> str:
+    if isinstance(error, HTTPException):
+        return str(error.detail)
+    return str(error)
+
+
+def _headers_of(error: BaseException) -> Headers:
+    if status_of(error) == 401:
+        return [(b"www-authenticate", b'Basic realm="tigrest"')]
+    if isinstance(error, TooManyFailures | NotConnected):
+        return [(b"retry-after", str(max(1, round(error.retry_after))).encode())]
+    if isinstance(error, HTTPException) and error.headers:
+        return [(_token(name.lower()), _token(value)) for name, value in error.headers.items()]
+    return []

@@ -1,0 +1,132 @@
+"""Requests as handlers see them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.types import Message, Receive, Scope
+
+from tigrest.content import is_json, is_xml, media_type, read_json, read_xml
+from tigrest.errors import ContentTooLarge, MalformedContent
+from tigrest.threads import callable_from_threads
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@callable_from_threads
+class HandlerRequest(Request):
+    """A Starlette request whose methods also work from worker threads, where they block."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        super().__init__(scope, receive)
+        self.loop = asyncio.get_running_loop()
+
+    async def body(self) -> bytes:
+        """The whole body."""
+        return await super().body()
+
+    async def json(self) -> Any:
+        """The body as JSON.
+
+        Raises:
+            MalformedContent: it is not.
+        """
+        return read_json(await super().body())
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """First value of a header, or the empty string.
+
+    Args:
+        scope: of the request.
+        name: in lower case.
+    """
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value.decode("latin-1"))
+    return ""
+
+
+def bounded(receive: Receive, limit: int) -> Receive:
+    """Stop reading a body that is over a limit.
+
+    Args:
+        receive: of the request (ASGI).
+        limit: most bytes allowed.
+    """
+    total = 0
+
+    async def receive_bounded() -> Message:
+        nonlocal total
+        message = await receive()
+        total += len(message.get("body", b""))
+        if total > limit:
+            raise ContentTooLarge(limit)
+        return message
+
+    return receive_bounded
+
+
+async def read_body(receive: Receive) -> bytes:
+    """Read a body to its end.
+
+    Raises:
+        MalformedContent: the caller went away in the middle of it.
+    """
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body"):
+        return bytes(message.get("body", b""))
+    parts = []
+    while message["type"] == "http.request":
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+        message = await receive()
+    raise MalformedContent("the request ended before its body did")
+
+
+def has_body(scope: Scope) -> bool:
+    """Whether a request announces a body."""
+    length = header(scope, b"content-length")
+    return length not in ("", "0") if length else bool(header(scope, b"transfer-encoding"))
+
+
+def decode(content_type: str, body: bytes) -> Any:
+    """Decode a body by its ``Content-Type``.
+
+    Returns:
+        What it says; ``None`` when its type is none of XML, JSON and form.
+
+    Raises:
+        MalformedContent: it is not what its type claims.
+    """
+    media = media_type(content_type)
+    if is_json(media):
+        return read_json(body)
+    if is_xml(media):
+        return read_xml(body)
+    if media == FORM:
+        return _read_form(body)
+    return None
+
+
+def is_decodable(content_type: str) -> bool:
+    """Whether :func:`decode` knows a type."""
+    media = media_type(content_type)
+    return is_json(media) or is_xml(media) or media == FORM
+
+
+def _read_form(body: bytes) -> dict[str, str | list[str]]:
+    """A form as a mapping; a name given several times has a list."""
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=1000, errors="strict")
+    except ValueError as error:
+        raise MalformedContent(f"the form cannot be read: {error}") from None
+    form: dict[str, str | list[str]] = {}
+    for name, value in pairs:
+        known = form.get(name)
+        form[name] = value if known is None else [*known, value] if isinstance(known, list) else [known, value]
+    return form

@@ -1,0 +1,139 @@
+"""Keeping the served table up to date: load, start, swap, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from tigrest.errors import ScriptError
+from tigrest.scripting.loader import Loader
+from tigrest.scripting.module import LOAD_SECONDS, script_error
+from tigrest.scripting.routing import Route, Table
+from tigrest.scripting.watcher import changes
+from tigrest.service import Service
+
+log = logging.getLogger(__name__)
+
+DRAIN_SECONDS = 60.0
+"""How long a replaced handler may go on with the requests it has, before its ``shutdown`` is called anyway."""
+
+
+class Scripts:
+    """The scripts being served.
+
+    Args:
+        loader: loads them.
+        service: what their ``startup`` gets.
+        serve: called with each new table.
+    """
+
+    def __init__(self, loader: Loader, service: Service, serve: Callable[[Table], None]) -> None:
+        self._loader = loader
+        self._service = service
+        self._serve = serve
+        self._reloading = asyncio.Lock()
+        self._watcher: asyncio.Task[None] | None = None
+        self._retiring: set[asyncio.Task[None]] = set()
+        self.table = Table()
+        """What is served now."""
+
+    async def start(self, watch: bool) -> None:
+        """Load all scripts, and load them again whenever a file changes if ``watch``."""
+        await self.reload()
+        if watch:
+            self._watcher = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        """Stop watching, and shut all handlers down."""
+        if self._watcher is not None:
+            self._watcher.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watcher
+        for task in self._retiring:
+            task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
+        await asyncio.gather(*[_shut_down(route) for route in self.table.routes])
+
+    async def reload(self) -> Table:
+        """Load what changed and serve it; requests in flight finish on the table they began with."""
+        async with self._reloading:
+            before = self.table
+            table = await asyncio.to_thread(self._loader.load, before)
+            table = await self._start_up(table, before)
+            self._serve(table)
+            self.table = table
+            self._retire(set(before.routes) - set(table.routes))
+            _report(before, table)
+            return table
+
+    async def _start_up(self, table: Table, before: Table) -> Table:
+        """Await ``startup`` of new handlers; scripts in which one fails are not served."""
+        running = set(before.routes)
+        for route in table.routes:
+            startup = getattr(route.handler, "startup", None)
+            if route in running or startup is None:
+                continue
+            try:
+                async with asyncio.timeout(LOAD_SECONDS):
+                    await startup(self._service)
+            except Exception as error:
+                log.debug("startup of %s failed", route.path, exc_info=error)
+                problem = script_error(route.path, error)
+                if isinstance(error, TimeoutError):
+                    problem = ScriptError(route.path, route.line, f"startup() did not end within {LOAD_SECONDS:g} s")
+                table = self._loader.reject(table, problem, before)
+        return table
+
+    def _retire(self, routes: Iterable[Route]) -> None:
+        for route in routes:
+            task = asyncio.create_task(_drain(route))
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                async for _ in changes(self._loader.dirs):
+                    await self.reload()
+                return
+            except Exception:
+                log.exception("watching the scripts failed; trying again")
+                await asyncio.sleep(1)
+
+
+async def _drain(route: Route) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while route.active:
+                await asyncio.sleep(0.05)
+    await _shut_down(route)
+
+
+async def _shut_down(route: Route) -> None:
+    shutdown: Any = getattr(route.handler, "shutdown", None)
+    if shutdown is None:
+        return
+    try:
+        async with asyncio.timeout(LOAD_SECONDS):
+            await shutdown()
+    except Exception:
+        log.exception("shutdown of %s failed", route.path)
+
+
+def _report(before: Table, table: Table) -> None:
+    known = {str(problem) for problem in before.problems}
+    for problem in table.problems:
+        if str(problem) not in known:
+            log.error("%s", problem)
+    fresh = {route.path for route in set(table.routes) - set(before.routes)}
+    gone = {route.path for route in before.routes} - {route.path for route in table.routes}
+    if not before.routes:
+        log.info("%d handlers from %d scripts", len(table.routes), len(fresh))
+        return
+    for path in sorted(fresh):
+        log.info("loaded %s", path)
+    for path in sorted(gone):
+        log.info("no longer served: %s", path)
