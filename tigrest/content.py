@@ -49,22 +49,38 @@ def read_xml(data: bytes) -> dict[str, Any]:
     """
     check(data)
     parsed: dict[str, Any] = xmltodict.parse(
-        data, encoding="utf-8", xml_attribs=False, strip_whitespace=False, postprocessor=_clean, cdata_separator=""
+        data,
+        encoding="utf-8",
+        xml_attribs=False,
+        strip_whitespace=False,
+        postprocessor=_clean,
+        force_list=("item",),
     )
-    return parsed
+    return {name: _settled(value) for name, value in parsed.items()}
 
 
 def _clean(path: Any, key: str, value: Any) -> tuple[str, Any] | None:
-    """Make one element plain: local name, no text between children, ``item`` children as a list."""
+    """Make one element plain: local name, no text between children, ``item`` children as a list.
+
+    That list is a tuple until its parent is done, so that it is not taken for repeated elements.
+    """
     if key == "#text":
         return None
     name = key.rpartition(":")[2]
     if isinstance(value, dict):
-        if len(value) == 1 and "item" in value:
-            items = value["item"]
-            return name, items if isinstance(items, list) else [items]
-        return name, value
+        settled = {child: _settled(content) for child, content in value.items()}
+        if len(settled) == 1 and "item" in settled:
+            return name, tuple(settled["item"])
+        if len(settled.get("item", ())) == 1:
+            settled["item"] = settled["item"][0]
+        return name, settled
     return name, "" if value is None or not value.strip() else value
+
+
+def _settled(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_settled(item) for item in value]
+    return list(value) if isinstance(value, tuple) else value
 
 
 def write_json(value: Any) -> bytes:
@@ -77,12 +93,15 @@ def write_json(value: Any) -> bytes:
 
 
 def write_xml(value: Any) -> bytes:
-    """Write a value as one XML document; anything but a mapping with a single key is wrapped in ``<result>``."""
+    """Write a value as one XML document.
+
+    A mapping with a single key gives the root element its name; everything else is wrapped in ``<result>``.
+    """
     out: list[str] = []
     value = _plain(value) if is_dataclass(value) else value
     if isinstance(value, Mapping) and len(value) == 1:
         [(name, content)] = value.items()
-        if not (str(name) == "value" and isinstance(content, list | tuple)):
+        if str(name) not in ("item", "value"):
             _element(str(name), content, out.append)
             return "".join(out).encode()
     _element("result", value, out.append)
@@ -99,7 +118,7 @@ def _element(name: str, value: Any, write: Callable[[str], Any]) -> None:
         write(f"{start}{'true' if value else 'false'}{end}")
     elif isinstance(value, Mapping):
         _children(start, end, [(str(key), item) for key, item in value.items()], write)
-    elif isinstance(value, list | tuple | set | frozenset):
+    elif isinstance(value, list | tuple):
         _children(start, end, [("item", item) for item in value], write)
     elif isinstance(value, int | float):
         write(f"{start}{value}{end}")

@@ -3,28 +3,177 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tigrest import demo
+from tigrest.adhoc import AdHoc
 from tigrest.auth.accounts import Account, Accounts
 from tigrest.auth.api_keys import ApiKey, ApiKeys, KeyStore, hash_key
 from tigrest.auth.logins import Logins
 from tigrest.auth.throttle import Throttle
 from tigrest.avatars import AvatarCache, Avatars
-from tigrest.adhoc import AdHoc
 from tigrest.config import Config
 from tigrest.embedded import EmbeddedDomain
-from tigrest.errors import ConfigError, NotConnected
+from tigrest.errors import ConfigError
 from tigrest.handler import METHODS
 from tigrest.http.app import App
-from tigrest.jid import JID
 from tigrest.passwords import Passwords
 from tigrest.plugins import hookimpl, load_plugins
 from tigrest.scripting.lifecycle import Scripts
 from tigrest.scripting.loader import Loader
+from tigrest.scripting.routing import Table
 from tigrest.service import Backend, Policy, Service, UserRepository
-from tigrest.storage import Database
+from tigrest.storage import MEMORY, Database
+
+BOOTSTRAP = "HTTP_API_KEY_BOOTSTRAP"
+"""Environment variable with an API key that works while none is configured."""
+
+
+class Gateway:
+    """Everything that runs between HTTP and XMPP.
+
+    Args:
+        config: how it is set up.
+        script_dirs: directories of scripts, the most important first.
+        passwords: how passwords are hashed; the library's recommendation by default.
+    """
+
+    def __init__(self, config: Config, script_dirs: Sequence[Path], passwords: Passwords | None = None) -> None:
+        self.config = config
+        self._script_dirs = list(script_dirs)
+        self._passwords = passwords or Passwords()
+        self.demo: demo.Demo | None = None
+        """Credentials to show, when the embedded domain made its own."""
+        self._state = Database(config.state.database)
+        self._backend, self._databases = self._make_backend()
+        self._app: App | None = None
+        self._entry: ASGIApp | None = None
+        self._scripts: Scripts | None = None
+        self._service: Service | None = None
+
+    @property
+    def service(self) -> Service:
+        """Access to XMPP; only between :meth:`start` and :meth:`stop`."""
+        assert self._service is not None, "Gateway.start() first"
+        return self._service
+
+    @property
+    def table(self) -> Table:
+        """The routes being served."""
+        return self._scripts.table if self._scripts else Table()
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request (ASGI); only between :meth:`start` and :meth:`stop`."""
+        assert self._entry is not None, "Gateway.start() first"
+        await self._entry(scope, receive, send)
+
+    async def start(self) -> None:
+        """Open the databases, connect, load the scripts.
+
+        Raises:
+            ConfigError: a database cannot be used, or a plugin does not fit.
+        """
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
+        config = self.config
+        keys = KeyStore(self._state)
+        await keys.start()
+        await self._backend.start()
+        xmpp = config.xmpp
+        admins = frozenset(config.auth.admins)
+        cache = AvatarCache(config.avatars.cache_bytes, config.avatars.cache_seconds, config.avatars.miss_seconds)
+        service = self._service = Service(self._backend, Policy(admins, xmpp.effective_send_as, xmpp.effective_adhoc_as), cache)
+        await self._prepare_demo(service, keys)
+        accounts = Accounts([_account(account) for account in config.auth.accounts], self._passwords)
+        logins = Logins(service.domain, service.check_credentials, accounts, Throttle(), config.auth.cache_seconds)
+        configured = [_api_key(key) for key in config.auth.api_keys]
+        api_keys = ApiKeys(configured, keys, os.environ.get(BOOTSTRAP), config.auth.open_access)
+        app = self._app = App(service, logins, api_keys, config.http.max_body, config.http.request_timeout, lambda: self._backend.connected)
+        self._entry = _with_cors(app, config.http.cors_origins)
+        loader = Loader(self._script_dirs, _provider(service))
+        self._scripts = Scripts(loader, service, app.serve)
+        await self._scripts.start(config.scripts.reload)
+
+    async def stop(self) -> None:
+        """Shut the handlers down, close the link and the databases."""
+        if self._scripts is not None:
+            await self._scripts.stop()
+        await self._backend.stop()
+        for database in {id(database): database for database in (self._state, *self._databases)}.values():
+            await database.stop()
+        self._passwords.close()
+
+    async def reload(self) -> Table:
+        """Load changed scripts now."""
+        assert self._scripts is not None, "Gateway.start() first"
+        return await self._scripts.reload()
+
+    def _make_backend(self) -> tuple[Backend, list[Database]]:
+        config = self.config
+        if config.xmpp.backend != "embedded":
+            raise ConfigError('xmpp.backend: "component" is not available in this version; use "embedded"')
+        same = config.embedded.database == config.state.database
+        database = self._state if same else Database(config.embedded.database)
+        accounts = {account.jid: _secret(account.password) for account in config.embedded.accounts}
+        admins = frozenset(config.auth.admins)
+        domain = EmbeddedDomain(config.xmpp.jid, config.xmpp.domain, admins, database, self._passwords, accounts)
+        return domain, [database]
+
+    async def _prepare_demo(self, service: Service, keys: KeyStore) -> None:
+        backend = self._backend
+        if not isinstance(backend, EmbeddedDomain) or self.config.embedded.accounts:
+            return
+        location = self.config.embedded.database
+        folder = None if location == MEMORY or "://" in location else Path(location).parent
+        if backend.created:
+            self.demo = await demo.make(service, keys, folder)
+        elif folder is not None:
+            self.demo = demo.recall(folder)
+
+
+def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    if not origins:
+        return app
+    headers = ["Authorization", "Api-Key", "Content-Type"]
+    return CORSMiddleware(app, allow_origins=list(origins), allow_methods=list(METHODS), allow_headers=headers)
+
+
+def _secret(value: Any) -> str:
+    return value.get_secret_value() if value is not None else ""
+
+
+def _account(account: Any) -> Account:
+    return Account(account.jid, _secret(account.password), account.password_hash or "")
+
+
+def _api_key(key: Any) -> ApiKey:
+    digest = key.key_hash or hash_key(_secret(key.key))
+    return ApiKey(key.name, digest, tuple(re.compile(path) for path in key.paths), tuple(key.domains))
+
+
+def _provider(service: Service) -> Any:
+    """What gives handlers their ``inject()``: plugins first, then the core."""
+    manager = load_plugins()
+    manager.register(_Core(), "core")
+    return lambda wanted: manager.hook.tigrest_provide(type=wanted, service=service)
+
+
+class _Core:
+    """What the core provides for ``inject()``."""
+
+    @hookimpl(trylast=True)
+    def tigrest_provide(self, type: type, service: Service) -> Any:
+        """Give the service or one of its parts."""
+        parts = {Service: service, UserRepository: service.users, AdHoc: service.adhoc, Avatars: service.avatars}
+        return parts.get(type)

@@ -32,6 +32,8 @@ def check(data: bytes, on_root: OnRoot | None = None, max_depth: int = MAX_DEPTH
     Raises:
         MalformedContent: it is not, with the line and column of the culprit.
     """
+    if b"\0" in data:  # expat would take it for UTF-16
+        raise MalformedContent("XML must be UTF-8 without NUL characters")
     parser = expat.ParserCreate("utf-8", " ")
     parser.namespace_prefixes = True
     depth = 0

@@ -66,8 +66,7 @@ class App:
         self._metrics = Metrics()
         self._index = Index()
         self._statics: dict[Path, StaticFiles] = {}
-        self.table = Table()
-        """What is served; replace it as a whole."""
+        self._table = Table()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
@@ -91,11 +90,15 @@ class App:
         finally:
             request_id.reset(token)
 
+    def serve(self, table: Table) -> None:
+        """Serve another table from the next request on."""
+        self._table = table
+
     def _match(self, scope: Scope) -> Match | None:
         path = scope["path"]
         if "\ufffd" in path or "\x00" in path:
             _check_path(scope)
-        return self.table.match(scope["method"], path)
+        return self._table.match(scope["method"], path)
 
     async def _answer(self, scope: Scope, receive: Receive, match: Match | None) -> Answer:
         if match is None:
@@ -191,11 +194,11 @@ class App:
 
     def _show_index(self, scope: Scope) -> Answer:
         accept = header(scope, b"accept")
-        return self._index.show(self.table, html="text/html" in accept, base=_base_url(scope))
+        return self._index.show(self._table, html="text/html" in accept, base=_base_url(scope))
 
     def _static(self, path: str) -> tuple[StaticFiles, str] | None:
         """The static folder that a path is in, and the rest of the path."""
-        for uri, folder in self.table.statics.items():
+        for uri, folder in self._table.statics.items():
             if path.startswith(uri + "/"):
                 relative = path[len(uri) + 1 :]
                 if any(part.startswith(".") for part in relative.split("/")) or not relative:

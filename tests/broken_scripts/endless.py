@@ -1,0 +1,4 @@
+from tigrest import Handler
+
+while True:
+    pass

@@ -1,0 +1,5 @@
+import sys
+
+from tigrest import Handler
+
+sys.exit(3)

@@ -1,0 +1,6 @@
+from tigrest import Handler
+
+
+class Broken(Handler):
+    def exec_get(self):
+        return {}

@@ -1,0 +1,3 @@
+from tigrest import Handler
+
+x = "ÿ"

@@ -1,0 +1,3 @@
+from tigrest import Handler
+
+answer = 1 / 0

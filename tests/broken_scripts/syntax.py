@@ -1,0 +1,4 @@
+from tigrest import Handler
+
+class Broken(Handler)
+    regex = "/syntax"

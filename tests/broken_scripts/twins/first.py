@@ -1,0 +1,8 @@
+from tigrest import Handler
+
+
+class Twin(Handler):
+    regex = "/same"
+
+    def exec_get(self):
+        return {}

@@ -1,0 +1,61 @@
+"""Every way to be wrong is reported with file and line, and takes nothing else down."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from tigrest.scripting.loader import Loader
+
+BROKEN = Path(__file__).parent.parent / "broken_scripts"
+
+EXPECTED = {
+    "syntax.py:3": "SyntaxError: expected ':'",
+    "import_missing.py:1": "ModuleNotFoundError: No module named 'no_such_module_anywhere'",
+    "raises.py:3": "ZeroDivisionError: division by zero",
+    "exits.py:5": "the script calls sys.exit()",
+    "endless.py:3": "still loading after 0.5 s",
+    "bad_regex.py:5": "Broken.regex is '/bad_regex/([^/+'; not a regular expression: unterminated character set",
+    "no_regex.py:4": "Broken has no regex",
+    "bad_role.py:6": "Broken.requiredRole is 'root'; use None, \"user\" or \"admin\"",
+    "bad_flag.py:6": "Broken.apiKey is 'yes'; use True or False",
+    "bad_timeout.py:6": "Broken.timeout is -1; use seconds above 0",
+    "no_methods.py:4": "Broken answers nothing: write exec_get",
+    "no_handler.py:1": "defines no handler",
+    "unknown_argument.py:7": "Broken.exec_get: argument 'contnet' has no source",
+    "too_many_arguments.py:7": "Broken.exec_get: argument 'second' has no source",
+    "too_few_arguments.py:7": "Broken.exec_get: no argument takes group what",
+    "user_without_role.py:7": "Broken.exec_get: argument 'user' needs a login",
+    "bad_annotation.py:7": "annotation <class 'complex'> of argument 'when' is not understood",
+    "keyword_arguments.py:7": "Broken.exec_get: **kwargs takes nothing here",
+    "constructor.py:8": "RuntimeError: no database",
+    "untyped_injection.py:6": "Broken.users needs a type",
+    "not_utf8.py:3": "SyntaxError: (unicode error)",
+    "nul.py:1": "null bytes",
+    "twins/second.py:4": f"GET /rest/twins/same is already served by {BROKEN}/twins/first.py:4",
+    "bad_template.html:2": "template: ",
+}
+
+
+@pytest.fixture(scope="module")
+def problems() -> dict[str, str]:
+    table = Loader([BROKEN], seconds=0.5).load()
+    assert [str(route.path.relative_to(BROKEN)) for route in table.routes] == ["twins/first.py"]
+    return {f"{problem.path.relative_to(BROKEN)}:{problem.line}": problem.message for problem in table.problems}
+
+
+def test_each_broken_script_is_named_once_with_its_line(problems: dict[str, str]) -> None:
+    assert sorted(problems) == sorted(EXPECTED)
+
+
+@pytest.mark.parametrize("place", EXPECTED)
+def test_the_message_names_the_culprit(problems: dict[str, str], place: str) -> None:
+    assert EXPECTED[place] in problems[place]
+
+
+def test_a_typo_gets_a_hint(problems: dict[str, str]) -> None:
+    assert "did you mean 'content'?" in problems["unknown_argument.py:7"]
+
+
+def test_an_endless_script_does_not_run_on(problems: dict[str, str]) -> None:
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("load ")] == []

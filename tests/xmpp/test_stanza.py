@@ -1,0 +1,111 @@
+"""Stanzas from strangers, checked and readdressed."""
+
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tigrest.errors import InvalidStanza, StanzaError
+from tigrest.safexml import escape, escape_attribute, serialize
+from tigrest.stanza import Stanza, make
+
+
+def test_addresses_are_changed_and_the_rest_stays_to_the_byte() -> None:
+    body = '\n <body>1 &lt; 2</body><q:x xmlns:r="urn:r" r:b="2"/>\n'
+    stanza = Stanza.parse(f'<message xmlns="jabber:client" xmlns:q="urn:q" type="chat" q:a="1" xml:lang="en">{body}</message>')
+    sent = stanza.with_(to="a@b", sender="http.localhost", id="1").to_bytes("")
+    assert sent.decode() == f'<message xmlns:q="urn:q" type="chat" q:a="1" xml:lang="en" to="a@b" from="http.localhost" id="1">{body}</message>'
+
+
+def test_attributes_cannot_break_out_of_their_quotes() -> None:
+    stanza = Stanza.parse("<iq id='1'/>").with_(id="\"'<>&\n\x00")
+    assert ET.fromstring(stanza.to_bytes()).get("id") == "\"'<>&\n\ufffd"
+
+
+def test_a_prefixed_root_is_rewritten() -> None:
+    stanza = Stanza.parse('<c:iq xmlns:c="jabber:client" type="get"><c:a/><p xmlns="urn:p"/></c:iq>')
+    assert str(stanza) == '<iq xmlns="jabber:client" type="get"><a/><p xmlns="urn:p"/></iq>'
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"", "no element"),
+        (b"<a/>", "not a stanza"),
+        (b'<message xmlns="urn:x"/>', "not a stanza"),
+        (b"<!DOCTYPE m [<!ENTITY e 'x'>]><message>&e;</message>", "document type"),
+        (b"<message><!-- c --></message>", "comment"),
+        (b"<message/><!-- c -->", "comment"),
+        (b"<message><?p i?></message>", "processing instruction"),
+        (b"<message>&e;</message>", "undefined entity"),
+        (b"<q:message/>", "unbound prefix"),
+        (b"<message><q:a/></message>", "unbound prefix"),
+        (b"<message/><message/>", "junk"),
+        (b"<message></stream:stream>", "mismatched tag"),
+        (b"<message a='1' a='2'/>", "duplicate attribute"),
+        (b"<message>\x00</message>", "NUL"),
+        (b"<message>\x01</message>", "invalid token"),
+        (b"<message>\xff</message>", "invalid token"),
+        (b"<message>\xef\xbf\xbf</message>", "invalid token"),
+        (b"<message>&#xFFFF;</message>", "invalid character"),
+        (b"<message>&#1;</message>", "invalid character"),
+        ("<message>\ud800</message>", "invalid token"),
+        ("<message/>".encode("utf-16"), "NUL"),
+        (b"<message>" * 20_000 + b"</message>" * 20_000, "deeper"),
+    ],
+)
+def test_what_would_close_the_stream_is_refused(text: bytes | str, reason: str) -> None:
+    with pytest.raises(InvalidStanza, match=reason):
+        Stanza.parse(text)
+
+
+def test_an_xml_declaration_is_left_behind() -> None:
+    assert str(Stanza.parse('\ufeff<?xml version="1.0" encoding="UTF-8"?>\n<presence/>\n')) == '<presence xmlns="jabber:client"/>'
+
+
+def test_a_bad_address_is_refused_when_asked_for() -> None:
+    with pytest.raises(InvalidStanza, match="attribute 'to'"):
+        _ = Stanza.parse("<message to='a b@c'/>").to
+
+
+def test_elements_and_slixmpp_stanzas_are_stanzas() -> None:
+    from slixmpp.stanza import Message
+
+    message = Message()
+    message["to"] = "a@b"
+    message["body"] = "hi"
+    assert Stanza.of(message).xml.findtext("{jabber:client}body") == "hi"
+    assert Stanza.of(ET.fromstring('<message xmlns="jabber:client" to="a@b"/>')).to == "a@b"
+    with pytest.raises(InvalidStanza, match="int is not a stanza"):
+        Stanza.of(5)
+
+
+def test_an_error_is_read_and_written() -> None:
+    request = Stanza.parse("<iq type='get' id='7' from='a@b' to='c'><q xmlns='urn:q'/></iq>")
+    reply = Stanza.parse(str(request.error_reply(StanzaError("item-not-found", "cancel", "no <such> thing"))))
+    assert (reply.attributes["to"], reply.attributes["from"], reply.id, reply.type) == ("a@b", "c", "7", "error")
+    with pytest.raises(StanzaError, match="item-not-found from c: no <such> thing"):
+        reply.raise_error()
+
+
+@given(st.text())
+def test_escaped_text_comes_back_or_is_replaced(text: str) -> None:
+    stanza = Stanza.parse(f'<message id="{escape_attribute(text)}"><body>{escape(text)}</body></message>')
+    expected = "".join("\ufffd" if ord(c) in {*range(9), 11, 12, *range(14, 32), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF} else c for c in text)
+    assert (stanza.xml.findtext("{jabber:client}body") or "") == expected
+    assert stanza.id == expected
+
+
+def test_namespaces_survive_serialization() -> None:
+    source = '<a xmlns="urn:a" xmlns:b="urn:b" b:x="1" xml:lang="de"><b:c><d xmlns=""/></b:c>tail</a>'
+    element = ET.fromstring(source)
+    again = ET.fromstring(serialize(element))
+    assert ET.canonicalize(ET.tostring(again)) == ET.canonicalize(ET.tostring(element))
+
+
+def test_a_built_stanza_carries_its_payload() -> None:
+    ping = ET.Element("{urn:xmpp:ping}ping")
+    assert str(make("iq", "get", "b", ping, sender="a", id="1")) == (
+        '<iq xmlns="jabber:client" type="get" to="b" from="a" id="1"><ping xmlns="urn:xmpp:ping"/></iq>'
+    )
