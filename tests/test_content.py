@@ -28,13 +28,16 @@ from tigrest.jid import JID
             "<l><item>s</item><item>1</item><item>true</item><item/><item>2.5</item><item><k>v</k></item>"
             "<item><item>x</item><item>y</item></item></l>",
         ),
-        ({"t": "<a href=\"x\">&'é"}, "<t>&lt;a href=\"x\"&gt;&amp;'é</t>"),
+        ({"t": '<a href="x">&\'é'}, '<t>&lt;a href="x"&gt;&amp;\'é</t>'),
         ({"jid": "x", "errors": []}, "<result><jid>x</jid><errors/></result>"),
         ({"f": {"value": ["a", "b"]}}, "<f><value>a</value><value>b</value></f>"),
         ({"value": ["a", "b"]}, "<result><value>a</value><value>b</value></result>"),
         (["a"], "<result><item>a</item></result>"),
         ({}, "<result/>"),
-        ({"a b": 1, "1a": {"pubsub#x": None}}, '<result><entry name="a b">1</entry><entry name="1a"><entry name="pubsub#x"/></entry></result>'),
+        (
+            {"a b": 1, "1a": {"pubsub#x": None}},
+            '<result><entry name="a b">1</entry><entry name="1a"><entry name="pubsub#x"/></entry></result>',
+        ),
         ({"t": "a\x00b\ud800"}, "<t>a\ufffdb\ufffd</t>"),
         ({"jid": JID("a@b")}, "<jid>a@b</jid>"),
     ],
@@ -78,7 +81,16 @@ def test_xml_becomes_values(xml: str, value: object) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        *[b"", b"<a>", b"<a/><b/>", b"<a>&x;</a>", b"<!DOCTYPE a><a/>", b"<a><!-- --></a>", b"<a><?x?></a>", b"\xff\xfe<\x00a\x00/\x00>\x00"],
+        *[
+            b"",
+            b"<a>",
+            b"<a/><b/>",
+            b"<a>&x;</a>",
+            b"<!DOCTYPE a><a/>",
+            b"<a><!-- --></a>",
+            b"<a><?x?></a>",
+            b"\xff\xfe<\x00a\x00/\x00>\x00",
+        ],
         *[b"<a>\x00</a>", b"<a>\xff</a>", b"<a>" * 20_000 + b"</a>" * 20_000, b"text"],
     ],
 )

@@ -59,7 +59,7 @@ def read_xml(data: bytes) -> dict[str, Any]:
     return {name: _settled(value) for name, value in parsed.items()}
 
 
-def _clean(path: Any, key: str, value: Any) -> tuple[str, Any] | None:
+def _clean(path: Any, key: str, value: Any) -> Any:
     """Make one element plain: local name, no text between children, ``item`` children as a list.
 
     That list is a tuple until its parent is done, so that it is not taken for repeated elements.

@@ -19,7 +19,7 @@ from tigrest.auth.logins import Logins
 from tigrest.auth.throttle import Throttle
 from tigrest.avatars import AvatarCache, Avatars
 from tigrest.config import Config
-from tigrest.embedded import EmbeddedDomain
+from tigrest.embedded.domain import EmbeddedDomain
 from tigrest.errors import ConfigError
 from tigrest.handler import METHODS
 from tigrest.http.app import App
@@ -69,9 +69,24 @@ class Gateway:
         return self._scripts.table if self._scripts else Table()
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request (ASGI); only between :meth:`start` and :meth:`stop`."""
+        """Answer a request (ASGI). A server that knows lifespans starts and stops the gateway by it."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
         assert self._entry is not None, "Gateway.start() first"
         await self._entry(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.start()
+        except Exception as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            raise
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
 
     async def start(self) -> None:
         """Open the databases, connect, load the scripts.

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import MetaData, event
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import StaticPool
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from tigrest.errors import ConfigError
 
@@ -60,7 +60,7 @@ class Database:
         if "://" in self.location:
             return create_async_engine(self.location, pool_pre_ping=True)
         if self.location == MEMORY:
-            return create_async_engine("sqlite+aiosqlite://", poolclass=StaticPool)
+            return _open_in_memory()
         Path(self.location).parent.mkdir(parents=True, exist_ok=True)
         url = URL.create("sqlite+aiosqlite", database=self.location)
         engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS})
@@ -81,6 +81,19 @@ class Database:
         if self._engine is not None:
             engine, self._engine = self._engine, None
             await engine.dispose()
+
+
+def _open_in_memory() -> AsyncEngine:
+    """Open a database that is its one connection: transactions take turns on it, and nothing may close it before the end."""
+    engine = create_async_engine("sqlite+aiosqlite://", poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0)
+    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    event.listen(engine.sync_engine, "handle_error", _keep_connection)
+    return engine
+
+
+def _keep_connection(context: ExceptionContext) -> None:
+    """Keep a connection whose task was cancelled: SQLAlchemy would close it, and with it drop the database."""
+    context.is_disconnect = False
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

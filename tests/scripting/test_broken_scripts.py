@@ -17,7 +17,7 @@ EXPECTED = {
     "endless.py:3": "still loading after 0.5 s",
     "bad_regex.py:5": "Broken.regex is '/bad_regex/([^/+'; not a regular expression: unterminated character set",
     "no_regex.py:4": "Broken has no regex",
-    "bad_role.py:6": "Broken.requiredRole is 'root'; use None, \"user\" or \"admin\"",
+    "bad_role.py:6": 'Broken.requiredRole is \'root\'; use None, "user" or "admin"',
     "bad_flag.py:6": "Broken.apiKey is 'yes'; use True or False",
     "bad_timeout.py:6": "Broken.timeout is -1; use seconds above 0",
     "no_methods.py:4": "Broken answers nothing: write exec_get",

@@ -10,7 +10,8 @@ from tigrest.service import Service
 
 
 def script(answer: str = "1", regex: str = "/it", head: str = "", method: str = "get") -> str:
-    return f'from tigrest import Handler\n{head}\nclass It(Handler):\n    regex = r"{regex}"\n    def exec_{method}(self):\n        return {answer}\n'
+    method = f"    def exec_{method}(self):\n        return {answer}\n"
+    return f'from tigrest import Handler\n{head}\nclass It(Handler):\n    regex = r"{regex}"\n{method}'
 
 
 def write(root: Path, **files: str) -> None:

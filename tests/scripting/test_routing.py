@@ -27,7 +27,9 @@ def found(table: Table, path: str, method: str = "GET") -> str | None:
 
 
 def test_the_most_specific_folder_wins_then_the_longest_pattern(tmp_path: Path) -> None:
-    table = table_of(tmp_path, ("a", "/b/(.*)", "get"), ("a/b", "/(.*)", "get"), ("a/b", "/c", "get"), ("", "/(.*)", "get"), ("a/b", "/(..?)", "get"))
+    table = table_of(
+        tmp_path, ("a", "/b/(.*)", "get"), ("a/b", "/(.*)", "get"), ("a/b", "/c", "get"), ("", "/(.*)", "get"), ("a/b", "/(..?)", "get")
+    )
     assert found(table, "/rest/a/b/c") == "/rest/a/b/(..?)"
     assert found(table, "/rest/a/b/ccc") == "/rest/a/b/(.*)"
     assert found(table, "/rest/a/x") == "/rest/(.*)"

@@ -13,7 +13,7 @@ from tigrest.jid import JID
 from tigrest.scripting.signature import Call, SignatureError, compile_signature
 from tigrest.service import Service
 
-NO_SERVICE = cast(Service, "service")
+NO_SERVICE = cast("Service", "service")
 
 
 def run(function: Callable[..., Any], regex: str, path: str, role: Role = "user") -> Any:
@@ -84,14 +84,24 @@ def test_annotations_convert(kind: type, text: str, value: object) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "text"),
-    [(int, "1_0"), (int, "٣"), (int, "9" * 5000), (float, "nan"), (float, "inf"), (bool, "maybe"), (JID, "a b@c"), (Colour, "green"), (int, "1\n")],
+    [
+        (int, "1_0"),
+        (int, "٣"),
+        (int, "9" * 5000),
+        (float, "nan"),
+        (float, "inf"),
+        (bool, "maybe"),
+        (JID, "a b@c"),
+        (Colour, "green"),
+        (int, "1\n"),
+    ],
 )
 def test_what_does_not_convert_is_an_invalid_value_naming_the_argument(kind: type, text: str) -> None:
     def method(a: Any) -> Any:
         return a
 
     method.__annotations__["a"] = kind
-    with pytest.raises(InvalidValue, match="^a: ") as refused:
+    with pytest.raises(InvalidValue, match=r"^a: ") as refused:
         run(method, r"/([\s\S]*)", "/" + text)
     assert len(str(refused.value)) < 250
 

@@ -18,7 +18,7 @@ def test_an_address_has_three_parts() -> None:
 
 def test_an_address_is_text_in_json_and_as_a_key() -> None:
     assert orjson.dumps({"user": JID("a@b")}) == b'{"user":"a@b"}'
-    assert {JID("a@b"): 1}["a@b"] == 1
+    assert "a@b" in {JID("a@b"): 1}
 
 
 @pytest.mark.parametrize("text", ["localhost", "a@127.0.0.1", "a@[::1]", "a@b/x@y/z", "ü@exämple.org/Ü", r"a\20b@c", "a@b."])

@@ -15,7 +15,10 @@ def test_addresses_are_changed_and_the_rest_stays_to_the_byte() -> None:
     body = '\n <body>1 &lt; 2</body><q:x xmlns:r="urn:r" r:b="2"/>\n'
     stanza = Stanza.parse(f'<message xmlns="jabber:client" xmlns:q="urn:q" type="chat" q:a="1" xml:lang="en">{body}</message>')
     sent = stanza.with_(to="a@b", sender="http.localhost", id="1").to_bytes("")
-    assert sent.decode() == f'<message xmlns:q="urn:q" type="chat" q:a="1" xml:lang="en" to="a@b" from="http.localhost" id="1">{body}</message>'
+    assert (
+        sent.decode()
+        == f'<message xmlns:q="urn:q" type="chat" q:a="1" xml:lang="en" to="a@b" from="http.localhost" id="1">{body}</message>'
+    )
 
 
 def test_attributes_cannot_break_out_of_their_quotes() -> None:
@@ -72,7 +75,7 @@ def test_a_bad_address_is_refused_when_asked_for() -> None:
 def test_elements_and_slixmpp_stanzas_are_stanzas() -> None:
     from slixmpp.stanza import Message
 
-    message = Message()
+    message = Message()  # type: ignore[no-untyped-call]
     message["to"] = "a@b"
     message["body"] = "hi"
     assert Stanza.of(message).xml.findtext("{jabber:client}body") == "hi"
@@ -92,7 +95,9 @@ def test_an_error_is_read_and_written() -> None:
 @given(st.text())
 def test_escaped_text_comes_back_or_is_replaced(text: str) -> None:
     stanza = Stanza.parse(f'<message id="{escape_attribute(text)}"><body>{escape(text)}</body></message>')
-    expected = "".join("\ufffd" if ord(c) in {*range(9), 11, 12, *range(14, 32), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF} else c for c in text)
+    expected = "".join(
+        "\ufffd" if ord(c) in {*range(9), 11, 12, *range(14, 32), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF} else c for c in text
+    )
     assert (stanza.xml.findtext("{jabber:client}body") or "") == expected
     assert stanza.id == expected
 

@@ -29,7 +29,7 @@ class Index:
             for route in table.routes:
                 folders.setdefault(route.folder, []).extend(usages(route))
             self._folders, self._table = folders, table
-        problems = [str(problem) for problem in table.problems]
+        problems = [table.shown(problem) for problem in table.problems]
         if html:
             page = render("index.html", folders=self._folders, problems=problems, base=base)
             return Reply(200, HTML, page, list(PAGE_HEADERS))

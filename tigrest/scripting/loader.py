@@ -115,7 +115,7 @@ class Loader:
 
     def _table(self, scripts: dict[Path, Script], problems: Sequence[ScriptError]) -> Table:
         routes = [route for script in scripts.values() for route in script.routes]
-        return Table(routes, problems, dict(self._statics()), scripts)
+        return Table(routes, problems, dict(self._statics()), scripts, self.dirs)
 
     def _sources(self, problems: list[ScriptError]) -> Iterator[_Source]:
         seen: set[Path] = set()
@@ -186,6 +186,7 @@ class Loader:
             endpoints["HEAD"] = endpoints["GET"]
         return Route(
             path=source.path,
+            relative=source.relative,
             folder=source.folder,
             pattern=pattern,
             handler=handler,

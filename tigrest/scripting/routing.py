@@ -40,6 +40,7 @@ class Route:
 
     Args:
         path: the script file.
+        relative: the same below its scripts directory.
         folder: URI of its folder, e.g. ``/rest/avatar``.
         pattern: the handler's ``regex``.
         handler: the one instance of this load.
@@ -48,6 +49,7 @@ class Route:
     """
 
     path: Path
+    relative: Path
     folder: str
     pattern: re.Pattern[str]
     handler: Handler
@@ -101,6 +103,7 @@ class Table:
         problems: what could not be loaded.
         statics: folders of static files by URI, e.g. ``/rest/shop/static``.
         scripts: what the loader wants back at the next load.
+        dirs: the scripts directories.
     """
 
     def __init__(
@@ -109,13 +112,22 @@ class Table:
         problems: Sequence[ScriptError] = (),
         statics: Mapping[str, Path] | None = None,
         scripts: Mapping[Path, Any] | None = None,
+        dirs: Sequence[Path] = (),
     ) -> None:
         self.routes = tuple(sorted(routes, key=lambda route: (route.folder, -len(route.pattern.pattern), str(route.path))))
         self.problems = tuple(problems)
         self.statics = dict(statics or {})
         self.scripts = dict(scripts or {})
+        self._dirs = tuple(dirs)
         self._folders = {folder: _Folder(routes_of) for folder, routes_of in _grouped(self.routes).items()}
         self._depth = max((folder.count("/") for folder in self._folders), default=0)
+
+    def shown(self, problem: ScriptError) -> str:
+        """A problem as everybody may see it: the path below the scripts directory only."""
+        text = str(problem)
+        for root in self._dirs:
+            text = text.replace(f"{root}/", "")
+        return text
 
     def match(self, method: str, path: str) -> Match | None:
         """Find the handler of a path: most specific folder first, then longest pattern.

@@ -24,7 +24,7 @@ class Usage:
         description: text for people, possibly of several lines.
         request: sample body; ``None`` when it takes none.
         response: sample answer; ``None`` when there is none to show.
-        script: path of the script file.
+        script: path of the script below its scripts directory.
     """
 
     method: str
@@ -94,7 +94,7 @@ def _usage(route: Route, method: str, described: Mapping[str, Any]) -> Usage:
         description=str(described.get("description", rest.strip())),
         request=described.get("request"),
         response=described.get("response"),
-        script=str(route.path),
+        script=str(route.relative),
     )
 
 

@@ -1,0 +1,5 @@
+"""``python -m tigrest``."""
+
+from tigrest.cli.main import main
+
+main()

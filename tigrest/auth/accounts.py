@@ -1,0 +1,51 @@
+"""Accounts that exist only in the gateway's configuration: for service users, and servers whose c2s port is out of reach."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tigrest.jid import JID
+from tigrest.passwords import Passwords
+
+
+@dataclass(frozen=True)
+class Account:
+    """A gateway account.
+
+    Args:
+        jid: its bare address.
+        password: in the clear; empty when there is a hash.
+        password_hash: argon2id; empty when there is a password.
+    """
+
+    jid: JID
+    password: str = field(default="", repr=False)
+    password_hash: str = field(default="", repr=False)
+
+
+class Accounts:
+    """The gateway's own accounts. One of them hides the server's account of the same address, so that its password is never sent there.
+
+    Args:
+        accounts: what is configured.
+        passwords: verifies hashes.
+    """
+
+    def __init__(self, accounts: Iterable[Account], passwords: Passwords) -> None:
+        self._accounts = {account.jid: account for account in accounts}
+        self._passwords = passwords
+
+    def has(self, jid: JID) -> bool:
+        """Whether there is a gateway account of this address."""
+        return jid in self._accounts
+
+    async def check(self, jid: JID, password: str) -> bool:
+        """Tell whether this is the password of a gateway account."""
+        account = self._accounts.get(jid)
+        if account is None:
+            return False
+        if account.password_hash:
+            return await self._passwords.verify(account.password_hash, password)
+        return hmac.compare_digest(account.password.encode("utf-8", "surrogatepass"), password.encode("utf-8", "surrogatepass"))

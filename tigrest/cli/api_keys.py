@@ -1,0 +1,90 @@
+"""``tigrest api-key``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import typer
+
+from tigrest.auth.api_keys import ApiKey, KeyStore
+from tigrest.cli.configured import configured
+from tigrest.cli.tables import columns
+from tigrest.errors import ConfigError
+from tigrest.storage import Database
+
+T = TypeVar("T")
+
+
+def add(path: Path | None, name: str, paths: Sequence[str], domains: Sequence[str]) -> int:
+    """Make a key and print it: alone on standard output, so that a script can take it.
+
+    Args:
+        path: configuration file that was named.
+        name: of the key.
+        paths: patterns it is valid for; all when empty.
+        domains: host names it is valid for; all when empty.
+    """
+    if not name.strip():
+        raise ConfigError("the name of a key is empty")
+    for pattern in paths:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ConfigError(f'--path "{pattern}" is not a regular expression: {error}') from None
+    key = _with_store(path, lambda store: store.add(name, tuple(paths), tuple(domains)))
+    typer.echo(f"API key {name}, shown this once; send it as header Api-Key or query parameter api-key:", err=True)
+    typer.echo(key)
+    return 0
+
+
+def show(path: Path | None, as_json: bool) -> int:
+    """Print names and limits of all keys that this command manages.
+
+    Args:
+        path: configuration file that was named.
+        as_json: whether to print JSON.
+    """
+    keys = _with_store(path, lambda store: store.list())
+    if as_json:
+        typer.echo(json.dumps([{"name": key.name, "paths": _patterns(key), "domains": list(key.domains)} for key in keys], indent=2))
+        return 0
+    rows = [[key.name, " ".join(_patterns(key)) or "all", " ".join(key.domains) or "all"] for key in keys]
+    for line in columns([["NAME", "PATHS", "DOMAINS"], *rows]):
+        typer.echo(line)
+    return 0
+
+
+def revoke(path: Path | None, name: str) -> int:
+    """Make a key invalid.
+
+    Args:
+        path: configuration file that was named.
+        name: of the key.
+    """
+    _with_store(path, lambda store: store.revoke(name))
+    typer.echo(f"{name} is revoked")
+    return 0
+
+
+def _patterns(key: ApiKey) -> list[str]:
+    return [path.pattern for path in key.paths]
+
+
+def _with_store(path: Path | None, work: Callable[[KeyStore], Awaitable[T]]) -> T:
+    """Do something with the store of keys of a configuration."""
+    database = Database(configured(path).state.database)
+
+    async def run() -> T:
+        store = KeyStore(database)
+        try:
+            await store.start()
+            return await work(store)
+        finally:
+            await database.stop()
+
+    return asyncio.run(run())

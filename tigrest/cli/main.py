@@ -1,0 +1,221 @@
+"""``tigrest``: the commands, and how their outcome becomes an exit code.
+
+Commands import what they run only when they run, so that ``tigrest --help`` is quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn, Optional
+
+import typer
+
+from tigrest.errors import ConfigError, NotConnected, TigrestError
+
+FAILED = 1
+USAGE = 2
+NO_XMPP = 3
+INTERRUPTED = 130
+
+LEAVE_SECONDS = 2.0
+"""How long worker threads, in which a script may hang, can hold up the end of the process."""
+
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+_CommandError: type[Exception] = typer.BadParameter.__mro__[2]
+"""click's ``UsageError`` and ``ClickException``, of which newer versions of typer have their own copy."""
+
+
+class Level(StrEnum):
+    """How much is logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+app = typer.Typer(
+    name="tigrest",
+    help="The scriptable REST gateway for XMPP servers.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+api_key = typer.Typer(help="Manage API keys.", rich_markup_mode=None)
+app.add_typer(api_key, name="api-key")
+
+ConfigOption = Annotated[
+    Optional[Path],  # noqa: UP045 – read by typer
+    typer.Option("--config", metavar="FILE", help="Configuration; else $TIGREST_CONFIG, ./etc/config.toml, built-in defaults."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: 0 ok, 1 failed, 2 usage or bad configuration, 3 no XMPP server."""
+    code = _run()
+    leaving = threading.Timer(LEAVE_SECONDS, os._exit, [code])
+    leaving.daemon = True
+    leaving.start()
+    sys.exit(code)
+
+
+def _run() -> int:
+    try:
+        outcome = app(standalone_mode=False, prog_name="tigrest")
+        sys.stdout.flush()
+        return outcome if isinstance(outcome, int) else 0
+    except ConfigError as error:
+        _complain(*error.problems)
+        return USAGE
+    except NotConnected as error:
+        _complain(str(error))
+        return NO_XMPP
+    except TigrestError as error:
+        _complain(str(error))
+        return FAILED
+    except (typer.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 – whoever read us has had enough
+        return FAILED
+    except _CommandError as error:
+        _complain(_message(error))
+        return USAGE
+    except Exception:
+        import logging
+
+        logging.getLogger(__name__).exception("this should not have happened")
+        return FAILED
+
+
+def _message(error: BaseException) -> str:
+    """What typer has to say, in one line."""
+    context = getattr(error, "ctx", None)
+    words = " ".join(error.format_message().split()).rstrip(".") if hasattr(error, "format_message") else str(error)
+    path = context.command_path if context is not None and isinstance(error, _UsageError) else "tigrest"
+    return f"{words}; see {path} --help"
+
+
+def _complain(*problems: str) -> None:
+    for problem in problems:
+        print(f"tigrest: {problem}", file=sys.stderr)  # noqa: T201
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            typer.echo(f"tigrest {version('tigrest')}")
+        except PackageNotFoundError:
+            typer.echo("tigrest, not installed")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def tigrest(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version.")] = False,
+) -> None:
+    """The scriptable REST gateway for XMPP servers."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), err=True)
+        raise typer.Exit(USAGE)
+
+
+@app.command()
+def serve(
+    config: ConfigOption = None,
+    host: Annotated[Optional[str], typer.Option(help="Address to listen on; instead of http.host.")] = None,  # noqa: UP045
+    port: Annotated[Optional[int], typer.Option(min=0, max=65535, help="Port; 0 for a free one; instead of http.port.")] = None,  # noqa: UP045
+    reload: Annotated[Optional[bool], typer.Option("--reload/--no-reload", help="Whether to load scripts again when saved.")] = None,  # noqa: UP045
+    access_log: Annotated[
+        Optional[bool],  # noqa: UP045
+        typer.Option("--access-log/--no-access-log", help="Whether to log every request; by default only to a terminal."),
+    ] = None,
+    log_level: Annotated[Level, typer.Option(help="How much to log, to standard error.")] = Level.INFO,
+) -> int:
+    """Run the gateway."""
+    from tigrest.cli import logs
+    from tigrest.cli.serving import serve_forever
+
+    logs.configure(log_level.value, sys.stderr.isatty() if access_log is None else access_log)
+    return serve_forever(config, host, port, reload)
+
+
+@app.command()
+def check(config: ConfigOption = None) -> int:
+    """Check configuration and scripts.
+
+    Prints problems as file:line: message. Exit code: 0 fine, 1 a script is not, 2 the configuration is not.
+    """
+    from tigrest.cli.scripts import check_scripts
+
+    return check_scripts(config)
+
+
+@app.command()
+def routes(config: ConfigOption = None, as_json: JsonOption = False) -> int:
+    """List the routes being served."""
+    from tigrest.cli.scripts import list_routes
+
+    return list_routes(config, as_json)
+
+
+@app.command("hash-password")
+def hash_password() -> int:
+    """Print the hash of a password.
+
+    It goes to password_hash in [[auth.accounts]]. Asks for the password twice, or reads it from standard input.
+    """
+    from tigrest.cli.passwords import print_hash
+
+    return print_hash()
+
+
+@app.command()
+def new(
+    path: Annotated[str, typer.Argument(metavar="PATH", help="Where it is served below /rest, e.g. orders/list.")],
+    config: ConfigOption = None,
+) -> int:
+    """Write a handler script and its test."""
+    from tigrest.cli.new import write_handler
+
+    return write_handler(path, config)
+
+
+@api_key.command("add")
+def api_key_add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it.")],
+    path: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="REGEX", help="Paths it is valid for, matched in full, e.g. /rest/stream.*; repeatable; default all."),
+    ] = None,
+    domain: Annotated[Optional[list[str]], typer.Option(metavar="D", help="Host names it is valid for; repeatable; default all.")] = None,  # noqa: UP045
+    config: ConfigOption = None,
+) -> int:
+    """Make a new API key and print it, this once."""
+    from tigrest.cli.api_keys import add
+
+    return add(config, name, path or [], domain or [])
+
+
+@api_key.command("list")
+def api_key_list(config: ConfigOption = None, as_json: JsonOption = False) -> int:
+    """List API keys: the names, never the keys."""
+    from tigrest.cli.api_keys import show
+
+    return show(config, as_json)
+
+
+@api_key.command("revoke")
+def api_key_revoke(name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called.")], config: ConfigOption = None) -> int:
+    """Make an API key invalid from now on."""
+    from tigrest.cli.api_keys import revoke
+
+    return revoke(config, name)

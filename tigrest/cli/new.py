@@ -1,0 +1,86 @@
+"""``tigrest new``: a handler script and its test, from templates."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from pathlib import Path, PurePosixPath
+from string import Template
+
+import typer
+
+from tigrest.cli.configured import configured
+from tigrest.errors import ConfigError, TigrestError
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+TESTS = Path("tests/rest")
+"""Where tests of scripts are written."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+def write_handler(name: str, path: Path | None) -> int:
+    """Write a handler script and its test.
+
+    Args:
+        name: where it is served below ``/rest``, e.g. ``orders/list``.
+        path: configuration file that was named; its first scripts directory gets the script.
+
+    Raises:
+        ConfigError: the name cannot be that of a script.
+        TigrestError: a file is there already, or cannot be written.
+    """
+    config = configured(path)
+    if not config.scripts.dirs:
+        raise ConfigError("scripts.dirs is empty; name a directory for the script")
+    parts = _parts(name)
+    *folders, stem = parts
+    uri = "/".join(["/rest", *parts])
+    values = {
+        "uri": uri,
+        "folder": "/".join(["/rest", *folders]),
+        "regex": f"/{stem}",
+        "cls": _class_name(stem),
+        "function": re.sub(r"\W", "_", "_".join(parts)),
+    }
+    script = config.scripts.dirs[0].joinpath(*folders, f"{stem}.py")
+    test = TESTS.joinpath(*folders, f"test_{stem}.py")
+    for file in (script, test):
+        if file.exists():
+            raise TigrestError(f"{file} exists already; choose another name, or delete it first")
+    for file, template in ((script, "handler.py.txt"), (test, "test_handler.py.txt")):
+        _write(file, Template((TEMPLATES / template).read_text("utf-8")).substitute(values))
+        typer.echo(f"wrote {file}")
+    host = "127.0.0.1" if config.http.host in ("0.0.0.0", "::") else config.http.host  # noqa: S104
+    typer.echo(f"try: curl http://{f'[{host}]' if ':' in host else host}:{config.http.port}{uri}/world")
+    return 0
+
+
+def _parts(name: str) -> list[str]:
+    parts = list(PurePosixPath(name.removesuffix(".py")).parts)
+    if not parts or parts[0] == "/" or ".." in parts:
+        raise ConfigError(f'"{name}" is not below /rest; write a path such as orders/list')
+    for part in parts:
+        if part.startswith(("_", ".")):
+            raise ConfigError(f'"{name}": names that begin with "{part[0]}" are not served; choose another')
+        if part == "static":
+            raise ConfigError(f'"{name}": folders called "static" hold files, not handlers; choose another name')
+        if not _NAME.fullmatch(part):
+            raise ConfigError(f'"{name}": "{part}" is not a name for a script; use letters, digits, "-" and "_"')
+    return parts
+
+
+def _class_name(stem: str) -> str:
+    name = "".join(word[:1].upper() + word[1:] for word in re.split(r"[-_]+", stem))
+    usable = name.isidentifier() and not keyword.iskeyword(name) and name != "Handler"
+    return name if usable else f"Script{name}"
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise TigrestError(f"{file} cannot be written: {error.strerror}") from None

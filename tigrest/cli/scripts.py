@@ -1,0 +1,83 @@
+"""``tigrest check`` and ``tigrest routes``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import typer
+
+from tigrest.cli.configured import configured
+from tigrest.cli.tables import columns
+from tigrest.config import script_dirs
+from tigrest.errors import ScriptError
+from tigrest.scripting.loader import Loader
+from tigrest.scripting.routing import Route, Table
+
+
+def check_scripts(path: Path | None) -> int:
+    """Load every script and print what is wrong, as ``file:line: message``.
+
+    Args:
+        path: configuration file that was named.
+
+    Returns:
+        Exit code.
+    """
+    table = _load(path)
+    for problem in table.problems:
+        typer.echo(_line(problem))
+    if table.problems:
+        return 1
+    scripts = {route.path for route in table.routes}
+    typer.echo(f"no problems; {len(table.routes)} handlers in {len(scripts)} scripts")
+    return 0
+
+
+def list_routes(path: Path | None, as_json: bool) -> int:
+    """Print the routes being served; scripts that cannot be loaded are named on standard error.
+
+    Args:
+        path: configuration file that was named.
+        as_json: whether to print JSON.
+
+    Returns:
+        Exit code.
+    """
+    table = _load(path)
+    for problem in table.problems:
+        typer.echo(f"tigrest: {_line(problem)}", err=True)
+    if as_json:
+        typer.echo(json.dumps([_entry(route) for route in table.routes], indent=2))
+        return 0
+    rows = [
+        [" ".join(route.methods), route.uri, route.role or "-", "key" if route.api_key else "-", _shown(route.path)]
+        for route in table.routes
+    ]
+    for line in columns([["METHODS", "URI", "ROLE", "KEY", "SCRIPT"], *rows]):
+        typer.echo(line)
+    return 0
+
+
+def _load(path: Path | None) -> Table:
+    return Loader(script_dirs(configured(path), create=False)).load()
+
+
+def _entry(route: Route) -> dict[str, object]:
+    return {
+        "methods": route.methods,
+        "uri": route.uri,
+        "role": route.role,
+        "api_key": route.api_key,
+        "script": _shown(route.path),
+    }
+
+
+def _line(problem: ScriptError) -> str:
+    return f"{_shown(problem.path)}:{problem.line}: {problem.message}"
+
+
+def _shown(path: Path) -> str:
+    """A path as people like it: relative where it is below the working directory."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -1,0 +1,44 @@
+"""``tigrest serve``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from tigrest.cli.configured import configured
+from tigrest.config import Config, script_dirs
+from tigrest.errors import ConfigError
+from tigrest.gateway import Gateway
+from tigrest.http import server
+
+
+def serve_forever(path: Path | None, host: str | None, port: int | None, reload: bool | None) -> int:
+    """Run the gateway until a signal ends it.
+
+    Args:
+        path: configuration file that was named.
+        host: instead of ``http.host``.
+        port: instead of ``http.port``.
+        reload: instead of ``scripts.reload``.
+    """
+    if host == "":
+        raise ConfigError("--host is empty; name an address such as 127.0.0.1")
+    config = _with(configured(path), "http", host=host, port=port)
+    config = _with(config, "scripts", reload=reload)
+    gateway = Gateway(config, script_dirs(config, create=True))
+    return server.run(gateway, config, lambda base: _greet(gateway, base))
+
+
+def _with(config: Config, section: str, **values: Any) -> Config:
+    """The same configuration with other values of a section, except those that are ``None``."""
+    given = {key: value for key, value in values.items() if value is not None}
+    return config.model_copy(update={section: getattr(config, section).model_copy(update=given)})
+
+
+def _greet(gateway: Gateway, base: str) -> None:
+    """Say what there is to try, if anything."""
+    if gateway.demo is not None:
+        here = base.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+        typer.echo("\n".join(gateway.demo.lines(here)))

@@ -1,0 +1,160 @@
+"""Types of configuration values: what they accept, and what they say when they do not."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
+from pydantic_core import PydanticKnownError
+
+from tigrest.errors import InvalidJID
+from tigrest.jid import JID
+from tigrest.passwords import Passwords
+
+T = TypeVar("T")
+
+KEY_HASH = re.compile(r"sha256:[0-9a-f]{64}")
+"""How an API key is stored."""
+
+
+class KeyProblem(ValueError):
+    """A problem of one key, found while looking at its whole table.
+
+    Args:
+        key: the key, relative to the table.
+        message: what is wrong, and the cure.
+    """
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise PydanticKnownError("string_type")
+    return value
+
+
+def _jid(value: object) -> JID:
+    try:
+        return JID(_text(value))
+    except InvalidJID as error:
+        raise ValueError(str(error)) from None
+
+
+def _user(value: object) -> JID:
+    jid = _jid(value)
+    if not jid.local or jid.resource:
+        raise ValueError(f'"{jid}" is not the address of a user: write local@domain')
+    return jid
+
+
+def _domain(value: object) -> JID:
+    jid = _jid(value)
+    if jid.local or jid.resource:
+        raise ValueError(f'"{jid}" is not a domain: leave out what stands before "@" and behind "/"')
+    return jid
+
+
+def _file(value: object) -> Path:
+    if not _text(value):
+        raise ValueError("is empty; name a file or folder")
+    return Path(str(value))
+
+
+def _regex(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f'"{value}" is not a regular expression: {error}') from None
+    return value
+
+
+def _network(value: str) -> str:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError as error:
+        raise ValueError(f'"{value}" is not an IP address or network such as "127.0.0.1" or "10.0.0.0/8": {error}') from None
+    return value
+
+
+def _origin(value: str) -> str:
+    if value == "*":
+        return value
+    parts = _split(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or f"{parts.scheme}://{parts.netloc}" != value or "@" in value:
+        raise ValueError(f'"{value}" is not an origin: write "https://example.org", with a port if it has one and no path, or "*"')
+    return value
+
+
+def _http_url(value: str) -> str:
+    parts = _split(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or any(char.isspace() for char in value):
+        raise ValueError("is not an http:// or https:// URL")
+    return value
+
+
+def _split(value: str) -> Any:
+    try:
+        parts = urlsplit(value)
+        parts.port  # noqa: B018 – raises when it is not a port
+    except ValueError as error:
+        raise ValueError(f"is not a URL: {error}") from None
+    return parts
+
+
+def _password_hash(value: str) -> str:
+    passwords = Passwords()
+    try:
+        if not passwords.is_hash(value):
+            raise ValueError("is not an argon2id hash; make one with: tigrest hash-password")
+    finally:
+        passwords.close()
+    return value
+
+
+def _key_hash(value: str) -> str:
+    if not KEY_HASH.fullmatch(value.lower()):
+        raise ValueError('is not the hash of a key: write "sha256:" and the 64 hexadecimal digits of its SHA-256')
+    return value.lower()
+
+
+def _not_empty(value: str) -> str:
+    if not value:
+        raise ValueError("is empty")
+    return value
+
+
+Several = Annotated[tuple[T, ...], Field(strict=False)]
+"""An array."""
+
+Text = Annotated[str, AfterValidator(_not_empty)]
+Location = Annotated[str, AfterValidator(_not_empty), Field(repr=False)]
+"""A database: file path, ``:memory:`` or URL, in which a password may stand."""
+
+File = Annotated[Path, BeforeValidator(_file)]
+Domain = Annotated[JID, PlainValidator(_domain)]
+User = Annotated[JID, PlainValidator(_user)]
+Regex = Annotated[str, AfterValidator(_regex)]
+Network = Annotated[str, AfterValidator(_network)]
+Origin = Annotated[str, AfterValidator(_origin)]
+HttpUrl = Annotated[str, AfterValidator(_http_url), Field(repr=False)]
+"""A URL, in which a password may stand."""
+
+PasswordHash = Annotated[str, AfterValidator(_password_hash)]
+KeyHash = Annotated[str, AfterValidator(_key_hash)]
+
+Listen = Annotated[int, Field(ge=0, le=65535)]
+"""A port to listen on; 0 picks a free one."""
+Port = Annotated[int, Field(ge=1, le=65535)]
+Count = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Memory = Annotated[int, Field(ge=0)]
+"""Size of a cache in bytes; 0 turns it off."""
+MemorySeconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""How long something is remembered; 0 turns it off."""

@@ -1,0 +1,88 @@
+"""The names of all keys, and the nearest one to a name that is not among them."""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+
+from tigrest.config.models import Config
+
+PREFIX = "TIGREST__"
+"""What the names of environment variables that override a key begin with."""
+
+
+def known_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
+    """List every key, e.g. ``http.port`` and ``auth.api_keys[].name``.
+
+    Args:
+        model: table to list.
+        prefix: put before each key.
+    """
+    keys: list[str] = []
+    for name, field in model.model_fields.items():
+        table, is_array = _table(field)
+        if table is None:
+            keys.append(prefix + name)
+        else:
+            keys += known_keys(table, f"{prefix}{name}{'[]' if is_array else ''}.")
+    return keys
+
+
+def variables() -> dict[str, tuple[str, ...]]:
+    """Environment variables that override a key, with the path of the key."""
+    found: dict[str, tuple[str, ...]] = {}
+    for section, field in Config.model_fields.items():
+        table, is_array = _table(field)
+        if table is None or is_array:
+            found[f"{PREFIX}{section.upper()}"] = (section,)
+        else:
+            found |= {f"{PREFIX}{section.upper()}__{key.upper()}": (section, key) for key in table.model_fields}
+    return found
+
+
+def table_at(path: Iterable[str | int]) -> type[BaseModel] | None:
+    """The model of a table, e.g. of ``("auth", "api_keys", 0)``; ``None`` when there is no such table."""
+    table: type[BaseModel] | None = Config
+    for step in path:
+        if isinstance(step, int):
+            continue
+        if table is None or step not in table.model_fields:
+            return None
+        table, _ = _table(table.model_fields[step])
+    return table
+
+
+def takes_text(path: tuple[str, ...]) -> bool:
+    """Whether the value of a key is a text, so that ``12345`` in an environment variable is one too."""
+    table = table_at(path[:-1])
+    return table is not None and _is_text(table.model_fields[path[-1]].annotation)
+
+
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
+    """The most similar of some names, if one is similar at all."""
+    return next(iter(difflib.get_close_matches(name.lower(), list(candidates), n=1)), None)
+
+
+def _table(field: FieldInfo) -> tuple[type[BaseModel] | None, bool]:
+    """The model of a field that is a table or an array of tables, and whether it is an array."""
+    annotation: object = field.annotation
+    is_array = typing.get_origin(annotation) is tuple
+    inner = typing.get_args(annotation)[0] if is_array else annotation
+    return (inner, is_array) if isinstance(inner, type) and issubclass(inner, BaseModel) else (None, is_array)
+
+
+def _is_text(annotation: object) -> bool:
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return _is_text(args[0])
+    if origin in (types.UnionType, typing.Union):
+        return any(_is_text(arg) for arg in args)
+    if origin is typing.Literal:
+        return True
+    return isinstance(annotation, type) and issubclass(annotation, str | SecretStr | Path)

@@ -1,0 +1,132 @@
+"""Finding and reading the configuration."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from tigrest.config.keys import PREFIX, nearest, takes_text, variables
+from tigrest.config.models import Config
+from tigrest.config.origins import Origins, lines_of
+from tigrest.config.problems import dotted, problems_of
+from tigrest.errors import ConfigError
+
+VARIABLE = "TIGREST_CONFIG"
+"""Environment variable that names the file."""
+
+DEFAULT = Path("etc/config.toml")
+"""The file that is read when none is named and it exists."""
+
+_POSITION = re.compile(r" \(at line (\d+), column (\d+)\)$")
+
+
+def find(path_option: Path | None, environ: Mapping[str, str], cwd: Path) -> Path | None:
+    """Find the configuration file.
+
+    Args:
+        path_option: what ``--config`` says, if anything.
+        environ: the environment, where :data:`VARIABLE` may name it.
+        cwd: what relative paths are relative to, and where :data:`DEFAULT` is looked for.
+
+    Returns:
+        The file, which need not exist when it was named; ``None`` for the built-in defaults.
+    """
+    if path_option is not None:
+        return cwd / path_option
+    if named := environ.get(VARIABLE):
+        return cwd / named
+    return cwd / DEFAULT if (cwd / DEFAULT).exists() else None
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Config:
+    """Read the configuration.
+
+    Args:
+        path: the file; ``None`` for the built-in defaults.
+        environ: the environment, whose ``TIGREST__SECTION__KEY`` variables override the file.
+
+    Raises:
+        ConfigError: it cannot be used; with every problem found.
+    """
+    text = _read(path) if path else ""
+    values = _parse(text, path)
+    overrides, unknown = _overrides(environ)
+    for (section, *keys), value in overrides.items():
+        _override(values, section, keys, value)
+    origins = Origins(path, lines_of(text), {dotted(key): _variable(key) for key in overrides})
+    try:
+        config = Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(*unknown, *problems_of(error, origins)) from None
+    if unknown:
+        raise ConfigError(*unknown)
+    return config
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}; check --config and {VARIABLE}") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: not text in UTF-8 (byte {error.start})") from None
+
+
+def _parse(text: str, path: Path | None) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        at = _POSITION.search(message)
+        place = f"{path}:{at[1]}:{at[2]}" if at else f"{path}"
+        raise ConfigError(f"{place}: not TOML: {message[: at.start()] if at else message}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deeply") from None
+
+
+def _overrides(environ: Mapping[str, str]) -> tuple[dict[tuple[str, ...], Any], list[str]]:
+    """Values by key from the environment, and what is wrong with the names of variables."""
+    known = variables()
+    values: dict[tuple[str, ...], Any] = {}
+    unknown: list[str] = []
+    for name in sorted(name for name in environ if name.startswith(PREFIX)):
+        if name in known:
+            values[known[name]] = _value(known[name], environ[name])
+        else:
+            near = nearest(name.lower(), [variable.lower() for variable in known])
+            cure = f"did you mean {near.upper()}?" if near else f"write {PREFIX}SECTION__KEY"
+            unknown.append(f"{name}: unknown variable; {cure}")
+    return values, unknown
+
+
+def _value(key: tuple[str, ...], text: str) -> Any:
+    """What a variable's text means: a TOML value if it is one, otherwise just text."""
+    try:
+        values = tomllib.loads(f"value = {text}")
+    except (tomllib.TOMLDecodeError, RecursionError):
+        return text
+    if len(values) > 1:
+        return text
+    value = values["value"]
+    return text if takes_text(key) and not isinstance(value, str) else value
+
+
+def _override(values: dict[str, Any], section: str, keys: list[str], value: Any) -> None:
+    if not keys:
+        values[section] = value
+        return
+    table = values.setdefault(section, {})
+    if isinstance(table, dict):
+        key = keys[0]
+        table.pop(f"{key}_file", None)
+        table.pop(key.removesuffix("_file"), None)
+        table[key] = value
+
+
+def _variable(key: tuple[str, ...]) -> str:
+    return PREFIX + "__".join(key).upper()

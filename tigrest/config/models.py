@@ -1,0 +1,276 @@
+"""What can be configured: one model for each table of the file, its keys as attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from tigrest.config.fields import (
+    Count,
+    Domain,
+    File,
+    HttpUrl,
+    KeyHash,
+    KeyProblem,
+    Listen,
+    Location,
+    Memory,
+    MemorySeconds,
+    Network,
+    Origin,
+    PasswordHash,
+    Port,
+    Regex,
+    Seconds,
+    Several,
+    Text,
+    User,
+)
+from tigrest.jid import JID
+
+STATE = "var/tigrest.sqlite3"
+
+Identity = Literal["gateway", "user"]
+
+
+class Section(BaseModel):
+    """A table of the configuration: frozen, no unknown keys, no silent conversions.
+
+    Where a key ``x`` has a sibling ``x_file``, the file's content becomes the value of ``x``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secret_files(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        read: dict[str, str] = {}
+        for key in cls.model_fields:
+            plain = key.removesuffix("_file")
+            if plain != key and isinstance(values.get(key), str):
+                if values.get(plain):
+                    raise KeyProblem(key, f"cannot stand together with {plain}; keep one of the two")
+                read[plain] = _secret_in(key, Path(values[key]))
+        return {**values, **read}
+
+
+def _secret_in(key: str, path: Path) -> str:
+    try:
+        secret = path.read_text("utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise KeyProblem(key, f"{path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise KeyProblem(key, f"{path} is not text in UTF-8") from None
+    if not secret:
+        raise KeyProblem(key, f"{path} is empty")
+    return secret
+
+
+class Http(Section):
+    """``[http]``: the side that serves."""
+
+    host: Text = "127.0.0.1"
+    port: Listen = 8080
+    max_body: Count = 1048576
+    request_timeout: Seconds = 30.0
+    trusted_proxies: Several[Network] = ()
+    cors_origins: Several[Origin] = ()
+
+
+class Scripts(Section):
+    """``[scripts]``: where handlers come from."""
+
+    dirs: Several[File] = (Path("scripts/rest"),)
+    reload: bool = True
+    builtins: bool = True
+
+
+class Xmpp(Section):
+    """``[xmpp]``: the side behind."""
+
+    backend: Literal["embedded", "component"] = "embedded"
+    domain: Domain = JID("localhost")
+    jid: Domain = Field(default_factory=lambda known: JID(f"http.{known['domain']}"))
+    host: Text = "127.0.0.1"
+    port: Port = 5347
+    secret: SecretStr = SecretStr("")
+    secret_file: File | None = None
+    c2s_host: Text = "127.0.0.1"
+    c2s_port: Port = 5222
+    c2s_tls: Literal["require", "allow", "never"] = "require"
+    send_as: Identity | None = None
+    adhoc_as: Identity | None = None
+
+    @property
+    def effective_send_as(self) -> Identity:
+        """``send_as``, or what the back end suggests."""
+        return self.send_as or self._suggested_identity
+
+    @property
+    def effective_adhoc_as(self) -> Identity:
+        """``adhoc_as``, or what the back end suggests."""
+        return self.adhoc_as or self._suggested_identity
+
+    @property
+    def _suggested_identity(self) -> Identity:
+        return "user" if self.backend == "embedded" else "gateway"
+
+    @model_validator(mode="after")
+    def _check(self) -> Xmpp:
+        if self.jid == self.domain:
+            raise KeyProblem("jid", f'"{self.jid}" is the domain of the users; use one of our own, such as "http.{self.domain}"')
+        if self.backend == "component" and not self.secret.get_secret_value():
+            raise KeyProblem("secret", "is missing: the component back end needs the secret that the XMPP server knows, or secret_file")
+        return self
+
+
+class ApiKey(Section):
+    """``[[auth.api_keys]]``: a key and where it is valid."""
+
+    name: Text
+    key: SecretStr | None = None
+    key_file: File | None = None
+    key_hash: KeyHash | None = Field(default=None, repr=False)
+    paths: Several[Regex] = ("/rest/stream.*",)
+    domains: Several[Text] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> ApiKey:
+        _one_of("key", self.key, "key_hash", self.key_hash)
+        return self
+
+
+class Account(Section):
+    """``[[auth.accounts]]``: an account that exists only in the gateway."""
+
+    jid: User
+    password: SecretStr | None = None
+    password_file: File | None = None
+    password_hash: PasswordHash | None = Field(default=None, repr=False)
+
+    @model_validator(mode="after")
+    def _check(self) -> Account:
+        _one_of("password", self.password, "password_hash", self.password_hash)
+        return self
+
+
+def _one_of(key: str, secret: SecretStr | None, hash_key: str, secret_hash: str | None) -> None:
+    if secret is not None and secret_hash is not None:
+        raise KeyProblem(hash_key, f"cannot stand together with {key}; keep one of the two")
+    if secret is None and secret_hash is None:
+        raise KeyProblem(key, f"is missing: give {key}, {key}_file or {hash_key}")
+    if secret is not None and not secret.get_secret_value():
+        raise KeyProblem(key, "is empty")
+
+
+def _no_twin(table: str, key: str, values: Sequence[str]) -> None:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise KeyProblem(f"{table}[{index}].{key}", f'"{value}" is there twice')
+
+
+class Auth(Section):
+    """``[auth]``: who may do what."""
+
+    admins: Several[User] = (JID("admin@localhost"),)
+    open_access: bool = False
+    cache_seconds: MemorySeconds = 60.0
+    api_keys: Several[ApiKey] = ()
+    accounts: Several[Account] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Auth:
+        _no_twin("api_keys", "name", [key.name for key in self.api_keys])
+        _no_twin("accounts", "jid", [account.jid for account in self.accounts])
+        return self
+
+
+class Bosh(Section):
+    """``[bosh]``: the XMPP server's BOSH endpoint."""
+
+    url: HttpUrl = "http://127.0.0.1:5280/http-bind"
+
+
+class Webhook(Section):
+    """``[[webhooks]]``: a URL that stanzas are delivered to."""
+
+    url: HttpUrl
+    content_type: Literal["application/json", "application/xmpp+xml"] = "application/json"
+    stanzas: Several[Literal["message", "presence", "iq"]] = ("message", "presence", "iq")
+    events: Several[Literal["bare", "full", "host"]] = ("bare", "full", "host")
+    secret: SecretStr | None = None
+    secret_file: File | None = None
+    timeout: Seconds = 10.0
+    max_attempts: Count = 8
+    concurrency: Count = 4
+
+
+class EmbeddedAccount(Section):
+    """``[[embedded.accounts]]``: an account of the embedded domain."""
+
+    jid: User
+    password: SecretStr | None = None
+    password_file: File | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> EmbeddedAccount:
+        if self.password is None:
+            raise KeyProblem("password", "is missing: give password or password_file")
+        if not self.password.get_secret_value():
+            raise KeyProblem("password", "is empty")
+        return self
+
+
+class Embedded(Section):
+    """``[embedded]``: the domain inside the process."""
+
+    database: Location = STATE
+    accounts: Several[EmbeddedAccount] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Embedded:
+        _no_twin("accounts", "jid", [account.jid for account in self.accounts])
+        return self
+
+
+class State(Section):
+    """``[state]``: where the gateway keeps what is its own."""
+
+    database: Location = STATE
+
+
+class Avatars(Section):
+    """``[avatars]``: the cache of avatars."""
+
+    cache_bytes: Memory = 67108864
+    cache_seconds: MemorySeconds = 300.0
+    miss_seconds: MemorySeconds = 15.0
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    http: Http = Http()
+    scripts: Scripts = Scripts()
+    xmpp: Xmpp = Xmpp()
+    auth: Auth = Auth()
+    bosh: Bosh = Bosh()
+    webhooks: Several[Webhook] = ()
+    embedded: Embedded = Embedded()
+    state: State = State()
+    avatars: Avatars = Avatars()
+
+    @model_validator(mode="after")
+    def _check(self) -> Config:
+        for index, account in enumerate(self.embedded.accounts):
+            if account.jid.domain != self.xmpp.domain:
+                raise KeyProblem(
+                    f"embedded.accounts[{index}].jid",
+                    f'"{account.jid}" is not an address of the embedded domain, which xmpp.domain calls "{self.xmpp.domain}"',
+                )
+        return self

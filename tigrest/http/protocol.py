@@ -1,0 +1,227 @@
+"""HTTP/1.1 on the wire: uvicorn's protocol, with an end to what a request head may cost.
+
+httptools keeps no total of a head that is still coming in, and calls back for a header only when it is complete. So the
+bytes fed are counted until the parser gets somewhere: a head, a piece of a body, the end of a message. What grows beyond
+the limit without getting anywhere is refused; a head that came in whole is measured once. What one connection can make us
+keep is so bounded by the limit and one piece read from the socket (256 KiB).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+from itertools import chain
+from typing import Any
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+MAX_HEAD = 65536
+"""Most bytes of request line and headers together."""
+
+MAX_TARGET = 16384
+"""Most bytes of the request target."""
+
+MAX_HEADERS = 200
+"""Most header fields of a request."""
+
+PATIENCE = 30.0
+"""Seconds for a connection to get somewhere with what it has begun to send."""
+
+LINGER = 2.0
+"""Seconds for which the rest of a refused request is read and thrown away, so that the answer is not lost by a reset."""
+
+MAX_LINGER = 8 * 1024 * 1024
+"""Most bytes of it."""
+
+_TOO_LONG_TARGET = 414
+_TOO_LARGE_HEAD = 431
+_DETAILS = {
+    408: f"the request did not arrive within {PATIENCE:.0f} s",
+    _TOO_LONG_TARGET: f"the request target is longer than {MAX_TARGET} bytes",
+    _TOO_LARGE_HEAD: f"the request head is larger than {MAX_HEAD} bytes, or has more than {MAX_HEADERS} headers",
+}
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """Serves one connection.
+
+    RFC 9112 §3, RFC 6585 §5
+    """
+
+    url = b""
+    _stalled = 0
+    """Bytes fed since the parser last got somewhere."""
+    _status = 400
+    """What a request that the parser gives up is answered."""
+    _refused = False
+    _thrown_away = 0
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to serve, and to wait for the first request."""
+        super().connection_made(transport)
+        self._timer = self.loop.call_later(PATIENCE, self._give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came in."""
+        self._unset_keepalive_if_required()
+        if self._refused:
+            self._throw_away(data)
+            return
+        self._stalled += len(data)
+        try:
+            self.parser.feed_data(data)
+        except HttpParserError:
+            self._refuse(self._status)
+        except HttpParserUpgrade as upgrade:
+            self._continue_without_upgrade(data[upgrade.args[0] :])
+        else:
+            if self._stalled:
+                self._watch()
+
+    def on_headers_complete(self) -> None:
+        """Measure the head; if it is within the limits, pass the request to the application."""
+        self._stalled = 0
+        if self._timer is not None:
+            self._stop_timer()
+        if len(self.url) > MAX_TARGET:
+            self._status = _TOO_LONG_TARGET
+            raise ValueError(_DETAILS[self._status])
+        headers = self.headers
+        if len(headers) > MAX_HEADERS or len(self.url) + 4 * len(headers) + sum(map(len, chain.from_iterable(headers))) > MAX_HEAD:
+            self._status = _TOO_LARGE_HEAD
+            raise ValueError(_DETAILS[self._status])
+        HttpToolsProtocol.on_headers_complete(self)
+
+    def on_body(self, body: bytes) -> None:
+        """Pass on a piece of a body."""
+        self._stalled = 0
+        if self._timer is not None:
+            self._stop_timer()
+        HttpToolsProtocol.on_body(self, body)
+
+    def on_message_complete(self) -> None:
+        """Pass on the end of a body."""
+        self._stalled = 0
+        if self._timer is not None:
+            self._stop_timer()
+        HttpToolsProtocol.on_message_complete(self)
+
+    def _watch(self) -> None:
+        """Look after what has begun to come in and is not complete."""
+        if self._stalled > MAX_HEAD:
+            self._refuse(_TOO_LONG_TARGET if len(self.url) > MAX_TARGET else _TOO_LARGE_HEAD)
+        elif self._timer is None:
+            self._timer = self.loop.call_later(PATIENCE, self._give_up)
+
+    def _give_up(self) -> None:
+        self._timer = None
+        if self.flow.read_paused:
+            self._timer = self.loop.call_later(PATIENCE, self._give_up)  # it is we who do not read
+        elif self._stalled:
+            self._refuse(408)
+        else:
+            self.transport.close()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _refuse(self, status: int) -> None:
+        """Read nothing more from this connection; say why, if nothing else is being said on it."""
+        self._refused = True
+        self._stop_timer()
+        cycle = self.cycle
+        if self.transport.is_closing():
+            return
+        if cycle is None or cycle.response_complete:
+            self._answer(status)
+        elif not cycle.more_body:
+            cycle.keep_alive = False  # requests before this one are answered first
+        elif cycle.response_started or self.pipeline:
+            self.transport.close()
+        else:
+            cycle.disconnected = True
+            cycle.message_event.set()
+            self._answer(status)
+
+    def _answer(self, status: int) -> None:
+        if status == 400:
+            self.send_400_response("Invalid HTTP request received.")
+            return
+        problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": _DETAILS[status]}
+        body = json.dumps(problem).encode()
+        headers = [
+            *self.server_state.default_headers,
+            (b"content-type", b"application/problem+json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"),
+        ]
+        head = b"".join(b"%s: %s\r\n" % header for header in headers)
+        self.transport.write(STATUS_LINE[status] + head + b"\r\n" + body)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+            self.flow.resume_reading()
+            self._timer = self.loop.call_later(LINGER, self.transport.abort)
+        else:
+            self.transport.close()
+
+    def _throw_away(self, data: bytes) -> None:
+        self._thrown_away += len(data)
+        if self._thrown_away > MAX_LINGER:
+            self.transport.abort()
+
+    def _continue_without_upgrade(self, rest: bytes) -> None:
+        """Serve a request that offers an upgrade as the plain request that it is too (Java's client offers HTTP/2 so).
+
+        The parser stops behind such a head as if there were no body, so another one goes on from there.
+
+        RFC 9110 §7.8
+        """
+        framing = [header for header in self.headers if header[0] in (b"content-length", b"transfer-encoding")]
+        callbacks = _MutableHead(self)
+        self.parser = HttpRequestParser(callbacks)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        if framing:
+            fields = b"".join(b"%s: %s\r\n" % header for header in framing)
+            self.cycle.more_body = True
+            try:
+                self.parser.feed_data(b"POST / HTTP/1.1\r\n" + fields + b"\r\n")
+            except HttpParserError:
+                self._refuse(400)
+                return
+        callbacks.muted = False
+        if rest:
+            self.data_received(rest)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Nothing is wrong with an upgrade that is offered and not taken."""
+
+
+class _MutableHead:
+    """The callbacks of a protocol, silent at first: its new parser is told framing that the protocol knows already."""
+
+    def __init__(self, protocol: HttpProtocol) -> None:
+        self.muted = True
+        self.on_message_begin = self._unless_muted(protocol.on_message_begin)
+        self.on_url = self._unless_muted(protocol.on_url)
+        self.on_header = self._unless_muted(protocol.on_header)
+        self.on_headers_complete = self._unless_muted(protocol.on_headers_complete)
+        self.on_body = protocol.on_body
+        self.on_message_complete = protocol.on_message_complete
+
+    def _unless_muted(self, callback: Callable[..., None]) -> Callable[..., None]:
+        def call(*args: Any) -> None:
+            if not self.muted:
+                callback(*args)
+
+        return call

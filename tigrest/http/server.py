@@ -1,0 +1,276 @@
+"""The HTTP server: one listening socket, uvicorn in this process, an orderly end.
+
+It starts and stops the gateway itself: start, then accept connections; on a signal stop accepting, finish what runs, stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any, Protocol
+
+import uvicorn
+import uvloop
+from starlette.types import Receive, Scope, Send
+
+from tigrest.config import Config
+from tigrest.errors import ConfigError
+from tigrest.http.protocol import HttpProtocol
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
+
+KEEP_ALIVE = 65
+"""Seconds for which an idle connection is kept; a little longer than proxies keep theirs."""
+
+GRACE = 10
+"""Seconds that running requests get to finish at the end."""
+
+STOP_SECONDS = 10.0
+"""Seconds that the gateway gets to stop."""
+
+NOTICE = 2.0
+"""Seconds that cancelled work gets to notice."""
+
+
+class Served(Protocol):
+    """What is served: an ASGI application that is started before and stopped after."""
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+
+    async def start(self) -> None:
+        """Get ready for requests. When it fails or is cancelled it cleans up itself."""
+
+    async def stop(self) -> None:
+        """End, after a start that succeeded."""
+
+
+Ready = Callable[[str], None]
+"""Called with the base URL, e.g. ``http://127.0.0.1:8080``, when requests are answered."""
+
+
+def run(gateway: Served, config: Config, ready: Ready | None = None) -> int:
+    """Serve until SIGTERM or SIGINT.
+
+    Args:
+        gateway: what to serve.
+        config: how; ``[http]`` says where.
+        ready: called when requests are answered.
+
+    Returns:
+        Exit code: 0 after an orderly end, 1 when a second SIGINT forced it.
+
+    Raises:
+        ConfigError: the address cannot be used, or the gateway says so.
+        NotConnected: the gateway cannot reach the XMPP server.
+    """
+    listener = bind(config.http.host, config.http.port)
+    loop = uvloop.new_event_loop()
+    try:
+        asyncio.set_event_loop(loop)
+        return loop.run_until_complete(serve(gateway, config, listener, ready=ready))
+    finally:
+        loop.run_until_complete(_end_tasks(asyncio.all_tasks(loop)))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        asyncio.set_event_loop(None)
+        loop.close()  # unlike asyncio.run() it does not wait for worker threads, in which a handler may hang
+        listener.close()
+
+
+async def serve(
+    gateway: Served,
+    config: Config,
+    listener: socket.socket,
+    *,
+    stop: asyncio.Event | None = None,
+    ready: Ready | None = None,
+    grace: int = GRACE,
+) -> int:
+    """Serve on the running loop until ``stop`` is set, or a signal comes in when it is ``None``.
+
+    Args:
+        gateway: what to serve.
+        config: how.
+        listener: what :func:`bind` gave.
+        stop: ends serving; with it signals are left alone.
+        ready: called when requests are answered.
+        grace: seconds that running requests get to finish at the end.
+
+    Returns:
+        As :func:`run`.
+
+    Raises:
+        ConfigError: as :func:`run`.
+        NotConnected: as :func:`run`.
+    """
+    ending = _Ending(stop or asyncio.Event())
+    with ending.on_signals() if stop is None else nullcontext():
+        if await ending.or_done(gateway.start()):
+            try:
+                await _serve(gateway, config, listener, ending, ready, grace)
+            finally:
+                await ending.or_forced(gateway.stop())
+    return 1 if ending.forced.is_set() else 0
+
+
+async def _serve(gateway: Served, config: Config, listener: socket.socket, ending: _Ending, ready: Ready | None, grace: int) -> None:
+    try:
+        listener.listen(BACKLOG)
+    except OSError as error:
+        raise ConfigError(_address_problem(config.http.host, config.http.port, error)) from None
+    server = _Server(_uvicorn_config(gateway, config, grace))
+    server.config.load()
+    server.lifespan = server.config.lifespan_class(server.config)
+    await server.on_tick(0)  # makes the headers of all responses
+    await server.startup(sockets=[listener])
+    base = f"http://{_bracketed(config.http.host)}:{listener.getsockname()[1]}"
+    print(f"tigrest: listening on {base}/rest/", flush=True)  # noqa: T201 – scripts wait for this line
+    if ready is not None:
+        ready(base)
+    loop = asyncio.create_task(server.main_loop())
+    await ending.stop.wait()
+    server.should_exit = True
+    await loop
+    forcing = asyncio.create_task(server.force(ending.forced))
+    await server.shutdown(sockets=[listener])
+    forcing.cancel()
+    await _end_tasks(server.server_state.tasks)
+
+
+async def _end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel what still runs, and give it a moment to notice."""
+    running = list(tasks)
+    for task in running:
+        task.cancel()
+    if running:
+        await asyncio.wait(running, timeout=NOTICE)
+
+
+class _Server(uvicorn.Server):
+    async def force(self, forced: asyncio.Event) -> None:
+        await forced.wait()
+        self.force_exit = True
+
+
+class _Ending:
+    """The two steps of an end: asked to stop, and forced to.
+
+    Args:
+        stop: set when asked to stop.
+    """
+
+    def __init__(self, stop: asyncio.Event) -> None:
+        self.stop = stop
+        self.forced = asyncio.Event()
+
+    @contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Stop on SIGTERM and SIGINT, force on the second SIGINT."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self.stop.set)
+        loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        try:
+            yield
+        finally:
+            loop.remove_signal_handler(signal.SIGTERM)
+            loop.remove_signal_handler(signal.SIGINT)
+
+    def _interrupt(self) -> None:
+        (self.forced if self.stop.is_set() else self.stop).set()
+
+    async def or_done(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Do some work unless asked to stop meanwhile; tell whether it was done."""
+        return await _first(work, self.stop)
+
+    async def or_forced(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do some work to the end, unless forced or out of time."""
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await _first(work, self.forced)
+        except TimeoutError:
+            log.warning("stopping took longer than %.0f s; going anyway", STOP_SECONDS)
+
+
+async def _first(work: Coroutine[Any, Any, None], event: asyncio.Event) -> bool:
+    """Do some work until an event; tell whether it was done. Whatever it raises is raised."""
+    task = asyncio.ensure_future(work)
+    waiting = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait([task, waiting], return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            task.result()
+            return True
+        return False
+    finally:
+        for unfinished in (task, waiting):
+            unfinished.cancel()
+        await asyncio.wait([task, waiting], timeout=NOTICE)
+
+
+def _uvicorn_config(gateway: Served, config: Config, grace: int) -> uvicorn.Config:
+    proxies = list(config.http.trusted_proxies)
+    return uvicorn.Config(
+        gateway.app,
+        interface="asgi3",
+        http=HttpProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,  # it would show API keys in query strings
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies,
+        server_header=False,
+        headers=[("server", "tigrest")],
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE,
+        timeout_graceful_shutdown=grace,
+    )
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Reserve the address to listen on.
+
+    Args:
+        host: address or name; of several addresses IPv4 comes first.
+        port: TCP port; 0 for any free one.
+
+    Raises:
+        ConfigError: it cannot be used, and why.
+    """
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(_address_problem(host, port, error)) from None
+    family, kind, protocol, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise ConfigError(_address_problem(host, port, error)) from None
+    listener.setblocking(False)
+    return listener
+
+
+def _address_problem(host: str, port: int, error: Exception) -> str:
+    match getattr(error, "errno", None):
+        case errno.EADDRINUSE:
+            return f"http.port {port} on {host} is already in use; stop the other program or choose another with --port"
+        case errno.EACCES | errno.EPERM:
+            return f"http.port {port} on {host} is not allowed to us; choose one above 1023 with --port"
+        case _:
+            reason = getattr(error, "strerror", None) or str(error)
+            return f'http.host "{host}" is not an address of this machine ({reason}); choose another with --host'
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host

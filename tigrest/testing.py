@@ -1,0 +1,136 @@
+"""Testing handler scripts: the whole gateway in the test's process, on an embedded domain in memory.
+
+With pytest there is a fixture ``gateway``, which serves the project's own ``scripts/rest``::
+
+    def test_hello(gateway):
+        response = gateway.get("/rest/tested/hello/bob", login="alice")
+        assert response.json() == {"greeting": {"to": "bob", "by": "alice@localhost"}}
+
+Elsewhere, or with other settings, use :func:`serving`. It needs the extra ``tigrest[test]``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tigrest.config import Config, builtin_scripts
+from tigrest.gateway import Gateway
+from tigrest.passwords import Passwords
+from tigrest.service import Service
+from tigrest.storage import MEMORY
+
+ACCOUNTS = ("admin", "alice", "bob")
+"""Local parts of the accounts of the domain; ``admin`` has the role admin."""
+
+PASSWORD = "secret"  # noqa: S105 - the password of accounts that live for one test
+"""Password of every account."""
+
+API_KEY = "test-key"
+"""API key that is valid everywhere."""
+
+
+class TestGateway:
+    """A running gateway and an HTTP client for it.
+
+    Args:
+        gateway: what runs.
+        client: a ``starlette.testclient.TestClient`` for it.
+    """
+
+    __test__ = False
+
+    def __init__(self, gateway: Gateway, client: Any) -> None:
+        self.gateway = gateway
+        self.client = client
+
+    @property
+    def service(self) -> Service:
+        """Access to XMPP, as scripts have it; its methods block in tests."""
+        return self.gateway.service
+
+    def request(self, method: str, path: str, *, login: str = "", api_key: str = "", type: str = "", **options: Any) -> Any:
+        """Send a request and return the response, as ``httpx`` has it. Redirects are not followed.
+
+        Args:
+            method: HTTP method.
+            path: e.g. ``/rest/tested/test``.
+            login: one of :data:`ACCOUNTS`, or any ``name:password``; nobody when empty.
+            api_key: sent as header ``Api-Key`` unless empty; :data:`API_KEY` is valid.
+            type: sent as header ``Content-Type`` unless empty.
+            options: further ones of ``httpx``: ``json``, ``content``, ``data``, ``headers``, ``params``, ….
+        """
+        headers = dict(options.pop("headers", None) or {})
+        if api_key:
+            headers["Api-Key"] = api_key
+        if type:
+            headers["Content-Type"] = type
+        if login:
+            name, colon, password = login.partition(":")
+            options["auth"] = (name, password if colon else PASSWORD)
+        return self.client.request(method, path, headers=headers, **options)
+
+    def get(self, path: str, **options: Any) -> Any:
+        """:meth:`request` with GET."""
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> Any:
+        """:meth:`request` with POST."""
+        return self.request("POST", path, **options)
+
+    def put(self, path: str, **options: Any) -> Any:
+        """:meth:`request` with PUT."""
+        return self.request("PUT", path, **options)
+
+    def delete(self, path: str, **options: Any) -> Any:
+        """:meth:`request` with DELETE."""
+        return self.request("DELETE", path, **options)
+
+    def reload(self) -> None:
+        """Load changed scripts now."""
+        self.client.portal.call(self.gateway.reload)
+
+
+@contextmanager
+def serving(*scripts: Path, domain: str = "localhost", builtins: bool = True, **sections: dict[str, Any]) -> Iterator[TestGateway]:
+    """Run a gateway on an embedded domain in memory.
+
+    Args:
+        scripts: directories of scripts.
+        domain: the XMPP domain, with the accounts :data:`ACCOUNTS`.
+        builtins: whether the built-in handlers are there too.
+        sections: of the configuration, e.g. ``http={"max_body": 1000}``; they add to what is set here.
+    """
+    from starlette.testclient import TestClient
+
+    settings: dict[str, dict[str, Any]] = {
+        "http": {},
+        "scripts": {"reload": False},
+        "xmpp": {"domain": domain, "jid": f"http.{domain}"},
+        "auth": {"admins": [f"admin@{domain}"], "api_keys": [{"name": "test", "key": API_KEY, "paths": ["/.*"]}]},
+        "embedded": {"database": MEMORY, "accounts": [{"jid": f"{name}@{domain}", "password": PASSWORD} for name in ACCOUNTS]},
+        "state": {"database": MEMORY},
+    }
+    for name, section in sections.items():
+        settings[name] = settings.get(name, {}) | section
+    dirs = [*scripts, builtin_scripts()] if builtins else [*scripts]
+    gateway = Gateway(Config.model_validate(settings), dirs, Passwords(1, 8, 1))
+    with TestClient(gateway.app, raise_server_exceptions=False, follow_redirects=False) as client:
+        yield TestGateway(gateway, client)
+
+
+def own_scripts(root: Path) -> Sequence[Path]:
+    """The ``scripts/rest`` of a project, if it has one."""
+    folder = root / "scripts" / "rest"
+    return [folder] if folder.is_dir() else []
+
+
+@pytest.fixture
+def gateway(request: pytest.FixtureRequest) -> Iterator[TestGateway]:
+    """A running gateway with the project's own ``scripts/rest`` and the built-in handlers."""
+    with serving(*own_scripts(request.config.rootpath)) as running:
+        yield running
