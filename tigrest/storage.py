@@ -57,13 +57,14 @@ class Database:
             raise ConfigError(f"database {self._shown()} cannot be used: {reason}; check that the folder exists and is writable") from error
 
     def _open(self) -> AsyncEngine:
+        """Make the engine; its errors do not show parameters, which may be secrets."""
         if "://" in self.location:
-            return create_async_engine(self.location, pool_pre_ping=True)
+            return create_async_engine(self.location, pool_pre_ping=True, hide_parameters=True)
         if self.location == MEMORY:
             return _open_in_memory()
         Path(self.location).parent.mkdir(parents=True, exist_ok=True)
         url = URL.create("sqlite+aiosqlite", database=self.location)
-        engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS})
+        engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         return engine
 
@@ -85,7 +86,7 @@ class Database:
 
 def _open_in_memory() -> AsyncEngine:
     """Open a database that is its one connection: transactions take turns on it, and nothing may close it before the end."""
-    engine = create_async_engine("sqlite+aiosqlite://", poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0)
+    engine = create_async_engine("sqlite+aiosqlite://", poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0, hide_parameters=True)
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
     event.listen(engine.sync_engine, "handle_error", _keep_connection)
     return engine

@@ -111,7 +111,7 @@ def serving(*scripts: Path, domain: str = "localhost", builtins: bool = True, **
         "http": {},
         "scripts": {"reload": False},
         "xmpp": {"domain": domain, "jid": f"http.{domain}"},
-        "auth": {"admins": [f"admin@{domain}"], "api_keys": [{"name": "test", "key": API_KEY, "paths": ["/.*"]}]},
+        "auth": {"admins": [f"admin@{domain}"], "api_keys": [{"name": "test", "key": API_KEY, "paths": []}]},
         "embedded": {"database": MEMORY, "accounts": [{"jid": f"{name}@{domain}", "password": PASSWORD} for name in ACCOUNTS]},
         "state": {"database": MEMORY},
     }

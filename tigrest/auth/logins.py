@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import hashlib
 import secrets
 import time
@@ -12,8 +10,10 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 from tigrest.auth.accounts import Accounts
+from tigrest.auth.basic import read_basic
+from tigrest.auth.single_flight import SingleFlight
 from tigrest.auth.throttle import Clock, Throttle
-from tigrest.errors import InvalidJID, LoginRequired
+from tigrest.errors import LoginRequired
 from tigrest.jid import JID
 
 CACHE_SIZE = 10_000
@@ -52,7 +52,7 @@ class Logins:
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._cache: OrderedDict[bytes, tuple[JID, float]] = OrderedDict()
-        self._checks: dict[bytes, asyncio.Task[JID]] = {}
+        self._checks: SingleFlight[bytes, JID] = SingleFlight()
 
     def cached(self, authorization: bytes) -> JID | None:
         """The caller, when this very ``Authorization`` header was accepted lately."""
@@ -80,14 +80,10 @@ class Logins:
             raise LoginRequired("a login is needed: HTTP Basic with an XMPP address and its password")
         if (known := self.cached(authorization)) is not None:
             return known
-        jid, password = self._credentials(authorization)
+        jid, password = read_basic(authorization, self._domain)
         self._throttle.check(jid, address)
         digest = self._digest(authorization)
-        check = self._checks.get(digest)
-        if check is None:
-            check = self._checks[digest] = asyncio.create_task(self._check(digest, jid, password, address))
-            check.add_done_callback(lambda _: self._checks.pop(digest, None))
-        return await asyncio.shield(check)
+        return await self._checks.run(digest, lambda: self._check(digest, jid, password, address))
 
     def forget(self, jid: JID) -> None:
         """Forget the logins of an account, whose password has changed."""
@@ -115,20 +111,3 @@ class Logins:
 
     def _digest(self, authorization: bytes) -> bytes:
         return hashlib.blake2b(authorization, digest_size=24, key=self._key).digest()
-
-    def _credentials(self, authorization: bytes) -> tuple[JID, str]:
-        scheme, _, encoded = authorization.partition(b" ")
-        if scheme.lower() != b"basic":
-            raise LoginRequired("only HTTP Basic logins are understood")
-        try:
-            text = base64.b64decode(encoded.strip(), validate=True).decode()
-        except (binascii.Error, ValueError):
-            raise LoginRequired("the Basic login is not base64 of UTF-8 text") from None
-        name, colon, password = text.partition(":")
-        if not colon or not name or not password:
-            raise LoginRequired("the Basic login must be address:password")
-        try:
-            jid = JID(name).bare if "@" in name else JID(f"{name}@{self._domain}").bare
-        except InvalidJID:
-            raise LoginRequired("the user name of the Basic login is not an XMPP address") from None
-        return jid, password

@@ -98,8 +98,8 @@ def _overrides(environ: Mapping[str, str]) -> tuple[dict[tuple[str, ...], Any], 
         if name in known:
             values[known[name]] = _value(known[name], environ[name])
         else:
-            near = nearest(name.lower(), [variable.lower() for variable in known])
-            cure = f"did you mean {near.upper()}?" if near else f"write {PREFIX}SECTION__KEY"
+            near = nearest(name.removeprefix(PREFIX), [variable.removeprefix(PREFIX).lower() for variable in known])
+            cure = f"did you mean {PREFIX}{near.upper()}?" if near else f"write {PREFIX}SECTION__KEY"
             unknown.append(f"{name}: unknown variable; {cure}")
     return values, unknown
 

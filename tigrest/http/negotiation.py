@@ -5,9 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Literal
 
-from tigrest.content import is_json, is_xml, media_type
+from tigrest.content import JSON, XML, is_json, is_xml, media_type
 
 Form = Literal["json", "xml"]
+
+SHORT = {"json": JSON, "xml": XML, "html": "text/html"}
+"""Short names of media types, for the query parameter ``type``."""
 
 
 @lru_cache(maxsize=1024)
@@ -18,13 +21,14 @@ def negotiate(content_type: str, type_parameter: str, accept: str) -> tuple[Form
 
     Args:
         content_type: header of the request, possibly empty.
-        type_parameter: query parameter ``type``, possibly empty.
+        type_parameter: query parameter ``type``: a media type or one of :data:`SHORT`, possibly empty.
         accept: header of the request, possibly empty.
 
     Returns:
         The form, and whether the caller wants HTML where there is a page.
     """
     chosen = media_type(type_parameter)
+    chosen = SHORT.get(chosen, chosen)
     wants_html = chosen == "text/html" or (not chosen and accept.lstrip().lower().startswith("text/html"))
     return _form(media_type(content_type)) or _form(chosen) or _accepted(accept) or "xml", wants_html
 

@@ -82,7 +82,6 @@ def run(gateway: Served, config: Config, ready: Ready | None = None) -> int:
         loop.run_until_complete(loop.shutdown_asyncgens())
         asyncio.set_event_loop(None)
         loop.close()  # unlike asyncio.run() it does not wait for worker threads, in which a handler may hang
-        listener.close()
 
 
 async def serve(
@@ -99,7 +98,7 @@ async def serve(
     Args:
         gateway: what to serve.
         config: how.
-        listener: what :func:`bind` gave.
+        listener: what :func:`bind` gave; closed at the end.
         stop: ends serving; with it signals are left alone.
         ready: called when requests are answered.
         grace: seconds that running requests get to finish at the end.
@@ -112,7 +111,7 @@ async def serve(
         NotConnected: as :func:`run`.
     """
     ending = _Ending(stop or asyncio.Event())
-    with ending.on_signals() if stop is None else nullcontext():
+    with listener, ending.on_signals() if stop is None else nullcontext():
         if await ending.or_done(gateway.start()):
             try:
                 await _serve(gateway, config, listener, ending, ready, grace)

@@ -6,7 +6,7 @@ from tigrest import JID, Handler, HTTPException, Result, Stanza
 class Stream(Handler):
     """Send a stanza; an iq without from is answered with its reply."""
 
-    regex = r"(?:/(.*))?"
+    regex = r"(?:/((?s:.*)))?"
     requiredRole = "admin"
     apiKey = True
     decodeContent = False

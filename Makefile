@@ -1,0 +1,59 @@
+# Developer commands. The program itself is `tigrest`; see README.md.
+
+PYTHON ?= python3
+VENV := .venv
+IN_VENV := $(VENV)/bin/python
+PIP := $(IN_VENV) -m pip --disable-pip-version-check --quiet install
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format clean
+
+help: ## show this help
+	@echo "make [PYTHON=python3.12] <target>"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+run: $(VENV)/.installed ## set up what is missing and serve on the embedded domain; ARGS="--port 9000"
+	@exec $(IN_VENV) -m tigrest serve --access-log $(ARGS)
+
+test: $(VENV)/.installed-test ## set up what is missing and run the tests; ARGS="-k name"
+	@$(IN_VENV) -m pytest $(ARGS)
+
+check: $(VENV)/.installed-test ## check format, lint and types
+	@$(IN_VENV) -m ruff format --check .
+	@$(IN_VENV) -m ruff check .
+	@$(IN_VENV) -m mypy tigrest tests
+
+format: $(VENV)/.installed-test ## format the code and repair what lint can
+	@$(IN_VENV) -m ruff check --fix-only --quiet .
+	@$(IN_VENV) -m ruff format .
+
+clean: ## remove the virtual environment, caches and builds; the state in var/ stays
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What is installed stays until pyproject.toml changes, so that no network is needed after the first time.
+
+$(VENV)/.installed: pyproject.toml | $(IN_VENV)
+	@echo "tigrest: installing into $(VENV), which takes a minute the first time"
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-test: pyproject.toml | $(IN_VENV)
+	@echo "tigrest: installing with what the tests need into $(VENV), which takes a minute the first time"
+	@$(PIP) --editable '.[test]'
+	@touch $(VENV)/.installed $@
+
+$(IN_VENV):
+	@command -v $(PYTHON) >/dev/null || { echo "tigrest: there is no $(PYTHON); install Python 3.11 or newer, or: make PYTHON=/path/to/python" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "tigrest: $(PYTHON) is $$($(PYTHON) --version 2>&1), but 3.11 or newer is needed; try: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		package=$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "tigrest: installing $$package"; \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$package >/dev/null; \
+		else \
+			echo "tigrest: $(PYTHON) cannot make virtual environments; first run: sudo apt-get install $$package" >&2; exit 1; \
+		fi; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }

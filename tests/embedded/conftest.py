@@ -1,0 +1,28 @@
+"""A running domain: ``example.org`` with the users admin, alice and bob, on a database in memory."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.embedded.world import ACCOUNTS, ADMIN, DOMAIN, GATEWAY, World
+from tigrest.embedded.domain import EmbeddedDomain
+from tigrest.passwords import Passwords
+from tigrest.service import Policy, Service
+from tigrest.storage import Database
+
+
+@pytest.fixture
+def passwords() -> Iterator[Passwords]:
+    cheap = Passwords(1, 8, 1)
+    yield cheap
+    cheap.close()
+
+
+@pytest.fixture
+async def world(passwords: Passwords) -> AsyncIterator[World]:
+    database = Database(":memory:")
+    domain = EmbeddedDomain(GATEWAY, DOMAIN, frozenset({ADMIN}), database, passwords, ACCOUNTS)
+    await domain.start()
+    yield World(domain, Service(domain, Policy(frozenset({ADMIN}), "user", "user")))
+    await domain.stop()
+    await database.stop()

@@ -1,0 +1,100 @@
+"""What is served besides handlers: index, static files, health, metrics, CORS."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.http.conftest import Serve
+
+HANDLER = '''
+class Greets(Handler):
+    """Greet somebody.
+
+    At length.
+    """
+    regex = r"/greet/([^/]+)"
+    requiredRole = "user"
+    description = {"POST": {"info": "Send <greetings>", "request": {"greeting": {"words": ["a", "b"]}}}}
+    def exec_get(self, name): return {}
+    def exec_post(self, name): return {}
+'''
+
+
+def test_the_index_lists_every_route(serve: Serve) -> None:
+    gateway = serve(HANDLER)
+    assert gateway.get("/rest/").json() == {
+        "routes": [
+            {"method": "GET", "uri": "/rest/greet/{name}", "role": "user", "api_key": False, "info": "Greet somebody.", "script": "script.py"},
+            {"method": "POST", "uri": "/rest/greet/{name}", "role": "user", "api_key": False, "info": "Send <greetings>", "script": "script.py"},
+        ],
+        "problems": [],
+    }
+    assert gateway.get("/rest").json() == gateway.get("/rest/").json()
+
+
+def test_the_index_is_a_page_for_browsers(serve: Serve) -> None:
+    page = serve(HANDLER).get("/rest/", headers={"Accept": "text/html"})
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    for expected in (
+        "Send &lt;greetings&gt;",
+        "At length.",
+        "&lt;greeting&gt;&lt;words&gt;&lt;item&gt;a",
+        "curl -X POST",
+        "http://testserver/rest/greet/{name}",
+        "script.py",
+    ):
+        assert expected in page.text
+
+
+def test_the_index_shows_load_errors_without_the_machines_paths(serve: Serve, tmp_path: Path) -> None:
+    gateway = serve(HANDLER)
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "broken.py").write_text("class <script>")
+    gateway.reload()
+    assert gateway.get("/rest/").json()["problems"] == ["sub/broken.py:1: SyntaxError: invalid syntax"]
+    page = gateway.get("/rest/", headers={"Accept": "text/html"}).text
+    assert "sub/broken.py:1" in page
+    assert str(tmp_path) not in page
+
+
+def test_static_folders_serve_files_and_nothing_else(serve: Serve, tmp_path: Path) -> None:
+    files = {"a/static/page.css": "p {}", "a/static/deep/x.txt": "deep", "a/static/.hidden": "h", "a/secret.txt": "s", "a/_x/static/y": "y"}
+    gateway = serve(HANDLER, files)
+    (tmp_path / "a" / "static" / "link").symlink_to(tmp_path / "a" / "secret.txt")
+    css = gateway.get("/rest/a/static/page.css")
+    assert (css.status_code, css.text, css.headers["content-type"]) == (200, "p {}", "text/css; charset=utf-8")
+    assert gateway.get("/rest/a/static/page.css", headers={"If-None-Match": css.headers["etag"]}).status_code == 304
+    assert gateway.get("/rest/a/static/deep/x.txt").text == "deep"
+    for path in ("static/", "static/.hidden", "static/..%2Fsecret.txt", "static/%2e%2e/secret.txt", "secret.txt", "static/link", "_x/static/y", "static/no"):
+        assert gateway.get(f"/rest/a/{path}").status_code == 404, path
+    assert gateway.post("/rest/a/static/page.css").status_code == 404
+    assert gateway.request("HEAD", "/rest/a/static/page.css").headers["content-length"] == "4"
+
+
+def test_health_and_metrics(serve: Serve) -> None:
+    gateway = serve(HANDLER)
+    assert gateway.get("/health/live").status_code == 200
+    assert gateway.get("/health/ready").status_code == 200
+    gateway.get("/rest/greet/bob", login="alice")
+    gateway.get("/rest/greet/eve")
+    gateway.get("/rest/no/such/place")
+    text = gateway.get("/metrics").text
+    assert 'tigrest_requests_total{method="GET",route="/rest/greet/{name}",status="200"} 1.0' in text
+    assert 'tigrest_requests_total{method="GET",route="/rest/greet/{name}",status="401"} 1.0' in text
+    assert 'route="",status="404"' in text
+    assert "no/such" not in text
+
+
+def test_the_root_leads_to_the_index(serve: Serve) -> None:
+    response = serve(HANDLER).get("/")
+    assert (response.status_code, response.headers["location"]) == (307, "/rest/")
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_cors_is_answered_where_it_is_configured(serve: Serve, allowed: bool) -> None:
+    gateway = serve(HANDLER, http={"cors_origins": ["https://app.example.com"] if allowed else []})
+    asked = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
+    response = gateway.request("OPTIONS", "/rest/greet/bob", headers=asked)
+    assert (response.headers.get("access-control-allow-origin") == "https://app.example.com") is allowed
+    simple = gateway.get("/rest/", headers={"Origin": "https://app.example.com"})
+    assert ("access-control-allow-origin" in simple.headers) is allowed

@@ -1,0 +1,77 @@
+"""What handlers receive."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.http.conftest import Serve
+
+ECHO = """
+class Echo(Handler):
+    regex = r"/echo(?:/(.*))?"
+    def exec_post(self, content, path): return {"content": content if not isinstance(content, Request) else "request", "path": path}
+    exec_put = exec_post
+
+class Raw(Handler):
+    regex = "/raw"
+    decodeContent = False
+    def exec_post(self, request, content): return {"same": request is content, "body": content.body().decode()}
+
+class RawLoop(Handler):
+    regex = "/rawloop"
+    decodeContent = False
+    async def exec_post(self, request): return {"body": (await request.body()).decode(), "q": request.query_params.get("q")}
+"""
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "content"),
+    [
+        ("application/json", '{"a": [1, null]}', {"a": [1, None]}),
+        ("text/json; charset=utf-8", "[1]", [1]),
+        ("application/problem+json", "1.5", 1.5),
+        ("application/xml", "<a><item>1</item></a>", {"a": ["1"]}),
+        ("text/xml", "<a x='1'>é</a>", {"a": "é"}),
+        ("application/xmpp+xml", "<a/>", {"a": ""}),
+        ("application/x-www-form-urlencoded", "a=1&b=&a=%C3%A9", {"a": ["1", "é"], "b": ""}),
+        ("text/plain", "hi", "request"),
+        ("", "hi", "request"),
+        ("application/json", "", None),
+    ],
+)
+def test_content_is_decoded_by_its_type(serve: Serve, content_type: str, body: str, content: Any) -> None:
+    response = serve(ECHO).post("/rest/echo?type=json", type=content_type, content=body.encode())
+    assert json.loads(response.content)["content"] == content if content_type.endswith("json") else True
+    accept = serve(ECHO).post("/rest/echo", type=content_type, content=body.encode(), headers={"Accept": "application/json"})
+    if "xml" not in content_type:
+        assert accept.json()["content"] == content
+    else:
+        assert response.status_code == accept.status_code == 200
+
+
+def test_a_chunked_body_is_content_too(serve: Serve) -> None:
+    response = serve(ECHO).post("/rest/echo", type="application/json", content=iter([b'{"a"', b": 1}"]))
+    assert response.json()["content"] == {"a": 1}
+
+
+def test_raw_content_is_the_request_and_works_from_a_thread(serve: Serve) -> None:
+    gateway = serve(ECHO)
+    assert gateway.post("/rest/raw", type="application/json", content=b"{").json() == {"same": True, "body": "{"}
+    response = gateway.post("/rest/rawloop?q=1", headers={"Accept": "application/json"}, content=b"x")
+    assert response.json() == {"body": "x", "q": "1"}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH"])
+def test_every_method_has_its_function_with_and_without_a_body(serve: Serve, method: str) -> None:
+    gateway = serve(
+        "class All(Handler):\n    regex = '/all'\n"
+        + "".join(
+            f"    def exec_{m.lower()}(self, content): return {{'method': '{m}', 'content': content}}\n"
+            for m in ("GET", "POST", "PUT", "DELETE", "PATCH")
+        )
+    )
+    with_body = gateway.request(method, "/rest/all", type="application/json", content=b"[1]")
+    assert with_body.json() == {"method": method, "content": [1]}
+    without = gateway.request(method, "/rest/all", headers={"Accept": "application/json"})
+    assert without.json() == {"method": method, "content": None}

@@ -1,0 +1,206 @@
+"""What handlers give, and what becomes of it on the wire."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.http.conftest import Serve
+
+RESULTS = '''
+import threading, time, asyncio, enum
+
+class Sync(Handler):
+    """Each way to give a result."""
+    regex = r"/give/(.+)"
+    def exec_get(self, service, callback, what):
+        png = b"\\x89PNG\\r\\n\\x1a\\n" + bytes(8)
+        if what == "returned": return {"a": [1, None, True]}
+        if what == "called": callback({"a": [1, None, True]})
+        if what == "list": return ["x", {"y": 1}]
+        if what == "text": return "héllo"
+        if what == "empty": return ""
+        if what == "bytes": return b"\\x00\\x01"
+        if what == "image": return png
+        if what == "result": return Result("image/x", b"abc", 201, {"X-Mine": "1"})
+        if what == "starlette":
+            from starlette.responses import PlainTextResponse
+            return PlainTextResponse("mine", 418)
+        if what == "http": raise HTTPException(409, "taken", {"X-Why": "so"})
+        if what == "broken": raise KeyError("secret detail")
+        if what == "odd": return object()
+        if what == "header": return Result("text/plain", "x", 200, {"X": "a\\r\\nb: c"})
+        if what == "twice":
+            callback("first")
+            callback("second")
+        if what == "both":
+            callback("called")
+            return "returned"
+        if what == "thread": return threading.current_thread() is threading.main_thread()
+
+class Waits(Handler):
+    regex = r"/later/(.+)"
+    isAsync = True
+    timeout = 0.2
+    def exec_get(self, service, callback, what):
+        if what == "thread": threading.Timer(0.02, callback, [{"late": True}]).start()
+        if what == "reply": service.sendPacket('<iq type="get" to="localhost"><ping xmlns="urn:xmpp:ping"/></iq>', 5, lambda reply: callback(reply))
+        if what == "none": threading.Timer(0.02, callback, [None]).start()
+        if what == "sleep": time.sleep(1)
+
+class Coroutine(Handler):
+    regex = r"/loop/(.+)"
+    timeout = 0.2
+    async def exec_get(self, service, what, callback):
+        if what == "reply": return (await service.request('<iq type="get" to="localhost"><ping xmlns="urn:xmpp:ping"/></iq>')).type
+        if what == "sleep": await asyncio.sleep(5)
+        if what == "own": raise TimeoutError
+        if what == "called": callback("x")
+
+class Blocking(Handler):
+    regex = r"/blocking"
+    def exec_get(self, service):
+        return service.request('<iq type="get" to="localhost"><ping xmlns="urn:xmpp:ping"/></iq>').type
+'''
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "content_type", "body"),
+    [
+        ("/give/returned", 200, "application/xml", b"<a><item>1</item><item/><item>true</item></a>"),
+        ("/give/called", 200, "application/xml", b"<a><item>1</item><item/><item>true</item></a>"),
+        ("/give/list", 200, "application/xml", b"<result><item>x</item><item><y>1</y></item></result>"),
+        ("/give/text", 200, "text/plain; charset=utf-8", "héllo".encode()),
+        ("/give/empty", 200, "text/plain; charset=utf-8", b""),
+        ("/give/bytes", 200, "application/octet-stream", b"\x00\x01"),
+        ("/give/image", 200, "image/png", b"\x89PNG\r\n\x1a\n" + bytes(8)),
+        ("/give/result", 201, "image/x", b"abc"),
+        ("/give/starlette", 418, "text/plain; charset=utf-8", b"mine"),
+        ("/give/twice", 200, "text/plain; charset=utf-8", b"first"),
+        ("/give/both", 200, "text/plain; charset=utf-8", b"returned"),
+        ("/later/thread", 200, "application/xml", b"<late>true</late>"),
+        ("/loop/reply", 200, "text/plain; charset=utf-8", b"result"),
+        ("/loop/called", 200, "text/plain; charset=utf-8", b"x"),
+        ("/blocking", 200, "text/plain; charset=utf-8", b"result"),
+    ],
+)
+def test_results(serve: Serve, path: str, status: int, content_type: str, body: bytes) -> None:
+    response = serve(RESULTS).get("/rest" + path)
+    assert (response.status_code, response.headers["content-type"], response.content) == (status, content_type, body)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "detail"),
+    [
+        ("/give/nothing", 404, "there is nothing here"),
+        ("/give/http", 409, "taken"),
+        ("/give/broken", 500, "its log has it under"),
+        ("/give/odd", 500, "its log has it under"),
+        ("/give/header", 500, "its log has it under"),
+        ("/later/nothing", 504, "/rest/later/{what} gave no result within 0.2 s"),
+        ("/later/none", 404, "there is nothing here"),
+        ("/later/sleep", 504, "/rest/later/{what} gave no result within 0.2 s"),
+        ("/loop/sleep", 504, "/rest/loop/{what} gave no result within 0.2 s"),
+        ("/loop/own", 500, "its log has it under"),
+    ],
+)
+def test_errors_are_problems(serve: Serve, path: str, status: int, detail: str) -> None:
+    response = serve(RESULTS).get("/rest" + path, type="application/json")
+    assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
+    problem = response.json()
+    assert problem["status"] == status
+    assert detail in problem["detail"]
+    assert problem["request_id"]
+    assert "secret detail" not in response.text
+
+
+def test_the_headers_of_an_exception_are_sent(serve: Serve) -> None:
+    assert serve(RESULTS).get("/rest/give/http").headers["x-why"] == "so"
+
+
+def test_a_traceback_is_in_the_log_under_the_request_id(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    problem = serve(RESULTS).get("/rest/give/broken?type=json").json()
+    assert "secret detail" in caplog.text
+    assert problem["title"] == "Internal Server Error"
+
+
+def test_a_second_callback_is_logged(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    serve(RESULTS).get("/rest/give/twice")
+    assert "callback was called again" in caplog.text
+
+
+def test_a_reply_stanza_is_an_answer(serve: Serve) -> None:
+    response = serve(RESULTS).get("/rest/later/reply")
+    assert response.headers["content-type"] == "application/xml"
+    assert b'type="result"' in response.content
+
+
+def test_def_methods_run_in_threads_and_do_not_wait_for_each_other(serve: Serve) -> None:
+    gateway = serve(
+        """
+        import threading
+        class Meet(Handler):
+            regex = "/meet"
+            barrier = threading.Barrier(20)
+            def exec_get(self):
+                self.barrier.wait(5)
+                return {"met": True}
+        """
+    )
+    statuses: list[int] = []
+    threads = [threading.Thread(target=lambda: statuses.append(gateway.get("/rest/meet").status_code)) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * 20
+
+
+def test_head_is_get_without_the_body_and_options_tells_what_there_is(serve: Serve) -> None:
+    gateway = serve(RESULTS)
+    head = gateway.request("HEAD", "/rest/give/text")
+    assert (head.status_code, head.headers["content-length"], head.content) == (200, "6", b"")
+    options = gateway.request("OPTIONS", "/rest/give/text")
+    assert (options.status_code, options.headers["allow"]) == (204, "GET, HEAD, OPTIONS")
+    missing = gateway.delete("/rest/give/text")
+    assert (missing.status_code, missing.headers["allow"]) == (404, "GET, HEAD, OPTIONS")
+
+
+def test_a_template_makes_a_page_for_those_who_want_one(serve: Serve, tmp_path: Path) -> None:
+    gateway = serve(
+        """
+        class Page(Handler):
+            regex = "/page"
+            def exec_get(self): return {"word": "<b>"}
+            def exec_post(self): return {"word": "posted"}
+        """,
+        {"scriptGet.html": "{% include 'header.html' %}<p>{{ result.word }}</p>", "header.html": "<h1>hi</h1>"},
+    )
+    page = gateway.get("/rest/page", headers={"Accept": "text/html,application/xml;q=0.9"})
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.text == "<h1>hi</h1><p>&lt;b&gt;</p>"
+    assert gateway.get("/rest/page?type=text/html").text == page.text
+    assert gateway.get("/rest/page?type=application/json", headers={"Accept": "text/html"}).json() == {"word": "<b>"}
+    assert gateway.get("/rest/page").text == "<word>&lt;b&gt;</word>"
+    assert gateway.post("/rest/page", headers={"Accept": "text/html"}).text == "<word>posted</word>"
+
+
+def test_startup_and_shutdown_are_awaited(serve: Serve, tmp_path: Path) -> None:
+    gateway = serve(
+        f"""
+        from pathlib import Path
+        class Life(Handler):
+            regex = "/life"
+            async def startup(self, service):
+                self.jid = (await service.request('<iq type="get" to="localhost"><ping xmlns="urn:xmpp:ping"/></iq>')).to
+            async def shutdown(self):
+                Path({str(tmp_path / "down")!r}).write_text("done")
+            def exec_get(self): return self.jid
+        """
+    )
+    assert gateway.get("/rest/life").text == "http.localhost"
+    (tmp_path / "script.py").unlink()
+    gateway.reload()
+    assert gateway.get("/rest/life").status_code == 404
+    gateway.client.portal.call(gateway.gateway.stop)
+    assert (tmp_path / "down").read_text() == "done"
