@@ -29,7 +29,9 @@ def set_vcard(domain: TestGateway, user: str, photo: str) -> None:
 
 
 def publish(domain: TestGateway, user: str, node: str, payload: str, item: str = "current") -> None:
-    pubsub = f'<pubsub xmlns="http://jabber.org/protocol/pubsub"><publish node="{node}"><item id="{item}">{payload}</item></publish></pubsub>'
+    pubsub = (
+        f'<pubsub xmlns="http://jabber.org/protocol/pubsub"><publish node="{node}"><item id="{item}">{payload}</item></publish></pubsub>'
+    )
     iq = make("iq", "set", user, ET.fromstring(pubsub), sender=user, id="1")
     domain.service.request(iq).raise_error()  # type: ignore[attr-defined]
 
@@ -81,7 +83,14 @@ def test_the_best_source_wins_and_each_can_be_asked_for(domain: TestGateway) -> 
 
 @pytest.mark.parametrize(
     ("url", "status"),
-    [("https://example.com/a.png", 302), ("http://example.com/a.png", 302), ("javascript:alert(1)", 404), ("file:///etc/passwd", 404), ("https://", 404), ("https://x/\n", 302)],
+    [
+        ("https://example.com/a.png", 302),
+        ("http://example.com/a.png", 302),
+        ("javascript:alert(1)", 404),
+        ("file:///etc/passwd", 404),
+        ("https://", 404),
+        ("https://x/\n", 302),
+    ],
 )
 def test_an_external_avatar_is_a_redirect_to_the_web_only(domain: TestGateway, url: str, status: int) -> None:
     set_vcard(domain, "bob@localhost", f"<EXTVAL>{url}</EXTVAL>")
@@ -114,7 +123,11 @@ def execute(domain: TestGateway, to: str, login: str = "admin", **command: Any) 
 
 
 def test_a_command_of_two_stages_takes_one_post_with_complete_fields(domain: TestGateway) -> None:
-    fields = [{"var": "accountjid", "value": "carol@localhost"}, {"var": "password", "value": "pw"}, {"var": "password-verify", "value": "pw"}]
+    fields = [
+        {"var": "accountjid", "value": "carol@localhost"},
+        {"var": "password", "value": "pw"},
+        {"var": "password-verify", "value": "pw"},
+    ]
     answer = execute(domain, "localhost", node="http://jabber.org/protocol/admin#add-user", fields=fields)
     assert answer.json()["command"]["status"] == "completed"
     assert domain.get("/rest/user/carol@localhost", login="admin").status_code == 200
@@ -201,7 +214,9 @@ def test_status_with_every_field_and_its_withdrawal(domain: TestGateway) -> None
     unknown = domain.post("/rest/user/nobody@localhost/status", api_key=API_KEY, json={}).json()["status"]
     assert unknown["success"] is False
     assert unknown["reason"]
-    assert domain.post("/rest/user/alice@localhost/status", api_key=API_KEY, headers={"Accept": "application/json"}).json()["status"]["success"]
+    assert domain.post("/rest/user/alice@localhost/status", api_key=API_KEY, headers={"Accept": "application/json"}).json()["status"][
+        "success"
+    ]
 
 
 def test_accounts_from_birth_to_death(domain: TestGateway) -> None:
@@ -225,6 +240,14 @@ def test_accounts_from_birth_to_death(domain: TestGateway) -> None:
     refused = ask("PUT", json={"user": {"password": "x", "isAdmin": True}})
     assert refused.status_code == 400
     assert "admins" in refused.text
+
+
+def test_a_password_changed_by_a_command_counts_at_once_too(domain: TestGateway) -> None:
+    assert domain.get("/rest/adhoc/localhost", login="bob").status_code == 200
+    fields = [{"var": "accountjid", "value": "bob@localhost"}, {"var": "password", "value": "new"}]
+    execute(domain, "localhost", node="http://jabber.org/protocol/admin#change-user-password", fields=fields)
+    assert domain.get("/rest/adhoc/localhost", login="bob").status_code == 401
+    assert domain.get("/rest/adhoc/localhost", login="bob:new").status_code == 200
 
 
 def test_the_list_of_accounts(domain: TestGateway) -> None:

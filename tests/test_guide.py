@@ -219,7 +219,7 @@ FORM_JSON = """
        "instructions": "❗NOTE: Options without value set will use configuration defined in 'DEFAULT' VHost❗"
      }
    }
-"""  # noqa: E501 - as printed
+"""
 
 
 def test_the_form_of_a_command_as_xml(domain: TestGateway) -> None:

@@ -59,9 +59,13 @@ async def test_a_cancelled_task_does_not_lose_the_database_in_memory() -> None:
 async def test_errors_do_not_show_what_was_to_be_stored(tmp_path: Path, location: str) -> None:
     database = Database(location if location == MEMORY else tmp_path / location)
     await database.start(metadata)
+
+    async def add(number: int) -> None:
+        async with database.begin() as connection:
+            await connection.execute(insert(numbers), {"number": number})
+
+    await add(271828)
     with pytest.raises(IntegrityError) as caught:
-        for _ in range(2):
-            async with database.begin() as connection:
-                await connection.execute(insert(numbers), {"number": 271828})
+        await add(271828)
     assert "271828" not in str(caught.value)
     await database.stop()

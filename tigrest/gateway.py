@@ -112,6 +112,7 @@ class Gateway:
         await self._prepare_demo(service, keys)
         accounts = Accounts([_account(account) for account in config.auth.accounts], self._passwords)
         logins = Logins(service.domain, service.check_credentials, accounts, Throttle(), config.auth.cache_seconds)
+        self._backend.on_account_change(logins.forget)
         configured = [_api_key(key) for key in config.auth.api_keys]
         api_keys = ApiKeys(configured, keys, os.environ.get(BOOTSTRAP), config.auth.open_access)
         app = self._app = App(service, logins, api_keys, config.http.max_body, config.http.request_timeout, lambda: self._backend.connected)

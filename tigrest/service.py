@@ -167,6 +167,9 @@ class Backend(Protocol):
     async def set_status(self, status: UserStatus) -> StatusOutcome:
         """Show the presence of a user at a resource of ours, or take it back."""
 
+    def on_account_change(self, changed: Callable[[JID], None]) -> None:
+        """Have somebody told of every account whose password changes or that is deleted, as far as we see it."""
+
 
 @dataclass(frozen=True)
 class Policy:

@@ -1,5 +1,7 @@
 """Nothing a stranger sends is a 500, a hang or a crash."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tests.http.conftest import Serve
@@ -119,9 +121,9 @@ def test_a_bad_header_does_no_harm(serve: Serve, headers: dict[str, str]) -> Non
 
 
 @pytest.fixture(scope="module")
-def domain() -> TestGateway:
+def domain() -> Iterator[TestGateway]:
     with serving() as running:
-        yield running  # type: ignore[misc]
+        yield running
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,22 @@ def test_the_index_lists_every_route(serve: Serve) -> None:
     gateway = serve(HANDLER)
     assert gateway.get("/rest/").json() == {
         "routes": [
-            {"method": "GET", "uri": "/rest/greet/{name}", "role": "user", "api_key": False, "info": "Greet somebody.", "script": "script.py"},
-            {"method": "POST", "uri": "/rest/greet/{name}", "role": "user", "api_key": False, "info": "Send <greetings>", "script": "script.py"},
+            {
+                "method": "GET",
+                "uri": "/rest/greet/{name}",
+                "role": "user",
+                "api_key": False,
+                "info": "Greet somebody.",
+                "script": "script.py",
+            },
+            {
+                "method": "POST",
+                "uri": "/rest/greet/{name}",
+                "role": "user",
+                "api_key": False,
+                "info": "Send <greetings>",
+                "script": "script.py",
+            },
         ],
         "problems": [],
     }
@@ -65,7 +79,16 @@ def test_static_folders_serve_files_and_nothing_else(serve: Serve, tmp_path: Pat
     assert (css.status_code, css.text, css.headers["content-type"]) == (200, "p {}", "text/css; charset=utf-8")
     assert gateway.get("/rest/a/static/page.css", headers={"If-None-Match": css.headers["etag"]}).status_code == 304
     assert gateway.get("/rest/a/static/deep/x.txt").text == "deep"
-    for path in ("static/", "static/.hidden", "static/..%2Fsecret.txt", "static/%2e%2e/secret.txt", "secret.txt", "static/link", "_x/static/y", "static/no"):
+    for path in (
+        "static/",
+        "static/.hidden",
+        "static/..%2Fsecret.txt",
+        "static/%2e%2e/secret.txt",
+        "secret.txt",
+        "static/link",
+        "_x/static/y",
+        "static/no",
+    ):
         assert gateway.get(f"/rest/a/{path}").status_code == 404, path
     assert gateway.post("/rest/a/static/page.css").status_code == 404
     assert gateway.request("HEAD", "/rest/a/static/page.css").headers["content-length"] == "4"

@@ -62,7 +62,7 @@ class Client:
 async def _read(reader: asyncio.StreamReader) -> bytes:
     data = b""
     try:
-        while chunk := await asyncio.wait_for(reader.read(65536), 0.2 if data else 5):
+        while chunk := await asyncio.wait_for(reader.read(65536), 0.1 if data else 5):
             data += chunk
     except TimeoutError:
         data += b"<open>"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -35,6 +35,8 @@ class Accounts:
         self._passwords = passwords
         self.loop: asyncio.AbstractEventLoop
         """The event loop that calls from worker threads run on; set at the start."""
+        self.watchers: list[Callable[[JID], None]] = []
+        """Called with each account whose password changes or that is deleted."""
 
     async def add(self, jid: JID, password: str, email: str | None = None) -> None:
         """Create an account; see :meth:`tigrest.service.UserRepository.add`."""
@@ -60,6 +62,7 @@ class Accounts:
             for account in dict.fromkeys(jid.bare for jid in jids):
                 done = await connection.execute(delete(accounts).where(accounts.c.jid == account))
                 _expect_account(done.rowcount, account)
+        self._tell(jids)
 
     async def exists(self, jid: JID) -> bool:
         """Tell whether there is an account."""
@@ -70,6 +73,7 @@ class Accounts:
         change = update(accounts).where(accounts.c.jid == jid.bare).values(password_hash=await self._hash(password))
         async with self._database.begin() as connection:
             _expect_account((await connection.execute(change)).rowcount, jid.bare)
+        self._tell([jid])
 
     async def list(self, domain: str | None = None) -> list[JID]:
         """List the accounts, sorted; see :meth:`tigrest.service.UserRepository.list`."""
@@ -104,6 +108,11 @@ class Accounts:
             elif not await self.verify(jid, password):
                 await self.set_password(jid, password)
         return empty
+
+    def _tell(self, jids: Iterable[JID]) -> None:
+        for jid in jids:
+            for changed in self.watchers:
+                changed(jid.bare)
 
     async def _password_hash(self, jid: JID) -> str | None:
         async with self._database.begin() as connection:

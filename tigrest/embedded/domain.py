@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from tigrest.embedded.accounts import Accounts
@@ -158,6 +158,10 @@ class EmbeddedDomain:
         """Show a user as online at a resource, or take it back; see :meth:`tigrest.service.Backend.set_status`."""
         self._expect_connected()
         return await self._presences.set(status)
+
+    def on_account_change(self, changed: Callable[[JID], None]) -> None:
+        """Have somebody told of changed accounts; see :meth:`tigrest.service.Backend.on_account_change`."""
+        self._accounts.watchers.append(changed)
 
     def _take(self, stanza: Stanza) -> asyncio.Task[Stanza | None]:
         """Process a stanza in a task of its own: as on a server, it goes on when the asker no longer waits."""

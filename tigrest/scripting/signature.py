@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import enum
 import inspect
 import re
@@ -130,8 +131,6 @@ def compile_signature(method: Callable[..., Any], pattern: re.Pattern[str], role
 
 
 def _unknown_argument(name: str, pattern: re.Pattern[str]) -> str:
-    import difflib
-
     near = difflib.get_close_matches(name, [*INJECTED, *pattern.groupindex], 1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"argument {name!r} has no source: it is none of {', '.join(INJECTED)}, and regex has {pattern.groups} group(s){hint}"

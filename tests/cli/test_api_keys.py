@@ -1,0 +1,40 @@
+"""``tigrest api-key``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.process import tigrest
+
+
+def test_a_key_is_printed_once_listed_by_name_and_revoked(tmp_path: Path) -> None:
+    added = tigrest("api-key", "add", "ci", "--path", "/rest/stream.*", "--path", "/rest/x", "--domain", "example.org", cwd=tmp_path)
+    assert added.returncode == 0
+    key = added.stdout.strip()
+    assert len(key) > 20
+    assert key not in added.stderr
+    assert tigrest("api-key", "add", "all", cwd=tmp_path).returncode == 0
+
+    assert [line.split() for line in tigrest("api-key", "list", cwd=tmp_path).stdout.splitlines()] == [
+        ["NAME", "PATHS", "DOMAINS"],
+        ["all", "all", "all"],
+        ["ci", "/rest/stream.*", "/rest/x", "example.org"],
+    ]
+    listed = tigrest("api-key", "list", "--json", cwd=tmp_path).stdout
+    assert {"name": "ci", "paths": ["/rest/stream.*", "/rest/x"], "domains": ["example.org"]} in json.loads(listed)
+    assert key not in listed
+    assert key.encode() not in (tmp_path / "var" / "tigrest.sqlite3").read_bytes()
+
+    revoked = tigrest("api-key", "revoke", "ci", cwd=tmp_path)
+    assert (revoked.returncode, revoked.stdout) == (0, "ci is revoked\n")
+    assert [key["name"] for key in json.loads(tigrest("api-key", "list", "--json", cwd=tmp_path).stdout)] == ["all"]
+
+
+def test_a_name_is_used_once_and_an_unknown_one_cannot_be_revoked(tmp_path: Path) -> None:
+    assert tigrest("api-key", "add", "ci", cwd=tmp_path).returncode == 0
+    for command in ("add ci", "revoke other"):
+        done = tigrest("api-key", *command.split(), cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("tigrest: there is ")
+        assert done.stderr.count("\n") == 1

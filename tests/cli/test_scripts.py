@@ -1,0 +1,78 @@
+"""``tigrest check`` and ``tigrest routes``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.cli.process import tigrest
+
+GOOD = """
+from tigrest import Handler
+
+class Good(Handler):
+    regex = "/good/([^/]+)"
+    requiredRole = "admin"
+    apiKey = True
+    def exec_get(self, name): ...
+    def exec_put(self, name): ...
+"""
+
+
+def project(folder: Path, **scripts: str) -> Path:
+    for name, text in scripts.items():
+        path = folder / "scripts" / "rest" / "shop" / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder
+
+
+def test_good_scripts_are_counted(tmp_path: Path) -> None:
+    done = tigrest("check", cwd=project(tmp_path, good=GOOD), TIGREST__SCRIPTS__BUILTINS="false")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "no problems; 1 handlers in 1 scripts\n", "")
+
+
+def test_a_broken_script_is_named_with_its_line(tmp_path: Path) -> None:
+    done = tigrest("check", cwd=project(tmp_path, good=GOOD, bad=GOOD.replace('"admin"', '"root"')))
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout == 'scripts/rest/shop/bad.py:6: Good.requiredRole is \'root\'; use None, "user" or "admin"\n'
+
+
+def test_check_changes_nothing(tmp_path: Path) -> None:
+    assert tigrest("check", cwd=tmp_path).returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_check_reports_a_bad_configuration(tmp_path: Path) -> None:
+    done = tigrest("check", cwd=tmp_path, TIGREST__HTTP__PORT="x")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "tigrest: TIGREST__HTTP__PORT: http.port: is text; expected a whole number\n"
+
+
+def test_check_reports_a_missing_directory_of_scripts(tmp_path: Path) -> None:
+    done = tigrest("check", cwd=tmp_path, TIGREST__SCRIPTS__DIRS='["no"]')
+    assert done.returncode == 2
+    assert done.stderr == "tigrest: scripts.dirs: no does not exist; create it (mkdir -p no) or correct scripts.dirs\n"
+
+
+def test_routes_are_listed_in_columns(tmp_path: Path) -> None:
+    done = tigrest("routes", cwd=project(tmp_path, good=GOOD), TIGREST__SCRIPTS__BUILTINS="false")
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == [
+        "METHODS  URI                        ROLE   KEY  SCRIPT",
+        "GET PUT  /rest/shop/good/{group1}   admin  key  scripts/rest/shop/good.py",
+    ]
+
+
+def test_routes_are_listed_as_json_even_beside_a_broken_script(tmp_path: Path) -> None:
+    done = tigrest("routes", "--json", cwd=project(tmp_path, good=GOOD, bad="("), TIGREST__SCRIPTS__BUILTINS="false")
+    assert done.returncode == 0
+    assert done.stderr.startswith("tigrest: scripts/rest/shop/bad.py:1: SyntaxError")
+    (route,) = json.loads(done.stdout)
+    assert (route["methods"], route["role"], route["api_key"]) == (["GET", "PUT"], "admin", True)
+    assert route["script"] == "scripts/rest/shop/good.py"
+
+
+def test_the_built_in_routes_are_there(tmp_path: Path) -> None:
+    routes = json.loads(tigrest("routes", "--json", cwd=tmp_path).stdout)
+    assert "/rest/stream" in " ".join(route["uri"] for route in routes)

@@ -1,0 +1,118 @@
+"""``tigrest serve`` as a process: ready, reachable, ended by signals."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from pathlib import Path
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.cli.process import serving, tigrest
+
+SCRIPT = """
+import asyncio, time
+from tigrest import Handler
+
+class Wait(Handler):
+    regex = "/wait/([^/]+)"
+    timeout = 100.0
+    async def exec_get(self, seconds: float):
+        await asyncio.sleep(seconds)
+        return "waited"
+
+class Block(Handler):
+    regex = "/block"
+    timeout = 100.0
+    def exec_get(self):
+        time.sleep(100)
+"""
+
+
+def script(folder: Path, text: str = SCRIPT) -> None:
+    path = folder / "scripts" / "rest" / "wait.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+
+
+def send(base: str, path: str) -> socket.socket:
+    """Send a request without waiting for the answer."""
+    host, port = base.removeprefix("http://").split(":")
+    connection = socket.create_connection((host, int(port)), timeout=10)
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n\r\n".encode())
+    time.sleep(0.1)
+    return connection
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_in_an_empty_directory_until_a_signal_and_ends_well(number: signal.Signals, tmp_path: Path) -> None:
+    with serving(cwd=tmp_path) as (process, base):
+        assert base.startswith("http://127.0.0.1:")
+        with urlopen(f"{base}/rest/") as answer:
+            assert answer.status == 200
+        process.send_signal(number)
+        assert process.wait(10) == 0
+    assert (tmp_path / "scripts" / "rest").is_dir()
+    log = (tmp_path / "log").read_text()
+    assert "Traceback" not in log
+    assert "WARNING" not in log
+
+
+def test_a_running_request_is_answered_before_the_end(tmp_path: Path) -> None:
+    script(tmp_path)
+    with serving(cwd=tmp_path) as (process, base), send(base, "/rest/wait/0.5") as connection:
+        process.terminate()
+        assert b"waited" in connection.recv(65536)
+        assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize("path", ["/rest/wait/100", "/rest/block"])
+def test_a_second_interrupt_forces_the_end(path: str, tmp_path: Path) -> None:
+    script(tmp_path)
+    with serving(cwd=tmp_path) as (process, base), send(base, path):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 1
+
+
+def test_a_port_in_use_is_one_clean_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        done = tigrest("serve", "--port", str(port), cwd=tmp_path)
+    line = f"tigrest: http.port {port} on 127.0.0.1 is already in use; stop the other program or choose another with --port\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
+
+
+def test_a_database_that_cannot_be_used_is_one_clean_line(tmp_path: Path) -> None:
+    (tmp_path / "var").write_text("not a folder")
+    done = tigrest("serve", "--port", "0", "--log-level", "error", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("tigrest: database var/tigrest.sqlite3 cannot be used: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_requests_are_logged_only_when_asked_and_without_the_key(tmp_path: Path) -> None:
+    for option, logged in (("--access-log", True), ("--no-access-log", False), ("--log-level=info", False)):
+        with serving(option, cwd=tmp_path) as (process, base):
+            with urlopen(Request(f"{base}/rest/tested/test?api-key=hush", headers={"Accept": "application/json"})):
+                pass
+            process.terminate()
+            process.wait(10)
+        log = (tmp_path / "log").read_text()
+        assert ("tigrest.access" in log and "/rest/tested/test" in log) is logged
+        assert "hush" not in log
+
+
+def test_reload_can_be_switched_off(tmp_path: Path) -> None:
+    script(tmp_path)
+    with serving("--no-reload", cwd=tmp_path) as (process, base):
+        (tmp_path / "scripts" / "rest" / "wait.py").write_text(SCRIPT.replace("waited", "changed"))
+        time.sleep(0.2)
+        with urlopen(f"{base}/rest/wait/0") as answer:
+            assert answer.read() == b"waited"
+        process.terminate()
+        assert process.wait(10) == 0
