@@ -22,7 +22,7 @@ test: $(VENV)/.installed-test ## set up what is missing and run the tests; ARGS=
 check: $(VENV)/.installed-test ## check format, lint and types
 	@$(IN_VENV) -m ruff format --check .
 	@$(IN_VENV) -m ruff check .
-	@$(IN_VENV) -m mypy tigrest tests
+	@$(IN_VENV) -m mypy
 
 format: $(VENV)/.installed-test ## format the code and repair what lint can
 	@$(IN_VENV) -m ruff check --fix-only --quiet .

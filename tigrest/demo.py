@@ -51,7 +51,8 @@ class Demo:
         login = f"-u '{admin}:{self.passwords['admin']}'"
         key = f"-H 'Api-Key: {self.api_key}'"
         json_type = "-H 'Content-Type: application/json'"
-        command = json.dumps({"command": {"node": "http://jabber.org/protocol/admin#get-active-users"}})
+        fields = [{"var": "domainjid", "value": self.domain}, {"var": "max_items", "value": "25"}]
+        command = json.dumps({"command": {"node": "http://jabber.org/protocol/admin#get-active-users", "fields": fields}})
         kept = f" (kept in {self.file}; delete it to have them shown no more)" if self.file else ""
         return [
             f"An embedded XMPP domain, {self.domain}, is served, to try things out{kept}:",

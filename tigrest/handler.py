@@ -48,8 +48,9 @@ class Handler:
     description: Mapping[str, Any] | None = None
     """Usage for people: ``{"regex": "/{jid}", "GET": {"info": "…", "description": "…", "request": {…}}, …}``.
 
-    ``regex`` is the URI to show, ``info`` one line, ``description`` a text, ``request`` a sample body, shown as XML and
-    JSON. What is left out comes from docstrings.
+    ``regex`` is the URI to show. Of a method, ``info`` is one line, ``description`` a text, ``request`` and ``response`` are
+    sample bodies (a value is shown as XML and JSON, text as it is), ``curl`` further options of the line to paste. What is
+    left out comes from docstrings.
     """
 
     def authRequired(self, api_key: str | None) -> bool:

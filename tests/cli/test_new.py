@@ -36,7 +36,7 @@ def test_the_test_of_a_new_handler_passes(tmp_path: Path) -> None:
     write_handler("orders/list", None)
     (tmp_path / "conftest.py").write_text("from tigrest.testing import gateway\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=tmp_path, env=environment(PYTHONWARNINGS="default"), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout
 

@@ -59,8 +59,8 @@ def test_routes_are_listed_in_columns(tmp_path: Path) -> None:
     done = tigrest("routes", cwd=project(tmp_path, good=GOOD), TIGREST__SCRIPTS__BUILTINS="false")
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
-        "METHODS  URI                        ROLE   KEY  SCRIPT",
-        "GET PUT  /rest/shop/good/{group1}   admin  key  scripts/rest/shop/good.py",
+        "METHODS  URI                     ROLE   KEY  SCRIPT",
+        "GET PUT  /rest/shop/good/{name}  admin  key  scripts/rest/shop/good.py",
     ]
 
 

@@ -52,7 +52,8 @@ def test_the_index_is_a_page_for_browsers(serve: Serve) -> None:
     for expected in (
         "Send &lt;greetings&gt;",
         "At length.",
-        "&lt;greeting&gt;&lt;words&gt;&lt;item&gt;a",
+        "&lt;greeting&gt;\n  &lt;words&gt;\n    &lt;item&gt;a",
+        "Request, JSON",
         "curl -X POST",
         "http://testserver/rest/greet/{name}",
         "script.py",

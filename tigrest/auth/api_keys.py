@@ -1,27 +1,21 @@
-"""API keys: what they open, where they are kept, and how one is recognised."""
+"""API keys: finding the one of a request, and recognising it."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
-import hashlib
 import hmac
-import json
 import logging
-import re
-import secrets
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from urllib.parse import unquote_plus
 
-from sqlalchemy import Column, MetaData, Table, Text, delete, insert, select
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
+from tigrest.auth.key_store import ApiKey, KeyStore, hash_key, host_name, new_key
 from tigrest.auth.single_flight import SingleFlight
-from tigrest.errors import InvalidValue
-from tigrest.storage import Database
+
+__all__ = ["ApiKey", "ApiKeys", "KeyStore", "hash_key", "host_name", "key_of_request", "new_key"]
 
 log = logging.getLogger(__name__)
 
@@ -33,79 +27,6 @@ READ_SECONDS = 5.0
 
 COMPLAINT_SECONDS = 60.0
 """How often a database that cannot be read is reported."""
-
-METADATA = MetaData()
-TABLE = Table(
-    "api_keys",
-    METADATA,
-    Column("name", Text, primary_key=True),
-    Column("digest", Text, nullable=False, unique=True),
-    Column("paths", Text, nullable=False),
-    Column("domains", Text, nullable=False),
-    Column("created", Text, nullable=False),
-)
-
-
-@dataclass(frozen=True)
-class ApiKey:
-    """An API key and where it is valid.
-
-    Args:
-        name: what people call it.
-        digest: what :func:`hash_key` gives for it.
-        paths: patterns of which one has to match the whole path of the request; empty for every path.
-        domains: hosts of which the request has to name one; empty for every host. Case and port do not matter.
-        created: when it was stored, UTC in ISO 8601; empty when it is configured.
-    """
-
-    name: str
-    digest: str = field(repr=False)
-    paths: tuple[re.Pattern[str], ...] = ()
-    domains: tuple[str, ...] = ()
-    created: str = field(default="", compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "domains", tuple(map(_in_ascii, self.domains)))
-
-    def allows(self, path: str, host: str) -> bool:
-        """Tell whether the key is valid for a request.
-
-        Args:
-            path: of the request, decoded, without the query.
-            host: its header ``Host``.
-        """
-        if self.domains and host_name(host) not in self.domains:
-            return False
-        return not self.paths or any(pattern.fullmatch(path) for pattern in self.paths)
-
-
-def new_key() -> str:
-    """Make a key of 256 random bits."""
-    return "tgr_" + secrets.token_urlsafe(32)
-
-
-def hash_key(key: str) -> str:
-    """Hash a key the way it is kept, ``sha256:`` and 64 hexadecimal digits."""
-    return "sha256:" + hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def host_name(host: str) -> str:
-    """The host of a ``Host`` header in lower case, without port and final dot (RFC 9110 §7.2)."""
-    host = host.strip().casefold()
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    if host.count(":") > 1:  # an IPv6 address as people write it
-        return f"[{host}]"
-    return host.partition(":")[0].rstrip(".")
-
-
-def _in_ascii(domain: str) -> str:
-    """A domain as browsers send it in ``Host`` (RFC 5891 §4.4)."""
-    name = host_name(domain)
-    try:
-        return name if name.isascii() else name.encode("idna").decode()
-    except UnicodeError:
-        return name
 
 
 def key_of_request(query_string: bytes, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
@@ -130,116 +51,6 @@ def key_of_request(query_string: bytes, headers: Iterable[tuple[bytes, bytes]]) 
         if name == b"api-key" and value:
             return unquote_plus(value.decode("latin-1"), errors="surrogateescape")
     return None
-
-
-class KeyStore:
-    """The API keys kept in the database, as hashes.
-
-    Args:
-        database: where; started and stopped by its owner.
-    """
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._unusable: set[str] = set()
-        self.changes = 0
-        """How many times the keys were changed from here."""
-
-    async def start(self) -> None:
-        """Make the table if it is missing, and open the database if it is not open.
-
-        Raises:
-            ConfigError: the database cannot be used.
-        """
-        await self._database.start(METADATA)
-
-    async def add(self, name: str, paths: Sequence[str], domains: Sequence[str], key: str | None = None) -> str:
-        """Store a key.
-
-        Args:
-            name: what to call it.
-            paths: regular expressions of which one has to match the whole path of a request; empty for every path.
-            domains: hosts of which a request has to name one; empty for every host.
-            key: the key itself; a new one when ``None``.
-
-        Returns:
-            The key, which cannot be read again.
-
-        Raises:
-            InvalidValue: the name or the key is there already or cannot be used, or a path is no regular expression.
-        """
-        key = new_key() if key is None else key
-        _check(name, paths, domains, key)
-        row = {
-            "name": name,
-            "digest": hash_key(key),
-            "paths": json.dumps(list(paths)),
-            "domains": json.dumps(list(domains)),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
-        try:
-            async with self._database.begin() as connection:
-                if (await connection.execute(select(TABLE.c.name).where(TABLE.c.name == name))).first():
-                    raise InvalidValue(f'there is an API key named "{name}" already; revoke it first, or choose another name')
-                await connection.execute(insert(TABLE).values(row))
-        except IntegrityError:
-            raise InvalidValue(f'the API key "{name}" is stored already, perhaps under another name') from None
-        self.changes += 1
-        return key
-
-    async def revoke(self, name: str) -> None:
-        """Delete a key.
-
-        Raises:
-            InvalidValue: there is none of this name.
-        """
-        async with self._database.begin() as connection:
-            deleted = (await connection.execute(delete(TABLE).where(TABLE.c.name == name))).rowcount
-        if not deleted:
-            raise InvalidValue(f'there is no stored API key named "{name}"; keys of the configuration file are revoked there')
-        self.changes += 1
-
-    async def list(self) -> tuple[ApiKey, ...]:
-        """The stored keys, sorted by name. One that somebody spoilt by hand is logged once and left out."""
-        async with self._database.begin() as connection:
-            rows = (await connection.execute(select(TABLE).order_by(TABLE.c.name))).all()
-        return tuple(key for row in rows if (key := self._read(*row)) is not None)
-
-    def _read(self, name: str, *columns: str) -> ApiKey | None:
-        try:
-            return _stored_key(name, *columns)
-        except (ValueError, TypeError, re.error) as error:
-            if name not in self._unusable:
-                log.error('the stored API key "%s" cannot be used: %s; revoke it and add it anew', name, error)
-            self._unusable.add(name)
-            return None
-
-
-@functools.lru_cache(maxsize=4096)
-def _stored_key(name: str, digest: str, paths: str, domains: str, created: str) -> ApiKey:
-    """Read a row; remembered, because all rows are read each second and patterns take their time to compile."""
-    return ApiKey(name, digest, tuple(re.compile(path) for path in json.loads(paths)), tuple(json.loads(domains)), created)
-
-
-def _check(name: str, paths: Sequence[str], domains: Sequence[str], key: str) -> None:
-    """Refuse what could not be used later.
-
-    Raises:
-        InvalidValue: it is so. The message does not show the key.
-    """
-    if not name.strip() or not name.isprintable():
-        raise InvalidValue(f"the name of an API key is {name!r}; use printable characters")
-    if not key.isascii() or not key.isprintable() or not key or key != key.strip():
-        raise InvalidValue(
-            f'the API key "{name}" is empty or has characters that do not fit into a header; use ASCII without spaces around'
-        )
-    for path in paths:
-        try:
-            re.compile(path)
-        except re.error as error:
-            raise InvalidValue(f'the path "{path}" of the API key "{name}" is not a regular expression: {error}') from None
-    if not all(host_name(domain) for domain in domains):
-        raise InvalidValue(f'a domain of the API key "{name}" is empty; leave it out for every host')
 
 
 class ApiKeys:
@@ -325,6 +136,8 @@ class ApiKeys:
             self._complain(error)
             began = self._clock()
         else:
+            if changes < self._seen_changes:
+                return  # a later read was quicker
             self._stored = _by_digest(keys) or self._bootstrap
         self._fresh_until, self._seen_changes = began + FRESH_SECONDS, changes
 

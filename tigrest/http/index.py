@@ -6,7 +6,7 @@ from tigrest.content import JSON, write_json
 from tigrest.http.pages import render
 from tigrest.http.replies import HTML, PAGE_HEADERS, Reply
 from tigrest.scripting.routing import Table
-from tigrest.scripting.usage import Usage, usages
+from tigrest.scripting.usage import Usage, samples, usages
 
 
 class Index:
@@ -31,7 +31,7 @@ class Index:
             self._folders, self._table = folders, table
         problems = [table.shown(problem) for problem in table.problems]
         if html:
-            page = render("index.html", folders=self._folders, problems=problems, base=base)
+            page = render("index.html", folders=self._folders, problems=problems, base=base, samples=samples)
             return Reply(200, HTML, page, list(PAGE_HEADERS))
         routes = [_entry(usage) for some in self._folders.values() for usage in some]
         return Reply(200, JSON.encode(), write_json({"routes": routes, "problems": problems}))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
+from xml.etree import ElementTree
 
 from tigrest.content import write_json, write_xml
 from tigrest.scripting.routing import Route
@@ -22,8 +25,9 @@ class Usage:
         api_key: whether a key is needed.
         info: one line.
         description: text for people, possibly of several lines.
-        request: sample body; ``None`` when it takes none.
-        response: sample answer; ``None`` when there is none to show.
+        request: sample body, text as it is or a value; ``None`` when it takes none.
+        response: sample answer, likewise.
+        options: further options of the curl line, e.g. ``-T avatar.png``.
         script: path of the script below its scripts directory.
     """
 
@@ -35,27 +39,8 @@ class Usage:
     description: str
     request: Any
     response: Any
+    options: str
     script: str
-
-    @property
-    def request_xml(self) -> str:
-        """The sample body as XML."""
-        return _as_xml(self.request)
-
-    @property
-    def request_json(self) -> str:
-        """The sample body as JSON."""
-        return _as_json(self.request)
-
-    @property
-    def response_xml(self) -> str:
-        """The sample answer as XML."""
-        return _as_xml(self.response)
-
-    @property
-    def response_json(self) -> str:
-        """The sample answer as JSON."""
-        return _as_json(self.response)
 
     def curl(self, base: str) -> str:
         """A command line to paste.
@@ -70,9 +55,38 @@ class Usage:
             parts += ["-u", "'user@domain:password'"]
         if self.api_key:
             parts += ["-H", "'Api-Key: KEY'"]
-        if self.request is not None:
-            parts += ["-H", "'Content-Type: application/json'", "-d", "'" + self.request_json.replace("'", "'\\''") + "'"]
+        if isinstance(self.request, str):
+            parts += ["-H", "'Content-Type: application/xml'", "-d", quote(self.request)]
+        elif self.request is not None:
+            parts += ["-H", "'Content-Type: application/json'", "-d", quote(write_json(self.request).decode())]
+        if self.options:
+            parts.append(self.options)
         return " ".join([*parts, f"'{base}{self.uri}'"])
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A body to show, indented."""
+
+    title: str
+    text: str
+
+
+def samples(title: str, value: Any) -> list[Sample]:
+    """A sample body in each form it may have.
+
+    Args:
+        title: what it is, e.g. ``Request``.
+        value: text as it is, or a value, which is shown as XML and as JSON; ``None`` for none.
+    """
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [Sample(title, value)]
+    tree = ElementTree.fromstring(write_xml(value))
+    ElementTree.indent(tree)
+    xml = ElementTree.tostring(tree, "unicode")
+    return [Sample(f"{title}, XML", xml), Sample(f"{title}, JSON", json.dumps(value, indent=2, ensure_ascii=False, default=str))]
 
 
 def usages(route: Route) -> list[Usage]:
@@ -94,13 +108,6 @@ def _usage(route: Route, method: str, described: Mapping[str, Any]) -> Usage:
         description=str(described.get("description", rest.strip())),
         request=described.get("request"),
         response=described.get("response"),
+        options=str(described.get("curl", "")),
         script=str(route.relative),
     )
-
-
-def _as_xml(sample: Any) -> str:
-    return "" if sample is None else write_xml(sample).decode()
-
-
-def _as_json(sample: Any) -> str:
-    return "" if sample is None else write_json(sample).decode()

@@ -15,10 +15,13 @@ DEBOUNCE_MS = 150
 
 
 class _ScriptFilter(DefaultFilter):
-    """Scripts, helpers and templates; never bytecode, editors' temporary files or version control."""
+    """Scripts, helpers, templates and folders; never bytecode, editors' temporary files or version control.
+
+    Folders, because what is written into a new one right away is not seen: it is there before it is watched.
+    """
 
     def __call__(self, change: Change, path: str) -> bool:
-        return path.endswith((".py", ".html")) and super().__call__(change, path)
+        return (path.endswith((".py", ".html")) or "." not in path.rpartition("/")[2]) and super().__call__(change, path)
 
 
 async def changes(dirs: Sequence[Path]) -> AsyncIterator[set[Path]]:

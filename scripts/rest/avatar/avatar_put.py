@@ -14,6 +14,7 @@ class AvatarPut(Handler):
         "PUT": {
             "info": "Set the avatar of a user",
             "description": "The body is the image: PNG, JPEG, GIF, WebP, AVIF or BMP. Users set their own, admins anybody's.",
+            "curl": "-T avatar.png",
             "response": {"user": {"jid": "alice@example.com"}},
         },
     }

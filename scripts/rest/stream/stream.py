@@ -16,9 +16,8 @@ class Stream(Handler):
             "info": "Send an XMPP stanza",
             "description": "The body is one message, presence or iq in XML. {to} overrides its to. Without from it is from the "
             "gateway. An iq of type get or set without from is answered with its reply, be it a result or an error; everything "
-            "else with an empty 200 as soon as it is handed over.\n\n"
-            "curl -u admin@example.com:password -H 'Api-Key: KEY' -H 'Content-Type: application/xml' "
-            "-d '<message to=\"alice@example.com\"><body>Hello</body></message>' http://localhost:8080/rest/stream",
+            "else with an empty 200 as soon as it is handed over.",
+            "request": '<message to="alice@example.com"><body>Hello</body></message>',
         },
     }
 
