@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -19,6 +20,9 @@ log = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT = 30.0
 """Seconds a request waits for its reply unless told otherwise."""
+
+reply_failed: ContextVar[Callable[[BaseException], None] | None] = ContextVar("reply_failed", default=None)
+"""Whom to tell that a callback given to :meth:`Service.sendPacket` raised: the request that waits for what it would have given."""
 
 Identity = Literal["gateway", "user"]
 """From whose addresses we may send: only our own, or those of the server's users too."""
@@ -306,8 +310,10 @@ class Service:
         if callback is not None:
             try:
                 callback(reply)
-            except Exception:
+            except Exception as error:
                 log.exception("sendPacket: the callback %r failed", callback)
+                if (tell := reply_failed.get()) is not None:
+                    tell(error)
 
     async def check_credentials(self, jid: JID | str, password: str) -> bool:
         """Check a password against the XMPP server, every time anew.

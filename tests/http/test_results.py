@@ -46,6 +46,7 @@ class Waits(Handler):
         if what == "thread": threading.Timer(0.02, callback, [{"late": True}]).start()
         if what == "reply": service.sendPacket('<iq type="get" to="localhost"><ping xmlns="urn:xmpp:ping"/></iq>', 5, lambda reply: callback(reply))
         if what == "none": threading.Timer(0.02, callback, [None]).start()
+        if what == "bad": service.sendPacket('<iq type="get" to="localhost"><ping xmlns="urn:xmpp:ping"/></iq>', 5, lambda reply: 1 / 0)
         if what == "sleep": time.sleep(1)
 
 class Coroutine(Handler):
@@ -99,6 +100,7 @@ def test_results(serve: Serve, path: str, status: int, content_type: str, body: 
         ("/give/header", 500, "its log has it under"),
         ("/later/nothing", 504, "/rest/later/{what} gave no result within 0.2 s"),
         ("/later/none", 404, "there is nothing here"),
+        ("/later/bad", 500, "its log has it under"),
         ("/later/sleep", 504, "/rest/later/{what} gave no result within 0.2 s"),
         ("/loop/sleep", 504, "/rest/loop/{what} gave no result within 0.2 s"),
         ("/loop/own", 500, "its log has it under"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -48,4 +49,9 @@ class Accounts:
             return False
         if account.password_hash:
             return await self._passwords.verify(account.password_hash, password)
-        return hmac.compare_digest(account.password.encode("utf-8", "surrogatepass"), password.encode("utf-8", "surrogatepass"))
+        return bool(account.password) and hmac.compare_digest(_bytes(account.password), _bytes(password))
+
+
+def _bytes(password: str) -> bytes:
+    """Bytes of one length for all passwords, so that the time to compare them does not tell how long one is."""
+    return hashlib.sha256(password.encode("utf-8", "surrogatepass")).digest()

@@ -4,31 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 from tigrest.auth.accounts import Accounts
 from tigrest.auth.basic import read_basic
 from tigrest.auth.single_flight import SingleFlight
 from tigrest.auth.throttle import Clock, Throttle
-from tigrest.errors import LoginRequired
+from tigrest.errors import LoginRequired, NotConnected
 from tigrest.jid import JID
 
+log = logging.getLogger(__name__)
+
 CACHE_SIZE = 10_000
-"""Most logins remembered."""
+"""Most logins remembered; the one checked longest ago is forgotten first."""
+
+MAX_WAITING = 1000
+"""Most checks that wait for their turn; beyond them callers are told to come back."""
+
+TURN_SECONDS = 30.0
+"""How long a check waits for its turn."""
 
 
 class Logins:
     """Tells who a caller is.
 
+    A header that was right is remembered as its keyed hash, never as text. While its time lasts it is believed; after that
+    it is checked anew, and in any case, however many others fail: who guesses passwords cannot lock the real user out.
+
     Args:
         domain: of callers who give a local part only.
-        check_backend: checks a password against the XMPP server.
-        accounts: the gateway's own accounts, asked first.
+        check_backend: checks a password against the XMPP server; raises ``NotConnected`` when that cannot be asked.
+        accounts: the gateway's own accounts. The server is never asked about them: it would learn their passwords.
         throttle: slows down guessing.
-        cache_seconds: how long a success is remembered; 0 for not at all.
+        cache_seconds: how long a success is believed; 0 for not at all.
         max_concurrent: most checks running at once.
         clock: tells monotonic seconds.
     """
@@ -49,10 +62,12 @@ class Logins:
         self._throttle = throttle
         self._cache_seconds = cache_seconds
         self._turns = asyncio.Semaphore(max_concurrent)
+        self._waiting = 0
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._cache: OrderedDict[bytes, tuple[JID, float]] = OrderedDict()
-        self._checks: SingleFlight[bytes, JID] = SingleFlight()
+        self._epoch = 0
+        self._checks: SingleFlight[tuple[int, bytes], bool] = SingleFlight()
 
     def cached(self, authorization: bytes) -> JID | None:
         """The caller, when this very ``Authorization`` header was accepted lately."""
@@ -63,8 +78,8 @@ class Logins:
         """Tell who a caller is.
 
         Args:
-            authorization: value of the ``Authorization`` header; ``None`` when there is none.
-            address: where the caller comes from.
+            authorization: value of the ``Authorization`` header; ``None`` or empty when there is none.
+            address: IP address of the caller; empty when it is unknown.
 
         Returns:
             His bare address.
@@ -72,38 +87,47 @@ class Logins:
         Raises:
             LoginRequired: no login, or one that is not accepted.
             TooManyFailures: too many failed logins lately.
-            NotConnected: the XMPP server cannot be asked.
+            NotConnected: the XMPP server cannot be asked, or too many callers want to.
 
         RFC 7617
         """
-        if authorization is None:
+        if not authorization:
             raise LoginRequired("a login is needed: HTTP Basic with an XMPP address and its password")
         if (known := self.cached(authorization)) is not None:
             return known
         jid, password = read_basic(authorization, self._domain)
-        self._throttle.check(jid, address)
         digest = self._digest(authorization)
-        return await self._checks.run(digest, lambda: self._check(digest, jid, password, address))
+        was_right = digest in self._cache
+        if not was_right:
+            self._throttle.check(jid, address)
+        if not await self._checks.run((self._epoch, digest), lambda: self._check(digest, jid, password, address, was_right)):
+            raise LoginRequired("the login is not accepted")
+        return jid
 
     def forget(self, jid: JID) -> None:
         """Forget the logins of an account, whose password has changed."""
-        for digest in [digest for digest, (known, _) in self._cache.items() if known == jid]:
+        self._epoch += 1  # checks begun with the old password are neither shared nor remembered
+        for digest in [digest for digest, (known, _) in self._cache.items() if known == jid.bare]:
             del self._cache[digest]
 
-    async def _check(self, digest: bytes, jid: JID, password: str, address: str) -> JID:
-        async with self._turns:
+    async def _check(self, digest: bytes, jid: JID, password: str, address: str, was_right: bool) -> bool:
+        epoch = self._epoch
+        async with self._turn():
+            if not was_right:
+                self._throttle.check(jid, address)  # again: others may have failed while this one waited
             check = self._accounts.check if self._accounts.has(jid) else self._check_backend
             accepted = await check(jid, password)
-        if not accepted:
+        if accepted:
+            self._throttle.succeeded(jid)
+            if epoch == self._epoch:
+                self._remember(digest, jid)
+        else:
+            self._cache.pop(digest, None)
             self._throttle.failed(jid, address)
-            raise LoginRequired("the login is not accepted")
-        self._throttle.succeeded(jid)
-        self._remember(digest, jid)
-        return jid
+            log.info("the login of %s from %s is not accepted", jid, address or "an unknown address")
+        return accepted
 
     def _remember(self, digest: bytes, jid: JID) -> None:
-        if self._cache_seconds <= 0:
-            return
         self._cache[digest] = (jid, self._clock() + self._cache_seconds)
         self._cache.move_to_end(digest)
         if len(self._cache) > CACHE_SIZE:
@@ -111,3 +135,25 @@ class Logins:
 
     def _digest(self, authorization: bytes) -> bytes:
         return hashlib.blake2b(authorization, digest_size=24, key=self._key).digest()
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait until fewer than ``max_concurrent`` checks run.
+
+        Raises:
+            NotConnected: too many wait, or it takes too long.
+        """
+        if self._waiting >= MAX_WAITING:
+            raise NotConnected("too many logins are being checked; try again")
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise NotConnected("checking logins takes too long; try again") from None
+        finally:
+            self._waiting -= 1
+        try:
+            yield
+        finally:
+            self._turns.release()

@@ -51,6 +51,9 @@ class Bucket:
 class Throttle:
     """Bounds failed logins for each account and from each address.
 
+    Ten failures in a row, then one each 6 s, for an account; thirty, then one each 2 s, from an address. Failures of checks
+    that ran at the same time count as debt, which has to pass first.
+
     Args:
         clock: tells monotonic seconds.
     """
@@ -62,28 +65,38 @@ class Throttle:
     def check(self, jid: JID, address: str) -> None:
         """Let an attempt pass.
 
+        Args:
+            jid: who the caller claims to be.
+            address: IP address of the caller; empty when it is unknown, then only the account counts.
+
         Raises:
             TooManyFailures: there were too many lately.
         """
-        seconds = max(self._accounts.wait(jid), self._addresses.wait(_network(address)))
+        seconds = self._accounts.wait(jid.bare)
+        if address:
+            seconds = max(seconds, self._addresses.wait(_network(address)))
         if seconds > 0:
             raise TooManyFailures(seconds)
 
     def failed(self, jid: JID, address: str) -> None:
         """Count a failed login."""
-        self._accounts.add(jid)
-        self._addresses.add(_network(address))
+        self._accounts.add(jid.bare)
+        if address:
+            self._addresses.add(_network(address))
 
     def succeeded(self, jid: JID) -> None:
-        """Forget the failures of an account whose owner has logged in."""
-        self._accounts.clear(jid)
+        """Forget the failures of an account whose owner has logged in; those from his address still count."""
+        self._accounts.clear(jid.bare)
 
 
 def _network(address: str) -> str:
-    """The address, or of IPv6 the /64 that one host has to itself."""
+    """What counts as one caller: an IPv4 address, or of IPv6 the /64 that one host has to itself (RFC 6177 §2)."""
     if ":" not in address:
         return address
     try:
-        return str(ipaddress.ip_network((address.partition("%")[0], 64), strict=False))
+        ip = ipaddress.IPv6Address(address.partition("%")[0])
     except ValueError:
         return address
+    if ip.ipv4_mapped is not None:  # how a socket for both families shows IPv4; their /64 would be the whole of IPv4
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(ip), 64), strict=False))

@@ -14,6 +14,7 @@ from anyio.to_thread import run_sync
 from tigrest.errors import HandlerTimeout
 from tigrest.scripting.routing import Endpoint, Route
 from tigrest.scripting.signature import Call
+from tigrest.service import reply_failed
 
 log = logging.getLogger(__name__)
 
@@ -29,26 +30,42 @@ class Callback:
         self._lock = threading.Lock()
         self._waiter: asyncio.Future[Any] | None = None
         self.called = False
-        self.result: Any = None
+        """Whether there is a result."""
+        self._result: Any = None
+        self._error: BaseException | None = None
 
     def __call__(self, result: Any = None) -> None:
         """Give the result of the request; a second call is logged and ignored."""
+        if not self._settle(result, None):
+            log.warning("callback was called again; only its first result counts")
+
+    def fail(self, error: BaseException) -> None:
+        """End the request with an error, unless it has a result already."""
+        self._settle(None, error)
+
+    def _settle(self, result: Any, error: BaseException | None) -> bool:
         with self._lock:
             if self.called:
-                log.warning("callback was called again; only its first result counts")
-                return
-            self.called, self.result = True, result
+                return False
+            self.called, self._result, self._error = True, result, error
             if self._waiter is not None:
                 self._loop.call_soon_threadsafe(_wake, self._waiter)
+            return True
 
     async def wait(self) -> Any:
-        """Wait for the result."""
+        """Wait for the result.
+
+        Raises:
+            Exception: what the request was made to :meth:`fail` with.
+        """
         with self._lock:
             if not self.called:
                 self._waiter = self._loop.create_future()
         if self._waiter is not None:
             await self._waiter
-        return self.result
+        if self._error is not None:
+            raise self._error
+        return self._result
 
 
 def _wake(waiter: asyncio.Future[Any]) -> None:
@@ -79,6 +96,7 @@ class Execution:
         callback: Callback | None = None
         if "callback" in invocation.names:
             callback = call.callback = Callback(asyncio.get_running_loop())
+            reply_failed.set(callback.fail)
         timeout = asyncio.timeout(seconds)
         try:
             async with timeout:
