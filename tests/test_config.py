@@ -458,3 +458,10 @@ def test_built_in_handlers_can_be_left_out(tmp_path: Path) -> None:
     config = loaded(tmp_path, f'[scripts]\ndirs = ["{tmp_path}"]\nbuiltins = false')
     assert script_dirs(config, create=False) == [tmp_path]
     assert (builtin_scripts() / "avatar").is_dir()
+
+
+def test_the_wheel_has_the_built_in_handlers_where_they_are_looked_for() -> None:
+    project = tomllib.loads((SHIPPED.parent.parent / "pyproject.toml").read_text("utf-8"))
+    included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert included == {"scripts/rest": "tigrest/builtin_scripts"}
+    assert builtin_scripts() == SHIPPED.parent.parent / "scripts" / "rest"

@@ -119,7 +119,9 @@ def test_helpers_are_imported_and_reloaded(tmp_path: Path) -> None:
     write(tmp_path, a__it=script("answer()", head="from ._words import answer\nfrom ..b import _more"))
     (tmp_path / "b").mkdir()
     for n in (1, 2):
-        (tmp_path / "a" / "_words.py").write_text(f"def answer(): return {n}\n")
+        helper = tmp_path / "a" / "_words.py"
+        helper.write_text(f"def answer(): return {n}\n")
+        os.utime(helper, (1_000_000_000, 1_000_000_000))
         (tmp_path / "b" / "_more.py").write_text("")
         table = Loader([tmp_path]).load()
         assert table.problems == ()

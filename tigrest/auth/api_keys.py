@@ -136,7 +136,7 @@ class ApiKeys:
             self._complain(error)
             began = self._clock()
         else:
-            if False:
+            if changes < self._seen_changes:
                 return  # a later read was quicker
             self._stored = _by_digest(keys) or self._bootstrap
         self._fresh_until, self._seen_changes = began + FRESH_SECONDS, changes

@@ -154,9 +154,9 @@ class HelperFinder(importlib.abc.MetaPathFinder):
         return importlib.util.spec_from_file_location(fullname, file, loader=_HelperLoader(fullname, str(file)))
 
     def install(self) -> None:
-        """Take part in imports, in the place of an earlier finder, and forget helpers loaded before."""
+        """Take part in imports before all others, in the place of an earlier finder, and forget helpers loaded before."""
         self.uninstall()
-        sys.meta_path.append(self)
+        sys.meta_path.insert(0, self)
 
     def uninstall(self) -> None:
         """No longer take part in imports."""

@@ -1,0 +1,280 @@
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
+
+from tests.auth.fakes import Clock, turns
+from tigrest.auth import api_keys as module
+from tigrest.auth.api_keys import ApiKey, ApiKeys, KeyStore, hash_key, key_of_request
+from tigrest.storage import Database
+
+
+class CountingStore(KeyStore):
+    """A real store that knows how often it is read, and can be made to hold, to answer late and to fail."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        self.reads = 0
+        self.open = asyncio.Event()
+        self.open.set()
+        self.late: asyncio.Event | None = None
+        self.has_result = asyncio.Event()
+        self.fails = False
+        self.before_failing: Callable[[], None] = lambda: None
+
+    async def list(self) -> tuple[ApiKey, ...]:
+        self.reads += 1
+        await self.open.wait()
+        if self.fails:
+            self.before_failing()
+            raise OperationalError("SELECT", None, Exception("disk I/O error"))
+        result = await super().list()
+        self.has_result.set()
+        late, self.late = self.late, None
+        if late:
+            await late.wait()
+        return result
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    database = Database(tmp_path / "state.sqlite3")
+    yield database
+    await database.stop()
+
+
+@pytest.fixture
+async def store(database: Database) -> CountingStore:
+    store = CountingStore(database)
+    await store.start()
+    return store
+
+
+@pytest.fixture
+async def elsewhere(store: KeyStore, tmp_path: Path) -> AsyncIterator[KeyStore]:
+    """The same keys, changed by another process."""
+    database = Database(tmp_path / "state.sqlite3")
+    elsewhere = KeyStore(database)
+    await elsewhere.start()
+    yield elsewhere
+    await database.stop()
+
+
+def configured(name: str, key: str, paths: tuple[str, ...] = (), domains: tuple[str, ...] = ()) -> ApiKey:
+    return ApiKey(name, hash_key(key), tuple(re.compile(path) for path in paths), domains)
+
+
+async def name_of(keys: ApiKeys, key: str | None, path: str = "/rest/stream", host: str = "localhost") -> str | None:
+    found = await keys.find(key, path, host)
+    assert found is None or key is None or keys.known(key, path, host) == found
+    return found.name if found else None
+
+
+async def test_configured_keys_open_what_their_limits_say() -> None:
+    keys = ApiKeys([configured("ci", "one", ("/rest/stream.*",), ("example.org",)), configured("all", "two")], None, None, False)
+    assert await name_of(keys, "one", "/rest/stream/x", "Example.org:8080") == "ci"
+    assert await name_of(keys, "one", "/rest/stream/x", "localhost") is None
+    assert await name_of(keys, "one", "/rest/adhoc", "example.org") is None
+    assert await name_of(keys, "two", "/rest/adhoc") == "all"
+    for wrong in ("three", "", None, "ONE", "one ", hash_key("one"), "\udcff"):
+        assert await name_of(keys, wrong, "/rest/stream", "example.org") is None
+    assert keys.known("three", "/", "") is None
+
+
+async def test_one_key_may_stand_under_two_names() -> None:
+    keys = ApiKeys([configured("a", "one", ("/a",)), configured("b", "one", ("/b",))], None, None, False)
+    assert await name_of(keys, "one", "/b") == "b"
+
+
+async def test_stored_keys_are_found_beside_configured_ones(store: CountingStore) -> None:
+    key = await store.add("stored", ["/rest/.*"], [])
+    keys = ApiKeys([configured("ci", "one")], store, None, False)
+    assert keys.known(key, "/rest/stream", "") is None
+    assert keys.known("one", "/rest/stream", "") is not None
+    assert await name_of(keys, key) == "stored"
+    assert await name_of(keys, key, "/other") is None
+    assert await name_of(keys, "one") == "ci"
+
+
+async def test_the_copy_is_read_once_a_second_at_most(store: CountingStore) -> None:
+    clock = Clock()
+    key = await store.add("stored", [], [])
+    keys = ApiKeys([], store, None, False, clock)
+    for _ in range(10):
+        assert await name_of(keys, key) == "stored"
+        assert await name_of(keys, "wrong") is None
+    assert store.reads == 1
+    clock.pass_by(1.01)
+    assert keys.known(key, "/", "") is None
+    assert await name_of(keys, key) == "stored"
+    assert store.reads == 2
+
+
+async def test_what_another_process_changes_counts_within_a_second(store: CountingStore, elsewhere: KeyStore) -> None:
+    clock = Clock()
+    keys = ApiKeys([], store, None, False, clock)
+    assert await name_of(keys, "its key") is None
+    await elsewhere.add("ci", [], [], "its key")
+    clock.pass_by(1.01)
+    assert await name_of(keys, "its key") == "ci"
+    await elsewhere.revoke("ci")
+    clock.pass_by(1.01)
+    assert keys.known("its key", "/rest/stream", "localhost") is None
+    assert await name_of(keys, "its key") is None
+
+
+async def test_what_this_process_changes_counts_at_once(store: CountingStore) -> None:
+    keys = ApiKeys([], store, None, False, Clock())
+    assert await name_of(keys, "its key") is None
+    await store.add("ci", [], [], "its key")
+    assert await name_of(keys, "its key") == "ci"
+    await store.revoke("ci")
+    assert keys.known("its key", "/rest/stream", "localhost") is None
+    assert await name_of(keys, "its key") is None
+
+
+async def test_requests_at_once_share_a_read(store: CountingStore) -> None:
+    key = await store.add("ci", [], [])
+    keys = ApiKeys([], store, None, False)
+    store.open.clear()
+    tasks = [asyncio.create_task(keys.find(key, "/", "")) for _ in range(100)]
+    await turns()
+    tasks[0].cancel()
+    await turns()
+    store.open.set()
+    assert all([await task for task in tasks[1:]])
+    assert store.reads == 1
+
+
+async def test_a_read_that_is_overtaken_does_not_bring_a_revoked_key_back(store: CountingStore) -> None:
+    keys = ApiKeys([], store, None, False, Clock())
+    key = await store.add("ci", [], [])
+    late = store.late = asyncio.Event()
+    overtaken = asyncio.create_task(keys.find(key, "/", ""))
+    await store.has_result.wait()
+    await store.revoke("ci")
+    assert await keys.find(key, "/", "") is None
+    late.set()
+    assert await overtaken is None
+    assert await name_of(keys, key) is None
+    assert store.reads == 2
+
+
+async def test_the_bootstrap_key_works_while_there_is_no_other(store: CountingStore, elsewhere: KeyStore) -> None:
+    clock = Clock()
+    keys = ApiKeys([], store, "boot", False, clock)
+    assert keys.known("boot", "/", "") is None
+    assert await name_of(keys, "boot", "/any/path", "any.host") == "bootstrap"
+    await elsewhere.add("ci", [], [])
+    clock.pass_by(1.01)
+    assert keys.known("boot", "/", "") is None
+    assert await name_of(keys, "boot") is None
+    await elsewhere.revoke("ci")
+    clock.pass_by(1.01)
+    assert await name_of(keys, "boot") == "bootstrap"
+
+
+async def test_the_bootstrap_key_does_not_work_beside_configured_keys(store: CountingStore) -> None:
+    for stored in (None, store):
+        assert await name_of(ApiKeys([configured("ci", "one")], stored, "boot", False), "boot") is None
+    assert await name_of(ApiKeys([], None, "boot", False), "boot") == "bootstrap"
+
+
+@pytest.mark.parametrize("bootstrap", [None, ""])
+async def test_without_a_bootstrap_key_nothing_opens(bootstrap: str | None) -> None:
+    keys = ApiKeys([], None, bootstrap, False)
+    assert await name_of(keys, "") is None
+    assert await name_of(keys, "None") is None
+
+
+async def test_a_failing_database_leaves_the_last_copy_and_is_logged_once_a_minute(
+    store: CountingStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = Clock()
+    key = await store.add("ci", [], [])
+    keys = ApiKeys([], store, "boot", False, clock)
+    assert await name_of(keys, key) == "ci"
+    store.fails = True
+    for _ in range(50):
+        clock.pass_by(1.1)
+        assert await name_of(keys, key) == "ci"
+        assert await name_of(keys, "boot") is None
+    assert store.reads == 51
+    assert len(caplog.records) == 1
+    assert "disk I/O error" in caplog.text
+    clock.pass_by(60)
+    assert await name_of(keys, key) == "ci"
+    assert len(caplog.records) == 2
+    assert key not in caplog.text
+    store.fails = False
+    await store.revoke("ci")
+    assert await name_of(keys, key) is None
+
+
+async def test_a_database_that_fails_slowly_is_not_asked_by_each_request(store: CountingStore) -> None:
+    clock = Clock()
+    store.fails = True
+    store.before_failing = lambda: clock.pass_by(3)
+    keys = ApiKeys([], store, None, False, clock)
+    for _ in range(3):
+        assert await name_of(keys, "key") is None
+    assert store.reads == 1
+
+
+async def test_a_database_that_was_never_read_opens_nothing_but_configured_keys(store: CountingStore) -> None:
+    store.fails = True
+    assert await name_of(ApiKeys([], store, "boot", False), "boot") is None
+    assert await name_of(ApiKeys([configured("ci", "one")], store, None, False), "one") == "ci"
+
+
+async def test_a_database_that_does_not_answer_is_not_waited_for(store: CountingStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "READ_SECONDS", 0.02)
+    store.open.clear()
+    assert await ApiKeys([], store, None, False).find("key", "/", "") is None
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_open_access_is_shown(is_open: bool) -> None:
+    assert ApiKeys([], None, None, is_open).open_access is is_open
+
+
+def test_keys_are_not_shown() -> None:
+    keys = ApiKeys([configured("ci", "plain key")], None, None, False)
+    assert "plain key" not in repr(vars(keys)) + repr(vars(ApiKeys([], None, "plain key", False)))
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "key"),
+    [
+        (b"", [], None),
+        (b"type=xml", [(b"host", b"x")], None),
+        (b"api-key=one", [], "one"),
+        (b"a=b&api-key=one&c=d", [], "one"),
+        (b"api-key=a%2Fb%20c+d", [], "a/b c d"),
+        (b"api-key=", [], None),
+        (b"api-key", [], None),
+        (b"api-key=&api-key=two", [], "two"),
+        (b"my-api-key=one", [], None),
+        (b"x=api-key=one", [], None),
+        (b"api-key=one", [(b"api-key", b"two")], "two"),
+        (b"api-key=one", [(b"api-key", b"")], "one"),
+        (b"", [(b"host", b"x"), (b"api-key", b"one"), (b"api-key", b"two")], "one"),
+        (b"", [(b"x-api-key", b"one")], None),
+        (b"", [(b"api-key", "schlüssel".encode())], "schlüssel"),
+        (b"api-key=schl%C3%BCssel", [], "schlüssel"),
+    ],
+)
+def test_a_key_comes_in_the_header_or_the_query(query: bytes, headers: list[tuple[bytes, bytes]], key: str | None) -> None:
+    assert key_of_request(query, headers) == key
+
+
+@given(st.binary(), st.binary())
+def test_any_bytes_are_a_key_that_can_be_looked_up(query: bytes, value: bytes) -> None:
+    keys = ApiKeys([configured("ci", "one")], None, None, False)
+    for key in (key_of_request(b"api-key=" + query, []), key_of_request(query, [(b"api-key", value)])):
+        assert key is None or key == "one" or keys.known(key, "/", "") is None
