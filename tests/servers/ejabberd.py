@@ -1,0 +1,138 @@
+"""ejabberd, from Debian's package ``ejabberd``."""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from tests.servers.process import DOMAIN, SECRET, USERS, XmppServer
+
+CONFIG = """
+loglevel: info
+hosts: [ "localhost" ]
+language: en
+auth_method: internal
+auth_password_format: {password_format}
+s2s_access: none
+listen:
+  - {{ port: {c2s}, ip: "127.0.0.1", module: ejabberd_c2s, access: c2s, {tls} max_stanza_size: 262144 }}
+  - port: {component}
+    ip: "127.0.0.1"
+    module: ejabberd_service
+    access: all
+    shaper: none
+    check_from: {check_from}
+    global_routes: false
+    hosts:
+      http.localhost: {{ password: "{secret}" }}
+  - port: {http}
+    ip: "127.0.0.1"
+    module: ejabberd_http
+    request_handlers:
+      /api: mod_http_api
+      /http-bind: mod_bosh
+acl:
+  admin: {{ user: [ "admin@localhost" ] }}
+  gateway: {{ server: [ "http.localhost" ] }}
+access_rules:
+  c2s: {{ allow: all }}
+  configure: [ {{ allow: admin }}, {{ allow: gateway }} ]
+  announce: [ {{ allow: admin }}, {{ allow: gateway }} ]
+  local: {{ allow: all }}
+  privileged: {{ {privileged}: gateway }}
+api_permissions:
+  "loopback": {{ who: {{ ip: "127.0.0.1/8" }}, what: [ "*" ] }}
+modules:
+  mod_adhoc: {{}}
+  mod_admin_extra: {{}}
+  mod_announce: {{ access: announce }}
+  mod_bosh: {{}}
+  mod_caps: {{}}
+  mod_carboncopy: {{}}
+  mod_configure: {{}}
+  mod_disco: {{}}
+  mod_http_api: {{}}
+  mod_last: {{}}
+  mod_offline: {{}}
+  mod_ping: {{}}
+  mod_private: {{}}
+  mod_privilege:
+    roster: {{ both: privileged }}
+    message: {{ outgoing: privileged }}
+    presence: {{ roster: privileged, managed_entity: privileged }}
+  mod_pubsub: {{ plugins: [ "flat", "pep" ] }}
+  mod_roster: {{ versioning: true }}
+  mod_time: {{}}
+  mod_vcard: {{ search: false }}
+  mod_vcard_xupdate: {{}}
+  mod_avatar: {{}}
+  mod_version: {{}}
+"""
+
+
+class Ejabberd(XmppServer):
+    """ejabberd, run by ``erl`` itself: no distribution, no cookie, no daemon.
+
+    Args:
+        folder: as for any server.
+        options: ``trust="false"``: checks the component's ``from``; ``privileges="false"``: grants none (XEP-0356);
+            ``password_format="scram"``: SCRAM; ``tls="FILE"``: STARTTLS with this file of certificate and key.
+    """
+
+    name = "ejabberd"
+
+    @staticmethod
+    def is_installed() -> bool:
+        """Whether it can be started here."""
+        return Path("/usr/sbin/ejabberdctl").exists()
+
+    def command(self) -> tuple[list[str], dict[str, str]]:
+        """Write the configuration."""
+        options = self.options
+        certificate = options.get("tls", "")
+        for name in ("spool", "logs"):
+            (self.folder / name).mkdir(exist_ok=True)
+        values = {
+            "c2s": self.c2s,
+            "component": self.component,
+            "http": self.http,
+            "secret": SECRET,
+            "check_from": "false" if options.get("trust", "true") == "true" else "true",
+            "privileged": "allow" if options.get("privileges", "true") == "true" else "deny",
+            "password_format": options.get("password_format", "plain"),
+            "tls": f'starttls_required: true, certfile: "{certificate}",' if certificate else "starttls: false,",
+        }
+        config = self.folder / "ejabberd.yml"
+        config.write_text(CONFIG.format(**values))
+        environment = os.environ | {
+            "HOME": str(self.folder),
+            "ERL_LIBS": "/usr/lib/x86_64-linux-gnu" if Path("/usr/lib/x86_64-linux-gnu").is_dir() else "/usr/lib/aarch64-linux-gnu",
+            "EJABBERD_CONFIG_PATH": str(config),
+            "EJABBERD_LOG_PATH": str(self.folder / "logs" / "ejabberd.log"),
+            "ERL_CRASH_DUMP_BYTES": "0",
+            "CONTRIB_MODULES_PATH": str(self.folder / "contrib"),
+        }
+        environment.pop("EJABBERD_PID_PATH", None)
+        kernel = ["-kernel", "start_distribution", "false", "-mnesia", "dir", f'"{self.folder}/spool"']
+        return ["erl", "-noinput", "+K", "true", *kernel, "-ejabberd", "log_rate_limit", "100", "-s", "ejabberd"], environment
+
+    def seed(self) -> None:
+        """Make the accounts that are not there yet."""
+        for user, password in USERS.items():
+            try:
+                self.api("register", user=user, host=DOMAIN, password=password)
+            except urllib.error.HTTPError as error:
+                error.close()
+                if error.code != 409:
+                    raise
+
+    def api(self, command: str, **arguments: str) -> object:
+        """Run one of its own commands."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.http}/api/{command}", json.dumps(arguments).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return json.load(response)

@@ -1,0 +1,91 @@
+"""An XMPP server as a child of the tests: on free loopback ports, in a folder of its own, stopped by its own pid."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+DOMAIN = "localhost"
+COMPONENT = "http.localhost"
+SECRET = "component-secret"
+USERS = {"admin": "adminpw", "alice": "alicepw", "bob": "bobpw"}
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
+
+
+class XmppServer:
+    """A server that can be started, killed and started again on the same ports.
+
+    Args:
+        folder: for its configuration, state and logs.
+        options: switches of its configuration, see the subclasses.
+    """
+
+    name = ""
+
+    def __init__(self, folder: Path, **options: str) -> None:
+        self.folder = folder
+        self.options = options
+        self.c2s, self.component, self.http = free_ports(3)
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def command(self) -> tuple[list[str], dict[str, str]]:
+        """Write the configuration; give command and environment."""
+        raise NotImplementedError
+
+    def seed(self) -> None:
+        """Make the accounts, once it runs."""
+
+    def start(self) -> None:
+        """Start, and wait until all ports answer."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        command, environment = self.command()
+        with (self.folder / "stdout.log").open("ab") as out:
+            self.process = subprocess.Popen(command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        for port in (self.c2s, self.component, self.http):
+            self._wait_for(port)
+        self.seed()
+
+    def _wait_for(self, port: int) -> None:
+        end = time.monotonic() + 60
+        while True:
+            assert self.process is not None
+            assert self.process.poll() is None, f"{self.name} ended: {self.log()}"
+            try:
+                socket.create_connection(("127.0.0.1", port), 0.5).close()
+                return
+            except OSError:
+                assert time.monotonic() < end, f"{self.name} does not listen: {self.log()}"
+                time.sleep(0.02)
+
+    def log(self) -> str:
+        """What it wrote, the end of it."""
+        return "\n".join(path.read_text(errors="replace")[-3000:] for path in self.folder.rglob("*.log"))
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Stop it: in good order, or with SIGKILL at once."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(number)
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(5)
+
+    def kill(self) -> None:
+        """End it without any farewell."""
+        self.stop(signal.SIGKILL)

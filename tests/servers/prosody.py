@@ -1,0 +1,114 @@
+"""Prosody, from Debian's packages ``prosody`` and ``prosody-modules``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+from tests.servers.process import SECRET, USERS, XmppServer
+
+CONFIG = """
+run_as_root = true
+pidfile = "{folder}/prosody.pid"
+data_path = "{folder}/data"
+network_backend = "epoll"
+interfaces = {{ "127.0.0.1" }}
+local_interfaces = {{ "127.0.0.1" }}
+c2s_interfaces = {{ "127.0.0.1" }}
+component_interfaces = {{ "127.0.0.1" }}
+http_interfaces = {{ "127.0.0.1" }}
+c2s_ports = {{ {c2s} }}
+c2s_direct_tls_ports = {{ }}
+legacy_ssl_ports = {{ }}
+component_ports = {{ {component} }}
+http_ports = {{ {http} }}
+https_ports = {{ }}
+log = {{ {{ levels = {{ min = "info" }}, to = "file", filename = "{folder}/prosody.log" }} }}
+
+modules_enabled = {{
+    "roster"; "saslauth"; "disco"; "posix"; "ping"; "time"; "version"; "uptime"; "private"; "pep"; "vcard4"; "vcard_legacy";
+    "carbons"; "offline"; "blocklist"; "adhoc"; "admin_adhoc"; "bosh"; "http"; "privilege"; "announce"; "lastactivity";
+    "presence"; "message"; "iq"; {tls_module}
+}}
+modules_disabled = {{ "s2s"{no_tls} }}
+{tls}
+authentication = "{authentication}"
+storage = "internal"
+c2s_require_encryption = {require_encryption}
+s2s_require_encryption = false
+allow_unencrypted_plain_auth = {plain}
+consider_bosh_secure = true
+http_default_host = "localhost"
+component_stanza_size_limit = 1024 * 1024
+admins = {{ "admin@localhost", "http.localhost" }}
+
+VirtualHost "localhost"
+    disco_items = {{ {{ "http.localhost", "HTTP gateway" }} }}
+    {privileges}
+
+Component "http.localhost"
+    component_secret = "{secret}"
+    validate_from_addresses = {validate}
+    component_conflict_resolve = "kick_old"
+    modules_enabled = {{ "privilege" }}
+"""
+
+PRIVILEGES = """
+    privileged_entities = {
+        ["http.localhost"] = {
+            roster = "both"; message = "outgoing"; presence = "roster";
+            iq = {
+                ["http://jabber.org/protocol/pubsub"] = "both";
+                ["vcard-temp"] = "both";
+                ["jabber:iq:roster"] = "both";
+            };
+        };
+    }
+"""
+
+
+class Prosody(XmppServer):
+    """Prosody.
+
+    Args:
+        folder: as for any server.
+        options: ``trust="false"``: checks the component's ``from``; ``privileges="false"``: grants none (XEP-0356);
+            ``authentication="internal_hashed"``: SCRAM; ``plain="false"``: no SASL PLAIN without TLS; ``tls="FILE"``:
+            STARTTLS with this certificate and its ``.key``.
+    """
+
+    name = "Prosody"
+
+    @staticmethod
+    def is_installed() -> bool:
+        """Whether it can be started here."""
+        return shutil.which("prosody") is not None
+
+    def command(self) -> tuple[list[str], dict[str, str]]:
+        """Write the configuration; the accounts go straight into the store."""
+        options = self.options
+        certificate = options.get("tls", "")
+        key = certificate.removesuffix(".crt") + ".key"
+        values = {
+            "folder": self.folder,
+            "c2s": self.c2s,
+            "component": self.component,
+            "http": self.http,
+            "secret": SECRET,
+            "validate": "false" if options.get("trust", "true") == "true" else "true",
+            "privileges": PRIVILEGES if options.get("privileges", "true") == "true" else "",
+            "authentication": options.get("authentication", "internal_plain"),
+            "plain": options.get("plain", "true"),
+            "require_encryption": "true" if certificate else "false",
+            "tls_module": '"tls";' if certificate else "",
+            "no_tls": "" if certificate else ', "tls"',
+            "tls": f'ssl = {{ certificate = "{certificate}"; key = "{key}" }}' if certificate else "",
+        }
+        config = self.folder / "prosody.cfg.lua"
+        config.write_text(CONFIG.format(**values))
+        accounts = self.folder / "data" / "localhost" / "accounts"
+        if not accounts.exists():
+            accounts.mkdir(parents=True)
+            for user, password in USERS.items():
+                (accounts / f"{user}.dat").write_text(f'return {{\n\t["password"] = "{password}";\n}};\n')
+        return ["prosody", "--config", str(config), "-F"], dict(os.environ)

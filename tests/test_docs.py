@@ -1,0 +1,478 @@
+"""The documentation is true: what there is is described, what is described is there, and every example works as printed."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+import typer
+from pydantic import SecretStr
+
+import tigrest
+from tests.cli.process import environment
+from tigrest import errors
+from tigrest.adhoc import AdHoc
+from tigrest.avatars import Avatars
+from tigrest.cli.main import app
+from tigrest.config import Config, builtin_scripts, known_keys, load
+from tigrest.config.keys import table_at
+from tigrest.content import read_xml, write_xml
+from tigrest.demo import picture
+from tigrest.handler import Handler
+from tigrest.http.negotiation import SHORT, negotiate
+from tigrest.http.statuses import CONDITIONS, STATUSES
+from tigrest.scripting.loader import Loader
+from tigrest.scripting.signature import INJECTED
+from tigrest.scripting.usage import usages
+from tigrest.service import Service, UserRepository
+from tigrest.testing import ACCOUNTS, API_KEY, TestGateway, serving
+
+DOCS = Path(__file__).parent.parent / "docs"
+PAGES = sorted(path.name for path in DOCS.glob("*.md"))
+
+ANY = "…"
+"""Stands in an example for what is different each time."""
+
+PLACE = re.compile(r"(?:# |\{# )((?:scripts|tests)/\S+|\w+\.py)(?: #\})?\n")
+"""First line of an example that is a file."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced example."""
+
+    language: str
+    text: str
+    line: int
+
+    @property
+    def path(self) -> str:
+        """Which file it is; empty when it is none."""
+        place = PLACE.match(self.text)
+        return place[1] if place else ""
+
+
+def read(page: str) -> str:
+    return (DOCS / page).read_text("utf-8")
+
+
+def blocks(page: str, *languages: str) -> list[Block]:
+    """The examples of a page, in order."""
+    text = read(page)
+    found = re.finditer(r"^```(\S*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    all_blocks = [Block(match[1], match[2], text.count("\n", 0, match.start()) + 2) for match in found]
+    return [block for block in all_blocks if not languages or block.language in languages]
+
+
+def prose(page: str) -> str:
+    """A page without its examples."""
+    return re.sub(r"^```.*?^```$", "", read(page), flags=re.MULTILINE | re.DOTALL)
+
+
+def headings(page: str) -> list[str]:
+    return re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
+
+
+def section(page: str, heading: str) -> str:
+    """What stands under a heading, up to the next of any level."""
+    match = re.search(rf"^#+ {re.escape(heading)}$(.*?)(?=^#|\Z)", prose(page), re.MULTILINE | re.DOTALL)
+    assert match is not None, f"{page} has no heading {heading!r}"
+    return match[1]
+
+
+def tables(text: str) -> list[list[list[str]]]:
+    """The tables of a text: rows of cells, without the heading."""
+    found = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    return [[[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines()[2:]] for table in found]
+
+
+def code(cell: str) -> str:
+    """The first piece of code in a cell."""
+    match = re.search(r"`([^`]+)`", cell)
+    return match[1] if match else ""
+
+
+# The pages
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if target.startswith(("http://", "https://")):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (DOCS / path).resolve() if path else DOCS / page
+        assert file.exists(), f"{page}: {target}"
+        if anchor:
+            assert anchor in [_slug(heading) for heading in headings(file.name)], f"{page}: {target}"
+
+
+def _slug(heading: str) -> str:
+    """The anchor of a heading, as forges make it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_the_index_has_every_page() -> None:
+    linked = set(re.findall(r"\]\((\w[\w-]*\.md)\)", read("README.md")))
+    assert linked == set(PAGES) - {"README.md"}
+
+
+def test_what_scripts_import_is_mentioned() -> None:
+    everything = " ".join(read(page) for page in PAGES)
+    assert [name for name in tigrest.__all__ if not re.search(rf"\b{name}\b", everything)] == []
+
+
+# Examples, as text
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_examples_can_be_read(page: str) -> None:
+    for block in blocks(page):
+        where = f"docs/{page}:{block.line}"
+        try:
+            match block.language:
+                case "json":
+                    json.loads(block.text)
+                case "xml":
+                    ET.fromstring(block.text)
+                case "toml":
+                    tomllib.loads(block.text)
+                case "python":
+                    compile(block.text, where, "exec")
+                case "bash" | "html" | "http" | "nginx" | "text":
+                    pass
+                case language:
+                    pytest.fail(f"{where}: a fence of language {language!r}")
+        except (ValueError, SyntaxError) as error:
+            pytest.fail(f"{where}: {error}")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_examples_of_configuration_are_valid(page: str, tmp_path: Path) -> None:
+    for block in blocks(page, "toml"):
+        if set(tomllib.loads(block.text)) <= set(Config.model_fields):
+            file = tmp_path / "config.toml"
+            file.write_text(block.text)
+            load(file, {})
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_examples_of_commands_are_valid(page: str) -> None:
+    for block in blocks(page, "bash"):
+        for line in re.findall(r"(?:^|[=|] ?|\S )tigrest (.+)$", block.text, re.MULTILINE):
+            command, arguments = _command(shlex.split(line))
+            command.make_context(command.name, arguments)
+
+
+def _command(words: list[str]) -> tuple[Any, list[str]]:
+    command: Any = typer.main.get_command(app)
+    while words and words[0] in getattr(command, "commands", {}):
+        command, words = command.commands[words[0]], words[1:]
+    return command, words
+
+
+# Examples, as they run
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_examples_work_as_printed(page: str, tmp_path: Path) -> None:
+    """Do what a reader does: write the scripts as they come, paste the curl lines, compare the answers."""
+    scripts = tmp_path / "scripts" / "rest"
+    scripts.mkdir(parents=True)
+    domain = "example.com" if page == "handlers.md" else "localhost"
+    examples = blocks(page)
+    with serving(scripts, domain=domain) as gateway:
+        gateway.service.avatars.set(f"alice@{domain}", picture("alice"))
+        for block, after in zip(examples, [*examples[1:], None], strict=True):
+            if block.path.startswith("scripts/"):
+                file = tmp_path / block.path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(block.text)
+                gateway.reload()
+                assert [str(problem) for problem in gateway.gateway.table.problems] == [], f"docs/{page}:{block.line}"
+            elif block.language == "bash" and block.text.startswith("curl "):
+                _paste(gateway, page, block, after)
+
+
+def test_every_handler_in_an_example_is_a_file() -> None:
+    for page in PAGES:
+        for block in blocks(page, "python"):
+            assert "(Handler)" not in block.text or block.path, f"docs/{page}:{block.line}: begin with a comment that names its file"
+
+
+def _paste(gateway: TestGateway, page: str, block: Block, after: Block | None) -> None:
+    for line in re.split(r"(?m)^(?=curl )", block.text)[1:]:
+        answer = _curl(gateway, line)
+    where = f"docs/{page}:{block.line}: {answer.status_code} {answer.text}"
+    printed = after.text if after else ""
+    status, headers = 200, {}
+    match after.language if after else "":
+        case "http":
+            head, _, printed = printed.partition("\n\n")
+            first, *fields = head.splitlines()
+            status = int(first.split()[1])
+            headers = dict(field.split(": ", 1) for field in fields)
+            assert _same(_value(headers["content-type"], printed), _value(headers["content-type"], answer.text)), where
+        case "json":
+            assert _same(_value("application/json", printed), _value("application/json", answer.text)), where
+        case "xml":
+            assert _same(_value("application/xml", printed), _value("application/xml", answer.text)), where
+    assert answer.status_code == status, where
+    assert {name: answer.headers.get(name) for name in headers} == headers, where
+
+
+def _curl(gateway: TestGateway, line: str) -> Any:
+    """Send what a curl line would."""
+    words = iter(shlex.split(line.replace("KEY", API_KEY))[1:])
+    method, url, content, options = "", "", None, {}
+    headers: dict[str, str] = {}
+    for word in words:
+        match word:
+            case "-X":
+                method = next(words)
+            case "-u":
+                name, password = next(words).split(":")
+                options["auth"] = (name, password)
+            case "-H":
+                name, value = next(words).split(": ", 1)
+                headers[name] = value
+            case "-d":
+                content = next(words).encode()
+                headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
+            case "--data-binary":
+                content = picture(next(words).removeprefix("@").removesuffix(".png"))
+            case "-o":
+                next(words)
+            case "-i":
+                pass
+            case _:
+                assert not word.startswith("-"), word
+                assert not url, f"{url} and {word}: quote it"
+                url = word
+    method = method or ("POST" if content is not None else "GET")
+    assert url.startswith("http://127.0.0.1:8080/"), url
+    return gateway.request(method, url.removeprefix("http://127.0.0.1:8080"), headers=headers, content=content, **options)
+
+
+def _value(content_type: str, text: str) -> Any:
+    if content_type.endswith("json"):
+        return json.loads(text)
+    return _tree(ET.fromstring(text)) if content_type.endswith("xml") else text.strip()
+
+
+def _tree(element: ET.Element) -> list[Any]:
+    return [element.tag, dict(element.attrib), (element.text or "").strip(), [_tree(child) for child in element]]
+
+
+def _same(printed: Any, actual: Any) -> bool:
+    if printed == ANY:
+        return isinstance(actual, str) and actual != ""
+    if isinstance(printed, dict) and isinstance(actual, dict):
+        return list(printed) == list(actual) and all(_same(printed[key], actual[key]) for key in printed)
+    if isinstance(printed, list) and isinstance(actual, list):
+        return len(printed) == len(actual) and all(map(_same, printed, actual))
+    return bool(printed == actual)
+
+
+def test_the_tests_on_the_page_about_testing_pass(tmp_path: Path) -> None:
+    files = [block for block in blocks("testing.md", "python") if block.path]
+    for block in files:
+        (tmp_path / block.path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / block.path).write_text(block.text)
+    (tmp_path / "conftest.py").write_text("from tigrest.testing import gateway\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment(PYTHONWARNINGS="default"), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{sum(block.text.count('def test_') for block in files)} passed" in done.stdout
+
+
+def test_the_example_of_a_plugin_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [block] = [block for block in blocks("arguments.md", "python") if block.path == "shop_plugin.py"]
+    (tmp_path / "shop_plugin.py").write_text(block.text)
+    info = tmp_path / "shop-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shop\nVersion: 1\n")
+    [entry] = [tomllib.loads(block.text)["project"]["entry-points"] for block in blocks("arguments.md", "toml")]
+    lines = [f"[{group}]\n" + "".join(f"{name} = {target}\n" for name, target in names.items()) for group, names in entry.items()]
+    (info / "entry_points.txt").write_text("".join(lines))
+    monkeypatch.syspath_prepend(tmp_path)
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    (scripts / "stock.py").write_text(
+        "from shop_plugin import Stock\nfrom tigrest import Handler, inject\nclass H(Handler):\n"
+        "    regex = '/stock'\n    stock: Stock = inject()\n    def exec_get(self): return self.stock.fruit\n"
+    )
+    with serving(scripts) as gateway:
+        assert gateway.get("/rest/stock?type=json").json() == {"apple": 3}
+    sys.modules.pop("shop_plugin", None)
+
+
+# Configuration
+
+
+def _documented_keys() -> Iterator[tuple[str, list[str]]]:
+    """Keys such as ``auth.api_keys.name`` with their rows."""
+    for heading in headings("configuration.md"):
+        table = re.fullmatch(r"`\[+([\w.]+)\]+`", heading)
+        if table:
+            for row in tables(section("configuration.md", heading))[0]:
+                yield f"{table[1]}.{code(row[0])}", row
+
+
+def test_every_key_of_the_configuration_is_described_and_no_other() -> None:
+    documented = [key for key, _ in _documented_keys()]
+    assert sorted(documented) == sorted(key.replace("[]", "") for key in known_keys())
+
+
+def test_keys_are_described_with_their_defaults() -> None:
+    for key, (_, _, default, _) in _documented_keys():
+        *path, name = key.split(".")
+        model = table_at(path)
+        assert model is not None, key
+        field = model.model_fields[name]
+        actual = None if field.is_required() else field.get_default(call_default_factory=True, validated_data={"domain": "localhost"})
+        assert (tomllib.loads(f"value = {code(default)}")["value"] if default else None) == _toml(actual), key
+
+
+def _toml(value: Any) -> Any:
+    """A default as TOML has it."""
+    if isinstance(value, tuple):
+        return [_toml(item) for item in value]
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return str(value) if isinstance(value, str | Path) else value
+
+
+# Command line
+
+
+def _commands(command: Any, path: str = "tigrest") -> Iterator[tuple[str, Any]]:
+    children = getattr(command, "commands", {})
+    if not children or [option for option in _options(command) if option != "--help"]:
+        arguments = [parameter.metavar for parameter in command.params if parameter.param_type_name == "argument"]
+        yield " ".join([path, *arguments]), command
+    for name, child in children.items():
+        yield from _commands(child, f"{path} {name}")
+
+
+def _options(command: Any) -> set[str]:
+    options = [parameter for parameter in command.params if parameter.param_type_name == "option"]
+    return {name for option in options for name in (*option.opts, *option.secondary_opts) if name.startswith("--")}
+
+
+def test_every_command_is_described_and_no_other() -> None:
+    documented = [code(heading) for heading in headings("configuration.md") if code(heading).startswith("tigrest")]
+    assert sorted(documented) == sorted(usage for usage, _ in _commands(typer.main.get_command(app)))
+
+
+@pytest.mark.parametrize(("usage", "command"), _commands(typer.main.get_command(app)))
+def test_every_option_is_described_and_no_other(usage: str, command: Any) -> None:
+    rows = [row for table in tables(section("configuration.md", f"`{usage}`")) for row in table]
+    documented = {option for row in rows for option in re.findall(r"--[\w-]+", row[0])}
+    assert documented == _options(command) - {"--help"}
+
+
+# Handlers
+
+
+def test_every_attribute_of_a_handler_is_described_and_no_other() -> None:
+    documented = [re.split(r"\W", code(row[0]))[0] for row in tables(section("arguments.md", "Attributes"))[0]]
+    assert documented == [name for name in vars(Handler) if not name.startswith("_")]
+    assert {"`startup(self, service)`", "`shutdown(self)`"} <= set(re.findall(r"`[^`]+`", section("arguments.md", "Attributes")))
+
+
+def test_attributes_are_described_with_their_defaults() -> None:
+    for name, default, _ in tables(section("arguments.md", "Attributes"))[0]:
+        if code(default):
+            assert ast.literal_eval(code(default)) == getattr(Handler, code(name))
+
+
+def test_every_injected_argument_is_described_and_no_other() -> None:
+    assert [code(row[0]) for row in tables(section("arguments.md", "Injected arguments"))[0]] == list(INJECTED)
+
+
+SERVICE_PARTS: dict[str, type] = {"adhoc": AdHoc, "avatars": Avatars, "users": UserRepository}
+
+
+def _service_members() -> Iterator[tuple[str, type, str]]:
+    """Names of what scripts may use, with class and name there."""
+    for name in vars(Service):
+        if not name.startswith("_") and name not in SERVICE_PARTS and name != "policy":  # of no use to scripts
+            yield name, Service, name
+    for part, cls in SERVICE_PARTS.items():
+        yield from ((f"{part}.{name}", cls, name) for name in vars(cls) if not name.startswith("_"))
+
+
+def test_the_service_is_described_as_it_is() -> None:
+    documented = {code(row[0]).partition("(")[0]: row for row in tables(section("arguments.md", "The service"))[0]}
+    members = {name: getattr(cls, member) for name, cls, member in _service_members()}
+    assert set(documented) == set(members)
+    for name, (shown, _, raised) in documented.items():
+        if callable(members[name]):
+            parameters = inspect.signature(members[name]).parameters.values()
+            given = ast.parse(f"def f{code(shown)[len(name) :]}: ...").body[0]
+            assert isinstance(given, ast.FunctionDef)
+            arguments = [*given.args.args, *given.args.kwonlyargs]
+            assert [argument.arg for argument in arguments] == [parameter.name for parameter in parameters if parameter.name != "self"], (
+                name
+            )
+            defaults = [ast.literal_eval(value) for value in [*given.args.defaults, *given.args.kw_defaults] if value is not None]
+            assert defaults == [p.default for p in parameters if p.default is not p.empty], name
+        for error in re.findall(r"`([A-Z]\w+)`", raised):
+            assert issubclass(getattr(errors, error), errors.TigrestError), name
+
+
+# Content and results
+
+
+def test_xml_is_read_as_described() -> None:
+    for xml, value in tables(section("arguments.md", "Content"))[1]:
+        assert read_xml(code(xml).encode()) == ast.literal_eval(code(value))
+
+
+def test_xml_is_written_as_described() -> None:
+    for value, xml in tables(section("results.md", "XML"))[0]:
+        assert write_xml(ast.literal_eval(code(value))) == code(xml).encode()
+
+
+def test_forms_are_negotiated_as_described() -> None:
+    text = section("results.md", "JSON or XML")
+    for *given, form in tables(text)[0]:
+        asked = [code(cell) for cell in given]
+        assert negotiate(asked[0], asked[1], asked[2])[0] == form.lower(), asked
+    assert all(f"`{name}`" in text for name in SHORT)
+
+
+def test_every_status_is_described_and_no_other() -> None:
+    own, xmpp = tables(section("results.md", "Statuses"))
+    assert {code(name): int(status) for status, name, _ in own} == {kind.__name__: status for kind, status in STATUSES.items()}
+    documented = {name: int(status) for status, names in xmpp for name in re.findall(r"`([^`]+)`", names)}
+    assert documented == CONDITIONS
+
+
+# Built-in handlers
+
+
+def test_every_shipped_route_is_described_and_no_other() -> None:
+    table = Loader([builtin_scripts()]).load()
+    assert table.problems == ()
+    served = {f"{usage.method} {usage.uri}" for route in table.routes for usage in usages(route)}
+    documented = [code(heading) for heading in headings("handlers.md") if "/rest/" in heading]
+    assert sorted(documented) == sorted(served)
+
+
+def test_the_accounts_of_tests_are_named() -> None:
+    assert all(f"`{name}`" in read("testing.md") for name in ACCOUNTS)
+    assert API_KEY in read("testing.md")
