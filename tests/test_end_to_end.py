@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -168,3 +169,21 @@ def test_an_oversized_head_is_refused_and_others_are_served(tmp_path: Path) -> N
     with serving(cwd=tmp_path) as (_, base), httpx2.Client(base_url=base) as client:
         assert client.get("/rest/tested/test", headers={"X-Big": "x" * 1_000_000}).status_code == 431
         assert client.get("/rest/tested/test").status_code == 200
+
+
+def test_a_body_that_stalls_is_given_up(tmp_path: Path) -> None:
+    with serving(cwd=tmp_path, TIGREST__HTTP__REQUEST_TIMEOUT="0.3") as (_, base):
+        host, port = base.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            head = "POST /rest/user/alice@localhost/status HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\nContent-Type: application/json"
+            key = json.loads((tmp_path / "var" / "demo-credentials.json").read_text())["api_key"]
+            connection.sendall(f"{head}\r\nApi-Key: {key}\r\n\r\n{{".encode())
+            assert connection.recv(65536).startswith(b"HTTP/1.1 408 ")
+
+
+def test_state_is_for_its_owner_only(tmp_path: Path) -> None:
+    with serving(cwd=tmp_path):
+        pass
+    assert {path.name: oct(path.stat().st_mode & 0o777) for path in (tmp_path / "var").glob("*.sqlite3*")} == {
+        path.name: "0o600" for path in (tmp_path / "var").glob("*.sqlite3*")
+    }

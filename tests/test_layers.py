@@ -32,7 +32,9 @@ ROOMS: dict[str, set[str]] = {
     "avatars": STANZAS | {"threads", "images", "adhoc"},
     "service": XMPP - {"service"},
     # back ends
-    "embedded": XMPP | {"storage", "passwords"},
+    "entities": STANZAS | {"adhoc"},
+    "embedded": XMPP | {"entities", "storage", "passwords"},
+    "component": XMPP | {"entities", "storage"},
     # scripts: from files to routes
     "content": {"errors", "safexml"},
     "handler": set(),
@@ -45,7 +47,7 @@ ROOMS: dict[str, set[str]] = {
     "http": XMPP | {"handler", "content", "scripting", "auth", "config"},
     # put together
     "demo": {"auth", "jid", "service"},
-    "gateway": XMPP | {"auth", "config", "demo", "embedded", "handler", "http", "passwords", "plugins", "scripting", "storage"},
+    "gateway": XMPP | {"auth", "config", "component", "demo", "embedded", "entities", "handler", "http", "passwords", "plugins", "scripting", "storage"},
     "testing": {"config", "gateway", "passwords", "service", "storage"},
     "cli": {"auth", "config", "errors", "gateway", "handler", "http", "passwords", "scripting", "storage"},
     "__main__": {"cli"},

@@ -30,6 +30,9 @@ class Requests(Protocol):
     async def request(self, iq: Stanza, timeout: float = ...) -> Stanza:
         """Send an iq and wait for its reply."""
 
+    async def request_as(self, owner: JID, iq: Stanza, timeout: float = ...) -> Stanza:
+        """Send an iq in the name of a user and wait for its reply."""
+
 
 @dataclass(frozen=True)
 class CommandItem:

@@ -277,8 +277,8 @@ class Avatars:
         await self._as_owner(owner, "set", vcard)
 
     async def _as_owner(self, owner: JID, type: str, payload: ET.Element) -> ET.Element | None:
-        iq = make("iq", type, owner, payload, sender=owner, id="avatar")
-        return (await self._requests.request(iq, LOOKUP_TIMEOUT)).raise_error().payload
+        iq = make("iq", type, owner, payload, id="avatar")
+        return (await self._requests.request_as(owner, iq, LOOKUP_TIMEOUT)).raise_error().payload
 
 
 def _decoded(text: str) -> bytes:

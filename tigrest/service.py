@@ -161,6 +161,18 @@ class Backend(Protocol):
             StanzaTimeout: no reply in time.
         """
 
+    async def request_as(self, owner: JID, iq: Stanza, timeout: float) -> Stanza:
+        """Send an iq in the name of a user and wait for its reply, as :meth:`request`.
+
+        Args:
+            owner: bare address of the user.
+            iq: of type get or set, without ``from``.
+            timeout: seconds to wait.
+
+        Raises:
+            NotSupported: the server does not let us; the message says what to grant.
+        """
+
     async def check_credentials(self, jid: JID, password: str) -> bool:
         """Check a password against the server. Takes the time of a login; callers cache.
 
@@ -273,6 +285,24 @@ class Service:
         if not stanza.awaits_reply:
             raise InvalidStanza(f"a {stanza.kind} of type {stanza.type or 'none'!r} has no reply: request() takes an iq of type get or set")
         return await self._backend.request(self._from_us(stanza), timeout)
+
+    async def request_as(self, owner: JID | str, iq: Any, timeout: float = REQUEST_TIMEOUT) -> Stanza:
+        """Send an iq in the name of a user and wait for its reply.
+
+        It is for the script to decide whether the caller may do that.
+
+        Args:
+            owner: the user.
+            iq: of type get or set, in any form that :meth:`send` takes; its ``from`` does not matter.
+            timeout: seconds to wait, above 0.
+
+        Raises:
+            NotSupported: the server does not let us; the message says what to grant.
+            Exception: as :meth:`request`.
+
+        XEP-0356 §6
+        """
+        return await self._backend.request_as(JID(owner).bare, Stanza.of(iq).with_(sender=None), timeout)
 
     def sendPacket(self, packet: Any, timeout: float | None = None, callback: Callable[[Stanza | None], object] | None = None) -> None:
         """Send a stanza the way Tigase's scripts do; works from any thread, never blocks.

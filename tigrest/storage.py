@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -62,7 +63,9 @@ class Database:
             return create_async_engine(self.location, pool_pre_ping=True, hide_parameters=True)
         if self.location == MEMORY:
             return _open_in_memory()
-        Path(self.location).parent.mkdir(parents=True, exist_ok=True)
+        path = Path(self.location)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # what lies beside it (WAL) gets the same permissions
         url = URL.create("sqlite+aiosqlite", database=self.location)
         engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.embedded.world import ADMIN, ALICE, BOB, DOMAIN, GATEWAY, SESS_MAN, World, told
-from tigrest.embedded import commands
+from tigrest.entities import commands
 from tigrest.errors import StanzaError
 from tigrest.jid import JID
 

@@ -75,3 +75,22 @@ def test_every_method_has_its_function_with_and_without_a_body(serve: Serve, met
     assert with_body.json() == {"method": method, "content": [1]}
     without = gateway.request(method, "/rest/all", headers={"Accept": "application/json"})
     assert without.json() == {"method": method, "content": None}
+
+
+def test_forms_with_files_work_in_threads_and_on_the_loop(serve: Serve) -> None:
+    gateway = serve(
+        """
+        class Upload(Handler):
+            regex = "/(thread|loop)"
+            decodeContent = False
+            def exec_post(self, content, _):
+                form = content.form()
+                return {"name": form["name"], "size": len(form["file"].file.read())}
+            async def exec_put(self, content, _):
+                form = await content.form()
+                return {"name": form["name"], "size": len(await form["file"].read())}
+        """
+    )
+    for method in ("POST", "PUT"):
+        response = gateway.request(method, "/rest/thread?type=json", data={"name": "x"}, files={"file": b"12345"})
+        assert response.json() == {"name": "x", "size": 5}, response.text

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tigrest.dataform import DataForm, Field, Option, Table
 from tigrest.embedded.accounts import Accounts
-from tigrest.embedded.commands import Call, Command, Outcome, always
 from tigrest.embedded.messages import OfflineMessages
 from tigrest.embedded.presences import Presences
+from tigrest.entities.commands import Call, Command, Outcome, always
 from tigrest.errors import InvalidValue, NoSuchUser
 from tigrest.jid import JID
 

@@ -9,18 +9,18 @@ from types import MappingProxyType
 
 from tigrest.embedded.accounts import Accounts
 from tigrest.embedded.administration import Administration
-from tigrest.embedded.commands import SessionCommands
-from tigrest.embedded.entity import Entity, Identity
 from tigrest.embedded.messages import OfflineMessages
 from tigrest.embedded.pep import FEATURES, PersonalEvents
 from tigrest.embedded.presences import Presences
-from tigrest.embedded.refusals import as_stanza_error, error_reply
-from tigrest.embedded.request import Request
-from tigrest.embedded.server import PING, Server
 from tigrest.embedded.session_manager import SessionManager
 from tigrest.embedded.tables import metadata
 from tigrest.embedded.vcards import VCARD4_NODE, VCards
 from tigrest.embedded.vhost_manager import VHostManager
+from tigrest.entities.commands import SessionCommands
+from tigrest.entities.entity import Entity, Identity
+from tigrest.entities.refusals import as_stanza_error, error_reply
+from tigrest.entities.request import Request
+from tigrest.entities.server import PING, Server
 from tigrest.errors import ConfigError, InvalidStanza, InvalidValue, NotConnected, StanzaError, StanzaTimeout
 from tigrest.jid import JID
 from tigrest.passwords import Passwords
@@ -148,6 +148,10 @@ class EmbeddedDomain:
         if reply is None:
             raise InvalidStanza(f"a {iq.kind} of type {iq.type or 'none'!r} has no reply")
         return reply
+
+    async def request_as(self, owner: JID, iq: Stanza, timeout: float) -> Stanza:
+        """Answer an iq as if a user had sent it; see :meth:`tigrest.service.Backend.request_as`."""
+        return await self.request(iq.with_(sender=owner), timeout)
 
     async def check_credentials(self, jid: JID, password: str) -> bool:
         """Check a password; see :meth:`tigrest.service.Backend.check_credentials`."""

@@ -10,9 +10,9 @@ from xml.etree import ElementTree as ET
 from sqlalchemy import and_, delete, insert, select
 
 from tigrest.dataform import DataForm
-from tigrest.embedded.refusals import Refusal
-from tigrest.embedded.request import Answers, Request
 from tigrest.embedded.tables import accounts, pep_items
+from tigrest.entities.refusals import Refusal
+from tigrest.entities.request import Answers, Request
 from tigrest.errors import InvalidValue, StanzaError
 from tigrest.jid import JID
 from tigrest.safexml import serialize

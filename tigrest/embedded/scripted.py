@@ -11,8 +11,8 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from tigrest.dataform import DataForm, Field, Option
-from tigrest.embedded.commands import Call, Command, Outcome, always, fixed
 from tigrest.embedded.tables import scripts
+from tigrest.entities.commands import Call, Command, Outcome, always, fixed
 from tigrest.errors import InvalidValue
 from tigrest.storage import Database
 

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from tigrest.dataform import DataForm, Field
 from tigrest.embedded.administration import ADMIN, END_SESSION, MAX_ITEMS, form, limited
-from tigrest.embedded.commands import Call, Command, Commands, Outcome, always
 from tigrest.embedded.presences import Presences
 from tigrest.embedded.scripted import ScriptedCommands
+from tigrest.entities.commands import Call, Command, Commands, Outcome, always
 from tigrest.jid import JID
 from tigrest.storage import Database
 

@@ -7,8 +7,8 @@ from xml.etree import ElementTree as ET
 from sqlalchemy import delete, insert, select
 
 from tigrest.embedded.pep import PersonalEvents
-from tigrest.embedded.request import Answers, Request
 from tigrest.embedded.tables import accounts, vcards
+from tigrest.entities.request import Answers, Request
 from tigrest.errors import StanzaError
 from tigrest.safexml import serialize
 from tigrest.storage import Database

@@ -8,9 +8,9 @@ Tigase HTTP API guide §2.2.3, §2.2.5
 from __future__ import annotations
 
 from tigrest.dataform import DataForm, Field, Option
-from tigrest.embedded.commands import Call, Command, Commands, Outcome, fixed
 from tigrest.embedded.scripted import GONE, MARKER, SUCCESS, TWICE
 from tigrest.embedded.vhosts import NAME, VHosts, checked, filled, sent
+from tigrest.entities.commands import Call, Command, Commands, Outcome, fixed
 from tigrest.errors import InvalidJID, InvalidValue
 from tigrest.jid import JID
 from tigrest.storage import Database

@@ -5,6 +5,7 @@ route → API key (403) → login (401) → role (403) → body → handler → 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
@@ -61,6 +62,7 @@ class App:
         self._logins = logins
         self._api_keys = api_keys
         self._max_body = max_body
+        self._request_timeout = request_timeout
         self._execution = Execution(request_timeout)
         self._is_ready = is_ready
         self._metrics = Metrics()
@@ -123,8 +125,12 @@ class App:
             result = await self._execution.run(route, endpoint, call)
         finally:
             route.active -= 1
+            if call.request is not None:
+                await call.request.close()
         if isinstance(result, Response):
             return result
+        if endpoint.template is not None and call.request is None:
+            call.request = HandlerRequest(scope, receive)
         return reply_to(result, _wish(scope), endpoint, {"user": user, "request": call.request})
 
     async def _admit(self, scope: Scope, route: Route) -> JID | None:
@@ -162,7 +168,11 @@ class App:
         if not route.decode_content or not is_decodable(content_type):
             call.content = call.request = HandlerRequest(scope, receive)
             return
-        body = await read_body(receive)
+        try:
+            async with asyncio.timeout(self._request_timeout):
+                body = await read_body(receive)
+        except TimeoutError:
+            raise HTTPException(408, f"the request body did not arrive within {self._request_timeout:g} s") from None
         if not body:
             return
         call.content = decode(content_type, body)

@@ -42,7 +42,7 @@ def as_stanza_error(error: Exception) -> StanzaError:
     for kind, condition, category in CONDITIONS:
         if isinstance(error, kind):
             return StanzaError(condition, category, str(error))
-    log.error("the embedded domain failed to answer a stanza", exc_info=error)
+    log.error("a stanza could not be answered", exc_info=error)
     return StanzaError("internal-server-error")
 
 

@@ -1,4 +1,4 @@
-"""What an entity of the domain is asked, and what answers it."""
+"""What an entity is asked, and what answers it."""
 
 from __future__ import annotations
 

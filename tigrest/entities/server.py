@@ -6,7 +6,7 @@ import time
 from importlib import metadata
 from xml.etree import ElementTree as ET
 
-from tigrest.embedded.request import Answers, Request
+from tigrest.entities.request import Answers, Request
 
 PING = "{urn:xmpp:ping}ping"
 VERSION = "jabber:iq:version"

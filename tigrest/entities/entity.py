@@ -1,4 +1,4 @@
-"""Addressable things of the domain, each a table from request to answer."""
+"""Addressable things, each a table from request to answer."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from tigrest import adhoc
-from tigrest.embedded.commands import Commands
-from tigrest.embedded.request import Answers, Request
+from tigrest.entities.commands import Commands
+from tigrest.entities.request import Answers, Request
 from tigrest.errors import StanzaError
 from tigrest.jid import JID
 from tigrest.safexml import split_name

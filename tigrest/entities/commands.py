@@ -11,8 +11,8 @@ from xml.etree import ElementTree as ET
 
 from tigrest import adhoc
 from tigrest.dataform import DataForm, Field
-from tigrest.embedded.refusals import Refusal
-from tigrest.embedded.request import Request
+from tigrest.entities.refusals import Refusal
+from tigrest.entities.request import Request
 from tigrest.errors import InvalidValue, StanzaError
 from tigrest.jid import JID
 

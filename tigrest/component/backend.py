@@ -1,0 +1,165 @@
+"""The component back end: everything that needs a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from tigrest.component.link import Link
+from tigrest.component.privileges import Privileges, unwrap, wrap
+from tigrest.entities.entity import Entity
+from tigrest.entities.refusals import as_stanza_error, error_reply
+from tigrest.entities.request import Request
+from tigrest.errors import InvalidStanza, NotConnected, NotSupported, StanzaError
+from tigrest.jid import JID
+from tigrest.safexml import split_name
+from tigrest.service import StatusOutcome, UserRepository, UserStatus
+from tigrest.stanza import CLIENT, Stanza
+
+log = logging.getLogger(__name__)
+
+MAX_ANSWERS = 500
+"""Most requests from outside being answered at once; further ones are told to wait."""
+
+
+class Passwords(Protocol):
+    """Checks passwords against the server."""
+
+    async def check(self, jid: JID, password: str) -> bool:
+        """Tell whether the server accepts a password."""
+
+
+class Component:
+    """An external component: a :class:`~tigrest.service.Backend` on a real server.
+
+    Args:
+        jid: our own address.
+        domain: the domain whose users are served.
+        secret: shared with the server.
+        host, port: where the server listens for components.
+        passwords: checks passwords.
+        admins: bare addresses that may run our own commands.
+        borrows: whether the server lets us send iqs from its users' addresses, and sends the replies to us (Prosody does).
+    """
+
+    def __init__(
+        self,
+        jid: JID,
+        domain: JID,
+        secret: str,
+        host: str,
+        port: int,
+        passwords: Passwords,
+        admins: frozenset[JID],
+        borrows: bool = False,
+    ) -> None:
+        self.jid, self.domain = jid, domain
+        self.users: UserRepository
+        self.privileges = Privileges()
+        """What the server grants us."""
+        self.entity: Entity
+        """What we answer to those who ask us; set before the start."""
+        self.listeners: list[Callable[[Stanza], None]] = []
+        """Called with messages and presences that come in."""
+        self.on_up: list[Callable[[], None]] = []
+        """Called when the link is up."""
+        self._passwords, self._admins, self._borrows = passwords, admins, borrows
+        self.link = Link(jid, secret, host, port, domain, self._receive, self._up, lambda: None)
+        self._answers: set[asyncio.Task[None]] = set()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the link is up."""
+        return self.link.connected
+
+    async def start(self) -> None:
+        """Begin to connect; a server that cannot be reached is tried again and again."""
+        await self.link.start()
+
+    async def stop(self) -> None:
+        """Close the link in good order."""
+        for task in self._answers:
+            task.cancel()
+        await asyncio.gather(*self._answers, return_exceptions=True)
+        await self.link.stop()
+
+    async def send(self, stanza: Stanza) -> None:
+        """Hand over a stanza; see :meth:`tigrest.service.Backend.send`."""
+        await self.link.send(stanza if stanza.to else stanza.with_(to=self.domain))
+
+    async def request(self, iq: Stanza, timeout: float) -> Stanza:
+        """Send an iq and wait for its reply; see :meth:`tigrest.service.Backend.request`."""
+        return await self.link.request(iq, timeout)
+
+    async def request_as(self, owner: JID, iq: Stanza, timeout: float) -> Stanza:
+        """Send an iq in the name of a user; see :meth:`tigrest.service.Backend.request_as`. XEP-0356 §6"""
+        payload = iq.payload
+        namespace = split_name(payload.tag)[0] if payload is not None else ""
+        if self.privileges.allows_iq(iq.type, namespace):
+            return unwrap(await self.link.request(wrap(owner, iq, self.privileges.namespace).with_(sender=self.jid), timeout))
+        if self._borrows:
+            return await self.link.request(iq.with_(sender=owner), timeout)
+        granted = f"iq {iq.type} for {namespace}"
+        raise NotSupported(f"the server does not let the gateway act for its users: grant {self.jid} {granted} by XEP-0356 (mod_privilege)")
+
+    async def check_credentials(self, jid: JID, password: str) -> bool:
+        """Check a password by a login at the server; see :meth:`tigrest.service.Backend.check_credentials`."""
+        return await self._passwords.check(jid, password)
+
+    async def set_status(self, status: UserStatus) -> StatusOutcome:
+        """Show a user as online at a resource, or take it back; see :meth:`tigrest.service.Backend.set_status`."""
+        return StatusOutcome(False, f"the server of {status.jid.domain} offers no way to show the presence of its users")
+
+    def on_account_change(self, changed: Callable[[JID], None]) -> None:
+        """A real server does not tell; a login is believed for ``[auth] cache_seconds``."""
+
+    def _up(self) -> None:
+        self.privileges = Privileges()
+        for tell in self.on_up:
+            tell()
+
+    def _receive(self, stanza: Stanza) -> None:
+        if stanza.kind == "iq":
+            self._spawn(self._answer(stanza), stanza)
+            return
+        if stanza.kind == "message" and b"privilege" in stanza.to_bytes() and self.privileges.learn(stanza, self.domain):
+            return
+        for listen in self.listeners:
+            listen(stanza)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], stanza: Stanza) -> None:
+        if len(self._answers) >= MAX_ANSWERS:
+            work.close()
+            work = self._reply(stanza.error_reply(StanzaError("resource-constraint", "wait")))
+        task = asyncio.create_task(work)
+        self._answers.add(task)
+        task.add_done_callback(self._answers.discard)
+
+    async def _answer(self, iq: Stanza) -> None:
+        try:
+            payload, sender, to = iq.payload, iq.sender, iq.to
+            if not iq.awaits_reply or payload is None or sender is None or to is None or _payloads(iq) != 1:
+                raise InvalidStanza("an iq is of type get or set, has from and to, and has one payload element")
+            is_admin = sender.bare in self._admins
+            if to.local:
+                raise StanzaError("service-unavailable")
+            answer = await self.entity.answer(Request(iq.type, payload, sender, to, is_admin))
+            reply = iq.reply() if answer is None else iq.reply(answer)
+        except Exception as error:
+            reply = error_reply(iq, as_stanza_error(error))
+        await self._reply(reply)
+
+    async def _reply(self, stanza: Stanza) -> None:
+        try:
+            await self.link.send(stanza)
+        except NotConnected as error:
+            log.debug("an answer was not sent: %s", error)
+
+
+def _payloads(iq: Stanza) -> int:
+    return len([child for child in iq.xml if child.tag != f"{{{CLIENT}}}error"])
+
+
+__all__ = ["Component", "Passwords"]

@@ -1,0 +1,280 @@
+"""The link to a server: kept up, with the requests that wait on it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import random
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from xml.etree import ElementTree as ET
+
+from tigrest.component.stream import ComponentStream, StreamEnded
+from tigrest.errors import InvalidStanza, NotConnected, StanzaTimeout, TigrestError
+from tigrest.jid import JID
+from tigrest.stanza import Stanza, make
+
+log = logging.getLogger(__name__)
+
+FIRST_DELAY = 0.5
+LAST_DELAY = 30.0
+"""Seconds between attempts to connect: doubled each time, with jitter."""
+
+CONNECT_SECONDS = 10.0
+"""How long connecting and the handshake may each take."""
+
+DRAIN_SECONDS = 10.0
+"""How long a stanza waits for a server that does not keep up."""
+
+PING_SECONDS = 60.0
+"""How often a silent server is asked whether it is there."""
+
+PONG_SECONDS = 20.0
+"""How long it may take to say so."""
+
+SWEEP_SECONDS = 0.1
+"""How exactly the time of requests is measured."""
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A request that waits for its reply."""
+
+    reply: asyncio.Future[Stanza]
+    asked: JID
+    id: str
+    deadline: float
+    timeout: float
+
+
+class Link:
+    """Keeps a component connected to its server and matches replies with requests.
+
+    Args:
+        jid: our address.
+        secret: shared with the server.
+        host, port: where the server listens for components.
+        domain: whom to ask whether the server is there.
+        on_stanza: called with everything that is not the reply to a request.
+        on_up: called when the stream is open.
+        on_down: called when it has ended.
+    """
+
+    def __init__(
+        self,
+        jid: JID,
+        secret: str,
+        host: str,
+        port: int,
+        domain: JID,
+        on_stanza: Callable[[Stanza], None],
+        on_up: Callable[[], None],
+        on_down: Callable[[], None],
+    ) -> None:
+        self._jid, self._secret, self._host, self._port, self._domain = jid, secret, host, port, domain
+        self._on_stanza, self._on_up, self._on_down = on_stanza, on_up, on_down
+        self._stream: ComponentStream | None = None
+        self._pending: dict[str, _Pending] = {}
+        self._prefix = secrets.token_hex(4)
+        self._numbers = itertools.count(1)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._tried = asyncio.Event()
+        self._heard = 0.0
+        self.trouble = "not connected yet"
+        """Why there is no connection, for people; empty while there is one."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the stream is open."""
+        return self._stream is not None and self._stream.is_open
+
+    async def start(self, patience: float = 3.0) -> None:
+        """Begin to connect; return once connected, refused, or out of patience.
+
+        Args:
+            patience: seconds to wait for the outcome of the first attempt.
+        """
+        self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._sweep()), asyncio.create_task(self._watch())]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await self._tried.wait()
+
+    async def stop(self) -> None:
+        """Close the stream in good order and stop."""
+        stream = self._stream
+        if stream is not None:
+            stream.close()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(2.0):
+                    await asyncio.shield(stream.ended)
+            stream.abort("closed by us")
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._fail_all("the gateway is stopping")
+
+    async def send(self, stanza: Stanza) -> None:
+        """Send a stanza.
+
+        Raises:
+            NotConnected: there is no connection, or the server does not keep up.
+        """
+        stream = await self._writable()
+        self._write(stream, stanza)
+
+    async def request(self, iq: Stanza, timeout: float) -> Stanza:
+        """Send an iq and wait for its reply, which comes back with the id of the iq.
+
+        Args:
+            iq: of type get or set; without ``to`` it is for the server.
+            timeout: seconds to wait.
+
+        Raises:
+            NotConnected: there is no connection, or it went away before the reply.
+            StanzaTimeout: no reply in time.
+        """
+        stream = await self._writable()
+        asked = iq.to or self._domain
+        identity = f"{self._prefix}-{next(self._numbers):x}"
+        loop = asyncio.get_running_loop()
+        pending = _Pending(loop.create_future(), asked, iq.id, loop.time() + timeout, timeout)
+        self._pending[identity] = pending
+        try:
+            self._write(stream, iq.with_(to=asked, id=identity))
+            return await pending.reply
+        finally:
+            self._pending.pop(identity, None)
+
+    async def _writable(self) -> ComponentStream:
+        stream = self._stream
+        if stream is None or not stream.is_open:
+            raise NotConnected(f"no connection to the XMPP server: {self.trouble}")
+        if not stream.is_writable:
+            try:
+                async with asyncio.timeout(DRAIN_SECONDS):
+                    await stream.writable()
+            except TimeoutError:
+                raise NotConnected("the XMPP server does not keep up") from None
+        return stream
+
+    def _write(self, stream: ComponentStream, stanza: Stanza) -> None:
+        try:
+            stream.write(stanza)
+        except StreamEnded as error:
+            raise NotConnected(f"no connection to the XMPP server: {error}") from None
+
+    def _receive(self, stanza: Stanza) -> None:
+        self._heard = asyncio.get_running_loop().time()
+        if stanza.kind == "iq" and stanza.type in ("result", "error"):
+            self._complete(stanza)
+            return
+        try:
+            self._on_stanza(stanza)
+        except Exception:
+            log.exception("a %s could not be dealt with", stanza.kind)
+
+    def _complete(self, stanza: Stanza) -> None:
+        """Give a reply to the request it belongs to; one from a stranger, or too late, is nobody's."""
+        pending = self._pending.get(stanza.id)
+        if pending is None or pending.reply.done():
+            return
+        try:
+            if (stanza.sender or self._domain) != pending.asked:
+                log.warning("a reply from %s to a request to %s was ignored", stanza.attributes.get("from"), pending.asked)
+                return
+        except InvalidStanza:
+            return
+        pending.reply.set_result(stanza.with_(id=pending.id or None))
+
+    def _fail_all(self, reason: str) -> None:
+        for pending in self._pending.values():
+            if not pending.reply.done():
+                pending.reply.set_exception(NotConnected(f"no reply from the XMPP server: {reason}"))
+
+    async def _run(self) -> None:
+        delay = FIRST_DELAY
+        while True:
+            try:
+                stream = await self._connect()
+            except (OSError, TimeoutError, StreamEnded) as error:
+                delay = self._explain(error, delay)
+            else:
+                delay = FIRST_DELAY
+                self._stream, self.trouble = stream, ""
+                log.info("connected to %s:%d as %s", self._host, self._port, self._jid)
+                self._on_up()
+                self._tried.set()
+                ended = await stream.ended
+                self._stream, self.trouble = None, str(ended)
+                self._fail_all(str(ended))
+                self._on_down()
+                log.warning("the link to %s:%d is down: %s", self._host, self._port, ended)
+            self._tried.set()
+            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+            delay = min(LAST_DELAY, delay * 2)
+
+    async def _connect(self) -> ComponentStream:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(CONNECT_SECONDS):
+            _, stream = await loop.create_connection(
+                lambda: ComponentStream(self._jid, self._secret, self._receive), self._host, self._port
+            )
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await asyncio.shield(stream.ready)
+        except BaseException:
+            stream.abort("no handshake")
+            raise
+        return stream
+
+    def _explain(self, error: Exception, delay: float) -> float:
+        """Say why there is no connection, once for each reason; give the delay until the next attempt."""
+        if isinstance(error, StreamEnded):
+            trouble = _handshake_trouble(error, self._jid)
+            delay = LAST_DELAY if error.condition in ("not-authorized", "host-unknown") else delay
+        else:
+            reason = "no answer" if isinstance(error, TimeoutError) else getattr(error, "strerror", None) or str(error)
+            trouble = f"{self._host}:{self._port} cannot be reached: {reason}; check [xmpp] host and port, and that the server runs"
+        if trouble != self.trouble:
+            log.error("%s", trouble)
+        self.trouble = trouble
+        return delay
+
+    async def _sweep(self) -> None:
+        """End the requests whose time is over: one timer for all."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            now = loop.time()
+            for pending in [pending for pending in self._pending.values() if pending.deadline <= now]:
+                if not pending.reply.done():
+                    pending.reply.set_exception(StanzaTimeout(f"{pending.asked} did not answer within {pending.timeout:g} s"))
+
+    async def _watch(self) -> None:
+        """Find out when a server is gone without a farewell."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(PING_SECONDS)
+            stream = self._stream
+            if stream is None or loop.time() - self._heard < PING_SECONDS:
+                continue
+            ping = make("iq", "get", self._domain, ET.Element("{urn:xmpp:ping}ping"), sender=self._jid, id="ping")
+            try:
+                await self.request(ping, PONG_SECONDS)
+            except StanzaTimeout:
+                stream.abort(f"the server did not answer for {PONG_SECONDS:g} s")
+            except TigrestError as error:
+                log.debug("ping: %s", error)
+
+
+def _handshake_trouble(error: StreamEnded, jid: JID) -> str:
+    """What a refused handshake means, and what to do."""
+    cures = {
+        "not-authorized": "the secret is wrong; [xmpp] secret must be the one that the server has for this component",
+        "host-unknown": f"the server does not know the component {jid}; configure it there, or correct [xmpp] jid",
+        "conflict": f"another program is connected as {jid}; stop it, or let the server kick the old connection",
+    }
+    return f"{cures[error.condition]} ({error.condition})" if error.condition in cures else str(error)
