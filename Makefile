@@ -17,6 +17,7 @@ run: $(VENV)/.installed ## set up what is missing and serve on the embedded doma
 	@exec $(IN_VENV) -m tigrest serve --access-log $(ARGS)
 
 test: $(VENV)/.installed-test ## set up what is missing and run the tests; ARGS="-k name"
+	@tests/servers/install.sh
 	@$(IN_VENV) -m pytest $(ARGS)
 
 check: $(VENV)/.installed-test ## check format, lint and types

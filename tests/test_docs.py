@@ -26,6 +26,7 @@ from tests.cli.process import environment
 from tigrest import errors
 from tigrest.adhoc import AdHoc
 from tigrest.avatars import Avatars
+from tigrest.bosh import BoshEndpoint
 from tigrest.cli.main import app
 from tigrest.config import Config, builtin_scripts, known_keys, load
 from tigrest.config.keys import table_at
@@ -404,7 +405,7 @@ def test_every_injected_argument_is_described_and_no_other() -> None:
     assert [code(row[0]) for row in tables(section("arguments.md", "Injected arguments"))[0]] == list(INJECTED)
 
 
-SERVICE_PARTS: dict[str, type] = {"adhoc": AdHoc, "avatars": Avatars, "users": UserRepository}
+SERVICE_PARTS: dict[str, type] = {"adhoc": AdHoc, "bosh": BoshEndpoint, "avatars": Avatars, "users": UserRepository}
 
 
 def _service_members() -> Iterator[tuple[str, type, str]]:

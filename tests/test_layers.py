@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "tigrest"
 
 BASE = {"errors", "jid"}
 STANZAS = BASE | {"safexml", "stanza", "dataform"}
-XMPP = STANZAS | {"threads", "images", "adhoc", "avatars", "service"}
+XMPP = STANZAS | {"threads", "images", "adhoc", "avatars", "entities", "service"}
 
 ROOMS: dict[str, set[str]] = {
     # what everything stands on
@@ -30,11 +30,11 @@ ROOMS: dict[str, set[str]] = {
     "dataform": set(),
     "adhoc": STANZAS | {"threads"},
     "avatars": STANZAS | {"threads", "images", "adhoc"},
-    "service": XMPP - {"service"},
-    # back ends
     "entities": STANZAS | {"adhoc"},
-    "embedded": XMPP | {"entities", "storage", "passwords"},
-    "component": XMPP | {"entities", "storage"},
+    "service": XMPP - {"service"} | {"bosh"},
+    "bosh": STANZAS | {"threads"},
+    "embedded": XMPP | {"storage", "passwords"},
+    "component": XMPP | {"storage"},
     # scripts: from files to routes
     "content": {"errors", "safexml"},
     "handler": set(),
@@ -46,8 +46,24 @@ ROOMS: dict[str, set[str]] = {
     # HTTP
     "http": XMPP | {"handler", "content", "scripting", "auth", "config"},
     # put together
+    "control": {"auth", "dataform", "entities", "errors"},
     "demo": {"auth", "jid", "service"},
-    "gateway": XMPP | {"auth", "config", "component", "demo", "embedded", "entities", "handler", "http", "passwords", "plugins", "scripting", "storage"},
+    "gateway": XMPP
+    | {
+        "auth",
+        "config",
+        "bosh",
+        "component",
+        "control",
+        "demo",
+        "embedded",
+        "handler",
+        "http",
+        "passwords",
+        "plugins",
+        "scripting",
+        "storage",
+    },
     "testing": {"config", "gateway", "passwords", "service", "storage"},
     "cli": {"auth", "config", "errors", "gateway", "handler", "http", "passwords", "scripting", "storage"},
     "__main__": {"cli"},

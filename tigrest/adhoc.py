@@ -9,7 +9,7 @@ from typing import Protocol
 from xml.etree import ElementTree as ET
 
 from tigrest.dataform import DataForm, submit
-from tigrest.errors import InvalidValue
+from tigrest.errors import InvalidValue, StanzaError
 from tigrest.jid import JID
 from tigrest.safexml import split_name
 from tigrest.stanza import Stanza, make
@@ -18,6 +18,9 @@ from tigrest.threads import callable_from_threads
 NAMESPACE = "http://jabber.org/protocol/commands"
 DISCO_ITEMS = "http://jabber.org/protocol/disco#items"
 ACTIONS = ("execute", "next", "prev", "complete", "cancel")
+
+REFUSES_EARLY_FORM = ("feature-not-implemented", "service-unavailable")
+"""What servers say that want no form before they have asked for one (ejabberd, for commands that ask nothing)."""
 
 FieldValues = Mapping[str, str | Sequence[str]]
 
@@ -182,7 +185,12 @@ class AdHoc:
         jid = JID(to)
         values = [(var, (value,) if isinstance(value, str) else tuple(value)) for var, value in (fields or {}).items()]
         form = submit(values) if fields else None
-        reply = await self._command(jid, node, form, sessionid, action, user, timeout)
+        try:
+            reply = await self._command(jid, node, form, sessionid, action, user, timeout)
+        except StanzaError as error:
+            if form is None or sessionid or error.condition not in REFUSES_EARLY_FORM:
+                raise
+            reply = await self._command(jid, node, None, "", action, user, timeout)
         if values and not sessionid and reply.awaits_form:
             return await self._command(jid, node, submit(values, reply.form), reply.sessionid, _finish(reply), user, timeout)
         return reply

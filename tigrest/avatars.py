@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 import hashlib
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -15,11 +16,13 @@ from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
 from tigrest.adhoc import Requests
-from tigrest.errors import InvalidValue, StanzaError, StanzaTimeout
+from tigrest.errors import InvalidValue, NotSupported, StanzaError, StanzaTimeout
 from tigrest.images import image_type
 from tigrest.jid import JID
 from tigrest.stanza import make
 from tigrest.threads import callable_from_threads
+
+log = logging.getLogger(__name__)
 
 METADATA = "urn:xmpp:avatar:metadata"
 DATA = "urn:xmpp:avatar:data"
@@ -31,7 +34,10 @@ Source = Literal["avatar", "vcard4", "vcard-temp"]
 SOURCES: tuple[Source, ...] = ("avatar", "vcard4", "vcard-temp")
 """Where an avatar may be kept, best first: PEP (XEP-0084), vCard4 (XEP-0292), vcard-temp (XEP-0153)."""
 
-LOOKUP_TIMEOUT = 5.0
+CONTACTS_ONLY = ("forbidden", "not-authorized", "presence-subscription-required", "subscription-required", "not-allowed")
+"""How servers refuse what is for contacts only, which then is asked for in the name of the owner."""
+
+LOOKUP_TIMEOUT = 2.0
 """Seconds to wait for each answer while looking up."""
 
 
@@ -163,22 +169,21 @@ class Avatars:
                 self.cache.put(key, task.result())
 
     async def _find(self, jid: JID, source: Source | None) -> Avatar | None:
+        """Look in all places at once, and take the best that has it; a place that does not answer counts as empty."""
         finders: dict[Source, Callable[[JID], Awaitable[Avatar | None]]] = {
             "avatar": self._pep,
             "vcard4": self._vcard4,
             "vcard-temp": self._vcard_temp,
         }
-        timeouts = 0
         chosen = SOURCES if source is None else (source,)
-        for name in chosen:
-            try:
-                if (avatar := await finders[name](jid)) is not None:
-                    return avatar
-            except StanzaError:
-                continue  # not there, or not for us: the next place may have it
-            except StanzaTimeout:
-                timeouts += 1
-        if timeouts == len(chosen):
+        found = await asyncio.gather(*[finders[name](jid) for name in chosen], return_exceptions=True)
+        for outcome in found:
+            if isinstance(outcome, Avatar):
+                return outcome
+        unexpected = [o for o in found if isinstance(o, BaseException) and not isinstance(o, StanzaError | StanzaTimeout)]
+        if unexpected:
+            raise unexpected[0]
+        if all(isinstance(outcome, StanzaTimeout) for outcome in found):
             raise StanzaTimeout(f"the server of {jid} did not answer within {LOOKUP_TIMEOUT:g} s")
         return None
 
@@ -199,7 +204,15 @@ class Avatars:
             items.set("max_items", "1")
         else:
             ET.SubElement(items, f"{{{PUBSUB}}}item", {"id": item})
-        return await self._ask(jid, pubsub)
+        try:
+            return await self._ask(jid, pubsub)
+        except StanzaError as error:
+            if error.condition not in CONTACTS_ONLY:
+                raise
+        try:
+            return await self._as_owner(jid, "get", pubsub)
+        except NotSupported:
+            return None
 
     async def _vcard4(self, jid: JID) -> Avatar | None:
         vcard = await self._ask(jid, ET.Element(f"{{{VCARD4}}}vcard"))
@@ -224,7 +237,7 @@ class Avatars:
         return (await self._requests.request(iq, LOOKUP_TIMEOUT)).raise_error().payload
 
     async def set(self, jid: JID | str, data: bytes) -> Avatar:
-        """Publish the avatar of a user: in PEP, and as the photo of his vcard-temp.
+        """Publish the avatar of a user: in PEP and, where the server lets us, as the photo of his vcard-temp.
 
         Args:
             jid: whose.
@@ -235,6 +248,7 @@ class Avatars:
 
         Raises:
             InvalidValue: the bytes are not an image.
+            NotSupported: the server does not let us act for its users.
             StanzaError, StanzaTimeout, NotConnected: the server did not take it.
 
         XEP-0084 §3.1, XEP-0153 §3
@@ -252,7 +266,10 @@ class Avatars:
         ET.SubElement(metadata, f"{{{METADATA}}}info", {"id": identity, "type": kind, "bytes": str(len(data))})
         await self._publish(owner, DATA, identity, content)
         await self._publish(owner, METADATA, identity, metadata)
-        await self._set_photo(owner, kind, text)
+        try:
+            await self._set_photo(owner, kind, text)
+        except (StanzaError, StanzaTimeout, NotSupported) as error:
+            log.debug("the photo in the vCard of %s was left as it is: %s", owner, error)
         self.cache.forget(owner)
         for key in [key for key in self._lookups if key[0] == owner]:
             del self._lookups[key]

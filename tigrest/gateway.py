@@ -18,9 +18,12 @@ from tigrest.auth.api_keys import ApiKey, ApiKeys, KeyStore, hash_key
 from tigrest.auth.logins import Logins
 from tigrest.auth.throttle import Throttle
 from tigrest.avatars import AvatarCache, Avatars
+from tigrest.bosh import BoshEndpoint
+from tigrest.component.backend import Component
+from tigrest.component.c2s import ClientPort
 from tigrest.config import Config
+from tigrest.control import gateway_commands
 from tigrest.embedded.domain import EmbeddedDomain
-from tigrest.errors import ConfigError
 from tigrest.handler import METHODS
 from tigrest.http.app import App
 from tigrest.passwords import Passwords
@@ -51,7 +54,8 @@ class Gateway:
         self.demo: demo.Demo | None = None
         """Credentials to show, when the embedded domain made its own."""
         self._state = Database(config.state.database)
-        self._backend, self._databases = self._make_backend()
+        self._databases = [self._state]
+        self._backend: Backend | None = None
         self._app: App | None = None
         self._entry: ASGIApp | None = None
         self._scripts: Scripts | None = None
@@ -104,29 +108,34 @@ class Gateway:
         config = self.config
         keys = KeyStore(self._state)
         await keys.start()
-        await self._backend.start()
+        backend = self._backend = self._make_backend()
+        await backend.start()
         xmpp = config.xmpp
         admins = frozenset(config.auth.admins)
         cache = AvatarCache(config.avatars.cache_bytes, config.avatars.cache_seconds, config.avatars.miss_seconds)
-        service = self._service = Service(self._backend, Policy(admins, xmpp.effective_send_as, xmpp.effective_adhoc_as), cache)
-        await self._prepare_demo(service, keys)
+        service = self._service = Service(backend, Policy(admins, xmpp.effective_send_as, xmpp.effective_adhoc_as), cache)
+        if xmpp.backend == "component":
+            service.bosh = BoshEndpoint(config.bosh.url, xmpp.domain)
+        await self._prepare_demo(backend, service, keys)
         accounts = Accounts([_account(account) for account in config.auth.accounts], self._passwords)
         logins = Logins(service.domain, service.check_credentials, accounts, Throttle(), config.auth.cache_seconds)
-        self._backend.on_account_change(logins.forget)
+        backend.on_account_change(logins.forget)
         configured = [_api_key(key) for key in config.auth.api_keys]
         api_keys = ApiKeys(configured, keys, os.environ.get(BOOTSTRAP), config.auth.open_access)
-        app = self._app = App(service, logins, api_keys, config.http.max_body, config.http.request_timeout, lambda: self._backend.connected)
+        app = self._app = App(service, logins, api_keys, config.http.max_body, config.http.request_timeout, lambda: backend.connected)
         self._entry = _with_cors(app, config.http.cors_origins)
         loader = Loader(self._script_dirs, _provider(service))
         self._scripts = Scripts(loader, service, app.serve)
         await self._scripts.start(config.scripts.reload)
+        backend.offer(gateway_commands(keys, self._reload_and_report))
 
     async def stop(self) -> None:
         """Shut the handlers down, close the link and the databases."""
         if self._scripts is not None:
             await self._scripts.stop()
-        await self._backend.stop()
-        for database in {id(database): database for database in (self._state, *self._databases)}.values():
+        if self._backend is not None:
+            await self._backend.stop()
+        for database in self._databases:
             await database.stop()
         self._passwords.close()
 
@@ -135,19 +144,35 @@ class Gateway:
         assert self._scripts is not None, "Gateway.start() first"
         return await self._scripts.reload()
 
-    def _make_backend(self) -> tuple[Backend, list[Database]]:
-        config = self.config
-        if config.xmpp.backend != "embedded":
-            raise ConfigError('xmpp.backend: "component" is not available in this version; use "embedded"')
-        same = config.embedded.database == config.state.database
-        database = self._state if same else Database(config.embedded.database)
-        accounts = {account.jid: _secret(account.password) for account in config.embedded.accounts}
-        admins = frozenset(config.auth.admins)
-        domain = EmbeddedDomain(config.xmpp.jid, config.xmpp.domain, admins, database, self._passwords, accounts)
-        return domain, [database]
+    async def _reload_and_report(self) -> list[str]:
+        table = await self.reload()
+        return [table.shown(problem) for problem in table.problems]
 
-    async def _prepare_demo(self, service: Service, keys: KeyStore) -> None:
-        backend = self._backend
+    def _make_backend(self) -> Backend:
+        config, admins = self.config, frozenset(self.config.auth.admins)
+        xmpp = config.xmpp
+        if xmpp.backend == "component":
+            trusted = xmpp.effective_send_as == "user"
+            return Component(
+                xmpp.jid,
+                xmpp.domain,
+                _secret(xmpp.secret),
+                xmpp.host,
+                xmpp.port,
+                ClientPort(xmpp.c2s_host, xmpp.c2s_port, xmpp.domain, xmpp.c2s_tls),
+                self._state,
+                admins,
+                is_trusted=trusted,
+                borrows=trusted and xmpp.effective_adhoc_as == "user",
+            )
+        database = self._state
+        if config.embedded.database != config.state.database:
+            database = Database(config.embedded.database)
+            self._databases.append(database)
+        accounts = {account.jid: _secret(account.password) for account in config.embedded.accounts}
+        return EmbeddedDomain(xmpp.jid, xmpp.domain, admins, database, self._passwords, accounts)
+
+    async def _prepare_demo(self, backend: Backend, service: Service, keys: KeyStore) -> None:
         if not isinstance(backend, EmbeddedDomain) or self.config.embedded.accounts:
             return
         location = self.config.embedded.database

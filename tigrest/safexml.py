@@ -18,7 +18,7 @@ XML_LANG = "http://www.w3.org/XML/1998/namespace"
 OnRoot = Callable[[str, dict[str, str], dict[str, str], int], None]
 
 
-def check(data: bytes, on_root: OnRoot | None = None, max_depth: int = MAX_DEPTH) -> None:
+def check(data: bytes, on_root: OnRoot | None = None, max_depth: int = MAX_DEPTH) -> int:
     """Check that a text is one well-formed, harmless XML document in UTF-8.
 
     Harmless means: no document type, entity, processing instruction or comment, and no deep nesting.
@@ -29,6 +29,9 @@ def check(data: bytes, on_root: OnRoot | None = None, max_depth: int = MAX_DEPTH
             offset. Names are ``"namespace name prefix"``, parts that do not apply left out.
         max_depth: deepest nesting of elements allowed.
 
+    Returns:
+        How many children the root has.
+
     Raises:
         MalformedContent: it is not, with the line and column of the culprit.
     """
@@ -36,7 +39,7 @@ def check(data: bytes, on_root: OnRoot | None = None, max_depth: int = MAX_DEPTH
         raise MalformedContent("XML must be UTF-8 without NUL characters")
     parser = expat.ParserCreate("utf-8", " ")
     parser.namespace_prefixes = True
-    depth = 0
+    depth = children = 0
     declared: dict[str, str] = {}
 
     def declare(prefix: str | None, uri: str) -> None:
@@ -44,9 +47,11 @@ def check(data: bytes, on_root: OnRoot | None = None, max_depth: int = MAX_DEPTH
             declared[prefix] = uri
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal depth
+        nonlocal depth, children
         depth += 1
-        if depth == 1:
+        if depth == 2:
+            children += 1
+        elif depth == 1:
             parser.StartNamespaceDeclHandler = None
             if on_root is not None:
                 on_root(name, attributes, declared, parser.CurrentByteIndex)
@@ -68,6 +73,7 @@ def check(data: bytes, on_root: OnRoot | None = None, max_depth: int = MAX_DEPTH
     except expat.ExpatError as error:
         where = f"line {error.lineno}, column {error.offset + 1}"
         raise MalformedContent(f"XML is not well-formed: {expat.ErrorString(error.code)} at {where}") from None
+    return children
 
 
 def _refuse(what: str) -> Callable[..., None]:
@@ -84,7 +90,7 @@ def parse(data: bytes) -> ET.Element:
         MalformedContent: see :func:`check`.
     """
     check(data)
-    return ET.fromstring(data)
+    return ET.fromstring(data, ET.XMLParser(encoding="utf-8"))  # whatever it declares: that is what was checked
 
 
 def serialize(element: ET.Element, namespace: str = "") -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from tigrest.adhoc import AdHoc
 from tigrest.avatars import AvatarCache, Avatars
+from tigrest.bosh import BoshEndpoint
+from tigrest.entities.commands import Command
 from tigrest.errors import InvalidStanza, InvalidValue, NotPermitted, SenderNotAllowed, TigrestError
 from tigrest.jid import JID
 from tigrest.stanza import Stanza
@@ -183,6 +185,9 @@ class Backend(Protocol):
     async def set_status(self, status: UserStatus) -> StatusOutcome:
         """Show the presence of a user at a resource of ours, or take it back."""
 
+    def offer(self, commands: Iterable[Command]) -> None:
+        """Offer ad-hoc commands at our own address, to admins."""
+
     def on_account_change(self, changed: Callable[[JID], None]) -> None:
         """Have somebody told of every account whose password changes or that is deleted, as far as we see it."""
 
@@ -214,6 +219,8 @@ class Service:
         """Ad-hoc commands (XEP-0050): list and execute."""
         self.avatars = Avatars(self, avatars or AvatarCache())
         """Avatars (XEP-0084, XEP-0153, XEP-0292): get and set."""
+        self.bosh: BoshEndpoint | None = None
+        """Where BOSH sessions are opened for users; ``None`` where there is none, as on the embedded domain."""
         self._callbacks: set[asyncio.Task[None]] = set()
 
     @property

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 from tigrest.errors import InvalidStanza, MalformedContent, StanzaError
 from tigrest.jid import JID
-from tigrest.safexml import check, escape_attribute, serialize, split_name
+from tigrest.safexml import check, escape_attribute, parse, serialize, split_name
 
 CLIENT = "jabber:client"
 STREAM_NAMESPACES = frozenset({"", CLIENT, "jabber:component:accept", "jabber:server"})
@@ -47,19 +47,20 @@ class Stanza:
             text: the stanza in UTF-8, in the default namespace ``jabber:client`` or none.
 
         Raises:
-            InvalidStanza: it is not exactly one well-formed stanza, or contains a document type, entity, processing
-                instruction or comment, or is nested too deeply.
+            InvalidStanza: it is not exactly one well-formed stanza, contains a document type, entity, processing
+                instruction or comment, is nested too deeply, or is an iq of type get or set without exactly one child
+                (RFC 6120 §8.2.3).
         """
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
         found: list[tuple[str, dict[str, str], dict[str, str], int]] = []
         try:
-            check(data, on_root=lambda *root: found.append(root))
+            children = check(data, on_root=lambda *root: found.append(root))
         except MalformedContent as error:
             raise InvalidStanza(str(error)) from None
         name, attributes, declared, start = found[0]
         namespace, _, kind = name.rpartition(" ")
         if " " in namespace:  # "uri name prefix": the root itself is written with a prefix
-            return cls.parse(serialize(ET.fromstring(data)))
+            return cls.parse(serialize(parse(data)))
         if kind not in KINDS or namespace not in STREAM_NAMESPACES:
             inside = f" in namespace {namespace!r}" if namespace else ""
             raise InvalidStanza(f"<{kind[:80]}>{inside} is not a stanza: send one message, presence or iq in jabber:client")
@@ -67,7 +68,11 @@ class Stanza:
         assert tag is not None  # expat has accepted it
         rest = data[tag.end() :].rstrip()
         prefixes = "".join([f' xmlns:{prefix}="{escape_attribute(uri)}"' for prefix, uri in declared.items()])
-        return cls(kind, _as_written(attributes), prefixes, b"/>" if tag.group().endswith(b"/>") else b">" + rest)
+        kept = b"/>" if tag.group().endswith(b"/>") else b">" + rest
+        stanza = cls(kind, _as_written(attributes), prefixes, kept)
+        if stanza.awaits_reply and children != 1:
+            raise InvalidStanza(f"an iq of type {stanza.type} has exactly one child, this one has {children}")
+        return stanza
 
     @classmethod
     def of(cls, value: Any) -> Stanza:

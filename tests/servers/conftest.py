@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ def installed(kind: str) -> type[Prosody | Ejabberd]:
     """The server, unless it is not installed, which is a clear skip (and an error in CI: it installs them)."""
     server = KINDS[kind]
     if not server.is_installed():
+        assert "CI" not in os.environ, f"{server.name} is not installed; tests/servers/install.sh does that"
         pytest.skip(f"{server.name} is not installed; as root: apt-get install prosody prosody-modules ejabberd")
     return server
 

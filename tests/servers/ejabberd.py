@@ -16,6 +16,8 @@ hosts: [ "localhost" ]
 language: en
 auth_method: internal
 auth_password_format: {password_format}
+auth_scram_hash: {hash}
+disable_sasl_mechanisms: [ {disabled} ]
 s2s_access: none
 listen:
   - {{ port: {c2s}, ip: "127.0.0.1", module: ejabberd_c2s, access: c2s, {tls} max_stanza_size: 262144 }}
@@ -79,7 +81,8 @@ class Ejabberd(XmppServer):
     Args:
         folder: as for any server.
         options: ``trust="false"``: checks the component's ``from``; ``privileges="false"``: grants none (XEP-0356);
-            ``password_format="scram"``: SCRAM; ``tls="FILE"``: STARTTLS with this file of certificate and key.
+            ``password_format="scram"``: SCRAM, of ``hash="sha256"`` or sha; ``plain="false"``: no SASL PLAIN;
+            ``tls="FILE"``: STARTTLS with this file of certificate and key.
     """
 
     name = "ejabberd"
@@ -103,6 +106,8 @@ class Ejabberd(XmppServer):
             "check_from": "false" if options.get("trust", "true") == "true" else "true",
             "privileged": "allow" if options.get("privileges", "true") == "true" else "deny",
             "password_format": options.get("password_format", "plain"),
+            "hash": options.get("hash", "sha"),
+            "disabled": "" if options.get("plain", "true") == "true" else '"PLAIN"',
             "tls": f'starttls_required: true, certfile: "{certificate}",' if certificate else "starttls: false,",
         }
         config = self.folder / "ejabberd.yml"
@@ -122,12 +127,16 @@ class Ejabberd(XmppServer):
     def seed(self) -> None:
         """Make the accounts that are not there yet."""
         for user, password in USERS.items():
-            try:
-                self.api("register", user=user, host=DOMAIN, password=password)
-            except urllib.error.HTTPError as error:
-                error.close()
-                if error.code != 409:
-                    raise
+            self.add_user(user, password)
+
+    def add_user(self, user: str, password: str) -> None:
+        """Make an account, unless it is there."""
+        try:
+            self.api("register", user=user, host=DOMAIN, password=password)
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code != 409:
+                raise
 
     def api(self, command: str, **arguments: str) -> object:
         """Run one of its own commands."""

@@ -49,6 +49,10 @@ class XmppServer:
     def seed(self) -> None:
         """Make the accounts, once it runs."""
 
+    def add_user(self, user: str, password: str) -> None:
+        """Make an account while it runs."""
+        raise NotImplementedError
+
     def start(self) -> None:
         """Start, and wait until all ports answer."""
         self.folder.mkdir(parents=True, exist_ok=True)

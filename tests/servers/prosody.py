@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 
 from tests.servers.process import SECRET, USERS, XmppServer
 
@@ -33,6 +34,7 @@ modules_enabled = {{
 modules_disabled = {{ "s2s"{no_tls} }}
 {tls}
 authentication = "{authentication}"
+password_hash = "{hash}"
 storage = "internal"
 c2s_require_encryption = {require_encryption}
 s2s_require_encryption = false
@@ -73,8 +75,8 @@ class Prosody(XmppServer):
     Args:
         folder: as for any server.
         options: ``trust="false"``: checks the component's ``from``; ``privileges="false"``: grants none (XEP-0356);
-            ``authentication="internal_hashed"``: SCRAM; ``plain="false"``: no SASL PLAIN without TLS; ``tls="FILE"``:
-            STARTTLS with this certificate and its ``.key``.
+            ``authentication="internal_hashed"``: SCRAM, of ``hash="SHA-256"`` or SHA-1; ``plain="false"``: no SASL PLAIN without
+            TLS; ``tls="FILE"``: STARTTLS with this certificate and its ``.key``.
     """
 
     name = "Prosody"
@@ -98,6 +100,7 @@ class Prosody(XmppServer):
             "validate": "false" if options.get("trust", "true") == "true" else "true",
             "privileges": PRIVILEGES if options.get("privileges", "true") == "true" else "",
             "authentication": options.get("authentication", "internal_plain"),
+            "hash": options.get("hash", "SHA-1"),
             "plain": options.get("plain", "true"),
             "require_encryption": "true" if certificate else "false",
             "tls_module": '"tls";' if certificate else "",
@@ -106,9 +109,19 @@ class Prosody(XmppServer):
         }
         config = self.folder / "prosody.cfg.lua"
         config.write_text(CONFIG.format(**values))
-        accounts = self.folder / "data" / "localhost" / "accounts"
-        if not accounts.exists():
-            accounts.mkdir(parents=True)
+        if not self.accounts.exists():
             for user, password in USERS.items():
-                (accounts / f"{user}.dat").write_text(f'return {{\n\t["password"] = "{password}";\n}};\n')
+                self.add_user(user, password)
         return ["prosody", "--config", str(config), "-F"], dict(os.environ)
+
+    @property
+    def accounts(self) -> Path:
+        """Where it keeps them; it reads them anew for every login."""
+        return self.folder / "data" / "localhost" / "accounts"
+
+    def add_user(self, user: str, password: str) -> None:
+        """Make an account. Prosody hashes the password itself, at the first login, where it is configured to."""
+        self.accounts.mkdir(parents=True, exist_ok=True)
+        name = "".join(chr(byte) if chr(byte).isalnum() and byte < 128 else f"%{byte:02x}" for byte in user.encode())
+        quoted = "".join(f"\\{byte:03}" for byte in password.encode())
+        (self.accounts / f"{name}.dat").write_text(f'return {{\n\t["password"] = "{quoted}";\n}};\n')

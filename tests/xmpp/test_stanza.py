@@ -27,8 +27,8 @@ def test_attributes_cannot_break_out_of_their_quotes() -> None:
 
 
 def test_a_prefixed_root_is_rewritten() -> None:
-    stanza = Stanza.parse('<c:iq xmlns:c="jabber:client" type="get"><c:a/><p xmlns="urn:p"/></c:iq>')
-    assert str(stanza) == '<iq xmlns="jabber:client" type="get"><a/><p xmlns="urn:p"/></iq>'
+    stanza = Stanza.parse('<c:message xmlns:c="jabber:client"><c:a/><p xmlns="urn:p"/></c:message>')
+    assert str(stanza) == '<message xmlns="jabber:client"><a/><p xmlns="urn:p"/></message>'
 
 
 @pytest.mark.parametrize(
@@ -61,6 +61,19 @@ def test_a_prefixed_root_is_rewritten() -> None:
 def test_what_would_close_the_stream_is_refused(text: bytes | str, reason: str) -> None:
     with pytest.raises(InvalidStanza, match=reason):
         Stanza.parse(text)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "euc-jp", "nonsense"])
+def test_a_declared_encoding_does_not_matter(encoding: str) -> None:
+    text = f'<?xml version="1.0" encoding="{encoding}"?><c:presence xmlns:c="jabber:client"><c:status>é</c:status></c:presence>'
+    assert Stanza.parse(text).xml.findtext("{jabber:client}status") == "é"
+
+
+@pytest.mark.parametrize("children", ["", "<a/><b/>", "text"])
+def test_an_iq_that_asks_has_one_child(children: str) -> None:
+    with pytest.raises(InvalidStanza, match="exactly one child"):
+        Stanza.parse(f"<iq type='get'>{children}</iq>")
+    assert Stanza.parse("<iq type='result'/>").kind == "iq"
 
 
 def test_an_xml_declaration_is_left_behind() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from sqlalchemy import Column, MetaData, Table, Text, delete, insert, select
+from sqlalchemy import Column, MetaData, Table, Text, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tigrest.errors import InvalidValue
@@ -148,6 +148,20 @@ class KeyStore:
             raise InvalidValue(f'the API key "{name}" is stored already, perhaps under another name') from None
         self.changes += 1
         return key
+
+    async def change(self, name: str, paths: Sequence[str], domains: Sequence[str]) -> None:
+        """Change where a key is valid; arguments as for :meth:`add`.
+
+        Raises:
+            InvalidValue: there is none of this name, or a path is no regular expression.
+        """
+        _check(name, paths, domains, "unchanged")
+        values = {"paths": json.dumps(list(paths)), "domains": json.dumps(list(domains))}
+        async with self._database.begin() as connection:
+            changed = (await connection.execute(update(TABLE).where(TABLE.c.name == name).values(values))).rowcount
+        if not changed:
+            raise InvalidValue(f'there is no stored API key named "{name}"')
+        self.changes += 1
 
     async def revoke(self, name: str) -> None:
         """Delete a key.

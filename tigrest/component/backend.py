@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
 from tigrest.component.link import Link
 from tigrest.component.privileges import Privileges, unwrap, wrap
-from tigrest.entities.entity import Entity
+from tigrest.component.statuses import Statuses
+from tigrest.component.users import CommandUsers
+from tigrest.entities.commands import Command, Commands
+from tigrest.entities.entity import Entity, Identity
 from tigrest.entities.refusals import as_stanza_error, error_reply
 from tigrest.entities.request import Request
+from tigrest.entities.server import Server
 from tigrest.errors import InvalidStanza, NotConnected, NotSupported, StanzaError
 from tigrest.jid import JID
 from tigrest.safexml import split_name
-from tigrest.service import StatusOutcome, UserRepository, UserStatus
+from tigrest.service import REQUEST_TIMEOUT, StatusOutcome, UserRepository, UserStatus
 from tigrest.stanza import CLIENT, Stanza
+from tigrest.storage import Database
 
 log = logging.getLogger(__name__)
 
 MAX_ANSWERS = 500
 """Most requests from outside being answered at once; further ones are told to wait."""
+
+
+PRIVILEGE_SECONDS = 1.0
+"""How long the server's word on privileges is waited for when the link is up."""
 
 
 class Passwords(Protocol):
@@ -40,6 +49,8 @@ class Component:
         secret: shared with the server.
         host, port: where the server listens for components.
         passwords: checks passwords.
+        database: where the statuses of users are kept; started here, stopped by its owner.
+        is_trusted: whether the server lets us send from its users' addresses (``send_as = "user"``).
         admins: bare addresses that may run our own commands.
         borrows: whether the server lets us send iqs from its users' addresses, and sends the replies to us (Prosody does).
     """
@@ -52,22 +63,21 @@ class Component:
         host: str,
         port: int,
         passwords: Passwords,
+        database: Database,
         admins: frozenset[JID],
-        borrows: bool = False,
+        is_trusted: bool,
+        borrows: bool,
     ) -> None:
         self.jid, self.domain = jid, domain
-        self.users: UserRepository
+        self.users: UserRepository = CommandUsers(_AsOurselves(self), domain)
         self.privileges = Privileges()
         """What the server grants us."""
-        self.entity: Entity
-        """What we answer to those who ask us; set before the start."""
-        self.listeners: list[Callable[[Stanza], None]] = []
-        """Called with messages and presences that come in."""
-        self.on_up: list[Callable[[], None]] = []
-        """Called when the link is up."""
         self._passwords, self._admins, self._borrows = passwords, admins, borrows
-        self.link = Link(jid, secret, host, port, domain, self._receive, self._up, lambda: None)
+        self.link = Link(jid, secret, host, port, domain, self._receive, self._up, self._down)
         self._answers: set[asyncio.Task[None]] = set()
+        self._announcing: asyncio.TimerHandle | None = None
+        self._statuses = Statuses(database, self._ask, self.send, is_trusted, self.users.exists)
+        self.offer(())
 
     @property
     def connected(self) -> bool:
@@ -75,11 +85,17 @@ class Component:
         return self.link.connected
 
     async def start(self) -> None:
-        """Begin to connect; a server that cannot be reached is tried again and again."""
+        """Begin to connect; a server that cannot be reached is tried again and again.
+
+        Raises:
+            ConfigError: the database cannot be used.
+        """
+        await self._statuses.start()
         await self.link.start()
 
     async def stop(self) -> None:
-        """Close the link in good order."""
+        """Take the presences of users back, and close the link in good order."""
+        await self._statuses.stop()
         for task in self._answers:
             task.cancel()
         await asyncio.gather(*self._answers, return_exceptions=True)
@@ -110,24 +126,46 @@ class Component:
 
     async def set_status(self, status: UserStatus) -> StatusOutcome:
         """Show a user as online at a resource, or take it back; see :meth:`tigrest.service.Backend.set_status`."""
-        return StatusOutcome(False, f"the server of {status.jid.domain} offers no way to show the presence of its users")
+        if not self.connected:
+            raise NotConnected(f"no connection to the XMPP server: {self.link.trouble}")
+        return await self._statuses.set(status)
+
+    def offer(self, commands: Iterable[Command]) -> None:
+        """Offer commands at our own address; see :meth:`tigrest.service.Backend.offer`."""
+        identity = Identity("gateway", "http-ws", "tigrest")
+        self._entity = Entity(identity, answers=Server().answers, commands=Commands(commands))
 
     def on_account_change(self, changed: Callable[[JID], None]) -> None:
         """A real server does not tell; a login is believed for ``[auth] cache_seconds``."""
 
+    async def _ask(self, iq: Stanza, timeout: float) -> Stanza:
+        return await self.link.request(iq.with_(sender=self.jid), timeout)
+
     def _up(self) -> None:
+        self._announcing = asyncio.get_running_loop().call_later(PRIVILEGE_SECONDS, self._announce)
+
+    def _announce(self) -> None:
+        """Show statuses again, once privileges are known, or will not come."""
+        if self._announcing is not None:
+            self._announcing.cancel()
+            self._announcing = None
+            self._statuses.announce()
+
+    def _down(self) -> None:
         self.privileges = Privileges()
-        for tell in self.on_up:
-            tell()
+        if self._announcing is not None:
+            self._announcing.cancel()
+            self._announcing = None
 
     def _receive(self, stanza: Stanza) -> None:
         if stanza.kind == "iq":
             self._spawn(self._answer(stanza), stanza)
-            return
-        if stanza.kind == "message" and b"privilege" in stanza.to_bytes() and self.privileges.learn(stanza, self.domain):
-            return
-        for listen in self.listeners:
-            listen(stanza)
+        elif stanza.kind == "presence":
+            self._statuses.notice(stanza)
+        elif b"privilege" in stanza.to_bytes() and self.privileges.learn(stanza, self.domain):
+            self._announce()
+        elif stanza.type not in ("error", "groupchat", "headline") and stanza.xml.find(f"{{{CLIENT}}}body") is not None:
+            self._spawn(self._reply(stanza.error_reply(StanzaError("service-unavailable", text="nobody reads messages here"))), stanza)
 
     def _spawn(self, work: Coroutine[Any, Any, None], stanza: Stanza) -> None:
         if len(self._answers) >= MAX_ANSWERS:
@@ -145,7 +183,7 @@ class Component:
             is_admin = sender.bare in self._admins
             if to.local:
                 raise StanzaError("service-unavailable")
-            answer = await self.entity.answer(Request(iq.type, payload, sender, to, is_admin))
+            answer = await self._entity.answer(Request(iq.type, payload, sender, to, is_admin))
             reply = iq.reply() if answer is None else iq.reply(answer)
         except Exception as error:
             reply = error_reply(iq, as_stanza_error(error))
@@ -158,8 +196,21 @@ class Component:
             log.debug("an answer was not sent: %s", error)
 
 
+class _AsOurselves:
+    """Sends iqs from our own address."""
+
+    def __init__(self, component: Component) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._component = component
+
+    async def request(self, iq: Stanza, timeout: float = REQUEST_TIMEOUT) -> Stanza:
+        """Send an iq and wait for its reply."""
+        return await self._component.request(iq.with_(sender=self._component.jid), timeout)
+
+    async def request_as(self, owner: JID, iq: Stanza, timeout: float = REQUEST_TIMEOUT) -> Stanza:
+        """Send an iq in the name of a user and wait for its reply."""
+        return await self._component.request_as(owner, iq, timeout)
+
+
 def _payloads(iq: Stanza) -> int:
     return len([child for child in iq.xml if child.tag != f"{{{CLIENT}}}error"])
-
-
-__all__ = ["Component", "Passwords"]

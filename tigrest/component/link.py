@@ -83,6 +83,7 @@ class Link:
         self._tasks: list[asyncio.Task[None]] = []
         self._tried = asyncio.Event()
         self._heard = 0.0
+        self._stopping = False
         self.trouble = "not connected yet"
         """Why there is no connection, for people; empty while there is one."""
 
@@ -104,6 +105,7 @@ class Link:
 
     async def stop(self) -> None:
         """Close the stream in good order and stop."""
+        self._stopping = True
         stream = self._stream
         if stream is not None:
             stream.close()
@@ -211,7 +213,8 @@ class Link:
                 self._stream, self.trouble = None, str(ended)
                 self._fail_all(str(ended))
                 self._on_down()
-                log.warning("the link to %s:%d is down: %s", self._host, self._port, ended)
+                level = logging.INFO if self._stopping else logging.WARNING
+                log.log(level, "the link to %s:%d is down: %s", self._host, self._port, ended)
             self._tried.set()
             await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
             delay = min(LAST_DELAY, delay * 2)

@@ -48,8 +48,9 @@ class Privileges:
             self.namespace = namespace
             for perm in privilege.findall(f"{{{namespace}}}perm"):
                 kind = perm.get("access", "")
-                self.access[kind] = perm.get("type", "")
-                for granted in perm.findall(f"{{{namespace}}}namespace"):
+                if kind != "iq":
+                    self.access[kind] = perm.get("type", "")
+                for granted in perm.iter(f"{{{namespace}}}namespace"):  # Prosody nests them
                     self.iq[granted.get("ns", "")] = granted.get("type", "")
             log.info("privileges granted by %s: %s", domain, self.summary())
             return True
@@ -71,7 +72,7 @@ class Privileges:
 
     def summary(self) -> str:
         """What is granted, in words."""
-        granted = [f"{kind} {what}" for kind, what in self.access.items() if kind != "iq"]
+        granted = [f"{kind} {what}" for kind, what in self.access.items()]
         return ", ".join([*granted, *[f"iq {what} {namespace}" for namespace, what in self.iq.items()]]) or "none"
 
 

@@ -220,6 +220,7 @@ class _Slicer:
         self._buffer = b""
         self._base = 0
         self._begin = -1
+        self._end = 0
         self._child: tuple[str, dict[str, str]] = ("", {})
         self._declared: dict[str, str] = {}
         self._of_stream: dict[str, str] = {}
@@ -233,9 +234,12 @@ class _Slicer:
         """
         self._buffer += data
         self._parser.Parse(data, False)
-        keep = self._begin if self._begin >= 0 else self._base + len(self._buffer)
+        keep = self._begin if self._begin >= 0 else self._end
         self._buffer = self._buffer[keep - self._base :]
-        self._base = keep
+        if self._buffer.isspace():  # keep-alives
+            keep += len(self._buffer)
+            self._buffer = b""
+        self._base = self._end = keep
         if len(self._buffer) > MAX_STANZA:
             raise StreamEnded(f"the server sent a stanza of more than {MAX_STANZA} bytes")
 
@@ -261,7 +265,7 @@ class _Slicer:
         end = self._buffer.index(b">", at) + 1 if self._buffer.startswith(b"</", at) else self._end_of_empty(at)
         data = self._buffer[self._begin - self._base : end]
         (full, attributes), declared = self._child, self._declared
-        self._begin, self._declared = -1, {}
+        self._begin, self._end, self._declared = -1, self._base + end, {}
         namespace, _, kind = full.partition(" ")
         used = {prefix: uri for prefix, uri in self._of_stream.items() if f"{prefix}:".encode() in data}
         prefixes = "".join([f' xmlns:{prefix}="{escape_attribute(uri)}"' for prefix, uri in (used | declared).items()])

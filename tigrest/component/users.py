@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
-from tigrest.adhoc import AdHoc, CommandReply
+from tigrest.adhoc import AdHoc, CommandReply, Requests
 from tigrest.errors import InvalidValue, NoSuchUser, NotPermitted, NotSupported, StanzaError, UserExists
 from tigrest.jid import JID
 from tigrest.threads import callable_from_threads
@@ -18,13 +17,14 @@ class CommandUsers:
     """A :class:`~tigrest.service.UserRepository` that asks the server.
 
     Args:
-        adhoc: runs commands as the gateway, which the server must know as an administrator.
+        requests: sends the iqs, from our own address; the server must know it as an administrator.
         domain: whose accounts.
     """
 
-    def __init__(self, adhoc: AdHoc, domain: JID) -> None:
-        self._adhoc, self._domain = adhoc, domain
-        self.loop: asyncio.AbstractEventLoop = adhoc.loop
+    def __init__(self, requests: Requests, domain: JID) -> None:
+        self.loop = requests.loop
+        self._adhoc = AdHoc(requests, lambda _user: None)
+        self._domain = domain
 
     async def add(self, jid: JID, password: str, email: str | None = None) -> None:
         """Create an account; see :meth:`tigrest.service.UserRepository.add`. XEP-0133 §4.1"""
@@ -39,9 +39,13 @@ class CommandUsers:
         await self._run("delete-user", {"accountjids": [jid.bare]}, jid.bare)
 
     async def exists(self, jid: JID) -> bool:
-        """Tell whether there is an account: whether the server knows something of it."""
-        if jid.domain != self._domain:
+        """Tell whether there is an account: by the list of all where the server gives it, else by asking for one's statistics."""
+        if not jid.local or jid.domain != self._domain:
             return False
+        try:
+            return jid.bare in await self.list()
+        except NotSupported:
+            pass
         try:
             await self._run("user-stats", {"accountjid": jid.bare}, jid.bare)
         except NoSuchUser:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from tigrest.embedded.accounts import Accounts
@@ -16,7 +16,7 @@ from tigrest.embedded.session_manager import SessionManager
 from tigrest.embedded.tables import metadata
 from tigrest.embedded.vcards import VCARD4_NODE, VCards
 from tigrest.embedded.vhost_manager import VHostManager
-from tigrest.entities.commands import SessionCommands
+from tigrest.entities.commands import Command, Commands, SessionCommands
 from tigrest.entities.entity import Entity, Identity
 from tigrest.entities.refusals import as_stanza_error, error_reply
 from tigrest.entities.request import Request
@@ -88,7 +88,8 @@ class EmbeddedDomain:
             SESSION_MANAGER: Entity(Identity("component", "sm", services[SESSION_MANAGER]), commands=sessions.commands),
             VHOST_MANAGER: Entity(Identity("component", "generic", services[VHOST_MANAGER]), commands=self._vhosts.commands),
         }
-        self._gateway = Entity(Identity("gateway", "http-ws", "tigrest"), answers={("get", PING): server.pong})
+        self._identity, self._pong = Identity("gateway", "http-ws", "tigrest"), server.pong
+        self.offer(())
         self._user = Entity(
             Identity("account", "registered"),
             Identity("pubsub", "pep"),
@@ -162,6 +163,10 @@ class EmbeddedDomain:
         """Show a user as online at a resource, or take it back; see :meth:`tigrest.service.Backend.set_status`."""
         self._expect_connected()
         return await self._presences.set(status)
+
+    def offer(self, commands: Iterable[Command]) -> None:
+        """Offer commands at our own address; see :meth:`tigrest.service.Backend.offer`."""
+        self._gateway = Entity(self._identity, answers={("get", PING): self._pong}, commands=Commands(commands))
 
     def on_account_change(self, changed: Callable[[JID], None]) -> None:
         """Have somebody told of changed accounts; see :meth:`tigrest.service.Backend.on_account_change`."""

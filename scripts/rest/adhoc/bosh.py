@@ -1,0 +1,140 @@
+"""BOSH sessions that are logged in already, for a client in a browser to go on with (XEP-0124, XEP-0206)."""
+
+from tigrest import JID, Handler, HTTPException, StanzaError, StanzaTimeout, TigrestError
+from tigrest.auth.basic import read_basic
+
+from ._command import command_of, executed, fields_of, listed, text
+
+NODE = "pre-bind-bosh-session"
+NAME = "Pre-bind BOSH user session"
+
+
+class Bosh(Handler):
+    """Open a BOSH session and log a user in; what else is asked of bosh@domain goes there."""
+
+    regex = r"/bosh@([^/]+)"
+    requiredRole = "user"
+    description = {
+        "regex": "/bosh@{domain}",
+        "GET": {
+            "info": "List the ad-hoc commands of bosh@domain",
+            "response": {"items": [{"jid": "bosh@example.com", "node": NODE, "name": NAME}]},
+        },
+        "POST": {
+            "info": "Pre-bind a BOSH session",
+            "description": "Logs a user in with the password of your own login, and binds the resource of from, or a random one. "
+            "A client goes on with sid and rid: rid is that of its first request. Admins log in others with their password in "
+            "the field password. Without fields the form comes back.",
+            "request": {
+                "command": {
+                    "node": NODE,
+                    "fields": [
+                        {"var": "from", "value": "alice@example.com/web"},
+                        {"var": "hold", "value": "1"},
+                        {"var": "wait", "value": "60"},
+                    ],
+                }
+            },
+            "response": {
+                "command": {
+                    "jid": "bosh@example.com",
+                    "node": NODE,
+                    "fields": [
+                        {"var": "from", "label": "jid-single", "value": "alice@example.com/web"},
+                        {"var": "hostname", "label": "jid-single", "value": "example.com"},
+                        {"var": "rid", "label": "text-single", "value": "9929332"},
+                        {"var": "sid", "label": "text-single", "value": "3f1b6e70-8528-44bb-8f23-77e7c4a8cf1a"},
+                        {"var": "hold", "label": "text-single", "value": "1"},
+                        {"var": "wait", "label": "text-single", "value": "60"},
+                    ],
+                }
+            },
+        },
+    }
+
+    async def exec_get(self, service, user, domain):
+        jid = JID(f"bosh@{domain}")
+        if service.bosh is None or jid.domain != service.domain:
+            return await listed(service, user, jid)
+        try:
+            offered = await listed(service, user, jid)
+        except TigrestError:
+            offered = {"items": []}
+        return offered if offered["items"] else {"items": [{"jid": jid, "node": NODE, "name": NAME}]}
+
+    async def exec_post(self, service, user, request, content, domain):
+        jid = JID(f"bosh@{domain}")
+        command = command_of(content)
+        if text(command, "node") != NODE or jid.domain != service.domain:
+            return await executed(service, user, jid, command)
+        if service.bosh is None:
+            if not await is_offered(service, user, jid):
+                raise HTTPException(501, "there is no BOSH here: the embedded domain has none; on the component back end set [bosh] url")
+            return await executed(service, user, jid, command)
+        values = fields_of(command.get("fields"))
+        fields = await prebound(service, user, request, values) if values else form(user)
+        return {"command": {"jid": jid, "node": NODE, "fields": fields}}
+
+
+async def is_offered(service, user, jid):
+    """Whether the server itself has the command, as Tigase does."""
+    try:
+        offered = await service.adhoc.list(jid, user=user)
+    except (StanzaError, StanzaTimeout):
+        return False
+    return any(item.node == NODE for item in offered)
+
+
+def form(user):
+    """The fields to fill in."""
+    return [field("from", user, "jid-single"), field("hold", 1), field("wait", 60)]
+
+
+async def prebound(service, user, request, values):
+    """A session as the guide prints it."""
+    whose = JID(one(values, "from") or user)
+    password = password_of(service, user, request, whose, one(values, "password"))
+    session = await service.bosh.prebind(whose, password, number(values, "hold", 1), number(values, "wait", 60))
+    return [
+        field("from", session.jid, "jid-single"),
+        field("hostname", session.host, "jid-single"),
+        field("rid", session.rid),
+        field("sid", session.sid),
+        field("hold", session.hold),
+        field("wait", session.wait),
+    ]
+
+
+def password_of(service, user, request, whose, given):
+    """The password to log in with: the caller's own, or for admins the one they give."""
+    is_admin = service.is_admin(user)
+    if whose.bare != user and not is_admin:
+        raise HTTPException(403, f"{user} may pre-bind his own session only")
+    if given and not is_admin:
+        raise HTTPException(403, "the field password is for admins; yours is that of your login")
+    if given:
+        return given
+    if whose.bare != user:
+        raise HTTPException(400, f"give the password of {whose.bare} in the field password")
+    return read_basic(request.headers.get("Authorization", "").encode("latin-1"), service.domain)[1]
+
+
+def one(values, name):
+    """The only value of a field; empty when there is none."""
+    found = values.get(name, [])
+    if len(found) > 1:
+        raise HTTPException(400, f"field {name} must have one value")
+    return found[0] if found else ""
+
+
+def number(values, name, default):
+    """The value of a field that is a whole number."""
+    value = one(values, name) or str(default)
+    if not (value.isascii() and value.isdigit() and len(value) < 10):
+        raise HTTPException(400, f"field {name} is {value[:80]!r}; use a whole number")
+    return int(value)
+
+
+def field(var, value, kind="text-single"):
+    """A field of the answer."""
+    return {"var": var, "label": kind, "value": str(value)}

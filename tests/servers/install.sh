@@ -1,0 +1,25 @@
+#!/bin/sh
+# Install the XMPP servers that the tests start, where that is possible: Debian, as root. Without them those tests are skipped.
+set -eu
+missing=""
+command -v prosody >/dev/null || missing="prosody prosody-modules"
+[ -e /usr/sbin/ejabberdctl ] || missing="$missing ejabberd"
+command -v openssl >/dev/null || missing="$missing openssl"
+command -v curl >/dev/null || missing="$missing curl"
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "tigrest: tests with real servers are skipped; for them: sudo apt-get install --no-install-recommends $missing" >&2
+    exit 0
+fi
+echo "tigrest: installing $missing for the tests"
+# the packages must not start their services
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' > "$policy"
+    chmod +x "$policy"
+    trap 'rm -f "$policy"' EXIT
+fi
+export DEBIAN_FRONTEND=noninteractive
+if ! { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing >/dev/null; }; then
+    echo "tigrest: they could not be installed; tests with real servers are skipped" >&2
+fi

@@ -1,0 +1,315 @@
+"""The same story in front of each real server: logins, stanzas, commands, accounts, avatars, presence."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.servers.client import befriend, online
+from tests.servers.conftest import StartServer
+from tests.servers.gateway import eventually, gateway_for
+from tests.servers.process import XmppServer
+from tigrest.demo import picture
+from tigrest.jid import JID
+from tigrest.testing import API_KEY, TestGateway
+
+ADMIN, ALICE, BOB = "admin:adminpw", "alice:alicepw", "bob:bobpw"
+ADMIN_NODE = "http://jabber.org/protocol/admin#"
+
+
+@pytest.fixture(scope="module")
+def gateway(server: XmppServer) -> Iterator[TestGateway]:
+    with gateway_for(server) as running:
+        yield running
+
+
+def send(gateway: TestGateway, stanza: str, path: str = "") -> Any:
+    return gateway.post(f"/rest/stream{path}", login=ADMIN, api_key=API_KEY, type="application/xml", content=stanza)
+
+
+def execute(gateway: TestGateway, node: str, to: str = "localhost", login: str = ADMIN, **command: Any) -> Any:
+    return gateway.post(f"/rest/adhoc/{to}", login=login, json={"command": {"node": node, **command}})
+
+
+def fields(**values: Any) -> list[dict[str, Any]]:
+    return [{"var": var.replace("_", "-"), "value": value} for var, value in values.items()]
+
+
+def test_logins_are_checked_by_the_server(gateway: TestGateway) -> None:
+    path = "/rest/adhoc/localhost"
+    assert gateway.get(path, login=ADMIN).status_code == 200
+    assert gateway.get(path, login="admin:wrong").status_code == 401
+    assert gateway.get(path, login="nobody:x").status_code == 401
+    refused = gateway.get(path, login=ALICE)
+    assert refused.status_code == 403
+    assert "adhoc_as" in refused.text
+
+
+def test_a_message_reaches_a_client(server: XmppServer, gateway: TestGateway) -> None:
+    with online(server, "bob") as bob:
+        assert send(gateway, "<message to='bob@localhost' type='chat'><body>from us</body></message>").status_code == 200
+        assert bob.message("from us")["from"] == "http.localhost"
+        sent = send(
+            gateway, "<message from='alice@localhost/x' to='bob@localhost'><body>from alice</body><q:x xmlns:q='urn:q' q:a='1'/></message>"
+        )
+        assert sent.status_code == 200
+        message = bob.message("from alice")
+        assert message["from"] == "alice@localhost/x"
+        assert message.xml.find("{urn:q}x").get("{urn:q}a") == "1"
+        bob.send("<message to='http.localhost' type='chat' id='m1'><body>hello?</body></message>")
+        assert bob.expect(lambda stanza: stanza["type"] == "error")["id"] == "m1"
+
+
+def test_an_iq_is_answered_with_its_own_id(gateway: TestGateway) -> None:
+    reply = ET.fromstring(send(gateway, "<iq type='get' id='mine' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>").content)
+    assert (reply.get("type"), reply.get("id"), reply.get("from")) == ("result", "mine", "localhost")
+    error = ET.fromstring(send(gateway, "<iq type='get' id='mine' to='localhost'><what xmlns='urn:what'/></iq>").content)
+    assert (error.get("type"), error.get("id")) == ("error", "mine")
+
+
+def test_a_thousand_iqs_with_one_id_all_get_their_own_reply(gateway: TestGateway) -> None:
+    async def many() -> int:
+        import asyncio
+
+        iq = "<iq type='get' id='same' to='localhost'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>"
+        replies = await asyncio.gather(*[gateway.service.request(iq) for _ in range(1000)])
+        return sum(reply.type == "result" and reply.id == "same" for reply in replies)
+
+    assert gateway.client.portal.call(many) == 1000
+
+
+def test_what_would_close_the_stream_never_reaches_it(gateway: TestGateway) -> None:
+    for stanza in (
+        "<message from='eve@elsewhere.org' to='bob@localhost'/>",
+        "<message to='bob@localhost'><!-- c --></message>",
+        "<handshake/>",
+        "<message to='bob@localhost'>&#1;</message>",
+        "<message to='a b@localhost'/>",
+        "<iq type='get'/>",
+        "<iq to='localhost' type='get'><a/><b/></iq>",
+        "<iq to='localhost' type='bogus' id='x'><a/></iq>",
+        "<presence/>",
+        "<message xmlns='jabber:client' to='bob@localhost'><body>" + "x" * 100_000 + "</body></message>",
+    ):
+        assert send(gateway, stanza).status_code in (200, 400, 403)
+    reply = send(gateway, "<iq type='get' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>")
+    assert b"result" in reply.content
+
+
+def test_the_gateway_answers_for_itself(server: XmppServer, gateway: TestGateway) -> None:
+    with online(server, "admin") as admin:
+        for query, expected in (
+            ("<query xmlns='http://jabber.org/protocol/disco#info'/>", "http://jabber.org/protocol/commands"),
+            ("<ping xmlns='urn:xmpp:ping'/>", ""),
+            ("<query xmlns='jabber:iq:version'/>", "tigrest"),
+            ("<query xmlns='jabber:iq:last'/>", "seconds"),
+            ("<query xmlns='http://jabber.org/protocol/disco#items' node='http://jabber.org/protocol/commands'/>", "reload-handlers"),
+            ("<unknown xmlns='urn:unknown'/>", "service-unavailable"),
+        ):
+            reply = ask(admin, f"<iq type='get' to='http.localhost' id='q'>{query}</iq>")
+            assert expected in str(reply), str(reply)
+        reload = (
+            "<iq type='set' to='http.localhost' id='q'><command xmlns='http://jabber.org/protocol/commands' node='reload-handlers'/></iq>"
+        )
+        assert "Script handlers reloaded" in str(ask(admin, reload))
+    with online(server, "alice") as alice:
+        assert "forbidden" in str(ask(alice, reload))
+
+
+def ask(client: Any, iq: str) -> Any:
+    """Send an iq as a client and wait for its reply."""
+    from slixmpp.xmlstream.handler import Callback
+    from slixmpp.xmlstream.matcher import MatcherId
+
+    client.xmpp.register_handler(Callback("reply", MatcherId("q"), client.incoming.put, once=True))
+    client.send(iq)
+    return client.expect(lambda stanza: stanza.name == "iq")
+
+
+def test_commands_of_the_server_in_one_post(gateway: TestGateway) -> None:
+    nodes = [item["node"] for item in gateway.get("/rest/adhoc/localhost", login=ADMIN, type="application/json").json()["items"]]
+    assert f"{ADMIN_NODE}add-user" in nodes
+    added = execute(gateway, f"{ADMIN_NODE}add-user", fields=fields(accountjid="dora@localhost", password="pw", password_verify="pw"))
+    assert added.json()["command"]["status"] == "completed"
+    assert gateway.get("/rest/adhoc/localhost", login="dora:pw").status_code == 403
+    form = execute(gateway, f"{ADMIN_NODE}delete-user").json()["command"]
+    assert (form["status"], bool(form["sessionid"])) == ("executing", True)
+    done = execute(gateway, f"{ADMIN_NODE}delete-user", sessionid=form["sessionid"], fields=fields(accountjids=["dora@localhost"]))
+    assert done.json()["command"]["status"] == "completed"
+    form = execute(gateway, f"{ADMIN_NODE}delete-user").json()["command"]
+    canceled = execute(gateway, f"{ADMIN_NODE}delete-user", sessionid=form["sessionid"], action="cancel").json()["command"]
+    assert canceled["status"] == "canceled"
+    unknown = execute(gateway, "no-such-node")
+    assert unknown.status_code in (404, 503)
+    assert unknown.json()["condition"]
+
+
+def test_accounts_from_birth_to_death(gateway: TestGateway) -> None:
+    def user(method: str, **options: Any) -> int:
+        return int(gateway.request(method, "/rest/user/carol@localhost", login=ADMIN, **options).status_code)
+
+    password = {"json": {"user": {"password": "one"}}}
+    assert user("GET") == 404
+    assert user("PUT", **password) == 200
+    assert user("PUT", **password) == 409
+    assert user("GET") == 200
+    assert user("POST", json={"user": {"password": "two"}}) == 200
+    assert gateway.get("/rest/adhoc/localhost", login="carol:two").status_code == 403
+    assert user("DELETE") == 200
+    assert user("DELETE") == 404
+    assert user("POST", **password) == 404
+
+
+def test_the_list_of_accounts_where_the_server_has_one(server: XmppServer, gateway: TestGateway) -> None:
+    response = gateway.get("/rest/users/?type=json", login=ADMIN)
+    if server.name == "Prosody":
+        assert response.status_code == 501
+        assert "get-registered-users-list" in response.text
+    else:
+        assert response.json()["users"]["items"] == ["admin@localhost", "alice@localhost", "bob@localhost"]
+
+
+def test_avatars_are_found_and_put_where_the_server_lets_us(server: XmppServer, gateway: TestGateway) -> None:
+    path, image = "/rest/avatar/alice@localhost", picture("alice")
+    assert gateway.get("/rest/avatar/bob@localhost").status_code == 404
+    put = gateway.put(path, login=ALICE, type="image/png", content=image)
+    if server.name == "Prosody":
+        assert put.status_code == 200, put.text
+    else:  # ejabberd 23.01 grants no iqs
+        assert put.status_code == 501
+        assert "XEP-0356" in put.text
+        with online(server, "alice") as alice:
+            publish(alice, image)
+    gateway.service.avatars.cache.forget(JID("alice@localhost"))
+    found = gateway.get(path)
+    assert (found.status_code, found.headers["content-type"], found.content) == (200, "image/png", image)
+    assert gateway.put(path, login=BOB, type="image/png", content=image).status_code == 403
+
+
+def publish(client: Any, image: bytes) -> None:
+    """Have a client publish an avatar by itself."""
+    import base64
+    import hashlib
+
+    identity = hashlib.sha1(image).hexdigest()
+    data = f"<data xmlns='urn:xmpp:avatar:data'>{base64.b64encode(image).decode()}</data>"
+    info = f"<metadata xmlns='urn:xmpp:avatar:metadata'><info id='{identity}' type='image/png' bytes='{len(image)}'/></metadata>"
+    for node, payload in (("urn:xmpp:avatar:data", data), ("urn:xmpp:avatar:metadata", info)):
+        items = f"<publish node='{node}'><item id='{identity}'>{payload}</item></publish>"
+        assert "result" in str(
+            ask(client, f"<iq type='set' id='q'><pubsub xmlns='http://jabber.org/protocol/pubsub'>{items}</pubsub></iq>")
+        )
+
+
+def test_a_status_is_seen_by_contacts_and_withdrawn(server: XmppServer, gateway: TestGateway) -> None:
+    def status(**body: Any) -> Any:
+        return gateway.post("/rest/user/bob@localhost/status/desk", api_key=API_KEY, json=body).json()["status"]
+
+    with online(server, "alice") as alice, online(server, "bob") as bob:
+        befriend(alice, bob)
+        assert status(show="xa", status="On the phone")["success"] is True
+        seen = alice.presence("bob@localhost/desk")
+        assert (seen["show"], seen["status"], seen["priority"]) == ("xa", "On the phone", -1)
+        with online(server, "alice", "tablet") as tablet:
+            assert tablet.presence("bob@localhost/desk")["status"] == "On the phone"
+        assert status(available=False)["success"] is True
+        alice.presence("bob@localhost/desk", "unavailable")
+        assert status(available=False)["success"] is False
+
+
+def test_an_unknown_user_has_no_status(gateway: TestGateway) -> None:
+    answer = gateway.post("/rest/user/nobody@localhost/status", api_key=API_KEY, json={}).json()["status"]
+    assert (answer["success"], "no account" in answer["reason"]) == (False, True)
+
+
+@pytest.mark.parametrize("kind", ["prosody", "ejabberd"])
+def test_a_status_survives_restarts_of_gateway_and_server(kind: str, start_server: StartServer, tmp_path: Path) -> None:
+    server, state = start_server(kind), tmp_path / "state.sqlite3"
+    with online(server, "alice") as alice, online(server, "bob") as bob:
+        befriend(alice, bob)
+        with gateway_for(server, state) as gateway:
+            answer = gateway.post("/rest/user/bob@localhost/status/door", api_key=API_KEY, json={"show": "dnd"}).json()
+            assert answer["status"]["success"] is True, answer
+            alice.presence("bob@localhost/door")
+        alice.presence("bob@localhost/door", "unavailable")
+        with gateway_for(server, state):
+            assert alice.presence("bob@localhost/door")["show"] == "dnd"
+    with gateway_for(server, state) as gateway:
+        server.kill()
+        eventually(lambda: not gateway.service.connected)
+        server.start()
+        eventually(lambda: gateway.service.connected, 40.0)
+        with online(server, "alice") as alice:
+            assert alice.presence("bob@localhost/door")["show"] == "dnd"
+
+
+@pytest.mark.parametrize("kind", ["prosody", "ejabberd"])
+def test_without_any_trust_it_says_what_to_configure(kind: str, start_server: StartServer) -> None:
+    server = start_server(kind, trust="false", privileges="false")
+    with gateway_for(server, send_as="gateway") as gateway:
+        answer = gateway.post("/rest/user/bob@localhost/status", api_key=API_KEY, json={}).json()["status"]
+        assert answer["success"] is False
+        assert "send_as" in answer["reason"]
+        refused = send(gateway, "<message from='alice@localhost' to='bob@localhost'><body>x</body></message>")
+        assert refused.status_code == 403
+        assert "send_as" in refused.text
+        assert b"result" in send(gateway, "<iq type='get' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>").content
+
+
+@pytest.mark.parametrize("kind", ["prosody", "ejabberd"])
+def test_a_killed_server_is_503_at_once_and_heals(kind: str, start_server: StartServer) -> None:
+    server = start_server(kind)
+    with gateway_for(server) as gateway, ThreadPoolExecutor(4) as pool:
+        stop = time.monotonic() + 3.0
+        ping = "<iq type='get' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>"
+
+        def load() -> set[int]:
+            statuses = set()
+            while time.monotonic() < stop:
+                statuses.add(int(send(gateway, ping).status_code))
+            return statuses
+
+        loads = [pool.submit(load) for _ in range(4)]
+        time.sleep(0.5)
+        server.kill()
+        eventually(lambda: not gateway.service.connected)
+        down = gateway.get("/health/ready")
+        assert down.status_code == 503
+        refused = send(gateway, ping)
+        assert (refused.status_code, "retry-after" in refused.headers) == (503, True)
+        assert gateway.get("/rest/adhoc/localhost", login="alice:never seen before").status_code == 503
+        server.start()
+        eventually(lambda: gateway.service.connected, 40.0)
+        assert send(gateway, ping).status_code == 200
+        assert set().union(*[each.result() for each in loads]) <= {200, 503}
+
+
+@pytest.mark.parametrize("kind", ["prosody", "ejabberd"])
+def test_a_wrong_secret_is_named(kind: str, start_server: StartServer, caplog: pytest.LogCaptureFixture) -> None:
+    server = start_server(kind)
+    with pytest.raises(AssertionError, match="never came"), gateway_for_briefly(server):
+        pass
+    assert "the secret is wrong" in caplog.text
+    assert "not the secret" not in caplog.text
+
+
+def gateway_for_briefly(server: XmppServer) -> Any:
+    """A gateway with a wrong secret, given a second."""
+    from contextlib import contextmanager
+
+    from tests.servers.gateway import settings
+    from tigrest.testing import serving
+
+    @contextmanager
+    def run() -> Iterator[None]:
+        with serving(xmpp=settings(server, secret="not the secret")) as gateway:
+            eventually(lambda: gateway.service.connected, 1.0)
+            yield
+
+    return run()

@@ -1,0 +1,231 @@
+"""Presence of users at resources that no client holds, shown to their contacts.
+
+A component cannot put presence into the server itself. It sends it, from the address of the user, to each of his contacts: when
+it is set, when the link comes up again, and when a contact comes online; and takes it back at the end. That needs a server that
+lets the component send from its users' addresses (``send_as = "user"``) and tells it their rosters (XEP-0356), and for contacts
+who come online later, their presence too. Tigase has a command that does it all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from xml.etree import ElementTree as ET
+
+import sqlalchemy as sa
+
+from tigrest.dataform import DataForm, Field
+from tigrest.errors import NotConnected, StanzaError, StanzaTimeout, TigrestError
+from tigrest.jid import JID
+from tigrest.service import Activity, StatusOutcome, UserStatus
+from tigrest.stanza import CLIENT, Stanza, make
+from tigrest.storage import Database
+
+log = logging.getLogger(__name__)
+
+ACTIVITY = "http://jabber.org/protocol/activity"
+COMMANDS = "http://jabber.org/protocol/commands"
+ROSTER = "jabber:iq:roster"
+WAIT = 5.0
+"""Seconds to wait for each answer of the server."""
+
+metadata = sa.MetaData()
+_table = sa.Table(
+    "user_statuses",
+    metadata,
+    sa.Column("jid", sa.String(3071), primary_key=True),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("show", sa.String(8), nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("category", sa.Text, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+)
+
+Request = Callable[[Stanza, float], Awaitable[Stanza]]
+Send = Callable[[Stanza], Awaitable[None]]
+
+
+class Statuses:
+    """The statuses that are shown.
+
+    Args:
+        database: where they survive a restart.
+        request, send: reach the server.
+        is_trusted: whether the server lets us send from its users' addresses.
+        exists: tells whether there is an account.
+    """
+
+    def __init__(
+        self, database: Database, request: Request, send: Send, is_trusted: bool, exists: Callable[[JID], Awaitable[bool]]
+    ) -> None:
+        self._database, self._request, self._send = database, request, send
+        self._is_trusted, self._exists = is_trusted, exists
+        self._shown: dict[JID, UserStatus] = {}
+        self._contacts: dict[JID, frozenset[JID]] = {}
+        self._is_tigase = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Recall what was shown before a restart."""
+        await self._database.start(metadata)
+        async with self._database.begin() as connection:
+            rows = (await connection.execute(_table.select())).all()
+        for row in rows:
+            activity = Activity(row.category, row.type, row.text) if row.category else None
+            jid = JID(row.jid)
+            self._shown[jid] = UserStatus(jid, True, row.priority, row.show, row.status, activity)
+
+    async def stop(self) -> None:
+        """Take all presences back; they come again with the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            for jid in self._shown:
+                await self._tell(UserStatus(jid, False), self._contacts.get(jid, frozenset()))
+        except NotConnected:
+            pass  # the server has told the contacts
+
+    async def set(self, status: UserStatus) -> StatusOutcome:
+        """Show a status, or take it back."""
+        try:
+            if self._is_tigase:
+                return await self._by_command(status)
+            return await self._by_presence(status)
+        except StanzaTimeout:
+            return StatusOutcome(False, f"the server of {status.jid.domain} did not answer within {WAIT:g} s")
+
+    async def _by_presence(self, status: UserStatus) -> StatusOutcome:
+        jid = status.jid
+        if not self._is_trusted:
+            cure = 'let the server trust this component with its users\' addresses, and set [xmpp] send_as = "user"'
+            return StatusOutcome(False, f"the gateway may not send presence as {jid.bare}: {cure}")
+        if not status.available:
+            if self._shown.pop(jid, None) is None:
+                return StatusOutcome(False, f"{jid} is not online")
+            await self._forget(jid)
+            await self._tell(status, self._contacts.pop(jid, frozenset()))
+            return StatusOutcome(True)
+        if jid not in self._shown and not await self._exists(jid.bare):
+            return StatusOutcome(False, f"there is no account {jid.bare}")
+        try:
+            self._contacts[jid] = await self._roster(jid.bare)
+        except StanzaError as error:
+            cure = "grant it the roster by XEP-0356 (mod_privilege)"
+            return StatusOutcome(False, f"the server does not tell the gateway the contacts of {jid.bare} ({error.condition}): {cure}")
+        self._shown[jid] = status
+        await self._remember(status)
+        await self._tell(status, self._contacts[jid])
+        return StatusOutcome(True)
+
+    async def _by_command(self, status: UserStatus) -> StatusOutcome:
+        """Have Tigase's session manager do it. Tigase HTTP API guide §2.2.7"""
+        form = DataForm(
+            "submit", (Field("jid", (status.jid,)), Field("available", ("true" if status.available else "false",)))
+        ).to_element()
+        command = ET.Element(f"{{{COMMANDS}}}command", {"node": "USER_STATUS"})
+        command.append(form)
+        command.append(presence(status).xml)
+        to = JID.of("sess-man", status.jid.domain)
+        reply = await self._request(make("iq", "set", to, command, id="status"), WAIT)
+        if (error := reply.error) is None:
+            return StatusOutcome(True)
+        cure = "; add the gateway's address to the trusted of sess-man" if error.condition == "forbidden" else ""
+        return StatusOutcome(False, f"{error}{cure}")
+
+    async def _roster(self, user: JID) -> frozenset[JID]:
+        """Contacts who may see the presence of a user. XEP-0356 §5.1"""
+        query = make("iq", "get", user, ET.Element(f"{{{ROSTER}}}query"), id="roster")
+        payload = (await self._request(query, WAIT)).raise_error().payload
+        items = payload.findall(f"{{{ROSTER}}}item") if payload is not None else []
+        seeing = [item.get("jid", "") for item in items if item.get("subscription") in ("from", "both")]
+        return frozenset(JID(jid) for jid in seeing)
+
+    async def _tell(self, status: UserStatus, contacts: frozenset[JID]) -> None:
+        stanza = presence(status)
+        for contact in contacts:
+            await self._send(stanza.with_(to=contact))
+
+    async def _remember(self, status: UserStatus) -> None:
+        activity = status.activity or Activity("")
+        row = {
+            "jid": status.jid,
+            "priority": status.priority,
+            "show": status.show,
+            "status": status.status,
+            "category": activity.category,
+            "type": activity.type,
+            "text": activity.text,
+        }
+        async with self._database.begin() as connection:
+            await connection.execute(_table.delete().where(_table.c.jid == status.jid))
+            await connection.execute(_table.insert().values(row))
+
+    async def _forget(self, jid: JID) -> None:
+        async with self._database.begin() as connection:
+            await connection.execute(_table.delete().where(_table.c.jid == jid))
+
+    def announce(self) -> None:
+        """Show everything again: the link is up."""
+        self._spawn(self._announce())
+
+    def notice(self, incoming: Stanza) -> None:
+        """Show a contact who comes online what he has missed."""
+        if incoming.kind != "presence" or incoming.type:
+            return
+        contact = incoming.sender
+        if contact is None or not contact.resource:
+            return
+        for jid, status in self._shown.items():
+            if contact.bare in self._contacts.get(jid, ()) and contact.bare != jid.bare:
+                self._spawn(self._tell(status, frozenset((contact,))))
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(self._quietly(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _quietly(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except TigrestError as error:
+            log.warning("a status could not be shown: %s", error)
+
+    async def _announce(self) -> None:
+        version = await self._request(make("iq", "get", None, ET.Element("{jabber:iq:version}query"), id="version"), WAIT)
+        payload = version.payload if version.error is None else None
+        name = payload.findtext("{jabber:iq:version}name", "") if payload is not None else ""
+        self._is_tigase = "tigase" in name.lower()
+        for status in list(self._shown.values()):
+            outcome = await self.set(status)
+            if not outcome.success:
+                log.warning("the status of %s is not shown: %s", status.jid, outcome.reason)
+
+
+def presence(status: UserStatus) -> Stanza:
+    """Write a status as presence, without ``to``::
+
+    <presence from="alice@localhost/desk"><show>xa</show><status>On the phone</status><priority>-1</priority></presence>
+
+    RFC 6121 §4.7, XEP-0108 §3
+    """
+    if not status.available:
+        return make("presence", "unavailable", None, sender=status.jid)
+    texts = {"show": status.show, "status": status.status, "priority": str(status.priority)}
+    payload = []
+    for name, text in texts.items():
+        if text:
+            element = ET.Element(f"{{{CLIENT}}}{name}")
+            element.text = text
+            payload.append(element)
+    if status.activity is not None:
+        activity = ET.Element(f"{{{ACTIVITY}}}activity")
+        category = ET.SubElement(activity, f"{{{ACTIVITY}}}{status.activity.category}")
+        if status.activity.type:
+            ET.SubElement(category, f"{{{ACTIVITY}}}{status.activity.type}")
+        if status.activity.text:
+            ET.SubElement(activity, f"{{{ACTIVITY}}}text").text = status.activity.text
+        payload.append(activity)
+    return make("presence", "", None, *payload, sender=status.jid)
