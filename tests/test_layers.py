@@ -64,8 +64,9 @@ ROOMS: dict[str, set[str]] = {
         "scripting",
         "storage",
     },
+    "live": XMPP | {"component", "gateway"},
     "testing": {"config", "gateway", "passwords", "service", "storage"},
-    "cli": {"auth", "config", "errors", "gateway", "handler", "http", "passwords", "scripting", "storage"},
+    "cli": {"auth", "config", "errors", "gateway", "handler", "http", "live", "passwords", "scripting", "storage"},
     "__main__": {"cli"},
     # what scripts import
     "__init__": {"errors", "handler", "jid", "service", "stanza"},

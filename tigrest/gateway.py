@@ -68,6 +68,12 @@ class Gateway:
         return self._service
 
     @property
+    def backend(self) -> Backend:
+        """The way to XMPP; only between :meth:`start` and :meth:`stop`."""
+        assert self._backend is not None, "Gateway.start() first"
+        return self._backend
+
+    @property
     def table(self) -> Table:
         """The routes being served."""
         return self._scripts.table if self._scripts else Table()

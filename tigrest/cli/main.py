@@ -149,14 +149,26 @@ def serve(
 
 
 @app.command()
-def check(config: ConfigOption = None) -> int:
-    """Check configuration and scripts.
+def check(
+    config: ConfigOption = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Connect too; a gateway that runs as the same component loses its link meanwhile.")
+    ] = False,
+) -> int:
+    """Check configuration and scripts, and with --live what the XMPP server offers.
 
-    Prints problems as file:line: message. Exit code: 0 fine, 1 a script is not, 2 the configuration is not.
+    Prints problems as file:line: message. Exit code: 0 fine, 1 something is not, 2 the configuration is not, 3 no XMPP server.
     """
+    from tigrest.cli import logs
     from tigrest.cli.scripts import check_scripts
 
-    return check_scripts(config)
+    code = check_scripts(config)
+    if not live:
+        return code
+    from tigrest.cli.live import check_live
+
+    logs.configure("critical", False)
+    return max(code, check_live(config))
 
 
 @app.command()

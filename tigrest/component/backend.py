@@ -72,7 +72,9 @@ class Component:
         self.users: UserRepository = CommandUsers(_AsOurselves(self), domain)
         self.privileges = Privileges()
         """What the server grants us."""
-        self._passwords, self._admins, self._borrows = passwords, admins, borrows
+        self._passwords, self._admins = passwords, admins
+        self.borrows = borrows
+        """Whether iqs may go out from users' addresses."""
         self.link = Link(jid, secret, host, port, domain, self._receive, self._up, self._down)
         self._answers: set[asyncio.Task[None]] = set()
         self._announcing: asyncio.TimerHandle | None = None
@@ -115,7 +117,7 @@ class Component:
         namespace = split_name(payload.tag)[0] if payload is not None else ""
         if self.privileges.allows_iq(iq.type, namespace):
             return unwrap(await self.link.request(wrap(owner, iq, self.privileges.namespace).with_(sender=self.jid), timeout))
-        if self._borrows:
+        if self.borrows:
             return await self.link.request(iq.with_(sender=owner), timeout)
         granted = f"iq {iq.type} for {namespace}"
         raise NotSupported(f"the server does not let the gateway act for its users: grant {self.jid} {granted} by XEP-0356 (mod_privilege)")

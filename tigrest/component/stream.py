@@ -212,6 +212,8 @@ class _Slicer:
         self._opened, self._received = opened, received
         self._parser = expat.ParserCreate("utf-8", " ")
         self._parser.namespace_prefixes = True
+        if hasattr(self._parser, "SetReparseDeferralEnabled"):  # else the end of a stanza may wait for the next one
+            self._parser.SetReparseDeferralEnabled(False)
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._stop
         self._parser.StartNamespaceDeclHandler = self._declare

@@ -1,0 +1,62 @@
+"""``tigrest check --live`` in front of each server."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.process import tigrest
+from tests.servers.conftest import StartServer
+from tests.servers.process import SECRET, XmppServer
+
+
+def check(server: XmppServer, folder: Path, **xmpp: str) -> tuple[int, str, str]:
+    settings = {
+        "BACKEND": "component",
+        "SECRET": SECRET,
+        "PORT": str(server.component),
+        "C2S_PORT": str(server.c2s),
+        "C2S_TLS": "allow",
+        "SEND_AS": "user",
+    }
+    variables = {f"TIGREST__XMPP__{key}": value for key, value in (settings | xmpp).items()}
+    url = f'"http://127.0.0.1:{server.http}/http-bind"'
+    done = tigrest("check", "--live", cwd=folder, TIGREST__BOSH__URL=url, **variables)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "server_name", "works", "needs"),
+    [
+        ("prosody", "Prosody 0.", ["logins", "PUT /rest/avatar", "POST /rest/user/…/status", "BOSH pre-bind"], ["GET /rest/users"]),
+        ("ejabberd", "ejabberd", ["logins", "GET /rest/users", "POST /rest/user/…/status", "BOSH pre-bind"], ["PUT /rest/avatar"]),
+    ],
+)
+def test_it_tells_what_works(
+    kind: str, server_name: str, works: list[str], needs: list[str], start_server: StartServer, tmp_path: Path
+) -> None:
+    server = start_server(kind)
+    code, out, err = check(server, tmp_path)
+    assert (code, err) == (1, ""), out + err
+    assert f"server      {server_name}" in out
+    assert "roster both" in out
+    assert "http://jabber.org/protocol/admin#add-user" in out
+    lines = {line.split("  ")[0]: line.split("  ", 1)[1].split()[0] for line in out.partition("BUILT-IN")[2].splitlines()[1:]}
+    assert {name: lines[name] for name in works} == dict.fromkeys(works, "works")
+    assert {name: lines[name] for name in needs} == dict.fromkeys(needs, "needs")
+
+
+def test_no_server_is_3_with_the_reason(start_server: StartServer, tmp_path: Path) -> None:
+    server = start_server("prosody")
+    code, _, err = check(server, tmp_path, SECRET="wrong")
+    assert (code, "the secret is wrong" in err, err.count("\n")) == (3, True, 1)
+    server.stop()
+    code, _, err = check(server, tmp_path)
+    assert (code, "cannot be reached" in err) == (3, True)
+
+
+def test_the_embedded_domain_needs_nothing(tmp_path: Path) -> None:
+    done = tigrest("check", "--live", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "server      tigrest" in done.stdout

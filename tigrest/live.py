@@ -1,0 +1,139 @@
+"""Looking at what is behind the gateway: which server, what it grants, and what works with it (``tigrest check --live``)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from xml.etree import ElementTree as ET
+
+from tigrest.avatars import PUBSUB
+from tigrest.component.backend import Component
+from tigrest.errors import NotConnected, NotSupported, StanzaError, TigrestError
+from tigrest.gateway import Gateway
+from tigrest.jid import JID
+from tigrest.stanza import make
+
+ADMIN = "http://jabber.org/protocol/admin#"
+VERSION = "jabber:iq:version"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing and whether it works; ``note`` says what it needs when it does not, or what to know when it does."""
+
+    name: str
+    works: bool
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was found.
+
+    Args:
+        server: name and version of the server's software.
+        privileges: what it grants by XEP-0356, in words.
+        commands: nodes of its ad-hoc commands.
+        findings: what works.
+    """
+
+    server: str
+    privileges: str
+    commands: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+
+async def survey(gateway: Gateway) -> Survey:
+    """Ask the server behind a gateway that was started.
+
+    Raises:
+        NotConnected: there is no connection to it; the message says why.
+    """
+    backend = gateway.backend
+    if not backend.connected:
+        raise NotConnected(backend.link.trouble if isinstance(backend, Component) else "the embedded domain is not running")
+    commands = await _commands(gateway)
+    if not isinstance(backend, Component):
+        return Survey(await _software(gateway), "all", commands, (Finding("everything", True, "the embedded domain needs nothing"),))
+    privileges = backend.privileges
+    return Survey(await _software(gateway), privileges.summary(), commands, tuple(await _findings(gateway, backend, commands)))
+
+
+async def _software(gateway: Gateway) -> str:
+    try:
+        query = make("iq", "get", gateway.service.domain, ET.Element(f"{{{VERSION}}}query"), id="version")
+        payload = (await gateway.service.request(query, 5.0)).raise_error().payload
+    except TigrestError as error:
+        return f"unknown ({error})"
+    texts = [payload.findtext(f"{{{VERSION}}}{key}", "") if payload is not None else "" for key in ("name", "version")]
+    return " ".join(text for text in texts if text) or "unknown"
+
+
+async def _commands(gateway: Gateway) -> tuple[str, ...]:
+    try:
+        return tuple(item.node for item in await gateway.service.adhoc.list(gateway.service.domain, timeout=5.0))
+    except TigrestError:
+        return ()
+
+
+async def _findings(gateway: Gateway, backend: Component, commands: tuple[str, ...]) -> list[Finding]:
+    service = gateway.service
+    trusted, privileges = service.policy.send_as == "user", backend.privileges
+    administrator = f"make {service.jid} an administrator of the server and enable ad-hoc administration there"
+    sends = "from the gateway's addresses" + (" and the users'" if trusted else ' only; for the users\' set send_as = "user"')
+    shows = (
+        'let the server trust this component with its users\' addresses, and set [xmpp] send_as = "user"'
+        if not trusted
+        else ""
+        if privileges.allows_roster
+        else f"grant {service.jid} the rosters (XEP-0356)"
+    )
+    nobody = JID.of("tigrest-check", service.domain)
+    late = "" if privileges.sees_presence else f"contacts who come online later see it only if {service.jid} is granted presence"
+    return [
+        await _tried("logins", service.check_credentials(nobody, "-"), "[xmpp] c2s_host, c2s_port, c2s_tls"),
+        Finding("POST /rest/stream", True, sends),
+        Finding("GET /rest/avatar", True, "public ones" if not _acts(backend, "get") else "public ones and those for contacts only"),
+        Finding("PUT /rest/avatar", _acts(backend, "set"), "" if _acts(backend, "set") else f"grant iq set for {PUBSUB} (XEP-0356)"),
+        Finding("/rest/adhoc", bool(commands), f"{len(commands)} commands" if commands else administrator),
+        Finding("POST /rest/user/…/status", not shows, shows or late),
+        *[_administration(name, node, commands, administrator) for name, node in ADMINISTRATION.items()],
+        await _tried("BOSH pre-bind", _bosh(gateway), "[bosh] url"),
+    ]
+
+
+ADMINISTRATION = {
+    "PUT /rest/user": "add-user",
+    "POST /rest/user": "change-user-password",
+    "DELETE /rest/user": "delete-user",
+    "GET /rest/users": "get-registered-users-list",
+}
+"""Handlers, and the command of XEP-0133 that each needs."""
+
+
+def _administration(name: str, node: str, commands: tuple[str, ...], administrator: str) -> Finding:
+    works = ADMIN + node in commands
+    need = f"the server does not offer {ADMIN}{node}" if commands else administrator
+    return Finding(name, works, "" if works else need)
+
+
+def _acts(backend: Component, type: str) -> bool:
+    return backend.borrows or backend.privileges.allows_iq(type, PUBSUB)
+
+
+async def _bosh(gateway: Gateway) -> None:
+    """Try to log in with credentials that cannot be right: being refused shows that it works."""
+    service = gateway.service
+    assert service.bosh is not None
+    try:
+        await service.bosh.prebind(JID.of("tigrest-check", service.domain), "-")
+    except StanzaError:
+        return
+
+
+async def _tried(name: str, attempt: Awaitable[object], keys: str) -> Finding:
+    try:
+        await attempt
+    except (NotConnected, NotSupported) as error:
+        return Finding(name, False, f"{error}; check {keys}" if keys not in str(error) else str(error))
+    return Finding(name, True)
