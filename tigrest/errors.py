@@ -17,6 +17,7 @@
     ├── NoSuchUser             …                                                → 404
     ├── UserExists             …                                                → 409
     ├── ContentTooLarge        the request body is over the limit               → 413
+    ├── StanzaTooLarge         the server would cut us off for this stanza      → 413
     ├── TooManyFailures        too many failed logins lately                    → 429
     ├── NotSupported           the server behind us cannot or does not allow it → 501
     ├── StanzaError            an XMPP error stanza came back                   → by condition
@@ -103,6 +104,10 @@ class ContentTooLarge(TigrestError):
     def __init__(self, limit: int) -> None:
         super().__init__(f"the request body is larger than {limit} bytes ([http] max_body)")
         self.limit = limit
+
+
+class StanzaTooLarge(TigrestError):
+    """A stanza is over what the server takes; on the wire it would close the stream."""
 
 
 class TooManyFailures(TigrestError):

@@ -165,6 +165,7 @@ class Gateway:
                 _secret(xmpp.secret),
                 xmpp.host,
                 xmpp.port,
+                xmpp.max_stanza,
                 ClientPort(xmpp.c2s_host, xmpp.c2s_port, xmpp.domain, xmpp.c2s_tls),
                 self._state,
                 admins,

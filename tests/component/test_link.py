@@ -11,7 +11,7 @@ import pytest
 
 from tigrest.component import link as module
 from tigrest.component.link import Link
-from tigrest.errors import NotConnected, StanzaTimeout
+from tigrest.errors import NotConnected, StanzaTimeout, StanzaTooLarge
 from tigrest.jid import JID
 from tigrest.stanza import Stanza
 
@@ -69,7 +69,7 @@ class Server:
 async def linked(server: Server, wait: bool = True) -> AsyncIterator[tuple[Link, list[Stanza]]]:
     port = await server.start()
     incoming: list[Stanza] = []
-    link = Link(OURS, "secret", "127.0.0.1", port, DOMAIN, incoming.append, lambda: None, lambda: None)
+    link = Link(OURS, "secret", "127.0.0.1", port, DOMAIN, 262_144, incoming.append, lambda: None, lambda: None)
     await link.start()
     try:
         assert link.connected is wait
@@ -180,6 +180,15 @@ async def test_a_server_that_does_not_read_is_503_in_time_and_memory_stays(monke
         server.reads = True
 
 
+async def test_a_stanza_that_the_server_would_not_take_stays_here() -> None:
+    server = Server()
+    async with linked(server) as (link, _):
+        with pytest.raises(StanzaTooLarge, match="max_stanza"):
+            await link.send(Stanza.parse(f"<message to='a@example.org'><body>{'x' * 300_000}</body></message>"))
+        assert (await link.request(PING, 5.0)).type == "result"
+        assert "xxx" not in server.received
+
+
 async def test_a_stanza_is_never_half_sent() -> None:
     server = Server()
     async with linked(server) as (link, _):
@@ -195,7 +204,7 @@ async def test_a_server_that_is_not_there_is_named(caplog: pytest.LogCaptureFixt
     server = Server()
     port = await server.start()
     await server.stop()
-    link = Link(OURS, "secret", "127.0.0.1", port, DOMAIN, lambda _: None, lambda: None, lambda: None)
+    link = Link(OURS, "secret", "127.0.0.1", port, DOMAIN, 262_144, lambda _: None, lambda: None, lambda: None)
     await link.start()
     try:
         assert f"127.0.0.1:{port} cannot be reached" in link.trouble

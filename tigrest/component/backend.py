@@ -48,6 +48,7 @@ class Component:
         domain: the domain whose users are served.
         secret: shared with the server.
         host, port: where the server listens for components.
+        max_stanza: most bytes of a stanza that the server takes.
         passwords: checks passwords.
         database: where the statuses of users are kept; started here, stopped by its owner.
         is_trusted: whether the server lets us send from its users' addresses (``send_as = "user"``).
@@ -62,6 +63,7 @@ class Component:
         secret: str,
         host: str,
         port: int,
+        max_stanza: int,
         passwords: Passwords,
         database: Database,
         admins: frozenset[JID],
@@ -75,7 +77,7 @@ class Component:
         self._passwords, self._admins = passwords, admins
         self.borrows = borrows
         """Whether iqs may go out from users' addresses."""
-        self.link = Link(jid, secret, host, port, domain, self._receive, self._up, self._down)
+        self.link = Link(jid, secret, host, port, domain, max_stanza, self._receive, self._up, self._down)
         self._answers: set[asyncio.Task[None]] = set()
         self._announcing: asyncio.TimerHandle | None = None
         self._statuses = Statuses(database, self._ask, self.send, is_trusted, self.users.exists)

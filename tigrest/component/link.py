@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from tigrest.component.stream import ComponentStream, StreamEnded
-from tigrest.errors import InvalidStanza, NotConnected, StanzaTimeout, TigrestError
+from tigrest.errors import InvalidStanza, NotConnected, StanzaTimeout, StanzaTooLarge, TigrestError
 from tigrest.jid import JID
 from tigrest.stanza import Stanza, make
 
@@ -58,6 +58,7 @@ class Link:
         secret: shared with the server.
         host, port: where the server listens for components.
         domain: whom to ask whether the server is there.
+        max_stanza: most bytes of a stanza that the server takes.
         on_stanza: called with everything that is not the reply to a request.
         on_up: called when the stream is open.
         on_down: called when it has ended.
@@ -70,11 +71,13 @@ class Link:
         host: str,
         port: int,
         domain: JID,
+        max_stanza: int,
         on_stanza: Callable[[Stanza], None],
         on_up: Callable[[], None],
         on_down: Callable[[], None],
     ) -> None:
         self._jid, self._secret, self._host, self._port, self._domain = jid, secret, host, port, domain
+        self._max_stanza = max_stanza
         self._on_stanza, self._on_up, self._on_down = on_stanza, on_up, on_down
         self._stream: ComponentStream | None = None
         self._pending: dict[str, _Pending] = {}
@@ -123,6 +126,7 @@ class Link:
 
         Raises:
             NotConnected: there is no connection, or the server does not keep up.
+            StanzaTooLarge: the server would cut us off for it.
         """
         stream = await self._writable()
         self._write(stream, stanza)
@@ -163,8 +167,11 @@ class Link:
         return stream
 
     def _write(self, stream: ComponentStream, stanza: Stanza) -> None:
+        data = stanza.to_bytes("")
+        if len(data) > self._max_stanza:
+            raise StanzaTooLarge(f"the {stanza.kind} has {len(data)} bytes, but the server takes {self._max_stanza} ([xmpp] max_stanza)")
         try:
-            stream.write(stanza)
+            stream.write(data)
         except StreamEnded as error:
             raise NotConnected(f"no connection to the XMPP server: {error}") from None
 

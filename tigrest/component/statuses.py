@@ -16,7 +16,7 @@ from xml.etree import ElementTree as ET
 import sqlalchemy as sa
 
 from tigrest.dataform import DataForm, Field
-from tigrest.errors import NotConnected, StanzaError, StanzaTimeout, TigrestError
+from tigrest.errors import NotConnected, NotSupported, StanzaError, StanzaTimeout, TigrestError
 from tigrest.jid import JID
 from tigrest.service import Activity, StatusOutcome, UserStatus
 from tigrest.stanza import CLIENT, Stanza, make
@@ -108,7 +108,7 @@ class Statuses:
             await self._forget(jid)
             await self._tell(status, self._contacts.pop(jid, frozenset()))
             return StatusOutcome(True)
-        if jid not in self._shown and not await self._exists(jid.bare):
+        if jid not in self._shown and not await self._may_exist(jid.bare):
             return StatusOutcome(False, f"there is no account {jid.bare}")
         try:
             self._contacts[jid] = await self._roster(jid.bare)
@@ -119,6 +119,12 @@ class Statuses:
         await self._remember(status)
         await self._tell(status, self._contacts[jid])
         return StatusOutcome(True)
+
+    async def _may_exist(self, user: JID) -> bool:
+        try:
+            return await self._exists(user)
+        except (NotSupported, StanzaError):
+            return True  # the server does not tell
 
     async def _by_command(self, status: UserStatus) -> StatusOutcome:
         """Have Tigase's session manager do it. Tigase HTTP API guide §2.2.7"""

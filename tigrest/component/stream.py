@@ -129,8 +129,11 @@ class ComponentStream(asyncio.Protocol):
         """Whether the server keeps up."""
         return self._writable.is_set()
 
-    def write(self, stanza: Stanza) -> None:
+    def write(self, data: bytes) -> None:
         """Send a stanza, whole; several of one turn of the event loop go out together.
+
+        Args:
+            data: the stanza, in the namespace of the stream.
 
         Raises:
             StreamEnded: the stream is not open.
@@ -139,7 +142,7 @@ class ComponentStream(asyncio.Protocol):
             raise self._ending or StreamEnded("the stream is not open")
         if not self._outgoing:
             self._loop.call_soon(self._flush)
-        self._outgoing.append(stanza.to_bytes(""))
+        self._outgoing.append(data)
 
     def _flush(self) -> None:
         outgoing, self._outgoing = self._outgoing, []

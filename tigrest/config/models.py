@@ -100,6 +100,7 @@ class Xmpp(Section):
     port: Port = 5347
     secret: SecretStr = SecretStr("")
     secret_file: File | None = None
+    max_stanza: Count = 262144
     c2s_host: Text = "127.0.0.1"
     c2s_port: Port = 5222
     c2s_tls: Literal["require", "allow", "never"] = "require"

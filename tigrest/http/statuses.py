@@ -20,6 +20,7 @@ STATUSES: dict[type[Exception], int] = {
     errors.NoSuchUser: 404,
     errors.UserExists: 409,
     errors.ContentTooLarge: 413,
+    errors.StanzaTooLarge: 413,
     errors.TooManyFailures: 429,
     errors.NotSupported: 501,
     errors.NotConnected: 503,
