@@ -13,6 +13,7 @@ import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 from xml.parsers import expat
 
 from tigrest.errors import TigrestError
@@ -72,8 +73,7 @@ class ComponentStream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Open our side of the stream."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
         transport.set_write_buffer_limits(high=256 * 1024)
         to = escape_attribute(self._jid)
         header = f"<?xml version='1.0'?><stream:stream xmlns='{NAMESPACE}' xmlns:stream='{STREAMS}' to='{to}'>"
