@@ -212,8 +212,6 @@ ENTITIES = '<?xml version="1.0"?><!DOCTYPE body [<!ENTITY a "aaaa">]>'
         (http("<html><body>It works!</body></html>"), "does not speak BOSH"),
         (http("<!DOCTYPE html><html><p>It works!"), "does not speak BOSH"),
         (http(f'{ENTITIES}<body xmlns="{HTTPBIND}" sid="&a;"/>'), "does not speak BOSH"),
-        (http(f'<?xml version="1.0" encoding="foo"?><body xmlns="{HTTPBIND}" sid="a"/>'), "does not speak BOSH"),
-        (http(f'<?xml version="1.0" encoding="utf-16"?><body xmlns="{HTTPBIND}" sid="a"/>'), "does not speak BOSH"),
         (http(b"\xff\xfe\x00"), "does not speak BOSH"),
         (http(""), "does not speak BOSH"),
         (http("<a>" * 1000), "does not speak BOSH"),
