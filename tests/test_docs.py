@@ -153,7 +153,7 @@ def test_examples_can_be_read(page: str) -> None:
                     tomllib.loads(block.text)
                 case "python":
                     compile(block.text, where, "exec")
-                case "bash" | "html" | "http" | "nginx" | "text":
+                case "bash" | "html" | "http" | "lua" | "nginx" | "text" | "yaml":
                     pass
                 case language:
                     pytest.fail(f"{where}: a fence of language {language!r}")
@@ -167,7 +167,9 @@ def test_examples_of_configuration_are_valid(page: str, tmp_path: Path) -> None:
         if set(tomllib.loads(block.text)) <= set(Config.model_fields):
             file = tmp_path / "config.toml"
             file.write_text(block.text)
-            load(file, {})
+            secret = tmp_path / "secret"
+            secret.write_text("change-me")
+            load(file, {"TIGREST__XMPP__SECRET_FILE": str(secret)} if "secret_file" in block.text else {})
 
 
 @pytest.mark.parametrize("page", PAGES)

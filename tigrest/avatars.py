@@ -28,6 +28,7 @@ METADATA = "urn:xmpp:avatar:metadata"
 DATA = "urn:xmpp:avatar:data"
 PUBSUB = "http://jabber.org/protocol/pubsub"
 VCARD4 = "urn:ietf:params:xml:ns:vcard-4.0"
+VCARD4_NODE = "urn:xmpp:vcard4"
 VCARD_TEMP = "vcard-temp"
 
 Source = Literal["avatar", "vcard4", "vcard-temp"]
@@ -215,7 +216,11 @@ class Avatars:
             return None
 
     async def _vcard4(self, jid: JID) -> Avatar | None:
-        vcard = await self._ask(jid, ET.Element(f"{{{VCARD4}}}vcard"))
+        try:
+            vcard = await self._ask(jid, ET.Element(f"{{{VCARD4}}}vcard"))
+        except StanzaError:  # no such protocol there: the vCard may be kept in PEP all the same, XEP-0292 §5.2
+            items = await self._items(jid, VCARD4_NODE, None)
+            vcard = items.find(f".//{{{VCARD4}}}vcard") if items is not None else None
         uri = vcard.findtext(f"{{{VCARD4}}}photo/{{{VCARD4}}}uri", "").strip() if vcard is not None else ""
         if not uri.startswith("data:"):
             return Avatar.of_url(uri)

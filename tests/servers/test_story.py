@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -207,13 +209,40 @@ def test_avatars_are_found_and_put_where_the_server_lets_us(server: XmppServer, 
     assert gateway.put(path, login=BOB, type="image/png", content=image).status_code == 403
 
 
-def publish(client: Any, image: bytes) -> None:
-    """Have a client publish an avatar by itself."""
-    import base64
-    import hashlib
+@pytest.mark.parametrize("kind", ["prosody", "ejabberd"])
+def test_avatars_are_found_wherever_a_client_has_put_them(start_server: StartServer, kind: str) -> None:
+    server = start_server(kind)
+    picture_of = {source: picture(source) for source in ("avatar", "vcard4", "vcard-temp")}
+    options = (
+        "<publish-options><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE' type='hidden'>"
+        "<value>http://jabber.org/protocol/pubsub#publish-options</value></field>"
+        "<field var='pubsub#access_model'><value>open</value></field></x></publish-options>"
+    )
+    with gateway_for(server) as gateway, online(server, "bob") as bob:
 
+        def found(source: str) -> bytes | int:
+            gateway.service.avatars.cache.forget(JID("bob@localhost"))
+            response = gateway.get(f"/rest/avatar/bob@localhost/{source}")
+            return bytes(response.content) if response.status_code == 200 else int(response.status_code)
+
+        assert [found(source) for source in picture_of] == [404, 404, 404]
+        photo = f"<PHOTO><TYPE>image/png</TYPE><BINVAL>{b64encode(picture_of['vcard-temp']).decode()}</BINVAL></PHOTO>"
+        assert "result" in str(ask(bob, f"<iq type='set' id='q'><vCard xmlns='vcard-temp'>{photo}</vCard></iq>"))
+        assert found("vcard-temp") == picture_of["vcard-temp"]
+        uri = f"data:image/png;base64,{b64encode(picture_of['vcard4']).decode()}"
+        vcard = f"<vcard xmlns='urn:ietf:params:xml:ns:vcard-4.0'><photo><uri>{uri}</uri></photo></vcard>"
+        item = f"<publish node='urn:xmpp:vcard4'><item id='current'>{vcard}</item></publish>{options}"
+        assert "result" in str(ask(bob, f"<iq type='set' id='q'><pubsub xmlns='http://jabber.org/protocol/pubsub'>{item}</pubsub></iq>"))
+        assert found("vcard4") == picture_of["vcard4"]
+        publish(bob, picture_of["avatar"], options)
+        assert found("avatar") == picture_of["avatar"]
+        assert found("") == picture_of["avatar"]
+
+
+def publish(client: Any, image: bytes, options: str = "") -> None:
+    """Have a client publish an avatar by itself."""
     identity = hashlib.sha1(image).hexdigest()
-    data = f"<data xmlns='urn:xmpp:avatar:data'>{base64.b64encode(image).decode()}</data>"
+    data = f"<data xmlns='urn:xmpp:avatar:data'>{b64encode(image).decode()}</data>"
     info = f"<metadata xmlns='urn:xmpp:avatar:metadata'><info id='{identity}' type='image/png' bytes='{len(image)}'/></metadata>"
     for node, payload in (("urn:xmpp:avatar:data", data), ("urn:xmpp:avatar:metadata", info)):
         items = f"<publish node='{node}'><item id='{identity}'>{payload}</item></publish>"

@@ -1,0 +1,224 @@
+"""The examples in ``etc/`` are those of the pages, and are what the program and the servers take."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml  # type: ignore[import-untyped]
+
+from tests.servers.conftest import installed
+from tests.servers.ejabberd import Ejabberd
+from tests.servers.gateway import gateway_for
+from tests.servers.process import SECRET, XmppServer
+from tests.servers.prosody import Prosody
+from tests.test_docs import blocks
+from tigrest.cli.main import app
+from tigrest.config import Config, load
+from tigrest.testing import API_KEY
+
+ETC = Path(__file__).parent.parent / "etc"
+SERVERS = ["prosody.md", "ejabberd.md", "tigase.md", "openfire.md"]
+
+
+def read(name: str) -> str:
+    return (ETC / name).read_text("utf-8")
+
+
+# Configuration
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Variables that put the secret where the test can."""
+    secret = tmp_path / "secret"
+    secret.write_text("s3cret\n")
+    return {"TIGREST__XMPP__SECRET_FILE": str(secret)}
+
+
+def test_the_example_of_a_component_is_valid(environment: dict[str, str]) -> None:
+    config = load(ETC / "config.component.toml", environment)
+    assert (config.xmpp.backend, config.xmpp.secret.get_secret_value()) == ("component", "s3cret")
+    assert (config.xmpp.effective_send_as, config.xmpp.effective_adhoc_as) == ("user", "gateway")
+
+
+@pytest.mark.parametrize("page", SERVERS)
+def test_pages_of_servers_have_a_complete_configuration(page: str, environment: dict[str, str], tmp_path: Path) -> None:
+    [block] = blocks(page, "toml")
+    (tmp_path / "config.toml").write_text(block.text)
+    config = load(tmp_path / "config.toml", environment)
+    assert config.xmpp.backend == "component"
+    given = tomllib.loads(block.text)["xmpp"]
+    assert {"domain", "jid", "port", "secret_file", "c2s_port", "c2s_tls", "send_as", "adhoc_as"} <= set(given)
+
+
+def test_ports_of_servers_are_told_where_the_port_is_set() -> None:
+    [comment] = re.findall(r"# Where the server accepts components: (.*)\.", read("config.component.toml"))
+    for page, name in zip(SERVERS, ("Prosody", "ejabberd", "Tigase", "Openfire"), strict=True):
+        port = tomllib.loads(blocks(page, "toml")[0].text)["xmpp"]["port"]
+        assert any(part.startswith(str(port)) and name in part for part in comment.split(", ")), name
+
+
+# The pages
+
+
+@pytest.mark.parametrize(
+    ("file", "page", "language"),
+    [
+        ("config.component.toml", "component.md", "toml"),
+        ("prosody.cfg.lua", "prosody.md", "lua"),
+        ("ejabberd.yml", "ejabberd.md", "yaml"),
+    ],
+)
+def test_pages_show_the_files(file: str, page: str, language: str) -> None:
+    assert [block.text for block in blocks(page, language)] == [read(file)]
+
+
+@pytest.mark.parametrize("name", ["prosody.cfg.lua", "ejabberd.yml"])
+def test_servers_and_configuration_agree(name: str) -> None:
+    xmpp = tomllib.loads(read("config.component.toml"))["xmpp"]
+    assert all(text in read(name) for text in (xmpp["domain"], xmpp["jid"], str(xmpp["port"])))
+
+
+# Servers
+
+
+class PastedProsody(Prosody):
+    """Prosody with the settings of ``etc/prosody.cfg.lua``, for the test's domain, ports and secret, and without TLS."""
+
+    def command(self) -> tuple[list[str], dict[str, str]]:
+        """Write the configuration."""
+        command = super().command()
+        given = read("prosody.cfg.lua").replace("example.com", "localhost").replace("change-me", SECRET)
+        given = given.replace("{ 5347 }", f"{{ {self.component} }}").replace('"tls"; ', "")
+        ours = f"""
+            run_as_root = true; pidfile = "{self.folder}/prosody.pid"; data_path = "{self.folder}/data"
+            c2s_interfaces = {{ "127.0.0.1" }}; c2s_ports = {{ {self.c2s} }}; http_ports = {{ {self.http} }}; https_ports = {{ }}
+            log = {{ {{ levels = {{ min = "info" }}, to = "file", filename = "{self.folder}/prosody.log" }} }}
+            modules_disabled = {{ "s2s", "tls" }}; c2s_require_encryption = false; allow_unencrypted_plain_auth = true
+            authentication = "internal_hashed"; storage = "internal"
+        """
+        (self.folder / "prosody.cfg.lua").write_text(ours + given)
+        return command
+
+
+class PastedEjabberd(Ejabberd):
+    """ejabberd with the settings of ``etc/ejabberd.yml``, likewise."""
+
+    def command(self) -> tuple[list[str], dict[str, str]]:
+        """Write the configuration."""
+        command = super().command()
+        given = yaml.safe_load(read("ejabberd.yml").replace("example.com", "localhost").replace("change-me", SECRET))
+        component, http = given["listen"]
+        component["port"], http["port"] = self.component, self.http
+        http["request_handlers"]["/api"] = "mod_http_api"
+        given["listen"].append({"port": self.c2s, "ip": "127.0.0.1", "module": "ejabberd_c2s", "starttls": False})
+        given["modules"] |= {"mod_http_api": {}, "mod_admin_extra": {}, "mod_caps": {}}
+        loopback = {"who": {"ip": "127.0.0.1/8"}, "what": ["*"]}
+        ours = {"hosts": ["localhost"], "loglevel": "info", "auth_password_format": "scram", "s2s_access": "none"}
+        (self.folder / "ejabberd.yml").write_text(yaml.safe_dump(given | ours | {"api_permissions": {"loopback": loopback}}))
+        return command
+
+
+@pytest.mark.parametrize("kind", [PastedProsody, PastedEjabberd])
+def test_servers_work_with_what_is_to_be_pasted(kind: type[XmppServer], tmp_path: Path) -> None:
+    installed(kind.name.lower())
+    server = kind(tmp_path / "server")
+    try:
+        server.start()
+        with gateway_for(server) as gateway:
+            assert gateway.get("/rest/user/alice", login="admin:adminpw").status_code == 200
+            status = gateway.post("/rest/user/bob@localhost/status", api_key=API_KEY, json={}).json()["status"]
+            assert status["success"] is True, status
+            command = {"command": {"node": "pre-bind-bosh-session", "fields": [{"var": "wait", "value": "30"}]}}
+            assert gateway.post("/rest/adhoc/bosh@localhost", login="alice:alicepw", json=command).status_code == 200
+    finally:
+        server.stop()
+
+
+# systemd
+
+
+def unit() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(strict=False, interpolation=None, comment_prefixes=("#",), delimiters=("=",))
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    parser.read_string(read("tigrest.service"))
+    return parser
+
+
+def test_the_unit_runs_a_command_that_there_is() -> None:
+    program, name, *arguments = shlex.split(unit()["Service"]["ExecStart"])
+    assert Path(program).name == "tigrest"
+    group: Any = typer.main.get_command(app)
+    command = group.commands[name]
+    assert command.make_context(name, arguments).params["config"] == Path("/etc/tigrest/config.toml")
+
+
+def test_the_unit_is_hardened_and_can_write_its_state() -> None:
+    service = unit()["Service"]
+    assert service["User"] == "tigrest"
+    assert (service["NoNewPrivileges"], service["ProtectSystem"], service["CapabilityBoundingSet"]) == ("yes", "strict", "")
+    database = tomllib.loads(read("config.component.toml"))["state"]["database"]
+    assert Path(database).is_relative_to(Path("/var/lib") / service["StateDirectory"])
+    assert service["RestartPreventExitStatus"] == "2"
+
+
+def test_the_unit_is_what_systemd_takes(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed; as root: apt-get install systemd")
+    file = tmp_path / "tigrest.service"
+    text = read("tigrest.service").replace("/opt/tigrest/bin/tigrest", "/bin/true")
+    file.write_text(re.sub(r"(?m)^(User|Group)=.*$", r"\1=0", text))
+    done = subprocess.run(["systemd-analyze", "verify", str(file)], capture_output=True, text=True, check=False)
+    assert str(file) not in done.stderr, done.stderr
+    assert done.returncode == 0, done.stderr
+
+
+# nginx
+
+
+def test_the_site_logs_no_query_strings_and_publishes_handlers_only() -> None:
+    text = "\n".join(line for line in read("nginx.conf").splitlines() if not line.strip().startswith("#"))
+    log_format = text[text.index("log_format") : text.index(";")]
+    assert "$uri" in log_format
+    assert not re.search(r"\$(request(_uri)?\b|args|query_string|http_referer)", log_format)
+    assert set(re.findall(r"access_log \S+ (\w+);", text)) == {"tigrest"}
+    assert set(re.findall(r"error_log \S+ (\w+);", text)) == {"crit"}
+    assert re.findall(r"location (\S+) \{\s+(\w+)", text) == [("/rest/", "proxy_pass"), ("/", "return")]
+
+
+def test_the_site_agrees_with_the_configuration(environment: dict[str, str]) -> None:
+    text, config = read("nginx.conf"), load(ETC / "config.component.toml", environment)
+    assert f"proxy_pass http://{config.http.host}:{config.http.port};" in text
+    assert "client_max_body_size 1m;" in text
+    assert config.http.max_body == Config().http.max_body == 1024 * 1024
+    [patience] = re.findall(r"proxy_read_timeout (\d+)s;", text)
+    assert int(patience) > config.http.request_timeout
+    assert [str(network) for network in config.http.trusted_proxies] in (["127.0.0.1"], ["127.0.0.1/32"])
+
+
+def test_the_site_is_what_nginx_takes(tmp_path: Path) -> None:
+    if shutil.which("nginx") is None or shutil.which("openssl") is None:
+        pytest.skip("nginx is not installed; as root: apt-get install nginx-light openssl")
+    text = read("nginx.conf").replace("/etc/letsencrypt/live/rest.example.com", str(tmp_path)).replace("/var/log/nginx", str(tmp_path))
+    (tmp_path / "site.conf").write_text(re.sub(r"listen (\[::\]:)?(\d+)", r"listen \g<1>1\2", text))
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    folders = " ".join(f"{kind}_temp_path {tmp_path}/{kind};" for kind in kinds)
+    main = f"pid {tmp_path}/pid; error_log {tmp_path}/error.log; events {{}} http {{ {folders} include {tmp_path}/site.conf; }}"
+    (tmp_path / "nginx.conf").write_text(main)
+    key = ["-newkey", "rsa:2048", "-nodes", "-keyout", str(tmp_path / "privkey.pem"), "-subj", "/CN=rest.example.com"]
+    subprocess.run(["openssl", "req", "-x509", *key, "-out", str(tmp_path / "fullchain.pem")], check=True, capture_output=True)
+    command = ["nginx", "-t", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"LC_ALL": "C"})
+    assert done.returncode == 0, done.stderr
+    assert "[warn]" not in done.stderr, json.dumps(done.stderr)
