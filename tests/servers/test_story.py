@@ -245,7 +245,7 @@ def publish(client: Any, image: bytes, options: str = "") -> None:
     data = f"<data xmlns='urn:xmpp:avatar:data'>{b64encode(image).decode()}</data>"
     info = f"<metadata xmlns='urn:xmpp:avatar:metadata'><info id='{identity}' type='image/png' bytes='{len(image)}'/></metadata>"
     for node, payload in (("urn:xmpp:avatar:data", data), ("urn:xmpp:avatar:metadata", info)):
-        items = f"<publish node='{node}'><item id='{identity}'>{payload}</item></publish>"
+        items = f"<publish node='{node}'><item id='{identity}'>{payload}</item></publish>{options}"
         assert "result" in str(
             ask(client, f"<iq type='set' id='q'><pubsub xmlns='http://jabber.org/protocol/pubsub'>{items}</pubsub></iq>")
         )
