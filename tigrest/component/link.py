@@ -23,6 +23,9 @@ FIRST_DELAY = 0.5
 LAST_DELAY = 30.0
 """Seconds between attempts to connect: doubled each time, with jitter."""
 
+STEADY_SECONDS = 5.0
+"""A link that lasted for less counts as another failure: two gateways with one address throw each other out."""
+
 CONNECT_SECONDS = 10.0
 """How long connecting and the handshake may each take."""
 
@@ -211,12 +214,14 @@ class Link:
             except (OSError, TimeoutError, StreamEnded) as error:
                 delay = self._explain(error, delay)
             else:
-                delay = FIRST_DELAY
                 self._stream, self.trouble = stream, ""
+                began = asyncio.get_running_loop().time()
                 log.info("connected to %s:%d as %s", self._host, self._port, self._jid)
                 self._on_up()
                 self._tried.set()
                 ended = await stream.ended
+                if asyncio.get_running_loop().time() - began > STEADY_SECONDS:
+                    delay = FIRST_DELAY
                 self._stream, self.trouble = None, str(ended)
                 self._fail_all(str(ended))
                 self._on_down()
