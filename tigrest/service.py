@@ -185,6 +185,10 @@ class Backend(Protocol):
     async def set_status(self, status: UserStatus) -> StatusOutcome:
         """Show the presence of a user at a resource of ours, or take it back."""
 
+    @property
+    def opens_bosh(self) -> bool:
+        """Whether BOSH sessions are opened by a command of the server itself (``bosh@domain``, Tigase)."""
+
     def offer(self, commands: Iterable[Command]) -> None:
         """Offer ad-hoc commands at our own address, to admins."""
 
@@ -219,8 +223,7 @@ class Service:
         """Ad-hoc commands (XEP-0050): list and execute."""
         self.avatars = Avatars(self, avatars or AvatarCache())
         """Avatars (XEP-0084, XEP-0153, XEP-0292): get and set."""
-        self.bosh: BoshEndpoint | None = None
-        """Where BOSH sessions are opened for users; ``None`` where there is none, as on the embedded domain."""
+        self._bosh: BoshEndpoint | None = None
         self._callbacks: set[asyncio.Task[None]] = set()
 
     @property
@@ -242,6 +245,15 @@ class Service:
     def users(self) -> UserRepository:
         """The accounts of the domain."""
         return self._backend.users
+
+    @property
+    def bosh(self) -> BoshEndpoint | None:
+        """Where BOSH sessions are opened for users; ``None`` where the server does that itself, and on the embedded domain."""
+        return None if self._backend.opens_bosh else self._bosh
+
+    @bosh.setter
+    def bosh(self, endpoint: BoshEndpoint | None) -> None:
+        self._bosh = endpoint
 
     @property
     def policy(self) -> Policy:

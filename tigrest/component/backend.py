@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol
+from xml.etree import ElementTree as ET
 
 from tigrest.component.link import Link
 from tigrest.component.privileges import Privileges, unwrap, wrap
@@ -15,12 +16,12 @@ from tigrest.entities.commands import Command, Commands
 from tigrest.entities.entity import Entity, Identity
 from tigrest.entities.refusals import as_stanza_error, error_reply
 from tigrest.entities.request import Request
-from tigrest.entities.server import Server
-from tigrest.errors import InvalidStanza, NotConnected, NotSupported, StanzaError
+from tigrest.entities.server import VERSION, Server
+from tigrest.errors import InvalidStanza, NotConnected, NotSupported, StanzaError, TigrestError
 from tigrest.jid import JID
 from tigrest.safexml import split_name
 from tigrest.service import REQUEST_TIMEOUT, StatusOutcome, UserRepository, UserStatus
-from tigrest.stanza import CLIENT, Stanza
+from tigrest.stanza import CLIENT, Stanza, make
 from tigrest.storage import Database
 
 log = logging.getLogger(__name__)
@@ -74,19 +75,26 @@ class Component:
         self.users: UserRepository = CommandUsers(_AsOurselves(self), domain)
         self.privileges = Privileges()
         """What the server grants us."""
+        self.software = ""
+        """Name of the server's software; empty until it has told."""
         self._passwords, self._admins = passwords, admins
         self.borrows = borrows
         """Whether iqs may go out from users' addresses."""
         self.link = Link(jid, secret, host, port, domain, max_stanza, self._receive, self._up, self._down)
         self._answers: set[asyncio.Task[None]] = set()
         self._announcing: asyncio.TimerHandle | None = None
-        self._statuses = Statuses(database, self._ask, self.send, is_trusted, self.users.exists)
+        self._statuses = Statuses(database, self._ask, self.send, is_trusted, self.users.exists, lambda: self.is_tigase)
         self.offer(())
 
     @property
     def connected(self) -> bool:
         """Whether the link is up."""
         return self.link.connected
+
+    @property
+    def is_tigase(self) -> bool:
+        """Whether the server is Tigase, which has commands of its own for statuses and BOSH sessions."""
+        return "tigase" in self.software.lower()
 
     async def start(self) -> None:
         """Begin to connect; a server that cannot be reached is tried again and again.
@@ -134,6 +142,11 @@ class Component:
             raise NotConnected(f"no connection to the XMPP server: {self.link.trouble}")
         return await self._statuses.set(status)
 
+    @property
+    def opens_bosh(self) -> bool:
+        """Whether BOSH sessions are opened by the server itself; see :meth:`tigrest.service.Backend.opens_bosh`."""
+        return self.is_tigase
+
     def offer(self, commands: Iterable[Command]) -> None:
         """Offer commands at our own address; see :meth:`tigrest.service.Backend.offer`."""
         identity = Identity("gateway", "http-ws", "tigrest")
@@ -153,7 +166,18 @@ class Component:
         if self._announcing is not None:
             self._announcing.cancel()
             self._announcing = None
-            self._statuses.announce()
+            self._keep(self._get_to_know())
+
+    async def _get_to_know(self) -> None:
+        """Learn what software the server is, and show the statuses again."""
+        try:
+            reply = await self._ask(make("iq", "get", self.domain, ET.Element(f"{{{VERSION}}}query"), id="version"), 5.0)
+        except TigrestError as error:
+            log.debug("the server does not tell its software: %s", error)
+        else:
+            payload = reply.payload if reply.error is None else None
+            self.software = payload.findtext(f"{{{VERSION}}}name", "") if payload is not None else ""
+        self._statuses.announce()
 
     def _down(self) -> None:
         self.privileges = Privileges()
@@ -175,6 +199,9 @@ class Component:
         if len(self._answers) >= MAX_ANSWERS:
             work.close()
             work = self._reply(stanza.error_reply(StanzaError("resource-constraint", "wait")))
+        self._keep(work)
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._answers.add(task)
         task.add_done_callback(self._answers.discard)

@@ -55,16 +55,22 @@ class Statuses:
         request, send: reach the server.
         is_trusted: whether the server lets us send from its users' addresses.
         exists: tells whether there is an account.
+        is_tigase: tells whether the server is one that has a command for it.
     """
 
     def __init__(
-        self, database: Database, request: Request, send: Send, is_trusted: bool, exists: Callable[[JID], Awaitable[bool]]
+        self,
+        database: Database,
+        request: Request,
+        send: Send,
+        is_trusted: bool,
+        exists: Callable[[JID], Awaitable[bool]],
+        is_tigase: Callable[[], bool],
     ) -> None:
         self._database, self._request, self._send = database, request, send
-        self._is_trusted, self._exists = is_trusted, exists
+        self._is_trusted, self._exists, self._is_tigase = is_trusted, exists, is_tigase
         self._shown: dict[JID, UserStatus] = {}
         self._contacts: dict[JID, frozenset[JID]] = {}
-        self._is_tigase = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -91,7 +97,7 @@ class Statuses:
     async def set(self, status: UserStatus) -> StatusOutcome:
         """Show a status, or take it back."""
         try:
-            if self._is_tigase:
+            if self._is_tigase():
                 return await self._by_command(status)
             return await self._by_presence(status)
         except StanzaTimeout:
@@ -200,10 +206,6 @@ class Statuses:
             log.warning("a status could not be shown: %s", error)
 
     async def _announce(self) -> None:
-        version = await self._request(make("iq", "get", None, ET.Element("{jabber:iq:version}query"), id="version"), WAIT)
-        payload = version.payload if version.error is None else None
-        name = payload.findtext("{jabber:iq:version}name", "") if payload is not None else ""
-        self._is_tigase = "tigase" in name.lower()
         for status in list(self._shown.values()):
             outcome = await self.set(status)
             if not outcome.success:

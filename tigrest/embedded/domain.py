@@ -164,6 +164,11 @@ class EmbeddedDomain:
         self._expect_connected()
         return await self._presences.set(status)
 
+    @property
+    def opens_bosh(self) -> bool:
+        """There is no BOSH here; see :meth:`tigrest.service.Backend.opens_bosh`."""
+        return False
+
     def offer(self, commands: Iterable[Command]) -> None:
         """Offer commands at our own address; see :meth:`tigrest.service.Backend.offer`."""
         self._gateway = Entity(self._identity, answers={("get", PING): self._pong}, commands=Commands(commands))

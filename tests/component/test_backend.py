@@ -1,0 +1,128 @@
+"""The component as a whole, against a server played by the test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.component.test_link import Server
+from tigrest.component.backend import Component
+from tigrest.errors import NotSupported
+from tigrest.jid import JID
+from tigrest.stanza import Stanza
+from tigrest.storage import MEMORY, Database
+
+OURS, DOMAIN = JID("http.example.org"), JID("example.org")
+
+
+class NoPasswords:
+    async def check(self, jid: JID, password: str) -> bool:
+        return False
+
+
+@asynccontextmanager
+async def component(server: Server, borrows: bool = False) -> AsyncIterator[Component]:
+    port, database = await server.start(), Database(MEMORY)
+    running = Component(
+        OURS, DOMAIN, "s", "127.0.0.1", port, 10_000, NoPasswords(), database, frozenset(), is_trusted=True, borrows=borrows
+    )
+    await running.start()
+    try:
+        yield running
+    finally:
+        await running.stop()
+        await server.stop()
+        await database.stop()
+
+
+async def eventually(server: Server, text: str) -> None:
+    async with asyncio.timeout(5):
+        while text not in server.received:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(("name", "is_tigase"), [("Tigase ver. 8.4.0", True), ("Prosody", False)])
+async def test_tigase_is_recognised_and_opens_bosh_sessions_itself(name: str, is_tigase: bool) -> None:
+    server = Server()
+    version = f"<query xmlns='jabber:iq:version'><name>{name}</name></query>"
+    server.answer = lambda id: f"<iq type='result' from='example.org' id='{id}'>{version}</iq>"
+    async with component(server) as running:
+        server.push(
+            "<message from='example.org'><privilege xmlns='urn:xmpp:privilege:1'><perm access='roster' type='get'/></privilege></message>"
+        )
+        async with asyncio.timeout(5):
+            while running.software != name:
+                await asyncio.sleep(0.01)
+        assert (running.is_tigase, running.opens_bosh) == (is_tigase, is_tigase)
+        assert running.privileges.allows_roster
+        server.connections[-1].transport.abort()
+        async with asyncio.timeout(5):
+            while running.privileges.allows_roster:
+                await asyncio.sleep(0.01)
+
+
+async def test_privileges_announced_by_a_stranger_do_not_count() -> None:
+    server = Server()
+    async with component(server) as running:
+        for sender in ("evil.org", "alice@example.org", "http.example.org"):
+            server.push(
+                f"<message from='{sender}'><privilege xmlns='urn:xmpp:privilege:2'><perm access='roster' type='both'/></privilege></message>"
+            )
+        server.push("<iq type='get' id='i' from='a@b' to='http.example.org'><ping xmlns='urn:xmpp:ping'/></iq>")
+        await eventually(server, 'id="i"')
+        assert running.privileges.summary() == "none"
+
+
+@pytest.mark.parametrize(
+    ("stanza", "answer"),
+    [
+        ("<iq type='get' id='i' from='a@b' to='http.example.org'><x xmlns='urn:x'/></iq>", "service-unavailable"),
+        ("<iq type='get' id='i' from='a@b' to='someone@http.example.org'><ping xmlns='urn:xmpp:ping'/></iq>", "service-unavailable"),
+        ("<iq type='get' id='i' from='a@b' to='http.example.org'/>", "bad-request"),
+        ("<iq type='get' id='i' from='a@b' to='http.example.org'><a xmlns='x'/><b xmlns='x'/></iq>", "bad-request"),
+        ("<iq type='bogus' id='i' from='a@b' to='http.example.org'><a xmlns='x'/></iq>", "bad-request"),
+        ("<message id='i' from='a@b' to='http.example.org'><body>hello</body></message>", "service-unavailable"),
+    ],
+)
+async def test_what_is_not_understood_gets_a_proper_error(stanza: str, answer: str) -> None:
+    server = Server()
+    async with component(server):
+        server.push(stanza)
+        await eventually(server, answer)
+        assert 'to="a@b"' in server.received
+
+
+@pytest.mark.parametrize(
+    "stanza",
+    [
+        "<message type='error' from='a@b' to='http.example.org'><body>hello</body></message>",
+        "<message from='a@b' to='http.example.org'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>",
+        "<iq type='error' id='i' from='a@b' to='http.example.org'/>",
+        "<presence type='subscribe' from='a@b' to='http.example.org'/>",
+        "<iq type='get' id='i' from='not an address' to='http.example.org'><a xmlns='x'/></iq>",
+        "<presence from='not an address'/>",
+    ],
+)
+async def test_nothing_that_comes_in_does_harm(stanza: str) -> None:
+    server = Server()
+    async with component(server) as running:
+        server.push(stanza)
+        server.push("<iq type='get' id='last' from='a@b' to='http.example.org'><ping xmlns='urn:xmpp:ping'/></iq>")
+        await eventually(server, 'id="last"')
+        assert running.connected
+
+
+async def test_acting_for_a_user_needs_a_grant() -> None:
+    ask = Stanza.parse("<iq type='set' id='i' to='alice@example.org'><pubsub xmlns='http://jabber.org/protocol/pubsub'/></iq>")
+    server = Server()
+    async with component(server) as running:
+        with pytest.raises(NotSupported, match=r"XEP-0356"):
+            await running.request_as(JID("alice@example.org"), ask, 1.0)
+    server = Server()
+    server.answer = lambda id: f"<iq type='result' from='alice@example.org' id='{id}'/>"
+    async with component(server, borrows=True) as running:
+        assert (await running.request_as(JID("alice@example.org"), ask, 1.0)).type == "result"
+        assert 'from="alice@example.org"' in server.received
