@@ -12,6 +12,7 @@ CONFIG = """
 run_as_root = true
 pidfile = "{folder}/prosody.pid"
 data_path = "{folder}/data"
+plugin_paths = {{ {plugin_paths} }}
 network_backend = "epoll"
 interfaces = {{ "127.0.0.1" }}
 local_interfaces = {{ "127.0.0.1" }}
@@ -46,6 +47,7 @@ admins = {{ "admin@localhost", "http.localhost" }}
 
 VirtualHost "localhost"
     disco_items = {{ {{ "http.localhost", "HTTP gateway" }} }}
+    {host_modules}
     {privileges}
 
 Component "http.localhost"
@@ -76,7 +78,8 @@ class Prosody(XmppServer):
         folder: as for any server.
         options: ``trust="false"``: checks the component's ``from``; ``privileges="false"``: grants none (XEP-0356);
             ``authentication="internal_hashed"``: SCRAM, of ``hash="SHA-256"`` or SHA-1; ``plain="false"``: no SASL PLAIN without
-            TLS; ``tls="FILE"``: STARTTLS with this certificate and its ``.key``.
+            TLS; ``tls="FILE"``: STARTTLS with this certificate and its ``.key``; ``modules="DIR"``: a folder
+            that has ``mod_rest``, which is enabled.
     """
 
     name = "Prosody"
@@ -90,6 +93,7 @@ class Prosody(XmppServer):
         """Write the configuration; the accounts go straight into the store."""
         options = self.options
         certificate = options.get("tls", "")
+        modules = options.get("modules", "")
         key = certificate.removesuffix(".crt") + ".key"
         values = {
             "folder": self.folder,
@@ -97,6 +101,8 @@ class Prosody(XmppServer):
             "component": self.component,
             "http": self.http,
             "secret": SECRET,
+            "plugin_paths": f'"{modules}"' if modules else "",
+            "host_modules": 'modules_enabled = { "rest" }' if modules else "",
             "validate": "false" if options.get("trust", "true") == "true" else "true",
             "privileges": PRIVILEGES if options.get("privileges", "true") == "true" else "",
             "authentication": options.get("authentication", "internal_plain"),
