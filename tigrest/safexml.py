@@ -65,9 +65,9 @@ def check(data: bytes, on_root: OnRoot | None = None, max_depth: int = MAX_DEPTH
     parser.StartNamespaceDeclHandler = declare
     parser.StartElementHandler = start
     parser.EndElementHandler = end
-    parser.StartDoctypeDeclHandler = _refuse("a document type declaration")
-    parser.ProcessingInstructionHandler = _refuse("a processing instruction")
-    parser.CommentHandler = _refuse("a comment")
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    parser.ProcessingInstructionHandler = _refuse_instruction
+    parser.CommentHandler = _refuse_comment
     try:
         parser.Parse(data, True)
     except expat.ExpatError as error:
@@ -81,6 +81,11 @@ def _refuse(what: str) -> Callable[..., None]:
         raise MalformedContent(f"XML may not contain {what}")
 
     return handler
+
+
+_refuse_doctype = _refuse("a document type declaration")
+_refuse_instruction = _refuse("a processing instruction")
+_refuse_comment = _refuse("a comment")
 
 
 def parse(data: bytes) -> ET.Element:

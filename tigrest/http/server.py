@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import logging
 import signal
 import socket
@@ -134,6 +135,8 @@ async def _serve(gateway: Served, config: Config, listener: socket.socket, endin
     print(f"tigrest: listening on {base}/rest/", flush=True)  # noqa: T201 – scripts wait for this line
     if ready is not None:
         ready(base)
+    gc.collect()
+    gc.freeze()  # what there is now stays: it need not be looked through again and again
     loop = asyncio.create_task(server.main_loop())
     await ending.stop.wait()
     server.should_exit = True
