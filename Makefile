@@ -7,7 +7,7 @@ PIP := $(IN_VENV) -m pip --disable-pip-version-check --quiet install
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format clean
+.PHONY: help run test check bench format clean
 
 help: ## show this help
 	@echo "make [PYTHON=python3.12] <target>"
@@ -24,6 +24,12 @@ check: $(VENV)/.installed-test ## check format, lint and types
 	@$(IN_VENV) -m ruff format --check .
 	@$(IN_VENV) -m ruff check .
 	@$(IN_VENV) -m mypy
+
+bench: $(VENV)/.installed-test ## measure handlers, scripts, and the link beside the servers' own HTTP APIs; needs wrk
+	@tests/servers/install.sh
+	@$(IN_VENV) bench/scripts.py
+	@$(IN_VENV) bench/handlers.py
+	@$(IN_VENV) bench/servers.py $(ARGS)
 
 format: $(VENV)/.installed-test ## format the code and repair what lint can
 	@$(IN_VENV) -m ruff check --fix-only --quiet .

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "tigrest"
 
 BASE = {"errors", "jid"}
 STANZAS = BASE | {"safexml", "stanza", "dataform"}
-XMPP = STANZAS | {"threads", "images", "adhoc", "avatars", "entities", "service"}
+XMPP = STANZAS | {"threads", "images", "adhoc", "avatars", "entities", "status", "service"}
 
 ROOMS: dict[str, set[str]] = {
     # what everything stands on
@@ -31,6 +31,7 @@ ROOMS: dict[str, set[str]] = {
     "adhoc": STANZAS | {"threads"},
     "avatars": STANZAS | {"threads", "images", "adhoc"},
     "entities": STANZAS | {"adhoc"},
+    "status": BASE,
     "service": XMPP - {"service"} | {"bosh"},
     "bosh": STANZAS | {"threads"},
     "embedded": XMPP | {"storage", "passwords"},
@@ -69,7 +70,7 @@ ROOMS: dict[str, set[str]] = {
     "cli": {"auth", "config", "errors", "gateway", "handler", "http", "live", "passwords", "scripting", "storage"},
     "__main__": {"cli"},
     # what scripts import
-    "__init__": {"errors", "handler", "jid", "service", "stanza"},
+    "__init__": {"errors", "handler", "jid", "service", "stanza", "status"},
 }
 
 

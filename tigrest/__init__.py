@@ -6,8 +6,9 @@ from starlette.requests import Request
 from tigrest.errors import NotConnected, StanzaError, StanzaTimeout, TigrestError
 from tigrest.handler import Handler, Result, inject
 from tigrest.jid import JID
-from tigrest.service import Activity, Service, UserRepository, UserStatus
+from tigrest.service import Service, UserRepository
 from tigrest.stanza import Stanza
+from tigrest.status import Activity, UserStatus
 
 __all__ = [
     "JID",

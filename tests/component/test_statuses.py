@@ -11,8 +11,8 @@ import pytest
 from tigrest.component.statuses import Statuses, presence
 from tigrest.errors import StanzaError
 from tigrest.jid import JID
-from tigrest.service import Activity, UserStatus
 from tigrest.stanza import Stanza, make
+from tigrest.status import Activity, UserStatus
 from tigrest.storage import MEMORY, Database
 
 BOB = JID("bob@example.org/desk")

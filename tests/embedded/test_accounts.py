@@ -7,7 +7,8 @@ import pytest
 from tests.embedded.world import ADMIN, ALICE, BOB, World
 from tigrest.errors import InvalidValue, NoSuchUser, UserExists
 from tigrest.jid import JID
-from tigrest.service import UserRepository, UserStatus
+from tigrest.service import UserRepository
+from tigrest.status import UserStatus
 
 CAROL = JID("carol@example.org")
 

@@ -11,8 +11,9 @@ from tigrest.embedded.domain import EmbeddedDomain
 from tigrest.errors import ConfigError, InvalidStanza, NotConnected, StanzaTimeout
 from tigrest.jid import JID
 from tigrest.passwords import Passwords
-from tigrest.service import Activity, Backend, UserStatus
+from tigrest.service import Backend
 from tigrest.stanza import Stanza
+from tigrest.status import Activity, UserStatus
 from tigrest.storage import Database
 
 PING = '<ping xmlns="urn:xmpp:ping"/>'

@@ -8,7 +8,7 @@ from tests.embedded.world import ADMIN, ALICE, BOB, DOMAIN, World
 from tigrest.dataform import DataForm
 from tigrest.embedded import messages
 from tigrest.jid import JID
-from tigrest.service import UserStatus
+from tigrest.status import UserStatus
 
 VCARD = '<vCard xmlns="vcard-temp"/>'
 VCARD4 = '<vcard xmlns="urn:ietf:params:xml:ns:vcard-4.0"/>'

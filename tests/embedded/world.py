@@ -8,8 +8,9 @@ from tigrest.adhoc import CommandReply, FieldValues
 from tigrest.embedded.domain import EmbeddedDomain
 from tigrest.errors import StanzaError
 from tigrest.jid import JID
-from tigrest.service import Service, UserStatus
+from tigrest.service import Service
 from tigrest.stanza import Stanza
+from tigrest.status import UserStatus
 
 DOMAIN = JID("example.org")
 GATEWAY = JID("http.example.org")

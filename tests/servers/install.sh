@@ -1,10 +1,13 @@
 #!/bin/sh
-# Install the XMPP servers that the tests start, where that is possible: Debian, as root. Without them those tests are skipped.
+# Install what the tests start or check with, above all the XMPP servers, where that is possible: Debian, as root. Without it
+# those tests are skipped.
 set -eu
 missing=""
 command -v prosody >/dev/null || missing="prosody prosody-modules"
 [ -e /usr/sbin/ejabberdctl ] || missing="$missing ejabberd"
 command -v openssl >/dev/null || missing="$missing openssl"
+command -v nginx >/dev/null || [ -e /usr/sbin/nginx ] || missing="$missing nginx-light"
+command -v systemd-analyze >/dev/null || missing="$missing systemd"
 command -v curl >/dev/null || missing="$missing curl"
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then

@@ -20,8 +20,9 @@ from tigrest.entities.server import VERSION, Server
 from tigrest.errors import InvalidStanza, NotConnected, NotSupported, StanzaError, TigrestError
 from tigrest.jid import JID
 from tigrest.safexml import split_name
-from tigrest.service import REQUEST_TIMEOUT, StatusOutcome, UserRepository, UserStatus
+from tigrest.service import REQUEST_TIMEOUT, UserRepository
 from tigrest.stanza import CLIENT, Stanza, make
+from tigrest.status import StatusOutcome, UserStatus
 from tigrest.storage import Database
 
 log = logging.getLogger(__name__)

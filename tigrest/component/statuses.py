@@ -18,8 +18,8 @@ import sqlalchemy as sa
 from tigrest.dataform import DataForm, Field
 from tigrest.errors import NotConnected, NotSupported, StanzaError, StanzaTimeout, TigrestError
 from tigrest.jid import JID
-from tigrest.service import Activity, StatusOutcome, UserStatus
 from tigrest.stanza import CLIENT, Stanza, make
+from tigrest.status import Activity, StatusOutcome, UserStatus
 from tigrest.storage import Database
 
 log = logging.getLogger(__name__)

@@ -24,8 +24,9 @@ from tigrest.entities.server import PING, Server
 from tigrest.errors import ConfigError, InvalidStanza, InvalidValue, NotConnected, StanzaError, StanzaTimeout
 from tigrest.jid import JID
 from tigrest.passwords import Passwords
-from tigrest.service import StatusOutcome, UserRepository, UserStatus
+from tigrest.service import UserRepository
 from tigrest.stanza import CLIENT, Stanza
+from tigrest.status import StatusOutcome, UserStatus
 from tigrest.storage import Database
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ from sqlalchemy import delete, insert, select, update
 
 from tigrest.embedded.tables import accounts, presences
 from tigrest.jid import JID
-from tigrest.service import Activity, StatusOutcome, UserStatus
+from tigrest.status import Activity, StatusOutcome, UserStatus
 from tigrest.storage import Database
 
 
