@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tigrest.component.stream import NAMESPACE, STREAMS, ComponentStream, StreamEnded, _Slicer
+from tigrest.component.stream import NAMESPACE, STREAMS, Child, ComponentStream, StreamEnded, _Slicer
 from tigrest.stanza import CLIENT, Stanza
 
 HEADER = f"<?xml version='1.0'?><stream:stream xmlns='{NAMESPACE}' xmlns:stream='{STREAMS}' xmlns:db='urn:db' id='a&lt;b'>".encode()
@@ -24,12 +24,12 @@ class Collected:
     def __init__(self) -> None:
         self.header: dict[str, str] = {}
         self.children: list[bytes] = []
-        self.prefixes: list[str] = []
+        self.declared: list[dict[str, str]] = []
         self.slicer = _Slicer(self.header.update, self.take)
 
-    def take(self, namespace: str, kind: str, attributes: dict[str, str], prefixes: str, data: bytes) -> None:
-        self.children.append(data)
-        self.prefixes.append(prefixes)
+    def take(self, child: Child) -> None:
+        self.children.append(child.data)
+        self.declared.append(child.declared)
 
 
 def test_children_come_out_byte_by_byte_as_they_went_in() -> None:
@@ -38,8 +38,8 @@ def test_children_come_out_byte_by_byte_as_they_went_in() -> None:
         collected.slicer.feed(bytes((byte,)))
     assert collected.header["id"] == "a<b"
     assert collected.children == CHILDREN
-    assert collected.prefixes[6] == ' xmlns:db="urn:db"'
-    assert collected.prefixes[5] == ' xmlns:p="urn:p"'
+    assert collected.declared[6] == {"db": "urn:db"}
+    assert collected.declared[5] == {"p": "urn:p"}
 
 
 @given(st.lists(st.sampled_from(CHILDREN), max_size=30), st.lists(st.integers(1, 200), min_size=1, max_size=50))

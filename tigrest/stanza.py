@@ -7,6 +7,7 @@ start tag in front of the untouched rest; a tree is only built for those who ask
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -22,7 +23,8 @@ STREAM_NAMESPACES = frozenset({"", CLIENT, "jabber:component:accept", "jabber:se
 KINDS = frozenset({"message", "presence", "iq"})
 STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 
-_START_TAG = re.compile(rb"""<(?:[^>"']|"[^"]*"|'[^']*')*>""")
+START_TAG = re.compile(rb"""<(?:[^>"']|"[^"]*"|'[^']*')*>""")
+"""A start tag, in bytes known to be well-formed."""
 
 
 class Stanza:
@@ -64,15 +66,26 @@ class Stanza:
         if kind not in KINDS or namespace not in STREAM_NAMESPACES:
             inside = f" in namespace {namespace!r}" if namespace else ""
             raise InvalidStanza(f"<{kind[:80]}>{inside} is not a stanza: send one message, presence or iq in jabber:client")
-        tag = _START_TAG.match(data, start)
-        assert tag is not None  # expat has accepted it
-        rest = data[tag.end() :].rstrip()
-        prefixes = "".join([f' xmlns:{prefix}="{escape_attribute(uri)}"' for prefix, uri in declared.items()])
-        kept = b"/>" if tag.group().endswith(b"/>") else b">" + rest
-        stanza = cls(kind, _as_written(attributes), prefixes, kept)
+        stanza = cls.cut(kind, attributes, declared, data[start:].rstrip())
         if stanza.awaits_reply and children != 1:
             raise InvalidStanza(f"an iq of type {stanza.type} has exactly one child, this one has {children}")
         return stanza
+
+    @classmethod
+    def cut(cls, kind: str, attributes: Mapping[str, str], declared: Mapping[str, str], data: bytes) -> Stanza:
+        """Make a stanza from bytes that expat has accepted.
+
+        Args:
+            kind: ``message``, ``presence`` or ``iq``.
+            attributes: of its root, with names as expat gives them: ``"uri name prefix"``.
+            declared: prefixes that it needs, and their namespaces.
+            data: its bytes, from ``<`` to the last ``>``.
+        """
+        tag = START_TAG.match(data)
+        assert tag is not None
+        rest = b"/>" if tag.group().endswith(b"/>") else b">" + data[tag.end() :]
+        written = {name if " " not in name else ":".join(reversed(name.split(" ")[1:])): value for name, value in attributes.items()}
+        return cls(kind, written, declarations(declared), rest)
 
     @classmethod
     def of(cls, value: Any) -> Stanza:
@@ -230,6 +243,10 @@ def make(kind: str, type: str, to: str | None, *payload: ET.Element, sender: str
     return Stanza(kind, {k: v for k, v in attributes.items() if v}, "", rest.encode())
 
 
-def _as_written(attributes: dict[str, str]) -> dict[str, str]:
-    """Name attributes as they were written, ``prefix:name``, instead of expat's ``uri name prefix``."""
-    return {name if " " not in name else ":".join(reversed(name.split(" ")[1:])): value for name, value in attributes.items()}
+def declarations(declared: Mapping[str, str]) -> str:
+    """Write namespace declarations, each with a space before it.
+
+    Args:
+        declared: prefixes and their namespaces.
+    """
+    return "".join([f' xmlns:{prefix}="{escape_attribute(uri)}"' for prefix, uri in declared.items()])

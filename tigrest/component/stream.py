@@ -10,23 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 from xml.parsers import expat
 
 from tigrest.errors import TigrestError
 from tigrest.safexml import escape_attribute, parse, split_name
-from tigrest.stanza import KINDS, Stanza
+from tigrest.stanza import KINDS, START_TAG, Stanza, declarations
 
 NAMESPACE = "jabber:component:accept"
 STREAMS = "http://etherx.jabber.org/streams"
 
 MAX_STANZA = 16 * 1024 * 1024
 """Largest incoming stanza in bytes; a server that sends more is cut off."""
-
-_START_TAG = re.compile(rb"""<(?:[^>"']|"[^"]*"|'[^']*')*>""")
 
 
 @dataclass(eq=False)
@@ -180,27 +177,40 @@ class ComponentStream(asyncio.Protocol):
         digest = hashlib.sha1((attributes.get("id", "") + self._secret).encode(), usedforsecurity=False).hexdigest()
         self._transport.write(f"<handshake>{digest}</handshake>".encode())
 
-    def _received(self, namespace: str, kind: str, attributes: dict[str, str], prefixes: str, data: bytes) -> None:
-        if namespace == STREAMS and kind == "error":
-            raise _stream_error(data, prefixes)
+    def _received(self, child: Child) -> None:
+        if child.namespace == STREAMS and child.name == "error":
+            raise _stream_error(child)
         if not self.ready.done():
-            if kind == "handshake":
+            if child.name == "handshake":
                 self.ready.set_result(None)
-            return
-        if kind in KINDS:
-            tag = _START_TAG.match(data)
-            assert tag is not None  # expat has accepted it
-            rest = b"/>" if tag.group().endswith(b"/>") else b">" + data[tag.end() :]
-            self._on_stanza(Stanza(kind, attributes, prefixes, rest))
+        elif child.name in KINDS:
+            self._on_stanza(Stanza.cut(child.name, child.attributes, child.declared, child.data))
 
 
-def _stream_error(data: bytes, prefixes: str) -> StreamEnded:
+def _stream_error(child: Child) -> StreamEnded:
     """Read a stream error. RFC 6120 §4.9"""
-    error = parse(f'<x xmlns="{NAMESPACE}"{prefixes}>'.encode() + data + b"</x>")[0]
+    error = parse(f'<x xmlns="{NAMESPACE}"{declarations(child.declared)}>'.encode() + child.data + b"</x>")[0]
     names = [split_name(child.tag)[1] for child in error]
     condition = next((name for name in names if name != "text"), "undefined-condition")
     text = next(((child.text or "").strip() for child in error if split_name(child.tag)[1] == "text"), "")
     return StreamEnded(f"the server ended the stream: {condition}{f' ({text})' if text else ''}", condition)
+
+
+class Child(NamedTuple):
+    """A child of the stream.
+
+    Args:
+        namespace, name: of its root.
+        attributes: of its root, with names as expat gives them.
+        declared: the prefixes it needs, and their namespaces.
+        data: its bytes.
+    """
+
+    namespace: str
+    name: str
+    attributes: dict[str, str]
+    declared: dict[str, str]
+    data: bytes
 
 
 class _Slicer:
@@ -208,10 +218,10 @@ class _Slicer:
 
     Args:
         opened: called with the attributes of the stream header.
-        received: called with each child: namespace, name, attributes, the prefixes its root declares, its bytes.
+        received: called with each child.
     """
 
-    def __init__(self, opened: Callable[[dict[str, str]], None], received: Callable[[str, str, dict[str, str], str, bytes], None]) -> None:
+    def __init__(self, opened: Callable[[dict[str, str]], None], received: Callable[[Child], None]) -> None:
         self._opened, self._received = opened, received
         self._parser = expat.ParserCreate("utf-8", " ")
         self._parser.namespace_prefixes = True
@@ -273,21 +283,16 @@ class _Slicer:
         self._begin, self._end, self._declared = -1, self._base + end, {}
         namespace, _, kind = full.partition(" ")
         used = {prefix: uri for prefix, uri in self._of_stream.items() if f"{prefix}:".encode() in data}
-        prefixes = "".join([f' xmlns:{prefix}="{escape_attribute(uri)}"' for prefix, uri in (used | declared).items()])
-        self._received(namespace, kind.partition(" ")[0], _as_written(attributes), prefixes, data)
+        self._received(Child(namespace, kind.partition(" ")[0], attributes, used | declared, data))
 
     def _end_of_empty(self, at: int) -> int:
         """End of ``<x/>``: expat tells the place where it begins, or the one behind it."""
         begin = self._begin - self._base
         if at > begin:
             return at
-        tag = _START_TAG.match(self._buffer, begin)
+        tag = START_TAG.match(self._buffer, begin)
         assert tag is not None
         return tag.end()
 
     def _refuse(self, *_: object) -> None:
         raise StreamEnded("the server sent a document type declaration")
-
-
-def _as_written(attributes: dict[str, str]) -> dict[str, str]:
-    return {name if " " not in name else ":".join(reversed(name.split(" ")[1:])): value for name, value in attributes.items()}

@@ -1,4 +1,4 @@
-"""Offline messages: kept for users until somebody reads them."""
+"""Offline messages: kept for users who are never online here, for admins to read."""
 
 from __future__ import annotations
 
