@@ -20,6 +20,7 @@ ROOMS: dict[str, set[str]] = {
     # what everything stands on
     "errors": set(),
     "threads": set(),
+    "deadlines": set(),
     "images": set(),
     "jid": {"errors"},
     "passwords": set(),
@@ -35,7 +36,7 @@ ROOMS: dict[str, set[str]] = {
     "service": XMPP - {"service"} | {"bosh"},
     "bosh": STANZAS | {"threads"},
     "embedded": XMPP | {"storage", "passwords"},
-    "component": XMPP | {"storage"},
+    "component": XMPP | {"storage", "deadlines"},
     # scripts: from files to routes
     "content": {"errors", "safexml"},
     "handler": set(),
@@ -45,7 +46,7 @@ ROOMS: dict[str, set[str]] = {
     "config": {"errors", "jid", "passwords"},
     "plugins": {"service"},
     # HTTP
-    "http": XMPP | {"handler", "content", "scripting", "auth", "config"},
+    "http": XMPP | {"deadlines", "handler", "content", "scripting", "auth", "config"},
     # put together
     "control": {"auth", "dataform", "entities", "errors"},
     "demo": {"auth", "jid", "service"},

@@ -12,6 +12,7 @@ import enum
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -116,11 +117,11 @@ def _element(name: str, value: Any, write: Callable[[str], Any]) -> None:
         write(f"{start}{escape(value)}{end}")
     elif value is True or value is False:
         write(f"{start}{'true' if value else 'false'}{end}")
-    elif isinstance(value, Mapping):
+    elif isinstance(value, (dict, Mapping)):
         _children(start, end, [(str(key), item) for key, item in value.items()], write)
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, (list, tuple)):
         _children(start, end, [("item", item) for item in value], write)
-    elif isinstance(value, int | float):
+    elif isinstance(value, (int, float)):
         write(f"{start}{value}{end}")
     else:
         _element(name, _plain(value), write)
@@ -132,7 +133,7 @@ def _children(start: str, end: str, children: list[tuple[str, Any]], write: Call
         return
     write(start)
     for name, value in children:
-        if name == "value" and isinstance(value, list | tuple):
+        if name == "value" and isinstance(value, (list, tuple)):
             for item in value:
                 _element("value", item, write)
         else:
@@ -140,6 +141,7 @@ def _children(start: str, end: str, children: list[tuple[str, Any]], write: Call
     write(end)
 
 
+@lru_cache(maxsize=1024)
 def _tags(name: str) -> tuple[str, str]:
     """Start and end tag of a key; one that is no XML name becomes ``<entry name="…">``."""
     if _XML_NAME.fullmatch(name):

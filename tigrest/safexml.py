@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
@@ -15,65 +16,160 @@ MAX_DEPTH = 256
 XML_LANG = "http://www.w3.org/XML/1998/namespace"
 
 
-OnRoot = Callable[[str, dict[str, str], dict[str, str], int], None]
+START_TAG = re.compile(rb"""<(?:[^>"']|"[^"]*"|'[^']*')*>""")
+"""A start tag, in bytes known to be well-formed."""
+
+MAX_READ = 1024 * 1024
+"""Bytes after which a parser is thrown away: it never forgets a name."""
 
 
-def check(data: bytes, on_root: OnRoot | None = None, max_depth: int = MAX_DEPTH) -> int:
+class Root(NamedTuple):
+    """The root of a document, as expat tells it.
+
+    Args:
+        name: ``"namespace name prefix"``, parts that do not apply left out.
+        attributes: by their names, written alike.
+        declared: the prefixes it declares, and their namespaces.
+        start: where it begins, in bytes.
+        children: how many it has.
+    """
+
+    name: str
+    attributes: dict[str, str]
+    declared: dict[str, str]
+    start: int
+    children: int
+
+
+def check(data: bytes) -> Root:
     """Check that a text is one well-formed, harmless XML document in UTF-8.
 
-    Harmless means: no document type, entity, processing instruction or comment, and no deep nesting.
+    Harmless means: no document type, entity, processing instruction or comment, and no nesting deeper than :data:`MAX_DEPTH`.
 
     Args:
         data: the document.
-        on_root: called with the root's name, its attributes, the prefixes it declares (prefix to namespace) and its byte
-            offset. Names are ``"namespace name prefix"``, parts that do not apply left out.
-        max_depth: deepest nesting of elements allowed.
 
     Returns:
-        How many children the root has.
+        Its root.
 
     Raises:
         MalformedContent: it is not, with the line and column of the culprit.
     """
     if b"\0" in data:  # expat would take it for UTF-16
         raise MalformedContent("XML must be UTF-8 without NUL characters")
-    parser = expat.ParserCreate("utf-8", " ")
-    parser.namespace_prefixes = True
-    depth = children = 0
-    declared: dict[str, str] = {}
-
-    def declare(prefix: str | None, uri: str) -> None:
-        if prefix is not None:
-            declared[prefix] = uri
-
-    def start(name: str, attributes: dict[str, str]) -> None:
-        nonlocal depth, children
-        depth += 1
-        if depth == 2:
-            children += 1
-        elif depth == 1:
-            parser.StartNamespaceDeclHandler = None
-            if on_root is not None:
-                on_root(name, attributes, declared, parser.CurrentByteIndex)
-        elif depth > max_depth:
-            raise MalformedContent(f"XML elements are nested deeper than {max_depth}")
-
-    def end(name: str) -> None:
-        nonlocal depth
-        depth -= 1
-
-    parser.StartNamespaceDeclHandler = declare
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
-    parser.StartDoctypeDeclHandler = _refuse_doctype
-    parser.ProcessingInstructionHandler = _refuse_instruction
-    parser.CommentHandler = _refuse_comment
+    reader = _readers.pop() if _readers else _Reader(b"<d>")
     try:
-        parser.Parse(data, True)
+        root = reader.read(data)
+    except (expat.ExpatError, MalformedContent):
+        root = None
+    if root is None:
+        return _check_alone(data)
+    if reader.fed < MAX_READ:
+        _readers.append(reader)
+    return root
+
+
+def _check_alone(data: bytes) -> Root:
+    """Check a document with a parser of its own: it may have a declaration, and tells where it is wrong."""
+    try:
+        root = _Reader().read(data, is_all=True)
     except expat.ExpatError as error:
         where = f"line {error.lineno}, column {error.offset + 1}"
         raise MalformedContent(f"XML is not well-formed: {expat.ErrorString(error.code)} at {where}") from None
-    return children
+    assert root is not None
+    return root
+
+
+class _Reader:
+    """A parser, and what it tells of a document.
+
+    Making one costs as much as a short document. So one reads many, as children of an element that nobody sees, until one of
+    them is not sound.
+
+    Args:
+        around: start tag of that element; empty for none, and one document only.
+    """
+
+    def __init__(self, around: bytes = b"") -> None:
+        parser = self._parser = expat.ParserCreate("utf-8", " ")
+        parser.namespace_prefixes = True
+        if hasattr(parser, "SetReparseDeferralEnabled"):  # else it may wait for more
+            parser.SetReparseDeferralEnabled(False)
+        parser.StartDoctypeDeclHandler = _refuse_doctype
+        parser.ProcessingInstructionHandler = _refuse_instruction
+        parser.CommentHandler = _refuse_comment
+        parser.Parse(around, False)
+        parser.StartNamespaceDeclHandler = self._declare
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        self.fed = len(around)
+        """Bytes taken in so far."""
+
+    def read(self, data: bytes, is_all: bool = False) -> Root | None:
+        """Read a document.
+
+        Args:
+            data: the document.
+            is_all: whether nothing stands around it.
+
+        Returns:
+            Its root; ``None`` when there is not exactly one, from the first byte on, and nothing but space behind it.
+
+        Raises:
+            xml.parsers.expat.ExpatError: it is not well-formed.
+            MalformedContent: it is not harmless.
+        """
+        began = self.fed
+        self.fed += len(data)
+        self._depth = self._roots = self._children = 0
+        self._declared: dict[str, str] = {}
+        self._parser.Parse(data, is_all)
+        if not is_all and (self._depth or self._roots != 1 or self._begin != began or _rest(data, self._close - began)):
+            return None
+        return Root(self._name, self._attributes, self._declared, self._begin - began, self._children)
+
+    def _declare(self, prefix: str | None, uri: str) -> None:
+        if prefix is not None and self._roots == 0:
+            self._declared[prefix] = uri
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._depth = depth = self._depth + 1
+        if depth == 1:
+            self._roots += 1
+            self._name, self._attributes, self._begin = name, attributes, self._parser.CurrentByteIndex
+        elif depth == 2:
+            self._children += 1
+        elif depth > MAX_DEPTH:
+            raise MalformedContent(f"XML elements are nested deeper than {MAX_DEPTH}")
+
+    def _end(self, _name: str) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            self._close = self._parser.CurrentByteIndex
+
+
+_readers: list[_Reader] = []
+"""Parsers that nobody uses now; taking one out and putting it back is safe in any thread."""
+
+
+def end_of_element(data: bytes, begin: int, close: int) -> int:
+    """Find where an element ends, in bytes that expat has accepted.
+
+    Args:
+        data: the bytes.
+        begin: where its start tag begins.
+        close: where expat says that its end tag is; of an empty element that is its begin, or the place behind it.
+    """
+    if close > begin:
+        return data.index(b">", close) + 1 if data.startswith(b"</", close) else close
+    tag = START_TAG.match(data, begin)
+    assert tag is not None
+    return tag.end()
+
+
+def _rest(data: bytes, close: int) -> bytes:
+    """What stands behind the root, space left out."""
+    return data[end_of_element(data, 0, close) :].strip()
 
 
 def _refuse(what: str) -> Callable[..., None]:
@@ -151,11 +247,15 @@ _ATTRIBUTE = str.maketrans(
 )
 
 
+_SPECIAL = re.compile("[^\t\n -%'-;=?-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SPECIAL_IN_ATTRIBUTE = re.compile("[^ -!#-%(-;=?-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
 def escape(text: str) -> str:
     """Escape text for element content; characters that XML cannot carry become U+FFFD."""
-    return text.translate(_TEXT)
+    return text.translate(_TEXT) if _SPECIAL.search(text) else text
 
 
 def escape_attribute(text: str) -> str:
     """Escape text for an attribute in either kind of quotes; the rest as :func:`escape`."""
-    return text.translate(_ATTRIBUTE)
+    return text.translate(_ATTRIBUTE) if _SPECIAL_IN_ATTRIBUTE.search(text) else text

@@ -6,7 +6,6 @@ start tag in front of the untouched rest; a tree is only built for those who ask
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -14,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 from tigrest.errors import InvalidStanza, MalformedContent, StanzaError
 from tigrest.jid import JID
-from tigrest.safexml import check, escape_attribute, parse, serialize, split_name
+from tigrest.safexml import START_TAG, check, escape_attribute, parse, serialize, split_name
 
 CLIENT = "jabber:client"
 STREAM_NAMESPACES = frozenset({"", CLIENT, "jabber:component:accept", "jabber:server"})
@@ -22,9 +21,6 @@ STREAM_NAMESPACES = frozenset({"", CLIENT, "jabber:component:accept", "jabber:se
 
 KINDS = frozenset({"message", "presence", "iq"})
 STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
-
-START_TAG = re.compile(rb"""<(?:[^>"']|"[^"]*"|'[^']*')*>""")
-"""A start tag, in bytes known to be well-formed."""
 
 
 class Stanza:
@@ -54,12 +50,10 @@ class Stanza:
                 (RFC 6120 §8.2.3).
         """
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
-        found: list[tuple[str, dict[str, str], dict[str, str], int]] = []
         try:
-            children = check(data, on_root=lambda *root: found.append(root))
+            name, attributes, declared, start, children = check(data)
         except MalformedContent as error:
             raise InvalidStanza(str(error)) from None
-        name, attributes, declared, start = found[0]
         namespace, _, kind = name.rpartition(" ")
         if " " in namespace:  # "uri name prefix": the root itself is written with a prefix
             return cls.parse(serialize(parse(data)))

@@ -7,7 +7,7 @@ import functools
 import hmac
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from urllib.parse import unquote_plus
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -29,21 +29,20 @@ COMPLAINT_SECONDS = 60.0
 """How often a database that cannot be read is reported."""
 
 
-def key_of_request(query_string: bytes, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+def key_of_request(query_string: bytes, headers: Mapping[bytes, bytes]) -> str | None:
     """Find the key that came with a request: header ``Api-Key`` first, then query parameter ``api-key``.
 
     Args:
         query_string: of the ASGI scope.
-        headers: of the ASGI scope, names in lower case.
+        headers: of the request, by name in lower case.
 
     Returns:
         The key, or ``None`` when there is none or it is empty.
 
     Tigase HTTP API guide §1.2 (API keys)
     """
-    for name, value in headers:
-        if name == b"api-key" and value:
-            return value.decode("utf-8", "surrogateescape")
+    if value := headers.get(b"api-key"):
+        return value.decode("utf-8", "surrogateescape")
     if b"api-key=" not in query_string:
         return None
     for parameter in query_string.split(b"&"):

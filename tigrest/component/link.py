@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from tigrest.component.stream import ComponentStream, StreamEnded
+from tigrest.component.window import Window
+from tigrest.deadlines import Deadlines
 from tigrest.errors import InvalidStanza, NotConnected, StanzaTimeout, StanzaTooLarge, TigrestError
 from tigrest.jid import JID
 from tigrest.stanza import Stanza, make
@@ -29,20 +31,20 @@ STEADY_SECONDS = 5.0
 CONNECT_SECONDS = 10.0
 """How long connecting and the handshake may each take."""
 
-DRAIN_SECONDS = 10.0
-"""How long a stanza waits for a server that does not keep up."""
-
 PING_SECONDS = 60.0
 """How often a silent server is asked whether it is there."""
 
 PONG_SECONDS = 20.0
 """How long it may take to say so."""
 
-SWEEP_SECONDS = 0.1
-"""How exactly the time of requests is measured."""
+BARRIER_SECONDS = 20.0
+"""How long the answer to a barrier may take."""
+
+MAX_PENDING = 10_000
+"""Most requests that wait for their replies."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Pending:
     """A request that waits for its reply."""
 
@@ -51,6 +53,45 @@ class _Pending:
     id: str
     deadline: float
     timeout: float
+
+    def complete(self, stanza: Stanza) -> None:
+        """The reply is there."""
+        if not self.reply.done():
+            self.reply.set_result(stanza.with_(id=self.id or None))
+
+    def fail(self, error: TigrestError) -> None:
+        """There will be no reply."""
+        if not self.reply.done():
+            self.reply.set_exception(error)
+
+    def expire(self) -> None:
+        """The reply did not come in time."""
+        self.fail(StanzaTimeout(f"{self.asked} did not answer within {self.timeout:g} s"))
+
+
+@dataclass(slots=True, eq=False)
+class _Barrier:
+    """A ping that marks a place in the stream."""
+
+    stream: ComponentStream
+    asked: JID
+    deadline: float
+    heard: Callable[[], float]
+
+    def complete(self, _stanza: Stanza) -> None:
+        """The server has got here."""
+        self.stream.window.passed()
+
+    def fail(self, error: TigrestError) -> None:
+        """The stream is over."""
+
+    def expire(self) -> None:
+        """The server is gone, or does not answer pings."""
+        if self.heard() < self.deadline - BARRIER_SECONDS:
+            self.stream.abort(f"the server did not answer for {BARRIER_SECONDS:g} s")
+        else:
+            log.warning("the server does not answer pings; how far it has got is not known any more")
+            self.stream.window.stop_counting()
 
 
 class Link:
@@ -83,7 +124,10 @@ class Link:
         self._max_stanza = max_stanza
         self._on_stanza, self._on_up, self._on_down = on_stanza, on_up, on_down
         self._stream: ComponentStream | None = None
-        self._pending: dict[str, _Pending] = {}
+        self._pending: dict[str, _Pending | _Barrier] = {}
+        self._deadlines = Deadlines()
+        self._loop = asyncio.get_running_loop()
+        self._ping = make("iq", "get", domain, ET.Element("{urn:xmpp:ping}ping"), sender=jid)
         self._prefix = secrets.token_hex(4)
         self._numbers = itertools.count(1)
         self._tasks: list[asyncio.Task[None]] = []
@@ -104,7 +148,7 @@ class Link:
         Args:
             patience: seconds to wait for the outcome of the first attempt.
         """
-        self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._sweep()), asyncio.create_task(self._watch())]
+        self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._watch())]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 await self._tried.wait()
@@ -123,15 +167,18 @@ class Link:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._fail_all("the gateway is stopping")
+        self._deadlines.stop()
 
     async def send(self, stanza: Stanza) -> None:
-        """Send a stanza.
+        """Send a stanza, as soon as the server keeps up.
 
         Raises:
             NotConnected: there is no connection, or the server does not keep up.
             StanzaTooLarge: the server would cut us off for it.
         """
-        stream = await self._writable()
+        stream = self._open_stream()
+        if not stream.window.has_room:
+            stream = await self._wait(stream)
         self._write(stream, stanza)
 
     async def request(self, iq: Stanza, timeout: float) -> Stanza:
@@ -142,32 +189,38 @@ class Link:
             timeout: seconds to wait.
 
         Raises:
-            NotConnected: there is no connection, or it went away before the reply.
+            NotConnected: there is no connection, it went away before the reply, or too many wait for replies.
             StanzaTimeout: no reply in time.
         """
-        stream = await self._writable()
+        stream = self._open_stream()
+        if not stream.window.has_room:
+            stream = await self._wait(stream)
+        if len(self._pending) >= MAX_PENDING:
+            raise NotConnected(f"{MAX_PENDING} requests wait for replies already; try again", 1.0)
         asked = iq.to or self._domain
-        identity = f"{self._prefix}-{next(self._numbers):x}"
-        loop = asyncio.get_running_loop()
-        pending = _Pending(loop.create_future(), asked, iq.id, loop.time() + timeout, timeout)
+        identity = self._next_id()
+        pending = _Pending(self._loop.create_future(), asked, iq.id, self._deadlines.after(timeout), timeout)
         self._pending[identity] = pending
+        self._deadlines.add(pending)
         try:
             self._write(stream, iq.with_(to=asked, id=identity))
             return await pending.reply
         finally:
             self._pending.pop(identity, None)
+            self._deadlines.discard(pending)
 
-    async def _writable(self) -> ComponentStream:
+    def _next_id(self) -> str:
+        return f"{self._prefix}-{next(self._numbers):x}"
+
+    def _open_stream(self) -> ComponentStream:
         stream = self._stream
         if stream is None or not stream.is_open:
             raise NotConnected(f"no connection to the XMPP server: {self.trouble}")
-        if not stream.is_writable:
-            try:
-                async with asyncio.timeout(DRAIN_SECONDS):
-                    await stream.writable()
-            except TimeoutError:
-                raise NotConnected("the XMPP server does not keep up") from None
         return stream
+
+    async def _wait(self, stream: ComponentStream) -> ComponentStream:
+        await stream.window.room()
+        return self._open_stream()
 
     def _write(self, stream: ComponentStream, stanza: Stanza) -> None:
         data = stanza.to_bytes("")
@@ -175,11 +228,26 @@ class Link:
             raise StanzaTooLarge(f"the {stanza.kind} has {len(data)} bytes, but the server takes {self._max_stanza} ([xmpp] max_stanza)")
         try:
             stream.write(data)
+            if stream.window.sent(len(data)):
+                self._mark(stream)
         except StreamEnded as error:
             raise NotConnected(f"no connection to the XMPP server: {error}") from None
 
+    def _mark(self, stream: ComponentStream) -> None:
+        """Send a barrier::
+
+        <iq type="get" to="example.org" from="http.example.org" id="…"><ping xmlns="urn:xmpp:ping"/></iq>
+
+        XEP-0199
+        """
+        identity = self._next_id()
+        barrier = _Barrier(stream, self._domain, self._deadlines.after(BARRIER_SECONDS), lambda: self._heard)
+        self._pending[identity] = barrier
+        self._deadlines.add(barrier)
+        stream.write(self._ping.with_(id=identity).to_bytes(""))
+
     def _receive(self, stanza: Stanza) -> None:
-        self._heard = asyncio.get_running_loop().time()
+        self._heard = self._loop.time()
         if stanza.kind == "iq" and stanza.type in ("result", "error"):
             self._complete(stanza)
             return
@@ -191,7 +259,7 @@ class Link:
     def _complete(self, stanza: Stanza) -> None:
         """Give a reply to the request it belongs to; one from a stranger, or too late, is nobody's."""
         pending = self._pending.get(stanza.id)
-        if pending is None or pending.reply.done():
+        if pending is None:
             return
         try:
             if (stanza.sender or self._domain) != pending.asked:
@@ -199,12 +267,15 @@ class Link:
                 return
         except InvalidStanza:
             return
-        pending.reply.set_result(stanza.with_(id=pending.id or None))
+        del self._pending[stanza.id]
+        self._deadlines.discard(pending)
+        pending.complete(stanza)
 
     def _fail_all(self, reason: str) -> None:
-        for pending in self._pending.values():
-            if not pending.reply.done():
-                pending.reply.set_exception(NotConnected(f"no reply from the XMPP server: {reason}"))
+        waiting, self._pending = self._pending, {}
+        for pending in waiting.values():
+            self._deadlines.discard(pending)
+            pending.fail(NotConnected(f"no reply from the XMPP server: {reason}"))
 
     async def _run(self) -> None:
         delay = FIRST_DELAY
@@ -235,7 +306,7 @@ class Link:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(CONNECT_SECONDS):
             _, stream = await loop.create_connection(
-                lambda: ComponentStream(self._jid, self._secret, self._receive), self._host, self._port
+                lambda: ComponentStream(self._jid, self._secret, self._receive, Window()), self._host, self._port
             )
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
@@ -258,27 +329,15 @@ class Link:
         self.trouble = trouble
         return delay
 
-    async def _sweep(self) -> None:
-        """End the requests whose time is over: one timer for all."""
-        loop = asyncio.get_running_loop()
-        while True:
-            await asyncio.sleep(SWEEP_SECONDS)
-            now = loop.time()
-            for pending in [pending for pending in self._pending.values() if pending.deadline <= now]:
-                if not pending.reply.done():
-                    pending.reply.set_exception(StanzaTimeout(f"{pending.asked} did not answer within {pending.timeout:g} s"))
-
     async def _watch(self) -> None:
         """Find out when a server is gone without a farewell."""
-        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(PING_SECONDS)
             stream = self._stream
-            if stream is None or loop.time() - self._heard < PING_SECONDS:
+            if stream is None or self._loop.time() - self._heard < PING_SECONDS:
                 continue
-            ping = make("iq", "get", self._domain, ET.Element("{urn:xmpp:ping}ping"), sender=self._jid, id="ping")
             try:
-                await self.request(ping, PONG_SECONDS)
+                await self.request(self._ping, PONG_SECONDS)
             except StanzaTimeout:
                 stream.abort(f"the server did not answer for {PONG_SECONDS:g} s")
             except TigrestError as error:

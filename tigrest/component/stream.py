@@ -10,17 +10,28 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 from xml.parsers import expat
 
+from tigrest.component.window import Window
 from tigrest.errors import TigrestError
-from tigrest.safexml import escape_attribute, parse, split_name
-from tigrest.stanza import KINDS, START_TAG, Stanza, declarations
+from tigrest.safexml import end_of_element, escape_attribute, parse, split_name
+from tigrest.stanza import KINDS, Stanza, declarations
 
 NAMESPACE = "jabber:component:accept"
 STREAMS = "http://etherx.jabber.org/streams"
+
+BATCH = 8
+"""Stanzas written together: the server works on the first ones while the next are being made."""
+
+WRITE_BUFFER = 65536
+"""Bytes waiting in this process at which sending pauses."""
+
+SEND_BUFFER = 65536
+"""Bytes that the operating system takes for the server: what waits there waits behind everything else."""
 
 MAX_STANZA = 16 * 1024 * 1024
 """Largest incoming stanza in bytes; a server that sends more is cut off."""
@@ -49,10 +60,11 @@ class ComponentStream(asyncio.Protocol):
         jid: our address, as the server knows it.
         secret: shared with the server.
         on_stanza: called with every stanza that comes in.
+        window: told when the operating system takes no more, and when the end has come.
     """
 
-    def __init__(self, jid: str, secret: str, on_stanza: Callable[[Stanza], None]) -> None:
-        self._jid, self._secret, self._on_stanza = jid, secret, on_stanza
+    def __init__(self, jid: str, secret: str, on_stanza: Callable[[Stanza], None], window: Window) -> None:
+        self._jid, self._secret, self._on_stanza, self.window = jid, secret, on_stanza, window
         loop = asyncio.get_running_loop()
         self._loop = loop
         self.ready: asyncio.Future[None] = loop.create_future()
@@ -60,8 +72,6 @@ class ComponentStream(asyncio.Protocol):
         self.ended: asyncio.Future[StreamEnded] = loop.create_future()
         """Done when the stream has ended, with the reason."""
         self._transport: asyncio.Transport | None = None
-        self._writable = asyncio.Event()
-        self._writable.set()
         self._outgoing: list[bytes] = []
         self._ending: StreamEnded | None = None
         self._slicer = _Slicer(self._opened, self._received)
@@ -71,7 +81,9 @@ class ComponentStream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Open our side of the stream."""
         self._transport = transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
-        transport.set_write_buffer_limits(high=256 * 1024)
+        transport.set_write_buffer_limits(high=WRITE_BUFFER)
+        if (sock := transport.get_extra_info("socket")) is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         to = escape_attribute(self._jid)
         header = f"<?xml version='1.0'?><stream:stream xmlns='{NAMESPACE}' xmlns:stream='{STREAMS}' to='{to}'>"
         transport.write(header.encode())
@@ -95,7 +107,7 @@ class ComponentStream(asyncio.Protocol):
         ending = self._ending or StreamEnded(f"the connection was lost: {exc}" if exc else "the server closed the connection")
         self._ending = ending
         self._transport = None
-        self._writable.set()
+        self.window.open()
         if not self.ready.done():
             self.ready.set_exception(ending)
             self.ready.exception()
@@ -104,11 +116,11 @@ class ComponentStream(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The server does not keep up."""
-        self._writable.clear()
+        self.window.pause()
 
     def resume_writing(self) -> None:
         """The server keeps up again."""
-        self._writable.set()
+        self.window.resume()
 
     # stanzas
 
@@ -117,17 +129,8 @@ class ComponentStream(asyncio.Protocol):
         """Whether stanzas can be sent."""
         return self._transport is not None and self._ending is None and self.ready.done()
 
-    async def writable(self) -> None:
-        """Wait until the server keeps up."""
-        await self._writable.wait()
-
-    @property
-    def is_writable(self) -> bool:
-        """Whether the server keeps up."""
-        return self._writable.is_set()
-
     def write(self, data: bytes) -> None:
-        """Send a stanza, whole; several of one turn of the event loop go out together.
+        """Send a stanza, whole; up to :data:`BATCH` of one turn of the event loop go out together.
 
         Args:
             data: the stanza, in the namespace of the stream.
@@ -137,9 +140,12 @@ class ComponentStream(asyncio.Protocol):
         """
         if not self.is_open:
             raise self._ending or StreamEnded("the stream is not open")
-        if not self._outgoing:
+        outgoing = self._outgoing
+        outgoing.append(data)
+        if len(outgoing) == 1:
             self._loop.call_soon(self._flush)
-        self._outgoing.append(data)
+        elif len(outgoing) == BATCH:
+            self._flush()
 
     def _flush(self) -> None:
         outgoing, self._outgoing = self._outgoing, []
@@ -276,23 +282,14 @@ class _Slicer:
             raise StreamEnded("the server closed the stream")
         if self._depth != 1:
             return
-        at = self._parser.CurrentByteIndex - self._base
-        end = self._buffer.index(b">", at) + 1 if self._buffer.startswith(b"</", at) else self._end_of_empty(at)
-        data = self._buffer[self._begin - self._base : end]
+        begin = self._begin - self._base
+        end = end_of_element(self._buffer, begin, self._parser.CurrentByteIndex - self._base)
+        data = self._buffer[begin:end]
         (full, attributes), declared = self._child, self._declared
         self._begin, self._end, self._declared = -1, self._base + end, {}
         namespace, _, kind = full.partition(" ")
         used = {prefix: uri for prefix, uri in self._of_stream.items() if f"{prefix}:".encode() in data}
         self._received(Child(namespace, kind.partition(" ")[0], attributes, used | declared, data))
-
-    def _end_of_empty(self, at: int) -> int:
-        """End of ``<x/>``: expat tells the place where it begins, or the one behind it."""
-        begin = self._begin - self._base
-        if at > begin:
-            return at
-        tag = START_TAG.match(self._buffer, begin)
-        assert tag is not None
-        return tag.end()
 
     def _refuse(self, *_: object) -> None:
         raise StreamEnded("the server sent a document type declaration")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import parse_qs, unquote_to_bytes
 
@@ -35,6 +35,8 @@ from tigrest.service import Service
 access_log = logging.getLogger("tigrest.access")
 
 Answer = Reply | Response
+Headers = Mapping[bytes, bytes]
+"""Headers of a request by name in lower case."""
 
 
 class App:
@@ -75,22 +77,19 @@ class App:
         if scope["type"] != "http":
             return
         started = time.perf_counter()
-        token = request_id.set(new_request_id())
+        request_id.set(new_request_id())  # a request has a task of its own, and that its own context
         match: Match | None = None
         try:
-            try:
-                match = self._match(scope)
-                answer = await self._answer(scope, receive, match)
-            except Exception as error:
-                answer = problem(error, _wish(scope))
-            status = answer.status if isinstance(answer, Reply) else answer.status_code
-            await answer(scope, receive, send)
-            seconds = time.perf_counter() - started
-            self._metrics.observe(match.route.uri if match and match.route else "", scope["method"], status, seconds)
-            if access_log.isEnabledFor(logging.INFO):
-                access_log.info("%s %s %d %.1f ms", scope["method"], scope["path"], status, seconds * 1000)
-        finally:
-            request_id.reset(token)
+            match = self._match(scope)
+            answer = await self._answer(scope, receive, match)
+        except Exception as error:
+            answer = problem(error, _wish(scope))
+        status = answer.status if isinstance(answer, Reply) else answer.status_code
+        await answer(scope, receive, send)
+        seconds = time.perf_counter() - started
+        self._metrics.observe(match.route.uri if match and match.route else "", scope["method"], status, seconds)
+        if access_log.isEnabledFor(logging.INFO):
+            access_log.info("%s %s %d %.1f ms", scope["method"], scope["path"], status, seconds * 1000)
 
     def serve(self, table: Table) -> None:
         """Serve another table from the next request on."""
@@ -112,14 +111,14 @@ class App:
         raise HTTPException(404, f"{scope['method']} is not implemented here; there is {match.allow}", {"allow": match.allow})
 
     async def _handle(self, scope: Scope, receive: Receive, match: Match, route: Route, endpoint: Endpoint) -> Answer:
-        user = await self._admit(scope, route)
-        receive = bounded(receive, self._max_body)
+        headers = dict(reversed(scope["headers"]))  # of several of one name the first counts
+        user = await self._admit(scope, headers, route)
         call = Call(self._service, match.groups, user=user)
         names = endpoint.invocation.names
-        if "content" in names and has_body(scope):
-            await self._read_content(scope, receive, route, call)
+        if "content" in names and has_body(headers):
+            receive = await self._read_content(scope, headers, receive, route, call)
         if "request" in names and call.request is None:
-            call.request = HandlerRequest(scope, receive)
+            call.request = HandlerRequest(scope, bounded(receive, self._max_body))
         route.active += 1
         try:
             result = await self._execution.run(route, endpoint, call)
@@ -130,21 +129,21 @@ class App:
         if isinstance(result, Response):
             return result
         if endpoint.template is not None and call.request is None:
-            call.request = HandlerRequest(scope, receive)
-        return reply_to(result, _wish(scope), endpoint, {"user": user, "request": call.request})
+            call.request = HandlerRequest(scope, bounded(receive, self._max_body))
+        return reply_to(result, lambda: _wish(scope), endpoint, {"user": user, "request": call.request})
 
-    async def _admit(self, scope: Scope, route: Route) -> JID | None:
+    async def _admit(self, scope: Scope, headers: Headers, route: Route) -> JID | None:
         """Check API key, login and role, in this order; the user, when there is one to know."""
         if not (route.api_key or route.role or route.asks_auth_required):
             return None
-        given = key_of_request(scope["query_string"], scope["headers"])
-        key = await self._key(given, scope) if given is not None else None
+        given = key_of_request(scope["query_string"], headers)
+        key = await self._key(given, scope["path"], headers) if given is not None else None
         if route.api_key and key is None and not self._api_keys.open_access:
             how = "is not accepted here" if given is not None else "is needed: send it as header Api-Key or query parameter api-key"
             raise KeyRequired(f"an API key {how}")
         name = key.name if key else "open_access" if route.api_key and self._api_keys.open_access else None
         required = route.handler.authRequired(name) if route.asks_auth_required else route.role is not None
-        authorization = _raw_header(scope, b"authorization")
+        authorization = headers.get(b"authorization")
         if authorization is None and not required:
             return None
         if authorization is None and given is not None and key is None:
@@ -156,26 +155,29 @@ class App:
             raise RoleRequired(f"{user} is not an admin ([auth] admins)")
         return user
 
-    async def _key(self, given: str, scope: Scope) -> ApiKey | None:
-        path, host = scope["path"], header(scope, b"host")
+    async def _key(self, given: str, path: str, headers: Headers) -> ApiKey | None:
+        host = headers.get(b"host", b"").decode("latin-1")
         return self._api_keys.known(given, path, host) or await self._api_keys.find(given, path, host)
 
-    async def _read_content(self, scope: Scope, receive: Receive, route: Route, call: Call) -> None:
-        content_type = header(scope, b"content-type")
-        length = header(scope, b"content-length")
-        if length.isdecimal() and int(length) > self._max_body:
+    async def _read_content(self, scope: Scope, headers: Headers, receive: Receive, route: Route, call: Call) -> Receive:
+        """Read the body, or give the handler the request to read it itself."""
+        content_type = headers.get(b"content-type", b"").decode("latin-1")
+        length = headers.get(b"content-length", b"")
+        if length.isdigit() and int(length) > self._max_body:
             raise ContentTooLarge(self._max_body)
+        if not length:
+            receive = bounded(receive, self._max_body)
         if not route.decode_content or not is_decodable(content_type):
             call.content = call.request = HandlerRequest(scope, receive)
-            return
+            return receive
         try:
             async with asyncio.timeout(self._request_timeout):
                 body = await read_body(receive)
         except TimeoutError:
             raise HTTPException(408, f"the request body did not arrive within {self._request_timeout:g} s") from None
-        if not body:
-            return
-        call.content = decode(content_type, body)
+        if body:
+            call.content = decode(content_type, body)
+        return receive
 
     async def _other(self, scope: Scope) -> Answer:
         """What is not a handler: index, static files, health, metrics."""
@@ -243,13 +245,6 @@ def _wish(scope: Scope) -> Wish:
 
 def _health(well: bool) -> Reply:
     return Reply(200, b"text/plain", b"ok\n") if well else Reply(503, b"text/plain", b"not connected to the XMPP server\n")
-
-
-def _raw_header(scope: Scope, name: bytes) -> bytes | None:
-    for key, value in scope["headers"]:
-        if key == name:
-            return bytes(value)
-    return None
 
 
 def _address(scope: Scope) -> str:

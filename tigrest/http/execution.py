@@ -11,9 +11,10 @@ from typing import Any, cast
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
+from tigrest.deadlines import Deadlines
 from tigrest.errors import HandlerTimeout
 from tigrest.scripting.routing import Endpoint, Route
-from tigrest.scripting.signature import Call
+from tigrest.scripting.signature import Call, Invocation
 from tigrest.service import reply_failed
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,21 @@ def _wake(waiter: asyncio.Future[Any]) -> None:
         waiter.set_result(None)
 
 
+class _Run:
+    """A method that is running."""
+
+    __slots__ = ("deadline", "expired", "task")
+
+    def __init__(self, task: asyncio.Task[Any], deadline: float) -> None:
+        self.task, self.deadline = task, deadline
+        self.expired = False
+
+    def expire(self) -> None:
+        """Cancel it."""
+        self.expired = True
+        self.task.cancel()
+
+
 class Execution:
     """Runs handlers' methods.
 
@@ -82,6 +98,7 @@ class Execution:
 
     def __init__(self, request_timeout: float) -> None:
         self._request_timeout = request_timeout
+        self._deadlines = Deadlines()
         self._threads = CapacityLimiter(THREADS)
 
     async def run(self, route: Route, endpoint: Endpoint, call: Call) -> Any:
@@ -92,22 +109,28 @@ class Execution:
             Exception: whatever the method raises.
         """
         seconds = route.timeout or self._request_timeout
-        invocation = endpoint.invocation
+        task = asyncio.current_task()
+        assert task is not None
+        run = _Run(task, self._deadlines.after(seconds))
+        self._deadlines.add(run)
+        try:
+            return await self._run(route, endpoint.invocation, call)
+        except asyncio.CancelledError:
+            if not run.expired or task.uncancel() > 0:
+                raise  # somebody else wants it to end
+            raise HandlerTimeout(f"{route.uri} gave no result within {seconds:g} s") from None
+        finally:
+            self._deadlines.discard(run)
+
+    async def _run(self, route: Route, invocation: Invocation, call: Call) -> Any:
         callback: Callback | None = None
         if "callback" in invocation.names:
             callback = call.callback = Callback(asyncio.get_running_loop())
             reply_failed.set(callback.fail)
-        timeout = asyncio.timeout(seconds)
-        try:
-            async with timeout:
-                if invocation.is_coroutine:
-                    result = await cast("Coroutine[Any, Any, Any]", invocation(call))
-                else:
-                    result = await run_sync(invocation, call, abandon_on_cancel=True, limiter=self._threads)
-                if result is None and callback is not None and (callback.called or route.is_async):
-                    result = await callback.wait()
-        except TimeoutError:
-            if not timeout.expired():
-                raise  # the handler's own
-            raise HandlerTimeout(f"{route.uri} gave no result within {seconds:g} s") from None
+        if invocation.is_coroutine:
+            result = await cast("Coroutine[Any, Any, Any]", invocation(call))
+        else:
+            result = await run_sync(invocation, call, abandon_on_cancel=True, limiter=self._threads)
+        if result is None and callback is not None and (callback.called or route.is_async):
+            result = await callback.wait()
         return result

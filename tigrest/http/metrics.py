@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, PlatformCollector, ProcessCollector
+from bisect import bisect_left
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
 
 
-class Metrics:
-    """Requests by route, method and status, and how long they took."""
+class Metrics(Collector):
+    """Requests by route, method and status, and how long they took.
+
+    Counted on the event loop only, so without the locks of the library's own counters.
+    """
 
     def __init__(self) -> None:
+        self._requests: dict[tuple[str, str, int], int] = {}
+        self._seconds: dict[str, _Times] = {}
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
-        requests = Counter("tigrest_requests", "Requests answered.", ["route", "method", "status"], registry=self._registry)
-        seconds = Histogram("tigrest_request_seconds", "Time to answer.", ["route"], buckets=BUCKETS, registry=self._registry)
-        self._requests, self._seconds = requests, seconds
-        self._counters: dict[tuple[str, str, int], Counter] = {}
-        self._histograms: dict[str, Histogram] = {}
+        self._registry.register(self)
 
     def observe(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count a request.
@@ -30,19 +37,40 @@ class Metrics:
             status: HTTP status.
             seconds: time from its arrival to the end of the answer.
         """
-        key = (route, method, status)
-        counter = self._counters.get(key)
-        if counter is None:
-            known = method if method in ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS") else "other"
-            counter = self._requests.labels(route, known, status)
-            if known == method:
-                self._counters[key] = counter
-        counter.inc()
-        histogram = self._histograms.get(route)
-        if histogram is None:
-            histogram = self._histograms[route] = self._seconds.labels(route)
-        histogram.observe(seconds)
+        key = (route, method if method in METHODS else "other", status)
+        self._requests[key] = self._requests.get(key, 0) + 1
+        times = self._seconds.get(route)
+        if times is None:
+            times = self._seconds[route] = _Times()
+        times.sum += seconds
+        times.counts[bisect_left(BUCKETS, seconds)] += 1
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the numbers to the library."""
+        requests = CounterMetricFamily("tigrest_requests", "Requests answered.", labels=["route", "method", "status"])
+        for (route, method, status), count in self._requests.items():
+            requests.add_metric([route, method, str(status)], count)
+        yield requests
+        seconds = HistogramMetricFamily("tigrest_request_seconds", "Time to answer.", labels=["route"])
+        for route, times in self._seconds.items():
+            seconds.add_metric([route], times.buckets(), times.sum)
+        yield seconds
 
     def render(self) -> tuple[bytes, bytes]:
         """Content type and text of the current numbers."""
         return CONTENT_TYPE_LATEST.encode(), generate_latest(self._registry)
+
+
+class _Times:
+    """How many requests took how long."""
+
+    __slots__ = ("counts", "sum")
+
+    def __init__(self) -> None:
+        self.sum = 0.0
+        self.counts = [0] * (len(BUCKETS) + 1)
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Upper bounds, and how many requests took no longer."""
+        limits = [*(repr(bucket) for bucket in BUCKETS), "+Inf"]
+        return [(limit, sum(self.counts[: number + 1])) for number, limit in enumerate(limits)]

@@ -14,9 +14,14 @@ from collections.abc import Callable
 from http import HTTPStatus
 from itertools import chain
 from typing import Any
+from urllib.parse import unquote
 
+import httptools
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from tigrest.http.exchange import Exchange
 
 MAX_HEAD = 65536
 """Most bytes of request line and headers together."""
@@ -36,6 +41,7 @@ LINGER = 2.0
 MAX_LINGER = 8 * 1024 * 1024
 """Most bytes of it."""
 
+_ASGI = {"version": "3.0", "spec_version": "2.3"}
 _TOO_LONG_TARGET = 414
 _TOO_LARGE_HEAD = 431
 _DETAILS = {
@@ -60,19 +66,25 @@ class HttpProtocol(HttpToolsProtocol):
     _thrown_away = 0
     _timer: asyncio.TimerHandle | None = None
 
+    _idle_since = 0.0
+    """When the last answer was complete, by the clock of the loop."""
+    cycle: Exchange
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to serve, and to wait for the first request."""
         super().connection_made(transport)
         self._timer = self.loop.call_later(PATIENCE, self._give_up)
+        self._idle_since = self.loop.time()
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
         self._stop_timer()
+        self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Parse what came in."""
-        self._unset_keepalive_if_required()
         if self._refused:
             self._throw_away(data)
             return
@@ -87,8 +99,14 @@ class HttpProtocol(HttpToolsProtocol):
             if self._stalled:
                 self._watch()
 
+    def on_message_begin(self) -> None:
+        """Begin with a request."""
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+
     def on_headers_complete(self) -> None:
-        """Measure the head; if it is within the limits, pass the request to the application."""
+        """Measure the head; if it is within the limits, have the request answered."""
         self._stalled = 0
         if self._timer is not None:
             self._stop_timer()
@@ -99,21 +117,78 @@ class HttpProtocol(HttpToolsProtocol):
         if len(headers) > MAX_HEADERS or len(self.url) + 4 * len(headers) + sum(map(len, chain.from_iterable(headers))) > MAX_HEAD:
             self._status = _TOO_LARGE_HEAD
             raise ValueError(_DETAILS[self._status])
-        HttpToolsProtocol.on_headers_complete(self)
+        before = self.cycle
+        version = self.parser.get_http_version()
+        keep_alive = version != "1.0" and self.parser.should_keep_alive()
+        self.cycle = exchange = Exchange(self, self._scope(version), keep_alive, self.expect_100_continue)
+        if before is None or before.response_complete:
+            self._start_asgi_task(exchange, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((exchange, self.app))
+
+    def _scope(self, version: str) -> dict[str, Any]:
+        """Describe the request (ASGI)."""
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        return {
+            "type": "http",
+            "asgi": _ASGI,
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,
+            "method": self.parser.get_method().decode("ascii"),
+            "root_path": self.root_path,
+            "path": self.root_path + (unquote(path) if "%" in path else path),
+            "raw_path": url.path,
+            "query_string": url.query or b"",
+            "headers": self.headers,
+            "state": {},
+        }
+
+    def _start_asgi_task(self, cycle: Exchange, app: Any) -> None:  # type: ignore[override]
+        cycle.task = self.loop.create_task(cycle.serve(app))
+        self.tasks.add(cycle.task)
 
     def on_body(self, body: bytes) -> None:
         """Pass on a piece of a body."""
         self._stalled = 0
         if self._timer is not None:
             self._stop_timer()
-        HttpToolsProtocol.on_body(self, body)
+        exchange = self.cycle
+        if not exchange.response_complete:
+            exchange.feed(body)
+            if len(exchange.body) > HIGH_WATER_LIMIT:
+                self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
         """Pass on the end of a body."""
         self._stalled = 0
         if self._timer is not None:
             self._stop_timer()
-        HttpToolsProtocol.on_message_complete(self)
+        if not self.cycle.response_complete:
+            self.cycle.end_body()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request, if it is here already."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self._idle_since = self.loop.time()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that is idle for too long: one timer, which looks again when it might be so."""
+        busy = self._stalled > 0 or (self.cycle is not None and not self.cycle.response_complete)
+        left = self.timeout_keep_alive - (0.0 if busy else self.loop.time() - self._idle_since)
+        if left > 0 and not self.transport.is_closing():
+            self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
+        else:
+            self.transport.close()
 
     def _watch(self) -> None:
         """Look after what has begun to come in and is not complete."""
@@ -150,8 +225,7 @@ class HttpProtocol(HttpToolsProtocol):
         elif cycle.response_started or self.pipeline:
             self.transport.close()
         else:
-            cycle.disconnected = True
-            cycle.message_event.set()
+            cycle.disconnect()
             self._answer(status)
 
     def _answer(self, status: int) -> None:

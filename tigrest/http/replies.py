@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ from tigrest.content import JSON, XML, write_json, write_xml
 from tigrest.errors import NotConnected, StanzaError, TigrestError, TooManyFailures
 from tigrest.handler import Result
 from tigrest.http.context import request_id
+from tigrest.http.exchange import REPLY, WholeReply
 from tigrest.http.negotiation import Form
 from tigrest.http.pages import render
 from tigrest.http.statuses import phrase, status_of
@@ -25,6 +27,7 @@ from tigrest.stanza import Stanza
 log = logging.getLogger(__name__)
 
 Headers = list[tuple[bytes, bytes]]
+_JSON, _XML = JSON.encode(), XML.encode()
 PROBLEM_NAMESPACE = "urn:ietf:rfc:7807"
 
 HTML = b"text/html; charset=utf-8"
@@ -44,7 +47,10 @@ class Reply:
     headers: Headers = field(default_factory=list)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it (ASGI)."""
+        """Send it (ASGI), in one piece where the server can do that."""
+        whole: WholeReply | None = scope.get("extensions", {}).get(REPLY)
+        if whole is not None and whole(self.status, self.content_type, self.body, self.headers):
+            return
         headers: Headers = [(b"content-length", str(len(self.body)).encode()), *self.headers]
         if self.content_type:
             headers.insert(0, (b"content-type", self.content_type))
@@ -67,12 +73,12 @@ class Wish:
     html: bool = False
 
 
-def reply_to(result: Any, wish: Wish, endpoint: Endpoint, page_values: Mapping[str, Any]) -> Reply | Response:
+def reply_to(result: Any, negotiated: Callable[[], Wish], endpoint: Endpoint, page_values: Mapping[str, Any]) -> Reply | Response:
     """Turn the result of a handler into a response.
 
     Args:
         result: what it returned or gave to ``callback``.
-        wish: what form the caller wants.
+        negotiated: tells what form the caller wants; asked only where there is a choice.
         endpoint: the method that gave it; may have a page.
         page_values: what its page may show besides ``result``.
 
@@ -80,39 +86,58 @@ def reply_to(result: Any, wish: Wish, endpoint: Endpoint, page_values: Mapping[s
         HTTPException: 404 for ``None``.
         TypeError: the result is of a kind that cannot be sent.
     """
-    if isinstance(result, dict | list):
-        if wish.html and endpoint.template is not None:
-            page = endpoint.template.render(result=result, **page_values)
-            return Reply(200, HTML, page.encode("utf-8", "replace"))
-        if wish.form == "json":
-            return Reply(200, JSON.encode(), write_json(result))
-        return Reply(200, XML.encode(), write_xml(result))
+    if isinstance(result, (dict, list)):
+        return _reply_to_value(result, negotiated(), endpoint, page_values)
+    if isinstance(result, Result):
+        return _reply_to_result(result)
     if isinstance(result, str):
         return Reply(200, b"text/plain; charset=utf-8", result.encode("utf-8", "replace"))
-    if isinstance(result, Result):
-        data = result.data.encode("utf-8", "replace") if isinstance(result.data, str) else bytes(result.data)
-        headers = [(_token(name), _token(value)) for name, value in result.headers.items()]
-        return Reply(result.status, _token(result.content_type), data, headers)
     if isinstance(result, Response):
         return result
-    if isinstance(result, bytes | bytearray | memoryview):
+    if isinstance(result, (bytes, bytearray, memoryview)):
         data = bytes(result)
         return Reply(200, (image_type(data) or "application/octet-stream").encode(), data)
     if isinstance(result, Stanza):
-        return Reply(200, XML.encode(), result.to_bytes())
+        return Reply(200, _XML, result.to_bytes())
     if result is None:
         raise HTTPException(404, "there is nothing here")
     if isinstance(result, Mapping | tuple):
-        return reply_to(dict(result) if isinstance(result, Mapping) else list(result), wish, endpoint, page_values)
+        return reply_to(dict(result) if isinstance(result, Mapping) else list(result), negotiated, endpoint, page_values)
     raise TypeError(
         f"a handler cannot answer with {type(result).__name__}: give None, str, bytes, dict, list, Result or a Starlette response"
     )
 
 
+def _reply_to_value(value: Any, wish: Wish, endpoint: Endpoint, page_values: Mapping[str, Any]) -> Reply:
+    if wish.html and endpoint.template is not None:
+        page = endpoint.template.render(result=value, **page_values)
+        return Reply(200, HTML, page.encode("utf-8", "replace"))
+    if wish.form == "json":
+        return Reply(200, _JSON, write_json(value))
+    return Reply(200, _XML, write_xml(value))
+
+
+def _reply_to_result(result: Result) -> Reply:
+    data = result.data.encode("utf-8", "replace") if isinstance(result.data, str) else bytes(result.data)
+    headers = [(_name(name), _token(value)) for name, value in result.headers.items()] if result.headers else []
+    return Reply(result.status, _token(result.content_type), data, headers)
+
+
+_NOT_A_NAME = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+def _name(text: str) -> bytes:
+    """A header's name. RFC 9110 §5.6.2"""
+    if not text or _NOT_A_NAME.search(text):
+        raise ValueError(f"{text!r} is not the name of a header")
+    return text.lower().encode()
+
+
 def _token(text: str) -> bytes:
-    """A header's name or value, kept on one line."""
-    if "\r" in text or "\n" in text:
-        raise ValueError("a header may not contain a line break")
+    """A header's value, on one line."""
+    if _CONTROL.search(text):
+        raise ValueError("a header may not contain a line break or another control character")
     return text.encode("latin-1", "replace")
 
 
@@ -155,5 +180,5 @@ def _headers_of(error: BaseException) -> Headers:
     if isinstance(error, TooManyFailures | NotConnected):
         return [(b"retry-after", str(max(1, round(error.retry_after))).encode())]
     if isinstance(error, HTTPException) and error.headers:
-        return [(_token(name.lower()), _token(value)) for name, value in error.headers.items()]
+        return [(_name(name), _token(value)) for name, value in error.headers.items()]
     return []

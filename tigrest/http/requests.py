@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -27,6 +28,8 @@ class HandlerRequest(Request):
 
     async def body(self) -> bytes:
         """The whole body."""
+        if not hasattr(self, "_body") and not self._stream_consumed:
+            self._body = await read_body(self.receive)
         return await super().body()
 
     async def json(self) -> Any:
@@ -99,10 +102,14 @@ async def read_body(receive: Receive) -> bytes:
     raise MalformedContent("the request ended before its body did")
 
 
-def has_body(scope: Scope) -> bool:
-    """Whether a request announces a body."""
-    length = header(scope, b"content-length")
-    return length not in ("", "0") if length else bool(header(scope, b"transfer-encoding"))
+def has_body(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a request announces a body.
+
+    Args:
+        headers: by name in lower case.
+    """
+    length = headers.get(b"content-length")
+    return length not in (b"", b"0") if length is not None else bool(headers.get(b"transfer-encoding"))
 
 
 def decode(content_type: str, body: bytes) -> Any:

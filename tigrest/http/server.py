@@ -126,7 +126,7 @@ async def _serve(gateway: Served, config: Config, listener: socket.socket, endin
         listener.listen(BACKLOG)
     except OSError as error:
         raise ConfigError(_address_problem(config.http.host, config.http.port, error)) from None
-    server = _Server(_uvicorn_config(gateway, config, grace))
+    server = _Server(uvicorn_config(gateway, config, grace))
     server.config.load()
     server.lifespan = server.config.lifespan_class(server.config)
     await server.on_tick(0)  # makes the headers of all responses
@@ -217,7 +217,7 @@ async def _first(work: Coroutine[Any, Any, None], event: asyncio.Event) -> bool:
         await asyncio.wait([task, waiting], timeout=NOTICE)
 
 
-def _uvicorn_config(gateway: Served, config: Config, grace: int) -> uvicorn.Config:
+def uvicorn_config(gateway: Served, config: Config, grace: int) -> uvicorn.Config:
     proxies = list(config.http.trusted_proxies)
     return uvicorn.Config(
         gateway.app,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Template
 
@@ -17,6 +17,12 @@ from tigrest.scripting.signature import Group, Invocation
 
 ROOT = "/rest"
 """Path under which all handlers live."""
+
+LATELY = 1024
+"""How many paths are remembered with what they found."""
+
+SHORT = 256
+"""Longest path that is, in characters."""
 
 
 @dataclass(frozen=True)
@@ -85,8 +91,7 @@ class Route:
         return self.folder + readable(self.pattern, names)
 
 
-@dataclass(frozen=True)
-class Match:
+class Match(NamedTuple):
     """What a path found: a route that implements the method, or only the methods that exist there."""
 
     route: Route | None
@@ -121,6 +126,7 @@ class Table:
         self._dirs = tuple(dirs)
         self._folders = {folder: _Folder(routes_of) for folder, routes_of in _grouped(self.routes).items()}
         self._depth = max((folder.count("/") for folder in self._folders), default=0)
+        self._lately = lru_cache(maxsize=LATELY)(self._find)
 
     def shown(self, problem: ScriptError) -> str:
         """A problem as everybody may see it: the path below the scripts directory only."""
@@ -139,6 +145,9 @@ class Table:
         Returns:
             ``None`` when no pattern matches at all; a match without a route when only other methods are implemented.
         """
+        return self._lately(method, path) if len(path) <= SHORT else self._find(method, path)
+
+    def _find(self, method: str, path: str) -> Match | None:
         allowed: list[Route] = []
         for end in reversed(_boundaries(path, self._depth)):
             folder = self._folders.get(path[:end])

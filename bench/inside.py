@@ -1,0 +1,212 @@
+"""Microseconds that the gateway's own code needs for a request, without sockets, processes or the kernel.
+
+HTTP requests are fed into the protocol that serves connections, and the XMPP server is played by a transport that answers
+iqs at once. So this is the price of the hot path alone, much less noisy than requests per second.
+
+    python bench/inside.py [--requests 20000] [--rounds 5] [--only NAME]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import gc
+import re
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import uvicorn
+import uvloop
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tigrest.component.stream import ComponentStream  # noqa: E402
+from tigrest.component.window import Window  # noqa: E402
+from tigrest.config import Config  # noqa: E402
+from tigrest.gateway import Gateway  # noqa: E402
+from tigrest.http.protocol import HttpProtocol  # noqa: E402
+from tigrest.http.server import uvicorn_config  # noqa: E402
+
+LOGIN = base64.b64encode(b"admin:secret").decode()
+MESSAGE = "<message to='bob@localhost' type='chat'><body>Hello there, this is a message of some length</body></message>"
+PING = "<iq type='get' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>"
+
+SCRIPT = """
+from tigrest import Handler
+
+
+class Values(Handler):
+    regex = "/values"
+
+    async def exec_get(self):
+        return {"user": {"jid": "alice@localhost", "resources": ["phone", "laptop"], "priority": 5, "away": False}}
+"""
+
+
+class Transport(asyncio.Transport):
+    """A connection whose other side is this program.
+
+    Args:
+        on_write: what the other side does with what it gets.
+    """
+
+    def __init__(self, on_write: Callable[[bytes], None]) -> None:
+        super().__init__({"peername": ("127.0.0.1", 50000), "sockname": ("127.0.0.1", 8080)})
+        self.write = on_write  # type: ignore[assignment,method-assign]
+        self.writelines = lambda parts: on_write(b"".join(parts))  # type: ignore[assignment,method-assign]
+
+    def is_closing(self) -> bool:
+        """Never."""
+        return False
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    abort = pause_reading = resume_reading = close
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Nothing is kept."""
+
+    def get_write_buffer_size(self) -> int:
+        """Nothing is kept."""
+        return 0
+
+
+class Caller:
+    """A client that sends its next request when it has the answer to the last one."""
+
+    def __init__(self, config: uvicorn.Config, state: Any, request: bytes) -> None:
+        self._request, self._left = request, 0
+        self._done = asyncio.Event()
+        self.answer = b""
+        self.protocol = HttpProtocol(config=config, server_state=state, app_state={})
+        self.protocol.connection_made(Transport(self._written))
+        self._loop = asyncio.get_running_loop()
+
+    def _written(self, data: bytes) -> None:
+        if not data.startswith(b"HTTP/1.1 "):
+            return
+        if self._left == 0:
+            self.answer = bytes(data)
+            self._done.set()
+            return
+        self._left -= 1
+        self._loop.call_soon(self.protocol.data_received, self._request)
+
+    async def ask(self, times: int) -> None:
+        """Ask so many times."""
+        self._left, self._done = times - 1, asyncio.Event()
+        self.protocol.data_received(self._request)
+        await self._done.wait()
+
+
+def answer_iqs(stream: ComponentStream) -> Callable[[bytes], None]:
+    """The server's side of the stream: iqs are answered with empty results."""
+    identity = re.compile(rb'<iq[^>]* id="([^"]+)"')
+    reply = b'<iq type="result" id="%s" from="localhost" to="http.localhost"/>'
+
+    def written(data: bytes) -> None:
+        ids = identity.findall(data)
+        if ids:
+            asyncio.get_running_loop().call_soon(stream.data_received, b"".join([reply % each for each in ids]))
+
+    return written
+
+
+async def link_up(gateway: Gateway) -> None:
+    """Give the gateway a link whose server is played here."""
+    link = gateway.backend.link  # type: ignore[attr-defined]
+    stream = ComponentStream("http.localhost", "secret", link._receive, Window())
+    stream.connection_made(Transport(lambda data: None))
+    stream.data_received(b"<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' id='1'>")
+    stream.data_received(b"<handshake/>")
+    stream._transport = Transport(answer_iqs(stream))
+    link._stream = stream
+
+
+def request(method: str, path: str, body: str = "", *headers: str) -> bytes:
+    """A request as bytes."""
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1:8080", *headers]
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
+    return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
+
+
+KEYED = (f"Authorization: Basic {LOGIN}", "Api-Key: bench-key")
+CASES = {
+    "GET /rest/tested/test": request("GET", "/rest/tested/test"),
+    "script's dict as JSON": request("GET", "/rest/values?type=json"),
+    "script's dict as XML": request("GET", "/rest/values"),
+    "message by /rest/stream": request("POST", "/rest/stream", MESSAGE, *KEYED, "Content-Type: application/xml"),
+    "iq ping by /rest/stream": request("POST", "/rest/stream", PING, *KEYED, "Content-Type: application/xml"),
+}
+
+
+async def hello(scope: Any, receive: Any, send: Any) -> None:
+    """The smallest ASGI application."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+    await send({"type": "http.response.body", "body": b"hello"})
+
+
+async def measure(arguments: argparse.Namespace, folder: Path) -> None:
+    """Measure the cases in turn, and print."""
+    (folder / "scripts").mkdir()
+    (folder / "scripts" / "values.py").write_text(SCRIPT)
+    config = Config.model_validate(
+        {
+            "xmpp": {"backend": "component", "secret": "secret", "port": 1, "jid": "http.localhost", "domain": "localhost"},
+            "auth": {
+                "admins": ["admin@localhost"],
+                "accounts": [{"jid": "admin@localhost", "password": "secret"}],
+                "api_keys": [{"name": "bench", "key": "bench-key", "paths": []}],
+            },
+            "state": {"database": ":memory:"},
+            "scripts": {"reload": False},
+        }
+    )
+    gateway = Gateway(config, [folder / "scripts", ROOT / "scripts" / "rest"])
+    await gateway.start()
+    await link_up(gateway)
+    served = uvicorn_config(gateway, config, 1)
+    gc.collect()
+    gc.freeze()
+    server = uvicorn.Server(served)
+    served.load()
+    await server.on_tick(0) if False else None
+    server.server_state.default_headers = [(b"date", b"Sat, 21 Nov 2026 09:00:00 GMT"), (b"server", b"tigrest")]
+    bare = uvicorn.Config(hello, http="httptools", access_log=False, log_config=None)
+    bare.load()
+    callers = {name: Caller(served, server.server_state, data) for name, data in CASES.items() if arguments.only in name}
+    times: dict[str, list[float]] = {}
+    for number in range(arguments.rounds + 1):
+        for name, caller in callers.items():
+            began = time.process_time()
+            await caller.ask(arguments.requests)
+            if number:
+                times.setdefault(name, []).append((time.process_time() - began) / arguments.requests * 1e6)
+            assert caller.answer.startswith(b"HTTP/1.1 200"), caller.answer
+    print(f"{'case':30} {'median µs':>10} {'min':>7} {'max':>7}")
+    for name, values in times.items():
+        print(f"{name:30} {statistics.median(values):10.1f} {min(values):7.1f} {max(values):7.1f}")
+    await gateway.stop()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--requests", type=int, default=20_000, help="requests of each round")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of each case, taken in turn; medians are printed")
+    parser.add_argument("--only", default="", help="only cases with this in their name")
+    with TemporaryDirectory() as folder:
+        uvloop.run(measure(parser.parse_args(), Path(folder)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""One request and its answer, on the way between a connection and the application.
+
+It speaks ASGI like uvicorn's own, which does the streaming, but makes nothing that a request with a short answer does not
+need, and offers the application a shortcut: the whole answer in one call, instead of two messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+REPLY = "tigrest.reply"
+"""Name of the ASGI extension: ``scope["extensions"][REPLY]`` is :meth:`Exchange.reply`."""
+
+WholeReply = Callable[[int, bytes, bytes, Sequence[tuple[bytes, bytes]]], bool]
+"""Sends status, ``Content-Type`` (may be empty), body and further headers at once; ``False`` when it has not."""
+
+_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
+_WITHOUT_BODY = frozenset({204, 304})
+_defaults: tuple[Any, bytes] = (None, b"")
+
+
+class Exchange(RequestResponseCycle):
+    """Serves one request.
+
+    Args:
+        protocol: of the connection.
+        scope: of the request (ASGI).
+        keep_alive: whether the connection stays open behind it.
+        expects_continue: whether the caller waits for ``100 Continue`` before he sends the body.
+    """
+
+    disconnected = False
+    more_body = True
+    response_started = False
+    response_complete = False
+    chunked_encoding = None
+    expected_content_length = 0
+    access_log = False
+    task: asyncio.Task[None]
+    """What serves it; set when it has begun."""
+    _news = False
+    _signal: asyncio.Event | None = None
+
+    def __init__(self, protocol: HttpToolsProtocol, scope: Any, keep_alive: bool, expects_continue: bool) -> None:
+        self.scope = scope
+        self.protocol = protocol
+        self.transport = protocol.transport
+        self.flow = protocol.flow
+        self.logger = protocol.logger
+        self.default_headers = protocol.server_state.default_headers
+        self.on_response = protocol.on_response_complete
+        self.keep_alive = keep_alive
+        self.waiting_for_100_continue = expects_continue
+        self.body = bytearray()
+        scope["extensions"] = {REPLY: self.reply}
+
+    async def serve(self, app: Any) -> None:
+        """Let the application answer."""
+        try:
+            await self.run_asgi(app)
+        finally:
+            self.protocol.tasks.discard(self.task)
+
+    # from the connection
+
+    def feed(self, body: bytes) -> None:
+        """Take in a piece of the body."""
+        self.body += body
+        self._tell()
+
+    def end_body(self) -> None:
+        """There is no more body."""
+        self.more_body = False
+        self._tell()
+
+    def disconnect(self) -> None:
+        """The caller is gone, or as good as gone."""
+        self.disconnected = True
+        self._tell()
+
+    def _tell(self) -> None:
+        self._news = True
+        if self._signal is not None:
+            self._signal.set()
+
+    # to the application
+
+    async def receive(self) -> Any:
+        """Give what came in since the last call, and wait for something if need be (ASGI)."""
+        if self.waiting_for_100_continue and not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.waiting_for_100_continue = False
+        if self.flow.read_paused:
+            self.flow.resume_reading()
+        if not self._news and not self.disconnected and not self.response_complete:
+            self._signal = asyncio.Event()
+            await self._signal.wait()
+        self._news = False
+        if self.disconnected or self.response_complete:
+            return {"type": "http.disconnect"}
+        body, self.body = bytes(self.body), bytearray()
+        return {"type": "http.request", "body": body, "more_body": self.more_body}
+
+    def reply(self, status: int, content_type: bytes, body: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bool:
+        """Send a whole answer at once, in one piece.
+
+        Args:
+            status: HTTP status.
+            content_type: header ``Content-Type``; empty for none.
+            body: left out for HEAD.
+            headers: further headers, in lower case.
+
+        Returns:
+            Whether it was sent. ``False`` when the caller does not read, or the headers say how the body is framed: then it is
+            to be sent in the usual messages.
+        """
+        if self.response_started or self.flow.write_paused:
+            return False
+        if self.disconnected:
+            return True
+        parts = [STATUS_LINE[status], _rendered(self.default_headers)]
+        if content_type:
+            parts.append(b"content-type: %b\r\n" % content_type)
+        for name, value in headers:
+            if name in _FRAMING:
+                return False
+            parts.append(b"%b: %b\r\n" % (name, value))
+        if not self.keep_alive:
+            parts.append(b"connection: close\r\n")
+        if status in _WITHOUT_BODY:
+            parts.append(b"\r\n")
+        else:
+            parts.append(b"content-length: %d\r\n\r\n" % len(body))
+            if self.scope["method"] != "HEAD":
+                parts.append(body)
+        self.response_started = self.response_complete = True
+        self.transport.write(b"".join(parts))
+        self._tell()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+        return True
+
+    @property
+    def message_event(self) -> Any:
+        """What uvicorn's part sets when there is news."""
+        return _Set(self._tell)
+
+
+class _Set:
+    """The part of an event that uvicorn uses."""
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self.set = tell
+
+
+def _rendered(default_headers: Any) -> bytes:
+    """The headers of all answers as bytes; uvicorn makes new ones every second, for the date."""
+    global _defaults
+    known, rendered = _defaults
+    if known is not default_headers:
+        rendered = b"".join([b"%b: %b\r\n" % header for header in default_headers])
+        _defaults = (default_headers, rendered)
+    return rendered
