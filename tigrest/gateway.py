@@ -78,13 +78,18 @@ class Gateway:
         """The routes being served."""
         return self._scripts.table if self._scripts else Table()
 
+    @property
+    def entry(self) -> ASGIApp:
+        """What answers requests (ASGI); only between :meth:`start` and :meth:`stop`."""
+        assert self._entry is not None, "Gateway.start() first"
+        return self._entry
+
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request (ASGI). A server that knows lifespans starts and stops the gateway by it."""
+        """Answer a request (ASGI) under a server that knows lifespans: it starts and stops the gateway by them."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
-            return
-        assert self._entry is not None, "Gateway.start() first"
-        await self._entry(scope, receive, send)
+        else:
+            await self.entry(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

@@ -7,7 +7,7 @@ start tag in front of the untouched rest; a tree is only built for those who ask
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -78,8 +78,8 @@ class Stanza:
         tag = START_TAG.match(data)
         assert tag is not None
         rest = b"/>" if tag.group().endswith(b"/>") else b">" + data[tag.end() :]
-        written = {name if " " not in name else ":".join(reversed(name.split(" ")[1:])): value for name, value in attributes.items()}
-        return cls(kind, written, declarations(declared), rest)
+        written = {_as_written(name): value for name, value in attributes.items()} if " " in "".join(attributes) else dict(attributes)
+        return cls(kind, written, declarations(declared) if declared else "", rest)
 
     @classmethod
     def of(cls, value: Any) -> Stanza:
@@ -161,7 +161,7 @@ class Stanza:
             namespace: default namespace to declare; empty for none, as inside a stream that declares its own.
         """
         declared = f' xmlns="{namespace}"' if namespace else ""
-        attributes = "".join([f' {name}="{escape_attribute(value)}"' for name, value in self.attributes.items()])
+        attributes = "".join(map(_attribute, self.attributes.items()))
         return f"<{self.kind}{declared}{self._prefixes}{attributes}".encode() + self._rest
 
     def __bytes__(self) -> bytes:
@@ -235,6 +235,17 @@ def make(kind: str, type: str, to: str | None, *payload: ET.Element, sender: str
     children = "".join([serialize(child, CLIENT) for child in payload])
     rest = f">{children}</{kind}>" if children else "/>"
     return Stanza(kind, {k: v for k, v in attributes.items() if v}, "", rest.encode())
+
+
+@lru_cache(maxsize=4096)
+def _attribute(attribute: tuple[str, str]) -> str:
+    name, value = attribute
+    return f' {name}="{escape_attribute(value)}"'
+
+
+def _as_written(name: str) -> str:
+    """``xml:lang`` for ``"http://www.w3.org/XML/1998/namespace lang xml"``."""
+    return ":".join(reversed(name.split(" ")[1:])) if " " in name else name
 
 
 def declarations(declared: Mapping[str, str]) -> str:

@@ -211,3 +211,56 @@ async def test_a_server_that_is_not_there_is_named(caplog: pytest.LogCaptureFixt
         assert f"127.0.0.1:{port} cannot be reached" in link.trouble
     finally:
         await link.stop()
+
+
+MESSAGE = Stanza.parse("<message to='a@example.org' from='http.example.org'><body>x</body></message>")
+
+
+async def test_a_flood_is_held_back_until_the_server_has_dealt_with_what_it_has() -> None:
+    server, held = Server(), list[str]()
+    answer, server.answer = server.answer, lambda id: held.append(id) or ""  # type: ignore[func-returns-value]
+    async with linked(server) as (link, _):
+        flood = [asyncio.create_task(link.send(MESSAGE)) for _ in range(1000)]
+        await asyncio.sleep(0.3)
+        assert sum(task.done() for task in flood) == window.BARRIERS * window.STEP
+        assert len(held) == window.BARRIERS
+        server.answer = answer
+        for id in held:
+            server.push(answer(id))
+        await asyncio.wait_for(asyncio.gather(*flood), 5.0)
+    assert server.received.count("<body>x</body>") == 1000
+
+
+async def test_a_server_that_does_not_answer_pings_but_talks_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "BARRIER_SECONDS", 0.2)
+    server = Server()
+    server.answer = lambda id: "<presence from='a@example.org'/>"
+    async with linked(server) as (link, _):
+        await asyncio.wait_for(asyncio.gather(*[link.send(MESSAGE) for _ in range(900)]), 5.0)
+        assert link.connected
+    assert "does not answer pings" in caplog.text
+
+
+async def test_a_server_that_says_nothing_under_load_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BARRIER_SECONDS", 0.2)
+    server = Server()
+    server.answer = lambda id: ""
+    async with linked(server) as (link, _):
+        outcomes = await asyncio.gather(*[link.send(MESSAGE) for _ in range(900)], return_exceptions=True)
+        assert {type(outcome) for outcome in outcomes} == {type(None), NotConnected}
+
+
+async def test_requests_that_wait_for_replies_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_PENDING", 5)
+    server = Server()
+    server.answer = lambda id: ""
+    async with linked(server) as (link, _):
+        waiting = [asyncio.create_task(link.request(PING, 0.3)) for _ in range(5)]
+        await asyncio.sleep(0.05)
+        with pytest.raises(NotConnected, match="5 requests wait for replies already"):
+            await link.request(PING, 0.3)
+        assert {type(outcome) for outcome in await asyncio.gather(*waiting, return_exceptions=True)} == {StanzaTimeout}
+        with pytest.raises(StanzaTimeout):
+            await link.request(PING, 0.1)

@@ -27,7 +27,7 @@ class Echo:
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
 
-    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def entry(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scopes.append(scope)
         body, more = b"", True
         while more:

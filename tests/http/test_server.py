@@ -39,7 +39,7 @@ class Fake:
     async def stop(self) -> None:
         self.events.append("stop")
 
-    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def entry(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.entered.set()
         if scope["path"] == "/held":
             try:

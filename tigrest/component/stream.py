@@ -244,7 +244,8 @@ class _Slicer:
         self._end = 0
         self._child: tuple[str, dict[str, str]] = ("", {})
         self._declared: dict[str, str] = {}
-        self._of_stream: dict[str, str] = {}
+        self._of_stream: dict[str, tuple[str, bytes]] = {}
+        """Prefixes that the stream declares, with their namespaces, and how they look where they are used."""
 
     def feed(self, data: bytes) -> None:
         """Take in bytes.
@@ -265,8 +266,12 @@ class _Slicer:
             raise StreamEnded(f"the server sent a stanza of more than {MAX_STANZA} bytes")
 
     def _declare(self, prefix: str | None, uri: str) -> None:
-        if prefix is not None and self._depth < 2:
-            (self._of_stream if self._depth == 0 else self._declared)[prefix] = uri
+        if prefix is None:
+            return
+        if self._depth == 0:
+            self._of_stream[prefix] = uri, f"{prefix}:".encode()
+        elif self._depth == 1:
+            self._declared[prefix] = uri
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1
@@ -288,8 +293,10 @@ class _Slicer:
         (full, attributes), declared = self._child, self._declared
         self._begin, self._end, self._declared = -1, self._base + end, {}
         namespace, _, kind = full.partition(" ")
-        used = {prefix: uri for prefix, uri in self._of_stream.items() if f"{prefix}:".encode() in data}
-        self._received(Child(namespace, kind.partition(" ")[0], attributes, used | declared, data))
+        for prefix, (uri, used) in self._of_stream.items():
+            if used in data:
+                declared.setdefault(prefix, uri)
+        self._received(Child(namespace, kind.partition(" ")[0], attributes, declared, data))
 
     def _refuse(self, *_: object) -> None:
         raise StreamEnded("the server sent a document type declaration")

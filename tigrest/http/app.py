@@ -81,7 +81,10 @@ class App:
         match: Match | None = None
         try:
             match = self._match(scope)
-            answer = await self._answer(scope, receive, match)
+            if match is not None and match.route is not None and match.endpoint is not None:
+                answer = await self._handle(scope, receive, match, match.route, match.endpoint)
+            else:
+                answer = await self._answer_otherwise(scope, match)
         except Exception as error:
             answer = problem(error, _wish(scope))
         status = answer.status if isinstance(answer, Reply) else answer.status_code
@@ -101,11 +104,9 @@ class App:
             _check_path(scope)
         return self._table.match(scope["method"], path)
 
-    async def _answer(self, scope: Scope, receive: Receive, match: Match | None) -> Answer:
+    async def _answer_otherwise(self, scope: Scope, match: Match | None) -> Answer:
         if match is None:
             return await self._other(scope)
-        if match.route is not None and match.endpoint is not None:
-            return await self._handle(scope, receive, match, match.route, match.endpoint)
         if scope["method"] == "OPTIONS":
             return Reply(204, b"", b"", [(b"allow", match.allow.encode())])
         raise HTTPException(404, f"{scope['method']} is not implemented here; there is {match.allow}", {"allow": match.allow})
@@ -124,10 +125,8 @@ class App:
             result = await self._execution.run(route, endpoint, call)
         finally:
             route.active -= 1
-            if call.request is not None:
+            if call.request is not None and call.request.has_form:
                 await call.request.close()
-        if isinstance(result, Response):
-            return result
         if endpoint.template is not None and call.request is None:
             call.request = HandlerRequest(scope, bounded(receive, self._max_body))
         return reply_to(result, lambda: _wish(scope), endpoint, {"user": user, "request": call.request})

@@ -58,12 +58,21 @@ class Exchange(RequestResponseCycle):
         self.body = bytearray()
         scope["extensions"] = {REPLY: self.reply}
 
-    async def serve(self, app: Any) -> None:
+    async def run_asgi(self, app: Any) -> None:
         """Let the application answer."""
         try:
-            await self.run_asgi(app)
+            await app(self.scope, self.receive, self.send)
+            if not self.response_complete and not self.disconnected:
+                raise RuntimeError("the application ended without an answer")
+        except BaseException as error:  # also when it is cancelled at the end: the caller waits
+            self.logger.error("Exception in ASGI application", exc_info=error)
+            if self.response_started:
+                self.transport.close()
+            else:
+                await self.send_500_response()
         finally:
             self.protocol.tasks.discard(self.task)
+            self.scope["extensions"].clear()  # else it would hold itself, until the garbage collector comes
 
     # from the connection
 
@@ -146,7 +155,7 @@ class Exchange(RequestResponseCycle):
         return True
 
     @property
-    def message_event(self) -> Any:
+    def message_event(self) -> Any:  # type: ignore[override]
         """What uvicorn's part sets when there is news."""
         return _Set(self._tell)
 

@@ -113,8 +113,11 @@ class Execution:
         assert task is not None
         run = _Run(task, self._deadlines.after(seconds))
         self._deadlines.add(run)
+        invocation = endpoint.invocation
         try:
-            return await self._run(route, endpoint.invocation, call)
+            if invocation.is_coroutine and "callback" not in invocation.names:
+                return await invocation(call)
+            return await self._run(route, invocation, call)
         except asyncio.CancelledError:
             if not run.expired or task.uncancel() > 0:
                 raise  # somebody else wants it to end

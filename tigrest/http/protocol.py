@@ -60,6 +60,8 @@ class HttpProtocol(HttpToolsProtocol):
     url = b""
     _stalled = 0
     """Bytes fed since the parser last got somewhere."""
+    _is_long = False
+    """Whether what came in lately is so long that a head in it may be too large."""
     _status = 400
     """What a request that the parser gives up is answered."""
     _refused = False
@@ -89,6 +91,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._throw_away(data)
             return
         self._stalled += len(data)
+        self._is_long = self._stalled > MAX_HEAD
         try:
             self.parser.feed_data(data)
         except HttpParserError:
@@ -114,7 +117,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._status = _TOO_LONG_TARGET
             raise ValueError(_DETAILS[self._status])
         headers = self.headers
-        if len(headers) > MAX_HEADERS or len(self.url) + 4 * len(headers) + sum(map(len, chain.from_iterable(headers))) > MAX_HEAD:
+        if len(headers) > MAX_HEADERS or (self._is_long and self._head_size() > MAX_HEAD):
             self._status = _TOO_LARGE_HEAD
             raise ValueError(_DETAILS[self._status])
         before = self.cycle
@@ -126,6 +129,9 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((exchange, self.app))
+
+    def _head_size(self) -> int:
+        return len(self.url) + 4 * len(self.headers) + sum(map(len, chain.from_iterable(self.headers)))
 
     def _scope(self, version: str) -> dict[str, Any]:
         """Describe the request (ASGI)."""
@@ -147,8 +153,8 @@ class HttpProtocol(HttpToolsProtocol):
             "state": {},
         }
 
-    def _start_asgi_task(self, cycle: Exchange, app: Any) -> None:  # type: ignore[override]
-        cycle.task = self.loop.create_task(cycle.serve(app))
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        cycle.task = self.loop.create_task(cycle.run_asgi(app))
         self.tasks.add(cycle.task)
 
     def on_body(self, body: bytes) -> None:

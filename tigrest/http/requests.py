@@ -26,6 +26,11 @@ class HandlerRequest(Request):
         super().__init__(scope, receive)
         self.loop = asyncio.get_running_loop()
 
+    @property
+    def has_form(self) -> bool:
+        """Whether a form was read, so that there may be files to close."""
+        return self._form is not None
+
     async def body(self) -> bytes:
         """The whole body."""
         if not hasattr(self, "_body") and not self._stream_consumed:

@@ -1,0 +1,108 @@
+"""The window: nobody is forgotten, nobody overtakes, and what is on the way is bounded."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tigrest.component import window as module
+from tigrest.component.window import BARRIERS, STEP, STEP_BYTES, Window
+from tigrest.errors import NotConnected
+
+
+def fill(window: Window) -> int:
+    """Send until there is no room; the number of stanzas."""
+    sent = 0
+    while window.has_room:
+        window.sent(100)
+        sent += 1
+    return sent
+
+
+async def test_a_barrier_is_due_after_so_many_stanzas_or_bytes() -> None:
+    window = Window()
+    assert [window.sent(100) for _ in range(STEP)].index(True) == STEP - 1
+    assert window.sent(STEP_BYTES)
+    assert not window.sent(STEP_BYTES - 1)
+
+
+async def test_what_is_on_the_way_is_bounded_and_goes_on_with_each_answer() -> None:
+    window = Window()
+    assert fill(window) == BARRIERS * STEP
+    window.passed()
+    assert fill(window) == STEP
+
+
+async def test_who_waits_goes_in_turn_and_nobody_overtakes() -> None:
+    window, order = Window(), list[int]()
+    fill(window)
+
+    async def go(number: int) -> None:
+        await window.room()
+        order.append(number)
+        window.sent(100)
+
+    waiting = [asyncio.create_task(go(number)) for number in range(STEP + 10)]
+    await asyncio.sleep(0)
+    window.passed()
+    assert not window.has_room
+    await asyncio.sleep(0.01)
+    assert order == list(range(STEP))
+    window.passed()
+    await asyncio.gather(*waiting)
+    assert order == list(range(STEP + 10))
+
+
+async def test_a_turn_that_is_not_taken_goes_to_the_next() -> None:
+    window = Window()
+    fill(window)
+    waiting = [asyncio.create_task(window.room()) for _ in range(STEP + 1)]
+    await asyncio.sleep(0)
+    window.passed()  # everybody but the last has his turn
+    for task in waiting[:-1]:
+        task.cancel()
+    await asyncio.gather(*waiting[:-1], return_exceptions=True)
+    await asyncio.wait_for(waiting[-1], 1.0)
+
+
+async def test_too_many_or_too_long_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_WAITING", 2)
+    monkeypatch.setattr(module, "WAIT_SECONDS", 0.05)
+    window = Window()
+    fill(window)
+    waiting = [asyncio.create_task(window.room()) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(NotConnected, match="2 stanzas wait for it already") as refused:
+        await window.room()
+    assert refused.value.retry_after == 1.0
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [str(outcome) for outcome in outcomes] == ["the XMPP server does not keep up"] * 2
+    window.passed()
+    await window.room()
+
+
+@pytest.mark.parametrize("how", ["open", "stop_counting"])
+async def test_everybody_goes_when_there_is_nothing_to_wait_for(how: str) -> None:
+    window = Window()
+    fill(window)
+    waiting = [asyncio.create_task(window.room()) for _ in range(3 * STEP)]
+    await asyncio.sleep(0)
+    getattr(window, how)()
+    await asyncio.wait_for(asyncio.gather(*waiting), 1.0)
+    assert window.has_room
+    if how == "stop_counting":
+        assert not any(window.sent(STEP_BYTES) for _ in range(100))
+        assert window.has_room
+
+
+async def test_a_pause_of_the_operating_system_holds_even_when_barriers_pass() -> None:
+    window = Window()
+    window.pause()
+    waiting = asyncio.create_task(window.room())
+    await asyncio.sleep(0)
+    window.passed()
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    window.resume()
+    await asyncio.wait_for(waiting, 1.0)
