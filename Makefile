@@ -7,7 +7,7 @@ PIP := $(IN_VENV) -m pip --disable-pip-version-check --quiet install
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench format clean
+.PHONY: help run test check bench docs format clean
 
 help: ## show this help
 	@echo "make [PYTHON=python3.12] <target>"
@@ -30,6 +30,9 @@ bench: $(VENV)/.installed-test ## measure handlers, scripts, and the link beside
 	@$(IN_VENV) bench/scripts.py
 	@$(IN_VENV) bench/handlers.py
 	@$(IN_VENV) bench/servers.py $(ARGS)
+
+docs: $(VENV)/.installed ## write what is generated in docs/
+	@$(IN_VENV) -m tigrest.stanza_json.reference docs/stanzas-as-json.md
 
 format: $(VENV)/.installed-test ## format the code and repair what lint can
 	@$(IN_VENV) -m ruff check --fix-only --quiet .

@@ -30,6 +30,7 @@ ROOMS: dict[str, set[str]] = {
     "stanza": {"errors", "jid", "safexml"},
     "dataform": set(),
     "adhoc": STANZAS | {"threads"},
+    "stanza_json": STANZAS | {"content"},
     "avatars": STANZAS | {"threads", "images", "adhoc"},
     "entities": STANZAS | {"adhoc"},
     "status": BASE,

@@ -18,6 +18,7 @@
     ├── UserExists             …                                                → 409
     ├── ContentTooLarge        the request body is over the limit               → 413
     ├── StanzaTooLarge         the server would cut us off for this stanza      → 413
+    ├── UnsupportedContent     a request body of a type that is not read here   → 415
     ├── TooManyFailures        too many failed logins lately                    → 429
     ├── NotSupported           the server behind us cannot or does not allow it → 501
     ├── StanzaError            an XMPP error stanza came back                   → by condition
@@ -30,6 +31,7 @@ The statuses are decided in one table, :mod:`tigrest.http.statuses`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,6 +106,20 @@ class ContentTooLarge(TigrestError):
     def __init__(self, limit: int) -> None:
         super().__init__(f"the request body is larger than {limit} bytes ([http] max_body)")
         self.limit = limit
+
+
+class UnsupportedContent(TigrestError):
+    """A request body is of a type that is not read here.
+
+    Args:
+        media_type: which; empty when the request does not say.
+        supported: those that are read.
+    """
+
+    def __init__(self, media_type: str, supported: Iterable[str]) -> None:
+        what = f"content of type {media_type[:80]} is" if media_type else "content without Content-Type is"
+        super().__init__(f"{what} not read here; send {', '.join(supported)}")
+        self.media_type = media_type
 
 
 class StanzaTooLarge(TigrestError):

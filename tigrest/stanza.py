@@ -139,6 +139,11 @@ class Stanza:
         """Whether it is an iq of type get or set."""
         return self.kind == "iq" and self.type in ("get", "set")
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has neither children nor text; known without building a tree."""
+        return self._rest == b"/>" or self._rest.startswith(b"></")
+
     def with_(self, **attributes: str | None) -> Stanza:
         """A copy with other root attributes.
 
