@@ -66,7 +66,7 @@ def test_the_shipped_comments_state_the_defaults(tmp_path: Path) -> None:
     examples = tomllib.loads(uncommented())
     for model, example, given in (
         (key, examples["auth"]["api_keys"][0], {"name", "key", "key_file", "key_hash"}),
-        (hook, examples["webhooks"][0], {"url", "secret", "secret_file"}),
+        (hook, examples["webhooks"][0], {"url", "name", "secret", "secret_file"}),
     ):
         for name in set(example) - given:
             value = getattr(model, name)
@@ -235,6 +235,40 @@ def test_a_variable_for_a_secret_overrides_the_secret_file_and_the_other_way_rou
         ("[bosh]\nurl = 'ftp://a'", "config.toml:2: bosh.url: is not an http:// or https:// URL"),
         ("[bosh]\nurl = 'http://a:b'", "config.toml:2: bosh.url: is not a URL: Port could not be cast to integer value as 'b'"),
         ('[[webhooks]]\nurl = "http://a"\nconcurrency = 0', "config.toml:3: webhooks[0].concurrency: is 0; expected a number above 0"),
+        (
+            '[[webhooks]]\nurl = "http://{to}.a/"',
+            "config.toml:2: webhooks[0].url: has a variable in its host; variables may stand in path and query only",
+        ),
+        (
+            '[[webhooks]]\nurl = "http://{kind}@a/"',
+            "config.toml:2: webhooks[0].url: has a variable in its host; variables may stand in path and query only",
+        ),
+        ('[[webhooks]]\nurl = "http://a/{form}"', "config.toml:2: webhooks[0].url: has the variable {form}; did you mean {from}?"),
+        (
+            '[[webhooks]]\nurl = "http://a/?x={body}"',
+            "config.toml:2: webhooks[0].url: has the variable {body}; there are {kind}, {type}, {to}, {from}",
+        ),
+        (
+            '[[webhooks]]\nurl = "http://a/{to"',
+            'config.toml:2: webhooks[0].url: has a single "{" or "}"; write "%7B" or "%7D", or a variable such as "{to}"',
+        ),
+        (
+            '[[webhooks]]\nurl = "http://a/#{to}"',
+            'config.toml:2: webhooks[0].url: has a part behind "#", which is never sent; leave it out, or write "%23"',
+        ),
+        (
+            '[[webhooks]]\nurl = "http://u:p@a/x?y=1"\n[[webhooks]]\nurl = "http://a/x?y=2"',
+            'config.toml:3: webhooks[1].name: "http://a/x" is another webhook too; give each a name of its own',
+        ),
+        ('[[webhooks]]\nurl = "http://a"\nsecret = ""', "config.toml:3: webhooks[0].secret: is empty"),
+        (
+            '[[webhooks]]\nurl = "http://a"\nsecret = "whsec_?"',
+            'config.toml:3: webhooks[0].secret: begins with "whsec_", but does not go on in Base64; make one with: openssl rand -base64 24',
+        ),
+        (
+            '[[webhooks]]\nurl = "http://a/' + 200 * "b" + '"',
+            "config.toml:1: webhooks[0].name: is missing, and the URL, which stands for it, is longer than 200 characters, or not printable",
+        ),
         (
             '[[webhooks]]\nurl = "http://a"\nstanzas = ["msg"]',
             'config.toml:3: webhooks[0].stanzas[0]: is "msg"; use "message", "presence" or "iq"',

@@ -38,6 +38,7 @@ ROOMS: dict[str, set[str]] = {
     "bosh": STANZAS | {"threads"},
     "embedded": XMPP | {"storage", "passwords"},
     "component": XMPP | {"storage", "deadlines"},
+    "webhooks": BASE | {"safexml", "stanza", "storage"},
     # scripts: from files to routes
     "content": {"errors", "safexml"},
     "handler": set(),
@@ -69,7 +70,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "live": XMPP | {"component", "gateway"},
     "testing": {"config", "gateway", "passwords", "service", "storage"},
-    "cli": {"auth", "config", "errors", "gateway", "handler", "http", "live", "passwords", "scripting", "storage"},
+    "cli": {"auth", "config", "errors", "gateway", "handler", "http", "live", "passwords", "scripting", "storage", "webhooks"},
     "__main__": {"cli"},
     # what scripts import
     "__init__": {"errors", "handler", "jid", "service", "stanza", "status"},

@@ -16,7 +16,21 @@ from tigrest.errors import ConfigError, NotConnected, TigrestError
 
 @pytest.mark.parametrize(
     "command",
-    ["", "serve", "check", "routes", "hash-password", "new", "api-key", "api-key add", "api-key list", "api-key revoke"],
+    [
+        "",
+        "serve",
+        "check",
+        "routes",
+        "hash-password",
+        "new",
+        "api-key",
+        "api-key add",
+        "api-key list",
+        "api-key revoke",
+        "webhooks",
+        "webhooks list",
+        "webhooks replay",
+    ],
 )
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["tigrest", *command.split(), "--help"])
@@ -43,6 +57,8 @@ def test_the_version_is_shown(tmp_path: Path) -> None:
             '--path "(" is not a regular expression: missing ), unterminated subpattern at position 0',
         ),
         (["api-key", "add", " "], "the name of a key is empty"),
+        (["webhooks", "drop"], "name the deliveries by their ID, or all of them by --all; see tigrest webhooks list"),
+        (["webhooks", "replay", "1", "--all"], "name the deliveries by their ID, or all of them by --all; see tigrest webhooks list"),
         (["check", "--config", "no.toml"], "no.toml: cannot be read: No such file or directory; check --config and TIGREST_CONFIG"),
     ],
 )

@@ -47,6 +47,8 @@ app = typer.Typer(
 )
 api_key = typer.Typer(help="Manage API keys.", rich_markup_mode=None)
 app.add_typer(api_key, name="api-key")
+webhooks = typer.Typer(help="See and mend what is delivered to webhooks.", rich_markup_mode=None)
+app.add_typer(webhooks, name="webhooks")
 
 ConfigOption = Annotated[
     Optional[Path],  # noqa: UP045 – read by typer
@@ -231,3 +233,43 @@ def api_key_revoke(name: Annotated[str, typer.Argument(metavar="NAME", help="Wha
     from tigrest.cli.api_keys import revoke
 
     return revoke(config, name)
+
+
+Numbers = Annotated[Optional[list[int]], typer.Argument(metavar="[ID]...", help="Which, as listed.")]  # noqa: UP045
+
+
+@webhooks.command("list")
+def webhooks_list(
+    dead: Annotated[bool, typer.Option("--dead", help="Only what has been given up.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="More than the first 100 too.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> int:
+    """List deliveries that wait or have been given up, without what is delivered."""
+    from tigrest.cli.webhooks import show
+
+    return show(config, dead, everything, as_json)
+
+
+@webhooks.command("replay")
+def webhooks_replay(
+    numbers: Numbers = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that have been given up.")] = False,
+    config: ConfigOption = None,
+) -> int:
+    """Try deliveries again that have been given up; they go to the end of the queue."""
+    from tigrest.cli.webhooks import replay
+
+    return replay(config, numbers or [], everything)
+
+
+@webhooks.command("drop")
+def webhooks_drop(
+    numbers: Numbers = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that have been given up.")] = False,
+    config: ConfigOption = None,
+) -> int:
+    """Delete deliveries."""
+    from tigrest.cli.webhooks import drop
+
+    return drop(config, numbers or [], everything)

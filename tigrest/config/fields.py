@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
+import difflib
 import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr
 from pydantic_core import PydanticKnownError
 
 from tigrest.errors import InvalidJID
@@ -19,6 +22,11 @@ T = TypeVar("T")
 
 KEY_HASH = re.compile(r"sha256:[0-9a-f]{64}")
 """How an API key is stored."""
+
+URL_VARIABLES = ("kind", "type", "to", "from")
+"""What may stand between braces in the URL of a webhook."""
+
+_VARIABLE = re.compile(r"\{([^{}]*)\}")
 
 
 class KeyProblem(ValueError):
@@ -99,6 +107,23 @@ def _http_url(value: str) -> str:
     return value
 
 
+def _webhook_url(value: str) -> str:
+    parts = _split(_http_url(value))
+    if parts.fragment:
+        raise ValueError('has a part behind "#", which is never sent; leave it out, or write "%23"')
+    if {"{", "}"} & set(parts.netloc):
+        raise ValueError("has a variable in its host; variables may stand in path and query only")
+    template = f"{parts.path}?{parts.query}"
+    for name in _VARIABLE.findall(template):
+        if name not in URL_VARIABLES:
+            near = difflib.get_close_matches(name.lower(), URL_VARIABLES, n=1)
+            known = ", ".join(f"{{{variable}}}" for variable in URL_VARIABLES)
+            raise ValueError(f"has the variable {{{name}}}; " + (f"did you mean {{{near[0]}}}?" if near else f"there are {known}"))
+    if {"{", "}"} & set(_VARIABLE.sub("", template)):
+        raise ValueError('has a single "{" or "}"; write "%7B" or "%7D", or a variable such as "{to}"')
+    return value
+
+
 def _split(value: str) -> Any:
     try:
         parts = urlsplit(value)
@@ -124,6 +149,17 @@ def _key_hash(value: str) -> str:
     return value.lower()
 
 
+def _signing_secret(secret: SecretStr) -> SecretStr:
+    value = _not_empty(secret.get_secret_value())
+    try:
+        usable = not value.startswith("whsec_") or base64.b64decode(value.removeprefix("whsec_"), validate=True) != b""
+    except binascii.Error:
+        usable = False
+    if not usable:
+        raise ValueError('begins with "whsec_", but does not go on in Base64; make one with: openssl rand -base64 24')
+    return secret
+
+
 def _not_empty(value: str) -> str:
     if not value:
         raise ValueError("is empty")
@@ -146,7 +182,13 @@ Origin = Annotated[str, AfterValidator(_origin)]
 HttpUrl = Annotated[str, AfterValidator(_http_url), Field(repr=False)]
 """A URL, in which a password may stand."""
 
+WebhookUrl = Annotated[str, AfterValidator(_webhook_url), Field(repr=False)]
+"""A URL with variables in path and query, in which a password may stand."""
+
 PasswordHash = Annotated[str, AfterValidator(_password_hash)]
+SigningSecret = Annotated[SecretStr, AfterValidator(_signing_secret)]
+"""What requests to a webhook are signed with. Standard Webhooks 1.0.0"""
+
 KeyHash = Annotated[str, AfterValidator(_key_hash)]
 
 Listen = Annotated[int, Field(ge=0, le=65535)]

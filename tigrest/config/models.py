@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -26,12 +27,17 @@ from tigrest.config.fields import (
     Regex,
     Seconds,
     Several,
+    SigningSecret,
     Text,
     User,
+    WebhookUrl,
 )
 from tigrest.jid import JID
 
 STATE = "var/tigrest.sqlite3"
+
+MAX_NAME = 200
+"""Longest name of a webhook."""
 
 Identity = Literal["gateway", "user"]
 
@@ -200,15 +206,29 @@ class Bosh(Section):
 class Webhook(Section):
     """``[[webhooks]]``: a URL that stanzas are delivered to."""
 
-    url: HttpUrl
+    url: WebhookUrl
+    name: Text | None = None
     content_type: Literal["application/json", "application/xmpp+xml"] = "application/json"
     stanzas: Several[Literal["message", "presence", "iq"]] = ("message", "presence", "iq")
     events: Several[Literal["bare", "full", "host"]] = ("bare", "full", "host")
-    secret: SecretStr | None = None
+    secret: SigningSecret | None = None
     secret_file: File | None = None
     timeout: Seconds = 10.0
-    max_attempts: Count = 8
+    max_attempts: Count = 20
     concurrency: Count = 4
+
+    @property
+    def effective_name(self) -> str:
+        """``name``, or the URL without what may be secret there: ``user:password@`` and the query."""
+        parts = urlsplit(self.url)
+        return self.name or f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+    @model_validator(mode="after")
+    def _check(self) -> Webhook:
+        if len(self.effective_name) > MAX_NAME or not self.effective_name.isprintable():
+            what = "is" if self.name else "is missing, and the URL, which stands for it, is"
+            raise KeyProblem("name", f"{what} longer than {MAX_NAME} characters, or not printable")
+        return self
 
 
 class EmbeddedAccount(Section):
@@ -268,6 +288,10 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Config:
+        names = [webhook.effective_name for webhook in self.webhooks]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                raise KeyProblem(f"webhooks[{index}].name", f'"{name}" is another webhook too; give each a name of its own')
         for index, account in enumerate(self.embedded.accounts):
             if account.jid.domain != self.xmpp.domain:
                 raise KeyProblem(

@@ -21,6 +21,7 @@ STATUSES: dict[type[Exception], int] = {
     errors.UserExists: 409,
     errors.ContentTooLarge: 413,
     errors.StanzaTooLarge: 413,
+    errors.UnsupportedContent: 415,
     errors.TooManyFailures: 429,
     errors.NotSupported: 501,
     errors.NotConnected: 503,

@@ -1,0 +1,113 @@
+"""``tigrest webhooks``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import typer
+
+from tigrest.cli.configured import configured
+from tigrest.cli.tables import columns
+from tigrest.errors import ConfigError
+from tigrest.storage import Database
+from tigrest.webhooks.store import Delivery, Store
+
+T = TypeVar("T")
+
+SHOWN = 100
+"""Deliveries listed unless all are asked for."""
+
+HEADING = ["ID", "STATE", "WEBHOOK", "SENDER", "KIND", "ATTEMPTS", "AGE", "PROBLEM"]
+
+
+def show(path: Path | None, dead_only: bool, everything: bool, as_json: bool) -> int:
+    """Print deliveries, in order.
+
+    Args:
+        path: configuration file that was named.
+        dead_only: whether to leave out what waits.
+        everything: whether to print more than :data:`SHOWN`.
+        as_json: whether to print JSON.
+    """
+    deliveries = _with_store(path, lambda store: store.list(dead_only, None if everything else SHOWN + 1))
+    shown = deliveries if everything else deliveries[:SHOWN]
+    now = time.time()
+    if as_json:
+        typer.echo(json.dumps([_as_json(one, now) for one in shown], indent=2))
+    else:
+        for line in columns([HEADING, *[_as_row(one, now) for one in shown]]):
+            typer.echo(line)
+    if len(deliveries) > len(shown):
+        typer.echo(f"only the first {SHOWN}; --all shows more", err=True)
+    return 0
+
+
+def replay(path: Path | None, numbers: Sequence[int], everything: bool) -> int:
+    """Have dead deliveries tried again.
+
+    Args:
+        path: configuration file that was named.
+        numbers: which.
+        everything: whether all of them, instead.
+    """
+    chosen = _chosen(numbers, everything)
+    typer.echo(f"{_with_store(path, lambda store: store.replay(chosen))} to be tried again")
+    return 0
+
+
+def drop(path: Path | None, numbers: Sequence[int], everything: bool) -> int:
+    """Delete deliveries.
+
+    Args:
+        path: configuration file that was named.
+        numbers: which.
+        everything: whether all that are dead, instead.
+    """
+    chosen = _chosen(numbers, everything)
+    typer.echo(f"{_with_store(path, lambda store: store.drop(chosen))} dropped")
+    return 0
+
+
+def _chosen(numbers: Sequence[int], everything: bool) -> Sequence[int] | None:
+    if bool(numbers) == everything:
+        raise ConfigError("name the deliveries by their ID, or all of them by --all; see tigrest webhooks list")
+    return None if everything else sorted(set(numbers))
+
+
+def _as_json(one: Delivery, now: float) -> dict[str, Any]:
+    keys = ("webhook", "sender", "kind", "state", "attempts", "problem")
+    described = {key: getattr(one, key) for key in keys}
+    return {"id": one.number, "webhook_id": one.id, **described, "age": max(0.0, round(now - one.created, 1))}
+
+
+def _as_row(one: Delivery, now: float) -> list[str]:
+    plain = [one.webhook, one.sender, one.kind, str(one.attempts), _age(now - one.created), one.problem]
+    return [str(one.number), one.state, *plain]
+
+
+def _age(seconds: float) -> str:
+    """Time in the largest unit that fits."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0.0, seconds):.0f} s"
+
+
+def _with_store(path: Path | None, work: Callable[[Store], Awaitable[T]]) -> T:
+    """Do something with the deliveries of a configuration."""
+    database = Database(configured(path).state.database)
+
+    async def run() -> T:
+        store = Store(database)
+        try:
+            await store.start()
+            return await work(store)
+        finally:
+            await database.stop()
+
+    return asyncio.run(run())

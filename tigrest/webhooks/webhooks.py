@@ -1,0 +1,211 @@
+"""All webhooks together: what the rest of the gateway sees of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from tigrest.errors import InvalidStanza, NotConnected, StanzaError, TigrestError
+from tigrest.jid import JID
+from tigrest.stanza import Stanza
+from tigrest.storage import Database
+from tigrest.webhooks.answers import Codec, refusal
+from tigrest.webhooks.backoff import Backoff
+from tigrest.webhooks.courier import Courier
+from tigrest.webhooks.store import DEAD, REPLAYED, Store
+from tigrest.webhooks.target import Target
+from tigrest.webhooks.writer import MAX_STANZAS, Taken, Writer
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 2.0
+"""How often the store is asked for what ``tigrest webhooks`` has changed."""
+
+MAX_REFUSALS = 1000
+"""Most refusals being sent at once; further stanzas are refused in the log only."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Numbers of one webhook.
+
+    Args:
+        waiting: deliveries that are stored and not over.
+        dead: deliveries that were given up.
+        delivered: requests since the start that were answered for good, iqs included.
+        failed: requests since the start that were not.
+    """
+
+    waiting: int
+    dead: int
+    delivered: int
+    failed: int
+
+
+class Webhooks:
+    """Delivers stanzas to webhooks and sends their answers back.
+
+    Args:
+        targets: where to; names are different.
+        database: where deliveries are stored; started here, stopped by its owner.
+        codec: reads and writes stanzas in the content types of the targets.
+        send: sends a stanza; raises :class:`~tigrest.errors.NotConnected` while there is no link.
+        jid: our address; only stanzas to its domain are selected.
+        backoff: delays between attempts.
+        max_buffer: most stanzas that wait in memory to be stored.
+        poll: seconds between looks at what the command line has changed.
+    """
+
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        database: Database,
+        codec: Codec,
+        send: Callable[[Stanza], Awaitable[None]],
+        jid: JID,
+        backoff: Backoff | None = None,
+        max_buffer: int = MAX_STANZAS,
+        poll: float = POLL_SECONDS,
+    ) -> None:
+        self._send, self._domain, self._poll = send, jid.domain, poll
+        self._store = Store(database)
+        self._writer = Writer(self._store, self._notice, max_buffer)
+        schedule = backoff or Backoff()
+        self._couriers = [Courier(target, self._store, self._writer, codec, send, schedule) for target in targets]
+        self._counts: dict[tuple[str, str], int] = {}
+        self._polling: asyncio.Task[None] | None = None
+        self._refusals: set[asyncio.Task[None]] = set()
+        self._unsaid = 0
+        self._is_open = True
+
+    async def start(self) -> None:
+        """Go on with what is stored, and begin to take more.
+
+        Raises:
+            ConfigError: the database cannot be used.
+        """
+        await self._store.start()
+        self._counts = await self._store.counts()
+        self._tell_orphans()
+        await self._writer.start()
+        self._is_open = True
+        self._writer.requeue()
+        for courier in self._couriers:
+            await courier.start()
+        self._polling = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        """Stop delivering, and store what has been taken."""
+        self._is_open = False
+        if self._polling is not None:
+            self._polling.cancel()
+            await asyncio.gather(self._polling, return_exceptions=True)
+        for courier in self._couriers:
+            await courier.stop()
+        await self._writer.stop()
+        for task in self._refusals:
+            task.cancel()
+        await asyncio.gather(*self._refusals, return_exceptions=True)
+
+    def selects(self, stanza: Stanza) -> bool:
+        """Tell whether a webhook is for a stanza: to our domain; of iqs only those that await a reply."""
+        return bool(self._selecting(stanza))
+
+    def take(self, stanza: Stanza) -> None:
+        """Take a message or presence for every webhook that selects it. Returns at once and raises nothing.
+
+        Where there is no room for it, its sender is told by ``resource-constraint``.
+        """
+        couriers = self._selecting(stanza) if stanza.kind != "iq" else []
+        if not couriers:
+            return
+        sender, data, now = _sender(stanza), stanza.to_bytes(""), time.time()
+        taken = [Taken(courier.target.name, sender, stanza.kind, data, now) for courier in couriers]
+        if not self._is_open or not self._writer.offer(taken):
+            self._refuse(stanza)
+
+    async def answer(self, iq: Stanza) -> Stanza:
+        """Deliver an iq of type get or set to the first webhook that selects it.
+
+        Returns:
+            The reply, a result or an error, addressed to who asked.
+        """
+        couriers = self._selecting(iq)
+        if not couriers:
+            return iq.error_reply(StanzaError("service-unavailable"))
+        return await couriers[0].ask(iq)
+
+    def statistics(self) -> dict[str, Statistics]:
+        """Numbers by name of webhook; what is stored as of the last look at it."""
+        return {
+            courier.target.name: Statistics(
+                sum(count for (name, state), count in self._counts.items() if name == courier.target.name and state != DEAD),
+                self._counts.get((courier.target.name, DEAD), 0),
+                courier.delivered,
+                courier.failed,
+            )
+            for courier in self._couriers
+        }
+
+    def _selecting(self, stanza: Stanza) -> list[Courier]:
+        try:
+            to = stanza.to
+        except InvalidStanza:
+            return []
+        if to is None or to.domain != self._domain or (stanza.kind == "iq" and not stanza.awaits_reply):
+            return []
+        return [courier for courier in self._couriers if courier.target.selects(stanza.kind, to)]
+
+    def _notice(self) -> None:
+        for courier in self._couriers:
+            courier.notice()
+
+    async def _watch(self) -> None:
+        """See what the command line has changed, and count."""
+        while True:
+            await asyncio.sleep(self._poll)
+            try:
+                self._counts = await self._store.counts()
+            except (SQLAlchemyError, OSError) as error:
+                log.debug("deliveries were not counted: %s", error)
+                continue
+            if any(state == REPLAYED for _, state in self._counts):
+                self._writer.requeue()
+
+    def _tell_orphans(self) -> None:
+        names = {courier.target.name for courier in self._couriers}
+        for name in sorted({name for name, state in self._counts if state != DEAD} - names):
+            log.warning("deliveries wait for webhook %s, which is not configured; see tigrest webhooks list", name)
+
+    def _refuse(self, stanza: Stanza) -> None:
+        error = refusal(stanza, StanzaError("resource-constraint", "wait", "too many stanzas wait for webhooks"))
+        if error is None or len(self._refusals) >= MAX_REFUSALS:
+            self._unsaid += 1
+            if self._unsaid == 1 or self._unsaid % 1000 == 0:
+                log.error("too many stanzas wait for webhooks: %s could not be taken, and their senders not be told", self._unsaid)
+            return
+        task = asyncio.create_task(self._say(error))
+        self._refusals.add(task)
+        task.add_done_callback(self._refusals.discard)
+
+    async def _say(self, error: Stanza) -> None:
+        try:
+            await self._send(error)
+        except NotConnected as trouble:
+            log.debug("a refusal was not sent: %s", trouble)
+        except TigrestError as trouble:
+            log.warning("a refusal cannot be sent: %s", trouble)
+
+
+def _sender(stanza: Stanza) -> str:
+    """Whose order a stanza is part of."""
+    try:
+        sender = stanza.sender
+    except InvalidStanza:
+        return stanza.attributes["from"][:1000]
+    return sender.bare if sender is not None else ""
