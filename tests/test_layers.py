@@ -34,10 +34,11 @@ ROOMS: dict[str, set[str]] = {
     "avatars": STANZAS | {"threads", "images", "adhoc"},
     "entities": STANZAS | {"adhoc"},
     "status": BASE,
+    "arrivals": BASE | {"safexml", "stanza"},
     "service": XMPP - {"service"} | {"bosh"},
     "bosh": STANZAS | {"threads"},
-    "embedded": XMPP | {"storage", "passwords"},
-    "component": XMPP | {"storage", "deadlines"},
+    "embedded": XMPP | {"arrivals", "storage", "passwords"},
+    "component": XMPP | {"arrivals", "storage", "deadlines"},
     "webhooks": BASE | {"safexml", "stanza", "storage"},
     # scripts: from files to routes
     "content": {"errors", "safexml"},
@@ -54,6 +55,7 @@ ROOMS: dict[str, set[str]] = {
     "demo": {"auth", "jid", "service"},
     "gateway": XMPP
     | {
+        "arrivals",
         "auth",
         "config",
         "bosh",

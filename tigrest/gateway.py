@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tigrest import demo
 from tigrest.adhoc import AdHoc
+from tigrest.arrivals import Arrivals
 from tigrest.auth.accounts import Account, Accounts
 from tigrest.auth.api_keys import ApiKey, ApiKeys, KeyStore, hash_key
 from tigrest.auth.logins import Logins
@@ -119,7 +120,8 @@ class Gateway:
         config = self.config
         keys = KeyStore(self._state)
         await keys.start()
-        backend = self._backend = self._make_backend()
+        arrivals = Arrivals(config.xmpp.jid)
+        backend = self._backend = self._make_backend(arrivals)
         await backend.start()
         xmpp = config.xmpp
         admins = frozenset(config.auth.admins)
@@ -159,7 +161,7 @@ class Gateway:
         table = await self.reload()
         return [table.shown(problem) for problem in table.problems]
 
-    def _make_backend(self) -> Backend:
+    def _make_backend(self, arrivals: Arrivals) -> Backend:
         config, admins = self.config, frozenset(self.config.auth.admins)
         xmpp = config.xmpp
         if xmpp.backend == "component":
@@ -174,6 +176,7 @@ class Gateway:
                 ClientPort(xmpp.c2s_host, xmpp.c2s_port, xmpp.domain, xmpp.c2s_tls),
                 self._state,
                 admins,
+                arrivals,
                 is_trusted=trusted,
                 borrows=trusted and xmpp.effective_adhoc_as == "user",
             )
@@ -182,7 +185,7 @@ class Gateway:
             database = Database(config.embedded.database)
             self._databases.append(database)
         accounts = {account.jid: _secret(account.password) for account in config.embedded.accounts}
-        return EmbeddedDomain(xmpp.jid, xmpp.domain, admins, database, self._passwords, accounts)
+        return EmbeddedDomain(xmpp.jid, xmpp.domain, admins, database, self._passwords, accounts, arrivals)
 
     async def _prepare_demo(self, backend: Backend, service: Service, keys: KeyStore) -> None:
         if not isinstance(backend, EmbeddedDomain) or self.config.embedded.accounts:

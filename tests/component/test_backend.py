@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.component.test_link import Server
+from tigrest.arrivals import Arrivals
 from tigrest.component.backend import Component
 from tigrest.errors import NotSupported
 from tigrest.jid import JID
@@ -24,10 +25,21 @@ class NoPasswords:
 
 
 @asynccontextmanager
-async def component(server: Server, borrows: bool = False) -> AsyncIterator[Component]:
+async def component(server: Server, borrows: bool = False, arrivals: Arrivals | None = None) -> AsyncIterator[Component]:
     port, database = await server.start(), Database(MEMORY)
     running = Component(
-        OURS, DOMAIN, "s", "127.0.0.1", port, 10_000, NoPasswords(), database, frozenset(), is_trusted=True, borrows=borrows
+        OURS,
+        DOMAIN,
+        "s",
+        "127.0.0.1",
+        port,
+        10_000,
+        NoPasswords(),
+        database,
+        frozenset(),
+        arrivals or Arrivals(OURS),
+        is_trusted=True,
+        borrows=borrows,
     )
     await running.start()
     try:
@@ -126,3 +138,79 @@ async def test_acting_for_a_user_needs_a_grant() -> None:
     async with component(server, borrows=True) as running:
         assert (await running.request_as(JID("alice@example.org"), ask, 1.0)).type == "result"
         assert 'from="alice@example.org"' in server.received
+
+
+class Listens:
+    """Takes what is for a bot."""
+
+    def __init__(self) -> None:
+        self.taken: list[Stanza] = []
+
+    def selects(self, stanza: Stanza) -> bool:
+        return stanza.to is not None and stanza.to.local != "nobody"
+
+    def take(self, stanza: Stanza) -> None:
+        self.taken.append(stanza)
+
+    async def answer(self, iq: Stanza) -> Stanza | None:
+        return iq.reply() if iq.to is not None and iq.to.local == "bot" else None
+
+
+async def test_what_somebody_listens_to_is_his_and_the_rest_is_ours() -> None:
+    server, arrivals, bot = Server(), Arrivals(OURS), Listens()
+    arrivals.add(bot)
+    async with component(server, arrivals=arrivals):
+        server.push(
+            "<message from='a@example.org' to='bot@http.example.org' id='m1'><body>x</body></message>"
+            "<presence from='a@example.org' to='bot@http.example.org'/>"
+            "<message from='a@example.org' to='nobody@http.example.org' id='m2'><body>x</body></message>"
+            "<message from='a@example.org' to='nobody@http.example.org' id='m3' type='error'><body>x</body></message>"
+            "<iq type='get' id='i1' from='a@example.org' to='bot@http.example.org'><x xmlns='y'/></iq>"
+            "<iq type='get' id='i2' from='a@example.org' to='else@http.example.org'><x xmlns='y'/></iq>"
+            "<iq type='get' id='i3' from='a@example.org' to='http.example.org'><ping xmlns='urn:xmpp:ping'/></iq>"
+            "<iq type='result' id='i4' from='a@example.org' to='bot@http.example.org'/>"
+        )
+        for id, type in (("m2", "error"), ("i1", "result"), ("i2", "error"), ("i3", "result")):
+            await eventually(server, f'id="{id}"')
+            assert f'type="{type}"' in next(tag for tag in server.received.split("<") if f'id="{id}"' in tag)
+        assert [stanza.kind for stanza in bot.taken] == ["message", "presence"]
+        assert "m3" not in server.received
+        assert "i4" not in server.received
+
+
+async def test_our_own_commands_stay_ours_whoever_listens() -> None:
+    class Everything(Listens):
+        async def answer(self, iq: Stanza) -> Stanza | None:
+            return iq.reply()
+
+    server, arrivals = Server(), Arrivals(OURS)
+    arrivals.add(Everything())
+    async with component(server, arrivals=arrivals):
+        server.push(
+            "<iq type='set' id='c1' from='a@example.org' to='http.example.org'>"
+            "<command xmlns='http://jabber.org/protocol/commands' node='x' action='execute'/></iq>"
+        )
+        await eventually(server, "forbidden")
+
+
+async def test_a_watcher_that_fails_hurts_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    server, arrivals = Server(), Arrivals(OURS)
+    seen: list[str] = []
+
+    def fails(stanza: Stanza) -> bool:
+        raise RuntimeError("no")
+
+    def sees(stanza: Stanza) -> bool:
+        seen.append(stanza.id)
+        return True
+
+    end = arrivals.watch(fails)
+    arrivals.watch(sees)
+    async with component(server, arrivals=arrivals):
+        server.push("<message from='a@example.org' to='http.example.org' id='m1'><body>x</body></message>")
+        server.push("<iq type='get' id='i3' from='a@example.org' to='http.example.org'><ping xmlns='urn:xmpp:ping'/></iq>")
+        await eventually(server, 'id="i3"')
+        end()
+    assert seen == ["m1", "i3"]
+    assert "m1" not in server.received
+    assert "could not be shown" in caplog.text

@@ -8,6 +8,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol
 from xml.etree import ElementTree as ET
 
+from tigrest import adhoc
+from tigrest.arrivals import Arrivals
 from tigrest.component.link import Link
 from tigrest.component.privileges import Privileges, unwrap, wrap
 from tigrest.component.statuses import Statuses
@@ -53,8 +55,9 @@ class Component:
         max_stanza: most bytes of a stanza that the server takes.
         passwords: checks passwords.
         database: where the statuses of users are kept; started here, stopped by its owner.
-        is_trusted: whether the server lets us send from its users' addresses (``send_as = "user"``).
         admins: bare addresses that may run our own commands.
+        arrivals: gets what comes in for our addresses.
+        is_trusted: whether the server lets us send from its users' addresses (``send_as = "user"``).
         borrows: whether the server lets us send iqs from its users' addresses, and sends the replies to us (Prosody does).
     """
 
@@ -69,6 +72,7 @@ class Component:
         passwords: Passwords,
         database: Database,
         admins: frozenset[JID],
+        arrivals: Arrivals,
         is_trusted: bool,
         borrows: bool,
     ) -> None:
@@ -78,7 +82,7 @@ class Component:
         """What the server grants us."""
         self.software = ""
         """Name of the server's software; empty until it has told."""
-        self._passwords, self._admins = passwords, admins
+        self._passwords, self._admins, self._arrivals = passwords, admins, arrivals
         self.borrows = borrows
         """Whether iqs may go out from users' addresses."""
         self.link = Link(jid, secret, host, port, domain, max_stanza, self._receive, self._up, self._down)
@@ -191,9 +195,10 @@ class Component:
             self._spawn(self._answer(stanza), stanza)
         elif stanza.kind == "presence":
             self._statuses.notice(stanza)
+            self._arrivals.take(stanza)
         elif b"privilege" in stanza.to_bytes() and self.privileges.learn(stanza, self.domain):
             self._announce()
-        elif stanza.type not in ("error", "groupchat", "headline") and stanza.xml.find(f"{{{CLIENT}}}body") is not None:
+        elif not self._arrivals.take(stanza) and _deserves_an_answer(stanza):
             self._spawn(self._reply(stanza.error_reply(StanzaError("service-unavailable", text="nobody reads messages here"))), stanza)
 
     def _spawn(self, work: Coroutine[Any, Any, None], stanza: Stanza) -> None:
@@ -212,14 +217,19 @@ class Component:
             payload, sender, to = iq.payload, iq.sender, iq.to
             if not iq.awaits_reply or payload is None or sender is None or to is None or _payloads(iq) != 1:
                 raise InvalidStanza("an iq is of type get or set, has from and to, and has one payload element")
-            is_admin = sender.bare in self._admins
-            if to.local:
-                raise StanzaError("service-unavailable")
-            answer = await self._entity.answer(Request(iq.type, payload, sender, to, is_admin))
-            reply = iq.reply() if answer is None else iq.reply(answer)
+            is_own_command = not to.local and adhoc.NAMESPACE in (split_name(payload.tag)[0], payload.get("node"))
+            reply = None if is_own_command else await self._arrivals.answer(iq)
+            if reply is None:
+                reply = await self._answer_ourselves(iq, Request(iq.type, payload, sender, to, sender.bare in self._admins))
         except Exception as error:
             reply = error_reply(iq, as_stanza_error(error))
         await self._reply(reply)
+
+    async def _answer_ourselves(self, iq: Stanza, request: Request) -> Stanza:
+        if request.to.local:
+            raise StanzaError("service-unavailable")
+        answer = await self._entity.answer(request)
+        return iq.reply() if answer is None else iq.reply(answer)
 
     async def _reply(self, stanza: Stanza) -> None:
         try:
@@ -246,3 +256,8 @@ class _AsOurselves:
 
 def _payloads(iq: Stanza) -> int:
     return len([child for child in iq.xml if child.tag != f"{{{CLIENT}}}error"])
+
+
+def _deserves_an_answer(message: Stanza) -> bool:
+    """Whether somebody ought to be told that a message is not read. RFC 6121 §8.5.2"""
+    return message.type not in ("error", "groupchat", "headline") and message.xml.find(f"{{{CLIENT}}}body") is not None

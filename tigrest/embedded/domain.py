@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
+from tigrest.arrivals import Arrivals
 from tigrest.embedded.accounts import Accounts
 from tigrest.embedded.administration import Administration
 from tigrest.embedded.messages import OfflineMessages
@@ -46,6 +47,7 @@ class EmbeddedDomain:
         passwords: hashes and verifies; closed by its owner.
         accounts: plain passwords by address. Accounts that are missing are created at the start; a stored password that
             does not verify is replaced.
+        arrivals: gets what comes in for our own addresses.
     """
 
     def __init__(
@@ -56,8 +58,10 @@ class EmbeddedDomain:
         database: Database,
         passwords: Passwords,
         accounts: Mapping[JID, str] = MappingProxyType({}),
+        arrivals: Arrivals | None = None,
     ) -> None:
         self.jid = jid
+        self._arrivals = arrivals or Arrivals(jid)
         self.domain = domain
         self.created = False
         """After the start: whether there were no accounts in the database before."""
@@ -192,11 +196,15 @@ class EmbeddedDomain:
 
     async def _process(self, stanza: Stanza) -> Stanza | None:
         """Process a stanza; the edge where everything that goes wrong becomes an error stanza."""
-        if stanza.kind == "presence" or (stanza.kind == "iq" and stanza.type in ("result", "error")):
+        if stanza.kind == "iq" and stanza.type in ("result", "error"):
             return None  # nobody is connected who could get it
         to = None
         try:
             to = self._recipient(stanza)
+            if stanza.kind == "presence":
+                if self._arrivals.is_ours(to):
+                    self._arrivals.take(stanza)
+                return None
             if stanza.kind == "message":
                 await self._deliver(to, stanza)
                 return None
@@ -219,7 +227,9 @@ class EmbeddedDomain:
         return JID(sender)
 
     async def _deliver(self, to: JID, message: Stanza) -> None:
-        if to.domain == self.jid.domain != self.domain.domain or to.bare == self.jid.bare:
+        if self._arrivals.is_ours(to):
+            if not self._arrivals.take(message) and message.type != "error":
+                raise StanzaError("service-unavailable", text="nobody reads messages here")
             return
         if to.domain != self.domain.domain:
             raise StanzaError("remote-server-not-found")
@@ -233,13 +243,15 @@ class EmbeddedDomain:
         if not iq.awaits_reply or payload is None or len([child for child in iq.xml if child.tag != f"{{{CLIENT}}}error"]) != 1:
             raise InvalidStanza("an iq is of type get or set and has one payload element")
         sender = self._sender(iq)
+        if self._arrivals.is_ours(to) and (reply := await self._arrivals.answer(iq)) is not None:
+            return reply
         entity = self._entity(to)
         answer = await entity.answer(Request(iq.type, payload, sender, to, self._is_admin(sender)))
         return iq.reply() if answer is None else iq.reply(answer)
 
     def _entity(self, to: JID) -> Entity:
         """Whom an address belongs to. RFC 6121 §8"""
-        if to.bare == self.jid.bare or to.domain == self.jid.domain != self.domain.domain:
+        if self._arrivals.is_ours(to):
             return self._gateway
         if to.domain != self.domain.domain:
             raise StanzaError("remote-server-not-found", text=f"{to.domain} is not served here, and there are no links to other servers")
