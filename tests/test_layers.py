@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "tigrest"
 
 BASE = {"errors", "jid"}
 STANZAS = BASE | {"safexml", "stanza", "dataform"}
-XMPP = STANZAS | {"threads", "images", "adhoc", "avatars", "entities", "status", "service"}
+XMPP = STANZAS | {"threads", "images", "adhoc", "avatars", "entities", "status", "arrivals", "service"}
 
 ROOMS: dict[str, set[str]] = {
     # what everything stands on
@@ -37,8 +37,8 @@ ROOMS: dict[str, set[str]] = {
     "arrivals": BASE | {"safexml", "stanza"},
     "service": XMPP - {"service"} | {"bosh"},
     "bosh": STANZAS | {"threads"},
-    "embedded": XMPP | {"arrivals", "storage", "passwords"},
-    "component": XMPP | {"arrivals", "storage", "deadlines"},
+    "embedded": XMPP | {"storage", "passwords"},
+    "component": XMPP | {"storage", "deadlines"},
     "webhooks": BASE | {"safexml", "stanza", "storage"},
     # scripts: from files to routes
     "content": {"errors", "safexml"},
@@ -55,7 +55,6 @@ ROOMS: dict[str, set[str]] = {
     "demo": {"auth", "jid", "service"},
     "gateway": XMPP
     | {
-        "arrivals",
         "auth",
         "config",
         "bosh",
@@ -68,7 +67,9 @@ ROOMS: dict[str, set[str]] = {
         "passwords",
         "plugins",
         "scripting",
+        "stanza_json",
         "storage",
+        "webhooks",
     },
     "live": XMPP | {"component", "gateway"},
     "testing": {"config", "gateway", "passwords", "service", "storage"},

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,9 @@ from tigrest.scripting.lifecycle import Scripts
 from tigrest.scripting.loader import Loader
 from tigrest.scripting.routing import Table
 from tigrest.service import Backend, Policy, Service, UserRepository
+from tigrest.stanza_json import representations
 from tigrest.storage import MEMORY, Database
+from tigrest.webhooks import Target, Webhooks
 
 BOOTSTRAP = "HTTP_API_KEY_BOOTSTRAP"
 """Environment variable with an API key that works while none is configured."""
@@ -61,6 +64,7 @@ class Gateway:
         self._entry: ASGIApp | None = None
         self._scripts: Scripts | None = None
         self._service: Service | None = None
+        self._webhooks: Webhooks | None = None
 
     @property
     def service(self) -> Service:
@@ -122,6 +126,7 @@ class Gateway:
         await keys.start()
         arrivals = Arrivals(config.xmpp.jid)
         backend = self._backend = self._make_backend(arrivals)
+        webhooks = await self._open_webhooks(backend)
         await backend.start()
         xmpp = config.xmpp
         admins = frozenset(config.auth.admins)
@@ -137,6 +142,8 @@ class Gateway:
         api_keys = ApiKeys(configured, keys, os.environ.get(BOOTSTRAP), config.auth.open_access)
         app = self._app = App(service, logins, api_keys, config.http.max_body, config.http.request_timeout, lambda: backend.connected)
         self._entry = _with_cors(app, config.http.cors_origins)
+        if webhooks is not None:
+            app.metrics.gauge("tigrest_webhook_deliveries", "Deliveries of webhooks.", ("webhook", "state"), _deliveries(webhooks))
         loader = Loader(self._script_dirs, _provider(service))
         self._scripts = Scripts(loader, service, app.serve)
         await self._scripts.start(config.scripts.reload)
@@ -148,6 +155,8 @@ class Gateway:
             await self._scripts.stop()
         if self._backend is not None:
             await self._backend.stop()
+        if self._webhooks is not None:
+            await self._webhooks.stop()
         for database in self._databases:
             await database.stop()
         self._passwords.close()
@@ -187,6 +196,16 @@ class Gateway:
         accounts = {account.jid: _secret(account.password) for account in config.embedded.accounts}
         return EmbeddedDomain(xmpp.jid, xmpp.domain, admins, database, self._passwords, accounts, arrivals)
 
+    async def _open_webhooks(self, backend: Backend) -> Webhooks | None:
+        if not self.config.webhooks:
+            return None
+        targets = [_target(hook) for hook in self.config.webhooks]
+        webhooks = Webhooks(targets, self._state, representations, backend.send, backend.jid)
+        await webhooks.start()
+        self._webhooks = webhooks
+        backend.arrivals.add(webhooks)
+        return webhooks
+
     async def _prepare_demo(self, backend: Backend, service: Service, keys: KeyStore) -> None:
         if not isinstance(backend, EmbeddedDomain) or self.config.embedded.accounts:
             return
@@ -216,6 +235,30 @@ def _account(account: Any) -> Account:
 def _api_key(key: Any) -> ApiKey:
     digest = key.key_hash or hash_key(_secret(key.key))
     return ApiKey(key.name, digest, tuple(re.compile(path) for path in key.paths), tuple(key.domains))
+
+
+def _target(hook: Any) -> Target:
+    secret = _secret(hook.secret) or None
+    return Target(
+        hook.effective_name,
+        hook.url,
+        hook.content_type,
+        hook.stanzas,
+        hook.events,
+        secret,
+        hook.timeout,
+        hook.max_attempts,
+        hook.concurrency,
+    )
+
+
+def _deliveries(webhooks: Webhooks) -> Callable[[], Iterator[tuple[tuple[str, str], float]]]:
+    def numbers() -> Iterator[tuple[tuple[str, str], float]]:
+        for name, statistics in webhooks.statistics().items():
+            for state, number in asdict(statistics).items():
+                yield (name, state), number
+
+    return numbers
 
 
 def _provider(service: Service) -> Any:

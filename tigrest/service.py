@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from tigrest.adhoc import AdHoc
+from tigrest.arrivals import Arrivals
 from tigrest.avatars import AvatarCache, Avatars
 from tigrest.bosh import BoshEndpoint
 from tigrest.entities.commands import Command
 from tigrest.errors import InvalidStanza, NotPermitted, SenderNotAllowed, TigrestError
-from tigrest.jid import JID
+from tigrest.jid import JID, escape_local
 from tigrest.stanza import Stanza
 from tigrest.status import StatusOutcome, UserStatus
 from tigrest.threads import callable_from_threads
@@ -23,6 +25,8 @@ log = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT = 30.0
 """Seconds a request waits for its reply unless told otherwise."""
+
+ARCHIVE = b"urn:xmpp:mam:2"
 
 reply_failed: ContextVar[Callable[[BaseException], None] | None] = ContextVar("reply_failed", default=None)
 """Whom to tell that a callback given to :meth:`Service.sendPacket` raised: the request that waits for what it would have given."""
@@ -77,6 +81,8 @@ class Backend(Protocol):
     domain: JID
     """The domain whose users are served."""
     users: UserRepository
+    arrivals: Arrivals
+    """Gets what comes in for our own addresses."""
 
     @property
     def connected(self) -> bool:
@@ -218,6 +224,24 @@ class Service:
         """
         return jid.domain == self.jid.domain or (self._policy.send_as == "user" and jid.domain == self.domain.domain)
 
+    def address_of(self, user: JID | str) -> JID:
+        """The address at the gateway that belongs to a user: what he sends is from there, and what is for him goes there.
+
+        Args:
+            user: who has logged in, ``alice@example.com``.
+
+        Returns:
+            ``alice@http.example.com`` where that domain is ours; our own address where we have only one.
+        """
+        jid = JID(user)
+        if self.jid.local:
+            return self.jid
+        return JID.of(jid.local if jid.domain == self.domain else escape_local(jid.bare), self.jid.domain)
+
+    def new_id(self) -> str:
+        """Make an id for a stanza that has none: unique, and not to be guessed."""
+        return secrets.token_urlsafe(12)
+
     async def send(self, stanza: Any) -> None:
         """Send a stanza; nobody waits for a reply.
 
@@ -251,6 +275,39 @@ class Service:
         if not stanza.awaits_reply:
             raise InvalidStanza(f"a {stanza.kind} of type {stanza.type or 'none'!r} has no reply: request() takes an iq of type get or set")
         return await self._backend.request(self._from_us(stanza), timeout)
+
+    async def request_all(self, iq: Any, timeout: float = REQUEST_TIMEOUT) -> list[Stanza]:
+        """Send an iq and wait for its reply and for the messages of an archive that come before it.
+
+        Args:
+            iq: as for :meth:`request`.
+            timeout: seconds to wait, above 0.
+
+        Returns:
+            The messages, if any, and the result or the error stanza as the last.
+
+        Raises:
+            Exception: as :meth:`request`.
+
+        XEP-0313 §4.2
+        """
+        stanza = self._from_us(Stanza.of(iq))
+        if ARCHIVE not in bytes(stanza):
+            return [await self.request(stanza, timeout)]
+        messages: list[Stanza] = []
+
+        def collect(arrived: Stanza) -> bool:
+            belongs = _belongs(arrived, stanza)
+            if belongs:
+                messages.append(arrived)
+            return belongs
+
+        stop = self._backend.arrivals.watch(collect)
+        try:
+            reply = await self.request(stanza, timeout)
+        finally:
+            stop()
+        return [*messages, reply]
 
     async def request_as(self, owner: JID | str, iq: Any, timeout: float = REQUEST_TIMEOUT) -> Stanza:
         """Send an iq in the name of a user and wait for its reply.
@@ -346,3 +403,12 @@ class Service:
             )
             raise SenderNotAllowed(f"from {sender} is not allowed: {cure}")
         return stanza
+
+
+def _belongs(arrived: Stanza, query: Stanza) -> bool:
+    """Whether what arrived is a result of an archive query: from whom was asked, for who asked, with the id of the query."""
+    if arrived.kind != "message" or ARCHIVE not in bytes(arrived) or arrived.attributes.get("to") != query.attributes.get("from"):
+        return False
+    asked = query.payload.get("queryid") if query.payload is not None else None
+    found = arrived.xml.find(f"{{{ARCHIVE.decode()}}}result")
+    return found is not None and found.get("queryid") == asked and arrived.sender == query.to

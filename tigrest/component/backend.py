@@ -82,7 +82,7 @@ class Component:
         """What the server grants us."""
         self.software = ""
         """Name of the server's software; empty until it has told."""
-        self._passwords, self._admins, self._arrivals = passwords, admins, arrivals
+        self._passwords, self._admins, self.arrivals = passwords, admins, arrivals
         self.borrows = borrows
         """Whether iqs may go out from users' addresses."""
         self.link = Link(jid, secret, host, port, domain, max_stanza, self._receive, self._up, self._down)
@@ -195,10 +195,10 @@ class Component:
             self._spawn(self._answer(stanza), stanza)
         elif stanza.kind == "presence":
             self._statuses.notice(stanza)
-            self._arrivals.take(stanza)
+            self.arrivals.take(stanza)
         elif b"privilege" in stanza.to_bytes() and self.privileges.learn(stanza, self.domain):
             self._announce()
-        elif not self._arrivals.take(stanza) and _deserves_an_answer(stanza):
+        elif not self.arrivals.take(stanza) and _deserves_an_answer(stanza):
             self._spawn(self._reply(stanza.error_reply(StanzaError("service-unavailable", text="nobody reads messages here"))), stanza)
 
     def _spawn(self, work: Coroutine[Any, Any, None], stanza: Stanza) -> None:
@@ -218,7 +218,7 @@ class Component:
             if not iq.awaits_reply or payload is None or sender is None or to is None or _payloads(iq) != 1:
                 raise InvalidStanza("an iq is of type get or set, has from and to, and has one payload element")
             is_own_command = not to.local and adhoc.NAMESPACE in (split_name(payload.tag)[0], payload.get("node"))
-            reply = None if is_own_command else await self._arrivals.answer(iq)
+            reply = None if is_own_command else await self.arrivals.answer(iq)
             if reply is None:
                 reply = await self._answer_ourselves(iq, Request(iq.type, payload, sender, to, sender.bare in self._admins))
         except Exception as error:

@@ -61,7 +61,7 @@ class EmbeddedDomain:
         arrivals: Arrivals | None = None,
     ) -> None:
         self.jid = jid
-        self._arrivals = arrivals or Arrivals(jid)
+        self.arrivals = arrivals or Arrivals(jid)
         self.domain = domain
         self.created = False
         """After the start: whether there were no accounts in the database before."""
@@ -202,8 +202,8 @@ class EmbeddedDomain:
         try:
             to = self._recipient(stanza)
             if stanza.kind == "presence":
-                if self._arrivals.is_ours(to):
-                    self._arrivals.take(stanza)
+                if self.arrivals.is_ours(to):
+                    self.arrivals.take(stanza)
                 return None
             if stanza.kind == "message":
                 await self._deliver(to, stanza)
@@ -227,8 +227,8 @@ class EmbeddedDomain:
         return JID(sender)
 
     async def _deliver(self, to: JID, message: Stanza) -> None:
-        if self._arrivals.is_ours(to):
-            if not self._arrivals.take(message) and message.type != "error":
+        if self.arrivals.is_ours(to):
+            if not self.arrivals.take(message) and message.type != "error":
                 raise StanzaError("service-unavailable", text="nobody reads messages here")
             return
         if to.domain != self.domain.domain:
@@ -243,7 +243,7 @@ class EmbeddedDomain:
         if not iq.awaits_reply or payload is None or len([child for child in iq.xml if child.tag != f"{{{CLIENT}}}error"]) != 1:
             raise InvalidStanza("an iq is of type get or set and has one payload element")
         sender = self._sender(iq)
-        if self._arrivals.is_ours(to) and (reply := await self._arrivals.answer(iq)) is not None:
+        if self.arrivals.is_ours(to) and (reply := await self.arrivals.answer(iq)) is not None:
             return reply
         entity = self._entity(to)
         answer = await entity.answer(Request(iq.type, payload, sender, to, self._is_admin(sender)))
@@ -251,7 +251,7 @@ class EmbeddedDomain:
 
     def _entity(self, to: JID) -> Entity:
         """Whom an address belongs to. RFC 6121 §8"""
-        if self._arrivals.is_ours(to):
+        if self.arrivals.is_ours(to):
             return self._gateway
         if to.domain != self.domain.domain:
             raise StanzaError("remote-server-not-found", text=f"{to.domain} is not served here, and there are no links to other servers")

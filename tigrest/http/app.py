@@ -34,6 +34,9 @@ from tigrest.service import Service
 
 access_log = logging.getLogger("tigrest.access")
 
+INDEX = (ROOT, f"{ROOT}/")
+"""Paths of the list of handlers."""
+
 Answer = Reply | Response
 Headers = Mapping[bytes, bytes]
 """Headers of a request by name in lower case."""
@@ -67,7 +70,8 @@ class App:
         self._request_timeout = request_timeout
         self._execution = Execution(request_timeout)
         self._is_ready = is_ready
-        self._metrics = Metrics()
+        self.metrics = Metrics()
+        """Numbers for ``/metrics``."""
         self._index = Index()
         self._statics: dict[Path, StaticFiles] = {}
         self._table = Table()
@@ -90,7 +94,7 @@ class App:
         status = answer.status if isinstance(answer, Reply) else answer.status_code
         await answer(scope, receive, send)
         seconds = time.perf_counter() - started
-        self._metrics.observe(match.route.uri if match and match.route else "", scope["method"], status, seconds)
+        self.metrics.observe(match.route.uri if match and match.route else "", scope["method"], status, seconds)
         if access_log.isEnabledFor(logging.INFO):
             access_log.info("%s %s %d %.1f ms", scope["method"], scope["path"], status, seconds * 1000)
 
@@ -105,7 +109,7 @@ class App:
         return self._table.match(scope["method"], path)
 
     async def _answer_otherwise(self, scope: Scope, match: Match | None) -> Answer:
-        if match is None:
+        if match is None or (scope["path"] in INDEX and scope["method"] in ("GET", "HEAD")):
             return await self._other(scope)
         if scope["method"] == "OPTIONS":
             return Reply(204, b"", b"", [(b"allow", match.allow.encode())])
@@ -182,12 +186,11 @@ class App:
         """What is not a handler: index, static files, health, metrics."""
         path, method = scope["path"], scope["method"]
         pages: dict[str, Callable[[Scope], Answer]] = {
-            ROOT: self._show_index,
-            f"{ROOT}/": self._show_index,
+            **dict.fromkeys(INDEX, self._show_index),
             "/": lambda _: Reply(307, b"", b"", [(b"location", f"{ROOT}/".encode())]),
             "/health/live": lambda _: _health(True),
             "/health/ready": lambda _: _health(self._is_ready()),
-            "/metrics": lambda _: Reply(200, *self._metrics.render()),
+            "/metrics": lambda _: Reply(200, *self.metrics.render()),
         }
         page = pages.get(path)
         static = self._static(path) if page is None else None

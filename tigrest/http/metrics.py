@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"})
+
+
+Read = Callable[[], Iterable[tuple[Sequence[str], float]]]
 
 
 class Metrics(Collector):
@@ -23,6 +26,7 @@ class Metrics(Collector):
     def __init__(self) -> None:
         self._requests: dict[tuple[str, str, int], int] = {}
         self._seconds: dict[str, _Times] = {}
+        self._gauges: list[tuple[str, str, Sequence[str], Read]] = []
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
@@ -45,6 +49,17 @@ class Metrics(Collector):
         times.sum += seconds
         times.counts[bisect_left(BUCKETS, seconds)] += 1
 
+    def gauge(self, name: str, meaning: str, labels: Sequence[str], read: Read) -> None:
+        """Add numbers that others keep.
+
+        Args:
+            name: of the metric.
+            meaning: what it is, for people.
+            labels: names of its labels.
+            read: gives the values of the labels and the number, for each of them.
+        """
+        self._gauges.append((name, meaning, labels, read))
+
     def collect(self) -> Iterator[Metric]:
         """Give the numbers to the library."""
         requests = CounterMetricFamily("tigrest_requests", "Requests answered.", labels=["route", "method", "status"])
@@ -55,6 +70,11 @@ class Metrics(Collector):
         for route, times in self._seconds.items():
             seconds.add_metric([route], times.buckets(), times.sum)
         yield seconds
+        for name, meaning, labels, read in self._gauges:
+            numbers = GaugeMetricFamily(name, meaning, labels=labels)
+            for values, number in read():
+                numbers.add_metric(values, number)
+            yield numbers
 
     def render(self) -> tuple[bytes, bytes]:
         """Content type and text of the current numbers."""

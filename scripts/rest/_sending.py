@@ -1,0 +1,89 @@
+"""What the handlers of stanzas share: who sends, what is answered, and how long one waits."""
+
+from tigrest import HTTPException, Result
+from tigrest.errors import InvalidStanza, SenderNotAllowed
+from tigrest.stanza_json.negotiation import negotiate
+from tigrest.stanza_json.representations import read, read_query, write, write_all
+
+TIMEOUT = 30.0
+"""Seconds that an iq waits for its reply unless the request says otherwise."""
+
+MAX_TIMEOUT = 300.0
+"""Longest it may say, with ``Prosody-Rest-Timeout``."""
+
+
+async def stanza_in(request, content, **overrides):
+    """The stanza in the body of a request."""
+    return as_sent(read, content_type(request), await body_of(content), **overrides)
+
+
+async def query_in(request, content, query, to):
+    """The iq that a body is the query of."""
+    return as_sent(read_query, content_type(request), await body_of(content), query, to)
+
+
+def as_sent(make, *arguments, **overrides):
+    """Make a stanza; what can be read but is none is 422."""
+    try:
+        return make(*arguments, **overrides)
+    except InvalidStanza as error:
+        raise HTTPException(422, str(error)) from None
+
+
+def content_type(request):
+    return request.headers.get("content-type", "")
+
+
+async def body_of(content):
+    return await content.body() if content is not None else b""
+
+
+def addressed(service, user, stanza):
+    """The stanza with its addresses: from who may send it, to whom it is for; without to, for the caller himself."""
+    sender = stanza.sender
+    if sender is None:
+        sender = service.jid if service.is_admin(user) else own_address(service, user, stanza.kind)
+    elif service.is_admin(user):
+        if not service.may_send_from(sender):
+            raise SenderNotAllowed(f"from {sender} is not allowed to the gateway: [xmpp] send_as")
+    elif sender.bare != service.address_of(user) and not (sender.bare == user and service.policy.send_as == "user"):
+        ours = service.address_of(user)
+        raise SenderNotAllowed(f"from {sender} is not allowed to {user}: leave it out, or use {ours} with any resource")
+    return stanza.with_(sender=sender, to=stanza.to or user, id=stanza.id or service.new_id())
+
+
+def own_address(service, user, kind):
+    """As whom a user sends: himself where the gateway may do that and the answers come back, else his address at the gateway."""
+    policy = service.policy
+    is_himself = policy.send_as == "user" and (kind != "iq" or policy.adhoc_as == "user")
+    return user if is_himself else service.address_of(user)
+
+
+async def sent(service, user, request, stanza):
+    """Send a stanza; the reply to an iq, 202 for everything else."""
+    stanza = addressed(service, user, stanza)
+    media = negotiate(request.headers.get("accept", ""), content_type(request))
+    if stanza.kind != "iq":
+        await service.send(stanza)
+        return Result("", b"", 202)
+    if not stanza.awaits_reply:
+        raise HTTPException(422, f"an iq is sent with type get or set, this one has {stanza.type or 'none'!r}")
+    replies = await service.request_all(stanza, timeout_of(request))
+    if replies[-1].type == "error" and request.query_params.get("errors") == "http":
+        replies[-1].raise_error()
+    return Result(media, write_all(replies, media))
+
+
+def shown(service, user, request, stanza):
+    """The stanza as it would be sent, for those who want to see what they do."""
+    media = negotiate(request.headers.get("accept", ""), content_type(request))
+    return Result(media, write(addressed(service, user, stanza), media))
+
+
+def timeout_of(request):
+    """How long the caller wants to wait."""
+    try:
+        seconds = float(request.headers.get("prosody-rest-timeout", TIMEOUT))
+    except ValueError:
+        return TIMEOUT
+    return min(max(seconds, 0.001), MAX_TIMEOUT) if seconds == seconds else TIMEOUT

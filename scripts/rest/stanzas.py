@@ -1,0 +1,91 @@
+"""Stanzas as XML, JSON, forms or text, the way Prosody's mod_rest takes them."""
+
+from tigrest import Handler
+from tigrest.stanza_json.reading import from_parameters
+from tigrest.stanza_json.table import VOCABULARIES
+
+from ._sending import MAX_TIMEOUT, as_sent, query_in, sent, shown, stanza_in
+
+QUERIES = "|".join(sorted(VOCABULARIES["iq"].keys))
+
+
+class Stanzas(Handler):
+    """Send a stanza; an iq is answered with its reply."""
+
+    regex = r"/?"
+    requiredRole = "user"
+    decodeContent = False
+    timeout = MAX_TIMEOUT + 10
+    description = {
+        "regex": "",
+        "POST": {
+            "info": "Send a stanza in JSON, XML, a form or plain text",
+            "description": "An iq of type get or set is answered with its reply, be it a result or an error, everything else with "
+            "202. Without from it is from the caller's address at the gateway, without to for himself.",
+            "request": '{"kind": "message", "type": "chat", "to": "alice@example.com", "body": "Hello"}',
+        },
+    }
+
+    async def exec_post(self, service, user, request, content):
+        return await sent(service, user, request, await stanza_in(request, content))
+
+
+class Echo(Handler):
+    """Show a stanza as it would be sent."""
+
+    regex = r"/echo"
+    requiredRole = "user"
+    decodeContent = False
+    description = {
+        "POST": {
+            "info": "Show a stanza as it would be sent, without sending it",
+            "request": '{"body": "Hello", "to": "alice@example.com"}',
+        },
+    }
+
+    async def exec_post(self, service, user, request, content):
+        return shown(service, user, request, await stanza_in(request, content))
+
+
+class Path(Handler):
+    """Send a stanza whose kind, type and to stand in the path."""
+
+    regex = r"/(message|presence|iq)/([^/]+)/((?s:.*))"
+    requiredRole = "user"
+    decodeContent = False
+    timeout = MAX_TIMEOUT + 10
+    description = {
+        "regex": "/{kind}/{type}/{to}",
+        "POST": {
+            "info": "Send a stanza whose kind, type and to stand in the path",
+            "description": "The kind is message, presence or iq. The rest is in the body; that of a message may be plain text. For an "
+            "iq the second segment may be a query such as version instead of get or set: the body is then what is asked.",
+            "request": '{"body": "Hello"}',
+        },
+    }
+
+    async def exec_post(self, service, user, request, content, kind, type, to):
+        if kind == "iq" and type not in ("get", "set", "result", "error"):
+            stanza = await query_in(request, content, type, to)
+        else:
+            stanza = await stanza_in(request, content, kind=kind, type=type, to=to)
+        return await sent(service, user, request, stanza)
+
+
+class Query(Handler):
+    """Ask somebody something by an iq."""
+
+    regex = rf"/({QUERIES})/((?s:.*))"
+    requiredRole = "user"
+    timeout = MAX_TIMEOUT + 10
+    description = {
+        "regex": "/{query}/{to}",
+        "GET": {
+            "info": "Ask for something: ping, version, disco, items, lastactivity, …",
+            "description": "Query parameters are members of the query, e.g. ?node=… of disco.",
+        },
+    }
+
+    async def exec_get(self, service, user, request, query, to):
+        parameters = {name: value for name, value in request.query_params.items() if name != "errors"}
+        return await sent(service, user, request, as_sent(from_parameters, query, parameters, to))
