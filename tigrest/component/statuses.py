@@ -13,13 +13,12 @@ import logging
 from collections.abc import Awaitable, Callable
 from xml.etree import ElementTree as ET
 
-import sqlalchemy as sa
-
+from tigrest.component.status_store import StatusStore
 from tigrest.dataform import DataForm, Field
 from tigrest.errors import NotConnected, NotSupported, StanzaError, StanzaTimeout, TigrestError
 from tigrest.jid import JID
 from tigrest.stanza import CLIENT, Stanza, make
-from tigrest.status import Activity, StatusOutcome, UserStatus
+from tigrest.status import StatusOutcome, UserStatus
 from tigrest.storage import Database
 
 log = logging.getLogger(__name__)
@@ -29,19 +28,6 @@ COMMANDS = "http://jabber.org/protocol/commands"
 ROSTER = "jabber:iq:roster"
 WAIT = 5.0
 """Seconds to wait for each answer of the server."""
-
-metadata = sa.MetaData()
-_table = sa.Table(
-    "user_statuses",
-    metadata,
-    sa.Column("jid", sa.String(3071), primary_key=True),
-    sa.Column("priority", sa.Integer, nullable=False),
-    sa.Column("show", sa.String(8), nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("category", sa.Text, nullable=False),
-    sa.Column("type", sa.Text, nullable=False),
-    sa.Column("text", sa.Text, nullable=False),
-)
 
 Request = Callable[[Stanza, float], Awaitable[Stanza]]
 Send = Callable[[Stanza], Awaitable[None]]
@@ -67,21 +53,18 @@ class Statuses:
         exists: Callable[[JID], Awaitable[bool]],
         is_tigase: Callable[[], bool],
     ) -> None:
-        self._database, self._request, self._send = database, request, send
+        self._store, self._request, self._send = StatusStore(database), request, send
         self._is_trusted, self._exists, self._is_tigase = is_trusted, exists, is_tigase
         self._shown: dict[JID, UserStatus] = {}
         self._contacts: dict[JID, frozenset[JID]] = {}
+        """Who may see each."""
+        self._seen_by: dict[JID, set[JID]] = {}
+        """What each contact may see."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Recall what was shown before a restart."""
-        await self._database.start(metadata)
-        async with self._database.begin() as connection:
-            rows = (await connection.execute(_table.select())).all()
-        for row in rows:
-            activity = Activity(row.category, row.type, row.text) if row.category else None
-            jid = JID(row.jid)
-            self._shown[jid] = UserStatus(jid, True, row.priority, row.show, row.status, activity)
+        self._shown = {status.jid: status for status in await self._store.start()}
 
     async def stop(self) -> None:
         """Take all presences back; they come again with the next start."""
@@ -93,6 +76,7 @@ class Statuses:
                 await self._tell(UserStatus(jid, False), self._contacts.get(jid, frozenset()))
         except NotConnected:
             pass  # the server has told the contacts
+        await self._store.stop()
 
     async def set(self, status: UserStatus) -> StatusOutcome:
         """Show a status, or take it back."""
@@ -111,20 +95,35 @@ class Statuses:
         if not status.available:
             if self._shown.pop(jid, None) is None:
                 return StatusOutcome(False, f"{jid} is not online")
-            await self._forget(jid)
-            await self._tell(status, self._contacts.pop(jid, frozenset()))
+            await self._store.put(jid, None)
+            await self._tell(status, self._show_to(jid, frozenset()))
             return StatusOutcome(True)
         if jid not in self._shown and not await self._may_exist(jid.bare):
             return StatusOutcome(False, f"there is no account {jid.bare}")
         try:
-            self._contacts[jid] = await self._roster(jid.bare)
+            contacts = await self._roster(jid.bare)
         except StanzaError as error:
             cure = "grant it the roster by XEP-0356 (mod_privilege)"
             return StatusOutcome(False, f"the server does not tell the gateway the contacts of {jid.bare} ({error.condition}): {cure}")
+        self._show_to(jid, contacts)
+        if self._shown.get(jid) != status:
+            await self._store.put(jid, status)
         self._shown[jid] = status
-        await self._remember(status)
-        await self._tell(status, self._contacts[jid])
+        await self._tell(status, contacts)
         return StatusOutcome(True)
+
+    def _show_to(self, jid: JID, contacts: frozenset[JID]) -> frozenset[JID]:
+        """Change who may see a status; those who might until now."""
+        before = self._contacts.pop(jid, frozenset())
+        for contact in before - contacts:
+            self._seen_by[contact].discard(jid)
+            if not self._seen_by[contact]:
+                del self._seen_by[contact]
+        for contact in contacts:
+            self._seen_by.setdefault(contact, set()).add(jid)
+        if contacts:
+            self._contacts[jid] = contacts
+        return before
 
     async def _may_exist(self, user: JID) -> bool:
         try:
@@ -160,25 +159,6 @@ class Statuses:
         for contact in contacts:
             await self._send(stanza.with_(to=contact))
 
-    async def _remember(self, status: UserStatus) -> None:
-        activity = status.activity or Activity("")
-        row = {
-            "jid": status.jid,
-            "priority": status.priority,
-            "show": status.show,
-            "status": status.status,
-            "category": activity.category,
-            "type": activity.type,
-            "text": activity.text,
-        }
-        async with self._database.begin() as connection:
-            await connection.execute(_table.delete().where(_table.c.jid == status.jid))
-            await connection.execute(_table.insert().values(row))
-
-    async def _forget(self, jid: JID) -> None:
-        async with self._database.begin() as connection:
-            await connection.execute(_table.delete().where(_table.c.jid == jid))
-
     def announce(self) -> None:
         """Show everything again: the link is up."""
         self._spawn(self._announce())
@@ -190,8 +170,8 @@ class Statuses:
         contact = incoming.sender
         if contact is None or not contact.resource:
             return
-        for jid, status in self._shown.items():
-            if contact.bare in self._contacts.get(jid, ()) and contact.bare != jid.bare:
+        for jid in self._seen_by.get(contact.bare, ()):
+            if contact.bare != jid.bare and (status := self._shown.get(jid)) is not None:
                 self._spawn(self._tell(status, frozenset((contact,))))
 
     def _spawn(self, work: Awaitable[None]) -> None:
