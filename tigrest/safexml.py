@@ -16,7 +16,7 @@ MAX_DEPTH = 256
 XML_LANG = "http://www.w3.org/XML/1998/namespace"
 
 
-START_TAG = re.compile(rb"""<(?:[^>"']|"[^"]*"|'[^']*')*>""")
+START_TAG = re.compile(rb"""<[^>"']*(?:"[^"]*"[^>"']*|'[^']*'[^>"']*)*>""")
 """A start tag, in bytes known to be well-formed."""
 
 MAX_READ = 1024 * 1024
