@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import inspect
 import json
 import re
@@ -32,11 +33,13 @@ from tigrest.config import Config, builtin_scripts, known_keys, load
 from tigrest.config.keys import table_at
 from tigrest.content import read_xml, write_xml
 from tigrest.demo import picture
-from tigrest.handler import Handler
+from tigrest.handler import LISTENS, Handler, Match
 from tigrest.http.negotiation import SHORT, negotiate
 from tigrest.http.statuses import CONDITIONS, STATUSES
+from tigrest.scripting.lanes import AT_ONCE, MOST, MOST_OF_ONE
+from tigrest.scripting.listening import IQS, STOP_SECONDS
 from tigrest.scripting.loader import Loader
-from tigrest.scripting.signature import INJECTED
+from tigrest.scripting.signature import HEARD, INJECTED
 from tigrest.scripting.usage import usages
 from tigrest.service import Service, UserRepository
 from tigrest.testing import ACCOUNTS, API_KEY, TestGateway, serving
@@ -405,6 +408,30 @@ def test_attributes_are_described_with_their_defaults() -> None:
 
 def test_every_injected_argument_is_described_and_no_other() -> None:
     assert [code(row[0]) for row in tables(section("arguments.md", "Injected arguments"))[0]] == list(INJECTED)
+
+
+def test_what_listeners_are_given_is_described_and_nothing_else() -> None:
+    methods, arguments = tables(section("listening.md", "Methods"))
+    assert [code(row[0]) for row in methods] == list(LISTENS)
+    described = {code(row[0]): ["message", "presence", "iq"] if row[1] == "all" else [LISTENS[code(row[1])]] for row in arguments}
+    assert {kind: tuple(name for name, kinds in described.items() if kind in kinds) for kind in HEARD} == HEARD
+
+
+def test_every_field_of_a_match_is_described_with_its_default() -> None:
+    documented = {code(row[0]): ast.literal_eval(code(row[1])) for row in tables(section("listening.md", "Which stanzas"))[0]}
+    assert documented == dataclasses.asdict(Match())
+
+
+def test_the_limits_of_listeners_are_described() -> None:
+    text = section("listening.md", "Order and limits")
+    assert f"of {AT_ONCE} senders at once. {MOST} may wait for it, {MOST_OF_ONE} of one sender" in text
+    assert f"answers {IQS} iqs at once" in text
+    assert f"for {STOP_SECONDS:g} seconds" in text
+
+
+def test_the_first_bot_is_the_example() -> None:
+    [block] = [block for block in blocks("listening.md", "python") if block.path == "scripts/rest/echo.py"]
+    assert block.text.partition("class Echo")[2] in (DOCS.parent / "examples" / "bots" / "echo.py").read_text()
 
 
 SERVICE_PARTS: dict[str, type] = {"adhoc": AdHoc, "bosh": BoshEndpoint, "avatars": Avatars, "users": UserRepository}

@@ -40,10 +40,10 @@ ROOMS: dict[str, set[str]] = {
     "embedded": XMPP | {"storage", "passwords"},
     "component": XMPP | {"storage", "deadlines"},
     "webhooks": BASE | {"safexml", "stanza", "storage"},
-    # scripts: from files to routes
+    # scripts: from files to routes and listeners
     "content": {"errors", "safexml"},
     "handler": set(),
-    "scripting": XMPP | {"handler", "content"},
+    "scripting": XMPP | {"handler", "content", "stanza_json"},
     # who is calling
     "auth": {"errors", "jid", "passwords", "storage"},
     "config": {"errors", "jid", "passwords"},
@@ -72,7 +72,7 @@ ROOMS: dict[str, set[str]] = {
         "webhooks",
     },
     "live": XMPP | {"component", "gateway"},
-    "testing": {"config", "gateway", "passwords", "service", "storage"},
+    "testing": {"config", "gateway", "passwords", "service", "stanza", "storage"},
     "cli": {"auth", "config", "errors", "gateway", "handler", "http", "live", "passwords", "scripting", "storage", "webhooks"},
     "__main__": {"cli"},
     # what scripts import

@@ -4,7 +4,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from tigrest.errors import NotConnected, StanzaError, StanzaTimeout, TigrestError
-from tigrest.handler import Handler, Result, inject
+from tigrest.handler import Handler, Match, Result, inject
 from tigrest.jid import JID
 from tigrest.service import Service, UserRepository
 from tigrest.stanza import Stanza
@@ -15,6 +15,7 @@ __all__ = [
     "Activity",
     "HTTPException",
     "Handler",
+    "Match",
     "NotConnected",
     "Request",
     "Result",

@@ -31,6 +31,7 @@ from tigrest.http.app import App
 from tigrest.passwords import Passwords
 from tigrest.plugins import hookimpl, load_plugins
 from tigrest.scripting.lifecycle import Scripts
+from tigrest.scripting.listening import Listening
 from tigrest.scripting.loader import Loader
 from tigrest.scripting.routing import Table
 from tigrest.service import Backend, Policy, Service, UserRepository
@@ -64,6 +65,7 @@ class Gateway:
         self._entry: ASGIApp | None = None
         self._scripts: Scripts | None = None
         self._service: Service | None = None
+        self._listening: Listening | None = None
         self._webhooks: Webhooks | None = None
 
     @property
@@ -126,31 +128,26 @@ class Gateway:
         await keys.start()
         arrivals = Arrivals(config.xmpp.jid)
         backend = self._backend = self._make_backend(arrivals)
-        webhooks = await self._open_webhooks(backend)
+        service = self._service = self._make_service(backend)
+        self._listening = Listening(service, arrivals.is_ours, config.http.request_timeout)
+        arrivals.add(self._listening)
+        webhooks = self._webhooks = Webhooks(_targets(config), self._state, representations, backend.send, backend.jid)
+        await webhooks.start()
+        arrivals.add(webhooks)
         await backend.start()
-        xmpp = config.xmpp
-        admins = frozenset(config.auth.admins)
-        cache = AvatarCache(config.avatars.cache_bytes, config.avatars.cache_seconds, config.avatars.miss_seconds)
-        service = self._service = Service(backend, Policy(admins, xmpp.effective_send_as, xmpp.effective_adhoc_as), cache)
-        if xmpp.backend == "component":
-            service.bosh = BoshEndpoint(config.bosh.url, xmpp.domain)
         await self._prepare_demo(backend, service, keys)
-        accounts = Accounts([_account(account) for account in config.auth.accounts], self._passwords)
-        logins = Logins(service.domain, service.check_credentials, accounts, Throttle(), config.auth.cache_seconds)
-        backend.on_account_change(logins.forget)
-        configured = [_api_key(key) for key in config.auth.api_keys]
-        api_keys = ApiKeys(configured, keys, os.environ.get(BOOTSTRAP), config.auth.open_access)
-        app = self._app = App(service, logins, api_keys, config.http.max_body, config.http.request_timeout, lambda: backend.connected)
+        app = self._app = self._make_app(backend, service, keys)
+        app.metrics.gauge("tigrest_webhook_deliveries", "Deliveries of webhooks.", ("webhook", "state"), _deliveries(webhooks))
         self._entry = _with_cors(app, config.http.cors_origins)
-        if webhooks is not None:
-            app.metrics.gauge("tigrest_webhook_deliveries", "Deliveries of webhooks.", ("webhook", "state"), _deliveries(webhooks))
         loader = Loader(self._script_dirs, _provider(service))
-        self._scripts = Scripts(loader, service, app.serve)
+        self._scripts = Scripts(loader, service, self._serve)
         await self._scripts.start(config.scripts.reload)
         backend.offer(gateway_commands(keys, self._reload_and_report))
 
     async def stop(self) -> None:
         """Shut the handlers down, close the link and the databases."""
+        if self._listening is not None:
+            await self._listening.stop()
         if self._scripts is not None:
             await self._scripts.stop()
         if self._backend is not None:
@@ -165,6 +162,17 @@ class Gateway:
         """Load changed scripts now."""
         assert self._scripts is not None, "Gateway.start() first"
         return await self._scripts.reload()
+
+    async def settle(self) -> None:
+        """Wait until all stanzas that scripts listen to are dealt with."""
+        assert self._listening is not None, "Gateway.start() first"
+        await self._listening.settle()
+
+    def _serve(self, table: Table) -> None:
+        assert self._app is not None
+        assert self._listening is not None
+        self._app.serve(table)
+        self._listening.serve(table.listeners)
 
     async def _reload_and_report(self) -> list[str]:
         table = await self.reload()
@@ -196,15 +204,23 @@ class Gateway:
         accounts = {account.jid: _secret(account.password) for account in config.embedded.accounts}
         return EmbeddedDomain(xmpp.jid, xmpp.domain, admins, database, self._passwords, accounts, arrivals)
 
-    async def _open_webhooks(self, backend: Backend) -> Webhooks | None:
-        if not self.config.webhooks:
-            return None
-        targets = [_target(hook) for hook in self.config.webhooks]
-        webhooks = Webhooks(targets, self._state, representations, backend.send, backend.jid)
-        await webhooks.start()
-        self._webhooks = webhooks
-        backend.arrivals.add(webhooks)
-        return webhooks
+    def _make_service(self, backend: Backend) -> Service:
+        config, xmpp = self.config, self.config.xmpp
+        cache = AvatarCache(config.avatars.cache_bytes, config.avatars.cache_seconds, config.avatars.miss_seconds)
+        policy = Policy(frozenset(config.auth.admins), xmpp.effective_send_as, xmpp.effective_adhoc_as)
+        service = Service(backend, policy, cache)
+        if xmpp.backend == "component":
+            service.bosh = BoshEndpoint(config.bosh.url, xmpp.domain)
+        return service
+
+    def _make_app(self, backend: Backend, service: Service, keys: KeyStore) -> App:
+        config = self.config
+        accounts = Accounts([_account(account) for account in config.auth.accounts], self._passwords)
+        logins = Logins(service.domain, service.check_credentials, accounts, Throttle(), config.auth.cache_seconds)
+        backend.on_account_change(logins.forget)
+        configured = [_api_key(key) for key in config.auth.api_keys]
+        api_keys = ApiKeys(configured, keys, os.environ.get(BOOTSTRAP), config.auth.open_access)
+        return App(service, logins, api_keys, config.http.max_body, config.http.request_timeout, lambda: backend.connected)
 
     async def _prepare_demo(self, backend: Backend, service: Service, keys: KeyStore) -> None:
         if not isinstance(backend, EmbeddedDomain) or self.config.embedded.accounts:
@@ -237,19 +253,21 @@ def _api_key(key: Any) -> ApiKey:
     return ApiKey(key.name, digest, tuple(re.compile(path) for path in key.paths), tuple(key.domains))
 
 
-def _target(hook: Any) -> Target:
-    secret = _secret(hook.secret) or None
-    return Target(
-        hook.effective_name,
-        hook.url,
-        hook.content_type,
-        hook.stanzas,
-        hook.events,
-        secret,
-        hook.timeout,
-        hook.max_attempts,
-        hook.concurrency,
-    )
+def _targets(config: Config) -> list[Target]:
+    return [
+        Target(
+            hook.effective_name,
+            hook.url,
+            hook.content_type,
+            hook.stanzas,
+            hook.events,
+            _secret(hook.secret) or None,
+            hook.timeout,
+            hook.max_attempts,
+            hook.concurrency,
+        )
+        for hook in config.webhooks
+    ]
 
 
 def _deliveries(webhooks: Webhooks) -> Callable[[], Iterator[tuple[tuple[str, str], float]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -12,17 +12,55 @@ ROLES: tuple[Role, ...] = (None, "user", "admin")
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
 """HTTP methods a handler may implement, as ``exec_get`` and so on. HEAD is GET without the body."""
 
+LISTENS = {"on_message": "message", "on_presence": "presence", "on_iq": "iq"}
+"""Methods of a handler that listens, and the kind of stanza that each is for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Match:
+    """Which stanzas a handler listens to: ``match = Match(local="echo")``. Whatever is given has to fit.
+
+    Patterns are regular expressions that match in full, as ``regex`` does; write ``(?i)`` in front to ignore case.
+
+    Args:
+        type: one or several types, e.g. ``"chat"``; ``normal`` and ``available`` are those without one. Those that are of no
+            use to a method do not matter to it. By default everything but errors, and of messages not those of rooms.
+        local: local part of our address that a stanza is for; ``""`` for the bare domain, ``None`` for any.
+        to: pattern for the full address that it is for.
+        sender: pattern for the bare address of who sends it.
+        body: pattern for the text of a message, without space around it; its groups become arguments.
+        xpath: path to an element that it must have, in ElementTree's XPath, seen from the stanza; names without prefix are in
+            ``jabber:client``. Messages without text are only heard with this; ``"."`` is there in each.
+        namespaces: of the prefixes in ``xpath``.
+        own: whether it may come from our own addresses too.
+    """
+
+    type: str | Sequence[str] | None = None
+    local: str | None = None
+    to: str | None = None
+    sender: str | None = None
+    body: str | None = None
+    xpath: str | None = None
+    namespaces: Mapping[str, str] = field(default_factory=dict)
+    own: bool = False
+
 
 class Handler:
-    """A REST handler. Subclass it in a script, set ``regex``, and write ``exec_get``, ``exec_post``, ….
+    """A handler of requests, of stanzas, or of both. Subclass it in a script.
+
+    For requests, set ``regex``, and write ``exec_get``, ``exec_post``, ….
 
     The URI is ``/rest``, the script's folder, then what ``regex`` matches. The arguments of the ``exec_`` methods are
     injected by their names: ``service``, ``callback``, ``user``, ``request``, ``content``; any other takes the next group
     of ``regex``, or the group of its own name. They may be ``def`` (run in a worker thread, so blocking is allowed) or
     ``async def`` (run on the event loop), and give their result back or to ``callback``.
 
+    For stanzas to the gateway's own addresses, write ``on_message``, ``on_presence`` or ``on_iq``, and say by ``match`` which. Their
+    arguments are ``service``, ``stanza``, ``sender``, of messages ``body`` too, and the groups of ``match.body``. What they return is
+    the reply.
+
     ``async def startup(self, service)`` and ``async def shutdown(self)`` are awaited, if present, before the first and
-    after the last request of this load of the script.
+    after the last request or stanza of this load of the script.
 
     Tigase HTTP API guide §2.1
     """
@@ -31,7 +69,7 @@ class Handler:
     """Matched in full against the percent-decoded path behind the folder, e.g. ``r"/hello/([^/]+)"``."""
 
     requiredRole: Role = None
-    """``None`` for anybody, ``"user"`` for any login, ``"admin"`` for an administrator."""
+    """``None`` for anybody, ``"user"`` for any login, ``"admin"`` for an administrator. Of stanzas: whose are heard."""
 
     isAsync: bool = False
     """``True``: a method that ends without a result has yet to call ``callback``, for which the request waits."""
@@ -43,7 +81,10 @@ class Handler:
     """``True``: the request must carry a valid API key, whatever the role."""
 
     timeout: float | None = None
-    """Seconds a request may take, then 504; ``None`` for ``[http] request_timeout``."""
+    """Seconds a request or stanza may take, then 504 or an error; ``None`` for ``[http] request_timeout``."""
+
+    match: Match | None = None
+    """Which stanzas the ``on_`` methods are for; ``None`` for all to our addresses."""
 
     description: Mapping[str, Any] | None = None
     """Usage for people: ``{"regex": "/{jid}", "GET": {"info": "…", "description": "…", "request": {…}}, …}``.

@@ -188,6 +188,11 @@ class Stanza:
         """First child that is not an ``error``; of an iq, its only payload."""
         return next((child for child in self.xml if child.tag != f"{{{CLIENT}}}error"), None)
 
+    @cached_property
+    def body(self) -> str:
+        """Text of a message; empty when it has none. RFC 6121 §5.2.3"""
+        return self.xml.findtext(f"{{{CLIENT}}}body", "") if b"body" in self._rest else ""
+
     @property
     def error(self) -> StanzaError | None:
         """The error it carries, or ``None`` when its type is not ``error``. RFC 6120 §8.3."""

@@ -11,6 +11,7 @@ Elsewhere, or with other settings, use :func:`serving`. It needs the extra ``tig
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from tigrest.config import Config, builtin_scripts
 from tigrest.gateway import Gateway
 from tigrest.passwords import Passwords
 from tigrest.service import Service
+from tigrest.stanza import Stanza
 from tigrest.storage import MEMORY
 
 ACCOUNTS = ("admin", "alice", "bob")
@@ -89,6 +91,50 @@ class TestGateway:
     def delete(self, path: str, **options: Any) -> Any:
         """:meth:`request` with DELETE."""
         return self.request("DELETE", path, **options)
+
+    def receive(self, stanza: Any, timeout: float = 10.0) -> list[Stanza]:
+        """Have a stanza come in for the gateway, and return what it sends until its scripts are done with it.
+
+        Embedded domain only.
+
+        Args:
+            stanza: text, bytes, an ElementTree element or a :class:`Stanza`. Without ``from`` it is from ``alice`` with the
+                resource ``test``, without ``to`` it is for the gateway's own address.
+            timeout: seconds to wait.
+
+        Returns:
+            What scripts answered or sent, in this order; of an iq its reply, be it a result or an error, at the end.
+
+        Raises:
+            TimeoutError: a script is still busy.
+        """
+        if self.gateway.config.xmpp.backend != "embedded":
+            raise RuntimeError("receive() needs the embedded domain; on a server, have a client send the stanza")
+        result: list[Stanza] = self.client.portal.call(self._receive, Stanza.of(stanza), timeout)
+        return result
+
+    async def _receive(self, stanza: Stanza, timeout: float) -> list[Stanza]:
+        backend = self.gateway.backend
+        pass_on, sent = backend.send, list[Stanza]()
+        reply: Stanza | None = None
+
+        async def send(stanza: Stanza) -> None:
+            sent.append(stanza)
+            await pass_on(stanza)
+
+        to = stanza.attributes.get("to") or self.service.jid
+        addressed = stanza.with_(to=to, sender=stanza.attributes.get("from") or f"alice@{self.service.domain}/test")
+        backend.send = send  # type: ignore[method-assign]  # scripts' own service.send() is seen too
+        try:
+            async with asyncio.timeout(timeout):
+                if addressed.awaits_reply:
+                    reply = await backend.request(addressed, timeout)
+                else:
+                    await pass_on(addressed)
+                await self.gateway.settle()
+        finally:
+            backend.send = pass_on  # type: ignore[method-assign]
+        return sent if reply is None else [*sent, reply]
 
     def reload(self) -> None:
         """Load changed scripts now."""

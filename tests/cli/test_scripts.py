@@ -76,3 +76,24 @@ def test_routes_are_listed_as_json_even_beside_a_broken_script(tmp_path: Path) -
 def test_the_built_in_routes_are_there(tmp_path: Path) -> None:
     routes = json.loads(tigrest("routes", "--json", cwd=tmp_path).stdout)
     assert "/rest/stream" in " ".join(route["uri"] for route in routes)
+
+
+BOT = """
+from tigrest import Handler, Match
+
+class Bot(Handler):
+    match = Match(local="bot", type="chat", body="/.*")
+    requiredRole = "user"
+    def on_message(self): ...
+    def on_iq(self): ...
+"""
+
+
+def test_scripts_that_listen_are_counted_and_listed(tmp_path: Path) -> None:
+    folder = project(tmp_path, good=GOOD, bot=BOT)
+    assert tigrest("check", cwd=folder, TIGREST__SCRIPTS__BUILTINS="false").stdout == "no problems; 2 handlers in 2 scripts\n"
+    assert tigrest("routes", cwd=folder, TIGREST__SCRIPTS__BUILTINS="false").stdout.splitlines()[2] == (
+        "on_message on_iq  type chat, to bot@…, body /.*  user   -    scripts/rest/shop/bot.py"
+    )
+    _, bot = json.loads(tigrest("routes", "--json", cwd=folder, TIGREST__SCRIPTS__BUILTINS="false").stdout)
+    assert (bot["methods"], bot["uri"], bot["stanzas"]) == (["on_message", "on_iq"], None, "type chat, to bot@…, body /.*")

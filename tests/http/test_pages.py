@@ -41,6 +41,7 @@ def test_the_index_lists_every_route(serve: Serve) -> None:
                 "script": "script.py",
             },
         ],
+        "listeners": [],
         "problems": [],
     }
     assert gateway.get("/rest").json() == gateway.get("/rest/").json()

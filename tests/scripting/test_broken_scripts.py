@@ -34,6 +34,26 @@ EXPECTED = {
     "nul.py:1": "null bytes",
     "twins/second.py:4": f"GET /rest/twins/same is already served by {BROKEN}/twins/first.py:4",
     "bad_template.html:2": "template: ",
+    "listen_match.py:5": "Broken.match: is {'local': 'echo'}; use Match(local=\"echo\")",
+    "listen_field.py:5": "TypeError: Match.__init__() got an unexpected keyword argument 'localpart'",
+    "listen_type.py:5": "Broken.match: type is 'chatt'; did you mean 'chat'?",
+    "listen_type_of_another_kind.py:5": "Broken.match: type is 'subscribe'; on_message may be for chat, error, groupchat, headline, normal",
+    "listen_local.py:5": "Broken.match: local is 'echo@here'; use the part of an address before the @",
+    "listen_to.py:5": "Broken.match: to is '('; not a regular expression: missing ), unterminated subpattern",
+    "listen_sender.py:5": "Broken.match: sender is 5; use a regular expression, as text",
+    "listen_body.py:5": "Broken.match: body is '/echo ('; not a regular expression: missing ), unterminated subpattern",
+    "listen_body_of_presence.py:5": "Broken.match: body is for messages; write on_message, or leave it out",
+    "listen_xpath.py:5": "Broken.match: xpath is 'a['; not a path: it is not among what ElementTree understands",
+    "listen_xpath_prefix.py:5": "Broken.match: xpath is 'x:order'; not a path: prefix 'x' not found",
+    "listen_namespaces.py:5": "Broken.match: namespaces is ['urn:x']; use a dict",
+    "listen_own.py:5": "Broken.match: own is 'yes'; use True or False",
+    "listen_argument.py:5": "Broken.on_message: argument 'boddy' has no source: it is none of service, stanza, sender, body, and match.body has 0 group(s)",
+    "listen_argument_of_iq.py:5": "Broken.on_iq: argument 'body' has no source",
+    "listen_group.py:7": "Broken.on_message: no argument takes group number 1 of match.body '/echo (.*)'",
+    "listen_no_method.py:5": "Broken.on_message: is no method; write async def or def",
+    "listen_typo.py:5": "Broken.on_mesage is never called; did you mean 'on_message'?",
+    "listen_api_key.py:5": "Broken.apiKey is True; a stanza carries no API key",
+    "listen_nothing.py:5": "Broken.match is Match(",
 }
 
 
@@ -55,6 +75,7 @@ def test_the_message_names_the_culprit(problems: dict[str, str], place: str) -> 
 
 def test_a_typo_gets_a_hint(problems: dict[str, str]) -> None:
     assert "did you mean 'content'?" in problems["unknown_argument.py:7"]
+    assert "did you mean 'body'?" in problems["listen_argument.py:5"]
 
 
 def test_an_endless_script_does_not_run_on(problems: dict[str, str]) -> None:

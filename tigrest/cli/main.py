@@ -175,7 +175,7 @@ def check(
 
 @app.command()
 def routes(config: ConfigOption = None, as_json: JsonOption = False) -> int:
-    """List the routes being served."""
+    """List the routes being served, and the scripts that listen."""
     from tigrest.cli.scripts import list_routes
 
     return list_routes(config, as_json)

@@ -11,6 +11,7 @@ from tigrest.cli.configured import configured
 from tigrest.cli.tables import columns
 from tigrest.config import script_dirs
 from tigrest.errors import ScriptError
+from tigrest.scripting.listeners import Listener
 from tigrest.scripting.loader import Loader
 from tigrest.scripting.routing import Route, Table
 
@@ -29,13 +30,13 @@ def check_scripts(path: Path | None) -> int:
         typer.echo(_line(problem))
     if table.problems:
         return 1
-    scripts = {route.path for route in table.routes}
-    typer.echo(f"no problems; {len(table.routes)} handlers in {len(scripts)} scripts")
+    scripts = {part.path for part in table.parts}
+    typer.echo(f"no problems; {len(table.handlers)} handlers in {len(scripts)} scripts")
     return 0
 
 
 def list_routes(path: Path | None, as_json: bool) -> int:
-    """Print the routes being served; scripts that cannot be loaded are named on standard error.
+    """Print the routes being served, and what is listened to; scripts that cannot be loaded are named on standard error.
 
     Args:
         path: configuration file that was named.
@@ -48,12 +49,13 @@ def list_routes(path: Path | None, as_json: bool) -> int:
     for problem in table.problems:
         typer.echo(f"tigrest: {_line(problem)}", err=True)
     if as_json:
-        typer.echo(json.dumps([_entry(route) for route in table.routes], indent=2))
+        typer.echo(json.dumps([*map(_entry, table.routes), *map(_listener, table.listeners)], indent=2))
         return 0
     rows = [
         [" ".join(route.methods), route.uri, route.role or "-", "key" if route.api_key else "-", _shown(route.path)]
         for route in table.routes
     ]
+    rows += [[" ".join(listener.methods), listener.shown, listener.role or "-", "-", _shown(listener.path)] for listener in table.listeners]
     for line in columns([["METHODS", "URI", "ROLE", "KEY", "SCRIPT"], *rows]):
         typer.echo(line)
     return 0
@@ -70,6 +72,17 @@ def _entry(route: Route) -> dict[str, object]:
         "role": route.role,
         "api_key": route.api_key,
         "script": _shown(route.path),
+    }
+
+
+def _listener(listener: Listener) -> dict[str, object]:
+    return {
+        "methods": listener.methods,
+        "uri": None,
+        "stanzas": listener.shown,
+        "role": listener.role,
+        "api_key": False,
+        "script": _shown(listener.path),
     }
 
 

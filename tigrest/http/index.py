@@ -5,6 +5,7 @@ from __future__ import annotations
 from tigrest.content import JSON, write_json
 from tigrest.http.pages import render
 from tigrest.http.replies import HTML, PAGE_HEADERS, Reply
+from tigrest.scripting.listeners import Listener
 from tigrest.scripting.routing import Table
 from tigrest.scripting.usage import Usage, samples, usages
 
@@ -31,10 +32,12 @@ class Index:
             self._folders, self._table = folders, table
         problems = [table.shown(problem) for problem in table.problems]
         if html:
-            page = render("index.html", folders=self._folders, problems=problems, base=base, samples=samples)
+            page = render("index.html", folders=self._folders, listeners=table.listeners, problems=problems, base=base, samples=samples)
             return Reply(200, HTML, page, list(PAGE_HEADERS))
         routes = [_entry(usage) for some in self._folders.values() for usage in some]
-        return Reply(200, JSON.encode(), write_json({"routes": routes, "problems": problems}))
+        return Reply(
+            200, JSON.encode(), write_json({"routes": routes, "listeners": [*map(_listener, table.listeners)], "problems": problems})
+        )
 
 
 def _entry(usage: Usage) -> dict[str, object]:
@@ -45,4 +48,13 @@ def _entry(usage: Usage) -> dict[str, object]:
         "api_key": usage.api_key,
         "info": usage.info,
         "script": usage.script,
+    }
+
+
+def _listener(listener: Listener) -> dict[str, object]:
+    return {
+        "methods": listener.methods,
+        "stanzas": listener.shown,
+        "role": listener.role,
+        "script": str(listener.relative),
     }

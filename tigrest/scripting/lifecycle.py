@@ -11,14 +11,14 @@ from typing import Any
 from tigrest.errors import ScriptError
 from tigrest.scripting.loader import Loader
 from tigrest.scripting.module import LOAD_SECONDS, script_error
-from tigrest.scripting.routing import Route, Table
+from tigrest.scripting.routing import Part, Table
 from tigrest.scripting.watcher import changes
 from tigrest.service import Service
 
 log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 60.0
-"""How long a replaced handler may go on with the requests it has, before its ``shutdown`` is called anyway."""
+"""How long a replaced handler may go on with the requests and stanzas it has, before its ``shutdown`` is called anyway."""
 
 
 class Scripts:
@@ -55,7 +55,7 @@ class Scripts:
         for task in self._retiring:
             task.cancel()
         await asyncio.gather(*self._retiring, return_exceptions=True)
-        await asyncio.gather(*[_shut_down(route) for route in self.table.routes])
+        await asyncio.gather(*[_shut_down(parts[0]) for parts in self.table.handlers])
 
     async def reload(self) -> Table:
         """Load what changed and serve it; requests in flight finish on the table they began with."""
@@ -65,31 +65,32 @@ class Scripts:
             table = await self._start_up(table, before)
             self._serve(table)
             self.table = table
-            self._retire(set(before.routes) - set(table.routes))
+            kept = {id(part.handler) for part in table.parts}
+            self._retire(parts for parts in before.handlers if id(parts[0].handler) not in kept)
             _report(before, table)
             return table
 
     async def _start_up(self, table: Table, before: Table) -> Table:
         """Await ``startup`` of new handlers; scripts in which one fails are not served."""
-        running = set(before.routes)
-        for route in table.routes:
-            startup = getattr(route.handler, "startup", None)
-            if route in running or startup is None:
+        running = {id(part.handler) for part in before.parts}
+        for part, *_ in table.handlers:
+            startup = getattr(part.handler, "startup", None)
+            if id(part.handler) in running or startup is None:
                 continue
             try:
                 async with asyncio.timeout(LOAD_SECONDS):
                     await startup(self._service)
             except Exception as error:
-                log.debug("startup of %s failed", route.path, exc_info=error)
-                problem = script_error(route.path, error)
+                log.debug("startup of %s failed", part.path, exc_info=error)
+                problem = script_error(part.path, error)
                 if isinstance(error, TimeoutError):
-                    problem = ScriptError(route.path, route.line, f"startup() did not end within {LOAD_SECONDS:g} s")
+                    problem = ScriptError(part.path, part.line, f"startup() did not end within {LOAD_SECONDS:g} s")
                 table = self._loader.reject(table, problem, before)
         return table
 
-    def _retire(self, routes: Iterable[Route]) -> None:
-        for route in routes:
-            task = asyncio.create_task(_drain(route))
+    def _retire(self, handlers: Iterable[list[Part]]) -> None:
+        for parts in handlers:
+            task = asyncio.create_task(_drain(parts))
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
 
@@ -104,23 +105,23 @@ class Scripts:
                 await asyncio.sleep(1)
 
 
-async def _drain(route: Route) -> None:
+async def _drain(parts: list[Part]) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_SECONDS):
-            while route.active:  # noqa: ASYNC110 - a plain counter costs the requests least
+            while any(part.active for part in parts):  # noqa: ASYNC110 - a plain counter costs the requests least
                 await asyncio.sleep(0.05)
-    await _shut_down(route)
+    await _shut_down(parts[0])
 
 
-async def _shut_down(route: Route) -> None:
-    shutdown: Any = getattr(route.handler, "shutdown", None)
+async def _shut_down(part: Part) -> None:
+    shutdown: Any = getattr(part.handler, "shutdown", None)
     if shutdown is None:
         return
     try:
         async with asyncio.timeout(LOAD_SECONDS):
             await shutdown()
     except Exception:
-        log.exception("shutdown of %s failed", route.path)
+        log.exception("shutdown of %s failed", part.path)
 
 
 def _report(before: Table, table: Table) -> None:
@@ -128,10 +129,10 @@ def _report(before: Table, table: Table) -> None:
     for problem in table.problems:
         if str(problem) not in known:
             log.error("%s", problem)
-    fresh = {route.path for route in set(table.routes) - set(before.routes)}
-    gone = {route.path for route in before.routes} - {route.path for route in table.routes}
-    if not before.routes:
-        log.info("%d handlers from %d scripts", len(table.routes), len(fresh))
+    fresh = {part.path for part in set(table.parts) - set(before.parts)}
+    gone = {part.path for part in before.parts} - {part.path for part in table.parts}
+    if not before.parts:
+        log.info("%d handlers from %d scripts", len(table.handlers), len(fresh))
         return
     for path in sorted(fresh):
         log.info("loaded %s", path)

@@ -1,8 +1,7 @@
-"""From folders of scripts to a table of routes."""
+"""From folders of scripts to a table of what is served."""
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import logging
 import re
@@ -15,10 +14,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, Template, TemplateError, TemplateSyntaxError
 
 from tigrest.errors import ScriptError
-from tigrest.handler import METHODS, ROLES, Handler, Injection
+from tigrest.handler import LISTENS, METHODS, Handler, Injection
+from tigrest.scripting.attributes import Lines, pattern_of, validate, wrong
+from tigrest.scripting.listeners import Listener, MatchError, compile_match
 from tigrest.scripting.module import LOAD_SECONDS, HelperFinder, execute, package_of, run_bounded
-from tigrest.scripting.routing import ROOT, Endpoint, Route, Table
-from tigrest.scripting.signature import SignatureError, compile_signature
+from tigrest.scripting.routing import ROOT, Endpoint, Part, Route, Table
+from tigrest.scripting.signature import SignatureError, compile_listener, compile_signature
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,17 @@ class Script:
 
     path: Path
     digest: bytes
-    routes: tuple[Route, ...]
+    parts: tuple[Part, ...]
+
+    @property
+    def routes(self) -> list[Route]:
+        """What answers requests."""
+        return [part for part in self.parts if isinstance(part, Route)]
+
+    @property
+    def listeners(self) -> list[Listener]:
+        """What listens to stanzas."""
+        return [part for part in self.parts if isinstance(part, Listener)]
 
 
 @dataclass(frozen=True)
@@ -90,7 +101,7 @@ class Loader:
             scripts[unchanged.path] = unchanged
         for item in [item for item in sources if item.path not in scripts]:
             try:
-                script = Script(item.path, item.digest, tuple(self._routes(item)))
+                script = Script(item.path, item.digest, tuple(self._parts(item)))
                 _claim(script, taken)
                 scripts[item.path] = script
             except ScriptError as error:
@@ -115,7 +126,8 @@ class Loader:
 
     def _table(self, scripts: dict[Path, Script], problems: Sequence[ScriptError]) -> Table:
         routes = [route for script in scripts.values() for route in script.routes]
-        return Table(routes, problems, dict(self._statics()), scripts, self.dirs)
+        listeners = [listener for script in scripts.values() for listener in script.listeners]
+        return Table(routes, problems, dict(self._statics()), scripts, self.dirs, listeners)
 
     def _sources(self, problems: list[ScriptError]) -> Iterator[_Source]:
         seen: set[Path] = set()
@@ -145,26 +157,38 @@ class Loader:
                 if folder.is_dir() and not _hidden(relative):
                     yield "/".join([ROOT, *relative.parts]), folder
 
-    def _routes(self, source: _Source) -> Iterator[Route]:
+    def _parts(self, source: _Source) -> Iterator[Part]:
         package = package_of(source.root_index, source.relative.parent)
         name = f"{package or 'tigrest_script'}.{source.path.stem}"
         module = execute(source.path, source.data, name, package, self._seconds)
-        lines = _Lines(source)
+        lines = Lines(source.data)
         classes = [value for value in vars(module).values() if _is_handler(value, name)]
-        classes = [cls for cls in dict.fromkeys(classes) if cls.regex or not any(cls in other.__mro__[1:] for other in classes)]
+        classes = [
+            cls for cls in dict.fromkeys(classes) if cls.regex or cls.match or not any(cls in other.__mro__[1:] for other in classes)
+        ]
         if not classes:
             raise ScriptError(
                 source.path, 1, "defines no handler: subclass tigrest.Handler, or let the file's name begin with _ when it is a helper"
             )
         for cls in classes:
-            yield self._route(source, cls, lines)
+            yield from self._parts_of(source, cls, lines)
 
-    def _route(self, source: _Source, cls: type[Handler], lines: _Lines) -> Route:
-        pattern = _validated(source, cls, lines)
+    def _parts_of(self, source: _Source, cls: type[Handler], lines: Lines) -> Iterator[Part]:
+        """One handler: a route, a listener, or both."""
+        listens = any(getattr(cls, name, None) is not None for name in LISTENS)
+        validate(source.path, cls, lines)
+        only_listens = listens and not any(hasattr(cls, f"exec_{method.lower()}") for method in METHODS)
+        pattern = None if only_listens else pattern_of(source.path, cls, lines)
         instances: list[Handler] = []
         run_bounded(lambda: instances.append(cls()), source.path, self._seconds)
         handler = instances[0]
         self._inject(source, cls, handler, lines)
+        if pattern is not None:
+            yield self._route(source, cls, handler, pattern, lines)
+        if listens:
+            yield _listener(source, cls, handler, lines)
+
+    def _route(self, source: _Source, cls: type[Handler], handler: Handler, pattern: re.Pattern[str], lines: Lines) -> Route:
         endpoints: dict[str, Endpoint] = {}
         for method in METHODS:
             name = f"exec_{method.lower()}"
@@ -180,7 +204,7 @@ class Loader:
             raise ScriptError(
                 source.path,
                 lines.of(cls),
-                f"{cls.__name__} answers nothing: write exec_get, exec_post or another exec_ method",
+                f"{cls.__name__} answers nothing: write exec_get, exec_post or another exec_ method, or on_message, on_presence or on_iq",
             )
         if "GET" in endpoints:
             endpoints["HEAD"] = endpoints["GET"]
@@ -200,7 +224,7 @@ class Loader:
             line=lines.of(cls),
         )
 
-    def _inject(self, source: _Source, cls: type[Handler], handler: Handler, lines: _Lines) -> None:
+    def _inject(self, source: _Source, cls: type[Handler], handler: Handler, lines: Lines) -> None:
         wanted = [name for name in dir(cls) if isinstance(getattr(cls, name, None), Injection)]
         if not wanted:
             return
@@ -265,56 +289,35 @@ def _keep(script: Script, taken: dict[_Claim, Route], scripts: dict[Path, Script
         problems.append(error)
 
 
-def _validated(source: _Source, cls: type[Handler], lines: _Lines) -> re.Pattern[str]:
-    """Check the attributes of a handler class and compile its pattern."""
-
-    def wrong(attribute: str, cure: str) -> ScriptError:
-        return ScriptError(source.path, lines.of(cls, attribute), f"{cls.__name__}.{attribute} is {getattr(cls, attribute)!r}; {cure}")
-
-    regex: Any = cls.regex
-    if not any("regex" in vars(base) for base in cls.__mro__ if base is not Handler):
-        raise ScriptError(source.path, lines.of(cls), f'{cls.__name__} has no regex; add one such as regex = r"/hello/([^/]+)"')
-    if not isinstance(regex, str):
-        raise wrong("regex", 'use a text such as r"/hello/([^/]+)"')
+def _listener(source: _Source, cls: type[Handler], handler: Handler, lines: Lines) -> Listener:
+    """Work out what a handler class listens to."""
+    if cls.apiKey:
+        raise wrong(source.path, cls, lines, "apiKey", "a stanza carries no API key: put the on_ methods into a class of their own")
+    methods = {kind: method for name, kind in LISTENS.items() if (method := getattr(handler, name, None)) is not None}
     try:
-        pattern = re.compile(regex)
-    except re.error as error:
-        raise wrong("regex", f"not a regular expression: {error}") from None
-    if cls.requiredRole not in ROLES:
-        raise wrong("requiredRole", 'use None, "user" or "admin"')
-    for attribute in ("isAsync", "decodeContent", "apiKey"):
-        if not isinstance(getattr(cls, attribute), bool):
-            raise wrong(attribute, "use True or False")
-    if cls.timeout is not None and (not isinstance(cls.timeout, int | float) or isinstance(cls.timeout, bool) or cls.timeout <= 0):
-        raise wrong("timeout", "use seconds above 0, or None")
-    if cls.description is not None and not isinstance(cls.description, dict):
-        raise wrong("description", 'use a dict such as {"regex": "/{jid}", "GET": {"info": "…"}}')
-    return pattern
-
-
-class _Lines:
-    """Line numbers of classes, attributes and methods in a script's text."""
-
-    def __init__(self, source: _Source) -> None:
-        self._lines: dict[tuple[str, str], int] = {}
-        for node in ast.walk(ast.parse(source.data)):
-            if not isinstance(node, ast.ClassDef):
-                continue
-            self._lines[node.name, ""] = node.lineno
-            for member in node.body:
-                for name in _names_bound(member):
-                    self._lines[node.name, name] = member.lineno
-
-    def of(self, cls: type, member: str = "") -> int:
-        """Line of a member, or of the class when it does not define it itself."""
-        return self._lines.get((cls.__name__, member)) or self._lines.get((cls.__name__, ""), 1)
-
-
-def _names_bound(node: ast.stmt) -> list[str]:
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        return [node.name]
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-    return [target.id for target in targets if isinstance(target, ast.Name)]
+        selectors = compile_match(cls.match, list(methods))
+    except MatchError as error:
+        raise ScriptError(source.path, lines.of(cls, "match"), f"{cls.__name__}.match: {error}") from None
+    invocations = {}
+    for kind, method in methods.items():
+        name = f"on_{kind}"
+        try:
+            if not callable(method):
+                raise SignatureError("is no method; write async def or def")
+            invocations[kind] = compile_listener(method, kind, selectors[kind].body)
+        except SignatureError as error:
+            raise ScriptError(source.path, lines.of(cls, name), f"{cls.__name__}.{name}: {error}") from None
+    return Listener(
+        path=source.path,
+        relative=source.relative,
+        name=cls.__name__,
+        handler=handler,
+        selectors=selectors,
+        invocations=invocations,
+        role=cls.requiredRole,
+        timeout=cls.timeout,
+        line=lines.of(cls),
+    )
 
 
 def _is_handler(value: Any, module: str) -> bool:

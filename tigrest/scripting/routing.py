@@ -13,6 +13,7 @@ from jinja2 import Template
 
 from tigrest.errors import ScriptError
 from tigrest.handler import METHODS, Handler, Role
+from tigrest.scripting.listeners import Listener
 from tigrest.scripting.signature import Group, Invocation
 
 ROOT = "/rest"
@@ -100,8 +101,12 @@ class Match(NamedTuple):
     allow: str = ""
 
 
+Part = Route | Listener
+"""What a handler does: answer requests, or listen to stanzas. One that does both has two parts."""
+
+
 class Table:
-    """All routes being served; never changed, only replaced.
+    """All that is served; never changed, only replaced.
 
     Args:
         routes: loaded handlers.
@@ -109,6 +114,7 @@ class Table:
         statics: folders of static files by URI, e.g. ``/rest/shop/static``.
         scripts: what the loader wants back at the next load.
         dirs: the scripts directories.
+        listeners: loaded handlers that listen.
     """
 
     def __init__(
@@ -118,8 +124,10 @@ class Table:
         statics: Mapping[str, Path] | None = None,
         scripts: Mapping[Path, Any] | None = None,
         dirs: Sequence[Path] = (),
+        listeners: Sequence[Listener] = (),
     ) -> None:
         self.routes = tuple(sorted(routes, key=lambda route: (route.folder, -len(route.pattern.pattern), str(route.path))))
+        self.listeners = tuple(sorted(listeners, key=lambda listener: (str(listener.relative), listener.line)))
         self.problems = tuple(problems)
         self.statics = dict(statics or {})
         self.scripts = dict(scripts or {})
@@ -127,6 +135,19 @@ class Table:
         self._folders = {folder: _Folder(routes_of) for folder, routes_of in _grouped(self.routes).items()}
         self._depth = max((folder.count("/") for folder in self._folders), default=0)
         self._lately = lru_cache(maxsize=LATELY)(self._find)
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """Routes and listeners."""
+        return (*self.routes, *self.listeners)
+
+    @cached_property
+    def handlers(self) -> list[list[Part]]:
+        """The handlers, each by its parts."""
+        found: dict[int, list[Part]] = {}
+        for part in self.parts:
+            found.setdefault(id(part.handler), []).append(part)
+        return list(found.values())
 
     def shown(self, problem: ScriptError) -> str:
         """A problem as everybody may see it: the path below the scripts directory only."""

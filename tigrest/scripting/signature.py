@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import enum
 import inspect
+import operator
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +17,17 @@ from tigrest.errors import InvalidValue
 from tigrest.handler import Role
 from tigrest.jid import JID
 from tigrest.service import Service
+from tigrest.stanza import Stanza
 
 INJECTED = ("service", "callback", "user", "request", "content")
-"""Names of arguments that are not groups of the pattern."""
+"""Names of arguments of ``exec_`` methods that are not groups of the pattern."""
+
+HEARD = {
+    "message": ("service", "stanza", "sender", "body"),
+    "presence": ("service", "stanza", "sender"),
+    "iq": ("service", "stanza", "sender"),
+}
+"""The same of ``on_`` methods, by kind of stanza."""
 
 Group = str | None
 Converter = Callable[[str], Any]
@@ -40,7 +49,23 @@ class Call:
     content: Any = None
 
 
-Getter = Callable[[Call], Any]
+@dataclass(slots=True)
+class Heard:
+    """One stanza as the arguments of a handler's method."""
+
+    service: Service
+    groups: tuple[Group, ...]
+    stanza: Stanza
+    sender: JID
+
+    @property
+    def body(self) -> str:
+        """Text of the message."""
+        return self.stanza.body
+
+
+Getter = Callable[[Any], Any]
+"""Takes an argument out of a :class:`Call` or :class:`Heard`."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +85,12 @@ class Invocation:
     method: Callable[..., Any]
     arguments: tuple[Getter, ...]
     keywords: Mapping[str, Getter]
-    rest: Callable[[Call], tuple[Group, ...]] | None
+    rest: Callable[[Any], tuple[Group, ...]] | None
     names: frozenset[str]
     is_coroutine: bool
     group_names: Mapping[int, str]
 
-    def __call__(self, call: Call) -> Any:
+    def __call__(self, call: Call | Heard) -> Any:
         """Run the method (or make its coroutine).
 
         Raises:
@@ -80,7 +105,7 @@ class Invocation:
 
 
 def compile_signature(method: Callable[..., Any], pattern: re.Pattern[str], role: Role) -> Invocation:
-    """Work out where each argument of a method comes from.
+    """Work out where each argument of an ``exec_`` method comes from.
 
     Args:
         method: ``exec_get`` and so on, bound to its handler.
@@ -90,15 +115,35 @@ def compile_signature(method: Callable[..., Any], pattern: re.Pattern[str], role
     Raises:
         SignatureError: an argument has no source, or a group no argument.
     """
+    if role is None and "user" in inspect.signature(method).parameters:
+        raise SignatureError('argument \'user\' needs a login: set requiredRole to "user" or "admin", or leave it out')
+    return _compile(method, pattern, INJECTED, "regex")
+
+
+def compile_listener(method: Callable[..., Any], kind: str, body: re.Pattern[str] | None) -> Invocation:
+    """Work out where each argument of an ``on_`` method comes from.
+
+    Args:
+        method: ``on_message`` and so on, bound to its handler.
+        kind: the kind of stanza that it is for.
+        body: the pattern for the text of messages, if there is one.
+
+    Raises:
+        SignatureError: an argument has no source, or a group no argument.
+    """
+    return _compile(method, body or re.compile(""), HEARD[kind], "match.body")
+
+
+def _compile(method: Callable[..., Any], pattern: re.Pattern[str], injected: Sequence[str], origin: str) -> Invocation:
     parameters = inspect.signature(method).parameters
-    annotations = _annotations(method)
+    annotations = _annotations(method, injected)
     by_name = pattern.groupindex
     unnamed = [index for index in range(pattern.groups) if index + 1 not in by_name.values()]
     used: set[int] = set()
     positional: list[Getter] = []
     keywords: dict[str, Getter] = {}
     group_names: dict[int, str] = {}
-    rest: Callable[[Call], tuple[Group, ...]] | None = None
+    rest: Callable[[Any], tuple[Group, ...]] | None = None
     for name, parameter in parameters.items():
         if parameter.kind is parameter.VAR_KEYWORD:
             raise SignatureError(f"**{name} takes nothing here; name the arguments you want")
@@ -107,14 +152,13 @@ def compile_signature(method: Callable[..., Any], pattern: re.Pattern[str], role
             used.update(remaining)
             rest = _groups(remaining)
             continue
-        if name in INJECTED:
-            if name == "user" and role is None:
-                raise SignatureError('argument \'user\' needs a login: set requiredRole to "user" or "admin", or leave it out')
-            getter = _injected(name)
+        getter: Getter
+        if name in injected:
+            getter = operator.attrgetter(name)
         else:
             index = by_name[name] - 1 if name in by_name else next((i for i in unnamed if i not in used), None)
             if index is None:
-                raise SignatureError(_unknown_argument(name, pattern))
+                raise SignatureError(_unknown_argument(name, pattern, injected, origin))
             used.add(index)
             group_names[index] = name
             getter = _group(index, name, annotations.get(name, str), parameter.default)
@@ -125,23 +169,23 @@ def compile_signature(method: Callable[..., Any], pattern: re.Pattern[str], role
     if unused := [index for index in range(pattern.groups) if index not in used]:
         names = {index - 1: name for name, index in by_name.items()}
         which = ", ".join(names.get(index, f"number {index + 1}") for index in unused)
-        raise SignatureError(f"no argument takes group {which} of regex {pattern.pattern!r}; add one, or write (?:…) for the group")
-    names_taken = frozenset(name for name in parameters if name in INJECTED)
+        raise SignatureError(f"no argument takes group {which} of {origin} {pattern.pattern!r}; add one, or write (?:…) for the group")
+    names_taken = frozenset(name for name in parameters if name in injected)
     return Invocation(method, tuple(positional), keywords, rest, names_taken, inspect.iscoroutinefunction(method), group_names)
 
 
-def _unknown_argument(name: str, pattern: re.Pattern[str]) -> str:
-    near = difflib.get_close_matches(name, [*INJECTED, *pattern.groupindex], 1)
+def _unknown_argument(name: str, pattern: re.Pattern[str], injected: Sequence[str], origin: str) -> str:
+    near = difflib.get_close_matches(name, [*injected, *pattern.groupindex], 1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"argument {name!r} has no source: it is none of {', '.join(INJECTED)}, and regex has {pattern.groups} group(s){hint}"
+    return f"argument {name!r} has no source: it is none of {', '.join(injected)}, and {origin} has {pattern.groups} group(s){hint}"
 
 
-def _annotations(method: Callable[..., Any]) -> dict[str, Any]:
+def _annotations(method: Callable[..., Any], injected: Sequence[str]) -> dict[str, Any]:
     """Annotations by argument, evaluated; those of injected arguments do not matter."""
     function = inspect.unwrap(getattr(method, "__func__", method))
     evaluated: dict[str, Any] = {}
     for name, annotation in getattr(function, "__annotations__", {}).items():
-        if name in INJECTED or name == "return":
+        if name in injected or name == "return":
             continue
         if isinstance(annotation, str):
             try:
@@ -152,18 +196,7 @@ def _annotations(method: Callable[..., Any]) -> dict[str, Any]:
     return evaluated
 
 
-def _injected(name: str) -> Getter:
-    getters: dict[str, Getter] = {
-        "service": lambda call: call.service,
-        "callback": lambda call: call.callback,
-        "user": lambda call: call.user,
-        "request": lambda call: call.request,
-        "content": lambda call: call.content,
-    }
-    return getters[name]
-
-
-def _groups(indices: list[int]) -> Callable[[Call], tuple[Group, ...]]:
+def _groups(indices: list[int]) -> Callable[[Any], tuple[Group, ...]]:
     return lambda call: tuple(call.groups[index] for index in indices)
 
 
@@ -173,7 +206,7 @@ def _group(index: int, name: str, annotation: Any, default: Any) -> Getter:
     if convert is None:
         return lambda call: fallback if (value := call.groups[index]) is None else value
 
-    def get(call: Call) -> Any:
+    def get(call: Call | Heard) -> Any:
         value = call.groups[index]
         if value is None:
             return fallback

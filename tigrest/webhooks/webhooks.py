@@ -92,6 +92,8 @@ class Webhooks:
         await self._store.start()
         self._counts = await self._store.counts()
         self._tell_orphans()
+        if not self._couriers:
+            return
         await self._writer.start()
         self._is_open = True
         self._writer.requeue()

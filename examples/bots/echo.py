@@ -1,0 +1,23 @@
+"""A bot that says what it is told: write to echo@ the gateway's domain. Copy it into scripts/rest."""
+
+from tigrest import Handler, Match
+
+
+class Echo(Handler):
+    """Send every message back."""
+
+    match = Match(local="echo")
+
+    async def on_message(self, body):
+        return body
+
+
+class EchoContact(Handler):
+    """Let everybody have the bot as a contact, and see it online."""
+
+    match = Match(local="echo", type=("subscribe", "probe"))
+
+    async def on_presence(self, service, stanza, sender):
+        if stanza.type == "subscribe":
+            await service.send(f'<presence type="subscribed" from="{stanza.to.bare}" to="{sender.bare}"/>')
+        return {"type": "available", "status": "Tell me something."}

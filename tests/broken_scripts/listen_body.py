@@ -1,0 +1,8 @@
+from tigrest import Handler, Match
+
+
+class Broken(Handler):
+    match = Match(body="/echo (")
+
+    def on_message(self, body):
+        return body

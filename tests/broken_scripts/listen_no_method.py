@@ -1,0 +1,5 @@
+from tigrest import Handler, Match
+
+
+class Broken(Handler):
+    on_message = "hello"

@@ -1,0 +1,8 @@
+from tigrest import Handler, Match
+
+
+class Broken(Handler):
+    match = Match(xpath="x:order")
+
+    def on_message(self, body):
+        return body

@@ -1,0 +1,94 @@
+"""What a handler class says of itself, checked, and where in its script it does."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+from tigrest.errors import ScriptError
+from tigrest.handler import LISTENS, ROLES, Handler, Match
+from tigrest.scripting.listeners import close_to_listening
+
+
+class Lines:
+    """Line numbers of classes, attributes and methods in a script's text.
+
+    Args:
+        data: the text.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._lines: dict[tuple[str, str], int] = {}
+        for node in ast.walk(ast.parse(data)):
+            if not isinstance(node, ast.ClassDef):
+                continue
+            self._lines[node.name, ""] = node.lineno
+            for member in node.body:
+                for name in _names_bound(member):
+                    self._lines[node.name, name] = member.lineno
+
+    def of(self, cls: type, member: str = "") -> int:
+        """Line of a member, or of the class when it does not define it itself."""
+        return self._lines.get((cls.__name__, member)) or self._lines.get((cls.__name__, ""), 1)
+
+
+def _names_bound(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def wrong(path: Path, cls: type[Handler], lines: Lines, attribute: str, cure: str) -> ScriptError:
+    """Say what is wrong with an attribute.
+
+    Args:
+        path: the script.
+        cls: the handler class.
+        lines: of the script.
+        attribute: its name.
+        cure: what to write instead.
+    """
+    shown = getattr(cls, attribute)
+    return ScriptError(path, lines.of(cls, attribute), f"{cls.__name__}.{attribute} is {shown!r}; {cure}")
+
+
+def pattern_of(path: Path, cls: type[Handler], lines: Lines) -> re.Pattern[str]:
+    """Compile the pattern of a handler class.
+
+    Raises:
+        ScriptError: it has none, or one that is no regular expression.
+    """
+    regex: Any = cls.regex
+    if not any("regex" in vars(base) for base in cls.__mro__ if base is not Handler):
+        raise ScriptError(path, lines.of(cls), f'{cls.__name__} has no regex; add one such as regex = r"/hello/([^/]+)"')
+    if not isinstance(regex, str):
+        raise wrong(path, cls, lines, "regex", 'use a text such as r"/hello/([^/]+)"')
+    try:
+        return re.compile(regex)
+    except re.error as error:
+        raise wrong(path, cls, lines, "regex", f"not a regular expression: {error}") from None
+
+
+def validate(path: Path, cls: type[Handler], lines: Lines) -> None:
+    """Check the attributes of a handler class, but for those that say what it is for.
+
+    Raises:
+        ScriptError: one has a value that is not allowed.
+    """
+    if cls.requiredRole not in ROLES:
+        raise wrong(path, cls, lines, "requiredRole", 'use None, "user" or "admin"')
+    for attribute in ("isAsync", "decodeContent", "apiKey"):
+        if not isinstance(getattr(cls, attribute), bool):
+            raise wrong(path, cls, lines, attribute, "use True or False")
+    if cls.timeout is not None and (not isinstance(cls.timeout, int | float) or isinstance(cls.timeout, bool) or cls.timeout <= 0):
+        raise wrong(path, cls, lines, "timeout", "use seconds above 0, or None")
+    if cls.description is not None and not isinstance(cls.description, dict):
+        raise wrong(path, cls, lines, "description", 'use a dict such as {"regex": "/{jid}", "GET": {"info": "…"}}')
+    if (typo := close_to_listening(cls)) is not None:
+        name, near = typo
+        raise ScriptError(path, lines.of(cls, name), f"{cls.__name__}.{name} is never called; did you mean {near!r}?")
+    if isinstance(cls.match, Match) and not any(getattr(cls, name, None) is not None for name in LISTENS):
+        raise wrong(path, cls, lines, "match", "write on_message, on_presence or on_iq, or leave it out")
