@@ -24,6 +24,7 @@ EXPECTED = {
     "no_handler.py:1": "defines no handler",
     "unknown_argument.py:7": "Broken.exec_get: argument 'contnet' has no source",
     "too_many_arguments.py:7": "Broken.exec_get: argument 'second' has no source",
+    "no_method.py:6": "Broken.exec_get: is no method; write async def or def",
     "too_few_arguments.py:7": "Broken.exec_get: no argument takes group what",
     "user_without_role.py:7": "Broken.exec_get: argument 'user' needs a login",
     "bad_annotation.py:7": "annotation <class 'complex'> of argument 'when' is not understood",

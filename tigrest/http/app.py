@@ -28,7 +28,7 @@ from tigrest.http.negotiation import negotiate
 from tigrest.http.replies import Reply, Wish, problem, reply_to
 from tigrest.http.requests import HandlerRequest, bounded, decode, has_body, header, is_decodable, read_body
 from tigrest.jid import JID
-from tigrest.scripting.routing import ROOT, Endpoint, Match, Route, Table
+from tigrest.scripting.routing import ROOT, Endpoint, Found, Route, Table
 from tigrest.scripting.signature import Call
 from tigrest.service import Service
 
@@ -82,7 +82,7 @@ class App:
             return
         started = time.perf_counter()
         request_id.set(new_request_id())  # a request has a task of its own, and that its own context
-        match: Match | None = None
+        match: Found | None = None
         try:
             match = self._match(scope)
             if match is not None and match.route is not None and match.endpoint is not None:
@@ -102,20 +102,20 @@ class App:
         """Serve another table from the next request on."""
         self._table = table
 
-    def _match(self, scope: Scope) -> Match | None:
+    def _match(self, scope: Scope) -> Found | None:
         path = scope["path"]
         if "\ufffd" in path or "\x00" in path:
             _check_path(scope)
         return self._table.match(scope["method"], path)
 
-    async def _answer_otherwise(self, scope: Scope, match: Match | None) -> Answer:
+    async def _answer_otherwise(self, scope: Scope, match: Found | None) -> Answer:
         if match is None or (scope["path"] in INDEX and scope["method"] in ("GET", "HEAD")):
             return await self._other(scope)
         if scope["method"] == "OPTIONS":
             return Reply(204, b"", b"", [(b"allow", match.allow.encode())])
         raise HTTPException(404, f"{scope['method']} is not implemented here; there is {match.allow}", {"allow": match.allow})
 
-    async def _handle(self, scope: Scope, receive: Receive, match: Match, route: Route, endpoint: Endpoint) -> Answer:
+    async def _handle(self, scope: Scope, receive: Receive, match: Found, route: Route, endpoint: Endpoint) -> Answer:
         headers = dict(reversed(scope["headers"]))  # of several of one name the first counts
         user = await self._admit(scope, headers, route)
         call = Call(self._service, match.groups, user=user)

@@ -302,8 +302,6 @@ def _listener(source: _Source, cls: type[Handler], handler: Handler, lines: Line
     for kind, method in methods.items():
         name = f"on_{kind}"
         try:
-            if not callable(method):
-                raise SignatureError("is no method; write async def or def")
             invocations[kind] = compile_listener(method, kind, selectors[kind].body)
         except SignatureError as error:
             raise ScriptError(source.path, lines.of(cls, name), f"{cls.__name__}.{name}: {error}") from None

@@ -92,7 +92,7 @@ class Route:
         return self.folder + readable(self.pattern, names)
 
 
-class Match(NamedTuple):
+class Found(NamedTuple):
     """What a path found: a route that implements the method, or only the methods that exist there."""
 
     route: Route | None
@@ -156,7 +156,7 @@ class Table:
             text = text.replace(f"{root}/", "")
         return text
 
-    def match(self, method: str, path: str) -> Match | None:
+    def match(self, method: str, path: str) -> Found | None:
         """Find the handler of a path: most specific folder first, then longest pattern.
 
         Args:
@@ -168,7 +168,7 @@ class Table:
         """
         return self._lately(method, path) if len(path) <= SHORT else self._find(method, path)
 
-    def _find(self, method: str, path: str) -> Match | None:
+    def _find(self, method: str, path: str) -> Found | None:
         allowed: list[Route] = []
         for end in reversed(_boundaries(path, self._depth)):
             folder = self._folders.get(path[:end])
@@ -181,12 +181,12 @@ class Table:
                     continue
                 endpoint = route.endpoints.get(method)
                 if endpoint is not None:
-                    return Match(route, endpoint, found.groups())
+                    return Found(route, endpoint, found.groups())
                 allowed.append(route)
         if not allowed:
             return None
         methods = {method for route in allowed for method in route.allow.split(", ")}
-        return Match(None, None, (), ", ".join(m for m in (*METHODS, "HEAD", "OPTIONS") if m in methods))
+        return Found(None, None, (), ", ".join(m for m in (*METHODS, "HEAD", "OPTIONS") if m in methods))
 
 
 class _Folder:

@@ -115,9 +115,15 @@ def compile_signature(method: Callable[..., Any], pattern: re.Pattern[str], role
     Raises:
         SignatureError: an argument has no source, or a group no argument.
     """
+    _expect_method(method)
     if role is None and "user" in inspect.signature(method).parameters:
         raise SignatureError('argument \'user\' needs a login: set requiredRole to "user" or "admin", or leave it out')
     return _compile(method, pattern, INJECTED, "regex")
+
+
+def _expect_method(method: Any) -> None:
+    if not callable(method):
+        raise SignatureError("is no method; write async def or def")
 
 
 def compile_listener(method: Callable[..., Any], kind: str, body: re.Pattern[str] | None) -> Invocation:
@@ -131,6 +137,7 @@ def compile_listener(method: Callable[..., Any], kind: str, body: re.Pattern[str
     Raises:
         SignatureError: an argument has no source, or a group no argument.
     """
+    _expect_method(method)
     return _compile(method, body or re.compile(""), HEARD[kind], "match.body")
 
 
