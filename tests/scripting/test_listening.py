@@ -336,7 +336,7 @@ def push(gateway: TestGateway, *stanzas: str) -> float:
     """Have stanzas come in without waiting for anything; the longest time one took, in seconds."""
 
     async def take() -> float:
-        arrivals: Any = gateway.gateway.backend.arrivals  # type: ignore[attr-defined]
+        arrivals: Any = gateway.gateway.backend.arrivals
         longest = 0.0
         for stanza in [Stanza.parse(text) for text in stanzas]:
             began = time.perf_counter()
