@@ -264,3 +264,21 @@ async def test_requests_that_wait_for_replies_are_bounded(monkeypatch: pytest.Mo
         assert {type(outcome) for outcome in await asyncio.gather(*waiting, return_exceptions=True)} == {StanzaTimeout}
         with pytest.raises(StanzaTimeout):
             await link.request(PING, 0.1)
+
+
+async def test_a_stanza_that_is_too_large_takes_nobodys_turn() -> None:
+    server, held = Server(), list[str]()
+    answer, server.answer = server.answer, lambda id: held.append(id) or ""  # type: ignore[func-returns-value]
+    large = Stanza.parse(f"<message to='a@example.org'><body>{'x' * 300_000}</body></message>")
+    async with linked(server) as (link, _):
+        flood = [asyncio.create_task(link.send(MESSAGE)) for _ in range(window.BARRIERS * window.STEP)]
+        await asyncio.gather(*flood)
+        refused = [asyncio.create_task(link.send(large)) for _ in range(window.STEP)]
+        waiting = [asyncio.create_task(link.send(MESSAGE)) for _ in range(10)]
+        assert {type(each) for each in await asyncio.gather(*refused, return_exceptions=True)} == {StanzaTooLarge}
+        server.answer = answer
+        while len(held) < window.BARRIERS:
+            await asyncio.sleep(0.01)
+        for id in held:
+            server.push(answer(id))
+        await asyncio.wait_for(asyncio.gather(*waiting), 5.0)

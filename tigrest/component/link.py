@@ -177,9 +177,10 @@ class Link:
             StanzaTooLarge: the server would cut us off for it.
         """
         stream = self._open_stream()
+        data = self._written(stanza)
         if not stream.window.has_room:
             stream = await self._wait(stream)
-        self._write(stream, stanza)
+        self._write(stream, data)
 
     async def request(self, iq: Stanza, timeout: float) -> Stanza:
         """Send an iq and wait for its reply, which comes back with the id of the iq.
@@ -193,17 +194,17 @@ class Link:
             StanzaTimeout: no reply in time.
         """
         stream = self._open_stream()
-        if not stream.window.has_room:
-            stream = await self._wait(stream)
         if len(self._pending) >= MAX_PENDING:
             raise NotConnected(f"{MAX_PENDING} requests wait for replies already; try again", 1.0)
-        asked = iq.to or self._domain
-        identity = self._next_id()
+        asked, identity = iq.to or self._domain, self._next_id()
+        data = self._written(iq.with_(to=asked, id=identity))
+        if not stream.window.has_room:
+            stream = await self._wait(stream)
         pending = _Pending(self._loop.create_future(), asked, iq.id, self._deadlines.after(timeout), timeout)
         self._pending[identity] = pending
         self._deadlines.add(pending)
         try:
-            self._write(stream, iq.with_(to=asked, id=identity))
+            self._write(stream, data)
             return await pending.reply
         finally:
             self._pending.pop(identity, None)
@@ -219,13 +220,17 @@ class Link:
         return stream
 
     async def _wait(self, stream: ComponentStream) -> ComponentStream:
+        """Wait for a turn, which is to be used at once: the next one waits for what is sent in it."""
         await stream.window.room()
         return self._open_stream()
 
-    def _write(self, stream: ComponentStream, stanza: Stanza) -> None:
+    def _written(self, stanza: Stanza) -> bytes:
         data = stanza.to_bytes("")
         if len(data) > self._max_stanza:
             raise StanzaTooLarge(f"the {stanza.kind} has {len(data)} bytes, but the server takes {self._max_stanza} ([xmpp] max_stanza)")
+        return data
+
+    def _write(self, stream: ComponentStream, data: bytes) -> None:
         try:
             stream.write(data)
             if stream.window.sent(len(data)):
