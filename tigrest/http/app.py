@@ -168,7 +168,7 @@ class App:
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > self._max_body:
             raise ContentTooLarge(self._max_body)
-        if not length:
+        if not length or b"transfer-encoding" in headers:
             receive = bounded(receive, self._max_body)
         if not route.decode_content or not is_decodable(content_type):
             call.content = call.request = HandlerRequest(scope, receive)
