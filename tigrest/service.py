@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import secrets
 from collections.abc import Callable, Iterable
@@ -177,6 +178,7 @@ class Service:
         self.avatars = Avatars(self, avatars or AvatarCache())
         """Avatars (XEP-0084, XEP-0153, XEP-0292): get and set."""
         self._bosh: BoshEndpoint | None = None
+        self._id_prefix, self._id_numbers = f"{secrets.token_urlsafe(8)}-", itertools.count(1)
         self._callbacks: set[asyncio.Task[None]] = set()
 
     @property
@@ -239,8 +241,8 @@ class Service:
         return JID.of(jid.local if jid.domain == self.domain else escape_local(jid.bare), self.jid.domain)
 
     def new_id(self) -> str:
-        """Make an id for a stanza that has none: unique, and not to be guessed."""
-        return secrets.token_urlsafe(12)
+        """Make an id for a stanza that has none: no other process makes the same."""
+        return f"{self._id_prefix}{next(self._id_numbers):x}"
 
     async def send(self, stanza: Any) -> None:
         """Send a stanza; nobody waits for a reply.
@@ -291,9 +293,10 @@ class Service:
 
         XEP-0313 §4.2
         """
-        stanza = self._from_us(Stanza.of(iq))
-        if ARCHIVE not in bytes(stanza):
+        stanza = Stanza.of(iq)
+        if not stanza.mentions(ARCHIVE):
             return [await self.request(stanza, timeout)]
+        stanza = self._from_us(stanza)
         messages: list[Stanza] = []
 
         def collect(arrived: Stanza) -> bool:
@@ -407,7 +410,7 @@ class Service:
 
 def _belongs(arrived: Stanza, query: Stanza) -> bool:
     """Whether what arrived is a result of an archive query: from whom was asked, for who asked, with the id of the query."""
-    if arrived.kind != "message" or ARCHIVE not in bytes(arrived) or arrived.attributes.get("to") != query.attributes.get("from"):
+    if arrived.kind != "message" or not arrived.mentions(ARCHIVE) or arrived.attributes.get("to") != query.attributes.get("from"):
         return False
     asked = query.payload.get("queryid") if query.payload is not None else None
     found = arrived.xml.find(f"{{{ARCHIVE.decode()}}}result")

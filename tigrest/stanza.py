@@ -178,6 +178,10 @@ class Stanza:
     def __repr__(self) -> str:
         return f"<Stanza {self.kind} {' '.join(f'{k}={v!r}' for k, v in self.attributes.items())}>"
 
+    def mentions(self, text: bytes) -> bool:
+        """Whether a text, such as a namespace, stands anywhere inside: a quick look before :attr:`xml` is built."""
+        return text in self._rest
+
     @cached_property
     def xml(self) -> ET.Element:
         """The stanza as an element tree in ``jabber:client``."""

@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+from threading import get_ident
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+HOME = "_thread_of_loop"
+"""Attribute with the thread that the loop runs in, once known."""
 
 
 def callable_from_threads(cls: type[T]) -> type[T]:
@@ -25,7 +29,11 @@ def callable_from_threads(cls: type[T]) -> type[T]:
 def _bridged(method: Any) -> Any:
     @functools.wraps(method)
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if asyncio._get_running_loop() is not None:
+        if get_ident() == self.__dict__.get(HOME):  # asking for the running loop is a system call before Python 3.12
+            return method(self, *args, **kwargs)
+        if (running := asyncio._get_running_loop()) is not None:
+            if running is self.loop:
+                self.__dict__[HOME] = get_ident()
             return method(self, *args, **kwargs)
         return asyncio.run_coroutine_threadsafe(method(self, *args, **kwargs), self.loop).result()
 

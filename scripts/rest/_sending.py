@@ -41,15 +41,16 @@ async def body_of(content):
 def addressed(service, user, stanza):
     """The stanza with its addresses: from who may send it, to whom it is for; without to, for the caller himself."""
     sender = stanza.sender
-    if sender is None:
-        sender = service.jid if service.is_admin(user) else own_address(service, user, stanza.kind)
-    elif service.is_admin(user):
+    if service.is_admin(user):
+        sender = sender or service.jid
         if not service.may_send_from(sender):
             raise SenderNotAllowed(f"from {sender} is not allowed to the gateway: [xmpp] send_as")
+    elif sender is None:
+        sender = own_address(service, user, stanza.kind)
     elif sender.bare != service.address_of(user) and not (sender.bare == user and service.policy.send_as == "user"):
         ours = service.address_of(user)
         raise SenderNotAllowed(f"from {sender} is not allowed to {user}: leave it out, or use {ours} with any resource")
-    return stanza.with_(sender=sender, to=stanza.to or user, id=stanza.id or service.new_id())
+    return stanza.with_(sender=sender, to=stanza.attributes.get("to") or user, id=stanza.id or service.new_id())
 
 
 def own_address(service, user, kind):
@@ -62,7 +63,6 @@ def own_address(service, user, kind):
 async def sent(service, user, request, stanza):
     """Send a stanza; the reply to an iq, 202 for everything else."""
     stanza = addressed(service, user, stanza)
-    media = negotiate(request.headers.get("accept", ""), content_type(request))
     if stanza.kind != "iq":
         await service.send(stanza)
         return Result("", b"", 202)
@@ -71,19 +71,26 @@ async def sent(service, user, request, stanza):
     replies = await service.request_all(stanza, timeout_of(request))
     if replies[-1].type == "error" and request.query_params.get("errors") == "http":
         replies[-1].raise_error()
+    media = media_for(request)
     return Result(media, write_all(replies, media))
 
 
 def shown(service, user, request, stanza):
     """The stanza as it would be sent, for those who want to see what they do."""
-    media = negotiate(request.headers.get("accept", ""), content_type(request))
+    media = media_for(request)
     return Result(media, write(addressed(service, user, stanza), media))
+
+
+def media_for(request):
+    """The form that the caller wants the answer in."""
+    return negotiate(request.headers.get("accept", ""), content_type(request))
 
 
 def timeout_of(request):
     """How long the caller wants to wait."""
+    given = request.headers.get("prosody-rest-timeout")
     try:
-        seconds = float(request.headers.get("prosody-rest-timeout", TIMEOUT))
+        seconds = float(given) if given else TIMEOUT
     except ValueError:
         return TIMEOUT
     return min(max(seconds, 0.001), MAX_TIMEOUT) if seconds == seconds else TIMEOUT

@@ -106,3 +106,31 @@ async def test_a_pause_of_the_operating_system_holds_even_when_barriers_pass() -
     assert not waiting.done()
     window.resume()
     await asyncio.wait_for(waiting, 1.0)
+
+
+async def test_what_was_dealt_with_during_a_pause_goes_when_the_system_takes_more_again() -> None:
+    window = Window()
+    fill(window)
+    waiting = [asyncio.create_task(window.room()) for _ in range(BARRIERS * STEP + 1)]
+    await asyncio.sleep(0)
+    window.pause()
+    for _ in range(BARRIERS):
+        window.passed()
+    window.resume()
+    await asyncio.sleep(0.01)
+    assert sum(task.done() for task in waiting) == BARRIERS * STEP
+    window.open()
+    await asyncio.gather(*waiting)
+
+
+async def test_large_stanzas_make_room_for_as_many_as_they_were() -> None:
+    window = Window()
+    while window.has_room:
+        window.sent(STEP_BYTES)
+    waiting = [asyncio.create_task(window.room()) for _ in range(5)]
+    await asyncio.sleep(0)
+    window.passed()
+    await asyncio.sleep(0.01)
+    assert sum(task.done() for task in waiting) == 1
+    window.open()
+    await asyncio.gather(*waiting)

@@ -196,7 +196,7 @@ class Component:
         elif stanza.kind == "presence":
             self._statuses.notice(stanza)
             self.arrivals.take(stanza)
-        elif b"privilege" in stanza.to_bytes() and self.privileges.learn(stanza, self.domain):
+        elif stanza.mentions(b"privilege") and self.privileges.learn(stanza, self.domain):
             self._announce()
         elif not self.arrivals.take(stanza) and _deserves_an_answer(stanza):
             self._spawn(self._reply(stanza.error_reply(StanzaError("service-unavailable", text="nobody reads messages here"))), stanza)

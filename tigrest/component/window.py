@@ -22,7 +22,7 @@ STEP_BYTES = 65536
 BARRIERS = 4
 """Most barriers unanswered."""
 
-MAX_WAITING = 1000
+MAX_WAITING = 500
 """Most that wait their turn."""
 
 WAIT_SECONDS = 10.0
@@ -34,7 +34,10 @@ class Window:
 
     def __init__(self) -> None:
         self._stanzas = self._bytes = 0
-        self._unanswered = 0
+        self._steps: deque[int] = deque()
+        """Barriers unanswered: how many may go when each is passed."""
+        self._missed = 0
+        """How many might have gone while the operating system took no more."""
         self._paused = False
         self._counts = True
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -42,7 +45,7 @@ class Window:
     @property
     def has_room(self) -> bool:
         """Whether one more may be sent now."""
-        return self._unanswered < BARRIERS and not self._paused and not self._waiting
+        return len(self._steps) < BARRIERS and not self._paused and not self._waiting
 
     async def room(self) -> None:
         """Wait until one more may be sent, in turn.
@@ -81,15 +84,18 @@ class Window:
         self._bytes += size
         if self._stanzas < STEP and self._bytes < STEP_BYTES:
             return False
+        if self._counts:
+            self._steps.append(self._stanzas if self._bytes >= STEP_BYTES else STEP)
         self._stanzas = self._bytes = 0
-        self._unanswered += self._counts
         return self._counts
 
     def passed(self) -> None:
         """A barrier was answered."""
-        self._unanswered = max(0, self._unanswered - 1)
-        if not self._paused:
-            self._let_in(STEP)
+        many = self._steps.popleft() if self._steps else 0
+        if self._paused:
+            self._missed += many
+        else:
+            self._let_in(many)
 
     def pause(self) -> None:
         """The operating system takes no more."""
@@ -97,19 +103,20 @@ class Window:
 
     def resume(self) -> None:
         """It takes more."""
-        self._paused = False
-        if self._unanswered < BARRIERS:
-            self._let_in(STEP)
+        many, self._missed, self._paused = self._missed, 0, False
+        if len(self._steps) < BARRIERS:
+            self._let_in(max(many, STEP))
 
     def stop_counting(self) -> None:
         """Send no more barriers: this server does not answer them. Bytes still count."""
         self._counts = False
-        self._unanswered = 0
+        self._steps.clear()
         self._let_in(len(self._waiting))
 
     def open(self) -> None:
         """Let everybody go, for there is nothing to wait for any more."""
-        self._unanswered, self._paused = 0, False
+        self._steps.clear()
+        self._paused = False
         self._let_in(len(self._waiting))
 
     def _let_in(self, many: int) -> None:

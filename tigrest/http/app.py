@@ -68,7 +68,7 @@ class App:
         self._api_keys = api_keys
         self._max_body = max_body
         self._request_timeout = request_timeout
-        self._execution = Execution(request_timeout)
+        self._execution = Execution(request_timeout, service.loop)
         self._is_ready = is_ready
         self.metrics = Metrics()
         """Numbers for ``/metrics``."""
@@ -123,7 +123,7 @@ class App:
         if "content" in names and has_body(headers):
             receive = await self._read_content(scope, headers, receive, route, call)
         if "request" in names and call.request is None:
-            call.request = HandlerRequest(scope, bounded(receive, self._max_body))
+            call.request = HandlerRequest(scope, bounded(receive, self._max_body), self._service.loop)
         route.active += 1
         try:
             result = await self._execution.run(route, endpoint, call)
@@ -132,7 +132,7 @@ class App:
             if call.request is not None and call.request.has_form:
                 await call.request.close()
         if endpoint.template is not None and call.request is None:
-            call.request = HandlerRequest(scope, bounded(receive, self._max_body))
+            call.request = HandlerRequest(scope, bounded(receive, self._max_body), self._service.loop)
         return reply_to(result, lambda: _wish(scope), endpoint, {"user": user, "request": call.request})
 
     async def _admit(self, scope: Scope, headers: Headers, route: Route) -> JID | None:
@@ -171,7 +171,7 @@ class App:
         if not length or b"transfer-encoding" in headers:
             receive = bounded(receive, self._max_body)
         if not route.decode_content or not is_decodable(content_type):
-            call.content = call.request = HandlerRequest(scope, receive)
+            call.content = call.request = HandlerRequest(scope, receive, self._service.loop)
             return receive
         try:
             async with asyncio.timeout(self._request_timeout):

@@ -94,10 +94,12 @@ class Execution:
 
     Args:
         request_timeout: seconds a request may take where its handler does not say.
+        loop: the running event loop.
     """
 
-    def __init__(self, request_timeout: float) -> None:
+    def __init__(self, request_timeout: float, loop: asyncio.AbstractEventLoop) -> None:
         self._request_timeout = request_timeout
+        self._loop = loop
         self._deadlines = Deadlines()
         self._threads = CapacityLimiter(THREADS)
 
@@ -109,7 +111,7 @@ class Execution:
             Exception: whatever the method raises.
         """
         seconds = route.timeout or self._request_timeout
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)
         assert task is not None
         run = _Run(task, self._deadlines.after(seconds))
         self._deadlines.add(run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from threading import get_ident
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -13,7 +14,7 @@ from starlette.types import Message, Receive, Scope
 
 from tigrest.content import is_json, is_xml, media_type, read_json, read_xml
 from tigrest.errors import ContentTooLarge, MalformedContent
-from tigrest.threads import callable_from_threads
+from tigrest.threads import HOME, callable_from_threads
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -22,9 +23,10 @@ FORM = "application/x-www-form-urlencoded"
 class HandlerRequest(Request):
     """A Starlette request whose ``body()``, ``json()`` and ``form()`` also work from worker threads, where they block."""
 
-    def __init__(self, scope: Scope, receive: Receive) -> None:
+    def __init__(self, scope: Scope, receive: Receive, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(scope, receive)
-        self.loop = asyncio.get_running_loop()
+        self.loop = loop
+        self.__dict__[HOME] = get_ident()
 
     @property
     def has_form(self) -> bool:
