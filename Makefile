@@ -25,11 +25,9 @@ check: $(VENV)/.installed-test ## check format, lint and types
 	@$(IN_VENV) -m ruff check .
 	@$(IN_VENV) -m mypy
 
-bench: $(VENV)/.installed-test ## measure handlers, scripts, and the link beside the servers' own HTTP APIs; needs wrk
-	@tests/servers/install.sh
-	@$(IN_VENV) bench/scripts.py
-	@$(IN_VENV) bench/handlers.py
-	@$(IN_VENV) bench/servers.py $(ARGS)
+bench: $(VENV)/.installed-bench ## measure everything, beside the servers' own HTTP APIs; ARGS="--quick", PROSODY_MODULES_DIR=…
+	@tests/servers/install.sh wrk
+	@$(IN_VENV) bench $(ARGS)
 
 docs: $(VENV)/.installed ## write what is generated in docs/
 	@$(IN_VENV) -m tigrest.stanza_json.reference docs/stanzas-as-json.md
@@ -52,6 +50,11 @@ $(VENV)/.installed: pyproject.toml | $(IN_VENV)
 $(VENV)/.installed-test: pyproject.toml | $(IN_VENV)
 	@echo "tigrest: installing with what the tests need into $(VENV), which takes a minute the first time"
 	@$(PIP) --editable '.[test]'
+	@touch $(VENV)/.installed $@
+
+$(VENV)/.installed-bench: pyproject.toml | $(IN_VENV)
+	@echo "tigrest: installing into $(VENV) with what the measurements need, which takes a minute the first time"
+	@$(PIP) --editable '.[bench]'
 	@touch $(VENV)/.installed $@
 
 $(IN_VENV):

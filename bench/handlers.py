@@ -2,16 +2,12 @@
 
 Needs ``wrk`` (Debian: ``apt-get install wrk``). Servers and load are on this machine and share its cores, so quote the ratios.
 
-    python bench/handlers.py [--seconds 3] [--rounds 5]
+    python bench/handlers.py [--seconds 3] [--rounds 5] [--json FILE]
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import re
-import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -22,94 +18,115 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-BENCH = Path(__file__).parent
-CONNECTIONS = 32
+from gateway import free_ports, gateway
+from load import Case, Round, need_wrk, resident, run_wrk, write_json
+
+BARE = "bare uvicorn hello"
+
+SCRIPT = """
+from tigrest import Handler
 
 
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+class Device(Handler):
+    regex = "/device"
+
+    async def exec_get(self):
+        return {
+            "device": {
+                "jid": "alice@localhost/phone",
+                "name": "Phone & charger",
+                "priority": 5,
+                "away": False,
+                "since": "2026-01-31T12:00:00Z",
+                "tags": ["mobile", "work", "on call"],
+            }
+        }
+"""
 
 
 @contextmanager
-def process(command: list[str], port: int, cwd: Path) -> Iterator[tuple[subprocess.Popen[bytes], float]]:
-    """Run a server until it has been used; gives it and the seconds until its first answer."""
-    began = time.perf_counter()
-    server = subprocess.Popen(command, cwd=cwd, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def bare_uvicorn() -> Iterator[str]:
+    """Run the ceiling; gives its base URL."""
+    port = free_ports(1)[0]
+    base = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen([sys.executable, str(Path(__file__).parent / "bare.py"), str(port)])
     try:
+        end = time.monotonic() + 30
         while True:
             try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/rest/tested/test", timeout=5).close()
+                urllib.request.urlopen(base, timeout=5).close()
                 break
             except OSError:
-                assert server.poll() is None, f"{command} ended"
-                assert time.perf_counter() - began < 30, f"{command} does not answer"
-                time.sleep(0.005)
-        yield server, time.perf_counter() - began
+                assert process.poll() is None, "uvicorn ended"
+                assert time.monotonic() < end, "uvicorn does not answer"
+                time.sleep(0.01)
+        yield base
     finally:
-        server.terminate()
-        server.wait(15)
+        process.terminate()
+        process.wait(15)
 
 
-def resident(pid: int) -> float:
-    """Resident memory of a process in MiB."""
-    status = Path(f"/proc/{pid}/status").read_text("utf-8")
-    return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024
+def start_up() -> tuple[float, float]:
+    """Seconds until the first answer, with a new database and with the same again."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with gateway(folder) as first:
+            pass
+        with gateway(folder) as second:
+            pass
+    return first.seconds, second.seconds
 
 
-def load(url: str, seconds: int) -> float:
-    """Requests per second that a URL answers under load; errors end the run."""
-    done = subprocess.run(["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", url], capture_output=True, text=True, check=True)
-    assert "Non-2xx" not in done.stdout, done.stdout
-    return float(re.findall(r"Requests/sec:\s+([\d.]+)", done.stdout)[0])
+def show(rounds: dict[str, list[Round]]) -> None:
+    """Print the table."""
+    ceiling = statistics.median(each.rate for each in rounds[BARE])
+    print(f"{'case':32} {'median/s':>9} {'min':>7} {'max':>7} {'of bare':>8} {'p99 ms':>7}")
+    for name, given in rounds.items():
+        rates = [each.rate for each in given]
+        median, p99 = statistics.median(rates), statistics.median(each.p99_ms for each in given)
+        print(f"{name:32} {median:9.0f} {min(rates):7.0f} {max(rates):7.0f} {median / ceiling:8.0%} {p99:7.1f}")
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=int, default=3, help="length of each round")
+    parser.add_argument("--seconds", type=float, default=3, help="length of each round")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each case, taken in turn; medians are printed")
+    parser.add_argument("--json", type=Path, help="write all numbers here")
     arguments = parser.parse_args()
-    if shutil.which("wrk") is None:
-        sys.exit("wrk is missing; first run: apt-get install wrk")
-    bare, ours = free_port(), free_port()
+    need_wrk()
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        stack.enter_context(process([sys.executable, str(BENCH / "bare.py"), str(bare)], bare, folder))
-        command = [sys.executable, "-m", "tigrest", "serve", "--port", str(ours), "--no-access-log", "--log-level", "warning"]
-        server, first_start = stack.enter_context(process(command, ours, folder))
-        idle = resident(server.pid)
-        cases = {
-            "bare uvicorn hello": f"http://127.0.0.1:{bare}/",
-            "GET /rest/tested/test": f"http://127.0.0.1:{ours}/rest/tested/test",
-            "GET /rest/tested/test, JSON": f"http://127.0.0.1:{ours}/rest/tested/test?type=json",
-            "GET /rest/avatar, cached": f"http://127.0.0.1:{ours}/rest/avatar/alice@localhost",
-        }
-        rates: dict[str, list[float]] = {name: [] for name in cases}
-        for url in cases.values():
-            load(url, 1)
+        folders = [Path(stack.enter_context(tempfile.TemporaryDirectory())) for _ in range(2)]
+        for folder in folders:
+            script = folder / "scripts" / "rest" / "bench" / "device.py"
+            script.parent.mkdir(parents=True)
+            script.write_text(SCRIPT)
+        bare = stack.enter_context(bare_uvicorn())
+        running = stack.enter_context(gateway(folders[0]))
+        logging = stack.enter_context(gateway(folders[1], access_log=True))
+        idle = resident(running.pid)
+        cases = [
+            Case(BARE, bare, "/"),
+            Case("GET /rest/tested/test", running.base, "/rest/tested/test"),
+            Case("the same, with access log", logging.base, "/rest/tested/test"),
+            Case("script's dict as JSON", running.base, "/rest/bench/device?type=json"),
+            Case("script's dict as XML", running.base, "/rest/bench/device"),
+            Case("avatar, cached", running.base, "/rest/avatar/alice@localhost"),
+        ]
+        rounds: dict[str, list[Round]] = {}
+        for case in cases:
+            run_wrk(case, 1)
         for number in range(arguments.rounds):
-            for name, url in cases.items():
-                rates[name].append(load(url, arguments.seconds))
-            print(f"round {number + 1} of {arguments.rounds}", file=sys.stderr)
-        busy = resident(server.pid)
-    again = free_port()
-    with tempfile.TemporaryDirectory() as empty:
-        command = [sys.executable, "-m", "tigrest", "serve", "--port", str(again), "--no-access-log", "--log-level", "warning"]
-        with process(command, again, Path(empty)):
-            pass
-        with process(command, again, Path(empty)) as (_, second_start):
-            pass
-    ceiling = statistics.median(rates["bare uvicorn hello"])
-    print(f"{'case':30} {'median/s':>9} {'min':>7} {'max':>7} {'of bare':>8}")
-    for name, values in rates.items():
-        middle = statistics.median(values)
-        print(f"{name:30} {middle:9.0f} {min(values):7.0f} {max(values):7.0f} {middle / ceiling:8.0%}")
-    print(f"start-up to the first answer: {first_start:.2f} s with a new database, {second_start:.2f} s after that")
+            for case in cases:
+                rounds.setdefault(case.name, []).append(run_wrk(case, arguments.seconds))
+            print(f"handlers: round {number + 1} of {arguments.rounds}", file=sys.stderr)
+        busy = resident(running.pid)
+    first, second = start_up()
+    show(rounds)
+    print(f"start-up to the first answer: {first:.2f} s with a new database, {second:.2f} s after that")
     print(f"resident memory: {idle:.0f} MiB idle, {busy:.0f} MiB after the load")
-    print(json.dumps({"rates": rates, "first_start": first_start, "second_start": second_start, "idle_mib": idle, "busy_mib": busy}))
+    numbers = {name: [vars(each) for each in given] for name, given in rounds.items()}
+    write_json(arguments.json, {"rounds": numbers, "start_up_s": [first, second], "resident_mib": [idle, busy]})
 
 
 if __name__ == "__main__":

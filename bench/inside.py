@@ -3,7 +3,7 @@
 HTTP requests are fed into the protocol that serves connections, and the XMPP server is played by a transport that answers
 iqs at once. So this is the price of the hot path alone, much less noisy than requests per second.
 
-    python bench/inside.py [--requests 20000] [--rounds 5] [--only NAME]
+    python bench/inside.py [--requests 20000] [--rounds 5] [--only NAME] [--json FILE]
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 
 import uvicorn
 import uvloop
+from load import write_json
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 ROOT = Path(__file__).parent.parent
@@ -195,6 +196,7 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> None:
     for name, values in times.items():
         print(f"{name:30} {statistics.median(values):10.1f} {min(values):7.1f} {max(values):7.1f}")
     await gateway.stop()
+    write_json(arguments.json, {"inside_us": times})
 
 
 def main() -> None:
@@ -203,6 +205,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=20_000, help="requests of each round")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each case, taken in turn; medians are printed")
     parser.add_argument("--only", default="", help="only cases with this in their name")
+    parser.add_argument("--json", type=Path, help="write all numbers here")
     with TemporaryDirectory() as folder:
         uvloop.run(measure(parser.parse_args(), Path(folder)))
 

@@ -10,6 +10,9 @@ import base64
 import signal
 import sys
 
+END = b"</body>"
+"""One for each message that somebody sent; servers send some of their own at a login, without a body."""
+
 
 async def main(host: str, port: str, user: str, password: str, domain: str) -> None:
     """Receive until SIGTERM."""
@@ -34,8 +37,8 @@ async def main(host: str, port: str, user: str, password: str, domain: str) -> N
         nonlocal count, rest
         while data := await reader.read(1 << 20):
             rest += data
-            count += rest.count(b"</message>")
-            rest = rest[-9:] if b"</message>" not in rest[-9:] else b""
+            count += rest.count(END)
+            rest = rest[1 - len(END) :]
 
     task = asyncio.create_task(receive())
     await done.wait()

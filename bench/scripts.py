@@ -1,14 +1,17 @@
 """Loading and routing of many scripts: time and memory at 10, 100, 1,000 and 5,000.
 
-python bench/scripts.py
+python bench/scripts.py [--json FILE]
 """
 
 from __future__ import annotations
 
+import argparse
 import resource
 import tempfile
 import timeit
 from pathlib import Path
+
+from load import write_json
 
 from tigrest.scripting.loader import Loader
 
@@ -32,6 +35,10 @@ class Orders{n}(Handler):
 
 def main() -> None:
     """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, help="write all numbers here")
+    arguments = parser.parse_args()
+    numbers = []
     print(f"{'scripts':>8} {'load':>9} {'reload, one changed':>20} {'route':>9} {'memory':>9}")
     for count in (10, 100, 1000, 5000):
         with tempfile.TemporaryDirectory() as folder:
@@ -51,6 +58,8 @@ def main() -> None:
             loader.load(table)
             again = timeit.default_timer() - began
             print(f"{count:8} {loaded:7.2f} s {again:18.2f} s {route * 1e6:6.2f} µs {grown:5.0f} MiB")
+            numbers.append({"scripts": count, "load_s": loaded, "reload_s": again, "route_us": route * 1e6, "memory_mib": grown})
+    write_json(arguments.json, {"scale": numbers})
 
 
 if __name__ == "__main__":

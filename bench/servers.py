@@ -3,6 +3,8 @@
 Needs ``prosody``, ``prosody-modules``, ``ejabberd`` and ``wrk`` from Debian. mod_rest is measured too when ``PROSODY_MODULES_DIR``
 names a folder that has it. Servers, gateway, load and receiver share this machine's cores: quote the ratios.
 
+A message that was accepted and did not arrive is a failure, not speed: then the exit status is 1.
+
     python bench/servers.py [--seconds 4] [--rounds 3] [--json FILE] [--png FILE]
 """
 
@@ -12,257 +14,289 @@ import argparse
 import base64
 import json
 import os
-import re
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
+import uvloop
+from client import paced, peak
+from gateway import API_KEY, gateway, in_front_of
+from load import CONNECTIONS, Case, Round, middle, need_wrk, percentile, resident, run_wrk, write_json
+from receiving import image, receiver, set_avatar
 
-from tests.servers.ejabberd import Ejabberd  # noqa: E402
-from tests.servers.process import SECRET, USERS, XmppServer, free_ports  # noqa: E402
-from tests.servers.prosody import Prosody  # noqa: E402
+from tests.servers.ejabberd import Ejabberd
+from tests.servers.process import USERS, XmppServer
+from tests.servers.prosody import Prosody
 
-CONNECTIONS = 32
-TICKS = os.sysconf("SC_CLK_TCK")
 MESSAGE = "<message to='bob@localhost' type='chat'><body>Hello there, this is a message of some length</body></message>"
 PING = "<iq type='get' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>"
-LOGIN = "Basic " + base64.b64encode(f"admin:{USERS['admin']}".encode()).decode()
+AS_JSON = {"kind": "message", "type": "chat", "to": "bob@localhost", "body": "Hello there, this is a message of some length"}
+PING_AS_JSON = {"kind": "iq", "type": "get", "to": "localhost", "ping": True}
 ACTIVE = {"command": {"node": "http://jabber.org/protocol/admin#get-online-users-list", "fields": []}}
+LOGIN = "Basic " + base64.b64encode(f"admin:{USERS['admin']}".encode()).decode()
+LOGIN_FULL = "Basic " + base64.b64encode(f"admin@localhost:{USERS['admin']}".encode()).decode()
+
+OWNERS = 64
+"""Users with avatars that are asked for in turn, so that none is in the cache when it comes to it again."""
+
+AVATAR_BYTES = 4096
+CACHE_BYTES = 32768
+"""Of the gateway's cache: room for a few of them."""
+
+PACE = 0.8
+"""Share of the peak at which latency is measured."""
+
+RATIOS = (
+    ("tigrest on ejabberd: message", "ejabberd's own: send_stanza", 1.7),
+    ("tigrest on ejabberd: iq ping", "ejabberd's own: status", 2.0),
+    ("tigrest on Prosody: message", "mod_rest: message", None),
+    ("tigrest on Prosody: iq ping", "mod_rest: iq ping", None),
+    *(
+        (f"tigrest on {server}: {what} as JSON", f"tigrest on {server}: {what}", None)
+        for server in ("Prosody", "ejabberd")
+        for what in ("message", "iq ping")
+    ),
+)
+"""What is divided by what, and what we want it to be at least."""
 
 
 @dataclass
-class Case:
-    """One kind of request.
+class Paced:
+    """A round at a fixed rate.
 
     Args:
-        name: for the table.
-        url: where to.
-        method, body, headers: of the request.
-        delivers: whether each request is a message to the receiver.
-        pids: processes whose time counts, by name.
+        peak: answers per second just before, as fast as they came.
+        rate: answers per second at the fixed rate.
+        p50_ms, p99_ms: latencies, from when a request was due.
     """
 
-    name: str
-    url: str
-    method: str = "GET"
-    body: str = ""
-    headers: dict[str, str] = field(default_factory=dict)
-    delivers: bool = False
-    pids: dict[str, int] = field(default_factory=dict)
+    peak: float
+    rate: float
+    p50_ms: float
+    p99_ms: float
 
 
 @dataclass
-class Round:
-    """What one round gave."""
+class Measured:
+    """What one server gave."""
 
-    rate: float
-    p99_ms: float
-    delivered: int
-    accepted: int
-    cpu_us: dict[str, float]
-
-
-def script(case: Case, folder: Path) -> Path:
-    """The request as wrk wants it."""
-    lines = [f'wrk.method = "{case.method}"', f"wrk.body = [[{case.body}]]"]
-    lines += [f'wrk.headers["{name}"] = "{value}"' for name, value in case.headers.items()]
-    path = folder / "case.lua"
-    path.write_text("\n".join(lines))
-    return path
-
-
-def cpu_seconds(pid: int) -> float:
-    """Processor time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def load(case: Case, seconds: int, folder: Path, server: XmppServer) -> Round:
-    """Load one case for some seconds; a refusal ends the run."""
-    with receiver(server) if case.delivers else nobody() as counted:
-        before = {name: cpu_seconds(pid) for name, pid in case.pids.items()}
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--latency", "-s", str(script(case, folder)), case.url]
-        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        assert "Non-2xx" not in out, f"{case.name}: {out}"
-        requests = int(re.findall(r"(\d+) requests in", out)[0])
-        used = {name: (cpu_seconds(pid) - before[name]) / requests * 1e6 for name, pid in case.pids.items()}
-    amount, unit = re.findall(r"99%\s+([\d.]+)(us|ms|s)", out)[0]
-    p99 = float(amount) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[unit]
-    return Round(float(re.findall(r"Requests/sec:\s+([\d.]+)", out)[0]), p99, counted[0] if counted else 0, requests, used)
-
-
-@contextmanager
-def receiver(server: XmppServer) -> Iterator[list[int]]:
-    """Count what bob gets meanwhile."""
-    command = [sys.executable, str(ROOT / "bench" / "receiver.py"), "127.0.0.1", str(server.c2s), "bob", USERS["bob"], "localhost"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "online\n"
-    counted: list[int] = []
-    try:
-        yield counted
-    finally:
-        process.send_signal(signal.SIGTERM)
-        counted.append(int(process.stdout.read() or 0))
-        process.wait(10)
-
-
-@contextmanager
-def nobody() -> Iterator[list[int]]:
-    """Nobody receives."""
-    yield []
-
-
-@contextmanager
-def gateway(server: XmppServer, folder: Path) -> Iterator[tuple[int, str]]:
-    """tigrest in front of a server; gives its process id and base URL."""
-    port = free_ports(1)[0]
-    settings = {
-        "XMPP__BACKEND": "component",
-        "XMPP__SECRET": SECRET,
-        "XMPP__PORT": str(server.component),
-        "XMPP__C2S_PORT": str(server.c2s),
-        "XMPP__C2S_TLS": "allow",
-        "XMPP__SEND_AS": "user",
-        "AUTH__API_KEYS": '[{name = "bench", key = "bench-key", paths = []}]',
-    }
-    environment = os.environ | {f"TIGREST__{key}": value for key, value in settings.items()} | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "tigrest", "serve", "--port", str(port), "--no-access-log", "--log-level", "warning"]
-    process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    assert process.stdout.readline().startswith("tigrest: listening"), "tigrest does not start"
-    time.sleep(1.0)
-    try:
-        yield process.pid, f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(15)
+    rounds: dict[str, list[Round]] = field(default_factory=dict)
+    paced: dict[str, list[Paced]] = field(default_factory=dict)
+    start_up_s: float = 0.0
+    resident_mib: tuple[float, float] = (0.0, 0.0)
 
 
 def cases(name: str, base: str, pids: dict[str, int]) -> list[Case]:
     """What is asked of tigrest in front of a server."""
-    keyed = {"Authorization": LOGIN, "Api-Key": "bench-key"}
+    keyed = {"Authorization": LOGIN, "Api-Key": API_KEY}
     xml, as_json = keyed | {"Content-Type": "application/xml"}, keyed | {"Content-Type": "application/json"}
+    owners = [f"/rest/avatar/owner{number}@localhost" for number in range(OWNERS)]
     return [
-        Case(f"{name}: message", f"{base}/rest/stream", "POST", MESSAGE, xml, True, pids),
-        Case(f"{name}: iq ping", f"{base}/rest/stream", "POST", PING, xml, False, pids),
-        Case(f"{name}: ad-hoc", f"{base}/rest/adhoc/localhost", "POST", json.dumps(ACTIVE), as_json, False, pids),
-        Case(f"{name}: status", f"{base}/rest/user/alice@localhost/status", "POST", '{"show": "xa"}', as_json, False, pids),
+        Case(f"{name}: message", base, "/rest/stream", "POST", MESSAGE, xml, True, pids),
+        Case(f"{name}: iq ping", base, "/rest/stream", "POST", PING, xml, False, pids),
+        Case(f"{name}: message as JSON", base, "/rest", "POST", json.dumps(AS_JSON), as_json, True, pids),
+        Case(f"{name}: iq ping as JSON", base, "/rest", "POST", json.dumps(PING_AS_JSON), as_json, False, pids),
+        Case(f"{name}: ad-hoc", base, "/rest/adhoc/localhost", "POST", json.dumps(ACTIVE), as_json, False, pids),
+        Case(f"{name}: status", base, "/rest/user/alice@localhost/status", "POST", '{"show": "xa"}', as_json, False, pids),
+        Case(f"{name}: avatar, cached", base, "/rest/avatar/alice@localhost", pids=pids),
+        Case(f"{name}: avatar, uncached", base, owners, pids=pids),
     ]
 
 
 def peers(server: XmppServer, pids: dict[str, int]) -> list[Case]:
     """What is asked of a server's own HTTP API."""
+    base = f"http://127.0.0.1:{server.http}"
     if isinstance(server, Ejabberd):
-        typed, api = {"Content-Type": "application/json", "Authorization": LOGIN_FULL}, f"http://127.0.0.1:{server.http}/api"
+        typed = {"Content-Type": "application/json", "Authorization": LOGIN_FULL}
         stanza = {"from": "http.localhost", "to": "bob@localhost", "stanza": MESSAGE}
-        message = {"type": "chat", "from": "http.localhost", "to": "bob@localhost", "subject": "", "body": "Hello there"}
+        message = {"type": "chat", "from": "http.localhost", "to": "bob@localhost", "subject": "", "body": AS_JSON["body"]}
         return [
-            Case("ejabberd's own: send_stanza", f"{api}/send_stanza", "POST", json.dumps(stanza), typed, True, pids),
-            Case("ejabberd's own: send_message", f"{api}/send_message", "POST", json.dumps(message), typed, True, pids),
-            Case("ejabberd's own: status", f"{api}/status", "POST", "{}", typed, False, pids),
+            Case("ejabberd's own: send_stanza", base, "/api/send_stanza", "POST", json.dumps(stanza), typed, True, pids),
+            Case("ejabberd's own: send_message", base, "/api/send_message", "POST", json.dumps(message), typed, True, pids),
+            Case("ejabberd's own: status", base, "/api/status", "POST", "{}", typed, False, pids),
         ]
     if not os.environ.get("PROSODY_MODULES_DIR"):
         return []
     headers = {"Content-Type": "application/xmpp+xml", "Authorization": LOGIN_FULL, "Host": "localhost"}
-    url = f"http://127.0.0.1:{server.http}/rest"
     return [
-        Case("mod_rest: message", url, "POST", MESSAGE, headers, True, pids),
-        Case("mod_rest: iq ping", url, "POST", PING, headers, False, pids),
+        Case("mod_rest: message", base, "/rest", "POST", MESSAGE, headers, True, pids),
+        Case("mod_rest: iq ping", base, "/rest", "POST", PING, headers, False, pids),
     ]
 
 
-LOGIN_FULL = "Basic " + base64.b64encode(f"admin@localhost:{USERS['admin']}".encode()).decode()
+@contextmanager
+def nobody() -> Iterator[list[int]]:
+    """Nobody receives."""
+    yield [0]
 
 
-def measure(kind: type[Prosody | Ejabberd], seconds: int, rounds: int, folder: Path) -> dict[str, list[Round]]:
+def load(case: Case, seconds: float, server: XmppServer) -> Round:
+    """Load one case for some seconds, and count what arrives."""
+    with receiver(server) if case.delivers else nobody() as counted:
+        done = run_wrk(case, seconds)
+    done.delivered = counted[0]
+    return done
+
+
+def load_paced(case: Case, seconds: float, server: XmppServer) -> Paced:
+    """Load one case at a fixed rate: a share of the peak that the same client reaches just before."""
+    with receiver(server) if case.delivers else nobody():
+        most = uvloop.run(peak(case, 1.0, CONNECTIONS))
+        achieved, latencies = uvloop.run(paced(case, PACE * most, seconds, CONNECTIONS))
+    return Paced(most, achieved, percentile(latencies, 0.5), percentile(latencies, 0.99))
+
+
+def is_served(case: Case) -> bool:
+    """Whether there is such a route; says so when there is none."""
+    request = urllib.request.Request(case.base + case.paths[0], case.body.encode() or None, case.headers, method=case.method)
+    try:
+        urllib.request.urlopen(request, timeout=10).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code == 404 and case.path == "/rest":
+            print(f"{case.name}: skipped, POST /rest is not served by this version")
+            return False
+        raise AssertionError(f"{case.name}: {error.code} {error.reason}") from None
+    return True
+
+
+def give_avatars(server: XmppServer) -> None:
+    """Make the owners of avatars, and give them and alice one each."""
+    set_avatar(server, "alice", USERS["alice"], image(OWNERS, AVATAR_BYTES))
+    for number in range(OWNERS):
+        server.add_user(f"owner{number}", "ownerpw")
+        set_avatar(server, f"owner{number}", "ownerpw", image(number, AVATAR_BYTES))
+
+
+def measure(kind: type[Prosody | Ejabberd], seconds: float, rounds: int, folder: Path) -> Measured:
     """Measure everything that needs one server, the cases taken in turn."""
-    results: dict[str, list[Round]] = {}
+    measured = Measured()
     with ExitStack() as stack:
-        modules = os.environ.get("PROSODY_MODULES_DIR", "") if kind is Prosody else ""
-        server = kind(folder / kind.name, modules=modules)
+        options = {"modules": os.environ.get("PROSODY_MODULES_DIR", "")} if kind is Prosody else {}
+        server = kind(folder / kind.name, **options)
         stack.callback(server.stop)
         server.start()
         assert server.process is not None
-        pid, base = stack.enter_context(gateway(server, folder))
-        ours = cases(f"tigrest on {kind.name}", base, {"tigrest": pid, kind.name: server.process.pid})
-        theirs = peers(server, {kind.name: server.process.pid})
-        for case in (*ours, *theirs):
-            load(case, 1, folder, server)
+        give_avatars(server)
+        settings = in_front_of(server) | {"AVATARS__CACHE_BYTES": str(CACHE_BYTES)}
+        running = stack.enter_context(gateway(folder, settings))
+        pids = {"tigrest": running.pid, kind.name: server.process.pid}
+        ours = [case for case in cases(f"tigrest on {kind.name}", running.base, pids) if is_served(case)]
+        every = [*ours, *peers(server, {kind.name: server.process.pid})]
+        idle = resident(running.pid)
+        for case in every:
+            load(case, 1, server)
         for number in range(rounds):
-            for case in (*ours, *theirs):
-                results.setdefault(case.name, []).append(load(case, seconds, folder, server))
+            for case in every:
+                measured.rounds.setdefault(case.name, []).append(load(case, seconds, server))
             print(f"{kind.name}: round {number + 1} of {rounds}", file=sys.stderr)
-    return results
+        for _ in range(rounds):
+            for case in ours[:2]:
+                measured.paced.setdefault(case.name, []).append(load_paced(case, seconds, server))
+        measured.start_up_s, measured.resident_mib = running.seconds, (idle, resident(running.pid))
+    return measured
 
 
-def show(results: dict[str, list[Round]]) -> None:
-    """Print the table and the ratios."""
-    print(f"{'case':30} {'median/s':>9} {'min':>7} {'max':>7} {'p99 ms':>7} {'delivered':>10}  processor µs a request")
-    for name, rounds in results.items():
-        rates = [each.rate for each in rounds]
-        delivered = sum(each.delivered for each in rounds)
-        share = f"{delivered / sum(each.accepted for each in rounds):.1%}" if delivered else "-"
-        cpu = {who: statistics.median(each.cpu_us[who] for each in rounds) for who in rounds[0].cpu_us}
-        used = ", ".join(f"{who} {microseconds:.0f}" for who, microseconds in cpu.items())
-        p99 = statistics.median(each.p99_ms for each in rounds)
-        print(f"{name:30} {statistics.median(rates):9.0f} {min(rates):7.0f} {max(rates):7.0f} {p99:7.1f} {share:>10}  {used}")
-    rate = {name: statistics.median(each.rate for each in rounds) for name, rounds in results.items()}
-    for ours, theirs in (
-        ("tigrest on ejabberd: message", "ejabberd's own: send_stanza"),
-        ("tigrest on ejabberd: iq ping", "ejabberd's own: status"),
-        ("tigrest on Prosody: message", "mod_rest: message"),
-        ("tigrest on Prosody: iq ping", "mod_rest: iq ping"),
-    ):
-        if ours in rate and theirs in rate:
-            print(f"{ours} / {theirs}: {rate[ours] / rate[theirs]:.2f}")
+def show(results: dict[str, Measured]) -> bool:
+    """Print tables and ratios; tell whether all that was accepted has arrived."""
+    rounds = {name: given for measured in results.values() for name, given in measured.rounds.items()}
+    well = True
+    print(f"\n{'case':36} {'median/s':>9} {'min':>7} {'max':>7} {'p99 ms':>7} {'accepted':>9} {'delivered':>9}  processor µs a request")
+    for name, given in rounds.items():
+        rates = [each.rate for each in given]
+        accepted, delivered = sum(each.accepted for each in given), sum(each.delivered for each in given)
+        counts = f"{accepted:9} {delivered:9}" if delivered else f"{accepted:9} {'-':>9}"
+        used = ", ".join(f"{who} {middle([each.cpu_us[who] for each in given]):.0f}" for who in given[0].cpu_us)
+        p99 = middle([each.p99_ms for each in given])
+        print(f"{name:36} {middle(rates):9.0f} {min(rates):7.0f} {max(rates):7.0f} {p99:7.1f} {counts}  {used}")
+        if delivered and any(each.delivered < each.accepted for each in given):
+            print(f"{name}: FAILED: {accepted} were accepted, {delivered} were delivered")
+            well = False
+    print(f"\n{f'at {PACE:.0%} of the peak':36} {'peak/s':>9} {'rate/s':>9} {'p50 ms':>7} {'p99 ms':>7} {'of rounds':>15}")
+    for measured in results.values():
+        for name, loads in measured.paced.items():
+            most, rate, p50 = (middle([getattr(each, key) for each in loads]) for key in ("peak", "rate", "p50_ms"))
+            slow = [each.p99_ms for each in loads]
+            span = f"{min(slow):.1f}–{max(slow):.1f}"
+            print(f"{name:36} {most:9.0f} {rate:9.0f} {p50:7.1f} {middle(slow):7.1f} {span:>15}")
+    for name, measured in results.items():
+        idle, busy = measured.resident_mib
+        print(
+            f"tigrest on {name}: start-up {measured.start_up_s:.2f} s; resident memory {idle:.0f} MiB idle, {busy:.0f} MiB after the load"
+        )
+    for ours, theirs, goal in RATIOS:
+        if ours in rounds and theirs in rounds:
+            wanted = f" (goal {goal})" if goal else ""
+            print(f"{ours} / {theirs}: {ratio(rounds, ours, theirs):.2f}{wanted}")
+    return well
 
 
-def draw(results: dict[str, list[Round]], path: Path) -> None:
+def ratio(rounds: dict[str, list[Round]], ours: str, theirs: str) -> float:
+    """How many times as many requests per second, of medians."""
+    return middle([each.rate for each in rounds[ours]]) / middle([each.rate for each in rounds[theirs]])
+
+
+def draw(results: dict[str, Measured], path: Path) -> None:
     """Draw the rates, with minimum and maximum."""
-    import matplotlib as mpl
-
+    try:
+        import matplotlib as mpl
+    except ImportError:
+        print("no picture: matplotlib is missing; pip install '.[bench]'")
+        return
     mpl.use("Agg")
     from matplotlib import pyplot
 
-    names = list(results)[::-1]
-    rates = [[each.rate for each in results[name]] for name in names]
-    middle = [statistics.median(each) for each in rates]
-    bars = [[m - min(each) for m, each in zip(middle, rates, strict=True)], [max(each) - m for m, each in zip(middle, rates, strict=True)]]
-    figure, axes = pyplot.subplots(figsize=(9, 0.4 * len(names) + 1.2))
-    axes.barh(names, middle, xerr=bars, color=["#4c78a8" if name.startswith("tigrest") else "#b0b0b0" for name in names])
-    axes.set_xlabel("requests per second (median, minimum and maximum)")
+    rounds = {name: [each.rate for each in given] for measured in results.values() for name, given in measured.rounds.items()}
+    names = list(rounds)[::-1]
+    medians = [statistics.median(rounds[name]) for name in names]
+    below = [median - min(rounds[name]) for median, name in zip(medians, names, strict=True)]
+    above = [max(rounds[name]) - median for median, name in zip(medians, names, strict=True)]
+    figure, axes = pyplot.subplots(figsize=(9, 0.32 * len(names) + 1.2))
+    colours = ["#4c78a8" if name.startswith("tigrest") else "#b0b0b0" for name in names]
+    axes.barh(names, medians, xerr=[below, above], color=colours, error_kw={"elinewidth": 1, "capsize": 2})
+    axes.set_xlabel("requests per second (median; lines from minimum to maximum)")
+    axes.margins(y=0.01)
     figure.tight_layout()
-    figure.savefig(path, dpi=120)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=100)
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=int, default=4, help="length of each round")
+    parser.add_argument("--seconds", type=float, default=4, help="length of each round")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each case, taken in turn; medians are printed")
     parser.add_argument("--json", type=Path, help="write all numbers here")
     parser.add_argument("--png", type=Path, help="draw them here")
     arguments = parser.parse_args()
-    results: dict[str, list[Round]] = {}
+    need_wrk()
+    results: dict[str, Measured] = {}
     with tempfile.TemporaryDirectory() as folder:
         for kind in (Prosody, Ejabberd):
-            results |= measure(kind, arguments.seconds, arguments.rounds, Path(folder))
-    show(results)
-    if arguments.json:
-        numbers = {name: [vars(each) for each in rounds] for name, rounds in results.items()}
-        arguments.json.write_text(json.dumps(numbers, indent=2))
+            if kind.is_installed():
+                results[kind.name] = measure(kind, arguments.seconds, arguments.rounds, Path(folder))
+            else:
+                print(f"{kind.name} is not installed and left out")
+    well = show(results)
+    numbers = {
+        name: {
+            "rounds": {case: [vars(each) for each in given] for case, given in measured.rounds.items()},
+            "paced": {case: [vars(each) for each in given] for case, given in measured.paced.items()},
+            "start_up_s": measured.start_up_s,
+            "resident_mib": measured.resident_mib,
+        }
+        for name, measured in results.items()
+    }
+    write_json(arguments.json, {"servers": numbers})
     if arguments.png:
         draw(results, arguments.png)
+    sys.exit(0 if well else 1)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install what the tests start or check with, above all the XMPP servers, where that is possible: Debian, as root. Without it
-# those tests are skipped.
+# those tests are skipped. Further packages whose commands have the same name, such as wrk, may be given.
 set -eu
 missing=""
 command -v prosody >/dev/null || missing="prosody prosody-modules"
@@ -9,6 +9,9 @@ command -v openssl >/dev/null || missing="$missing openssl"
 command -v nginx >/dev/null || [ -e /usr/sbin/nginx ] || missing="$missing nginx-light"
 command -v systemd-analyze >/dev/null || missing="$missing systemd"
 command -v curl >/dev/null || missing="$missing curl"
+for package in "$@"; do
+    command -v "$package" >/dev/null || missing="$missing $package"
+done
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     echo "tigrest: tests with real servers are skipped; for them: sudo apt-get install --no-install-recommends $missing" >&2
