@@ -1,7 +1,7 @@
 """What comes in for our own addresses, and who gets it: scripts that listen, webhooks, the live stream.
 
 Listeners take messages and presence, and answer iqs; the first one that does answers an iq, every one that selects a message
-gets it. Watchers only look. What nobody takes is left to the gateway itself.
+gets it. Watchers only look. What belongs to a request under way goes to nobody else. What nobody takes is left to the gateway itself.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ log = logging.getLogger(__name__)
 
 Watcher = Callable[[Stanza], bool]
 """Told of every stanza that comes in for our addresses; tells whether anybody will read it. It must be quick."""
+
+
+Claim = Callable[[Stanza], bool]
+"""Told of every message and presence; tells whether it belongs to a request that is under way. It must be quick."""
 
 
 class Listener(Protocol):
@@ -43,6 +47,7 @@ class Arrivals:
         self._jid = jid
         self._listeners: list[Listener] = []
         self._watchers: list[Watcher] = []
+        self._claims: list[Claim] = []
 
     def add(self, listener: Listener) -> None:
         """Give a listener what comes in from now on, after those that are there already."""
@@ -57,6 +62,15 @@ class Arrivals:
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher)
 
+    def claim(self, belongs: Claim) -> Callable[[], None]:
+        """Keep from all others, from now on, the messages and presences that belong to a request.
+
+        Returns:
+            What ends that.
+        """
+        self._claims.append(belongs)
+        return lambda: self._claims.remove(belongs)
+
     def is_ours(self, jid: JID) -> bool:
         """Whether an address is one of ours."""
         return jid.bare == self._jid if self._jid.local else jid.domain == self._jid.domain
@@ -67,7 +81,9 @@ class Arrivals:
         Returns:
             Whether anybody wanted it.
         """
-        taken = self._show(stanza)
+        if _says_so(self._claims, stanza):
+            return True
+        taken = _says_so(self._watchers, stanza)
         for listener in self._listeners:
             if listener.selects(stanza):
                 taken = True
@@ -80,18 +96,19 @@ class Arrivals:
         Returns:
             The result or the error; ``None`` when nobody wants it.
         """
-        self._show(iq)
+        _says_so(self._watchers, iq)
         for listener in self._listeners:
             if listener.selects(iq) and (reply := await listener.answer(iq)) is not None:
                 return reply
         return None
 
-    def _show(self, stanza: Stanza) -> bool:
-        """Show a stanza to all watchers; whether one of them has somebody who reads it."""
-        read = False
-        for watcher in tuple(self._watchers):
-            try:
-                read = watcher(stanza) or read
-            except Exception:
-                log.exception("a %s could not be shown", stanza.kind)
-        return read
+
+def _says_so(asked: list[Callable[[Stanza], bool]], stanza: Stanza) -> bool:
+    """Show a stanza to all who are asked; whether one of them said yes."""
+    yes = False
+    for ask in tuple(asked):
+        try:
+            yes = ask(stanza) or yes
+        except Exception:
+            log.exception("a %s could not be shown", stanza.kind)
+    return yes

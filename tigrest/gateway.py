@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -233,11 +234,19 @@ class Gateway:
             self.demo = demo.recall(folder)
 
 
+class _Cors(CORSMiddleware):
+    """Adds its headers to answers, which therefore are sent in the usual messages."""
+
+    async def simple_response(self, scope: Scope, receive: Receive, send: Send, request_headers: Headers) -> None:
+        """Answer a request that comes from a page of another origin."""
+        await super().simple_response({**scope, "extensions": {}}, receive, send, request_headers)
+
+
 def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     if not origins:
         return app
-    headers = ["Authorization", "Api-Key", "Content-Type"]
-    return CORSMiddleware(app, allow_origins=list(origins), allow_methods=list(METHODS), allow_headers=headers)
+    headers = ["Authorization", "Api-Key", "Content-Type", "Prosody-Rest-Timeout"]
+    return _Cors(app, allow_origins=list(origins), allow_methods=list(METHODS), allow_headers=headers)
 
 
 def _secret(value: Any) -> str:

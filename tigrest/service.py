@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import itertools
 import logging
 import secrets
@@ -18,7 +19,7 @@ from tigrest.bosh import BoshEndpoint
 from tigrest.entities.commands import Command
 from tigrest.errors import InvalidStanza, NotPermitted, SenderNotAllowed, TigrestError
 from tigrest.jid import JID, escape_local
-from tigrest.stanza import Stanza
+from tigrest.stanza import Stanza, make
 from tigrest.status import StatusOutcome, UserStatus
 from tigrest.threads import callable_from_threads
 
@@ -296,7 +297,7 @@ class Service:
         stanza = Stanza.of(iq)
         if not stanza.mentions(ARCHIVE):
             return [await self.request(stanza, timeout)]
-        stanza = self._from_us(stanza)
+        stanza = self._told_apart(self._from_us(stanza))
         messages: list[Stanza] = []
 
         def collect(arrived: Stanza) -> bool:
@@ -305,12 +306,21 @@ class Service:
                 messages.append(arrived)
             return belongs
 
-        stop = self._backend.arrivals.watch(collect)
+        stop = self._backend.arrivals.claim(collect)
         try:
             reply = await self.request(stanza, timeout)
         finally:
             stop()
         return [*messages, reply]
+
+    def _told_apart(self, query: Stanza) -> Stanza:
+        """An archive query with a ``queryid``, so that what comes for it does not mix with what comes for others. XEP-0313 §4.1"""
+        element = query.payload
+        if element is None or element.tag != f"{{{ARCHIVE.decode()}}}query" or element.get("queryid"):
+            return query
+        named = copy.copy(element)
+        named.set("queryid", self.new_id())
+        return make("iq", query.type, None, named).with_(**query.attributes)
 
     async def request_as(self, owner: JID | str, iq: Any, timeout: float = REQUEST_TIMEOUT) -> Stanza:
         """Send an iq in the name of a user and wait for its reply.

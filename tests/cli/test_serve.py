@@ -117,3 +117,13 @@ def test_reload_can_be_switched_off(tmp_path: Path) -> None:
             assert answer.read() == b"waited"
         process.terminate()
         assert process.wait(10) == 0
+
+
+def test_pages_of_other_origins_are_answered_where_that_is_configured(tmp_path: Path) -> None:
+    origin = "https://app.example.com"
+    with serving(cwd=tmp_path, TIGREST__HTTP__CORS_ORIGINS=f'["{origin}"]') as (_, base):
+        for path in ("/rest/tested/test", "/health/live"):
+            with urlopen(Request(f"{base}{path}", headers={"Origin": origin})) as answer:
+                assert answer.headers["access-control-allow-origin"] == origin
+            with urlopen(f"{base}{path}") as answer:
+                assert "access-control-allow-origin" not in answer.headers

@@ -214,3 +214,26 @@ async def test_a_watcher_that_fails_hurts_nobody(caplog: pytest.LogCaptureFixtur
     assert seen == ["m1", "i3"]
     assert "m1" not in server.received
     assert "could not be shown" in caplog.text
+
+
+async def test_what_belongs_to_a_request_goes_to_nobody_else() -> None:
+    server, arrivals, bot = Server(), Arrivals(OURS), Listens()
+    arrivals.add(bot)
+    claimed: list[str] = []
+
+    def belongs(stanza: Stanza) -> bool:
+        claimed.append(stanza.id)
+        return stanza.id == "m1"
+
+    end = arrivals.claim(belongs)
+    async with component(server, arrivals=arrivals):
+        for id in ("m1", "m2"):
+            server.push(f"<message from='a@example.org' to='bot@http.example.org' id='{id}'><body>x</body></message>")
+        server.push("<iq type='get' id='i1' from='a@example.org' to='http.example.org'><ping xmlns='urn:xmpp:ping'/></iq>")
+        await eventually(server, 'id="i1"')
+        end()
+        server.push("<message from='a@example.org' to='bot@http.example.org' id='m1'><body>y</body></message>")
+        server.push("<iq type='get' id='i2' from='a@example.org' to='http.example.org'><ping xmlns='urn:xmpp:ping'/></iq>")
+        await eventually(server, 'id="i2"')
+    assert claimed == ["m1", "m2"]
+    assert [stanza.id for stanza in bot.taken] == ["m2", "m1"]

@@ -118,7 +118,11 @@ def test_the_root_leads_to_the_index(serve: Serve) -> None:
 @pytest.mark.parametrize("allowed", [True, False])
 def test_cors_is_answered_where_it_is_configured(serve: Serve, allowed: bool) -> None:
     gateway = serve(HANDLER, http={"cors_origins": ["https://app.example.com"] if allowed else []})
-    asked = {"Origin": "https://app.example.com", "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
+    asked = {
+        "Origin": "https://app.example.com",
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "authorization, prosody-rest-timeout",
+    }
     response = gateway.request("OPTIONS", "/rest/greet/bob", headers=asked)
     assert (response.headers.get("access-control-allow-origin") == "https://app.example.com") is allowed
     simple = gateway.get("/rest/", headers={"Origin": "https://app.example.com"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from slixmpp import ClientXMPP
+from slixmpp.xmlstream.handler import Callback
+from slixmpp.xmlstream.matcher import MatcherId
 
 from tests.servers.process import USERS, XmppServer
 
@@ -43,7 +46,7 @@ class Client:
         xmpp.enable_plaintext, xmpp.enable_starttls, xmpp.enable_direct_tls = True, False, False
         xmpp.plugin["feature_mechanisms"].unencrypted_plain = True
         xmpp.add_event_handler("session_start", self._begin)
-        for event in ("message", "message_error", *[f"presence_{kind}" for kind in PRESENCES]):
+        for event in ("message", "message_error", "presence_error", *[f"presence_{kind}" for kind in PRESENCES]):
             xmpp.add_event_handler(event, self.incoming.put)
         xmpp.connect("127.0.0.1", self._server.c2s)
         self._loop.run_forever()
@@ -69,6 +72,18 @@ class Client:
             if wanted(stanza):
                 return stanza
             seen.append(stanza)
+
+    def ask(self, iq: str, payload: str) -> Any:
+        """Send an iq and wait for its reply.
+
+        Args:
+            iq: attributes ``type`` and ``to``, as ``type='get' to='example.org'``.
+            payload: its one child.
+        """
+        identity = secrets.token_hex(4)
+        self.xmpp.register_handler(Callback(identity, MatcherId(identity), self.incoming.put, once=True))
+        self.send(f"<iq id='{identity}' {iq}>{payload}</iq>")
+        return self.expect(lambda stanza: stanza["id"] == identity)
 
     def message(self, body: str) -> Any:
         """Wait for a message with this body."""

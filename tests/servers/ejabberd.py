@@ -58,6 +58,8 @@ modules:
   mod_disco: {{}}
   mod_http_api: {{}}
   mod_last: {{}}
+  mod_mam: {{ default: never }}
+  mod_muc: {{ host: "rooms.localhost", default_room_options: {{ mam: true }} }}
   mod_offline: {{}}
   mod_ping: {{}}
   mod_private: {{}}

@@ -55,6 +55,9 @@ Component "http.localhost"
     validate_from_addresses = {validate}
     component_conflict_resolve = "kick_old"
     modules_enabled = {{ "privilege" }}
+
+Component "rooms.localhost" "muc"
+    modules_enabled = {{ "muc_mam" }}
 """
 
 PRIVILEGES = """

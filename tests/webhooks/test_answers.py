@@ -176,6 +176,13 @@ def test_the_body_of_an_error_status_is_never_a_result(status: int) -> None:
     assert "gone" not in str(said(message(), xml(f"<presence type='error'>{ERROR}</presence>", status)))
 
 
+@pytest.mark.parametrize(
+    ("reason", "text"), [("", "501 Not Implemented"), ("NOT IMPLEMENTED", "501 Not Implemented"), ("Ask bob", "501 Ask bob")]
+)
+def test_the_usual_words_are_written_as_usual(reason: str, text: str) -> None:
+    assert Answer(501, reason).error.text == text
+
+
 @pytest.mark.parametrize("type", ["error", "result"])
 @pytest.mark.parametrize("answer", [Answer(200), Answer(404), xml("<message><body>x</body></message>"), Silence("x", StanzaError("gone"))])
 def test_errors_and_results_have_no_reply(type: str, answer: Answer) -> None:
@@ -191,7 +198,8 @@ def test_silence_is_its_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "final"), [(200, True), (302, True), (404, True), (408, False), (425, False), (429, False), (500, False), (599, False)]
+    ("status", "final"),
+    [(200, True), (302, True), (404, True), (408, False), (425, False), (429, False), (500, False), (501, True), (505, True), (599, False)],
 )
 def test_what_may_change_is_not_final(status: int, final: bool) -> None:
     assert Answer(status).is_final == final

@@ -16,7 +16,8 @@ TEXT = "text/plain"
 OFFERED = (XMPP_XML, JSON, FORM, TEXT)
 """What stanzas are read from and written as, best first."""
 
-ANSWERS = (*OFFERED, "application/xml", "text/xml")
+ANSWERS = (XMPP_XML, JSON, FORM, "application/xml", "text/xml")
+"""What is answered: not text, in which a reply to an iq would be empty."""
 
 
 @lru_cache(maxsize=1024)
@@ -33,7 +34,7 @@ def negotiate(accept: str, content_type: str) -> str:
     RFC 9110 §12.5.1, except that there is no 406
     """
     request = media_type(content_type)
-    default = request if request in ANSWERS and request != TEXT else XMPP_XML
+    default = request if request in ANSWERS else XMPP_XML
     ranges = [_range(part, index) for index, part in enumerate(accept.split(",")) if part.strip()]
     choices = []
     for position, media in enumerate((default, *[offer for offer in ANSWERS if offer != default])):

@@ -24,6 +24,9 @@ EMPTY = (202, 204)
 AGAIN = (408, 425, 429)
 """Statuses below 500 after which the same request may succeed later. RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4"""
 
+NEVER = (501, 505)
+"""Statuses from 500 on after which it will not. RFC 9110 §15.6.2: what is not implemented; bots in the style of mod_rest's say so."""
+
 CONDITIONS: dict[int, tuple[str, str]] = {
     **dict.fromkeys((400, 411, 416, 422), ("modify", "bad-request")),
     **dict.fromkeys((401, 511), ("auth", "not-authorized")),
@@ -91,12 +94,14 @@ class Answer:
     @property
     def is_final(self) -> bool:
         """Whether trying again would change nothing."""
-        return self.status < 500 and self.status not in AGAIN
+        return self.status not in AGAIN and (self.status < 500 or self.status in NEVER)
 
     @property
     def problem(self) -> str:
-        """Status and reason."""
-        return f"{self.status} {self.reason[:100] or _PHRASES.get(self.status, '')}".rstrip()
+        """Status and reason; the usual words are written as usual, however the webhook writes them."""
+        usual = _PHRASES.get(self.status, "")
+        words = usual if self.reason.lower() in ("", usual.lower()) else self.reason[:100]
+        return f"{self.status} {words}".rstrip()
 
     @property
     def error(self) -> StanzaError:
