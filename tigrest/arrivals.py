@@ -44,7 +44,7 @@ class Arrivals:
     """
 
     def __init__(self, jid: JID) -> None:
-        self._jid = jid
+        self.jid = jid
         self._listeners: list[Listener] = []
         self._watchers: list[Watcher] = []
         self._claims: list[Claim] = []
@@ -73,7 +73,7 @@ class Arrivals:
 
     def is_ours(self, jid: JID) -> bool:
         """Whether an address is one of ours."""
-        return jid.bare == self._jid if self._jid.local else jid.domain == self._jid.domain
+        return jid.bare == self.jid if self.jid.local else jid.domain == self.jid.domain
 
     def take(self, stanza: Stanza) -> bool:
         """Hand out a message or presence.

@@ -20,6 +20,7 @@
     ├── StanzaTooLarge         the server would cut us off for this stanza      → 413
     ├── UnsupportedContent     a request body of a type that is not read here   → 415
     ├── TooManyFailures        too many failed logins lately                    → 429
+    ├── TooManyStreams         the user reads too many event streams at once    → 429
     ├── NotSupported           the server behind us cannot or does not allow it → 501
     ├── StanzaError            an XMPP error stanza came back                   → by condition
     ├── NotConnected           no XMPP server at the moment                     → 503
@@ -135,6 +136,19 @@ class TooManyFailures(TigrestError):
 
     def __init__(self, retry_after: float) -> None:
         super().__init__(f"too many failed logins; try again in {max(1, round(retry_after))} s")
+        self.retry_after = retry_after
+
+
+class TooManyStreams(TigrestError):
+    """A user reads too many event streams at once.
+
+    Args:
+        limit: most that he may.
+        retry_after: seconds until he should try again.
+    """
+
+    def __init__(self, limit: int, retry_after: float) -> None:
+        super().__init__(f"you have {limit} event streams open already, and may not have more; close one")
         self.retry_after = retry_after
 
 

@@ -9,8 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from starlette.datastructures import Headers
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tigrest import demo
@@ -27,8 +25,9 @@ from tigrest.component.c2s import ClientPort
 from tigrest.config import Config
 from tigrest.control import gateway_commands
 from tigrest.embedded.domain import EmbeddedDomain
-from tigrest.handler import METHODS
+from tigrest.events import Events
 from tigrest.http.app import App
+from tigrest.http.cors import with_cors
 from tigrest.passwords import Passwords
 from tigrest.plugins import hookimpl, load_plugins
 from tigrest.scripting.lifecycle import Scripts
@@ -68,12 +67,19 @@ class Gateway:
         self._service: Service | None = None
         self._listening: Listening | None = None
         self._webhooks: Webhooks | None = None
+        self._events: Events | None = None
 
     @property
     def service(self) -> Service:
         """Access to XMPP; only between :meth:`start` and :meth:`stop`."""
         assert self._service is not None, "Gateway.start() first"
         return self._service
+
+    @property
+    def events(self) -> Events:
+        """The live stream; only between :meth:`start` and :meth:`stop`."""
+        assert self._events is not None, "Gateway.start() first"
+        return self._events
 
     @property
     def backend(self) -> Backend:
@@ -128,6 +134,8 @@ class Gateway:
         keys = KeyStore(self._state)
         await keys.start()
         arrivals = Arrivals(config.xmpp.jid)
+        events = self._events = Events(arrivals)
+        events.start()
         backend = self._backend = self._make_backend(arrivals)
         service = self._service = self._make_service(backend)
         self._listening = Listening(service, arrivals.is_ours, config.http.request_timeout)
@@ -139,14 +147,17 @@ class Gateway:
         await self._prepare_demo(backend, service, keys)
         app = self._app = self._make_app(backend, service, keys)
         app.metrics.gauge("tigrest_webhook_deliveries", "Deliveries of webhooks.", ("webhook", "state"), _deliveries(webhooks))
-        self._entry = _with_cors(app, config.http.cors_origins)
-        loader = Loader(self._script_dirs, _provider(service))
+        app.metrics.gauge("tigrest_event_streams", "Open live streams.", (), lambda: [((), events.streams)])
+        self._entry = with_cors(app, config.http.cors_origins)
+        loader = Loader(self._script_dirs, _provider(service, events))
         self._scripts = Scripts(loader, service, self._serve)
         await self._scripts.start(config.scripts.reload)
         backend.offer(gateway_commands(keys, self._reload_and_report))
 
     async def stop(self) -> None:
         """Shut the handlers down, close the link and the databases."""
+        if self._events is not None:
+            self._events.stop()
         if self._listening is not None:
             await self._listening.stop()
         if self._scripts is not None:
@@ -219,6 +230,7 @@ class Gateway:
         accounts = Accounts([_account(account) for account in config.auth.accounts], self._passwords)
         logins = Logins(service.domain, service.check_credentials, accounts, Throttle(), config.auth.cache_seconds)
         backend.on_account_change(logins.forget)
+        backend.on_account_change(self.events.dismiss)
         configured = [_api_key(key) for key in config.auth.api_keys]
         api_keys = ApiKeys(configured, keys, os.environ.get(BOOTSTRAP), config.auth.open_access)
         return App(service, logins, api_keys, config.http.max_body, config.http.request_timeout, lambda: backend.connected)
@@ -232,21 +244,6 @@ class Gateway:
             self.demo = await demo.make(service, keys, folder)
         elif folder is not None:
             self.demo = demo.recall(folder)
-
-
-class _Cors(CORSMiddleware):
-    """Adds its headers to answers, which therefore are sent in the usual messages."""
-
-    async def simple_response(self, scope: Scope, receive: Receive, send: Send, request_headers: Headers) -> None:
-        """Answer a request that comes from a page of another origin."""
-        await super().simple_response({**scope, "extensions": {}}, receive, send, request_headers)
-
-
-def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
-    if not origins:
-        return app
-    headers = ["Authorization", "Api-Key", "Content-Type", "Prosody-Rest-Timeout"]
-    return _Cors(app, allow_origins=list(origins), allow_methods=list(METHODS), allow_headers=headers)
 
 
 def _secret(value: Any) -> str:
@@ -288,18 +285,27 @@ def _deliveries(webhooks: Webhooks) -> Callable[[], Iterator[tuple[tuple[str, st
     return numbers
 
 
-def _provider(service: Service) -> Any:
+def _provider(service: Service, events: Events) -> Any:
     """What gives handlers their ``inject()``: plugins first, then the core."""
     manager = load_plugins()
-    manager.register(_Core(), "core")
+    manager.register(_Core(events), "core")
     return lambda wanted: manager.hook.tigrest_provide(type=wanted, service=service)
 
 
 class _Core:
     """What the core provides for ``inject()``."""
 
+    def __init__(self, events: Events) -> None:
+        self._events = events
+
     @hookimpl(trylast=True)
     def tigrest_provide(self, type: type, service: Service) -> Any:
         """Give the service or one of its parts."""
-        parts = {Service: service, UserRepository: service.users, AdHoc: service.adhoc, Avatars: service.avatars}
+        parts = {
+            Service: service,
+            UserRepository: service.users,
+            AdHoc: service.adhoc,
+            Avatars: service.avatars,
+            Events: self._events,
+        }
         return parts.get(type)

@@ -69,6 +69,17 @@ class JID(str):
         return str.__str__(self)
 
 
+_ESCAPED = re.compile(r"[ \"&'/:<>@]|\\(?=20|22|26|27|2f|3a|3c|3e|40|5c)")
+
+
+def escaped(text: str) -> str:
+    r"""Write any text as a local part, e.g. ``robot\40example.org`` for ``robot@example.org``.
+
+    XEP-0106 §4.1
+    """
+    return _ESCAPED.sub(lambda match: f"\\{ord(match[0]):02x}", text)
+
+
 @lru_cache(maxsize=4096)
 def _parse(text: str) -> JID:
     head, slash, resource = text.partition("/")
@@ -113,15 +124,3 @@ def _stringprep(part: str, value: str) -> str:
 
 def _shown(text: str) -> str:
     return repr(text if len(text) <= 80 else text[:77] + "...")
-
-
-_ESCAPED = {ord(char): f"\\{ord(char):02x}" for char in " \"&'/:<>@"}
-
-
-def escape_local(text: str) -> str:
-    """Escape a text so that it can be the local part of an address: ``robot@example.org`` becomes ``robot\\40example.org``.
-
-    XEP-0106 §3
-    """
-    backslashes = re.sub(r"\\(?=20|22|26|27|2f|3a|3c|3e|40|5c)", lambda _: r"\5c", text)
-    return backslashes.translate(_ESCAPED)

@@ -18,7 +18,7 @@ from tigrest.avatars import AvatarCache, Avatars
 from tigrest.bosh import BoshEndpoint
 from tigrest.entities.commands import Command
 from tigrest.errors import InvalidStanza, NotPermitted, SenderNotAllowed, TigrestError
-from tigrest.jid import JID, escape_local
+from tigrest.jid import JID, escaped
 from tigrest.stanza import Stanza, make
 from tigrest.status import StatusOutcome, UserStatus
 from tigrest.threads import callable_from_threads
@@ -220,26 +220,33 @@ class Service:
         """Tell whether an address has the role admin (``[auth] admins``)."""
         return jid is not None and JID(jid).bare in self._policy.admins
 
+    def address_of(self, user: JID) -> JID:
+        r"""Tell which address of ours is a user's own.
+
+        ``alice@example.org`` has ``alice@http.example.org``. Who is not of the served domain has his whole address as local part,
+        ``robot\40example.net@http.example.org``. Nobody shares one with another user, unless our own address has a local part:
+        then that is everybody's.
+
+        Args:
+            user: of the served domain or not; a resource does not matter.
+
+        Raises:
+            InvalidJID: the local part would be longer than 1023 bytes.
+
+        XEP-0106
+        """
+        if self.jid.local:
+            return self.jid.bare
+        is_plain = user.domain == self.domain.domain and user.local and r"\40" not in user.local  # else it may look like a whole address
+        local = user.local if is_plain else escaped(f"{user.local}@{user.domain}")
+        return JID(f"{local}@{self.jid.domain}")
+
     def may_send_from(self, jid: JID) -> bool:
         """Tell whether the link may send from an address.
 
         Ours are the addresses of our own domain; with ``send_as = "user"`` those of the served domain too.
         """
         return jid.domain == self.jid.domain or (self._policy.send_as == "user" and jid.domain == self.domain.domain)
-
-    def address_of(self, user: JID | str) -> JID:
-        """The address at the gateway that belongs to a user: what he sends is from there, and what is for him goes there.
-
-        Args:
-            user: who has logged in, ``alice@example.com``.
-
-        Returns:
-            ``alice@http.example.com`` where that domain is ours; our own address where we have only one.
-        """
-        jid = JID(user)
-        if self.jid.local:
-            return self.jid
-        return JID.of(jid.local if jid.domain == self.domain else escape_local(jid.bare), self.jid.domain)
 
     def new_id(self) -> str:
         """Make an id for a stanza that has none: no other process makes the same."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import signal
 import socket
 import time
@@ -127,3 +128,25 @@ def test_pages_of_other_origins_are_answered_where_that_is_configured(tmp_path: 
                 assert answer.headers["access-control-allow-origin"] == origin
             with urlopen(f"{base}{path}") as answer:
                 assert "access-control-allow-origin" not in answer.headers
+
+
+def test_open_streams_do_not_hold_up_the_end(tmp_path: Path) -> None:
+    with serving("--access-log", cwd=tmp_path) as (process, base):
+        assert process.stdout is not None
+        while " password " not in (line := process.stdout.readline()):
+            pass
+        name, _, password = line.split()[:3]
+        login = base64.b64encode(f"{name}:{password}".encode()).decode()
+        streams = [urlopen(Request(f"{base}/rest/events", headers={"Authorization": f"Basic {login}"})) for _ in range(3)]
+        for stream in streams:
+            assert stream.readline() == b": tigrest\n"
+        began = time.monotonic()
+        process.terminate()
+        for stream in streams:
+            stream.read()
+        assert process.wait(10) == 0
+        assert time.monotonic() - began < 3
+    log = (tmp_path / "log").read_text()
+    assert log.count("GET /rest/events 200") == 3
+    assert "Traceback" not in log
+    assert "ERROR" not in log

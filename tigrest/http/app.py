@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote_to_bytes
 
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
@@ -25,7 +25,7 @@ from tigrest.http.execution import Execution
 from tigrest.http.index import Index
 from tigrest.http.metrics import Metrics
 from tigrest.http.negotiation import negotiate
-from tigrest.http.replies import Reply, Wish, problem, reply_to
+from tigrest.http.replies import Reply, Wish, problem, reply_to, send_stream
 from tigrest.http.requests import HandlerRequest, bounded, decode, has_body, header, is_decodable, read_body
 from tigrest.jid import JID
 from tigrest.scripting.routing import ROOT, Endpoint, Found, Route, Table
@@ -92,7 +92,14 @@ class App:
         except Exception as error:
             answer = problem(error, _wish(scope))
         status = answer.status if isinstance(answer, Reply) else answer.status_code
-        await answer(scope, receive, send)
+        if isinstance(answer, StreamingResponse):
+            self._count(scope, match, status, started)  # when it begins: it may go on for days
+            await send_stream(answer, scope, receive, send)
+        else:
+            await answer(scope, receive, send)
+            self._count(scope, match, status, started)
+
+    def _count(self, scope: Scope, match: Found | None, status: int, started: float) -> None:
         seconds = time.perf_counter() - started
         self.metrics.observe(match.route.uri if match and match.route else "", scope["method"], status, seconds)
         if access_log.isEnabledFor(logging.INFO):

@@ -18,7 +18,11 @@ REPLY = "tigrest.reply"
 WholeReply = Callable[[int, bytes, bytes, Sequence[tuple[bytes, bytes]]], bool]
 """Sends status, ``Content-Type`` (may be empty), body and further headers at once; ``False`` when it has not."""
 
+FLUSH = 1.0
+"""Seconds for the end of an event stream to reach a caller who does not read."""
+
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
+_EVENTS = b"text/event-stream"
 _WITHOUT_BODY = frozenset({204, 304})
 _defaults: tuple[Any, bytes] = (None, b"")
 
@@ -37,11 +41,14 @@ class Exchange(RequestResponseCycle):
     more_body = True
     response_started = False
     response_complete = False
-    chunked_encoding = None
+    chunked_encoding: bool | None = None
     expected_content_length = 0
     access_log = False
+    is_event_stream = False
+    """Whether the answer has no end of its own; known when it has begun."""
     task: asyncio.Task[None]
     """What serves it; set when it has begun."""
+    _is_last = False
     _news = False
     _signal: asyncio.Event | None = None
 
@@ -153,6 +160,29 @@ class Exchange(RequestResponseCycle):
             self.transport.close()
         self.on_response()
         return True
+
+    async def send(self, message: Any) -> None:
+        """Send a part of an answer (ASGI)."""
+        if message["type"] == "http.response.start":
+            self.is_event_stream = any(name == b"content-type" and value.startswith(_EVENTS) for name, value in message.get("headers", ()))
+        await super().send(message)
+        if self._is_last:
+            self._end_event_stream()
+
+    def finish(self) -> None:
+        """The server is about to end: so does an event stream, now or as soon as it begins."""
+        self._is_last = True
+        self._end_event_stream()
+
+    def _end_event_stream(self) -> None:
+        """End it for the application too, which is told that the caller is gone."""
+        if self.is_event_stream and not self.disconnected and not self.response_complete:
+            if self.chunked_encoding:
+                self.transport.write(b"0\r\n\r\n")
+            self.response_complete = True
+            self.disconnect()
+            self.transport.close()
+            self.protocol.loop.call_later(FLUSH, self.transport.abort)
 
     @property
     def message_event(self) -> Any:  # type: ignore[override]

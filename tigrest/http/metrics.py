@@ -39,7 +39,7 @@ class Metrics(Collector):
             route: URI pattern of its handler; empty when there is none, whatever the path.
             method: HTTP method; unknown ones count together.
             status: HTTP status.
-            seconds: time from its arrival to the end of the answer.
+            seconds: time from its arrival to the end of the answer; to the beginning of one that comes piece by piece.
         """
         key = (route, method if method in METHODS else "other", status)
         self._requests[key] = self._requests.get(key, 0) + 1

@@ -71,6 +71,9 @@ class HttpProtocol(HttpToolsProtocol):
     _idle_since = 0.0
     """When the last answer was complete, by the clock of the loop."""
     cycle: Exchange
+    """The request that came in last."""
+    serving: Exchange | None = None
+    """The request being answered; further ones may wait behind it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to serve, and to wait for the first request."""
@@ -84,6 +87,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._stop_timer()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
+        if self.serving is not None and self.serving is not self.cycle and not self.serving.response_complete:
+            self.serving.disconnect()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came in."""
@@ -154,6 +159,7 @@ class HttpProtocol(HttpToolsProtocol):
         }
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self.serving = cycle
         cycle.task = self.loop.create_task(cycle.run_asgi(app))
         self.tasks.add(cycle.task)
 
@@ -186,6 +192,12 @@ class HttpProtocol(HttpToolsProtocol):
             self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
+
+    def shutdown(self) -> None:
+        """Answer what is being answered, and close. An event stream, which would go on for ever, ends now."""
+        if self.serving is not None:
+            self.serving.finish()
+        super().shutdown()
 
     def timeout_keep_alive_handler(self) -> None:
         """Close a connection that is idle for too long: one timer, which looks again when it might be so."""

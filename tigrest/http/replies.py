@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from tigrest.content import JSON, XML, write_json, write_xml
-from tigrest.errors import NotConnected, StanzaError, TigrestError, TooManyFailures
+from tigrest.errors import NotConnected, StanzaError, TigrestError, TooManyFailures, TooManyStreams
 from tigrest.handler import Result
 from tigrest.http.context import request_id
 from tigrest.http.exchange import REPLY, WholeReply
@@ -58,6 +58,26 @@ class Reply:
             headers = [header for header in headers if header[0] not in (b"content-length", b"content-type")]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else self.body})
+
+
+async def send_stream(answer: StreamingResponse, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send an answer that comes piece by piece (ASGI); what makes it is closed at once when the caller goes away.
+
+    Starlette leaves that to the garbage collector. For HEAD it is not begun: it may have no end.
+    """
+    body = answer.body_iterator
+    if scope["method"] == "HEAD":
+        answer.body_iterator = _nothing()
+    try:
+        await answer(scope, receive, send)
+    finally:
+        if (close := getattr(body, "aclose", None)) is not None:
+            await close()
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    for piece in (b"",):
+        yield piece
 
 
 @dataclass(frozen=True)
@@ -177,7 +197,7 @@ def _detail(error: BaseException) -> str:
 def _headers_of(error: BaseException) -> Headers:
     if status_of(error) == 401:
         return [(b"www-authenticate", b'Basic realm="tigrest"')]
-    if isinstance(error, TooManyFailures | NotConnected):
+    if isinstance(error, TooManyFailures | TooManyStreams | NotConnected):
         return [(b"retry-after", str(max(1, round(error.retry_after))).encode())]
     if isinstance(error, HTTPException) and error.headers:
         return [(_name(name), _token(value)) for name, value in error.headers.items()]

@@ -23,6 +23,7 @@ STATUSES: dict[type[Exception], int] = {
     errors.StanzaTooLarge: 413,
     errors.UnsupportedContent: 415,
     errors.TooManyFailures: 429,
+    errors.TooManyStreams: 429,
     errors.NotSupported: 501,
     errors.NotConnected: 503,
     errors.StanzaTimeout: 504,
