@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import logging
 import re
 import statistics
 import sys
@@ -173,6 +174,7 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> None:
         }
     )
     gateway = Gateway(config, [folder / "scripts", ROOT / "scripts" / "rest"])
+    logging.disable()  # nobody listens on that port: the server is played below
     await gateway.start()
     await link_up(gateway)
     served = uvicorn_config(gateway, config, 1)

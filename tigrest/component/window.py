@@ -22,7 +22,7 @@ STEP_BYTES = 65536
 BARRIERS = 4
 """Most barriers unanswered."""
 
-MAX_WAITING = 800
+MAX_WAITING = 750
 """Most that wait their turn."""
 
 WAIT_SECONDS = 10.0
