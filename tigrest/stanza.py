@@ -166,7 +166,9 @@ class Stanza:
             namespace: default namespace to declare; empty for none, as inside a stream that declares its own.
         """
         declared = f' xmlns="{namespace}"' if namespace else ""
-        attributes = "".join(map(_attribute, self.attributes.items()))
+        attributes = "".join(
+            [_attribute(name, value) if name != "id" else _written(name, value) for name, value in self.attributes.items()]
+        )
         return f"<{self.kind}{declared}{self._prefixes}{attributes}".encode() + self._rest
 
     def __bytes__(self) -> bytes:
@@ -251,10 +253,12 @@ def make(kind: str, type: str, to: str | None, *payload: ET.Element, sender: str
     return Stanza(kind, {k: v for k, v in attributes.items() if v}, "", rest.encode())
 
 
-@lru_cache(maxsize=4096)
-def _attribute(attribute: tuple[str, str]) -> str:
-    name, value = attribute
+def _written(name: str, value: str) -> str:
     return f' {name}="{escape_attribute(value)}"'
+
+
+_attribute = lru_cache(maxsize=4096)(_written)
+"""Addresses and types come again and again; ids do not."""
 
 
 def _as_written(name: str) -> str:

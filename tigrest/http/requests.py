@@ -35,9 +35,11 @@ class HandlerRequest(Request):
 
     async def body(self) -> bytes:
         """The whole body."""
-        if not hasattr(self, "_body") and not self._stream_consumed:
+        if not hasattr(self, "_body"):
+            if self._stream_consumed:
+                return await super().body()  # says what is wrong
             self._body = await read_body(self.receive)
-        return await super().body()
+        return self._body
 
     async def json(self) -> Any:
         """The body as JSON.
