@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import typer
 
 from tigrest.auth.api_keys import ApiKey, KeyStore
-from tigrest.cli.configured import configured
+from tigrest.cli.stored import with_store
 from tigrest.cli.tables import columns
 from tigrest.errors import ConfigError
-from tigrest.storage import Database
-
-T = TypeVar("T")
 
 
 def add(path: Path | None, name: str, paths: Sequence[str], domains: Sequence[str]) -> int:
@@ -36,7 +31,7 @@ def add(path: Path | None, name: str, paths: Sequence[str], domains: Sequence[st
             re.compile(pattern)
         except re.error as error:
             raise ConfigError(f'--path "{pattern}" is not a regular expression: {error}') from None
-    key = _with_store(path, lambda store: store.add(name, tuple(paths), tuple(domains)))
+    key = with_store(path, KeyStore, lambda store: store.add(name, tuple(paths), tuple(domains)))
     typer.echo(f"API key {name}, shown this once; send it as header Api-Key or query parameter api-key:", err=True)
     typer.echo(key)
     return 0
@@ -49,7 +44,7 @@ def show(path: Path | None, as_json: bool) -> int:
         path: configuration file that was named.
         as_json: whether to print JSON.
     """
-    keys = _with_store(path, lambda store: store.list())
+    keys = with_store(path, KeyStore, lambda store: store.list())
     if as_json:
         typer.echo(json.dumps([{"name": key.name, "paths": _patterns(key), "domains": list(key.domains)} for key in keys], indent=2))
         return 0
@@ -66,25 +61,10 @@ def revoke(path: Path | None, name: str) -> int:
         path: configuration file that was named.
         name: of the key.
     """
-    _with_store(path, lambda store: store.revoke(name))
+    with_store(path, KeyStore, lambda store: store.revoke(name))
     typer.echo(f"{name} is revoked")
     return 0
 
 
 def _patterns(key: ApiKey) -> list[str]:
     return [path.pattern for path in key.paths]
-
-
-def _with_store(path: Path | None, work: Callable[[KeyStore], Awaitable[T]]) -> T:
-    """Do something with the store of keys of a configuration."""
-    database = Database(configured(path).state.database)
-
-    async def run() -> T:
-        store = KeyStore(database)
-        try:
-            await store.start()
-            return await work(store)
-        finally:
-            await database.stop()
-
-    return asyncio.run(run())

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import typer
 
-from tigrest.cli.configured import configured
+from tigrest.cli.stored import with_store
 from tigrest.cli.tables import columns
 from tigrest.errors import ConfigError
-from tigrest.storage import Database
 from tigrest.webhooks.store import Delivery, Store
-
-T = TypeVar("T")
 
 SHOWN = 100
 """Deliveries listed unless all are asked for."""
@@ -34,7 +30,7 @@ def show(path: Path | None, dead_only: bool, everything: bool, as_json: bool) ->
         everything: whether to print more than :data:`SHOWN`.
         as_json: whether to print JSON.
     """
-    deliveries = _with_store(path, lambda store: store.list(dead_only, None if everything else SHOWN + 1))
+    deliveries = with_store(path, Store, lambda store: store.list(dead_only, None if everything else SHOWN + 1))
     shown = deliveries if everything else deliveries[:SHOWN]
     now = time.time()
     if as_json:
@@ -56,7 +52,7 @@ def replay(path: Path | None, numbers: Sequence[int], everything: bool) -> int:
         everything: whether all of them, instead.
     """
     chosen = _chosen(numbers, everything)
-    typer.echo(f"{_with_store(path, lambda store: store.replay(chosen))} to be tried again")
+    typer.echo(f"{with_store(path, Store, lambda store: store.replay(chosen))} to be tried again")
     return 0
 
 
@@ -69,7 +65,7 @@ def drop(path: Path | None, numbers: Sequence[int], everything: bool) -> int:
         everything: whether all that are dead, instead.
     """
     chosen = _chosen(numbers, everything)
-    typer.echo(f"{_with_store(path, lambda store: store.drop(chosen))} dropped")
+    typer.echo(f"{with_store(path, Store, lambda store: store.drop(chosen))} dropped")
     return 0
 
 
@@ -96,18 +92,3 @@ def _age(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.0f} {unit}"
     return f"{max(0.0, seconds):.0f} s"
-
-
-def _with_store(path: Path | None, work: Callable[[Store], Awaitable[T]]) -> T:
-    """Do something with the deliveries of a configuration."""
-    database = Database(configured(path).state.database)
-
-    async def run() -> T:
-        store = Store(database)
-        try:
-            await store.start()
-            return await work(store)
-        finally:
-            await database.stop()
-
-    return asyncio.run(run())

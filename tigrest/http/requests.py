@@ -47,7 +47,7 @@ class HandlerRequest(Request):
         Raises:
             MalformedContent: it is not.
         """
-        return read_json(await super().body())
+        return read_json(await self.body())
 
     async def form(self, *, max_files: float = 1000, max_fields: float = 1000, max_part_size: int = 1024 * 1024) -> FormData:  # type: ignore[override]
         """The body as a form, ``multipart/form-data`` included.
