@@ -27,6 +27,7 @@ from tests.cli.process import environment
 from tigrest import errors
 from tigrest.adhoc import AdHoc
 from tigrest.avatars import Avatars
+from tigrest.backend import UserRepository
 from tigrest.bosh import BoshEndpoint
 from tigrest.cli.main import app
 from tigrest.config import Config, builtin_scripts, known_keys, load
@@ -41,7 +42,7 @@ from tigrest.scripting.listening import IQS, STOP_SECONDS
 from tigrest.scripting.loader import Loader
 from tigrest.scripting.signature import HEARD, INJECTED
 from tigrest.scripting.usage import usages
-from tigrest.service import Service, UserRepository
+from tigrest.service import Service
 from tigrest.testing import ACCOUNTS, API_KEY, TestGateway, serving
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "tigrest"
 
 BASE = {"errors", "jid"}
 STANZAS = BASE | {"safexml", "stanza", "dataform"}
-XMPP = STANZAS | {"threads", "images", "adhoc", "avatars", "entities", "status", "arrivals", "service"}
+XMPP = STANZAS | {"threads", "images", "adhoc", "avatars", "entities", "status", "arrivals", "backend", "service"}
 
 ROOMS: dict[str, set[str]] = {
     # what everything stands on
@@ -36,6 +36,7 @@ ROOMS: dict[str, set[str]] = {
     "status": BASE,
     "arrivals": BASE | {"safexml", "stanza"},
     "events": BASE | {"safexml", "stanza", "stanza_json", "arrivals"},
+    "backend": STANZAS | {"arrivals", "entities", "status"},
     "service": XMPP - {"service"} | {"bosh"},
     "bosh": STANZAS | {"threads"},
     "embedded": XMPP | {"storage", "passwords"},
@@ -78,7 +79,7 @@ ROOMS: dict[str, set[str]] = {
     "cli": {"auth", "config", "errors", "gateway", "handler", "http", "live", "passwords", "scripting", "storage", "webhooks"},
     "__main__": {"cli"},
     # what scripts import
-    "__init__": {"errors", "handler", "jid", "service", "stanza", "status"},
+    "__init__": {"backend", "errors", "handler", "jid", "service", "stanza", "status"},
 }
 
 

@@ -3,10 +3,11 @@
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from tigrest.backend import UserRepository
 from tigrest.errors import NotConnected, StanzaError, StanzaTimeout, TigrestError
 from tigrest.handler import Handler, Match, Result, inject
 from tigrest.jid import JID
-from tigrest.service import Service, UserRepository
+from tigrest.service import Service
 from tigrest.stanza import Stanza
 from tigrest.status import Activity, UserStatus
 

@@ -19,6 +19,7 @@ from tigrest.auth.api_keys import ApiKey, ApiKeys, KeyStore, hash_key
 from tigrest.auth.logins import Logins
 from tigrest.auth.throttle import Throttle
 from tigrest.avatars import AvatarCache, Avatars
+from tigrest.backend import Backend, UserRepository
 from tigrest.bosh import BoshEndpoint
 from tigrest.component.backend import Component
 from tigrest.component.c2s import ClientPort
@@ -34,7 +35,7 @@ from tigrest.scripting.lifecycle import Scripts
 from tigrest.scripting.listening import Listening
 from tigrest.scripting.loader import Loader
 from tigrest.scripting.routing import Table
-from tigrest.service import Backend, Policy, Service, UserRepository
+from tigrest.service import Policy, Service
 from tigrest.stanza_json import representations
 from tigrest.storage import MEMORY, Database
 from tigrest.webhooks import Target, Webhooks

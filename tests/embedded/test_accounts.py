@@ -5,9 +5,9 @@ import asyncio
 import pytest
 
 from tests.embedded.world import ADMIN, ALICE, BOB, World
+from tigrest.backend import UserRepository
 from tigrest.errors import InvalidValue, NoSuchUser, UserExists
 from tigrest.jid import JID
-from tigrest.service import UserRepository
 from tigrest.status import UserStatus
 
 CAROL = JID("carol@example.org")

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.embedded.world import ACCOUNTS, ADMIN, ALICE, BOB, DOMAIN, GATEWAY, SESS_MAN, World
+from tigrest.backend import Backend
 from tigrest.embedded.domain import EmbeddedDomain
 from tigrest.errors import ConfigError, InvalidStanza, NotConnected, StanzaTimeout
 from tigrest.jid import JID
 from tigrest.passwords import Passwords
-from tigrest.service import Backend
 from tigrest.stanza import Stanza
 from tigrest.status import Activity, UserStatus
 from tigrest.storage import Database

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 
 from tigrest import adhoc
 from tigrest.arrivals import Arrivals
+from tigrest.backend import UserRepository
 from tigrest.component.link import Link
 from tigrest.component.privileges import Privileges, unwrap, wrap
 from tigrest.component.statuses import Statuses
@@ -22,7 +23,7 @@ from tigrest.entities.server import VERSION, Server
 from tigrest.errors import InvalidStanza, NotConnected, NotSupported, StanzaError, TigrestError
 from tigrest.jid import JID
 from tigrest.safexml import split_name
-from tigrest.service import REQUEST_TIMEOUT, UserRepository
+from tigrest.service import REQUEST_TIMEOUT
 from tigrest.stanza import CLIENT, Stanza, make
 from tigrest.status import StatusOutcome, UserStatus
 from tigrest.storage import Database
@@ -45,7 +46,7 @@ class Passwords(Protocol):
 
 
 class Component:
-    """An external component: a :class:`~tigrest.service.Backend` on a real server.
+    """An external component: a :class:`~tigrest.backend.Backend` on a real server.
 
     Args:
         jid: our own address.
@@ -119,15 +120,15 @@ class Component:
         await self.link.stop()
 
     async def send(self, stanza: Stanza) -> None:
-        """Hand over a stanza; see :meth:`tigrest.service.Backend.send`."""
+        """Hand over a stanza; see :meth:`tigrest.backend.Backend.send`."""
         await self.link.send(stanza if stanza.to else stanza.with_(to=self.domain))
 
     async def request(self, iq: Stanza, timeout: float) -> Stanza:
-        """Send an iq and wait for its reply; see :meth:`tigrest.service.Backend.request`."""
+        """Send an iq and wait for its reply; see :meth:`tigrest.backend.Backend.request`."""
         return await self.link.request(iq, timeout)
 
     async def request_as(self, owner: JID, iq: Stanza, timeout: float) -> Stanza:
-        """Send an iq in the name of a user; see :meth:`tigrest.service.Backend.request_as`. XEP-0356 §6"""
+        """Send an iq in the name of a user; see :meth:`tigrest.backend.Backend.request_as`. XEP-0356 §6"""
         payload = iq.payload
         namespace = split_name(payload.tag)[0] if payload is not None else ""
         if self.privileges.allows_iq(iq.type, namespace):
@@ -138,22 +139,22 @@ class Component:
         raise NotSupported(f"the server does not let the gateway act for its users: grant {self.jid} {granted} by XEP-0356 (mod_privilege)")
 
     async def check_credentials(self, jid: JID, password: str) -> bool:
-        """Check a password by a login at the server; see :meth:`tigrest.service.Backend.check_credentials`."""
+        """Check a password by a login at the server; see :meth:`tigrest.backend.Backend.check_credentials`."""
         return await self._passwords.check(jid, password)
 
     async def set_status(self, status: UserStatus) -> StatusOutcome:
-        """Show a user as online at a resource, or take it back; see :meth:`tigrest.service.Backend.set_status`."""
+        """Show a user as online at a resource, or take it back; see :meth:`tigrest.backend.Backend.set_status`."""
         if not self.connected:
             raise NotConnected(f"no connection to the XMPP server: {self.link.trouble}")
         return await self._statuses.set(status)
 
     @property
     def opens_bosh(self) -> bool:
-        """Whether BOSH sessions are opened by the server itself; see :meth:`tigrest.service.Backend.opens_bosh`."""
+        """Whether BOSH sessions are opened by the server itself; see :meth:`tigrest.backend.Backend.opens_bosh`."""
         return self.is_tigase
 
     def offer(self, commands: Iterable[Command]) -> None:
-        """Offer commands at our own address; see :meth:`tigrest.service.Backend.offer`."""
+        """Offer commands at our own address; see :meth:`tigrest.backend.Backend.offer`."""
         identity = Identity("gateway", "http-ws", "tigrest")
         self._entity = Entity(identity, answers=Server().answers, commands=Commands(commands))
 

@@ -14,7 +14,7 @@ ADMIN = "http://jabber.org/protocol/admin#"
 
 @callable_from_threads
 class CommandUsers:
-    """A :class:`~tigrest.service.UserRepository` that asks the server.
+    """A :class:`~tigrest.backend.UserRepository` that asks the server.
 
     Args:
         requests: sends the iqs, from our own address; the server must know it as an administrator.
@@ -27,13 +27,13 @@ class CommandUsers:
         self._domain = domain
 
     async def add(self, jid: JID, password: str, email: str | None = None) -> None:
-        """Create an account; see :meth:`tigrest.service.UserRepository.add`. XEP-0133 §4.1"""
+        """Create an account; see :meth:`tigrest.backend.UserRepository.add`. XEP-0133 §4.1"""
         account = self._checked(jid, password)
         fields = {"accountjid": account, "password": password, "password-verify": password}
         await self._run("add-user", fields | ({"email": email} if email else {}), account)
 
     async def remove(self, jid: JID) -> None:
-        """Delete an account; see :meth:`tigrest.service.UserRepository.remove`. XEP-0133 §4.2"""
+        """Delete an account; see :meth:`tigrest.backend.UserRepository.remove`. XEP-0133 §4.2"""
         if not await self.exists(jid):
             raise NoSuchUser(f"there is no account {jid.bare}")
         await self._run("delete-user", {"accountjids": [jid.bare]}, jid.bare)
@@ -53,14 +53,14 @@ class CommandUsers:
         return True
 
     async def set_password(self, jid: JID, password: str) -> None:
-        """Change a password; see :meth:`tigrest.service.UserRepository.set_password`. XEP-0133 §4.6"""
+        """Change a password; see :meth:`tigrest.backend.UserRepository.set_password`. XEP-0133 §4.6"""
         account = self._checked(jid, password)
         if not await self.exists(account):
             raise NoSuchUser(f"there is no account {account}")
         await self._run("change-user-password", {"accountjid": account, "password": password}, account)
 
     async def list(self, domain: str | None = None) -> list[JID]:
-        """List the accounts, where the server can; see :meth:`tigrest.service.UserRepository.list`. XEP-0133 §4.16"""
+        """List the accounts, where the server can; see :meth:`tigrest.backend.UserRepository.list`. XEP-0133 §4.16"""
         if domain not in (None, self._domain):
             return []
         reply = await self._run("get-registered-users-list", {"max_items": "none"}, self._domain)

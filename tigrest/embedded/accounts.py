@@ -19,7 +19,7 @@ from tigrest.threads import callable_from_threads
 
 @callable_from_threads
 class Accounts:
-    """A :class:`~tigrest.service.UserRepository` directly on the database.
+    """A :class:`~tigrest.backend.UserRepository` directly on the database.
 
     Args:
         domain: the domain served.
@@ -39,7 +39,7 @@ class Accounts:
         """Called with each account whose password changes or that is deleted."""
 
     async def add(self, jid: JID, password: str, email: str | None = None) -> None:
-        """Create an account; see :meth:`tigrest.service.UserRepository.add`."""
+        """Create an account; see :meth:`tigrest.backend.UserRepository.add`."""
         account = self._checked(jid)
         row = {"jid": account, "password_hash": await self._hash(password), "email": email or None, "created": time.time()}
         try:
@@ -49,7 +49,7 @@ class Accounts:
             raise UserExists(f"there is an account {account} already") from None
 
     async def remove(self, jid: JID) -> None:
-        """Delete an account and all it owns; see :meth:`tigrest.service.UserRepository.remove`."""
+        """Delete an account and all it owns; see :meth:`tigrest.backend.UserRepository.remove`."""
         await self.remove_all([jid])
 
     async def remove_all(self, jids: Collection[JID]) -> None:
@@ -69,14 +69,14 @@ class Accounts:
         return await self._password_hash(jid) is not None
 
     async def set_password(self, jid: JID, password: str) -> None:
-        """Change the password of an account; see :meth:`tigrest.service.UserRepository.set_password`."""
+        """Change the password of an account; see :meth:`tigrest.backend.UserRepository.set_password`."""
         change = update(accounts).where(accounts.c.jid == jid.bare).values(password_hash=await self._hash(password))
         async with self._database.begin() as connection:
             _expect_account((await connection.execute(change)).rowcount, jid.bare)
         self._tell([jid])
 
     async def list(self, domain: str | None = None) -> list[JID]:
-        """List the accounts, sorted; see :meth:`tigrest.service.UserRepository.list`."""
+        """List the accounts, sorted; see :meth:`tigrest.backend.UserRepository.list`."""
         async with self._database.begin() as connection:
             found = (await connection.execute(select(accounts.c.jid))).scalars().all()
         jids = sorted(JID(jid) for jid in found)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from tigrest.arrivals import Arrivals
+from tigrest.backend import UserRepository
 from tigrest.embedded.accounts import Accounts
 from tigrest.embedded.administration import Administration
 from tigrest.embedded.messages import OfflineMessages
@@ -25,7 +26,6 @@ from tigrest.entities.server import PING, Server
 from tigrest.errors import ConfigError, InvalidStanza, InvalidValue, NotConnected, StanzaError, StanzaTimeout
 from tigrest.jid import JID
 from tigrest.passwords import Passwords
-from tigrest.service import UserRepository
 from tigrest.stanza import CLIENT, Stanza
 from tigrest.status import StatusOutcome, UserStatus
 from tigrest.storage import Database
@@ -37,7 +37,7 @@ VHOST_MANAGER = "vhost-man"
 
 
 class EmbeddedDomain:
-    """One XMPP domain inside the process: a :class:`~tigrest.service.Backend` that needs no server.
+    """One XMPP domain inside the process: a :class:`~tigrest.backend.Backend` that needs no server.
 
     Args:
         jid: our own address.
@@ -135,7 +135,7 @@ class EmbeddedDomain:
         log.info("embedded domain %s stopped", self.domain)
 
     async def send(self, stanza: Stanza) -> None:
-        """Take a stanza in; what it bounces with is dropped. See :meth:`tigrest.service.Backend.send`."""
+        """Take a stanza in; what it bounces with is dropped. See :meth:`tigrest.backend.Backend.send`."""
         task = self._take(stanza)
         await asyncio.wait({task})
         reply = None if task.cancelled() else task.result()
@@ -143,7 +143,7 @@ class EmbeddedDomain:
             log.debug("a %s to %s bounced: %s", stanza.kind, stanza.attributes.get("to"), error.condition)
 
     async def request(self, iq: Stanza, timeout: float) -> Stanza:
-        """Answer an iq; see :meth:`tigrest.service.Backend.request`."""
+        """Answer an iq; see :meth:`tigrest.backend.Backend.request`."""
         task = self._take(iq)
         await asyncio.wait({task}, timeout=timeout)
         if not task.done():
@@ -156,30 +156,30 @@ class EmbeddedDomain:
         return reply
 
     async def request_as(self, owner: JID, iq: Stanza, timeout: float) -> Stanza:
-        """Answer an iq as if a user had sent it; see :meth:`tigrest.service.Backend.request_as`."""
+        """Answer an iq as if a user had sent it; see :meth:`tigrest.backend.Backend.request_as`."""
         return await self.request(iq.with_(sender=owner), timeout)
 
     async def check_credentials(self, jid: JID, password: str) -> bool:
-        """Check a password; see :meth:`tigrest.service.Backend.check_credentials`."""
+        """Check a password; see :meth:`tigrest.backend.Backend.check_credentials`."""
         self._expect_connected()
         return await self._accounts.verify(jid, password)
 
     async def set_status(self, status: UserStatus) -> StatusOutcome:
-        """Show a user as online at a resource, or take it back; see :meth:`tigrest.service.Backend.set_status`."""
+        """Show a user as online at a resource, or take it back; see :meth:`tigrest.backend.Backend.set_status`."""
         self._expect_connected()
         return await self._presences.set(status)
 
     @property
     def opens_bosh(self) -> bool:
-        """There is no BOSH here; see :meth:`tigrest.service.Backend.opens_bosh`."""
+        """There is no BOSH here; see :meth:`tigrest.backend.Backend.opens_bosh`."""
         return False
 
     def offer(self, commands: Iterable[Command]) -> None:
-        """Offer commands at our own address; see :meth:`tigrest.service.Backend.offer`."""
+        """Offer commands at our own address; see :meth:`tigrest.backend.Backend.offer`."""
         self._gateway = Entity(self._identity, answers={("get", PING): self._pong}, commands=Commands(commands))
 
     def on_account_change(self, changed: Callable[[JID], None]) -> None:
-        """Have somebody told of changed accounts; see :meth:`tigrest.service.Backend.on_account_change`."""
+        """Have somebody told of changed accounts; see :meth:`tigrest.backend.Backend.on_account_change`."""
         self._accounts.watchers.append(changed)
 
     def _take(self, stanza: Stanza) -> asyncio.Task[Stanza | None]:
