@@ -23,6 +23,7 @@ from anyio.to_thread import run_sync
 from tigrest.entities.refusals import CONDITIONS, as_stanza_error, error_reply
 from tigrest.errors import InvalidStanza, NotConnected, StanzaError, TigrestError
 from tigrest.jid import JID
+from tigrest.overflow import Overflow
 from tigrest.scripting.lanes import Lane
 from tigrest.scripting.listeners import Listener, Selector, type_of
 from tigrest.scripting.replies import reply_to
@@ -34,9 +35,6 @@ log = logging.getLogger(__name__)
 
 IQS = 50
 """Most iqs that a listener answers at the same time; further ones are told to wait."""
-
-MAX_REFUSALS = 1000
-"""Most refusals being sent at once; further stanzas are refused in the log only."""
 
 STOP_SECONDS = 5.0
 """How long a gateway that stops goes on with what it has taken."""
@@ -84,8 +82,7 @@ class Listening:
         self._lanes: dict[tuple[Path, str], Lane[Job]] = {}
         self._selected: tuple[Stanza | None, list[Job]] = (None, [])
         self._methods: set[asyncio.Task[Any]] = set()
-        self._refusals: set[asyncio.Task[None]] = set()
-        self._unsaid = 0
+        self._overflow = Overflow(service.send, "scripts")
         self._threads = CapacityLimiter(math.inf)  # the lanes limit them
         self._prefix = secrets.token_hex(6)
         self._numbers = itertools.count(1)
@@ -118,7 +115,7 @@ class Listening:
                 is_full = True
         self._selected = (None, [])
         if is_full:
-            self._refuse(stanza)
+            self._overflow.tell(_refusal(stanza, StanzaError("resource-constraint", "wait", "too many stanzas wait here")))
 
     async def answer(self, iq: Stanza) -> Stanza | None:
         """Have an iq answered by the first script that does."""
@@ -131,7 +128,7 @@ class Listening:
 
     async def settle(self) -> None:
         """Wait until everything that was taken is dealt with."""
-        while tasks := [task for lane in self._lanes.values() for task in lane.running] + [*self._methods, *self._refusals]:
+        while tasks := [task for lane in self._lanes.values() for task in lane.running] + [*self._methods, *self._overflow.running]:
             await asyncio.wait(tasks)
 
     async def stop(self) -> None:
@@ -142,7 +139,7 @@ class Listening:
                 await self.settle()
         except TimeoutError:
             dropped = [job for lane in self._lanes.values() for job in lane.clear()]
-            running = [task for lane in self._lanes.values() for task in lane.running] + [*self._methods, *self._refusals]
+            running = [task for lane in self._lanes.values() for task in lane.running] + [*self._methods, *self._overflow.running]
             log.warning("%d stanzas that scripts listened to were given up, %d in the middle", len(dropped) + len(running), len(running))
             for task in running:
                 task.cancel()
@@ -286,23 +283,6 @@ class Listening:
     def _next_id(self) -> str:
         """An id by which we know our own messages when a room sends them back."""
         return f"{self._prefix}-{next(self._numbers):x}"
-
-    def _refuse(self, stanza: Stanza) -> None:
-        error = _refusal(stanza, StanzaError("resource-constraint", "wait", "too many stanzas wait here"))
-        if error is None or len(self._refusals) >= MAX_REFUSALS:
-            self._unsaid += 1
-            if self._unsaid == 1 or self._unsaid % 1000 == 0:
-                log.error("too many stanzas wait for scripts: %d were dropped, and their senders not told", self._unsaid)
-            return
-        task = asyncio.create_task(self._tell(error))
-        self._refusals.add(task)
-        task.add_done_callback(self._refusals.discard)
-
-    async def _tell(self, error: Stanza) -> None:
-        try:
-            await self._service.send(error)
-        except TigrestError as trouble:
-            log.debug("a refusal was not sent: %s", trouble)
 
 
 def _key(listener: Listener) -> tuple[Path, str]:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from tigrest.errors import InvalidStanza, NotConnected, StanzaError, TigrestError
+from tigrest.errors import InvalidStanza, StanzaError
 from tigrest.jid import JID
+from tigrest.overflow import Overflow
 from tigrest.stanza import Stanza
 from tigrest.storage import Database
 from tigrest.webhooks.answers import Codec, refusal
@@ -25,9 +26,6 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 2.0
 """How often the store is asked for what ``tigrest webhooks`` has changed."""
-
-MAX_REFUSALS = 1000
-"""Most refusals being sent at once; further stanzas are refused in the log only."""
 
 
 @dataclass(frozen=True)
@@ -72,15 +70,14 @@ class Webhooks:
         max_buffer: int = MAX_STANZAS,
         poll: float = POLL_SECONDS,
     ) -> None:
-        self._send, self._domain, self._poll = send, jid.domain, poll
+        self._domain, self._poll = jid.domain, poll
         self._store = Store(database)
         self._writer = Writer(self._store, self._notice, max_buffer)
         schedule = backoff or Backoff()
         self._couriers = [Courier(target, self._store, self._writer, codec, send, schedule) for target in targets]
         self._counts: dict[tuple[str, str], int] = {}
         self._polling: asyncio.Task[None] | None = None
-        self._refusals: set[asyncio.Task[None]] = set()
-        self._unsaid = 0
+        self._overflow = Overflow(send, "webhooks")
         self._is_open = True
 
     async def start(self) -> None:
@@ -110,9 +107,7 @@ class Webhooks:
         for courier in self._couriers:
             await courier.stop()
         await self._writer.stop()
-        for task in self._refusals:
-            task.cancel()
-        await asyncio.gather(*self._refusals, return_exceptions=True)
+        await self._overflow.stop()
 
     def selects(self, stanza: Stanza) -> bool:
         """Tell whether a webhook is for a stanza: to our domain; of iqs only those that await a reply."""
@@ -129,7 +124,8 @@ class Webhooks:
         sender, data, now = _sender(stanza), stanza.to_bytes(""), time.time()
         taken = [Taken(courier.target.name, sender, stanza.kind, data, now) for courier in couriers]
         if not self._is_open or not self._writer.offer(taken):
-            self._refuse(stanza)
+            error = StanzaError("resource-constraint", "wait", "too many stanzas wait for webhooks")
+            self._overflow.tell(refusal(stanza, error))
 
     async def answer(self, iq: Stanza) -> Stanza:
         """Deliver an iq of type get or set to the first webhook that selects it.
@@ -183,25 +179,6 @@ class Webhooks:
         names = {courier.target.name for courier in self._couriers}
         for name in sorted({name for name, state in self._counts if state != DEAD} - names):
             log.warning("deliveries wait for webhook %s, which is not configured; see tigrest webhooks list", name)
-
-    def _refuse(self, stanza: Stanza) -> None:
-        error = refusal(stanza, StanzaError("resource-constraint", "wait", "too many stanzas wait for webhooks"))
-        if error is None or len(self._refusals) >= MAX_REFUSALS:
-            self._unsaid += 1
-            if self._unsaid == 1 or self._unsaid % 1000 == 0:
-                log.error("too many stanzas wait for webhooks: %s could not be taken, and their senders not be told", self._unsaid)
-            return
-        task = asyncio.create_task(self._say(error))
-        self._refusals.add(task)
-        task.add_done_callback(self._refusals.discard)
-
-    async def _say(self, error: Stanza) -> None:
-        try:
-            await self._send(error)
-        except NotConnected as trouble:
-            log.debug("a refusal was not sent: %s", trouble)
-        except TigrestError as trouble:
-            log.warning("a refusal cannot be sent: %s", trouble)
 
 
 def _sender(stanza: Stanza) -> str:
