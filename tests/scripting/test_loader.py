@@ -1,7 +1,10 @@
 """From files to routes: what is live, what is not, and what a reload changes."""
 
+import ast
 import os
 from pathlib import Path
+
+import pytest
 
 from tigrest.handler import Handler
 from tigrest.scripting.loader import Loader
@@ -177,3 +180,20 @@ def test_handlers_are_instances_of_one_class_per_load(tmp_path: Path) -> None:
     first, second = Loader([tmp_path]).load().routes[0].handler, Loader([tmp_path]).load().routes[0].handler
     assert isinstance(first, Handler)
     assert type(first) is not type(second)
+
+
+def test_a_script_is_parsed_again_when_python_stumbles_over_another_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parse, stumbles = ast.parse, [SystemError("AST constructor recursion depth mismatch")] * 3
+
+    def stumbling(data: bytes) -> ast.Module:
+        if stumbles:
+            raise stumbles.pop()
+        return parse(data)
+
+    monkeypatch.setattr(ast, "parse", stumbling)
+    (tmp_path / "script.py").write_text(
+        "from tigrest import Handler\nclass H(Handler):\n    regex = '/h'\n    def exec_get(self): return 'x'\n"
+    )
+    table = Loader([tmp_path]).load()
+    assert [route.line for route in table.routes] == [2]
+    assert table.problems == ()

@@ -11,6 +11,9 @@ from tigrest.errors import ScriptError
 from tigrest.handler import LISTENS, ROLES, Handler, Match
 from tigrest.scripting.listeners import close_to_listening
 
+PARSES = 10
+"""How often a script is parsed at most."""
+
 
 class Lines:
     """Line numbers of classes, attributes and methods in a script's text.
@@ -21,7 +24,7 @@ class Lines:
 
     def __init__(self, data: bytes) -> None:
         self._lines: dict[tuple[str, str], int] = {}
-        for node in ast.walk(ast.parse(data)):
+        for node in ast.walk(_tree(data)):
             if not isinstance(node, ast.ClassDef):
                 continue
             self._lines[node.name, ""] = node.lineno
@@ -32,6 +35,19 @@ class Lines:
     def of(self, cls: type, member: str = "") -> int:
         """Line of a member, or of the class when it does not define it itself."""
         return self._lines.get((cls.__name__, member)) or self._lines.get((cls.__name__, ""), 1)
+
+
+def _tree(data: bytes) -> ast.Module:
+    """Parse a script that compiles; again when another thread parses at the same time, which Python before 3.13 cannot bear.
+
+    https://github.com/python/cpython/issues/106905
+    """
+    for _ in range(PARSES - 1):
+        try:
+            return ast.parse(data)
+        except SystemError:
+            continue
+    return ast.parse(data)
 
 
 def _names_bound(node: ast.stmt) -> list[str]:
