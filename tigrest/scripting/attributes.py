@@ -38,7 +38,7 @@ class Lines:
 
 
 def _tree(data: bytes) -> ast.Module:
-    """Parse a script that compiles; again when another thread parses at the same time, which Python before 3.13 cannot bear.
+    """Parse a script that compiles; again when another thread parses meanwhile, which some releases of Python 3.11 and 3.12 cannot bear.
 
     https://github.com/python/cpython/issues/106905
     """
