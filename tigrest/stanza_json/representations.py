@@ -9,7 +9,7 @@ from tigrest.content import JSON, media_type, read_json, write_json
 from tigrest.errors import InvalidStanza, MalformedContent, UnsupportedContent
 from tigrest.safexml import check
 from tigrest.stanza import Stanza
-from tigrest.stanza_json.negotiation import FORM, OFFERED, TEXT, XMLS
+from tigrest.stanza_json.negotiation import ANSWERS, FORM, OFFERED, TEXT, XMLS
 from tigrest.stanza_json.reading import check_query, from_json, from_parameters, from_query, from_texts
 from tigrest.stanza_json.writing import to_json
 
@@ -72,8 +72,7 @@ def read_query(content_type: str, body: bytes, query: str, to: str = "") -> Stan
 def write(stanza: Stanza, media: str) -> bytes:
     """Write one stanza.
 
-    XML is the bare element, without declaration and default namespace. A form has what is text, number or true at the top level;
-    text is the body of a message, and nothing for other stanzas.
+    XML is the bare element, without declaration and default namespace. A form has what is text, number or true at the top level.
 
     Args:
         stanza: any.
@@ -88,15 +87,13 @@ def write(stanza: Stanza, media: str) -> bytes:
         return write_json(to_json(stanza))
     if media == FORM:
         return urlencode({key: "" if value is True else value for key, value in to_json(stanza).items() if _is_flat(value)}).encode()
-    if media == TEXT:
-        return str(to_json(stanza).get("body", "")).encode() if stanza.kind == "message" else b""
-    raise UnsupportedContent(media, OFFERED)
+    raise UnsupportedContent(media, ANSWERS)
 
 
 def write_all(stanzas: Sequence[Stanza], media: str) -> bytes:
     """Write several stanzas: wrapped in ``<xmpp>`` or ``{"xmpp": […]}``; one alone is not wrapped.
 
-    A form is that of the last stanza; text has the bodies, one below the other.
+    A form is that of the last stanza.
 
     Args:
         stanzas: in their order.
@@ -111,8 +108,6 @@ def write_all(stanzas: Sequence[Stanza], media: str) -> bytes:
         return b"<xmpp>" + b"".join([write(stanza, media) for stanza in stanzas]) + b"</xmpp>"
     if media == JSON:
         return write_json({"xmpp": [to_json(stanza) for stanza in stanzas]})
-    if media == TEXT:
-        return b"\n".join(filter(None, [write(stanza, media) for stanza in stanzas]))
     return write(stanzas[-1], media) if stanzas else b""
 
 
