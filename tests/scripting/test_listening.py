@@ -428,7 +428,7 @@ def test_what_does_not_give_up_in_time_holds_up_its_sender_only(bot: Bot, monkey
 
 def test_nothing_waits_in_take(bot: Bot) -> None:
     gateway = bot(handler("def on_message(self, body): time.sleep(0.2)"))
-    assert push(gateway, *[message(sender=f"u{n}@localhost/x") for n in range(50)]) < 0.05
+    assert push(gateway, *[message(sender=f"u{n}@localhost/x") for n in range(50)]) < 0.2  # what waiting for a method would take
 
 
 def test_a_new_version_answers_and_what_runs_in_the_old_one_finishes(bot: Bot, caplog: pytest.LogCaptureFixture) -> None:
