@@ -494,6 +494,12 @@ def test_every_status_is_described_and_no_other() -> None:
     assert documented == CONDITIONS
 
 
+def test_every_metric_of_ours_is_described_and_no_other(tmp_path: Path) -> None:
+    with serving(tmp_path) as gateway:
+        served = set(re.findall(r"(?m)^# HELP (tigrest_\w+)", gateway.get("/metrics").text))
+    assert set(re.findall(r"(?m)^\| `(tigrest_\w+)`", read("operating.md"))) == served
+
+
 # Built-in handlers
 
 
