@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
 from tigrest.config import Config
-from tigrest.http.exchange import REPLY
+from tigrest.http.exchange import CALLER, REPLY, Caller
 from tigrest.http.replies import Reply
 from tigrest.http.server import bind, serve
 
@@ -22,6 +22,8 @@ class Answers:
 
     def __init__(self) -> None:
         self.whole: list[bool] = []
+        self.callers: list[Caller] = []
+        self.gone: list[str] = []
 
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
@@ -42,6 +44,9 @@ class Answers:
                 parts, more = parts + len(message.get("body", b"")), message.get("more_body", False)
             await Reply(200, b"text/plain", str(parts).encode())(scope, receive, send)
             return
+        if scope["path"].startswith("/wait"):
+            await self.wait(scope, receive, send)
+            return
         if scope["path"] == "/gone":
             await receive()
             message = await receive()
@@ -54,6 +59,28 @@ class Answers:
             return self.whole[-1]
 
         await answers[scope["path"]]({**scope, "extensions": {REPLY: watched}}, receive, send)
+
+    async def wait(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Note when the caller goes away; answer after 0.2 s, or, at /wait/long, after 10 s."""
+        caller: Caller = scope["extensions"][CALLER]
+        self.callers.append(caller)
+        task = asyncio.current_task()
+        assert task is not None
+        note, dropped = lambda: self.gone.append(scope["path"]), lambda: self.gone.append("dropped")
+        caller.on_gone(dropped)
+        caller.on_gone(note)
+        caller.off_gone(dropped)
+        caller.off_gone(dropped)
+        if scope["path"] == "/wait/long":
+            caller.on_gone(task.cancel)
+            try:
+                await asyncio.sleep(10)
+            except asyncio.CancelledError:
+                self.gone.append("cancelled")
+                caller.on_gone(lambda: self.gone.append("late"))
+                raise
+        await asyncio.sleep(0.2)
+        await Reply(200, b"text/plain", b"waited")(scope, receive, send)
 
 
 @asynccontextmanager
@@ -157,3 +184,41 @@ async def test_an_application_that_says_nothing_is_500(caplog: pytest.LogCapture
         head, _ = await answer(reader)
         assert head.startswith("http/1.1 500 ")
     assert "ended without an answer" in caplog.text
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_who_asked_is_told_once_when_the_caller_goes_away_while_a_handler_waits(caplog: pytest.LogCaptureFixture) -> None:
+    async with running() as (answers, _, writer):
+        writer.write(b"GET /wait/long HTTP/1.1\r\nhost: x\r\n\r\n")
+        await until(lambda: bool(answers.callers))
+        seen = [answers.callers[0].is_gone]
+        writer.transport.abort()
+        await until(lambda: "late" in answers.gone)
+        assert [*seen, answers.callers[0].is_gone] == [False, True]
+        assert answers.gone == ["/wait/long", "cancelled", "late"]
+    assert "Exception" not in caplog.text
+
+
+async def test_nobody_is_told_when_the_caller_goes_away_behind_his_answer() -> None:
+    async with running() as (answers, reader, writer):
+        writer.write(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\n")
+        assert (await answer(reader))[1] == b"waited"
+        answers.callers[0].on_gone(lambda: answers.gone.append("too late"))
+        writer.transport.abort()
+        await asyncio.sleep(0.1)
+        assert answers.gone == []
+
+
+async def test_the_request_being_answered_is_told_though_another_waits_behind_it() -> None:
+    async with running() as (answers, _, writer):
+        writer.write(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\nGET /hello HTTP/1.1\r\nhost: x\r\n\r\n")
+        await until(lambda: bool(answers.callers))
+        answers.callers[0].protocol.transport.abort()  # type: ignore[attr-defined]  # nothing more is read, so the server sees it late
+        await until(lambda: answers.gone == ["/wait"])
+        assert answers.whole == []

@@ -8,15 +8,41 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 REPLY = "tigrest.reply"
 """Name of the ASGI extension: ``scope["extensions"][REPLY]`` is :meth:`Exchange.reply`."""
 
+CALLER = "tigrest.caller"
+"""Name of the ASGI extension: ``scope["extensions"][CALLER]`` is a :class:`Caller`."""
+
 WholeReply = Callable[[int, bytes, bytes, Sequence[tuple[bytes, bytes]]], bool]
 """Sends status, ``Content-Type`` (may be empty), body and further headers at once; ``False`` when it has not."""
+
+
+class Caller(Protocol):
+    """Whoever waits for the answer to a request."""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether he went away before the answer was complete."""
+
+    def on_gone(self, callback: Callable[[], object]) -> None:
+        """Have the event loop call something once if he goes away before the answer is complete; soon, if he has already.
+
+        Args:
+            callback: called without arguments.
+        """
+
+    def off_gone(self, callback: Callable[[], object]) -> None:
+        """Undo one :meth:`on_gone`.
+
+        Args:
+            callback: what was given there; ignored when it is not known any more.
+        """
+
 
 FLUSH = 1.0
 """Seconds for the end of an event stream to reach a caller who does not read."""
@@ -51,6 +77,7 @@ class Exchange(RequestResponseCycle):
     _is_last = False
     _news = False
     _signal: asyncio.Event | None = None
+    _gone_callbacks: list[Callable[[], object]] | None = None
 
     def __init__(self, protocol: HttpToolsProtocol, scope: Any, keep_alive: bool, expects_continue: bool) -> None:
         self.scope = scope
@@ -63,7 +90,7 @@ class Exchange(RequestResponseCycle):
         self.keep_alive = keep_alive
         self.waiting_for_100_continue = expects_continue
         self.body = bytearray()
-        scope["extensions"] = {REPLY: self.reply}
+        scope["extensions"] = {REPLY: self.reply, CALLER: self}
 
     async def run_asgi(self, app: Any) -> None:
         """Let the application answer."""
@@ -72,6 +99,8 @@ class Exchange(RequestResponseCycle):
             if not self.response_complete and not self.disconnected:
                 raise RuntimeError("the application ended without an answer")
         except BaseException as error:  # also when it is cancelled at the end: the caller waits
+            if self.disconnected and isinstance(error, asyncio.CancelledError):
+                return  # by somebody who was told so: nobody waits
             self.logger.error("Exception in ASGI application", exc_info=error)
             if self.response_started:
                 self.transport.close()
@@ -79,6 +108,7 @@ class Exchange(RequestResponseCycle):
                 await self.send_500_response()
         finally:
             self.protocol.tasks.discard(self.task)
+            self._gone_callbacks = None
             self.scope["extensions"].clear()  # else it would hold itself, until the garbage collector comes
 
     # from the connection
@@ -94,8 +124,11 @@ class Exchange(RequestResponseCycle):
         self._tell()
 
     def disconnect(self) -> None:
-        """The caller is gone, or as good as gone."""
+        """Note that the caller is gone, or as good as gone, and tell whoever asked to be told."""
         self.disconnected = True
+        callbacks, self._gone_callbacks = self._gone_callbacks, None
+        for callback in callbacks or ():
+            self.protocol.loop.call_soon(callback)
         self._tell()
 
     def _tell(self) -> None:
@@ -104,6 +137,25 @@ class Exchange(RequestResponseCycle):
             self._signal.set()
 
     # to the application
+
+    @property
+    def is_gone(self) -> bool:
+        """Return whether the caller went away before the answer was complete."""
+        return self.disconnected
+
+    def on_gone(self, callback: Callable[[], object]) -> None:
+        """Call something once if the caller goes away: see :meth:`Caller.on_gone`."""
+        if self.disconnected:
+            self.protocol.loop.call_soon(callback)
+        elif not self.response_complete:
+            if self._gone_callbacks is None:
+                self._gone_callbacks = []
+            self._gone_callbacks.append(callback)
+
+    def off_gone(self, callback: Callable[[], object]) -> None:
+        """Undo one :meth:`on_gone`."""
+        if self._gone_callbacks is not None and callback in self._gone_callbacks:
+            self._gone_callbacks.remove(callback)
 
     async def receive(self) -> Any:
         """Give what came in since the last call, and wait for something if need be (ASGI)."""

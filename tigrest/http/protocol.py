@@ -83,12 +83,13 @@ class HttpProtocol(HttpToolsProtocol):
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End."""
+        """Tell the requests that have no complete answer yet that their caller is gone."""
         self._stop_timer()
         self._unset_keepalive_if_required()
+        for exchange in {self.serving, self.cycle}:
+            if exchange is not None and not exchange.response_complete:
+                exchange.disconnect()
         super().connection_lost(exc)
-        if self.serving is not None and self.serving is not self.cycle and not self.serving.response_complete:
-            self.serving.disconnect()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came in."""
