@@ -5,6 +5,7 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -380,7 +381,7 @@ class Offered:
         self.nodes, self.error = nodes, error
         self.executed: list[tuple[str, str, Any]] = []
 
-    async def list(self, to: JID, user: JID | None = None) -> list[CommandItem]:
+    async def list(self, to: JID) -> list[CommandItem]:
         if self.error is not None:
             raise self.error
         return [CommandItem(to, node, "of the server") for node in self.nodes]
@@ -388,6 +389,12 @@ class Offered:
     async def execute(self, to: JID, node: str, fields: Any, **options: Any) -> CommandReply:
         self.executed.append((to, node, fields))
         return CommandReply(to, node, form=DataForm("result"))
+
+
+def offer(domain: TestGateway, server: Offered) -> Offered:
+    """Have callers see these commands."""
+    domain.service.for_ = lambda principal: SimpleNamespace(adhoc=server)  # type: ignore[assignment,method-assign,return-value]
+    return server
 
 
 @pytest.fixture
@@ -472,15 +479,15 @@ def test_without_fields_the_form_comes_back(domain: TestGateway, opened: Opened)
 def test_the_command_is_listed(domain: TestGateway, opened: Opened) -> None:
     items = domain.get("/rest/adhoc/bosh@localhost?type=json", login="alice").json()["items"]
     assert [(item["jid"], item["node"]) for item in items] == [("bosh@localhost", NODE)]
-    domain.service.adhoc = Offered("other")  # type: ignore[assignment]
+    offer(domain, Offered("other"))
     items = domain.get("/rest/adhoc/bosh@localhost?type=json", login="alice").json()["items"]
     assert [item["node"] for item in items] == ["other"]
-    domain.service.adhoc = Offered(error=NotPermitted("commands are for admins"))  # type: ignore[assignment]
+    offer(domain, Offered(error=NotPermitted("commands are for admins")))
     assert NODE in domain.get("/rest/adhoc/bosh@localhost", login="alice").text
 
 
 def test_other_commands_and_other_domains_are_relayed(domain: TestGateway, opened: Opened) -> None:
-    domain.service.adhoc = server = Offered()  # type: ignore[assignment]
+    server = offer(domain, Offered())
     assert post(domain, node="other").json()["command"]["jid"] == "bosh@localhost"
     assert post(domain, to="bosh@example.com", hold="2").json()["command"]["node"] == NODE
     assert server.executed == [("bosh@localhost", "other", {}), ("bosh@example.com", NODE, {"hold": ["2"]})]
@@ -489,10 +496,10 @@ def test_other_commands_and_other_domains_are_relayed(domain: TestGateway, opene
 
 
 def test_without_an_endpoint_a_server_that_has_the_command_gets_it(domain: TestGateway) -> None:
-    domain.service.adhoc = server = Offered(NODE)  # type: ignore[assignment]
+    server = offer(domain, Offered(NODE))
     assert post(domain, hold="1").status_code == 200
     assert server.executed == [("bosh@localhost", NODE, {"hold": ["1"]})]
-    domain.service.adhoc = Offered("other")  # type: ignore[assignment]
+    offer(domain, Offered("other"))
     assert post(domain, hold="1").status_code == 501
 
 

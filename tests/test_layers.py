@@ -38,7 +38,7 @@ ROOMS: dict[str, set[str]] = {
     "events": BASE | {"safexml", "stanza", "stanza_json", "arrivals"},
     "overflow": BASE | {"stanza"},
     "backend": STANZAS | {"arrivals", "entities", "status"},
-    "service": XMPP - {"service"} | {"bosh"},
+    "service": XMPP - {"service"} | {"auth", "bosh"},
     "bosh": STANZAS | {"threads"},
     "embedded": XMPP | {"storage", "passwords"},
     "component": XMPP | {"storage", "deadlines"},
@@ -46,9 +46,9 @@ ROOMS: dict[str, set[str]] = {
     # scripts: from files to routes and listeners
     "content": {"errors", "safexml"},
     "handler": set(),
-    "scripting": XMPP | {"overflow", "handler", "content", "stanza_json"},
+    "scripting": XMPP | {"auth", "overflow", "handler", "content", "stanza_json"},
     # who is calling
-    "auth": {"errors", "jid", "passwords", "storage"},
+    "auth": {"errors", "jid", "passwords", "storage"},  # Principal is what all below and above know a caller by
     "config": {"errors", "jid", "passwords"},
     "plugins": {"service"},
     # HTTP

@@ -23,7 +23,7 @@ class Addresses:
 
 async def service(backend: Addresses | None = None) -> Service:
     known: Any = backend or Addresses()
-    return Service(known, Policy())
+    return Service(known, Policy(known.jid, known.domain))
 
 
 @pytest.mark.parametrize(

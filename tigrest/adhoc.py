@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from xml.etree import ElementTree as ET
@@ -32,6 +32,10 @@ class Requests(Protocol):
 
     async def request(self, iq: Stanza, timeout: float = ...) -> Stanza:
         """Send an iq and wait for its reply."""
+
+
+class OwnersRequests(Requests, Protocol):
+    """What asking and acting in the name of users needs."""
 
     async def request_as(self, owner: JID, iq: Stanza, timeout: float = ...) -> Stanza:
         """Send an iq in the name of a user and wait for its reply."""
@@ -117,32 +121,28 @@ class AdHoc:
     """Lists and executes ad-hoc commands.
 
     Args:
-        requests: sends the iqs.
-        sender: gives the ``from`` for a user's command, or ``None`` for our own address; raises
-            :class:`~tigrest.errors.NotPermitted` when he may not run commands.
+        requests: sends the iqs, from whom it is right.
     """
 
-    def __init__(self, requests: Requests, sender: Callable[[JID | None], JID | None]) -> None:
+    def __init__(self, requests: Requests) -> None:
         self._requests = requests
-        self._sender = sender
         self.loop = requests.loop
 
-    async def list(self, to: JID | str, user: JID | None = None, timeout: float = 30.0) -> list[CommandItem]:
+    async def list(self, to: JID | str, timeout: float = 30.0) -> list[CommandItem]:
         """List the commands that an entity offers.
 
         Args:
             to: whom to ask.
-            user: for whom; ``None`` for the gateway itself.
             timeout: seconds to wait.
 
         Raises:
-            NotPermitted: commands run with the gateway's rights and the user is no admin.
+            NotPermitted: the caller that this is for may not run them.
             StanzaError, StanzaTimeout, NotConnected: as :meth:`tigrest.service.Service.request`.
 
         XEP-0050 §2.2
         """
         query = ET.Element(f"{{{DISCO_ITEMS}}}query", {"node": NAMESPACE})
-        reply = await self._ask("get", JID(to), query, user, timeout)
+        reply = await self._ask("get", JID(to), query, timeout)
         items = reply.findall(f"{{{DISCO_ITEMS}}}item") if reply is not None else []
         return [CommandItem(item.get("jid", str(to)), item.get("node", ""), item.get("name")) for item in items]
 
@@ -154,7 +154,6 @@ class AdHoc:
         *,
         sessionid: str = "",
         action: str = "",
-        user: JID | None = None,
         timeout: float = 30.0,
     ) -> CommandReply:
         """Execute a command, or go on with one.
@@ -168,12 +167,11 @@ class AdHoc:
             fields: values by name.
             sessionid: session to go on with, from an earlier reply.
             action: one of :data:`ACTIONS`; empty for the responder's default.
-            user: for whom; ``None`` for the gateway itself.
             timeout: seconds to wait for each reply.
 
         Raises:
             InvalidValue: unknown action, or one that needs a session.
-            NotPermitted: commands run with the gateway's rights and the user is no admin.
+            NotPermitted: the caller that this is for may not run them.
             StanzaError, StanzaTimeout, NotConnected: as :meth:`tigrest.service.Service.request`.
 
         XEP-0050 §2.4
@@ -186,27 +184,25 @@ class AdHoc:
         values = [(var, (value,) if isinstance(value, str) else tuple(value)) for var, value in (fields or {}).items()]
         form = submit(values) if fields else None
         try:
-            reply = await self._command(jid, node, form, sessionid, action, user, timeout)
+            reply = await self._command(jid, node, form, sessionid, action, timeout)
         except StanzaError as error:
             if form is None or sessionid or error.condition not in REFUSES_EARLY_FORM:
                 raise
-            reply = await self._command(jid, node, None, "", action, user, timeout)
+            reply = await self._command(jid, node, None, "", action, timeout)
         if values and not sessionid and reply.awaits_form:
-            return await self._command(jid, node, submit(values, reply.form), reply.sessionid, _finish(reply), user, timeout)
+            return await self._command(jid, node, submit(values, reply.form), reply.sessionid, _finish(reply), timeout)
         return reply
 
-    async def _command(
-        self, to: JID, node: str, form: DataForm | None, sessionid: str, action: str, user: JID | None, timeout: float
-    ) -> CommandReply:
+    async def _command(self, to: JID, node: str, form: DataForm | None, sessionid: str, action: str, timeout: float) -> CommandReply:
         attributes = {"node": node, "sessionid": sessionid, "action": action}
         command = ET.Element(f"{{{NAMESPACE}}}command", {k: v for k, v in attributes.items() if v})
         if form is not None:
             command.append(form.to_element())
-        reply = await self._ask("set", to, command, user, timeout)
+        reply = await self._ask("set", to, command, timeout)
         return CommandReply(to, node) if reply is None else CommandReply.of(to, node, reply)
 
-    async def _ask(self, type: str, to: JID, payload: ET.Element, user: JID | None, timeout: float) -> ET.Element | None:
-        iq = make("iq", type, to, payload, sender=self._sender(user), id="adhoc")
+    async def _ask(self, type: str, to: JID, payload: ET.Element, timeout: float) -> ET.Element | None:
+        iq = make("iq", type, to, payload, id="adhoc")
         return (await self._requests.request(iq, timeout)).raise_error().payload
 
 

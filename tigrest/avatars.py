@@ -15,7 +15,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
-from tigrest.adhoc import Requests
+from tigrest.adhoc import OwnersRequests
 from tigrest.errors import InvalidValue, NotSupported, StanzaError, StanzaTimeout
 from tigrest.images import image_type
 from tigrest.jid import JID
@@ -134,7 +134,7 @@ class Avatars:
         cache: what was found lately.
     """
 
-    def __init__(self, requests: Requests, cache: AvatarCache) -> None:
+    def __init__(self, requests: OwnersRequests, cache: AvatarCache) -> None:
         self._requests = requests
         self.cache = cache
         self.loop = requests.loop

@@ -12,8 +12,8 @@
     ├── LoginRequired          no login, or one that is not accepted            → 401
     ├── KeyRequired            no API key, or one that is not accepted here     → 403
     ├── RoleRequired           logged in, but without the role                  → 403
-    ├── SenderNotAllowed       a ``from`` the link may not use                  → 403
     ├── NotPermitted           the caller lacks the rights for this             → 403
+    │   └── SenderNotAllowed   … a ``from`` that is not his, or that the link may not use → 403
     ├── NoSuchUser             …                                                → 404
     ├── UserExists             …                                                → 409
     ├── ContentTooLarge        the request body is over the limit               → 413
@@ -21,9 +21,11 @@
     ├── UnsupportedContent     a request body of a type that is not read here   → 415
     ├── TooManyFailures        too many failed logins lately                    → 429
     ├── TooManyStreams         the user reads too many event streams at once    → 429
+    ├── TooManyWaiting         the caller waits for as much as he may           → 429
     ├── NotSupported           the server behind us cannot or does not allow it → 501
     ├── StanzaError            an XMPP error stanza came back                   → by condition
     ├── NotConnected           no XMPP server at the moment                     → 503
+    ├── CallerGone             nobody waits for the answer any more             → 499
     ├── StanzaTimeout          no reply in time                                 → 504
     └── HandlerTimeout         a handler gave no result in time                 → 504
 
@@ -152,12 +154,29 @@ class TooManyStreams(TigrestError):
         self.retry_after = retry_after
 
 
-class SenderNotAllowed(TigrestError):
-    """The link may not send from this address; on the wire it would close the stream."""
+class TooManyWaiting(TigrestError):
+    """A caller waits for as much as he may at a time.
+
+    Args:
+        limit: most that he may wait for.
+        what: he waits for, in the plural.
+    """
+
+    def __init__(self, limit: int, what: str) -> None:
+        super().__init__(f"{limit} {what} of yours wait already, and more may not; try again when they are answered")
+        self.retry_after = 1.0
+
+
+class CallerGone(TigrestError):
+    """The caller has gone away, so nobody waits for the answer. The status is for the log only."""
 
 
 class NotPermitted(TigrestError):
     """The caller lacks the rights for what he asks."""
+
+
+class SenderNotAllowed(NotPermitted):
+    """The caller, or the link, may not send from this address; on the wire it would close the stream."""
 
 
 class NoSuchUser(TigrestError):

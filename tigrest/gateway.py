@@ -15,8 +15,10 @@ from tigrest import demo
 from tigrest.adhoc import AdHoc
 from tigrest.arrivals import Arrivals
 from tigrest.auth.accounts import Account, Accounts
+from tigrest.auth.admission import Admission
 from tigrest.auth.api_keys import ApiKey, ApiKeys, KeyStore, hash_key
 from tigrest.auth.logins import Logins
+from tigrest.auth.principal import Principal
 from tigrest.auth.throttle import Throttle
 from tigrest.avatars import AvatarCache, Avatars
 from tigrest.backend import Backend, UserRepository
@@ -134,14 +136,16 @@ class Gateway:
         config = self.config
         keys = KeyStore(self._state)
         await keys.start()
+        policy = self._make_policy()
         arrivals = Arrivals(config.xmpp.jid)
         events = self._events = Events(arrivals)
         events.start()
-        backend = self._backend = self._make_backend(arrivals)
-        service = self._service = self._make_service(backend)
+        backend = self._backend = self._make_backend(arrivals, policy)
+        service = self._service = self._make_service(backend, policy)
         self._listening = Listening(service, arrivals.is_ours, config.http.request_timeout)
         arrivals.add(self._listening)
-        webhooks = self._webhooks = Webhooks(_targets(config), self._state, representations, backend.send, backend.jid)
+        sender = service.for_(Principal(None, via="webhook"))
+        webhooks = self._webhooks = Webhooks(_targets(config), self._state, representations, sender, backend.jid)
         await webhooks.start()
         arrivals.add(webhooks)
         await backend.start()
@@ -191,9 +195,18 @@ class Gateway:
         table = await self.reload()
         return [table.shown(problem) for problem in table.problems]
 
-    def _make_backend(self, arrivals: Arrivals) -> Backend:
-        config, admins = self.config, frozenset(self.config.auth.admins)
-        xmpp = config.xmpp
+    def _make_policy(self) -> Policy:
+        xmpp = self.config.xmpp
+        return Policy(
+            xmpp.jid,
+            xmpp.domain,
+            admins=frozenset(self.config.auth.admins),
+            send_as=xmpp.effective_send_as,
+            adhoc_as=xmpp.effective_adhoc_as,
+        )
+
+    def _make_backend(self, arrivals: Arrivals, policy: Policy) -> Backend:
+        config, xmpp = self.config, self.config.xmpp
         if xmpp.backend == "component":
             trusted = xmpp.effective_send_as == "user"
             return Component(
@@ -205,7 +218,7 @@ class Gateway:
                 xmpp.max_stanza,
                 ClientPort(xmpp.c2s_host, xmpp.c2s_port, xmpp.domain, xmpp.c2s_tls),
                 self._state,
-                admins,
+                policy.administers,
                 arrivals,
                 is_trusted=trusted,
                 borrows=trusted and xmpp.effective_adhoc_as == "user",
@@ -215,12 +228,11 @@ class Gateway:
             database = Database(config.embedded.database)
             self._databases.append(database)
         accounts = {account.jid: _secret(account.password) for account in config.embedded.accounts}
-        return EmbeddedDomain(xmpp.jid, xmpp.domain, admins, database, self._passwords, accounts, arrivals)
+        return EmbeddedDomain(xmpp.jid, xmpp.domain, policy.administers, database, self._passwords, accounts, arrivals)
 
-    def _make_service(self, backend: Backend) -> Service:
+    def _make_service(self, backend: Backend, policy: Policy) -> Service:
         config, xmpp = self.config, self.config.xmpp
         cache = AvatarCache(config.avatars.cache_bytes, config.avatars.cache_seconds, config.avatars.miss_seconds)
-        policy = Policy(frozenset(config.auth.admins), xmpp.effective_send_as, xmpp.effective_adhoc_as)
         service = Service(backend, policy, cache)
         if xmpp.backend == "component":
             service.bosh = BoshEndpoint(config.bosh.url, xmpp.domain)
@@ -234,7 +246,8 @@ class Gateway:
         backend.on_account_change(self.events.dismiss)
         configured = [_api_key(key) for key in config.auth.api_keys]
         api_keys = ApiKeys(configured, keys, os.environ.get(BOOTSTRAP), config.auth.open_access)
-        return App(service, logins, api_keys, config.http.max_body, config.http.request_timeout, lambda: backend.connected)
+        admission = Admission(logins, api_keys, service.policy.roles_of)
+        return App(service, admission, config.http.max_body, config.http.request_timeout, lambda: backend.connected)
 
     async def _prepare_demo(self, backend: Backend, service: Service, keys: KeyStore) -> None:
         if not isinstance(backend, EmbeddedDomain) or self.config.embedded.accounts:

@@ -1,7 +1,7 @@
 """What the handlers of stanzas share: who sends, what is answered, and how long one waits."""
 
 from tigrest import HTTPException, Result
-from tigrest.errors import InvalidStanza, SenderNotAllowed
+from tigrest.errors import InvalidStanza
 from tigrest.stanza_json.negotiation import negotiate
 from tigrest.stanza_json.representations import read, read_query, write, write_all
 
@@ -38,47 +38,24 @@ async def body_of(content):
     return await content.body() if content is not None else b""
 
 
-def addressed(service, user, stanza):
-    """The stanza with its addresses: from who may send it, to whom it is for; without to, for the caller himself."""
-    sender = stanza.sender
-    if service.is_admin(user):
-        sender = sender or service.jid
-        if not service.may_send_from(sender):
-            raise SenderNotAllowed(f"from {sender} is not allowed to the gateway: [xmpp] send_as")
-    elif sender is None:
-        sender = own_address(service, user, stanza.kind)
-    elif sender.bare != service.address_of(user) and not (sender.bare == user and service.policy.send_as == "user"):
-        ours = service.address_of(user)
-        raise SenderNotAllowed(f"from {sender} is not allowed to {user}: leave it out, or use {ours} with any resource")
-    return stanza.with_(sender=sender, to=stanza.attributes.get("to") or user, id=stanza.id or service.new_id())
-
-
-def own_address(service, user, kind):
-    """As whom a user sends: himself where the gateway may do that and the answers come back, else his address at the gateway."""
-    policy = service.policy
-    is_himself = policy.send_as == "user" and (kind != "iq" or policy.adhoc_as == "user")
-    return user if is_himself else service.address_of(user)
-
-
-async def sent(service, user, request, stanza):
-    """Send a stanza; the reply to an iq, 202 for everything else."""
-    stanza = addressed(service, user, stanza)
+async def sent(caller, request, stanza):
+    """Send a stanza for a caller; the reply to an iq, 202 for everything else."""
     if stanza.kind != "iq":
-        await service.send(stanza)
+        await caller.send(stanza)
         return Result("", b"", 202)
     if not stanza.awaits_reply:
         raise HTTPException(422, f"an iq is sent with type get or set, this one has {stanza.type or 'none'!r}")
-    replies = await service.request_all(stanza, timeout_of(request))
+    replies = await caller.request_all(stanza, timeout_of(request))
     if replies[-1].type == "error" and request.query_params.get("errors") == "http":
         replies[-1].raise_error()
     media = media_for(request)
     return Result(media, write_all(replies, media))
 
 
-def shown(service, user, request, stanza):
-    """The stanza as it would be sent, for those who want to see what they do."""
+def shown(caller, request, stanza):
+    """Return the stanza as it would be sent, for those who want to see what they do."""
     media = media_for(request)
-    return Result(media, write(addressed(service, user, stanza), media))
+    return Result(media, write(caller.addressed(stanza), media))
 
 
 def media_for(request):

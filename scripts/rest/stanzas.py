@@ -26,8 +26,8 @@ class Stanzas(Handler):
         },
     }
 
-    async def exec_post(self, service, user, request, content):
-        return await sent(service, user, request, await stanza_in(request, content))
+    async def exec_post(self, service, principal, request, content):
+        return await sent(service.for_(principal), request, await stanza_in(request, content))
 
 
 class Echo(Handler):
@@ -43,8 +43,8 @@ class Echo(Handler):
         },
     }
 
-    async def exec_post(self, service, user, request, content):
-        return shown(service, user, request, await stanza_in(request, content))
+    async def exec_post(self, service, principal, request, content):
+        return shown(service.for_(principal), request, await stanza_in(request, content))
 
 
 class Path(Handler):
@@ -64,12 +64,12 @@ class Path(Handler):
         },
     }
 
-    async def exec_post(self, service, user, request, content, kind, type, to):
+    async def exec_post(self, service, principal, request, content, kind, type, to):
         if kind == "iq" and type not in ("get", "set", "result", "error"):
             stanza = await query_in(request, content, type, to)
         else:
             stanza = await stanza_in(request, content, kind=kind, type=type, to=to)
-        return await sent(service, user, request, stanza)
+        return await sent(service.for_(principal), request, stanza)
 
 
 class Query(Handler):
@@ -86,6 +86,6 @@ class Query(Handler):
         },
     }
 
-    async def exec_get(self, service, user, request, query, to):
+    async def exec_get(self, service, principal, request, query, to):
         parameters = {name: value for name, value in request.query_params.items() if name != "errors"}
-        return await sent(service, user, request, as_sent(from_parameters, query, parameters, to))
+        return await sent(service.for_(principal), request, as_sent(from_parameters, query, parameters, to))

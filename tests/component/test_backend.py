@@ -36,7 +36,7 @@ async def component(server: Server, borrows: bool = False, arrivals: Arrivals | 
         10_000,
         NoPasswords(),
         database,
-        frozenset(),
+        frozenset[JID]().__contains__,
         arrivals or Arrivals(OURS),
         is_trusted=True,
         borrows=borrows,

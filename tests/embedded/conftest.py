@@ -21,8 +21,9 @@ def passwords() -> Iterator[Passwords]:
 @pytest.fixture
 async def world(passwords: Passwords) -> AsyncIterator[World]:
     database = Database(":memory:")
-    domain = EmbeddedDomain(GATEWAY, DOMAIN, frozenset({ADMIN}), database, passwords, ACCOUNTS)
+    policy = Policy(GATEWAY, DOMAIN, admins=frozenset({ADMIN}), send_as="user", adhoc_as="user")
+    domain = EmbeddedDomain(GATEWAY, DOMAIN, policy.administers, database, passwords, ACCOUNTS)
     await domain.start()
-    yield World(domain, Service(domain, Policy(frozenset({ADMIN}), "user", "user")))
+    yield World(domain, Service(domain, policy))
     await domain.stop()
     await database.stop()

@@ -94,7 +94,7 @@ async def test_what_nobody_expected_is_an_internal_error_with_a_traceback_in_the
     world: World, caplog: pytest.LogCaptureFixture, passwords: Passwords
 ) -> None:
     database = Database(":memory:")
-    domain = EmbeddedDomain(GATEWAY, DOMAIN, frozenset(), database, passwords)
+    domain = EmbeddedDomain(GATEWAY, DOMAIN, frozenset[JID]().__contains__, database, passwords)
     await domain.start()
     await database.stop()
     reply = await domain.request(Stanza.parse(f'<iq type="get" from="{GATEWAY}" to="{ALICE}" id="1">{VCARD}</iq>'), 5)
@@ -146,7 +146,7 @@ async def test_an_asker_that_is_cancelled_does_no_harm_to_the_database(world: Wo
 
 async def test_nothing_works_before_the_start_and_after_the_stop(passwords: Passwords) -> None:
     database = Database(":memory:")
-    domain = EmbeddedDomain(GATEWAY, DOMAIN, frozenset(), database, passwords)
+    domain = EmbeddedDomain(GATEWAY, DOMAIN, frozenset[JID]().__contains__, database, passwords)
     ping = Stanza.parse(f'<iq type="get" from="{GATEWAY}" to="{DOMAIN}" id="1">{PING}</iq>')
     assert not domain.connected
     with pytest.raises(NotConnected):
@@ -175,7 +175,7 @@ async def test_a_stop_ends_waiting_requests(world: World) -> None:
 @pytest.mark.parametrize("jid", ["alice@elsewhere.net", "sess-man@example.org", "example.org"])
 async def test_a_configured_account_must_be_one_of_the_domain(passwords: Passwords, jid: str) -> None:
     database = Database(":memory:")
-    domain = EmbeddedDomain(GATEWAY, DOMAIN, frozenset(), database, passwords, {JID(jid): "x"})
+    domain = EmbeddedDomain(GATEWAY, DOMAIN, frozenset[JID]().__contains__, database, passwords, {JID(jid): "x"})
     with pytest.raises(ConfigError, match=jid):
         await domain.start()
     await database.stop()
@@ -184,7 +184,7 @@ async def test_a_configured_account_must_be_one_of_the_domain(passwords: Passwor
 async def test_state_survives_a_restart(tmp_path: Path, passwords: Passwords) -> None:
     file = tmp_path / "state" / "tigrest.sqlite3"
     database = Database(file)
-    first = EmbeddedDomain(GATEWAY, DOMAIN, frozenset({ADMIN}), database, passwords, ACCOUNTS)
+    first = EmbeddedDomain(GATEWAY, DOMAIN, frozenset({ADMIN}).__contains__, database, passwords, ACCOUNTS)
     await first.start()
     assert first.created
     world = World(first, None)  # type: ignore[arg-type]
@@ -197,7 +197,7 @@ async def test_state_survives_a_restart(tmp_path: Path, passwords: Passwords) ->
     await database.stop()
 
     database = Database(file)
-    second = EmbeddedDomain(GATEWAY, DOMAIN, frozenset({ADMIN}), database, passwords, {ALICE: "new-secret", BOB: "changed"})
+    second = EmbeddedDomain(GATEWAY, DOMAIN, frozenset({ADMIN}).__contains__, database, passwords, {ALICE: "new-secret", BOB: "changed"})
     await second.start()
     world = World(second, None)  # type: ignore[arg-type]
     assert not second.created

@@ -20,7 +20,7 @@ async def add(world: World, node: str, script: str, name: str = "Name") -> Comma
 
 @pytest.mark.parametrize("user", [ADMIN, ALICE, None])
 async def test_the_commands_are_listed_in_order(world: World, user: JID | None) -> None:
-    assert [(item.jid, item.node, item.name) for item in await world.service.adhoc.list(SESS_MAN, user)] == [
+    assert [(item.jid, item.node, item.name) for item in await world.adhoc(user).list(SESS_MAN)] == [
         (SESS_MAN, ACTIVE, "Get list of active users"),
         (SESS_MAN, "del-script", "Remove command script"),
         (SESS_MAN, "add-script", "New command script"),
@@ -78,7 +78,7 @@ async def test_malformed_fields_are_refused(world: World) -> None:
 async def test_a_script_becomes_a_command(world: World) -> None:
     script = "Hello {{ fields.who }},\n{{ fields.several | join('+') }} by {{ caller }}"
     assert told(await add(world, "greet", script, "Greet")) == [("Note", "fixed", ("Operation successful.",))]
-    listed = [(item.node, item.name) for item in await world.service.adhoc.list(SESS_MAN, ALICE)]
+    listed = [(item.node, item.name) for item in await world.adhoc(ALICE).list(SESS_MAN)]
     assert listed[3:] == [("greet", "Greet")]
     reply = await world.run(SESS_MAN, "greet", {"who": "<you>", "several": ["a", "b"]})
     assert told(reply) == [("Note", "fixed", ("Hello <you>,\na+b by admin@example.org",))]

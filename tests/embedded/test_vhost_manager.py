@@ -19,7 +19,7 @@ async def stored(world: World, name: str) -> dict[str, str]:
 
 
 async def test_the_commands_are_listed(world: World) -> None:
-    assert [(item.node, item.name) for item in await world.service.adhoc.list(VHOST_MAN, ALICE)] == [
+    assert [(item.node, item.name) for item in await world.adhoc(ALICE).list(VHOST_MAN)] == [
         (ADD, "Add new item"),
         (UPDATE, "Update item configuration"),
         (REMOVE, "Remove an item"),

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tigrest.adhoc import CommandReply, FieldValues
+from tigrest.adhoc import AdHoc, CommandReply, FieldValues
+from tigrest.auth.principal import Principal
 from tigrest.embedded.domain import EmbeddedDomain
 from tigrest.errors import StanzaError
 from tigrest.jid import JID
@@ -42,7 +43,11 @@ class World:
 
     async def run(self, to: JID, node: str, fields: FieldValues | None = None, *, user: JID | None = ADMIN) -> CommandReply:
         """Run a command."""
-        return await self.service.adhoc.execute(to, node, fields, user=user)
+        return await self.adhoc(user).execute(to, node, fields)
+
+    def adhoc(self, user: JID | None = ADMIN) -> AdHoc:
+        """Ad-hoc commands as a user may run them; as the gateway itself for nobody."""
+        return self.service.adhoc if user is None else self.service.for_(Principal(user, self.service.policy.roles_of(user))).adhoc
 
     async def run_refused(self, to: JID, node: str, fields: FieldValues | None = None, *, user: JID | None = ADMIN) -> StanzaError:
         """Run a command that is refused with a stanza error."""

@@ -121,7 +121,7 @@ class World:
 
     async def tell(self, to: str, body: str) -> None:
         """Send a message, as admin, from outside."""
-        message = f"<message to='{to}' from='bob@localhost/desk'><body>{body}</body></message>"
+        message = f"<message to='{to}' from='bob@localhost/desk' id='m1'><body>{body}</body></message>"
         client = await self.ask("/rest/stream", "admin", "POST", message)
         assert client.status == 200
         await client.close()
@@ -175,7 +175,7 @@ async def test_a_message_sent_by_one_request_arrives_at_the_streams_of_its_addre
         assert alice.text.startswith(": tigrest\nretry: 2000\nid: ")
         await world.tell(f"{ALICE}/desk", "Hello")
         await world.tell("bob@http.localhost", "Hi")
-        data = {"kind": "message", "to": f"{ALICE}/desk", "from": "bob@localhost/desk", "body": "Hello"}
+        data = {"kind": "message", "to": f"{ALICE}/desk", "from": "bob@localhost/desk", "id": "m1", "body": "Hello"}
         assert await alice.events(1) == await again.events(1) == [("message", data)]
         assert [data["body"] for _, data in await bob.events(1)] == ["Hi"]
 

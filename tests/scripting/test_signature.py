@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from tigrest.auth.principal import Principal
 from tigrest.errors import InvalidValue
 from tigrest.handler import Role
 from tigrest.jid import JID
@@ -20,7 +21,7 @@ def run(function: Callable[..., Any], regex: str, path: str, role: Role = "user"
     pattern = re.compile(regex)
     match = pattern.fullmatch(path)
     assert match is not None
-    call = Call(NO_SERVICE, match.groups(), lambda result: None, JID("me@x"), "request", "content")
+    call = Call(NO_SERVICE, match.groups(), lambda result: None, Principal(JID("me@x")), "request", "content")
     return compile_signature(function, pattern, role)(call)
 
 

@@ -55,6 +55,9 @@ class World:
         self.is_up = True
         self.refused = 0
 
+    def addressed(self, stanza: Stanza) -> Stanza:
+        return stanza
+
     async def send(self, stanza: Stanza) -> None:
         if not self.is_up:
             self.refused += 1
@@ -72,7 +75,7 @@ class World:
         """Webhooks on the same file each time."""
         database = Database(self.folder / "state.sqlite3")
         chosen = targets or (self.target(),)
-        webhooks = Webhooks(chosen, database, TinyCodec(), self.send, US, backoff, max_buffer, poll=poll)
+        webhooks = Webhooks(chosen, database, TinyCodec(), self, US, backoff, max_buffer, poll=poll)
         try:
             await webhooks.start()
             yield webhooks

@@ -56,7 +56,7 @@ class Component:
         max_stanza: most bytes of a stanza that the server takes.
         passwords: checks passwords.
         database: where the statuses of users are kept; started here, stopped by its owner.
-        admins: bare addresses that may run our own commands.
+        administers: tells whether an address may run our own commands.
         arrivals: gets what comes in for our addresses.
         is_trusted: whether the server lets us send from its users' addresses (``send_as = "user"``).
         borrows: whether the server lets us send iqs from its users' addresses, and sends the replies to us (Prosody does).
@@ -72,7 +72,7 @@ class Component:
         max_stanza: int,
         passwords: Passwords,
         database: Database,
-        admins: frozenset[JID],
+        administers: Callable[[JID], bool],
         arrivals: Arrivals,
         is_trusted: bool,
         borrows: bool,
@@ -83,7 +83,7 @@ class Component:
         """What the server grants us."""
         self.software = ""
         """Name of the server's software; empty until it has told."""
-        self._passwords, self._admins, self.arrivals = passwords, admins, arrivals
+        self._passwords, self._administers, self.arrivals = passwords, administers, arrivals
         self.borrows = borrows
         """Whether iqs may go out from users' addresses."""
         self.link = Link(jid, secret, host, port, domain, max_stanza, self._receive, self._up, self._down)
@@ -221,7 +221,7 @@ class Component:
             is_own_command = not to.local and adhoc.NAMESPACE in (split_name(payload.tag)[0], payload.get("node"))
             reply = None if is_own_command else await self.arrivals.answer(iq)
             if reply is None:
-                reply = await self._answer_ourselves(iq, Request(iq.type, payload, sender, to, sender.bare in self._admins))
+                reply = await self._answer_ourselves(iq, Request(iq.type, payload, sender, to, self._administers(sender)))
         except Exception as error:
             reply = error_reply(iq, as_stanza_error(error))
         await self._reply(reply)

@@ -23,7 +23,7 @@ class CommandUsers:
 
     def __init__(self, requests: Requests, domain: JID) -> None:
         self.loop = requests.loop
-        self._adhoc = AdHoc(requests, lambda _user: None)
+        self._adhoc = AdHoc(requests)
         self._domain = domain
 
     async def add(self, jid: JID, password: str, email: str | None = None) -> None:

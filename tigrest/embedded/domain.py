@@ -42,7 +42,7 @@ class EmbeddedDomain:
     Args:
         jid: our own address.
         domain: the domain whose users are served.
-        admins: bare addresses that may run commands and act for others; our own addresses may too.
+        administers: tells whether an address may run commands and act for others.
         database: where all state is kept; started here, stopped by its owner.
         passwords: hashes and verifies; closed by its owner.
         accounts: plain passwords by address. Accounts that are missing are created at the start; a stored password that
@@ -54,7 +54,7 @@ class EmbeddedDomain:
         self,
         jid: JID,
         domain: JID,
-        admins: frozenset[JID],
+        administers: Callable[[JID], bool],
         database: Database,
         passwords: Passwords,
         accounts: Mapping[JID, str] = MappingProxyType({}),
@@ -65,7 +65,7 @@ class EmbeddedDomain:
         self.domain = domain
         self.created = False
         """After the start: whether there were no accounts in the database before."""
-        self._admins = admins
+        self._administers = administers
         self._database = database
         self._wanted = dict(accounts)
         self._connected = False
@@ -246,7 +246,7 @@ class EmbeddedDomain:
         if self.arrivals.is_ours(to) and (reply := await self.arrivals.answer(iq)) is not None:
             return reply
         entity = self._entity(to)
-        answer = await entity.answer(Request(iq.type, payload, sender, to, self._is_admin(sender)))
+        answer = await entity.answer(Request(iq.type, payload, sender, to, self._administers(sender)))
         return iq.reply() if answer is None else iq.reply(answer)
 
     def _entity(self, to: JID) -> Entity:
@@ -261,11 +261,6 @@ class EmbeddedDomain:
         if service is None and to.resource:
             raise StanzaError("service-unavailable", text=f"no client is connected as {to}")
         return service or self._user
-
-    def _is_admin(self, sender: JID) -> bool:
-        """Whether a sender may administer: he is one of the admins, or it is the gateway itself."""
-        ours = sender.domain == self.jid.domain != self.domain.domain or sender.bare == self.jid.bare
-        return ours or sender.bare in self._admins
 
     async def _expect_account(self, request: Request) -> None:
         if not await self._accounts.exists(request.to):

@@ -10,6 +10,8 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 from urllib.parse import parse_qs, unquote_to_bytes
 
 from starlette.exceptions import HTTPException
@@ -17,20 +19,19 @@ from starlette.responses import Response, StreamingResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from tigrest.auth.api_keys import ApiKey, ApiKeys, key_of_request
-from tigrest.auth.logins import Logins
-from tigrest.errors import ContentTooLarge, KeyRequired, MalformedContent, RoleRequired
+from tigrest.auth.admission import Admission
+from tigrest.errors import ContentTooLarge, MalformedContent
 from tigrest.http.context import new_request_id, request_id
+from tigrest.http.exchange import CALLER
 from tigrest.http.execution import Execution
 from tigrest.http.index import Index
 from tigrest.http.metrics import Metrics
 from tigrest.http.negotiation import negotiate
 from tigrest.http.replies import Reply, Wish, problem, reply_to, send_stream
 from tigrest.http.requests import HandlerRequest, bounded, decode, has_body, header, is_decodable, read_body
-from tigrest.jid import JID
 from tigrest.scripting.routing import ROOT, Endpoint, Found, Route, Table
 from tigrest.scripting.signature import Call
-from tigrest.service import Service
+from tigrest.service import Service, waiting
 
 access_log = logging.getLogger("tigrest.access")
 
@@ -38,6 +39,7 @@ INDEX = (ROOT, f"{ROOT}/")
 """Paths of the list of handlers."""
 
 Answer = Reply | Response
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 Headers = Mapping[bytes, bytes]
 """Headers of a request by name in lower case."""
 
@@ -47,8 +49,7 @@ class App:
 
     Args:
         service: access to XMPP.
-        logins: checks credentials.
-        api_keys: checks API keys.
+        admission: finds out who a caller is and whether he may in.
         max_body: most bytes of a request body.
         request_timeout: seconds a request may take where its handler does not say.
         is_ready: tells whether requests can be served well, for ``/health/ready``.
@@ -57,15 +58,13 @@ class App:
     def __init__(
         self,
         service: Service,
-        logins: Logins,
-        api_keys: ApiKeys,
+        admission: Admission,
         max_body: int,
         request_timeout: float,
         is_ready: Callable[[], bool],
     ) -> None:
         self._service = service
-        self._logins = logins
-        self._api_keys = api_keys
+        self._admission = admission
         self._max_body = max_body
         self._request_timeout = request_timeout
         self._execution = Execution(request_timeout, service.loop)
@@ -82,6 +81,7 @@ class App:
             return
         started = time.perf_counter()
         request_id.set(new_request_id())  # a request has a task of its own, and that its own context
+        waiting.set(scope.get("extensions", NOTHING).get(CALLER))
         match: Found | None = None
         try:
             match = self._match(scope)
@@ -103,7 +103,10 @@ class App:
         seconds = time.perf_counter() - started
         self.metrics.observe(match.route.uri if match and match.route else "", scope["method"], status, seconds)
         if access_log.isEnabledFor(logging.INFO):
-            access_log.info("%s %s %d %.1f ms", scope["method"], scope["path"], status, seconds * 1000)
+            caller = scope.get("tigrest.principal") or "-"
+            access_log.info(
+                "%s %s %d %.1f ms %s %s", scope["method"], scope["path"], status, seconds * 1000, caller, _address(scope) or "-"
+            )
 
     def serve(self, table: Table) -> None:
         """Serve another table from the next request on."""
@@ -124,8 +127,9 @@ class App:
 
     async def _handle(self, scope: Scope, receive: Receive, match: Found, route: Route, endpoint: Endpoint) -> Answer:
         headers = dict(reversed(scope["headers"]))  # of several of one name the first counts
-        user = await self._admit(scope, headers, route)
-        call = Call(self._service, match.groups, user=user)
+        principal = await self._admission.admit(route, scope["path"], scope["query_string"], headers, _address(scope))
+        scope["tigrest.principal"] = principal
+        call = Call(self._service, match.groups, principal=principal)
         names = endpoint.invocation.names
         if "content" in names and has_body(headers):
             receive = await self._read_content(scope, headers, receive, route, call)
@@ -140,34 +144,7 @@ class App:
                 await call.request.close()
         if endpoint.template is not None and call.request is None:
             call.request = HandlerRequest(scope, bounded(receive, self._max_body), self._service.loop)
-        return reply_to(result, lambda: _wish(scope), endpoint, {"user": user, "request": call.request})
-
-    async def _admit(self, scope: Scope, headers: Headers, route: Route) -> JID | None:
-        """Check API key, login and role, in this order; the user, when there is one to know."""
-        if not (route.api_key or route.role or route.asks_auth_required):
-            return None
-        given = key_of_request(scope["query_string"], headers)
-        key = await self._key(given, scope["path"], headers) if given is not None else None
-        if route.api_key and key is None and not self._api_keys.open_access:
-            how = "is not accepted here" if given is not None else "is needed: send it as header Api-Key or query parameter api-key"
-            raise KeyRequired(f"an API key {how}")
-        name = key.name if key else "open_access" if route.api_key and self._api_keys.open_access else None
-        required = route.handler.authRequired(name) if route.asks_auth_required else route.role is not None
-        authorization = headers.get(b"authorization")
-        if authorization is None and not required:
-            return None
-        if authorization is None and given is not None and key is None:
-            raise KeyRequired("the API key is not accepted here, and there is no login either")
-        user = self._logins.cached(authorization) if authorization else None
-        if user is None:
-            user = await self._logins.login(authorization, _address(scope))
-        if route.role == "admin" and required and not self._service.is_admin(user):
-            raise RoleRequired(f"{user} is not an admin ([auth] admins)")
-        return user
-
-    async def _key(self, given: str, path: str, headers: Headers) -> ApiKey | None:
-        host = headers.get(b"host", b"").decode("latin-1")
-        return self._api_keys.known(given, path, host) or await self._api_keys.find(given, path, host)
+        return reply_to(result, lambda: _wish(scope), endpoint, {"user": call.user, "principal": principal, "request": call.request})
 
     async def _read_content(self, scope: Scope, headers: Headers, receive: Receive, route: Route, call: Call) -> Receive:
         """Read the body, or give the handler the request to read it itself."""

@@ -82,6 +82,19 @@ class Route:
         implied = ["HEAD"] if "GET" in self.endpoints else []
         return ", ".join([*self.methods, *implied, "OPTIONS"])
 
+    @property
+    def is_guarded(self) -> bool:
+        """Whether it looks at API keys and logins at all."""
+        return self.api_key or self.role is not None or self.asks_auth_required
+
+    def auth_required(self, api_key: str | None) -> bool:
+        """Tell whether a login is demanded.
+
+        Args:
+            api_key: name of the valid key that came with the request; ``None`` when there is none.
+        """
+        return self.handler.authRequired(api_key) if self.asks_auth_required else self.role is not None
+
     @cached_property
     def uri(self) -> str:
         """The URI as shown to people, e.g. ``/rest/avatar/{jid}``."""

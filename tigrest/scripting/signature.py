@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tigrest.auth.principal import Principal
 from tigrest.errors import InvalidValue
 from tigrest.handler import Role
 from tigrest.jid import JID
 from tigrest.service import Service
 from tigrest.stanza import Stanza
 
-INJECTED = ("service", "callback", "user", "request", "content")
+INJECTED = ("service", "callback", "user", "principal", "request", "content")
 """Names of arguments of ``exec_`` methods that are not groups of the pattern."""
 
 HEARD = {
@@ -44,9 +45,14 @@ class Call:
     service: Service
     groups: tuple[Group, ...]
     callback: Callable[[Any], None] | None = None
-    user: JID | None = None
+    principal: Principal | None = None
     request: Any = None
     content: Any = None
+
+    @property
+    def user(self) -> JID | None:
+        """Bare address of the caller; ``None`` when an API key stood in for a login."""
+        return self.principal.jid if self.principal is not None else None
 
 
 @dataclass(slots=True)
@@ -110,14 +116,14 @@ def compile_signature(method: Callable[..., Any], pattern: re.Pattern[str], role
     Args:
         method: ``exec_get`` and so on, bound to its handler.
         pattern: the handler's ``regex``.
-        role: its ``requiredRole``; without one there is no ``user``.
+        role: its ``requiredRole``; without one there is no ``user`` and no ``principal``.
 
     Raises:
         SignatureError: an argument has no source, or a group no argument.
     """
     _expect_method(method)
-    if role is None and "user" in inspect.signature(method).parameters:
-        raise SignatureError('argument \'user\' needs a login: set requiredRole to "user" or "admin", or leave it out')
+    if role is None and (asked := {"user", "principal"}.intersection(inspect.signature(method).parameters)):
+        raise SignatureError(f'argument {min(asked)!r} needs a login: set requiredRole to "user" or "admin", or leave it out')
     return _compile(method, pattern, INJECTED, "regex")
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from tigrest.errors import InvalidStanza, StanzaError
+from tigrest.errors import InvalidStanza, NotPermitted, StanzaError
 from tigrest.jid import JID
 from tigrest.overflow import Overflow
 from tigrest.stanza import Stanza
@@ -26,6 +27,25 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 2.0
 """How often the store is asked for what ``tigrest webhooks`` has changed."""
+
+
+class Sender(Protocol):
+    """Sends what webhooks answer, within their rights."""
+
+    def addressed(self, stanza: Stanza) -> Stanza:
+        """Return a stanza as it may be sent.
+
+        Raises:
+            NotPermitted: a webhook may not answer that.
+        """
+
+    async def send(self, stanza: Stanza) -> None:
+        """Send a stanza.
+
+        Raises:
+            NotPermitted: a webhook may not answer that.
+            NotConnected: there is no link now.
+        """
 
 
 @dataclass(frozen=True)
@@ -52,7 +72,7 @@ class Webhooks:
         targets: where to; names are different.
         database: where deliveries are stored; started here, stopped by its owner.
         codec: reads and writes stanzas in the content types of the targets.
-        send: sends a stanza; raises :class:`~tigrest.errors.NotConnected` while there is no link.
+        sender: sends what webhooks answer, within their rights.
         jid: our address; only stanzas to its domain are selected.
         backoff: delays between attempts.
         max_buffer: most stanzas that wait in memory to be stored.
@@ -64,20 +84,20 @@ class Webhooks:
         targets: Sequence[Target],
         database: Database,
         codec: Codec,
-        send: Callable[[Stanza], Awaitable[None]],
+        sender: Sender,
         jid: JID,
         backoff: Backoff | None = None,
         max_buffer: int = MAX_STANZAS,
         poll: float = POLL_SECONDS,
     ) -> None:
-        self._domain, self._poll = jid.domain, poll
+        self._domain, self._poll, self._sender = jid.domain, poll, sender
         self._store = Store(database)
         self._writer = Writer(self._store, self._notice, max_buffer)
         schedule = backoff or Backoff()
-        self._couriers = [Courier(target, self._store, self._writer, codec, send, schedule) for target in targets]
+        self._couriers = [Courier(target, self._store, self._writer, codec, sender.send, schedule) for target in targets]
         self._counts: dict[tuple[str, str], int] = {}
         self._polling: asyncio.Task[None] | None = None
-        self._overflow = Overflow(send, "webhooks")
+        self._overflow = Overflow(sender.send, "webhooks")
         self._is_open = True
 
     async def start(self) -> None:
@@ -136,7 +156,12 @@ class Webhooks:
         couriers = self._selecting(iq)
         if not couriers:
             return iq.error_reply(StanzaError("service-unavailable"))
-        return await couriers[0].ask(iq)
+        reply = await couriers[0].ask(iq)
+        try:
+            return self._sender.addressed(reply)
+        except NotPermitted as error:
+            log.warning("webhook %s: its reply to an iq is not sent: %s", couriers[0].target.name, error)
+            return iq.error_reply(StanzaError("internal-server-error"))
 
     def statistics(self) -> dict[str, Statistics]:
         """Numbers by name of webhook; what is stored as of the last look at it."""

@@ -3,21 +3,20 @@
 from tigrest import HTTPException
 
 
-async def listed(service, user, jid):
-    """The commands that an entity offers."""
-    items = await service.adhoc.list(jid, user=user)
+async def listed(caller, jid):
+    """Return the commands that an entity offers to a caller."""
+    items = await caller.adhoc.list(jid)
     return {"items": [{"jid": item.jid, "node": item.node, "name": item.name} for item in items]}
 
 
-async def executed(service, user, jid, command):
-    """The reply of an entity to a command."""
-    reply = await service.adhoc.execute(
+async def executed(caller, jid, command):
+    """Return the reply of an entity to a command of a caller."""
+    reply = await caller.adhoc.execute(
         jid,
         text(command, "node"),
         fields_of(command.get("fields")),
         sessionid=text(command, "sessionid"),
         action=text(command, "action"),
-        user=user,
     )
     return {"command": as_dict(reply)}
 

@@ -34,8 +34,8 @@ class AdHoc(Handler):
         },
     }
 
-    async def exec_get(self, service, user, jid: JID):
-        return await listed(service, user, jid)
+    async def exec_get(self, service, principal, jid: JID):
+        return await listed(service.for_(principal), jid)
 
-    async def exec_post(self, service, user, content, jid: JID):
-        return await executed(service, user, jid, command_of(content))
+    async def exec_post(self, service, principal, content, jid: JID):
+        return await executed(service.for_(principal), jid, command_of(content))

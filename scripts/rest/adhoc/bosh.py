@@ -52,34 +52,34 @@ class Bosh(Handler):
         },
     }
 
-    async def exec_get(self, service, user, domain):
-        jid = JID(f"bosh@{domain}")
+    async def exec_get(self, service, principal, domain):
+        jid, caller = JID(f"bosh@{domain}"), service.for_(principal)
         if service.bosh is None or jid.domain != service.domain:
-            return await listed(service, user, jid)
+            return await listed(caller, jid)
         try:
-            offered = await listed(service, user, jid)
+            offered = await listed(caller, jid)
         except TigrestError:
             offered = {"items": []}
         return offered if offered["items"] else {"items": [{"jid": jid, "node": NODE, "name": NAME}]}
 
-    async def exec_post(self, service, user, request, content, domain):
-        jid = JID(f"bosh@{domain}")
+    async def exec_post(self, service, principal, request, content, domain):
+        jid, caller = JID(f"bosh@{domain}"), service.for_(principal)
         command = command_of(content)
         if text(command, "node") != NODE or jid.domain != service.domain:
-            return await executed(service, user, jid, command)
+            return await executed(caller, jid, command)
         if service.bosh is None:
-            if not await is_offered(service, user, jid):
+            if not await is_offered(caller, jid):
                 raise HTTPException(501, "there is no BOSH here: the embedded domain has none; on the component back end set [bosh] url")
-            return await executed(service, user, jid, command)
+            return await executed(caller, jid, command)
         values = fields_of(command.get("fields"))
-        fields = await prebound(service, user, request, values) if values else form(user)
+        fields = await prebound(service, principal, request, values) if values else form(principal.jid)
         return {"command": {"jid": jid, "node": NODE, "fields": fields}}
 
 
-async def is_offered(service, user, jid):
-    """Whether the server itself has the command, as Tigase does."""
+async def is_offered(caller, jid):
+    """Tell whether the server itself has the command, as Tigase does."""
     try:
-        offered = await service.adhoc.list(jid, user=user)
+        offered = await caller.adhoc.list(jid)
     except (StanzaError, StanzaTimeout):
         return False
     return any(item.node == NODE for item in offered)
@@ -90,10 +90,10 @@ def form(user):
     return [field("from", user, "jid-single"), field("hold", 1), field("wait", 60)]
 
 
-async def prebound(service, user, request, values):
-    """A session as the guide prints it."""
-    whose = JID(one(values, "from") or user)
-    password = password_of(service, user, request, whose, one(values, "password"))
+async def prebound(service, principal, request, values):
+    """Open a session, and return it as the guide prints it."""
+    whose = JID(one(values, "from") or principal.jid)
+    password = password_of(service, principal, request, whose, one(values, "password"))
     session = await service.bosh.prebind(whose, password, number(values, "hold", 1), number(values, "wait", 60))
     return [
         field("from", session.jid, "jid-single"),
@@ -105,16 +105,14 @@ async def prebound(service, user, request, values):
     ]
 
 
-def password_of(service, user, request, whose, given):
-    """The password to log in with: the caller's own, or for admins the one they give."""
-    is_admin = service.is_admin(user)
-    if whose.bare != user and not is_admin:
-        raise HTTPException(403, f"{user} may pre-bind his own session only")
-    if given and not is_admin:
+def password_of(service, principal, request, whose, given):
+    """Return the password to log in with: the caller's own, or for admins the one they give."""
+    service.policy.require(principal, "act_as", whose)
+    if given and not principal.is_admin:
         raise HTTPException(403, "the field password is for admins; yours is that of your login")
     if given:
         return given
-    if whose.bare != user:
+    if whose.bare != principal.jid:
         raise HTTPException(400, f"give the password of {whose.bare} in the field password")
     return read_basic(request.headers.get("Authorization", "").encode("latin-1"), service.domain)[1]
 

@@ -19,10 +19,8 @@ class AvatarPut(Handler):
         },
     }
 
-    async def exec_put(self, service, user, content, jid: JID):
-        if user != jid.bare and not service.is_admin(user):
-            raise HTTPException(403, f"{user} may set his own avatar only")
+    async def exec_put(self, service, principal, content, jid: JID):
         if content is None:
             raise HTTPException(400, "send the image as the body")
-        await service.avatars.set(jid, await content.body())
+        await service.for_(principal).set_avatar(jid, await content.body())
         return {"user": {"jid": jid.bare}}

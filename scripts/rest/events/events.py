@@ -2,7 +2,7 @@
 
 from starlette.responses import StreamingResponse
 
-from tigrest import JID, Handler, HTTPException, inject
+from tigrest import JID, Handler, inject
 from tigrest.events import Events
 
 #: For proxies: do not keep it, do not hold it back.
@@ -25,21 +25,11 @@ class LiveEvents(Handler):
         },
     }
 
-    async def exec_get(self, service, user, request):
+    async def exec_get(self, service, principal, request):
         query = request.query_params
-        address = whose(service, user, query.get("address"))
+        wanted = query.get("address")
+        address = None if wanted == "*" else JID(wanted) if wanted else service.address_of(principal.jid)
+        service.policy.require(principal, "listen", address)
         last_id = request.headers.get("last-event-id") or query.get("last-event-id", "")
-        stream = self.events.subscribe(address, user, last_id)
+        stream = self.events.subscribe(address, principal.jid, last_id)
         return StreamingResponse(stream, headers=HEADERS, media_type="text/event-stream")
-
-
-def whose(service, user, wanted):
-    """The address to read; ``None`` for all."""
-    own = service.address_of(user)
-    address = own if not wanted else None if wanted == "*" else JID(wanted)
-    if not service.is_admin(user):
-        if address != own:
-            raise HTTPException(403, f"only admins may read other addresses than their own, which is {own}")
-        if own == service.jid:
-            raise HTTPException(403, f"all users share {own} here, so only admins may read it")
-    return address

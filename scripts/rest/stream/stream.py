@@ -21,7 +21,7 @@ class Stream(Handler):
         },
     }
 
-    async def exec_post(self, service, content, to):
+    async def exec_post(self, service, principal, content, to):
         body = await content.body() if content is not None else b""
         if not body.strip():
             raise HTTPException(400, "no data received: send one message, presence or iq as the body")
@@ -30,7 +30,10 @@ class Stream(Handler):
             stanza = stanza.with_(to=JID(to.strip()))
         elif stanza.to is None and stanza.kind == "message":
             raise HTTPException(400, "the message has no to: put it into the stanza or the URL")
+        elif stanza.to is None:
+            stanza = stanza.with_(to=service.domain)
+        caller = service.for_(principal)
         if stanza.awaits_reply and stanza.sender is None:
-            return Result("application/xml", (await service.request(stanza)).to_bytes())
-        await service.send(stanza)
+            return Result("application/xml", (await caller.request(stanza)).to_bytes())
+        await caller.send(stanza)
         return Result("application/xml", b"")

@@ -1,4 +1,4 @@
-"""Access to XMPP: the :class:`Service` that scripts get, and what it allows them."""
+"""Access to XMPP: the :class:`Service` that scripts get."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ import logging
 import secrets
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from tigrest.adhoc import AdHoc
+from tigrest.auth.principal import Principal
 from tigrest.avatars import AvatarCache, Avatars
 from tigrest.backend import Backend, UserRepository
 from tigrest.bosh import BoshEndpoint
-from tigrest.errors import InvalidStanza, NotPermitted, SenderNotAllowed, TigrestError
-from tigrest.jid import JID, escaped
+from tigrest.errors import InvalidStanza, SenderNotAllowed, TigrestError
+from tigrest.jid import JID
+from tigrest.service.bounded import SENDING, WAITING, BoundedService
+from tigrest.service.policy import Policy
+from tigrest.service.shares import Shares
 from tigrest.stanza import Stanza, make
 from tigrest.status import StatusOutcome, UserStatus
 from tigrest.threads import callable_from_threads
@@ -32,34 +35,30 @@ ARCHIVE = b"urn:xmpp:mam:2"
 reply_failed: ContextVar[Callable[[BaseException], None] | None] = ContextVar("reply_failed", default=None)
 """Whom to tell that a callback given to :meth:`Service.sendPacket` raised: the request that waits for what it would have given."""
 
-Identity = Literal["gateway", "user"]
-"""From whose addresses we may send: only our own, or those of the server's users too."""
-
-
-@dataclass(frozen=True)
-class Policy:
-    """Who may do what over the link.
-
-    Args:
-        admins: bare addresses with the role admin.
-        send_as: from whose addresses messages and presence may be sent.
-        adhoc_as: as whom ad-hoc commands run.
-    """
-
-    admins: frozenset[JID] = frozenset()
-    send_as: Identity = "gateway"
-    adhoc_as: Identity = "gateway"
-
 
 @callable_from_threads
 class Service:
-    """What scripts get to reach XMPP. Every method works from ``async def`` (await it) and from worker threads (it blocks)."""
+    """What scripts get to reach XMPP. Every method works from ``async def`` (await it) and from worker threads (it blocks).
+
+    It does what it is told, with the rights of the gateway, since the administrator wrote the script. Whatever a caller had a hand in
+    goes through :meth:`for_`.
+
+    Args:
+        backend: the way to XMPP.
+        policy: who may do what.
+        avatars: what was found lately; an empty cache when ``None``.
+    """
 
     def __init__(self, backend: Backend, policy: Policy, avatars: AvatarCache | None = None) -> None:
         self._backend = backend
-        self._policy = policy
+        self.policy = policy
+        """Who may do what."""
         self.loop = asyncio.get_running_loop()
-        self.adhoc = AdHoc(self, self._adhoc_sender)
+        self.waiting = Shares(WAITING, "requests")
+        """Replies that callers wait for."""
+        self.sending = Shares(SENDING, "stanzas")
+        """Stanzas of callers that wait for the server to take them."""
+        self.adhoc = AdHoc(self)
         """Ad-hoc commands (XEP-0050): list and execute."""
         self.avatars = Avatars(self, avatars or AvatarCache())
         """Avatars (XEP-0084, XEP-0153, XEP-0292): get and set."""
@@ -96,42 +95,21 @@ class Service:
     def bosh(self, endpoint: BoshEndpoint | None) -> None:
         self._bosh = endpoint
 
-    @property
-    def policy(self) -> Policy:
-        """Who may do what over the link."""
-        return self._policy
+    def for_(self, principal: Principal) -> BoundedService:
+        """Return the service as a caller may use it: his stanzas, from him, within his rights.
+
+        Args:
+            principal: the caller, as handlers get him in their argument ``principal``.
+        """
+        return BoundedService(self, principal)
 
     def is_admin(self, jid: JID | str | None) -> bool:
         """Tell whether an address has the role admin (``[auth] admins``)."""
-        return jid is not None and JID(jid).bare in self._policy.admins
+        return self.policy.is_admin(jid)
 
     def address_of(self, user: JID) -> JID:
-        r"""Tell which address of ours is a user's own.
-
-        ``alice@example.org`` has ``alice@http.example.org``. Who is not of the served domain has his whole address as local part,
-        ``robot\40example.net@http.example.org``. Nobody shares one with another user, unless our own address has a local part:
-        then that is everybody's.
-
-        Args:
-            user: of the served domain or not; a resource does not matter.
-
-        Raises:
-            InvalidJID: the local part would be longer than 1023 bytes.
-
-        XEP-0106
-        """
-        if self.jid.local:
-            return self.jid.bare
-        is_plain = user.domain == self.domain.domain and user.local and r"\40" not in user.local  # else it may look like a whole address
-        local = user.local if is_plain else escaped(f"{user.local}@{user.domain}")
-        return JID(f"{local}@{self.jid.domain}")
-
-    def may_send_from(self, jid: JID) -> bool:
-        """Tell whether the link may send from an address.
-
-        Ours are the addresses of our own domain; with ``send_as = "user"`` those of the served domain too.
-        """
-        return jid.domain == self.jid.domain or (self._policy.send_as == "user" and jid.domain == self.domain.domain)
+        """Return the address at the gateway that is a user's own; see :meth:`tigrest.service.policy.Policy.address_of`."""
+        return self.policy.address_of(user)
 
     def new_id(self) -> str:
         """Make an id for a stanza that has none: no other process makes the same."""
@@ -215,9 +193,7 @@ class Service:
         return make("iq", query.type, None, named).with_(**query.attributes)
 
     async def request_as(self, owner: JID | str, iq: Any, timeout: float = REQUEST_TIMEOUT) -> Stanza:
-        """Send an iq in the name of a user and wait for its reply.
-
-        It is for the script to decide whether the caller may do that.
+        """Send an iq in the name of a user and wait for its reply. The script has decided that this is right.
 
         Args:
             owner: the user.
@@ -286,27 +262,12 @@ class Service:
         """Show the presence of a user at a resource that no client of his holds, or take it back."""
         return await self._backend.set_status(status)
 
-    def _adhoc_sender(self, user: JID | None) -> JID | None:
-        """As whom a user's command runs: himself, or the gateway, which only admins may use."""
-        if user is None:
-            return None
-        if self._policy.adhoc_as == "user":
-            return user
-        if not self.is_admin(user):
-            raise NotPermitted("ad-hoc commands run with the rights of the gateway here, so they are for admins only ([xmpp] adhoc_as)")
-        return None
-
     def _from_us(self, stanza: Stanza) -> Stanza:
         sender = stanza.sender
         if sender is None:
             return stanza.with_(sender=self.jid)
-        if not self.may_send_from(sender):
-            cure = (
-                f"use an address of {self.jid.domain} or leave it out"
-                if sender.domain != self.domain.domain
-                else f'use an address of {self.jid.domain}, or set [xmpp] send_as = "user" once the server trusts this component'
-            )
-            raise SenderNotAllowed(f"from {sender} is not allowed: {cure}")
+        if not self.policy.may_send_from(sender):
+            raise SenderNotAllowed(self.policy.cure_for(sender))
         return stanza
 
 

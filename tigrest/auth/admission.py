@@ -1,0 +1,105 @@
+"""Letting callers in: API key (403), login (401), role (403), in this order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from tigrest.auth.api_keys import ApiKey, ApiKeys, key_of_request
+from tigrest.auth.logins import Logins
+from tigrest.auth.principal import NOBODY, Principal
+from tigrest.errors import KeyRequired, RoleRequired
+from tigrest.jid import JID
+
+
+class Door(Protocol):
+    """What a caller wants to get in by: a handler."""
+
+    @property
+    def role(self) -> str | None:
+        """The role it demands: ``None``, ``user`` or ``admin``."""
+
+    @property
+    def api_key(self) -> bool:
+        """Whether it demands an API key."""
+
+    @property
+    def is_guarded(self) -> bool:
+        """Whether it looks at keys and logins at all."""
+
+    def auth_required(self, api_key: str | None) -> bool:
+        """Tell whether it demands a login.
+
+        Args:
+            api_key: name of the valid key that came with the request; ``None`` when there is none.
+        """
+
+
+class Admission:
+    """Finds out who a caller is and whether he may in.
+
+    Args:
+        logins: checks credentials.
+        api_keys: checks API keys.
+        roles_of: gives the roles of a bare address that has logged in.
+    """
+
+    def __init__(self, logins: Logins, api_keys: ApiKeys, roles_of: Callable[[JID], frozenset[str]]) -> None:
+        self._logins, self._api_keys, self._roles_of = logins, api_keys, roles_of
+
+    async def admit(self, door: Door, path: str, query_string: bytes, headers: Mapping[bytes, bytes], address: str) -> Principal | None:
+        """Let a caller in.
+
+        Args:
+            door: by which.
+            path: of the request, decoded, without the query.
+            query_string: of the request.
+            headers: by name in lower case.
+            address: IP address of the caller; empty when it is unknown.
+
+        Returns:
+            Who he is; ``None`` where the door does not ask.
+
+        Raises:
+            KeyRequired: there is no API key, or it is not accepted.
+            LoginRequired: there is no login, or it is not accepted.
+            RoleRequired: he lacks the role.
+            TooManyFailures, NotConnected: as :meth:`~tigrest.auth.logins.Logins.login`.
+        """
+        if not door.is_guarded:
+            return None
+        given = key_of_request(query_string, headers)
+        key = await self._key(given, path, headers) if given is not None else None
+        is_open = door.api_key and key is None and self._api_keys.open_access
+        if door.api_key and key is None and not is_open:
+            how = "is not accepted here" if given is not None else "is needed: send it as header Api-Key or query parameter api-key"
+            raise KeyRequired(f"an API key {how}")
+        required = door.auth_required(key.name if key else "open_access" if is_open else None)
+        authorization = headers.get(b"authorization")
+        if authorization is None and not required:
+            return Principal(None, NOBODY, "open" if is_open else "key", key.name if key else "", address)
+        if authorization is None and given is not None and key is None:
+            raise KeyRequired("the API key is not accepted here, and there is no login either")
+        principal = await self.log_in(authorization, address)
+        if required and door.role == "admin" and not principal.is_admin:
+            raise RoleRequired(f"{principal.jid} is not an admin ([auth] admins)")
+        return principal
+
+    async def log_in(self, authorization: bytes | None, address: str) -> Principal:
+        """Tell who a caller is by his login alone.
+
+        Args:
+            authorization: value of the ``Authorization`` header; ``None`` when there is none.
+            address: IP address of the caller; empty when it is unknown.
+
+        Raises:
+            LoginRequired, TooManyFailures, NotConnected: as :meth:`~tigrest.auth.logins.Logins.login`.
+        """
+        jid = self._logins.cached(authorization) if authorization else None
+        if jid is None:
+            jid = await self._logins.login(authorization, address)
+        return Principal(jid, self._roles_of(jid), "basic", "", address)
+
+    async def _key(self, given: str, path: str, headers: Mapping[bytes, bytes]) -> ApiKey | None:
+        host = headers.get(b"host", b"").decode("latin-1")
+        return self._api_keys.known(given, path, host) or await self._api_keys.find(given, path, host)

@@ -1,0 +1,43 @@
+"""The one notion of who is calling."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from tigrest.jid import JID
+
+Via = Literal["basic", "key", "open", "webhook"]
+"""How a caller got in: by HTTP Basic, by an API key alone, by ``[auth] open_access``, or as a webhook that answers."""
+
+NOBODY: frozenset[str] = frozenset()
+USER = frozenset({"user"})
+ADMIN = frozenset({"user", "admin"})
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is calling, known once for the whole request. Handlers get it as the argument ``principal``.
+
+    Args:
+        jid: bare address of the caller; ``None`` where an API key or a webhook acts without a login.
+        roles: ``user`` for whoever has logged in, ``admin`` for those in ``[auth] admins`` too.
+        via: how he got in.
+        name: of the API key or the webhook; empty when there is none.
+        address: IP address of the client; empty when it is unknown.
+    """
+
+    jid: JID | None
+    roles: frozenset[str] = NOBODY
+    via: Via = "basic"
+    name: str = ""
+    address: str = ""
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether he has the role admin."""
+        return "admin" in self.roles
+
+    def __str__(self) -> str:
+        """Name the caller for logs and messages: his address, else what he came with."""
+        return str(self.jid) if self.jid is not None else f"{self.via} {self.name}".rstrip()

@@ -1,0 +1,301 @@
+"""Who may make the gateway do what: the only place where that is decided.
+
+An XMPP server grants rights to the gateway, as a rule to its whole domain, in which every user of the gateway has an address. So the
+gateway is the only fence: what a plain user may send is listed here, and everything else is refused before it reaches the wire.
+What scripts send on their own is trusted and does not come here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+from tigrest.adhoc import DISCO_ITEMS
+from tigrest.adhoc import NAMESPACE as COMMANDS
+from tigrest.auth.principal import ADMIN, USER, Principal
+from tigrest.errors import NotPermitted, SenderNotAllowed
+from tigrest.jid import JID, escaped
+from tigrest.safexml import split_name
+from tigrest.stanza import Stanza
+
+Identity = Literal["gateway", "user"]
+"""From whose addresses we may send: only our own, or those of the server's users too."""
+
+Action = Literal["send", "command", "act_as", "listen"]
+"""``send`` a stanza, run or list the ``command``\\ s of an address, ``act_as`` the owner of an account, ``listen`` to an address."""
+
+PRIVILEGED = ("urn:xmpp:privilege:", "urn:xmpp:delegation:")
+"""Beginnings of the namespaces by which servers lend the gateway their rights. XEP-0356, XEP-0355"""
+
+OF_ACCOUNTS = frozenset({"jabber:iq:roster", "jabber:iq:privacy", "jabber:iq:private", "jabber:iq:register"})
+"""What belongs to the owner of an account alone, and servers let the gateway see or change."""
+
+DISCO = frozenset({"http://jabber.org/protocol/disco#info", DISCO_ITEMS})
+
+PUBLIC = DISCO | {"urn:xmpp:ping", "urn:xmpp:time", "jabber:iq:time", "jabber:iq:version", "jabber:iq:last", "vcard-temp"}
+
+OF_DOMAIN = PUBLIC | {"urn:xmpp:extdisco:1", "urn:xmpp:extdisco:2", "urn:xmpp:http:upload:0", "http://jabber.org/protocol/stats"}
+"""What every user may ask the served domain itself for."""
+
+OF_OTHERS = PUBLIC | {"urn:ietf:params:xml:ns:vcard-4.0", "http://jabber.org/protocol/pubsub"}
+"""What every user may ask the account of another for; whether he gets it is for the server and its owner to say."""
+
+ANNOUNCEMENTS = ("announce", "motd")
+"""Beginnings of resources of domains to which servers take messages for all users (ejabberd, Prosody)."""
+
+SERVICES = frozenset({"sess-man", "vhost-man", "monitor", "stats", "bosh", "c2s", "s2s", "ws2s", "message-router", "message-archive"})
+"""Local parts of the served domain that are no users but services, whatever resource is written behind them (Tigase)."""
+
+
+class Decision(NamedTuple):
+    """What the policy says.
+
+    Args:
+        allowed: whether it may be done.
+        rule: name of the rule that decided.
+        reason: for people; empty when it is allowed.
+    """
+
+    allowed: bool
+    rule: str
+    reason: str = ""
+
+
+class Policy:
+    """Decides who may do what.
+
+    Args:
+        jid: the gateway's own address.
+        domain: the domain whose users are served.
+        admins: bare addresses with the role admin.
+        send_as: from whose addresses messages and presence may be sent.
+        adhoc_as: as whom ad-hoc commands run.
+    """
+
+    def __init__(
+        self,
+        jid: JID,
+        domain: JID,
+        *,
+        admins: frozenset[JID] = frozenset(),
+        send_as: Identity = "gateway",
+        adhoc_as: Identity = "gateway",
+    ) -> None:
+        self.jid, self.domain, self.admins, self.send_as, self.adhoc_as = jid, domain, admins, send_as, adhoc_as
+        self._rules: dict[Action, Callable[[Principal, Any], Decision]] = {
+            "send": self._send,
+            "command": self._command,
+            "act_as": self._act_as,
+            "listen": self._listen,
+        }
+
+    def is_admin(self, jid: JID | str | None) -> bool:
+        """Tell whether an address has the role admin (``[auth] admins``)."""
+        return jid is not None and JID(jid).bare in self.admins
+
+    def roles_of(self, jid: JID) -> frozenset[str]:
+        """Return the roles of somebody who has logged in.
+
+        Args:
+            jid: his bare address.
+        """
+        return ADMIN if jid in self.admins else USER
+
+    def administers(self, jid: JID) -> bool:
+        """Tell whether an XMPP address may run the commands of the gateway and of the embedded domain: an admin, or the gateway itself.
+
+        Addresses in the gateway's domain are those of its users, so only the exact one counts.
+        """
+        return jid.bare in self.admins or jid.bare == self.jid
+
+    def address_of(self, user: JID) -> JID:
+        r"""Return the address at the gateway that is a user's own.
+
+        ``alice@example.org`` has ``alice@http.example.org``. Who is not of the served domain has his whole address as local part,
+        ``robot\40example.net@http.example.org``. Nobody shares one with another user, unless our own address has a local part:
+        then that is everybody's.
+
+        Args:
+            user: of the served domain or not; a resource does not matter.
+
+        Raises:
+            InvalidJID: the local part would be longer than 1023 bytes.
+
+        XEP-0106
+        """
+        if self.jid.local:
+            return self.jid.bare
+        is_plain = user.domain == self.domain.domain and user.local and r"\40" not in user.local  # else it may look like a whole address
+        local = user.local if is_plain else escaped(f"{user.local}@{user.domain}")
+        return JID(f"{local}@{self.jid.domain}")
+
+    def may_send_from(self, jid: JID) -> bool:
+        """Tell whether the link may send from an address, whoever wants it.
+
+        Ours are the addresses of our own domain; with ``send_as = "user"`` those of the served domain too.
+        """
+        return jid.domain == self.jid.domain or (self.send_as == "user" and jid.domain == self.domain.domain)
+
+    def sender_for(self, principal: Principal, kind: str) -> JID:
+        """Return the address that a caller sends from when he names none.
+
+        An admin sends from the gateway's. A user sends from his own where the server lets us and the answers come back, else from
+        his address at the gateway.
+
+        Args:
+            principal: the caller.
+            kind: of the stanza: ``message``, ``presence`` or ``iq``.
+
+        Raises:
+            SenderNotAllowed: he has no address.
+        """
+        if principal.is_admin:
+            return self.jid
+        if principal.jid is None:
+            raise SenderNotAllowed(f"{principal} has no address to send from: log in")
+        is_himself = self.send_as == "user" and (kind != "iq" or self.adhoc_as == "user") and principal.jid.domain == self.domain.domain
+        return principal.jid if is_himself else self.address_of(principal.jid)
+
+    def commander_for(self, principal: Principal) -> JID:
+        """Return the address that a caller's ad-hoc commands are sent from.
+
+        Raises:
+            SenderNotAllowed: he has no address.
+        """
+        if self.adhoc_as == "user" and principal.jid is not None and self.may_send_from(principal.jid):
+            return principal.jid
+        return self.sender_for(principal, "iq")
+
+    def allowed(self, principal: Principal, action: Action, subject: Any) -> Decision:
+        """Decide whether a caller may do something.
+
+        Args:
+            principal: who wants to.
+            action: what.
+            subject: of ``send`` the :class:`Stanza`, with ``from`` and ``to``; of ``command`` and ``act_as`` the address; of ``listen``
+                the address, or ``None`` for all of them.
+        """
+        return self._rules[action](principal, subject)
+
+    def require(self, principal: Principal, action: Action, subject: Any) -> None:
+        """Refuse what :meth:`allowed` does not allow.
+
+        Raises:
+            NotPermitted: he may not. It is a :class:`SenderNotAllowed` where the ``from`` of a stanza is the reason.
+        """
+        decision = self._rules[action](principal, subject)
+        if not decision.allowed:
+            raise (SenderNotAllowed if decision.rule == "sender" else NotPermitted)(decision.reason)
+
+    def _act_as(self, principal: Principal, owner: JID) -> Decision:
+        if principal.is_admin:
+            return Decision(True, "admin")
+        if principal.jid is not None and principal.jid == owner.bare:
+            return Decision(True, "own")
+        return Decision(False, "own", f"{principal} may act for himself only, not for {owner.bare}")
+
+    def _listen(self, principal: Principal, address: JID | None) -> Decision:
+        if principal.is_admin:
+            return Decision(True, "admin")
+        own = self.address_of(principal.jid) if principal.jid is not None else None
+        if own is None or address != own:
+            return Decision(False, "own", f"only admins may read other addresses than their own, which is {own or 'none'}")
+        if own == self.jid:
+            return Decision(False, "own", f"all users share {own} here, so only admins may read it")
+        return Decision(True, "own")
+
+    def _command(self, principal: Principal, to: JID) -> Decision:
+        if principal.is_admin:
+            return Decision(True, "admin")
+        if self.commander_for(principal) == principal.jid:
+            return Decision(True, "himself")
+        return self._commands_of(to)
+
+    def _commands_of(self, to: JID) -> Decision:
+        """Decide about commands sent from an address at the gateway, to which servers may have granted what they grant to us."""
+        if to.local and to.resource and not (to.domain == self.domain and to.local in SERVICES):
+            return Decision(True, "client")
+        return Decision(
+            False,
+            "commands",
+            f"the commands of {to} are for admins, since the gateway's rights stand behind them; those of clients, at full addresses, "
+            'are open to all ([xmpp] adhoc_as = "user" lets the server decide)',
+        )
+
+    def _send(self, principal: Principal, stanza: Stanza) -> Decision:
+        if principal.is_admin:
+            return self._as_admin(stanza)
+        sender, to = stanza.sender, stanza.to
+        if sender is None or to is None:
+            return Decision(False, "sender", "the stanza has no from or no to")
+        if (refused := self._foreign_sender(principal, sender)) is not None:
+            return refused
+        if stanza.uses_namespace(*PRIVILEGED):
+            return Decision(
+                False, "privilege", "privileges and delegations of the gateway (XEP-0356, XEP-0355) are its own, not its users'"
+            )
+        if stanza.kind == "iq":
+            return self._iq(principal, stanza, sender, to)
+        if not to.local and to.domain == self.domain:
+            return Decision(False, "domain", f"{self.domain} itself takes no {stanza.kind} from users: it may be an announcement to all")
+        if stanza.kind == "message" and not to.local and to.resource.startswith(ANNOUNCEMENTS):
+            return Decision(False, "announcement", f"messages to {to} are announcements to all, which are for admins")
+        return Decision(True, "stanza")
+
+    def _as_admin(self, stanza: Stanza) -> Decision:
+        sender = stanza.sender
+        if sender is not None and not self.may_send_from(sender):
+            return Decision(False, "sender", self.cure_for(sender))
+        return Decision(True, "admin")
+
+    def cure_for(self, sender: JID) -> str:
+        """Say why nothing can be sent from an address, and what to do."""
+        if sender.domain != self.domain:
+            return f"from {sender} is not allowed: use an address of {self.jid.domain} or leave it out"
+        return (
+            f"from {sender} is not allowed: use an address of {self.jid.domain}, "
+            'or set [xmpp] send_as = "user" once the server trusts this component'
+        )
+
+    def _foreign_sender(self, principal: Principal, sender: JID) -> Decision | None:
+        """Refuse a ``from`` that is not the caller's own."""
+        if principal.via == "webhook":
+            ours = sender.domain == self.jid.domain
+            return (
+                None
+                if ours
+                else Decision(False, "sender", f"from {sender} is not allowed to {principal}: it answers for our addresses only")
+            )
+        if principal.jid is None:
+            return Decision(False, "sender", f"{principal} has no address to send from: log in")
+        own = self.address_of(principal.jid)
+        if sender.bare == own or (sender.bare == principal.jid and self.may_send_from(sender)):
+            return None
+        return Decision(False, "sender", f"from {sender} is not allowed to {principal.jid}: leave it out, or use {own} with any resource")
+
+    def _iq(self, principal: Principal, iq: Stanza, sender: JID, to: JID) -> Decision:
+        if iq.type in ("result", "error"):
+            return Decision(True, "reply") if principal.via == "webhook" else Decision(False, "reply", "replies to iqs are not for users")
+        payload = iq.payload
+        namespace = split_name(payload.tag)[0] if payload is not None else ""
+        node = payload.get("node", "") if payload is not None else ""
+        if namespace == COMMANDS or (namespace in DISCO and node == COMMANDS):
+            return Decision(True, "himself") if sender.bare == principal.jid and self.adhoc_as == "user" else self._commands_of(to)
+        is_own = to.bare == principal.jid
+        if namespace in OF_ACCOUNTS and not is_own and (to.domain == self.domain or namespace != "jabber:iq:register"):
+            return Decision(False, "account", f"{namespace} of {to} is for its owner: a user may send it to his own account only")
+        if to.domain != self.domain or is_own or (to.local and to.resource and to.local not in SERVICES):
+            return Decision(True, "iq")
+        return self._asked(iq.type, namespace, to)
+
+    def _asked(self, type: str, namespace: str, to: JID) -> Decision:
+        """Decide about an iq to the served domain, one of its services, or the account of somebody else."""
+        may_ask = OF_OTHERS if to.local else OF_DOMAIN
+        if type == "get" and namespace in may_ask:
+            return Decision(True, "public")
+        what = f"the account of {to.bare}" if to.local else f"{to}"
+        if type == "get":
+            return Decision(
+                False, "public", f"{namespace or 'this'} of {what} is for admins; a user may ask for what is public, such as disco"
+            )
+        return Decision(False, "set", f"an iq of type set to {what} is for its owner and for admins")
