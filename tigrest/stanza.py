@@ -184,17 +184,17 @@ class Stanza:
         """Whether a text, such as a namespace, stands anywhere inside: a quick look before :attr:`xml` is built."""
         return text in self._rest
 
-    def uses_namespace(self, *beginnings: str) -> bool:
+    def uses_namespace(self, *beginnings: bytes) -> bool:
         """Tell whether an element inside, at any depth, is of a namespace, however that is written.
 
         Args:
             beginnings: of which the namespace has one; ASCII without ``&``, ``<`` and quotes.
         """
-        written = [text.encode() for text in beginnings]
-        prefixes = self._prefixes.encode()
-        if b"&#" not in self._rest and not any(text in self._rest or text in prefixes for text in written):
+        rest = self._prefixes.encode() + self._rest if self._prefixes else self._rest
+        if b"&#" not in rest and not any(text in rest for text in beginnings):
             return False  # a namespace stands there letter by letter, unless characters are written as numbers
-        return any(split_name(element.tag)[0].startswith(beginnings) for element in self.xml.iter())
+        texts = tuple(text.decode() for text in beginnings)
+        return any(split_name(element.tag)[0].startswith(texts) for element in self.xml.iter())
 
     @cached_property
     def xml(self) -> ET.Element:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Protocol
 
 from tigrest.auth.api_keys import ApiKey, ApiKeys, key_of_request
@@ -23,10 +24,6 @@ class Door(Protocol):
     def api_key(self) -> bool:
         """Whether it demands an API key."""
 
-    @property
-    def is_guarded(self) -> bool:
-        """Whether it looks at keys and logins at all."""
-
     def auth_required(self, api_key: str | None) -> bool:
         """Tell whether it demands a login.
 
@@ -46,8 +43,9 @@ class Admission:
 
     def __init__(self, logins: Logins, api_keys: ApiKeys, roles_of: Callable[[JID], frozenset[str]]) -> None:
         self._logins, self._api_keys, self._roles_of = logins, api_keys, roles_of
+        self._make = lru_cache(maxsize=4096)(self._user)
 
-    async def admit(self, door: Door, path: str, query_string: bytes, headers: Mapping[bytes, bytes], address: str) -> Principal | None:
+    async def admit(self, door: Door, path: str, query_string: bytes, headers: Mapping[bytes, bytes], address: str) -> Principal:
         """Let a caller in.
 
         Args:
@@ -58,7 +56,7 @@ class Admission:
             address: IP address of the caller; empty when it is unknown.
 
         Returns:
-            Who he is; ``None`` where the door does not ask.
+            Who he is.
 
         Raises:
             KeyRequired: there is no API key, or it is not accepted.
@@ -66,8 +64,6 @@ class Admission:
             RoleRequired: he lacks the role.
             TooManyFailures, NotConnected: as :meth:`~tigrest.auth.logins.Logins.login`.
         """
-        if not door.is_guarded:
-            return None
         given = key_of_request(query_string, headers)
         key = await self._key(given, path, headers) if given is not None else None
         is_open = door.api_key and key is None and self._api_keys.open_access
@@ -80,7 +76,8 @@ class Admission:
             return Principal(None, NOBODY, "open" if is_open else "key", key.name if key else "", address)
         if authorization is None and given is not None and key is None:
             raise KeyRequired("the API key is not accepted here, and there is no login either")
-        principal = await self.log_in(authorization, address)
+        known = self._logins.cached(authorization) if authorization else None
+        principal = await self.log_in(authorization, address) if known is None else self._make(known, address)
         if required and door.role == "admin" and not principal.is_admin:
             raise RoleRequired(f"{principal.jid} is not an admin ([auth] admins)")
         return principal
@@ -95,9 +92,9 @@ class Admission:
         Raises:
             LoginRequired, TooManyFailures, NotConnected: as :meth:`~tigrest.auth.logins.Logins.login`.
         """
-        jid = self._logins.cached(authorization) if authorization else None
-        if jid is None:
-            jid = await self._logins.login(authorization, address)
+        return self._make(await self._logins.login(authorization, address), address)
+
+    def _user(self, jid: JID, address: str) -> Principal:
         return Principal(jid, self._roles_of(jid), "basic", "", address)
 
     async def _key(self, given: str, path: str, headers: Mapping[bytes, bytes]) -> ApiKey | None:

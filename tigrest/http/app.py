@@ -81,7 +81,6 @@ class App:
             return
         started = time.perf_counter()
         request_id.set(new_request_id())  # a request has a task of its own, and that its own context
-        waiting.set(scope.get("extensions", NOTHING).get(CALLER))
         match: Found | None = None
         try:
             match = self._match(scope)
@@ -127,19 +126,25 @@ class App:
 
     async def _handle(self, scope: Scope, receive: Receive, match: Found, route: Route, endpoint: Endpoint) -> Answer:
         headers = dict(reversed(scope["headers"]))  # of several of one name the first counts
-        principal = await self._admission.admit(route, scope["path"], scope["query_string"], headers, _address(scope))
-        scope["tigrest.principal"] = principal
+        principal = None
+        if route.is_guarded:
+            principal = await self._admission.admit(route, scope["path"], scope["query_string"], headers, _address(scope))
+            scope["tigrest.principal"] = principal
         call = Call(self._service, match.groups, principal=principal)
         names = endpoint.invocation.names
         if "content" in names and has_body(headers):
             receive = await self._read_content(scope, headers, receive, route, call)
         if "request" in names and call.request is None:
             call.request = HandlerRequest(scope, bounded(receive, self._max_body), self._service.loop)
+        if "principal" in names:
+            waiting.set(scope.get("extensions", NOTHING).get(CALLER))
         route.active += 1
         try:
             result = await self._execution.run(route, endpoint, call)
         finally:
             route.active -= 1
+            if "principal" in names:
+                waiting.set(None)  # else the request would hold itself, until the garbage collector comes
             if call.request is not None and call.request.has_form:
                 await call.request.close()
         if endpoint.template is not None and call.request is None:

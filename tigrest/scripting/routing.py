@@ -82,7 +82,7 @@ class Route:
         implied = ["HEAD"] if "GET" in self.endpoints else []
         return ", ".join([*self.methods, *implied, "OPTIONS"])
 
-    @property
+    @cached_property
     def is_guarded(self) -> bool:
         """Whether it looks at API keys and logins at all."""
         return self.api_key or self.role is not None or self.asks_auth_required

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Protocol, TypeVar
 
 from tigrest.adhoc import AdHoc
@@ -13,6 +13,7 @@ from tigrest.auth.principal import Principal
 from tigrest.avatars import Avatar, Avatars
 from tigrest.errors import CallerGone, InvalidStanza
 from tigrest.jid import JID
+from tigrest.service.outbound import Outbound
 from tigrest.service.policy import Policy
 from tigrest.service.shares import Shares
 from tigrest.stanza import Stanza
@@ -23,12 +24,19 @@ T = TypeVar("T")
 WAITING = 256
 """Iqs of one caller that may wait for their replies."""
 
+REMEMBERED = 1024
+"""Callers whose bounded service is kept for their next request."""
+
 SENDING = 512
 """Stanzas of one caller that may wait for the server to take them."""
 
 
 class Waiting(Protocol):
     """Whoever waits for the answer to the request being served."""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether he went away before the answer was complete."""
 
     def on_gone(self, callback: Callable[[], object]) -> None:
         """Call something once if he goes away before the answer is complete."""
@@ -41,40 +49,19 @@ waiting: ContextVar[Waiting | None] = ContextVar("waiting", default=None)
 """Who waits for the answer to the request being served; ``None`` where it cannot be known whether he still does."""
 
 
-class Trusted(Protocol):
-    """What sends whatever it is given: the service of scripts."""
-
-    loop: asyncio.AbstractEventLoop
-    policy: Policy
-    avatars: Avatars
-    waiting: Shares
-    sending: Shares
-
-    def new_id(self) -> str:
-        """Make an id for a stanza that has none."""
-
-    async def send(self, stanza: Any) -> None:
-        """Send a stanza."""
-
-    async def request(self, iq: Any, timeout: float = ...) -> Stanza:
-        """Send an iq and wait for its reply."""
-
-    async def request_all(self, iq: Any, timeout: float = ...) -> list[Stanza]:
-        """Send an iq and wait for its reply and what comes before it."""
-
-
 @callable_from_threads
 class BoundedService:
     """The service, bounded by what a caller may do. Handlers get it by ``service.for_(principal)``.
 
     Args:
-        service: sends what is allowed.
+        callers: what all callers have in common.
         principal: the caller.
     """
 
-    def __init__(self, service: Trusted, principal: Principal) -> None:
-        self._service, self._policy, self.principal = service, service.policy, principal
-        self.loop = service.loop
+    def __init__(self, callers: Callers, principal: Principal) -> None:
+        self._callers, self._outbound, self._policy, self.principal = callers, callers.outbound, callers.policy, principal
+        self._share_of = principal.jid or str(principal)
+        self.loop = callers.outbound.loop
 
     @cached_property
     def adhoc(self) -> AdHoc:
@@ -93,8 +80,10 @@ class BoundedService:
             NotPermitted: he may not send it; the message says why.
         """
         given, principal = Stanza.of(stanza), self.principal
-        sender = given.sender or self._policy.sender_for(principal, given.kind)
-        addressed = given.with_(sender=sender, to=given.to or principal.jid, id=given.id or self._service.new_id())
+        attributes = given.attributes
+        sender = given.sender if "from" in attributes else self._policy.sender_for(principal, given.kind)
+        to = given.to if "to" in attributes else principal.jid
+        addressed = given.with_(sender=sender, to=to, id=attributes.get("id") or self._outbound.new_id())
         self._policy.require(principal, "send", addressed)
         return addressed
 
@@ -109,9 +98,12 @@ class BoundedService:
             NotConnected: there is no server now.
             Exception: as :meth:`addressed`.
         """
-        addressed = self.addressed(stanza)
-        with self._service.sending.of(self.principal):
-            await self._service.send(addressed)
+        addressed, share = self.addressed(stanza), self._callers.sending
+        share.take(self._share_of)
+        try:
+            await self._outbound.send(addressed)
+        finally:
+            share.give_back(self._share_of)
 
     async def request(self, iq: Any, timeout: float = 30.0) -> Stanza:
         """Send an iq of the caller and wait for its reply, as long as he waits for it.
@@ -128,16 +120,14 @@ class BoundedService:
             CallerGone: he does not wait any more.
             Exception: as :meth:`addressed` and :meth:`tigrest.service.Service.request`.
         """
-        addressed = self._asking(iq)
-        return await self._wait_for(lambda: self._service.request(addressed, timeout))
+        return await self._wait_for(self._outbound.request, self._asking(iq), timeout)
 
     async def request_all(self, iq: Any, timeout: float = 30.0) -> list[Stanza]:
         """Send an iq of the caller and wait for its reply and for the messages of an archive that come before it.
 
         Args, raised errors: as :meth:`request`; result: as :meth:`tigrest.service.Service.request_all`.
         """
-        addressed = self._asking(iq)
-        return await self._wait_for(lambda: self._service.request_all(addressed, timeout))
+        return await self._wait_for(self._outbound.request_all, self._asking(iq), timeout)
 
     async def command(self, iq: Stanza, timeout: float) -> Stanza:
         """Send an iq about ad-hoc commands as the one who may run them: the caller himself, or the gateway for its admins.
@@ -147,8 +137,7 @@ class BoundedService:
             Exception: as :meth:`request`.
         """
         self._policy.require(self.principal, "command", iq.to)
-        stanza = iq.with_(sender=self._policy.commander_for(self.principal))
-        return await self._wait_for(lambda: self._service.request(stanza, timeout))
+        return await self._wait_for(self._outbound.request, iq.with_(sender=self._policy.commander_for(self.principal)), timeout)
 
     async def set_avatar(self, owner: JID | str, data: bytes) -> Avatar:
         """Publish an avatar: the caller's own, or anybody's for an admin.
@@ -160,7 +149,7 @@ class BoundedService:
         """
         bare = JID(owner).bare
         self._policy.require(self.principal, "act_as", bare)
-        return await self._service.avatars.set(bare, data)
+        return await self._callers.avatars.set(bare, data)
 
     def _asking(self, iq: Any) -> Stanza:
         given = Stanza.of(iq)
@@ -168,37 +157,49 @@ class BoundedService:
             raise InvalidStanza(f"a {given.kind} is sent with type get or set to be answered, this one has {given.type or 'none'!r}")
         return self.addressed(given)
 
-    async def _wait_for(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Wait for a reply, within the caller's share and as long as he is there."""
-        with self._service.waiting.of(self.principal):
-            caller = waiting.get()
-            return await work() if caller is None else await _while_there(work, caller)
+    async def _wait_for(self, ask: Callable[[Stanza, float], Awaitable[T]], iq: Stanza, timeout: float) -> T:
+        """Wait for a reply, within the caller's share and as long as he is there.
+
+        Raises:
+            CallerGone: he has gone.
+        """
+        caller, share, task = waiting.get(), self._callers.waiting, asyncio.current_task(self.loop)
+        assert task is not None
+        share.take(self._share_of)
+        if caller is not None:
+            caller.on_gone(task.cancel)
+        try:
+            return await ask(iq, timeout)
+        except asyncio.CancelledError:
+            if caller is not None and caller.is_gone and task.uncancel() == 0:
+                raise CallerGone("the caller has gone away") from None
+            raise
+        finally:
+            share.give_back(self._share_of)
+            if caller is not None:
+                caller.off_gone(task.cancel)
 
 
-async def _while_there(work: Callable[[], Awaitable[T]], caller: Waiting) -> T:
-    """Wait for something until the caller goes away.
+class Callers:
+    """What all callers have in common: the way out, the policy, and the shares that each has of what can be waited for.
 
-    Raises:
-        CallerGone: he has gone.
+    Args:
+        outbound: sends what is allowed.
+        policy: who may do what.
+        avatars: publishes avatars.
     """
-    task = asyncio.current_task()
-    assert task is not None
-    has_gone = False
 
-    def leave() -> None:
-        nonlocal has_gone
-        has_gone = True
-        task.cancel()
+    def __init__(self, outbound: Outbound, policy: Policy, avatars: Avatars) -> None:
+        self.outbound, self.policy, self.avatars = outbound, policy, avatars
+        self.waiting = Shares(WAITING, "requests")
+        """Replies that callers wait for."""
+        self.sending = Shares(SENDING, "stanzas")
+        """Stanzas of callers that wait for the server to take them."""
+        self.of = lru_cache(maxsize=REMEMBERED)(self._of)
+        """Give the service as a caller may use it."""
 
-    caller.on_gone(leave)
-    try:
-        return await work()
-    except asyncio.CancelledError:
-        if has_gone and task.uncancel() == 0:
-            raise CallerGone("the caller has gone away") from None
-        raise
-    finally:
-        caller.off_gone(leave)
+    def _of(self, principal: Principal) -> BoundedService:
+        return BoundedService(self, principal)
 
 
 class _Commands:

@@ -8,6 +8,7 @@ What scripts send on their own is trusted and does not come here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from tigrest.adhoc import DISCO_ITEMS
@@ -24,7 +25,7 @@ Identity = Literal["gateway", "user"]
 Action = Literal["send", "command", "act_as", "listen"]
 """``send`` a stanza, run or list the ``command``\\ s of an address, ``act_as`` the owner of an account, ``listen`` to an address."""
 
-PRIVILEGED = ("urn:xmpp:privilege:", "urn:xmpp:delegation:")
+PRIVILEGED = (b"urn:xmpp:privilege:", b"urn:xmpp:delegation:")
 """Beginnings of the namespaces by which servers lend the gateway their rights. XEP-0356, XEP-0355"""
 
 OF_ACCOUNTS = frozenset({"jabber:iq:roster", "jabber:iq:privacy", "jabber:iq:private", "jabber:iq:register"})
@@ -61,6 +62,16 @@ class Decision(NamedTuple):
     reason: str = ""
 
 
+_ADMIN = Decision(True, "admin")
+_CLIENT = Decision(True, "client")
+_HIMSELF = Decision(True, "himself")
+_IQ = Decision(True, "iq")
+_OWN = Decision(True, "own")
+_PUBLIC = Decision(True, "public")
+_REPLY = Decision(True, "reply")
+_STANZA = Decision(True, "stanza")
+
+
 class Policy:
     """Decides who may do what.
 
@@ -82,6 +93,8 @@ class Policy:
         adhoc_as: Identity = "gateway",
     ) -> None:
         self.jid, self.domain, self.admins, self.send_as, self.adhoc_as = jid, domain, admins, send_as, adhoc_as
+        self.address_of = lru_cache(maxsize=4096)(self._address_of)
+        """Return the address at the gateway that is a user's own: see :meth:`tigrest.service.Service.address_of`."""
         self._rules: dict[Action, Callable[[Principal, Any], Decision]] = {
             "send": self._send,
             "command": self._command,
@@ -108,21 +121,7 @@ class Policy:
         """
         return jid.bare in self.admins or jid.bare == self.jid
 
-    def address_of(self, user: JID) -> JID:
-        r"""Return the address at the gateway that is a user's own.
-
-        ``alice@example.org`` has ``alice@http.example.org``. Who is not of the served domain has his whole address as local part,
-        ``robot\40example.net@http.example.org``. Nobody shares one with another user, unless our own address has a local part:
-        then that is everybody's.
-
-        Args:
-            user: of the served domain or not; a resource does not matter.
-
-        Raises:
-            InvalidJID: the local part would be longer than 1023 bytes.
-
-        XEP-0106
-        """
+    def _address_of(self, user: JID) -> JID:
         if self.jid.local:
             return self.jid.bare
         is_plain = user.domain == self.domain.domain and user.local and r"\40" not in user.local  # else it may look like a whole address
@@ -189,32 +188,32 @@ class Policy:
 
     def _act_as(self, principal: Principal, owner: JID) -> Decision:
         if principal.is_admin:
-            return Decision(True, "admin")
+            return _ADMIN
         if principal.jid is not None and principal.jid == owner.bare:
-            return Decision(True, "own")
+            return _OWN
         return Decision(False, "own", f"{principal} may act for himself only, not for {owner.bare}")
 
     def _listen(self, principal: Principal, address: JID | None) -> Decision:
         if principal.is_admin:
-            return Decision(True, "admin")
+            return _ADMIN
         own = self.address_of(principal.jid) if principal.jid is not None else None
         if own is None or address != own:
             return Decision(False, "own", f"only admins may read other addresses than their own, which is {own or 'none'}")
         if own == self.jid:
             return Decision(False, "own", f"all users share {own} here, so only admins may read it")
-        return Decision(True, "own")
+        return _OWN
 
     def _command(self, principal: Principal, to: JID) -> Decision:
         if principal.is_admin:
-            return Decision(True, "admin")
+            return _ADMIN
         if self.commander_for(principal) == principal.jid:
-            return Decision(True, "himself")
+            return _HIMSELF
         return self._commands_of(to)
 
     def _commands_of(self, to: JID) -> Decision:
         """Decide about commands sent from an address at the gateway, to which servers may have granted what they grant to us."""
         if to.local and to.resource and not (to.domain == self.domain and to.local in SERVICES):
-            return Decision(True, "client")
+            return _CLIENT
         return Decision(
             False,
             "commands",
@@ -224,7 +223,7 @@ class Policy:
 
     def _send(self, principal: Principal, stanza: Stanza) -> Decision:
         if principal.is_admin:
-            return self._as_admin(stanza)
+            return self._as_admin(stanza.sender)
         sender, to = stanza.sender, stanza.to
         if sender is None or to is None:
             return Decision(False, "sender", "the stanza has no from or no to")
@@ -240,13 +239,12 @@ class Policy:
             return Decision(False, "domain", f"{self.domain} itself takes no {stanza.kind} from users: it may be an announcement to all")
         if stanza.kind == "message" and not to.local and to.resource.startswith(ANNOUNCEMENTS):
             return Decision(False, "announcement", f"messages to {to} are announcements to all, which are for admins")
-        return Decision(True, "stanza")
+        return _STANZA
 
-    def _as_admin(self, stanza: Stanza) -> Decision:
-        sender = stanza.sender
-        if sender is not None and not self.may_send_from(sender):
-            return Decision(False, "sender", self.cure_for(sender))
-        return Decision(True, "admin")
+    def _as_admin(self, sender: JID | None) -> Decision:
+        if sender is self.jid or sender is None or self.may_send_from(sender):
+            return _ADMIN
+        return Decision(False, "sender", self.cure_for(sender))
 
     def cure_for(self, sender: JID) -> str:
         """Say why nothing can be sent from an address, and what to do."""
@@ -275,24 +273,24 @@ class Policy:
 
     def _iq(self, principal: Principal, iq: Stanza, sender: JID, to: JID) -> Decision:
         if iq.type in ("result", "error"):
-            return Decision(True, "reply") if principal.via == "webhook" else Decision(False, "reply", "replies to iqs are not for users")
+            return _REPLY if principal.via == "webhook" else Decision(False, "reply", "replies to iqs are not for users")
         payload = iq.payload
         namespace = split_name(payload.tag)[0] if payload is not None else ""
         node = payload.get("node", "") if payload is not None else ""
         if namespace == COMMANDS or (namespace in DISCO and node == COMMANDS):
-            return Decision(True, "himself") if sender.bare == principal.jid and self.adhoc_as == "user" else self._commands_of(to)
+            return _HIMSELF if sender.bare == principal.jid and self.adhoc_as == "user" else self._commands_of(to)
         is_own = to.bare == principal.jid
         if namespace in OF_ACCOUNTS and not is_own and (to.domain == self.domain or namespace != "jabber:iq:register"):
             return Decision(False, "account", f"{namespace} of {to} is for its owner: a user may send it to his own account only")
         if to.domain != self.domain or is_own or (to.local and to.resource and to.local not in SERVICES):
-            return Decision(True, "iq")
+            return _IQ
         return self._asked(iq.type, namespace, to)
 
     def _asked(self, type: str, namespace: str, to: JID) -> Decision:
         """Decide about an iq to the served domain, one of its services, or the account of somebody else."""
         may_ask = OF_OTHERS if to.local else OF_DOMAIN
         if type == "get" and namespace in may_ask:
-            return Decision(True, "public")
+            return _PUBLIC
         what = f"the account of {to.bare}" if to.local else f"{to}"
         if type == "get":
             return Decision(

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import copy
-import itertools
 import logging
-import secrets
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
@@ -18,10 +15,10 @@ from tigrest.backend import Backend, UserRepository
 from tigrest.bosh import BoshEndpoint
 from tigrest.errors import InvalidStanza, SenderNotAllowed, TigrestError
 from tigrest.jid import JID
-from tigrest.service.bounded import SENDING, WAITING, BoundedService
+from tigrest.service.bounded import BoundedService, Callers
+from tigrest.service.outbound import Outbound
 from tigrest.service.policy import Policy
-from tigrest.service.shares import Shares
-from tigrest.stanza import Stanza, make
+from tigrest.stanza import Stanza
 from tigrest.status import StatusOutcome, UserStatus
 from tigrest.threads import callable_from_threads
 
@@ -29,8 +26,6 @@ log = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT = 30.0
 """Seconds a request waits for its reply unless told otherwise."""
-
-ARCHIVE = b"urn:xmpp:mam:2"
 
 reply_failed: ContextVar[Callable[[BaseException], None] | None] = ContextVar("reply_failed", default=None)
 """Whom to tell that a callback given to :meth:`Service.sendPacket` raised: the request that waits for what it would have given."""
@@ -54,16 +49,13 @@ class Service:
         self.policy = policy
         """Who may do what."""
         self.loop = asyncio.get_running_loop()
-        self.waiting = Shares(WAITING, "requests")
-        """Replies that callers wait for."""
-        self.sending = Shares(SENDING, "stanzas")
-        """Stanzas of callers that wait for the server to take them."""
         self.adhoc = AdHoc(self)
         """Ad-hoc commands (XEP-0050): list and execute."""
         self.avatars = Avatars(self, avatars or AvatarCache())
         """Avatars (XEP-0084, XEP-0153, XEP-0292): get and set."""
+        self._outbound = Outbound(backend)
+        self._callers = Callers(self._outbound, policy, self.avatars)
         self._bosh: BoshEndpoint | None = None
-        self._id_prefix, self._id_numbers = f"{secrets.token_urlsafe(8)}-", itertools.count(1)
         self._callbacks: set[asyncio.Task[None]] = set()
 
     @property
@@ -101,19 +93,32 @@ class Service:
         Args:
             principal: the caller, as handlers get him in their argument ``principal``.
         """
-        return BoundedService(self, principal)
+        return self._callers.of(principal)
 
     def is_admin(self, jid: JID | str | None) -> bool:
         """Tell whether an address has the role admin (``[auth] admins``)."""
         return self.policy.is_admin(jid)
 
     def address_of(self, user: JID) -> JID:
-        """Return the address at the gateway that is a user's own; see :meth:`tigrest.service.policy.Policy.address_of`."""
+        r"""Return the address at the gateway that is a user's own.
+
+        ``alice@example.org`` has ``alice@http.example.org``. Who is not of the served domain has his whole address as local part,
+        ``robot\40example.net@http.example.org``. Nobody shares one with another user, unless our own address has a local part:
+        then that is everybody's.
+
+        Args:
+            user: of the served domain or not; a resource does not matter.
+
+        Raises:
+            InvalidJID: the local part would be longer than 1023 bytes.
+
+        XEP-0106
+        """
         return self.policy.address_of(user)
 
     def new_id(self) -> str:
         """Make an id for a stanza that has none: no other process makes the same."""
-        return f"{self._id_prefix}{next(self._id_numbers):x}"
+        return self._outbound.new_id()
 
     async def send(self, stanza: Any) -> None:
         """Send a stanza; nobody waits for a reply.
@@ -164,33 +169,7 @@ class Service:
 
         XEP-0313 §4.2
         """
-        stanza = Stanza.of(iq)
-        if not stanza.mentions(ARCHIVE):
-            return [await self.request(stanza, timeout)]
-        stanza = self._told_apart(self._from_us(stanza))
-        messages: list[Stanza] = []
-
-        def collect(arrived: Stanza) -> bool:
-            belongs = _belongs(arrived, stanza)
-            if belongs:
-                messages.append(arrived)
-            return belongs
-
-        stop = self._backend.arrivals.claim(collect)
-        try:
-            reply = await self.request(stanza, timeout)
-        finally:
-            stop()
-        return [*messages, reply]
-
-    def _told_apart(self, query: Stanza) -> Stanza:
-        """An archive query with a ``queryid``, so that what comes for it does not mix with what comes for others. XEP-0313 §4.1"""
-        element = query.payload
-        if element is None or element.tag != f"{{{ARCHIVE.decode()}}}query" or element.get("queryid"):
-            return query
-        named = copy.copy(element)
-        named.set("queryid", self.new_id())
-        return make("iq", query.type, None, named).with_(**query.attributes)
+        return await self._outbound.request_all(self._from_us(Stanza.of(iq)), timeout)
 
     async def request_as(self, owner: JID | str, iq: Any, timeout: float = REQUEST_TIMEOUT) -> Stanza:
         """Send an iq in the name of a user and wait for its reply. The script has decided that this is right.
@@ -269,12 +248,3 @@ class Service:
         if not self.policy.may_send_from(sender):
             raise SenderNotAllowed(self.policy.cure_for(sender))
         return stanza
-
-
-def _belongs(arrived: Stanza, query: Stanza) -> bool:
-    """Whether what arrived is a result of an archive query: from whom was asked, for who asked, with the id of the query."""
-    if arrived.kind != "message" or not arrived.mentions(ARCHIVE) or arrived.attributes.get("to") != query.attributes.get("from"):
-        return False
-    asked = query.payload.get("queryid") if query.payload is not None else None
-    found = arrived.xml.find(f"{{{ARCHIVE.decode()}}}result")
-    return found is not None and found.get("queryid") == asked and arrived.sender == query.to

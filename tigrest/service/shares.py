@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from types import TracebackType
-
-from tigrest.auth.principal import Principal
 from tigrest.errors import TooManyWaiting
 
 
@@ -19,36 +15,26 @@ class Shares:
 
     def __init__(self, limit: int, what: str) -> None:
         self.limit, self.what = limit, what
-        self._taken: dict[Hashable, int] = {}
+        self._taken: dict[str, int] = {}
 
-    def of(self, principal: Principal) -> Share:
-        """Return the share of a caller, to be used in a ``with`` statement."""
-        return Share(self, self._taken, principal.jid or (principal.via, principal.name))
+    def take(self, caller: str) -> None:
+        """Count one more; :meth:`give_back` must follow when it does not wait any more.
 
-
-class Share:
-    """One place in the share of a caller, for as long as a ``with`` statement runs."""
-
-    __slots__ = ("_key", "_shares", "_taken")
-
-    def __init__(self, shares: Shares, taken: dict[Hashable, int], key: Hashable) -> None:
-        self._shares, self._taken, self._key = shares, taken, key
-
-    def __enter__(self) -> None:
-        """Take a place.
+        Args:
+            caller: whose share it is.
 
         Raises:
-            TooManyWaiting: the caller has his share already.
+            TooManyWaiting: he has his share already.
         """
-        count = self._taken.get(self._key, 0)
-        if count >= self._shares.limit:
-            raise TooManyWaiting(self._shares.limit, self._shares.what)
-        self._taken[self._key] = count + 1
+        count = self._taken.get(caller, 0)
+        if count >= self.limit:
+            raise TooManyWaiting(self.limit, self.what)
+        self._taken[caller] = count + 1
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Give it back."""
-        count = self._taken[self._key] - 1
+    def give_back(self, caller: str) -> None:
+        """Count one less."""
+        count = self._taken[caller] - 1
         if count:
-            self._taken[self._key] = count
+            self._taken[caller] = count
         else:
-            del self._taken[self._key]
+            del self._taken[caller]
