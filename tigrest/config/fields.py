@@ -8,9 +8,10 @@ import difflib
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Annotated, TypeVar
+from urllib.parse import SplitResult, urlsplit
 
+import idna
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr
 from pydantic_core import PydanticKnownError
 
@@ -22,6 +23,8 @@ T = TypeVar("T")
 
 KEY_HASH = re.compile(r"sha256:[0-9a-f]{64}")
 """How an API key is stored."""
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 URL_VARIABLES = ("kind", "type", "to", "from")
 """What may stand between braces in the URL of a webhook."""
@@ -97,7 +100,18 @@ def _origin(value: str) -> str:
     parts = _split(value)
     if parts.scheme not in ("http", "https") or not parts.hostname or f"{parts.scheme}://{parts.netloc}" != value or "@" in value:
         raise ValueError(f'"{value}" is not an origin: write "https://example.org", with a port if it has one and no path, or "*"')
-    return value
+    return _as_browsers_write(parts)
+
+
+def _as_browsers_write(parts: SplitResult) -> str:
+    """Return an origin as it stands in the header ``Origin``. HTML Living Standard §7.1.1"""
+    host = str(parts.hostname)
+    try:
+        host = host if host.isascii() else idna.encode(host, uts46=True).decode()
+    except idna.IDNAError as error:
+        raise ValueError(f'"{host}" is not the name of a host: {error}') from None
+    port = "" if parts.port in (None, DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
+    return f"{parts.scheme}://[{host}]{port}" if ":" in host else f"{parts.scheme}://{host}{port}"
 
 
 def _http_url(value: str) -> str:
@@ -124,7 +138,7 @@ def _webhook_url(value: str) -> str:
     return value
 
 
-def _split(value: str) -> Any:
+def _split(value: str) -> SplitResult:
     try:
         parts = urlsplit(value)
         parts.port  # noqa: B018 – raises when it is not a port

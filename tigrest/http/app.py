@@ -1,6 +1,6 @@
 """The ASGI application: one entry, one way through it.
 
-route → API key (403) → login (401) → role (403) → body → handler → response
+route → cross-site (403) → API key (403) → login (401) → role (403) → body → handler → response
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 from tigrest.auth.admission import Admission
 from tigrest.errors import ContentTooLarge, MalformedContent
 from tigrest.http.context import new_request_id, request_id
+from tigrest.http.cross_site import SAFE_METHODS, CrossSite
 from tigrest.http.exchange import CALLER
 from tigrest.http.execution import Execution
 from tigrest.http.index import Index
@@ -53,6 +54,7 @@ class App:
         max_body: most bytes of a request body.
         request_timeout: seconds a request may take where its handler does not say.
         is_ready: tells whether requests can be served well, for ``/health/ready``.
+        cors_origins: whose pages may send unsafe requests, besides our own.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class App:
         max_body: int,
         request_timeout: float,
         is_ready: Callable[[], bool],
+        cors_origins: Sequence[str] = (),
     ) -> None:
         self._service = service
         self._admission = admission
@@ -69,6 +72,7 @@ class App:
         self._request_timeout = request_timeout
         self._execution = Execution(request_timeout, service.loop)
         self._is_ready = is_ready
+        self._cross_site = CrossSite(cors_origins)
         self.metrics = Metrics()
         """Numbers for ``/metrics``."""
         self._index = Index()
@@ -119,6 +123,8 @@ class App:
         return self._table.match(scope["method"], path)
 
     async def _answer_otherwise(self, scope: Scope, match: Found | None) -> Answer:
+        if scope["method"] not in SAFE_METHODS:
+            self._cross_site.check(scope, dict(scope["headers"]))
         if match is None or (scope["path"] in INDEX and scope["method"] in ("GET", "HEAD")):
             return await self._other(scope)
         if scope["method"] == "OPTIONS":
@@ -127,6 +133,8 @@ class App:
 
     async def _handle(self, scope: Scope, receive: Receive, match: Found, route: Route, endpoint: Endpoint) -> Answer:
         headers = dict(reversed(scope["headers"]))  # of several of one name the first counts
+        if scope["method"] not in SAFE_METHODS:
+            self._cross_site.check(scope, headers)
         principal = await self._admission.admit(route, scope["path"], scope["query_string"], headers, _address(scope))
         scope["tigrest.principal"] = principal
         call = Call(self._service, match.groups, principal=principal)
