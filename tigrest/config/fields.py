@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import difflib
 import ipaddress
 import re
 from pathlib import Path
@@ -18,6 +17,7 @@ from pydantic_core import PydanticKnownError
 from tigrest.errors import InvalidJID
 from tigrest.jid import JID
 from tigrest.passwords import Passwords
+from tigrest.spelling import nearest
 
 T = TypeVar("T")
 
@@ -130,9 +130,9 @@ def _webhook_url(value: str) -> str:
     template = f"{parts.path}?{parts.query}"
     for name in _VARIABLE.findall(template):
         if name not in URL_VARIABLES:
-            near = difflib.get_close_matches(name.lower(), URL_VARIABLES, n=1)
+            near = nearest(name, URL_VARIABLES)
             known = ", ".join(f"{{{variable}}}" for variable in URL_VARIABLES)
-            raise ValueError(f"has the variable {{{name}}}; " + (f"did you mean {{{near[0]}}}?" if near else f"there are {known}"))
+            raise ValueError(f"has the variable {{{name}}}; " + (f"did you mean {{{near}}}?" if near else f"there are {known}"))
     if {"{", "}"} & set(_VARIABLE.sub("", template)):
         raise ValueError('has a single "{" or "}"; write "%7B" or "%7D", or a variable such as "{to}"')
     return value
