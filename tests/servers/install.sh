@@ -9,6 +9,7 @@ command -v openssl >/dev/null || missing="$missing openssl"
 command -v nginx >/dev/null || [ -e /usr/sbin/nginx ] || missing="$missing nginx-light"
 command -v systemd-analyze >/dev/null || missing="$missing systemd"
 command -v curl >/dev/null || missing="$missing curl"
+command -v chromedriver >/dev/null || missing="$missing chromium chromium-driver"
 for package in "$@"; do
     command -v "$package" >/dev/null || missing="$missing $package"
 done

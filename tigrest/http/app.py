@@ -39,6 +39,9 @@ access_log = logging.getLogger("tigrest.access")
 INDEX = (ROOT, f"{ROOT}/")
 """Paths of the list of handlers."""
 
+LOG_IN = b"login"
+"""Query of the index that asks for a login, for browsers."""
+
 Answer = Reply | Response
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 Headers = Mapping[bytes, bytes]
@@ -178,7 +181,6 @@ class App:
         """What is not a handler: index, static files, health, metrics."""
         path, method = scope["path"], scope["method"]
         pages: dict[str, Callable[[Scope], Answer]] = {
-            **dict.fromkeys(INDEX, self._show_index),
             "/": lambda _: Reply(307, b"", b"", [(b"location", f"{ROOT}/".encode())]),
             "/health/live": lambda _: _health(True),
             "/health/ready": lambda _: _health(self._is_ready()),
@@ -186,7 +188,7 @@ class App:
         }
         page = pages.get(path)
         static = self._static(path) if page is None else None
-        if page is None and static is None:
+        if page is None and static is None and path not in INDEX:
             raise HTTPException(404, f"nothing is served at {path[:200]}; {ROOT}/ lists what is")
         if method == "OPTIONS":
             return Reply(204, b"", b"", [(b"allow", b"GET, HEAD, OPTIONS")])
@@ -194,13 +196,21 @@ class App:
             raise HTTPException(404, f"{method} is not implemented here; there is GET", {"allow": "GET, HEAD, OPTIONS"})
         if page is not None:
             return page(scope)
-        assert static is not None
+        if static is None:
+            return await self._show_index(scope)
         files, relative = static
         return await files.get_response(relative, scope)
 
-    def _show_index(self, scope: Scope) -> Answer:
-        accept = header(scope, b"accept")
-        return self._index.show(self._table, html="text/html" in accept, base=_base_url(scope))
+    async def _show_index(self, scope: Scope) -> Answer:
+        """Show the index. It needs no login, but a login that comes along is checked: admins see more."""
+        headers = dict(reversed(scope["headers"]))
+        authorization = headers.get(b"authorization")
+        is_admin = False
+        if authorization is not None or scope["query_string"] == LOG_IN:
+            principal = scope["tigrest.principal"] = await self._admission.log_in(authorization, _address(scope))
+            is_admin = principal.is_admin
+        accept = headers.get(b"accept", b"")
+        return self._index.show(self._table, html=b"text/html" in accept, base=_base_url(scope), is_admin=is_admin)
 
     def _static(self, path: str) -> tuple[StaticFiles, str] | None:
         """The static folder that a path is in, and the rest of the path."""
