@@ -44,7 +44,7 @@ class Index:
         headers = PRIVATE if is_admin else PUBLIC
         if html:
             values = {"folders": self._folders, "listeners": listeners, "problems": problems, "problem_count": count}
-            page = render("index.html", **values, is_admin=is_admin, base=base, samples=samples)
+            page = render("index.html", **values, base=base, samples=samples)
             return Reply(200, HTML, page, [*PAGE_HEADERS, *headers])
         shown: dict[str, object] = {"routes": [_entry(usage) for some in self._folders.values() for usage in some], "problem_count": count}
         if is_admin:
