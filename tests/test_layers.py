@@ -24,13 +24,14 @@ ROOMS: dict[str, set[str]] = {
     "images": set(),
     "jid": {"errors"},
     "passwords": set(),
+    "spelling": set(),
     "storage": {"errors"},
     # XMPP, as bytes and as meaning
     "safexml": {"errors"},
     "stanza": {"errors", "jid", "safexml"},
     "dataform": set(),
     "adhoc": STANZAS | {"threads"},
-    "stanza_json": STANZAS | {"content"},
+    "stanza_json": STANZAS | {"content", "spelling"},
     "avatars": STANZAS | {"threads", "images", "adhoc"},
     "entities": STANZAS | {"adhoc"},
     "status": BASE,
@@ -46,10 +47,10 @@ ROOMS: dict[str, set[str]] = {
     # scripts: from files to routes and listeners
     "content": {"errors", "safexml"},
     "handler": set(),
-    "scripting": XMPP | {"auth", "overflow", "handler", "content", "stanza_json"},
+    "scripting": XMPP | {"auth", "overflow", "handler", "content", "stanza_json", "spelling"},
     # who is calling
     "auth": {"errors", "jid", "passwords", "storage"},  # Principal is what all below and above know a caller by
-    "config": {"errors", "jid", "passwords"},
+    "config": {"errors", "jid", "passwords", "spelling"},
     "plugins": {"service"},
     # HTTP
     "http": XMPP | {"deadlines", "handler", "content", "scripting", "auth", "config"},

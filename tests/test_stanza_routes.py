@@ -190,3 +190,25 @@ def test_the_list_of_handlers_is_still_where_it_was(domain: TestGateway) -> None
 def test_the_caller_may_say_how_long_to_wait(domain: TestGateway, given: str, status: int) -> None:
     reply = domain.post("/rest", login="alice", json=PING, headers={"Prosody-Rest-Timeout": given})
     assert reply.status_code in (200, status)  # nothing is so quick that it may not come in time
+
+
+@pytest.mark.parametrize("path", ["/rest/block/bob@localhost?jid=spam@example.org", "/rest/command/localhost?node=x"])
+def test_a_get_changes_nothing(domain: TestGateway, path: str) -> None:
+    for method in ("GET", "HEAD"):
+        refused = domain.request(method, path, login="alice")
+        assert (refused.status_code, refused.headers["allow"]) == (404, "POST, OPTIONS")
+    assert "there is POST" in domain.get(path, login="alice", headers={"Accept": JSON}).json()["detail"]
+    assert domain.request("OPTIONS", path).headers["allow"] == "POST, OPTIONS"
+
+
+@pytest.mark.parametrize("path", ["/rest/command/localhost", "/rest/iq/command/localhost"])
+def test_what_changes_something_is_posted(domain: TestGateway, path: str) -> None:
+    command = {"node": "http://jabber.org/protocol/admin#add-user"}
+    assert domain.post(path, login="admin", json=command).json()["command"]["node"] == command["node"]
+    assert domain.post(path, login="alice", json=command).json()["error"]["condition"] == "forbidden"
+
+
+def test_an_archive_may_be_read_by_get(domain: TestGateway) -> None:
+    """A set by protocol that only reads; the embedded domain has no archive."""
+    reply = domain.get("/rest/archive/alice@localhost?max=1", login="alice", headers={"Accept": JSON})
+    assert (reply.status_code, reply.json()["error"]["condition"]) == (200, "service-unavailable")

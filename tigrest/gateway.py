@@ -247,7 +247,8 @@ class Gateway:
         configured = [_api_key(key) for key in config.auth.api_keys]
         api_keys = ApiKeys(configured, keys, os.environ.get(BOOTSTRAP), config.auth.open_access)
         admission = Admission(logins, api_keys, service.policy.roles_of)
-        return App(service, admission, config.http.max_body, config.http.request_timeout, lambda: backend.connected)
+        http = config.http
+        return App(service, admission, http.max_body, http.request_timeout, lambda: backend.connected, http.cors_origins)
 
     async def _prepare_demo(self, backend: Backend, service: Service, keys: KeyStore) -> None:
         if not isinstance(backend, EmbeddedDomain) or self.config.embedded.accounts:

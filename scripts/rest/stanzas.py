@@ -6,7 +6,8 @@ from tigrest.stanza_json.table import VOCABULARIES
 
 from ._sending import MAX_TIMEOUT, as_sent, query_in, sent, shown, stanza_in
 
-QUERIES = "|".join(sorted(VOCABULARIES["iq"].keys))
+IQ = VOCABULARIES["iq"]
+ASKING, CHANGING = "|".join(sorted(IQ.keys - IQ.changing)), "|".join(sorted(IQ.changing))
 
 
 class Stanzas(Handler):
@@ -75,7 +76,7 @@ class Path(Handler):
 class Query(Handler):
     """Ask somebody something by an iq."""
 
-    regex = rf"/({QUERIES})/((?s:.*))"
+    regex = rf"/({ASKING})/((?s:.*))"
     requiredRole = "user"
     timeout = MAX_TIMEOUT + 10
     description = {
@@ -89,3 +90,23 @@ class Query(Handler):
     async def exec_get(self, service, principal, request, query, to):
         parameters = {name: value for name, value in request.query_params.items() if name != "errors"}
         return await sent(service.for_(principal), request, as_sent(from_parameters, query, parameters, to))
+
+
+class Change(Handler):
+    """Have somebody do something by an iq of type set, which a GET never sends."""
+
+    regex = rf"/({CHANGING})/((?s:.*))"
+    requiredRole = "user"
+    decodeContent = False
+    timeout = MAX_TIMEOUT + 10
+    description = {
+        "regex": "/{query}/{to}",
+        "POST": {
+            "info": "Have something done: block, command",
+            "description": "The same as /iq/{query}/{to}: the body is what is asked.",
+            "request": '{"node": "uptime"}',
+        },
+    }
+
+    async def exec_post(self, service, principal, request, content, query, to):
+        return await sent(service.for_(principal), request, await query_in(request, content, query, to))

@@ -41,8 +41,7 @@ def test_the_index_lists_every_route(serve: Serve) -> None:
                 "script": "script.py",
             },
         ],
-        "listeners": [],
-        "problems": [],
+        "problem_count": 0,
     }
     assert gateway.get("/rest").json() == gateway.get("/rest/").json()
 
@@ -67,10 +66,53 @@ def test_the_index_shows_load_errors_without_the_machines_paths(serve: Serve, tm
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "broken.py").write_text("class <script>")
     gateway.reload()
-    assert gateway.get("/rest/").json()["problems"] == ["sub/broken.py:1: SyntaxError: invalid syntax"]
-    page = gateway.get("/rest/", headers={"Accept": "text/html"}).text
+    assert gateway.get("/rest/", login="admin").json()["problems"] == ["sub/broken.py:1: SyntaxError: invalid syntax"]
+    page = gateway.get("/rest/", login="admin", headers={"Accept": "text/html"}).text
     assert "sub/broken.py:1" in page
     assert str(tmp_path) not in page
+
+
+SECRET = "postgresql://app:hunter2@db.internal/app"
+LISTENS = """
+class Hears(Handler):
+    match = Match(local="hush", body="passphrase (.*)")
+    def on_message(self, what): return what
+"""
+
+
+@pytest.mark.parametrize("login", ["", "alice", "admin"])
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_why_scripts_did_not_load_and_what_is_heard_is_for_admins(serve: Serve, tmp_path: Path, login: str, accept: str) -> None:
+    gateway = serve(HANDLER + LISTENS)
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.py").write_text(f"raise RuntimeError('cannot connect to {SECRET}')")
+    gateway.reload()
+    shown = gateway.get("/rest/", login=login, headers={"Accept": accept})
+    assert shown.status_code == 200
+    assert "www-authenticate" not in shown.headers
+    for hidden in ("hunter2", "one.py", "passphrase", "hush"):
+        assert (hidden in shown.text) is (login == "admin"), hidden
+    if accept == "text/html":
+        assert ("2 scripts did not load" in shown.text) is (login != "admin")
+    else:
+        assert shown.json()["problem_count"] == 2
+        assert shown.json().keys() - {"routes", "problem_count"} == ({"listeners", "problems"} if login == "admin" else set())
+    assert (shown.headers.get("cache-control") == "no-store") is (login == "admin")
+    assert shown.headers["vary"] == "Accept, Authorization"
+    for path in ("/metrics", "/health/ready", "/health/live", "/rest/one", "/rest/greet/x", "/"):
+        for method in ("GET", "POST", "OPTIONS"):
+            answer = gateway.request(method, path, login="alice", headers={"Accept": accept})
+            assert "hunter2" not in answer.text
+            assert "hunter2" not in str(answer.headers)
+
+
+def test_the_index_asks_for_a_login_only_when_told_to(serve: Serve) -> None:
+    gateway = serve(HANDLER)
+    assert gateway.get("/rest/", login="admin:wrong").status_code == 401
+    asked = gateway.get("/rest/?login")
+    assert (asked.status_code, asked.headers["www-authenticate"]) == (401, 'Basic realm="tigrest"')
+    assert gateway.get("/rest/?login", login="alice").status_code == 200
+    assert "listeners" in gateway.get("/rest/?login", login="admin").json()
 
 
 def test_static_folders_serve_files_and_nothing_else(serve: Serve, tmp_path: Path) -> None:

@@ -167,8 +167,8 @@ def test_a_class_that_only_listens_is_no_route(bot: Bot) -> None:
 def test_the_index_shows_who_listens(bot: Bot) -> None:
     gateway = bot(handler(ECHO, 'local="echo"', more='    requiredRole = "user"\n'))
     entry = {"methods": ["on_message"], "stanzas": "to echo@…", "role": "user", "script": "bot.py"}
-    assert gateway.get("/rest/").json()["listeners"] == [entry]
-    assert "to echo@…" in gateway.get("/rest/", headers={"Accept": "text/html"}).text
+    assert gateway.get("/rest/", login="admin").json()["listeners"] == [entry]
+    assert "to echo@…" in gateway.get("/rest/", login="admin", headers={"Accept": "text/html"}).text
 
 
 # What becomes of results

@@ -372,3 +372,11 @@ def test_each_key_refuses_a_value_of_another_type_by_name() -> None:
     for row in ROWS:
         if row.key != "payload":
             assert refusal({row.key: [[object()]]}, kind=row.kinds[0]).startswith(row.key)
+
+
+def test_what_a_get_may_ask_changes_nothing() -> None:
+    """GET /rest/{query}/{to} is for these keys; an archive is asked by a set (XEP-0313 §4.1), which only reads."""
+    iq = VOCABULARIES["iq"]
+    assert iq.changing == {"block", "command"}
+    types = {key: from_json({key: iq.rows[key].example}, kind="iq").type for key in iq.keys - iq.changing}
+    assert {key for key, type in types.items() if type == "set"} == {"archive"}

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import base64
 import binascii
-import difflib
 import ipaddress
 import re
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
-from urllib.parse import urlsplit
+from typing import Annotated, TypeVar
+from urllib.parse import SplitResult, urlsplit
 
+import idna
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr
 from pydantic_core import PydanticKnownError
 
 from tigrest.errors import InvalidJID
 from tigrest.jid import JID
 from tigrest.passwords import Passwords
+from tigrest.spelling import nearest
 
 T = TypeVar("T")
 
 KEY_HASH = re.compile(r"sha256:[0-9a-f]{64}")
 """How an API key is stored."""
+
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 URL_VARIABLES = ("kind", "type", "to", "from")
 """What may stand between braces in the URL of a webhook."""
@@ -97,7 +100,18 @@ def _origin(value: str) -> str:
     parts = _split(value)
     if parts.scheme not in ("http", "https") or not parts.hostname or f"{parts.scheme}://{parts.netloc}" != value or "@" in value:
         raise ValueError(f'"{value}" is not an origin: write "https://example.org", with a port if it has one and no path, or "*"')
-    return value
+    return _as_browsers_write(parts)
+
+
+def _as_browsers_write(parts: SplitResult) -> str:
+    """Return an origin as it stands in the header ``Origin``. HTML Living Standard §7.1.1"""
+    host = str(parts.hostname)
+    try:
+        host = host if host.isascii() else idna.encode(host, uts46=True).decode()
+    except idna.IDNAError as error:
+        raise ValueError(f'"{host}" is not the name of a host: {error}') from None
+    port = "" if parts.port in (None, DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
+    return f"{parts.scheme}://[{host}]{port}" if ":" in host else f"{parts.scheme}://{host}{port}"
 
 
 def _http_url(value: str) -> str:
@@ -116,15 +130,15 @@ def _webhook_url(value: str) -> str:
     template = f"{parts.path}?{parts.query}"
     for name in _VARIABLE.findall(template):
         if name not in URL_VARIABLES:
-            near = difflib.get_close_matches(name.lower(), URL_VARIABLES, n=1)
+            near = nearest(name, URL_VARIABLES)
             known = ", ".join(f"{{{variable}}}" for variable in URL_VARIABLES)
-            raise ValueError(f"has the variable {{{name}}}; " + (f"did you mean {{{near[0]}}}?" if near else f"there are {known}"))
+            raise ValueError(f"has the variable {{{name}}}; " + (f"did you mean {{{near}}}?" if near else f"there are {known}"))
     if {"{", "}"} & set(_VARIABLE.sub("", template)):
         raise ValueError('has a single "{" or "}"; write "%7B" or "%7D", or a variable such as "{to}"')
     return value
 
 
-def _split(value: str) -> Any:
+def _split(value: str) -> SplitResult:
     try:
         parts = urlsplit(value)
         parts.port  # noqa: B018 – raises when it is not a port

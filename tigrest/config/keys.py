@@ -1,8 +1,7 @@
-"""The names of all keys, and the nearest one to a name that is not among them."""
+"""The names of all keys."""
 
 from __future__ import annotations
 
-import difflib
 import types
 import typing
 from collections.abc import Iterable
@@ -62,11 +61,6 @@ def takes_text(path: tuple[str, ...]) -> bool:
     """Whether the value of a key is a text, so that ``12345`` in an environment variable is one too."""
     table = table_at(path[:-1])
     return table is not None and _is_text(table.model_fields[path[-1]].annotation)
-
-
-def nearest(name: str, candidates: Iterable[str]) -> str | None:
-    """The most similar of some names, if one is similar at all."""
-    return next(iter(difflib.get_close_matches(name.lower(), list(candidates), n=1)), None)
 
 
 def _table(field: FieldInfo) -> tuple[type[BaseModel] | None, bool]:

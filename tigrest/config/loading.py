@@ -10,11 +10,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tigrest.config.keys import PREFIX, nearest, takes_text, variables
+from tigrest.config.keys import PREFIX, takes_text, variables
 from tigrest.config.models import Config
 from tigrest.config.origins import Origins, lines_of
 from tigrest.config.problems import dotted, problems_of
 from tigrest.errors import ConfigError
+from tigrest.spelling import nearest
 
 VARIABLE = "TIGREST_CONFIG"
 """Environment variable that names the file."""

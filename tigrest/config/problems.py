@@ -9,8 +9,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from tigrest.config.fields import KeyProblem
-from tigrest.config.keys import known_keys, nearest, table_at
+from tigrest.config.keys import known_keys, table_at
 from tigrest.config.origins import Origins
+from tigrest.spelling import nearest
 
 _EXPECTED = {
     "bool_type": "true or false",

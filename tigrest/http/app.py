@@ -1,6 +1,6 @@
 """The ASGI application: one entry, one way through it.
 
-route → API key (403) → login (401) → role (403) → body → handler → response
+route → cross-site (403) → API key (403) → login (401) → role (403) → body → handler → response
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 from tigrest.auth.admission import Admission
 from tigrest.errors import ContentTooLarge, MalformedContent
 from tigrest.http.context import new_request_id, request_id
+from tigrest.http.cross_site import SAFE_METHODS, CrossSite
 from tigrest.http.exchange import CALLER
 from tigrest.http.execution import Execution
 from tigrest.http.index import Index
@@ -38,6 +39,9 @@ access_log = logging.getLogger("tigrest.access")
 INDEX = (ROOT, f"{ROOT}/")
 """Paths of the list of handlers."""
 
+LOG_IN = b"login"
+"""Query of the index that asks for a login, for browsers."""
+
 Answer = Reply | Response
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 Headers = Mapping[bytes, bytes]
@@ -53,6 +57,7 @@ class App:
         max_body: most bytes of a request body.
         request_timeout: seconds a request may take where its handler does not say.
         is_ready: tells whether requests can be served well, for ``/health/ready``.
+        cors_origins: whose pages may send unsafe requests, besides our own.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class App:
         max_body: int,
         request_timeout: float,
         is_ready: Callable[[], bool],
+        cors_origins: Sequence[str] = (),
     ) -> None:
         self._service = service
         self._admission = admission
@@ -69,6 +75,7 @@ class App:
         self._request_timeout = request_timeout
         self._execution = Execution(request_timeout, service.loop)
         self._is_ready = is_ready
+        self._cross_site = CrossSite(cors_origins)
         self.metrics = Metrics()
         """Numbers for ``/metrics``."""
         self._index = Index()
@@ -118,6 +125,8 @@ class App:
         return self._table.match(scope["method"], path)
 
     async def _answer_otherwise(self, scope: Scope, match: Found | None) -> Answer:
+        if scope["method"] not in SAFE_METHODS:
+            self._cross_site.check(scope, dict(scope["headers"]))
         if match is None or (scope["path"] in INDEX and scope["method"] in ("GET", "HEAD")):
             return await self._other(scope)
         if scope["method"] == "OPTIONS":
@@ -126,6 +135,8 @@ class App:
 
     async def _handle(self, scope: Scope, receive: Receive, match: Found, route: Route, endpoint: Endpoint) -> Answer:
         headers = dict(reversed(scope["headers"]))  # of several of one name the first counts
+        if scope["method"] not in SAFE_METHODS:
+            self._cross_site.check(scope, headers)
         principal = None
         if route.is_guarded:
             principal = await self._admission.admit(route, scope["path"], scope["query_string"], headers, _address(scope))
@@ -175,7 +186,6 @@ class App:
         """What is not a handler: index, static files, health, metrics."""
         path, method = scope["path"], scope["method"]
         pages: dict[str, Callable[[Scope], Answer]] = {
-            **dict.fromkeys(INDEX, self._show_index),
             "/": lambda _: Reply(307, b"", b"", [(b"location", f"{ROOT}/".encode())]),
             "/health/live": lambda _: _health(True),
             "/health/ready": lambda _: _health(self._is_ready()),
@@ -183,7 +193,7 @@ class App:
         }
         page = pages.get(path)
         static = self._static(path) if page is None else None
-        if page is None and static is None:
+        if page is None and static is None and path not in INDEX:
             raise HTTPException(404, f"nothing is served at {path[:200]}; {ROOT}/ lists what is")
         if method == "OPTIONS":
             return Reply(204, b"", b"", [(b"allow", b"GET, HEAD, OPTIONS")])
@@ -191,13 +201,21 @@ class App:
             raise HTTPException(404, f"{method} is not implemented here; there is GET", {"allow": "GET, HEAD, OPTIONS"})
         if page is not None:
             return page(scope)
-        assert static is not None
+        if static is None:
+            return await self._show_index(scope)
         files, relative = static
         return await files.get_response(relative, scope)
 
-    def _show_index(self, scope: Scope) -> Answer:
-        accept = header(scope, b"accept")
-        return self._index.show(self._table, html="text/html" in accept, base=_base_url(scope))
+    async def _show_index(self, scope: Scope) -> Answer:
+        """Show the index. It needs no login, but a login that comes along is checked: admins see more."""
+        headers = dict(reversed(scope["headers"]))
+        authorization = headers.get(b"authorization")
+        is_admin = False
+        if authorization is not None or scope["query_string"] == LOG_IN:
+            principal = scope["tigrest.principal"] = await self._admission.log_in(authorization, _address(scope))
+            is_admin = principal.is_admin
+        accept = headers.get(b"accept", b"")
+        return self._index.show(self._table, html=b"text/html" in accept, base=_base_url(scope), is_admin=is_admin)
 
     def _static(self, path: str) -> tuple[StaticFiles, str] | None:
         """The static folder that a path is in, and the rest of the path."""

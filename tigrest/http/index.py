@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from tigrest.content import JSON, write_json
 from tigrest.http.pages import render
-from tigrest.http.replies import HTML, PAGE_HEADERS, Reply
+from tigrest.http.replies import HTML, PAGE_HEADERS, Headers, Reply
 from tigrest.scripting.listeners import Listener
 from tigrest.scripting.routing import Table
 from tigrest.scripting.usage import Usage, samples, usages
+
+PUBLIC: Headers = [(b"vary", b"Accept, Authorization")]
+PRIVATE: Headers = [*PUBLIC, (b"cache-control", b"no-store")]
+"""Of what an admin sees."""
 
 
 class Index:
@@ -17,27 +21,35 @@ class Index:
         self._table: Table | None = None
         self._folders: dict[str, list[Usage]] = {}
 
-    def show(self, table: Table, html: bool, base: str) -> Reply:
+    def show(self, table: Table, html: bool, base: str, is_admin: bool) -> Reply:
         """Show what a table serves, as a page or as JSON.
+
+        Texts of load errors may hold secrets, and the patterns of listeners tell what is heard: both are for admins. Others see how
+        many scripts did not load.
 
         Args:
             table: what is served.
             html: whether to make a page.
             base: scheme and host that the caller used, for lines to paste.
+            is_admin: whether the caller has logged in as an admin.
         """
         if table is not self._table:
             folders: dict[str, list[Usage]] = {}
             for route in table.routes:
                 folders.setdefault(route.folder, []).extend(usages(route))
             self._folders, self._table = folders, table
-        problems = [table.shown(problem) for problem in table.problems]
+        count = len(table.problems)
+        problems = [table.shown(problem) for problem in table.problems] if is_admin else []
+        listeners = table.listeners if is_admin else ()
+        headers = PRIVATE if is_admin else PUBLIC
         if html:
-            page = render("index.html", folders=self._folders, listeners=table.listeners, problems=problems, base=base, samples=samples)
-            return Reply(200, HTML, page, list(PAGE_HEADERS))
-        routes = [_entry(usage) for some in self._folders.values() for usage in some]
-        return Reply(
-            200, JSON.encode(), write_json({"routes": routes, "listeners": [*map(_listener, table.listeners)], "problems": problems})
-        )
+            values = {"folders": self._folders, "listeners": listeners, "problems": problems, "problem_count": count}
+            page = render("index.html", **values, base=base, samples=samples)
+            return Reply(200, HTML, page, [*PAGE_HEADERS, *headers])
+        shown: dict[str, object] = {"routes": [_entry(usage) for some in self._folders.values() for usage in some], "problem_count": count}
+        if is_admin:
+            shown |= {"listeners": [*map(_listener, listeners)], "problems": problems}
+        return Reply(200, JSON.encode(), write_json(shown), headers)
 
 
 def _entry(usage: Usage) -> dict[str, object]:

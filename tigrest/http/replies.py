@@ -6,13 +6,14 @@ import logging
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from tigrest.content import JSON, XML, write_json, write_xml
+from tigrest.content import JSON, XML, is_xml, media_type, write_json, write_xml
 from tigrest.errors import NotConnected, StanzaError, TigrestError, TooManyFailures, TooManyStreams, TooManyWaiting
 from tigrest.handler import Result
 from tigrest.http.context import request_id
@@ -28,13 +29,18 @@ log = logging.getLogger(__name__)
 
 Headers = list[tuple[bytes, bytes]]
 _JSON, _XML = JSON.encode(), XML.encode()
+XHTML = "application/xhtml+xml"
 PROBLEM_NAMESPACE = "urn:ietf:rfc:7807"
 
 HTML = b"text/html; charset=utf-8"
 PAGE_HEADERS: Headers = [
-    (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'"),
-    (b"x-content-type-options", b"nosniff"),
+    (
+        b"content-security-policy",
+        b"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    )
 ]
+XML_HEADERS: Headers = [(b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; sandbox")]
+"""Browsers show XML as a document, and run scripts of the namespace of XHTML in it: a stranger's reply must not."""
 
 
 @dataclass
@@ -118,7 +124,7 @@ def reply_to(result: Any, negotiated: Callable[[], Wish], endpoint: Endpoint, pa
         data = bytes(result)
         return Reply(200, (image_type(data) or "application/octet-stream").encode(), data)
     if isinstance(result, Stanza):
-        return Reply(200, _XML, result.to_bytes())
+        return Reply(200, _XML, result.to_bytes(), XML_HEADERS)
     if result is None:
         raise HTTPException(404, "there is nothing here")
     if isinstance(result, Mapping | tuple):
@@ -134,13 +140,22 @@ def _reply_to_value(value: Any, wish: Wish, endpoint: Endpoint, page_values: Map
         return Reply(200, HTML, page.encode("utf-8", "replace"))
     if wish.form == "json":
         return Reply(200, _JSON, write_json(value))
-    return Reply(200, _XML, write_xml(value))
+    return Reply(200, _XML, write_xml(value), XML_HEADERS)
 
 
 def _reply_to_result(result: Result) -> Reply:
     data = result.data.encode("utf-8", "replace") if isinstance(result.data, str) else bytes(result.data)
     headers = [(_name(name), _token(value)) for name, value in result.headers.items()] if result.headers else []
+    if _is_document(result.content_type) and not any(name == XML_HEADERS[0][0] for name, _ in headers):
+        headers += XML_HEADERS
     return Reply(result.status, _token(result.content_type), data, headers)
+
+
+@lru_cache(maxsize=256)
+def _is_document(content_type: str) -> bool:
+    """Return whether browsers show this as XML that may have scripts in it, and that is no page which a script made as such."""
+    media = media_type(content_type)
+    return is_xml(media) and media != XHTML
 
 
 _NOT_A_NAME = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
@@ -185,7 +200,7 @@ def problem(error: BaseException, wish: Wish, headers: Headers | None = None) ->
     if wish.form == "json":
         return Reply(status, b"application/problem+json", write_json(document), extra)
     body = write_xml({"problem": document}).replace(b"<problem>", f'<problem xmlns="{PROBLEM_NAMESPACE}">'.encode(), 1)
-    return Reply(status, b"application/problem+xml", body, extra)
+    return Reply(status, b"application/problem+xml", body, [*extra, *XML_HEADERS])
 
 
 def _detail(error: BaseException) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tigrest.errors import ScriptError
 from tigrest.handler import LISTENS, ROLES, Handler, Match
-from tigrest.scripting.listeners import close_to_listening
+from tigrest.scripting.misspelt import ATTRIBUTES, misspelt
 
 PARSES = 10
 """How often a script is parsed at most."""
@@ -92,8 +92,11 @@ def validate(path: Path, cls: type[Handler], lines: Lines) -> None:
     """Check the attributes of a handler class, but for those that say what it is for.
 
     Raises:
-        ScriptError: one has a value that is not allowed.
+        ScriptError: one has a value that is not allowed, or a name that is nearly one of ours.
     """
+    for base, name, problem in misspelt(cls):
+        shown = f"{base.__name__}.{name}" if base is cls else f"{base.__name__}.{name}, which {cls.__name__} inherits,"
+        raise ScriptError(path, lines.of(base, name) if base.__module__ == cls.__module__ else lines.of(cls), f"{shown} {problem}")
     if cls.requiredRole not in ROLES:
         raise wrong(path, cls, lines, "requiredRole", 'use None, "user" or "admin"')
     for attribute in ("isAsync", "decodeContent", "apiKey"):
@@ -103,8 +106,21 @@ def validate(path: Path, cls: type[Handler], lines: Lines) -> None:
         raise wrong(path, cls, lines, "timeout", "use seconds above 0, or None")
     if cls.description is not None and not isinstance(cls.description, dict):
         raise wrong(path, cls, lines, "description", 'use a dict such as {"regex": "/{jid}", "GET": {"info": "…"}}')
-    if (typo := close_to_listening(cls)) is not None:
-        name, near = typo
-        raise ScriptError(path, lines.of(cls, name), f"{cls.__name__}.{name} is never called; did you mean {near!r}?")
+    if not callable(cls.authRequired):
+        raise wrong(path, cls, lines, "authRequired", "write def authRequired(self, api_key)")
     if isinstance(cls.match, Match) and not any(getattr(cls, name, None) is not None for name in LISTENS):
         raise wrong(path, cls, lines, "match", "write on_message, on_presence or on_iq, or leave it out")
+
+
+def validate_instance(path: Path, handler: Handler, lines: Lines) -> None:
+    """Check that a handler's constructor sets no attribute that is read from the class.
+
+    Raises:
+        ScriptError: it does.
+    """
+    for name in vars(handler):
+        if name in ATTRIBUTES:
+            cls = type(handler)
+            raise ScriptError(
+                path, lines.of(cls, "__init__"), f"{cls.__name__}.{name} is set in the constructor; set it in the class, where it is read"
+            )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from tigrest.errors import InvalidJID
 from tigrest.handler import LISTENS, Handler, Match, Role
 from tigrest.jid import JID
 from tigrest.scripting.signature import Group, Invocation
+from tigrest.spelling import nearest
 from tigrest.stanza import CLIENT, Stanza
 from tigrest.stanza_json.envelope import TYPES as TYPES_IN_JSON
 
@@ -169,16 +169,6 @@ def compile_match(match: Any, kinds: Sequence[str]) -> dict[str, Selector]:
     }
 
 
-def close_to_listening(cls: type[Handler]) -> tuple[str, str] | None:
-    """A method whose name is nearly one that would be called, and that name."""
-    for name in dir(cls):
-        if name.startswith("on") and name not in LISTENS and callable(getattr(cls, name)):
-            near = difflib.get_close_matches(name, LISTENS, 1, 0.85)
-            if near:
-                return name, near[0]
-    return None
-
-
 def _several(value: str | Iterable[str]) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
 
@@ -191,8 +181,8 @@ def _types(value: Any, kinds: Sequence[str]) -> frozenset[str]:
         raise MatchError(f"type is {value!r}; use one or several of {', '.join(known)}")
     for name in _several(value):
         if name not in known:
-            near = difflib.get_close_matches(str(name), known, 1)
-            cure = f"did you mean {near[0]!r}?" if near else f"on_{', on_'.join(kinds)} may be for {', '.join(known)}"
+            near = nearest(str(name), known)
+            cure = f"did you mean {near!r}?" if near else f"on_{', on_'.join(kinds)} may be for {', '.join(known)}"
             raise MatchError(f"type is {name!r}; {cure}")
     return frozenset(_several(value))
 

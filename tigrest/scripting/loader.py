@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, Template, TemplateError, Templ
 
 from tigrest.errors import ScriptError
 from tigrest.handler import LISTENS, METHODS, Handler, Injection
-from tigrest.scripting.attributes import Lines, pattern_of, validate, wrong
+from tigrest.scripting.attributes import Lines, pattern_of, validate, validate_instance, wrong
 from tigrest.scripting.listeners import Listener, MatchError, compile_match
 from tigrest.scripting.module import LOAD_SECONDS, HelperFinder, execute, package_of, run_bounded
 from tigrest.scripting.routing import ROOT, Endpoint, Part, Route, Table
@@ -182,6 +182,7 @@ class Loader:
         instances: list[Handler] = []
         run_bounded(lambda: instances.append(cls()), source.path, self._seconds)
         handler = instances[0]
+        validate_instance(source.path, handler, lines)
         self._inject(source, cls, handler, lines)
         if pattern is not None:
             yield self._route(source, cls, handler, pattern, lines)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import enum
 import inspect
 import operator
@@ -18,6 +17,7 @@ from tigrest.errors import InvalidValue
 from tigrest.handler import Role
 from tigrest.jid import JID
 from tigrest.service import Service
+from tigrest.spelling import nearest
 from tigrest.stanza import Stanza
 
 INJECTED = ("service", "callback", "user", "principal", "request", "content")
@@ -188,8 +188,8 @@ def _compile(method: Callable[..., Any], pattern: re.Pattern[str], injected: Seq
 
 
 def _unknown_argument(name: str, pattern: re.Pattern[str], injected: Sequence[str], origin: str) -> str:
-    near = difflib.get_close_matches(name, [*injected, *pattern.groupindex], 1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest(name, [*injected, *pattern.groupindex])
+    hint = f"; did you mean {near!r}?" if near else ""
     return f"argument {name!r} has no source: it is none of {', '.join(injected)}, and {origin} has {pattern.groups} group(s){hint}"
 
 

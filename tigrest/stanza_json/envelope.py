@@ -7,8 +7,9 @@ from typing import Any
 
 from tigrest.errors import InvalidJID, InvalidStanza
 from tigrest.jid import JID
+from tigrest.spelling import nearest
 from tigrest.stanza import KINDS
-from tigrest.stanza_json.mismatch import Mismatch, nearest
+from tigrest.stanza_json.mismatch import Mismatch
 from tigrest.stanza_json.values import attribute_value
 
 TYPES = {

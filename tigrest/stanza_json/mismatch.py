@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Any
+
+from tigrest.spelling import nearest
 
 SHOWN = 40
 """Most characters of a text that are repeated in a message."""
@@ -55,11 +56,6 @@ class Mismatch(Exception):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.problem}" if self.steps else self.problem
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """The most similar of some names; empty when none is similar."""
-    return next(iter(get_close_matches(name, list(names), n=1)), "")
 
 
 def described(value: Any) -> str:

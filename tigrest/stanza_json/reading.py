@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from tigrest.errors import InvalidStanza, MalformedContent
+from tigrest.spelling import nearest
 from tigrest.stanza import Stanza
 from tigrest.stanza_json import envelope
-from tigrest.stanza_json.mismatch import OBJECT, Mismatch, nearest
+from tigrest.stanza_json.mismatch import OBJECT, Mismatch
 from tigrest.stanza_json.table import ROWS, VOCABULARIES
 
 KINDS_OF = {row.key: {kind for other in ROWS if other.key == row.key for kind in other.kinds} for row in ROWS}

@@ -171,7 +171,7 @@ QUERIES = (
 
 PAGES = (
     Row("archive", IQ, Element("query", MAM), ArchiveQuery(), NEWER, "asks an [archive](#archives)",
-        {"with": "bob@example.com", "max": 10}, "XEP-0313", sets=True),
+        {"with": "bob@example.com", "max": 10}, "XEP-0313", sets=True, only_reads=True),
     Row("archive", MESSAGE, Element("result", MAM),
         Record(attribute("queryid"), attribute("id"), child("forward", FORWARDED, name="forwarded", namespace="urn:xmpp:forward:0")),
         NEWER, "one message from an archive", {"id": "28482", "forward": {"delay": DELAY, "message": {"body": "Hi"}}}, "XEP-0313"),

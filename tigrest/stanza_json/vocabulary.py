@@ -34,6 +34,7 @@ class Row:
         also: other elements it is read from.
         part_of: the key that says the same and more, and its member that has this value; a stanza with both has one element.
         sets: whether an iq with it is of type set rather than get when nothing else is said.
+        only_reads: whether nothing changes by it although it is of type set.
     """
 
     key: str
@@ -47,6 +48,7 @@ class Row:
     also: tuple[Element, ...] = ()
     part_of: tuple[str, str] = ("", "")
     sets: bool = False
+    only_reads: bool = False
 
     def reader(self) -> Read:
         """Make the function that reads any of the elements."""
@@ -90,6 +92,7 @@ class Vocabulary:
         self.rows = {row.key: row for row in rows if kind in row.kinds}
         self.keys = frozenset(self.rows)
         self.sets = frozenset(row.key for row in self.rows.values() if row.sets)
+        self.changing = frozenset(row.key for row in self.rows.values() if row.sets and not row.only_reads)
         self.nullable = frozenset(row.key for row in self.rows.values() if row.shape.takes_null)
         self._writers: dict[str, Write] = {row.key: row.shape.writer(row.element) for row in self.rows.values()}
         self._parts = [(row.key, *row.part_of) for row in self.rows.values() if row.part_of[0]]

@@ -1,0 +1,126 @@
+"""Headless Chromium, driven through chromedriver's HTTP API (W3C WebDriver), and pages of other origins for it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from shutil import which
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from tests.servers.process import free_ports
+
+BROWSER, DRIVER = "chromium", "chromedriver"
+
+OPTIONS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def is_installed() -> bool:
+    """Return whether Chromium and its driver are there."""
+    return which(BROWSER) is not None and which(DRIVER) is not None
+
+
+class Browser:
+    """One window of Chromium.
+
+    Args:
+        base: URL of its WebDriver session.
+    """
+
+    def __init__(self, base: str) -> None:
+        self._base = base
+
+    def open(self, url: str) -> None:
+        """Go to a page and wait until it is loaded."""
+        _call("POST", f"{self._base}/url", {"url": url})
+
+    def run(self, script: str) -> Any:
+        """Run the body of an async function in the page, and return what it returns."""
+        wrapped = f"const done = arguments[0]; (async () => {{ {script} }})().then(done, error => done(String(error)))"
+        return _call("POST", f"{self._base}/execute/async", {"script": wrapped, "args": []})
+
+
+@contextmanager
+def chromium(folder: Path) -> Iterator[Browser]:
+    """Start Chromium with an empty profile, and end it.
+
+    Args:
+        folder: for the profile and the log.
+    """
+    (port,) = free_ports(1)
+    with (folder / "chromedriver.log").open("wb") as log:
+        driver = subprocess.Popen([DRIVER, f"--port={port}"], stdout=log, stderr=log)
+    try:
+        base = f"http://127.0.0.1:{port}"
+        _wait_for(base)
+        options = {"args": [*OPTIONS, f"--user-data-dir={folder / 'profile'}"], "binary": which(BROWSER)}
+        wanted = {"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}}
+        session = f"{base}/session/{_call('POST', f'{base}/session', wanted)['sessionId']}"
+        try:
+            yield Browser(session)
+        finally:
+            _call("DELETE", session)
+    finally:
+        driver.terminate()
+        driver.wait(10)
+
+
+@contextmanager
+def page(html: str) -> Iterator[int]:
+    """Serve a page at every path of a free port of 127.0.0.1; gives the port."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(html.encode())
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _call(method: str, url: str, body: object = None) -> Any:
+    data = json.dumps(body).encode() if body is not None else None
+    try:
+        with urlopen(Request(url, data, {"Content-Type": "application/json"}, method=method), timeout=60) as answer:
+            return json.load(answer)["value"]
+    except HTTPError as error:
+        raise AssertionError(error.read().decode()) from None
+
+
+def _wait_for(base: str) -> None:
+    end = time.monotonic() + 30
+    while True:
+        try:
+            urlopen(f"{base}/status", timeout=5).close()
+            return
+        except URLError:
+            assert time.monotonic() < end, "chromedriver does not answer"
+            time.sleep(0.05)

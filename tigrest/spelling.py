@@ -1,0 +1,36 @@
+"""Names that are nearly other names."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def nearest(name: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """Return the most similar of some names; ``None`` when none is similar.
+
+    Args:
+        name: what was written; whether in capitals does not matter.
+        names: what could have been meant.
+        cutoff: how similar it must be: 1 for the same, as :mod:`difflib` has it.
+    """
+    known = {known.lower(): known for known in names}
+    close = difflib.get_close_matches(name.lower(), known, 1, cutoff)
+    return known[close[0]] if close else None
+
+
+def slips(first: str, second: str) -> int:
+    """Count the slips between two words: letters that are missing, added or changed, and neighbours that are swapped.
+
+    The optimal string alignment distance (Damerau, Levenshtein).
+    """
+    before: list[int] = []
+    row = list(range(len(second) + 1))
+    for i, letter in enumerate(first, start=1):
+        before, above, row = row, before, [i]
+        for j, other in enumerate(second, start=1):
+            fewest = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == second[j - 2] and first[i - 2] == other:
+                fewest = min(fewest, above[j - 2] + 1)
+            row.append(fewest)
+    return row[-1]
