@@ -80,5 +80,5 @@ def test_tests_with_a_runner_do(run: Run) -> None:
 
 
 def test_only_one_module_makes_loops() -> None:
-    makes = re.compile(r"asyncio\.(run\(|Runner|new_event_loop|get_event_loop\b|set_event_loop_policy)|uvloop\.|import uvloop")
+    makes = re.compile(r"asyncio\.(run\([^)]|Runner|new_event_loop|get_event_loop\b|set_event_loop_policy)|uvloop\.|import uvloop")
     assert [path.name for path in PACKAGE.rglob("*.py") if makes.search(path.read_text("utf-8"))] == ["loop.py"]
