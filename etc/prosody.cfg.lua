@@ -2,6 +2,8 @@
 -- Save it as /etc/prosody/conf.d/tigrest.cfg.lua, with your domain and a secret of your own. It adds to the settings of the
 -- VirtualHost, which stands elsewhere too or only here. No option of it may stand in that other place: move it here.
 
+-- Prosody listens for components on port 5347 of the loopback by itself.
+
 -- For the whole server. BOSH on the loopback: PLAIN is offered there, and 127.0.0.1 means example.com.
 consider_bosh_secure = true
 http_default_host = "example.com"

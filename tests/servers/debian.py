@@ -84,11 +84,21 @@ class DebianServer(XmppServer):
 
 
 class DebianProsody(DebianServer):
-    """Prosody from ``/etc/prosody``, with ``etc/prosody.cfg.lua`` in ``conf.d``."""
+    """Prosody from ``/etc/prosody``, with ``etc/prosody.cfg.lua`` in ``conf.d``.
+
+    Args:
+        folder: as for any server.
+        certificate: for :data:`DOMAIN`.
+        shipped_host: whether Debian's example of a virtual host is enabled too.
+    """
 
     name = "Prosody"
     page = "prosody.md"
     default_ports = (5222, 5347, 5280, 5269, 5281)
+
+    def __init__(self, folder: Path, certificate: Certificate, shipped_host: bool = False) -> None:
+        super().__init__(folder, certificate)
+        self._shipped_host = shipped_host
 
     @staticmethod
     def check() -> None:
@@ -111,6 +121,11 @@ class DebianProsody(DebianServer):
         """
         main.write_text(ours + text.replace("/var/log/prosody/prosody.log", "prosody.log"))
         (self.folder / "conf.d" / "tigrest.cfg.lua").write_text(etc("prosody.cfg.lua"))
+        if self._shipped_host:
+            host = (self.folder / "conf.avail" / f"{DOMAIN}.cfg.lua").read_text("utf-8")
+            [enabling] = re.findall(r"^.*-- Remove this line to enable this host$", host, re.MULTILINE)
+            enabled = host.replace(enabling, "").replace("/etc/prosody/", f"{self.folder}/")
+            (self.folder / "conf.d" / f"{DOMAIN}.cfg.lua").write_text(enabled)
         for kind in ("crt", "key"):
             shutil.copy(self.certificate.folder / f"server.{kind}", self.folder / "certs" / f"{DOMAIN}.{kind}")
         accounts = self.folder / "data" / DOMAIN.replace(".", "%2e") / "accounts"

@@ -38,7 +38,7 @@ listen:
       /http-bind: mod_bosh
 acl:
   admin: {{ user: [ "admin@localhost" ] }}
-  gateway: {{ user_regexp: {{ "^$": "http.localhost" }} }}
+  gateway: {{ {gateway} }}
 access_rules:
   c2s: {{ allow: all }}
   configure: [ {{ allow: admin }}, {{ allow: gateway }} ]
@@ -99,6 +99,7 @@ class Ejabberd(XmppServer):
         folder: as for any server.
         options: ``trust="false"``: checks the component's ``from``; ``privileges="false"``: grants none (XEP-0356);
             ``password_format="scram"``: SCRAM, of ``hash="sha256"`` or sha; ``plain="false"``: no SASL PLAIN;
+            ``exact="false"``: rights for all addresses of the component's domain;
             ``tls="FILE"``: STARTTLS with this file of certificate and key.
     """
 
@@ -124,6 +125,7 @@ class Ejabberd(XmppServer):
             "privileged": "allow" if options.get("privileges", "true") == "true" else "deny",
             "password_format": options.get("password_format", "plain"),
             "hash": options.get("hash", "sha"),
+            "gateway": 'user_regexp: { "^$": "http.localhost" }' if options.get("exact", "true") == "true" else "server: http.localhost",
             "disabled": "" if options.get("plain", "true") == "true" else '"PLAIN"',
             "tls": f'starttls_required: true, certfile: "{certificate}",' if certificate else "starttls: false,",
         }

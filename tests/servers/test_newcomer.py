@@ -78,6 +78,13 @@ def test_what_the_page_says_leads_to_a_login_over_verified_tls(kind: str, start:
     rights_are_for_the_exact_address(server)
 
 
+def test_prosody_adds_the_file_to_a_host_that_debian_ships(start: Start, tmp_path: Path) -> None:
+    server = start("prosody", shipped_host=True)
+    with gateway(server, tmp_path) as client:
+        assert client.get(LOGIN, auth=ADMIN).status_code == 200
+    rights_are_for_the_exact_address(server)
+
+
 def rights_are_for_the_exact_address(server: DebianServer) -> None:
     """The gateway's address may run commands; another one of its domain may not, as a user's is."""
     command = f"<command xmlns='http://jabber.org/protocol/commands' node='{COMMANDS}add-user' action='execute'/>"

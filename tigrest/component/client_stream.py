@@ -133,8 +133,7 @@ class ClientStream(asyncio.Protocol):
         """
         name = f"{host}:{port}"
         try:
-            # uvloop wants an exact str where asyncio takes a subclass such as JID; here and below
-            _, stream = await asyncio.get_running_loop().create_connection(lambda: cls(name), str(host), port)
+            _, stream = await asyncio.get_running_loop().create_connection(lambda: cls(name), host, port)
         except (OSError, UnicodeError) as error:
             raise NotConnected(f"the XMPP server cannot be reached on {name} ([xmpp] c2s_host, c2s_port): {_reason(error)}") from None
         return stream
@@ -202,8 +201,9 @@ class ClientStream(asyncio.Protocol):
         """
         if self._tcp is None or self._tcp.is_closing():
             raise self.broken(self._end or "closes the connection")
+        name = str(domain)  # uvloop wants an exact str where asyncio takes a subclass, as JID is one
         try:
-            self._transport = await self._loop.start_tls(self._tcp, self, context, server_hostname=str(domain))
+            self._transport = await self._loop.start_tls(self._tcp, self, context, server_hostname=name)
         except BaseException as error:
             self._tcp.abort()
             self._lost.set()  # in the middle of a handshake nobody tells
