@@ -78,7 +78,7 @@ modules:
 
 
 def erlang(folder: Path) -> tuple[list[str], dict[str, str]]:
-    """Command and environment that run ejabberd with ``ejabberd.yml``, ``spool`` and ``logs`` of a folder."""
+    """Return command and environment that run ejabberd with ``ejabberd.yml``, ``spool`` and ``logs`` of a folder."""
     environment = os.environ | {
         "HOME": str(folder),
         "ERL_LIBS": "/usr/lib/x86_64-linux-gnu" if Path("/usr/lib/x86_64-linux-gnu").is_dir() else "/usr/lib/aarch64-linux-gnu",
