@@ -47,7 +47,7 @@ def _skip(reason: str) -> NoReturn:
 
 
 def changed(text: str, changes: str) -> str:
-    """Apply a diff without line numbers, as a reader does: each hunk replaces the one place that looks like it.
+    """Apply a diff without line numbers as a reader does: each hunk replaces the one place that looks like it.
 
     Args:
         text: the file.
