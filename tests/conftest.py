@@ -8,14 +8,20 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
-import uvloop
+
+from tigrest.loop import new_event_loop
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
 
-@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Iterator[Run]:
-    """Run a coroutine on either kind of loop; what it leaves open is an error."""
-    with asyncio.Runner(loop_factory=request.param) as runner:
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run ``async def`` tests on the loop that production runs on."""
+    return {"uvloop": new_event_loop}
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    """Run a coroutine on the loop that production runs on; what it leaves open is an error."""
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
         yield runner.run
     gc.collect(1)

@@ -157,7 +157,7 @@ def test_examples_can_be_read(page: str) -> None:
                     tomllib.loads(block.text)
                 case "python":
                     compile(block.text, where, "exec")
-                case "bash" | "html" | "http" | "lua" | "nginx" | "text" | "yaml":
+                case "bash" | "diff" | "html" | "http" | "lua" | "nginx" | "text" | "yaml":
                     pass
                 case language:
                     pytest.fail(f"{where}: a fence of language {language!r}")

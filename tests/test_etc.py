@@ -15,17 +15,10 @@ from typing import Any
 
 import pytest
 import typer
-import yaml  # type: ignore[import-untyped]
 
-from tests.servers.conftest import installed
-from tests.servers.ejabberd import Ejabberd
-from tests.servers.gateway import gateway_for
-from tests.servers.process import SECRET, XmppServer
-from tests.servers.prosody import Prosody
 from tests.test_docs import blocks
 from tigrest.cli.main import app
 from tigrest.config import Config, load
-from tigrest.testing import API_KEY
 
 ETC = Path(__file__).parent.parent / "etc"
 SERVERS = ["prosody.md", "ejabberd.md", "tigase.md", "openfire.md"]
@@ -88,62 +81,6 @@ def test_pages_show_the_files(file: str, page: str, language: str) -> None:
 def test_servers_and_configuration_agree(name: str) -> None:
     xmpp = tomllib.loads(read("config.component.toml"))["xmpp"]
     assert all(text in read(name) for text in (xmpp["domain"], xmpp["jid"], str(xmpp["port"])))
-
-
-# Servers
-
-
-class PastedProsody(Prosody):
-    """Prosody with the settings of ``etc/prosody.cfg.lua``, for the test's domain, ports and secret, and without TLS."""
-
-    def command(self) -> tuple[list[str], dict[str, str]]:
-        """Write the configuration."""
-        command = super().command()
-        given = read("prosody.cfg.lua").replace("example.com", "localhost").replace("change-me", SECRET)
-        given = given.replace("{ 5347 }", f"{{ {self.component} }}").replace('"tls"; ', "")
-        ours = f"""
-            run_as_root = true; pidfile = "{self.folder}/prosody.pid"; data_path = "{self.folder}/data"
-            c2s_interfaces = {{ "127.0.0.1" }}; c2s_ports = {{ {self.c2s} }}; http_ports = {{ {self.http} }}; https_ports = {{ }}
-            log = {{ {{ levels = {{ min = "info" }}, to = "file", filename = "{self.folder}/prosody.log" }} }}
-            modules_disabled = {{ "s2s", "tls" }}; c2s_require_encryption = false; allow_unencrypted_plain_auth = true
-            authentication = "internal_hashed"; storage = "internal"
-        """
-        (self.folder / "prosody.cfg.lua").write_text(ours + given)
-        return command
-
-
-class PastedEjabberd(Ejabberd):
-    """ejabberd with the settings of ``etc/ejabberd.yml``, likewise."""
-
-    def command(self) -> tuple[list[str], dict[str, str]]:
-        """Write the configuration."""
-        command = super().command()
-        given = yaml.safe_load(read("ejabberd.yml").replace("example.com", "localhost").replace("change-me", SECRET))
-        component, http = given["listen"]
-        component["port"], http["port"] = self.component, self.http
-        http["request_handlers"]["/api"] = "mod_http_api"
-        given["listen"].append({"port": self.c2s, "ip": "127.0.0.1", "module": "ejabberd_c2s", "starttls": False})
-        given["modules"] |= {"mod_http_api": {}, "mod_admin_extra": {}, "mod_caps": {}}
-        loopback = {"who": {"ip": "127.0.0.1/8"}, "what": ["*"]}
-        ours = {"hosts": ["localhost"], "loglevel": "info", "auth_password_format": "scram", "s2s_access": "none"}
-        (self.folder / "ejabberd.yml").write_text(yaml.safe_dump(given | ours | {"api_permissions": {"loopback": loopback}}))
-        return command
-
-
-@pytest.mark.parametrize("kind", [PastedProsody, PastedEjabberd])
-def test_servers_work_with_what_is_to_be_pasted(kind: type[XmppServer], tmp_path: Path) -> None:
-    installed(kind.name.lower())
-    server = kind(tmp_path / "server")
-    try:
-        server.start()
-        with gateway_for(server) as gateway:
-            assert gateway.get("/rest/user/alice", login="admin:adminpw").status_code == 200
-            status = gateway.post("/rest/user/bob@localhost/status", api_key=API_KEY, json={}).json()["status"]
-            assert status["success"] is True, status
-            command = {"command": {"node": "pre-bind-bosh-session", "fields": [{"var": "wait", "value": "30"}]}}
-            assert gateway.post("/rest/adhoc/bosh@localhost", login="alice:alicepw", json=command).status_code == 200
-    finally:
-        server.stop()
 
 
 # systemd

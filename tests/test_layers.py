@@ -21,6 +21,7 @@ ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "threads": set(),
     "deadlines": set(),
+    "loop": set(),
     "images": set(),
     "jid": {"errors"},
     "passwords": set(),
@@ -53,7 +54,7 @@ ROOMS: dict[str, set[str]] = {
     "config": {"errors", "jid", "passwords", "spelling"},
     "plugins": {"service"},
     # HTTP
-    "http": XMPP | {"deadlines", "handler", "content", "scripting", "auth", "config"},
+    "http": XMPP | {"deadlines", "loop", "handler", "content", "scripting", "auth", "config"},
     # put together
     "control": {"auth", "dataform", "entities", "errors"},
     "demo": {"auth", "jid", "service"},
@@ -77,8 +78,8 @@ ROOMS: dict[str, set[str]] = {
         "webhooks",
     },
     "live": XMPP | {"component", "gateway"},
-    "testing": {"config", "gateway", "passwords", "service", "stanza", "storage"},
-    "cli": {"auth", "config", "errors", "gateway", "handler", "http", "live", "passwords", "scripting", "storage", "webhooks"},
+    "testing": {"config", "gateway", "loop", "passwords", "service", "stanza", "storage"},
+    "cli": {"auth", "config", "errors", "gateway", "handler", "http", "live", "loop", "passwords", "scripting", "storage", "webhooks"},
     "__main__": {"cli"},
     # what scripts import
     "__init__": {"backend", "errors", "handler", "jid", "service", "stanza", "status"},

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
+from tigrest import adhoc
 from tigrest.avatars import PUBSUB
 from tigrest.component.backend import Component
 from tigrest.errors import NotConnected, NotSupported, StanzaError, TigrestError
@@ -15,6 +17,12 @@ from tigrest.stanza import make
 
 ADMIN = "http://jabber.org/protocol/admin#"
 VERSION = "jabber:iq:version"
+
+ALL_USERS = "all users"
+"""Node where ejabberd lists its accounts for administrators (XEP-0030)."""
+
+ASK_SECONDS = 5.0
+"""Time limit of each question to the server."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,7 @@ async def survey(gateway: Gateway) -> Survey:
 async def _software(gateway: Gateway) -> str:
     try:
         query = make("iq", "get", gateway.service.domain, ET.Element(f"{{{VERSION}}}query"), id="version")
-        payload = (await gateway.service.request(query, 5.0)).raise_error().payload
+        payload = (await gateway.service.request(query, ASK_SECONDS)).raise_error().payload
     except TigrestError as error:
         return f"unknown ({error})"
     texts = [payload.findtext(f"{{{VERSION}}}{key}", "") if payload is not None else "" for key in ("name", "version")]
@@ -71,7 +79,7 @@ async def _software(gateway: Gateway) -> str:
 
 async def _commands(gateway: Gateway) -> tuple[str, ...]:
     try:
-        return tuple(item.node for item in await gateway.service.adhoc.list(gateway.service.domain, timeout=5.0))
+        return tuple(item.node for item in await gateway.service.adhoc.list(gateway.service.domain, timeout=ASK_SECONDS))
     except TigrestError:
         return ()
 
@@ -99,7 +107,39 @@ async def _findings(gateway: Gateway, backend: Component, commands: tuple[str, .
         Finding("POST /rest/user/…/status", not shows, shows or late),
         *[_administration(name, node, commands, administrator) for name, node in ADMINISTRATION.items()],
         await _tried("BOSH pre-bind", _bosh(gateway), "[bosh] url"),
+        await _rights(gateway),
     ]
+
+
+async def _rights(gateway: Gateway) -> Finding:
+    """Find out whether another address of our domain has the rights of ours.
+
+    The address of each user at the gateway lies in our domain. Some servers grant rights to a whole domain by default.
+    """
+    service = gateway.service
+    commands, users = await asyncio.gather(*(_seen_by_nobody(gateway, node) for node in (adhoc.NAMESPACE, ALL_USERS)))
+    administration = [item for item in commands if item.get("node", "").startswith(ADMIN)]
+    seen = [text for text, items in (("administration commands", administration), ("user list", users)) if items]
+    if not seen:
+        return Finding("rights", True, f"those of {service.jid} are its alone")
+    cure = f'{{ user_regexp: {{ "^$": "{service.jid}" }} }} instead of server: on ejabberd, "{service.jid}" in admins on Prosody'
+    return Finding("rights", False, f"any {_nobody(service.jid)} sees the {' and the '.join(seen)}: grant to the exact address, {cure}")
+
+
+def _nobody(jid: JID) -> JID:
+    """Return an address at the gateway that no user has."""
+    return JID.of("nobody", jid.domain)
+
+
+async def _seen_by_nobody(gateway: Gateway, node: str) -> list[ET.Element]:
+    """Return the items of a node of the server that another address of our domain gets; none when it is refused. XEP-0030 §4"""
+    service = gateway.service
+    query = make("iq", "get", service.domain, ET.Element(f"{{{adhoc.DISCO_ITEMS}}}query", {"node": node}), sender=_nobody(service.jid))
+    try:
+        payload = (await gateway.backend.request(query, ASK_SECONDS)).raise_error().payload
+    except TigrestError:
+        return []
+    return payload.findall(f"{{{adhoc.DISCO_ITEMS}}}item") if payload is not None else []
 
 
 ADMINISTRATION = {

@@ -21,6 +21,7 @@ import pytest
 
 from tigrest.config import Config, builtin_scripts
 from tigrest.gateway import Gateway
+from tigrest.loop import new_event_loop
 from tigrest.passwords import Passwords
 from tigrest.service import Service
 from tigrest.stanza import Stanza
@@ -165,7 +166,8 @@ def serving(*scripts: Path, domain: str = "localhost", builtins: bool = True, **
         settings[name] = settings.get(name, {}) | section
     dirs = [*scripts, builtin_scripts()] if builtins else [*scripts]
     gateway = Gateway(Config.model_validate(settings), dirs, Passwords(1, 8, 1))
-    with TestClient(gateway.app, raise_server_exceptions=False, follow_redirects=False) as client:
+    options = {"loop_factory": new_event_loop}
+    with TestClient(gateway.app, raise_server_exceptions=False, follow_redirects=False, backend_options=options) as client:
         yield TestGateway(gateway, client)
 
 

@@ -10,6 +10,7 @@ from tests.auth.fakes import ADDRESS, ALICE, BOB, World, basic, turns
 from tigrest.auth import logins as module
 from tigrest.errors import LoginRequired, NotConnected, TooManyFailures
 from tigrest.jid import JID
+from tigrest.loop import new_event_loop
 
 HEADER = basic("alice@localhost", "secret")
 
@@ -268,7 +269,7 @@ async def test_nothing_secret_is_kept_or_logged(caplog: pytest.LogCaptureFixture
 
 @pytest.fixture(scope="module")
 def loop() -> Iterator[asyncio.AbstractEventLoop]:
-    loop = asyncio.new_event_loop()
+    loop = new_event_loop()
     yield loop
     loop.close()
 

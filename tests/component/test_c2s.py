@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
+from contextlib import suppress
 from typing import Literal
 
 import pytest
@@ -13,7 +14,7 @@ from tests.component.fake import HEADER, PROCEED, SASL, STARTTLS, SUCCESS, Peer,
 from tests.conftest import Run
 from tigrest.component import client_stream
 from tigrest.component.c2s import ClientPort
-from tigrest.component.client_stream import is_loopback
+from tigrest.component.client_stream import STREAM_ERRORS, is_loopback
 from tigrest.errors import NotConnected
 from tigrest.jid import JID
 
@@ -69,7 +70,7 @@ def test_success_and_refusal(run: Run) -> None:
 
 @pytest.mark.parametrize("condition", ["temporary-auth-failure", "mechanism-too-weak", "encryption-required", "aborted", "x" * 5000])
 def test_a_server_that_cannot_tell_now(run: Run, condition: str) -> None:
-    assert str(run(outcome(says(failure(condition))))).endswith(f"cannot check logins by PLAIN now: {condition[:40]}")
+    assert str(run(outcome(says(failure(condition))))).endswith(f"cannot check logins by PLAIN now: {condition[:40]} (No.)")
 
 
 def test_the_client_takes_leave(run: Run) -> None:
@@ -188,6 +189,32 @@ def test_a_stream_error(run: Run) -> None:
     assert str(run(outcome(opens(HEADER + error.format("host-unknown"))))).endswith("closes the stream: host-unknown")
     assert str(run(outcome(says(error.format("system-shutdown"))))).endswith("closes the stream: system-shutdown")
     assert str(run(outcome(opens(HEADER + "<stream:error/>")))).endswith("closes the stream: ?")
+    banned = f"<policy-violation xmlns='{STREAM_ERRORS}'/><text xmlns='{STREAM_ERRORS}' xml:lang='en'>Too many\n (20) failures</text>"
+    answer = run(outcome(opens(f"{HEADER}<stream:error>{banned}</stream:error></stream:stream>")))
+    assert str(answer).endswith("closes the stream: policy-violation (Too many (20) failures)")
+    long = f"<stream:error><reset xmlns='{STREAM_ERRORS}'/><text xmlns='{STREAM_ERRORS}'>{'x' * 5000}</text></stream:error>"
+    assert str(run(outcome(opens(HEADER + long)))).endswith(f"closes the stream: reset ({'x' * 300})")
+
+
+def test_a_server_that_cannot_be_asked_is_logged_once_until_it_can(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    replies = [failure("temporary-auth-failure")] * 3 + [failure("aborted")] * 2 + [SUCCESS, failure("aborted"), failure("aborted")]
+
+    async def script(peer: Peer) -> None:
+        await says(replies.pop(0))(peer)
+
+    async def story() -> None:
+        async with fake_server(script) as number:
+            port = ClientPort("127.0.0.1", number, "localhost", "allow", CONTEXT)
+            for _ in range(len(replies)):
+                with suppress(NotConnected):
+                    await port.check(ALICE, SECRET)
+
+    with caplog.at_level("INFO", "tigrest.component.c2s"):
+        run(story())
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING", "INFO", "WARNING"]
+    assert "temporary-auth-failure (No.)" in caplog.messages[0]
+    assert [text.endswith("now: aborted (No.)") for text in caplog.messages] == [False, True, False, True]
+    assert SECRET not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
+KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
 @dataclass(frozen=True)
@@ -24,31 +24,34 @@ class Certificate:
         """The file that a kind of server wants."""
         return str(self.folder / ("server.pem" if kind == "ejabberd" else "server.crt"))
 
+    @property
+    def authority(self) -> str:
+        """The file that ``SSL_CERT_FILE`` names, so that it is trusted."""
+        return str(self.folder / "authority.crt")
+
     def trusted(self) -> ssl.SSLContext:
         """A context that trusts its authority and no other."""
-        return ssl.create_default_context(cafile=str(self.folder / "authority.crt"))
+        return ssl.create_default_context(cafile=self.authority)
 
 
-def make_certificate(folder: Path, name: str) -> Certificate:
-    """Make a certificate for a domain."""
+def make_certificate(folder: Path, name: str, days: int = 2) -> Certificate:
+    """Make a certificate for a domain, signed by a new authority.
+
+    Args:
+        folder: where to; it is made.
+        name: the domain.
+        days: how long it is valid from now; negative when it has expired.
+    """
     folder.mkdir(parents=True)
-    _openssl(
-        folder,
-        *KEY,
-        "-subj",
-        "/CN=authority",
-        "-addext",
-        "keyUsage=critical,keyCertSign",
-        "-keyout",
-        "authority.key",
-        "-out",
-        "authority.crt",
-    )
-    names = ("-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}", "-addext", "basicConstraints=critical,CA:FALSE")
-    _openssl(folder, *KEY, *names, "-CA", "authority.crt", "-CAkey", "authority.key", "-keyout", "server.key", "-out", "server.crt")
+    signs = ("-addext", "keyUsage=critical,keyCertSign", "-keyout", "authority.key", "-out", "authority.crt")
+    _openssl(folder, "req", "-x509", "-days", "2", *KEY, "-subj", "/CN=authority", *signs)
+    _openssl(folder, "req", "-new", *KEY, "-subj", f"/CN={name}", "-keyout", "server.key", "-out", "server.csr")
+    (folder / "extensions").write_text(f"subjectAltName=DNS:{name}\nbasicConstraints=critical,CA:FALSE\n")
+    authority = ("-CA", "authority.crt", "-CAkey", "authority.key", "-CAcreateserial", "-days", str(days))
+    _openssl(folder, "x509", "-req", "-in", "server.csr", *authority, "-extfile", "extensions", "-out", "server.crt")
     (folder / "server.pem").write_text((folder / "server.crt").read_text() + (folder / "server.key").read_text())
     return Certificate(folder)
 
 
 def _openssl(folder: Path, *arguments: str) -> None:
-    subprocess.run(["openssl", "req", "-x509", *arguments], cwd=folder, check=True, capture_output=True)
+    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)

@@ -16,6 +16,7 @@ from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatcherId
 
 from tests.servers.process import USERS, XmppServer
+from tigrest.loop import new_event_loop
 
 PRESENCES = ("available", "unavailable", "away", "chat", "dnd", "xa")
 
@@ -33,7 +34,7 @@ class Client:
         self.jid = f"{user}@localhost/{resource}"
         self.incoming: queue.Queue[Any] = queue.Queue()
         self._server = server
-        self._loop = asyncio.new_event_loop()
+        self._loop = new_event_loop()
         self._online = threading.Event()
         self._thread = threading.Thread(target=self._run, name=self.jid, daemon=True)
         self.xmpp: Any = None

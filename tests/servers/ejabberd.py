@@ -38,7 +38,7 @@ listen:
       /http-bind: mod_bosh
 acl:
   admin: {{ user: [ "admin@localhost" ] }}
-  gateway: {{ server: [ "http.localhost" ] }}
+  gateway: {{ {gateway} }}
 access_rules:
   c2s: {{ allow: all }}
   configure: [ {{ allow: admin }}, {{ allow: gateway }} ]
@@ -77,6 +77,21 @@ modules:
 """
 
 
+def erlang(folder: Path) -> tuple[list[str], dict[str, str]]:
+    """Return command and environment that run ejabberd with ``ejabberd.yml``, ``spool`` and ``logs`` of a folder."""
+    environment = os.environ | {
+        "HOME": str(folder),
+        "ERL_LIBS": "/usr/lib/x86_64-linux-gnu" if Path("/usr/lib/x86_64-linux-gnu").is_dir() else "/usr/lib/aarch64-linux-gnu",
+        "EJABBERD_CONFIG_PATH": str(folder / "ejabberd.yml"),
+        "EJABBERD_LOG_PATH": str(folder / "logs" / "ejabberd.log"),
+        "ERL_CRASH_DUMP_BYTES": "0",
+        "CONTRIB_MODULES_PATH": str(folder / "contrib"),
+    }
+    environment.pop("EJABBERD_PID_PATH", None)
+    kernel = ["-kernel", "start_distribution", "false", "-mnesia", "dir", f'"{folder}/spool"']
+    return ["erl", "-noinput", "+K", "true", *kernel, "-ejabberd", "log_rate_limit", "100", "-s", "ejabberd"], environment
+
+
 class Ejabberd(XmppServer):
     """ejabberd, run by ``erl`` itself: no distribution, no cookie, no daemon.
 
@@ -84,6 +99,7 @@ class Ejabberd(XmppServer):
         folder: as for any server.
         options: ``trust="false"``: checks the component's ``from``; ``privileges="false"``: grants none (XEP-0356);
             ``password_format="scram"``: SCRAM, of ``hash="sha256"`` or sha; ``plain="false"``: no SASL PLAIN;
+            ``exact="false"``: rights for all addresses of the component's domain;
             ``tls="FILE"``: STARTTLS with this file of certificate and key.
     """
 
@@ -109,22 +125,12 @@ class Ejabberd(XmppServer):
             "privileged": "allow" if options.get("privileges", "true") == "true" else "deny",
             "password_format": options.get("password_format", "plain"),
             "hash": options.get("hash", "sha"),
+            "gateway": 'user_regexp: { "^$": "http.localhost" }' if options.get("exact", "true") == "true" else "server: http.localhost",
             "disabled": "" if options.get("plain", "true") == "true" else '"PLAIN"',
             "tls": f'starttls_required: true, certfile: "{certificate}",' if certificate else "starttls: false,",
         }
-        config = self.folder / "ejabberd.yml"
-        config.write_text(CONFIG.format(**values))
-        environment = os.environ | {
-            "HOME": str(self.folder),
-            "ERL_LIBS": "/usr/lib/x86_64-linux-gnu" if Path("/usr/lib/x86_64-linux-gnu").is_dir() else "/usr/lib/aarch64-linux-gnu",
-            "EJABBERD_CONFIG_PATH": str(config),
-            "EJABBERD_LOG_PATH": str(self.folder / "logs" / "ejabberd.log"),
-            "ERL_CRASH_DUMP_BYTES": "0",
-            "CONTRIB_MODULES_PATH": str(self.folder / "contrib"),
-        }
-        environment.pop("EJABBERD_PID_PATH", None)
-        kernel = ["-kernel", "start_distribution", "false", "-mnesia", "dir", f'"{self.folder}/spool"']
-        return ["erl", "-noinput", "+K", "true", *kernel, "-ejabberd", "log_rate_limit", "100", "-s", "ejabberd"], environment
+        (self.folder / "ejabberd.yml").write_text(CONFIG.format(**values))
+        return erlang(self.folder)
 
     def seed(self) -> None:
         """Make the accounts that are not there yet."""

@@ -14,6 +14,7 @@ from tests.servers.process import DOMAIN, USERS, XmppServer
 from tigrest.bosh import BoshEndpoint, PreBound
 from tigrest.errors import StanzaError
 from tigrest.jid import JID
+from tigrest.loop import run
 from tigrest.testing import TestGateway, serving
 
 CLIENT = "{jabber:client}"
@@ -196,7 +197,7 @@ def test_the_guides_request_opens_a_session_that_a_client_goes_on_with(server: X
         "hold": "1",
         "wait": "60",
     }
-    asyncio.run(ping(server, values["sid"], values["rid"]))
+    run(ping(server, values["sid"], values["rid"]))
 
 
 def test_an_admin_opens_a_session_of_somebody_else(server: XmppServer, gateway: TestGateway) -> None:
@@ -208,6 +209,6 @@ def test_an_admin_opens_a_session_of_somebody_else(server: XmppServer, gateway: 
 
     values = {field["var"]: field["value"] for field in post("bobpw").json()["command"]["fields"]}
     assert JID(values["from"]).bare == f"bob@{DOMAIN}"
-    asyncio.run(ping(server, values["sid"], values["rid"]))
+    run(ping(server, values["sid"], values["rid"]))
     refused = post("wrong")
     assert (refused.status_code, refused.json()["condition"]) == (401, "not-authorized")

@@ -35,7 +35,8 @@ Tls = Literal["require", "allow", "never"]
 
 
 def port_of(server: XmppServer, tls: Tls = "allow", trusted: ssl.SSLContext | None = None, timeout: float = 10.0) -> ClientPort:
-    return ClientPort("127.0.0.1", server.c2s, DOMAIN, tls, trusted, timeout)
+    """The port of a server, with the domain as the gateway gives it: a JID."""
+    return ClientPort("127.0.0.1", server.c2s, JID(DOMAIN), tls, trusted, timeout)
 
 
 def sockets() -> int:

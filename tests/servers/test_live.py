@@ -29,8 +29,18 @@ def check(server: XmppServer, folder: Path, **xmpp: str) -> tuple[int, str, str]
 @pytest.mark.parametrize(
     ("kind", "server_name", "works", "needs"),
     [
-        ("prosody", "Prosody 0.", ["logins", "PUT /rest/avatar", "POST /rest/user/…/status", "BOSH pre-bind"], ["GET /rest/users"]),
-        ("ejabberd", "ejabberd", ["logins", "GET /rest/users", "POST /rest/user/…/status", "BOSH pre-bind"], ["PUT /rest/avatar"]),
+        (
+            "prosody",
+            "Prosody 0.",
+            ["logins", "PUT /rest/avatar", "POST /rest/user/…/status", "BOSH pre-bind", "rights"],
+            ["GET /rest/users"],
+        ),
+        (
+            "ejabberd",
+            "ejabberd",
+            ["logins", "GET /rest/users", "POST /rest/user/…/status", "BOSH pre-bind", "rights"],
+            ["PUT /rest/avatar"],
+        ),
     ],
 )
 def test_it_tells_what_works(
@@ -45,6 +55,14 @@ def test_it_tells_what_works(
     lines = {line.split("  ")[0]: line.split("  ", 1)[1].split()[0] for line in out.partition("BUILT-IN")[2].splitlines()[1:]}
     assert {name: lines[name] for name in works} == dict.fromkeys(works, "works")
     assert {name: lines[name] for name in needs} == dict.fromkeys(needs, "needs")
+
+
+def test_it_warns_when_other_addresses_of_the_gateway_are_administrators(start_server: StartServer, tmp_path: Path) -> None:
+    code, out, _ = check(start_server("ejabberd", exact="false"), tmp_path)
+    [line] = [line for line in out.splitlines() if line.startswith("rights ")]
+    assert (code, line.split()[1]) == (1, "needs")
+    assert "nobody@http.localhost sees the administration commands and the user list" in line
+    assert 'user_regexp: { "^$": "http.localhost" }' in line
 
 
 def test_no_server_is_3_with_the_reason(start_server: StartServer, tmp_path: Path) -> None:

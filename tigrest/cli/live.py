@@ -12,6 +12,7 @@ from tigrest.cli.tables import columns
 from tigrest.config import script_dirs
 from tigrest.gateway import Gateway
 from tigrest.live import Survey, survey
+from tigrest.loop import run
 
 SETTLE_SECONDS = 1.0
 """How long the server gets to say what it grants."""
@@ -29,7 +30,7 @@ def check_live(path: Path | None) -> int:
     Raises:
         NotConnected: there is no connection to the server.
     """
-    found = asyncio.run(_survey(path))
+    found = run(_survey(path))
     typer.echo(f"server      {found.server}")
     typer.echo(f"privileges  {found.privileges}")
     typer.echo(f"commands    {len(found.commands)}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from tigrest.cli.configured import configured
+from tigrest.loop import run
 from tigrest.storage import Database
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ def with_store(path: Path | None, make: Callable[[Database], S], work: Callable[
     """
     database = Database(configured(path).state.database)
 
-    async def run() -> T:
+    async def working() -> T:
         store = make(database)
         try:
             await store.start()
@@ -44,4 +44,4 @@ def with_store(path: Path | None, make: Callable[[Database], S], work: Callable[
         finally:
             await database.stop()
 
-    return asyncio.run(run())
+    return run(working())

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import logging
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Literal
 from xml.etree import ElementTree as ET
 
-from tigrest.component.client_stream import ClientStream, condition, shown
+from tigrest.component.client_stream import ClientStream, condition, explained, shown
 from tigrest.component.sasl import Mechanism, Refused, choose
 from tigrest.errors import NotConnected
 from tigrest.jid import JID
+
+log = logging.getLogger(__name__)
 
 TLS = "urn:ietf:params:xml:ns:xmpp-tls"
 SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
@@ -22,6 +25,8 @@ SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
 REFUSALS = {"not-authorized", "credentials-expired", "account-disabled", "invalid-authzid", "malformed-request"}
 """Conditions that say: this login is wrong. All others say that it cannot be told now. RFC 6120 §6.5"""
 
+MAX_REPORTED = 20
+"""Different troubles that are logged until the server can be asked again."""
 
 MAX_ARRIVING = 4
 """Most connections that the server has not greeted yet. ejabberd keeps 5 waiting unless its ``backlog`` is set; what comes on top
@@ -62,9 +67,10 @@ class ClientPort:
         self._ssl_context = ssl_context or ssl.create_default_context()
         self._timeout = timeout
         self._arriving = asyncio.Semaphore(MAX_ARRIVING)
+        self._troubles: set[str] = set()
 
     async def check(self, jid: JID, password: str) -> bool:
-        """Check a password.
+        """Check a password. Log once when the server cannot be asked, and once when it can again.
 
         Returns:
             Whether the server accepts it. Never for users of other domains, who are not asked about.
@@ -76,10 +82,30 @@ class ClientPort:
         if jid.domain != self._domain or not jid.local or not _is_sendable(password):
             return False
         try:
-            async with asyncio.timeout(self._timeout):
-                return await self._login(jid, password)
+            accepted = await self._decide(jid, password)
         except Refused:
             return False
+        except NotConnected as error:
+            self._report(str(error))
+            raise
+        self._recover()
+        return accepted
+
+    def _report(self, trouble: str) -> None:
+        """Log why the server cannot be asked, unless that was logged since it last could."""
+        if trouble not in self._troubles and len(self._troubles) < MAX_REPORTED:
+            self._troubles.add(trouble)
+            log.warning("logins cannot be checked: %s", trouble)
+
+    def _recover(self) -> None:
+        if self._troubles:
+            self._troubles.clear()
+            log.info("logins can be checked again by the XMPP server on %s:%d", self._host, self._port)
+
+    async def _decide(self, jid: JID, password: str) -> bool:
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._login(jid, password)
         except TimeoutError:
             raise NotConnected(f"the XMPP server on {self._host}:{self._port} did not decide a login in {self._timeout:g} s") from None
 
@@ -159,9 +185,8 @@ async def _authenticate(stream: ClientStream, mechanism: Mechanism) -> bool:
                 mechanism.finish(_decoded(stream, answer))
                 return True
             case "failure":
-                reason = condition(answer, SASL)
-                if reason not in REFUSALS:
-                    raise stream.broken(f"cannot check logins by {mechanism.name} now: {reason}")
+                if condition(answer, SASL) not in REFUSALS:
+                    raise stream.broken(f"cannot check logins by {mechanism.name} now: {explained(answer, SASL)}")
                 return False
             case _:
                 raise stream.broken(f"sends <{shown(answer.tag)}> in the middle of a login")

@@ -26,6 +26,9 @@ MAX_BYTES = 65_536
 MAX_DEPTH = 16
 """Deepest nesting of elements in a stream."""
 
+MAX_TEXT = 300
+"""Characters of a server's own explanation that are shown."""
+
 FAREWELL_SECONDS = 0.25
 """How long the server has to close its side."""
 
@@ -175,7 +178,7 @@ class ClientStream(asyncio.Protocol):
             await self._news.wait()
         element = self._elements.popleft()
         if element.tag == f"{{{STREAMS}}}error":
-            raise self.broken(f"closes the stream: {condition(element, STREAM_ERRORS)}")
+            raise self.broken(f"closes the stream: {explained(element, STREAM_ERRORS)}")
         return element
 
     def send(self, text: str) -> None:
@@ -198,8 +201,9 @@ class ClientStream(asyncio.Protocol):
         """
         if self._tcp is None or self._tcp.is_closing():
             raise self.broken(self._end or "closes the connection")
+        name = str(domain)  # uvloop wants an exact str where asyncio takes a subclass, as JID is one
         try:
-            self._transport = await self._loop.start_tls(self._tcp, self, context, server_hostname=domain)
+            self._transport = await self._loop.start_tls(self._tcp, self, context, server_hostname=name)
         except BaseException as error:
             self._tcp.abort()
             self._lost.set()  # in the middle of a handshake nobody tells
@@ -304,6 +308,20 @@ def condition(element: ET.Element, namespace: str) -> str:
     return next(
         (shown(child.tag) for child in element if child.tag.startswith(f"{{{namespace}}}") and not child.tag.endswith("}text")), "?"
     )
+
+
+def explained(element: ET.Element, namespace: str) -> str:
+    """Return the defined condition of a stream error or a SASL failure, and the server's own text where it gives one.
+
+    ::
+
+        <stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>
+        <text xmlns='urn:ietf:params:xml:ns:xmpp-streams'>Too many failed authentications</text></stream:error>
+
+    RFC 6120 §4.9.2, §6.5
+    """
+    text = " ".join(element.findtext(f"{{{namespace}}}text", "").split())[:MAX_TEXT]
+    return f"{condition(element, namespace)} ({text})" if text else condition(element, namespace)
 
 
 def shown(tag: str) -> str:

@@ -16,12 +16,12 @@ from contextlib import contextmanager, nullcontext
 from typing import Any, Protocol
 
 import uvicorn
-import uvloop
 from starlette.types import ASGIApp
 
 from tigrest.config import Config
 from tigrest.errors import ConfigError
 from tigrest.http.protocol import HttpProtocol
+from tigrest.loop import new_event_loop
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def run(gateway: Served, config: Config, ready: Ready | None = None) -> int:
         NotConnected: the gateway cannot reach the XMPP server.
     """
     listener = bind(config.http.host, config.http.port)
-    loop = uvloop.new_event_loop()
+    loop = new_event_loop()
     try:
         asyncio.set_event_loop(loop)
         return loop.run_until_complete(serve(gateway, config, listener, ready=ready))
