@@ -277,8 +277,13 @@ class Policy:
         payload = iq.payload
         namespace = split_name(payload.tag)[0] if payload is not None else ""
         node = payload.get("node", "") if payload is not None else ""
+        is_himself = sender.bare == principal.jid and self.adhoc_as == "user"
         if namespace == COMMANDS or (namespace in DISCO and node == COMMANDS):
-            return _HIMSELF if sender.bare == principal.jid and self.adhoc_as == "user" else self._commands_of(to)
+            return _HIMSELF if is_himself else self._commands_of(to)
+        if namespace == DISCO_ITEMS and node and to.domain == self.domain and (not to.local or to.local in SERVICES) and not is_himself:
+            return Decision(
+                False, "node", f"what {to} lists at a node, such as all users, is for admins: the gateway's rights stand behind it"
+            )
         is_own = to.bare == principal.jid
         if namespace in OF_ACCOUNTS and not is_own and (to.domain == self.domain or namespace != "jabber:iq:register"):
             return Decision(False, "account", f"{namespace} of {to} is for its owner: a user may send it to his own account only")
