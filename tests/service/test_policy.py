@@ -139,10 +139,13 @@ def test_where_the_server_authorises_users_commands_go_out_from_themselves() -> 
     command = f"<iq to='example.org' type='set'>{COMMAND}</iq>"
     assert rule(command, policy=TRUSTED, sender="alice@example.org") == ""
     assert rule(command, policy=TRUSTED, sender=MINE) == "commands"
-    assert TRUSTED.commander_for(ALICE) == "alice@example.org"
-    assert TRUSTED.commander_for(ROOT) == "root@example.org"
-    assert TRUSTED.commander_for(ROBOT) == r"robot\40elsewhere.net@http.example.org"
-    assert (STRICT.commander_for(ALICE), STRICT.commander_for(ROOT)) == (MINE, US)
+    bot = JID("bob@example.org/bot")
+    assert TRUSTED.commander_for(ALICE, DOMAIN) == TRUSTED.sender_for(ALICE, "iq", DOMAIN) == "alice@example.org"
+    assert TRUSTED.commander_for(ALICE, bot) == TRUSTED.sender_for(ALICE, "iq", bot) == MINE  # whose reply would not come to us
+    assert TRUSTED.sender_for(ALICE, "message", bot) == "alice@example.org"
+    assert TRUSTED.commander_for(ROOT, DOMAIN) == "root@example.org"
+    assert TRUSTED.commander_for(ROBOT, DOMAIN) == r"robot\40elsewhere.net@http.example.org"
+    assert (STRICT.commander_for(ALICE, bot), STRICT.commander_for(ROOT, DOMAIN)) == (MINE, US)
 
 
 @pytest.mark.parametrize(

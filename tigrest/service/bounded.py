@@ -81,8 +81,8 @@ class BoundedService:
         """
         given, principal = Stanza.of(stanza), self.principal
         attributes = given.attributes
-        sender = given.sender if "from" in attributes else self._policy.sender_for(principal, given.kind)
         to = given.to if "to" in attributes else principal.jid
+        sender = given.sender if "from" in attributes else self._policy.sender_for(principal, given.kind, to)
         addressed = given.with_(sender=sender, to=to, id=attributes.get("id") or self._outbound.new_id())
         self._policy.require(principal, "send", addressed)
         return addressed
@@ -136,8 +136,11 @@ class BoundedService:
             NotPermitted: the caller may not run the commands of the one who is asked.
             Exception: as :meth:`request`.
         """
-        self._policy.require(self.principal, "command", iq.to)
-        return await self._wait_for(self._outbound.request, iq.with_(sender=self._policy.commander_for(self.principal)), timeout)
+        to = iq.to or self.principal.jid
+        assert to is not None  # AdHoc says whom it asks
+        self._policy.require(self.principal, "command", to)
+        sender = self._policy.commander_for(self.principal, to)
+        return await self._wait_for(self._outbound.request, iq.with_(sender=sender), timeout)
 
     async def set_avatar(self, owner: JID | str, data: bytes) -> Avatar:
         """Publish an avatar: the caller's own, or anybody's for an admin.

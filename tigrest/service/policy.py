@@ -135,7 +135,7 @@ class Policy:
         """
         return jid.domain == self.jid.domain or (self.send_as == "user" and jid.domain == self.domain.domain)
 
-    def sender_for(self, principal: Principal, kind: str) -> JID:
+    def sender_for(self, principal: Principal, kind: str, to: JID | None) -> JID:
         """Return the address that a caller sends from when he names none.
 
         An admin sends from the gateway's. A user sends from his own where the server lets us and the answers come back, else from
@@ -144,6 +144,7 @@ class Policy:
         Args:
             principal: the caller.
             kind: of the stanza: ``message``, ``presence`` or ``iq``.
+            to: whom it is for; ``None`` for himself.
 
         Raises:
             SenderNotAllowed: he has no address.
@@ -152,18 +153,29 @@ class Policy:
             return self.jid
         if principal.jid is None:
             raise SenderNotAllowed(f"{principal} has no address to send from: log in")
-        is_himself = self.send_as == "user" and (kind != "iq" or self.adhoc_as == "user") and principal.jid.domain == self.domain.domain
+        is_himself = self.send_as == "user" and principal.jid.domain == self.domain and (kind != "iq" or self._answers_users(to))
         return principal.jid if is_himself else self.address_of(principal.jid)
 
-    def commander_for(self, principal: Principal) -> JID:
+    def commander_for(self, principal: Principal, to: JID) -> JID:
         """Return the address that a caller's ad-hoc commands are sent from.
+
+        Args:
+            principal: the caller.
+            to: who is commanded.
 
         Raises:
             SenderNotAllowed: he has no address.
         """
-        if self.adhoc_as == "user" and principal.jid is not None and self.may_send_from(principal.jid):
+        if principal.jid is not None and self.may_send_from(principal.jid) and self._answers_users(to):
             return principal.jid
-        return self.sender_for(principal, "iq")
+        return self.sender_for(principal, "iq", to)
+
+    def _answers_users(self, to: JID | None) -> bool:
+        """Tell whether the reply to an iq from a user's own address comes back to us.
+
+        With ``adhoc_as = "user"`` what the server itself answers does. What a client or another component answers goes to the user.
+        """
+        return self.adhoc_as == "user" and (to is None or (to.domain == self.domain and not (to.local and to.resource)))
 
     def allowed(self, principal: Principal, action: Action, subject: Any) -> Decision:
         """Decide whether a caller may do something.
@@ -206,7 +218,7 @@ class Policy:
     def _command(self, principal: Principal, to: JID) -> Decision:
         if principal.is_admin:
             return _ADMIN
-        if self.commander_for(principal) == principal.jid:
+        if self.commander_for(principal, to) == principal.jid:
             return _HIMSELF
         return self._commands_of(to)
 
