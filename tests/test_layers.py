@@ -23,6 +23,8 @@ ROOMS: dict[str, set[str]] = {
     "deadlines": set(),
     "loop": set(),
     "images": set(),
+    "single_flight": set(),
+    "caller": {"errors"},
     "jid": {"errors"},
     "passwords": set(),
     "spelling": set(),
@@ -40,7 +42,7 @@ ROOMS: dict[str, set[str]] = {
     "events": BASE | {"safexml", "stanza", "stanza_json", "arrivals"},
     "overflow": BASE | {"stanza"},
     "backend": STANZAS | {"arrivals", "entities", "status"},
-    "service": XMPP - {"service"} | {"auth", "bosh"},
+    "service": XMPP - {"service"} | {"auth", "bosh", "caller"},
     "bosh": STANZAS | {"threads"},
     "embedded": XMPP | {"storage", "passwords"},
     "component": XMPP | {"storage", "deadlines"},
@@ -50,7 +52,7 @@ ROOMS: dict[str, set[str]] = {
     "handler": set(),
     "scripting": XMPP | {"auth", "overflow", "handler", "content", "stanza_json", "spelling"},
     # who is calling
-    "auth": {"errors", "jid", "passwords", "storage"},  # Principal is what all below and above know a caller by
+    "auth": {"errors", "jid", "passwords", "single_flight", "storage"},  # Principal is what all below and above know a caller by
     "config": {"errors", "jid", "passwords", "spelling"},
     "plugins": {"service"},
     # HTTP
