@@ -35,7 +35,7 @@ ROOMS: dict[str, set[str]] = {
     "dataform": set(),
     "adhoc": STANZAS | {"threads"},
     "stanza_json": STANZAS | {"content", "spelling"},
-    "avatars": STANZAS | {"threads", "images", "adhoc"},
+    "avatars": STANZAS | {"threads", "images", "single_flight", "caller"},
     "entities": STANZAS | {"adhoc"},
     "status": BASE,
     "arrivals": BASE | {"safexml", "stanza"},
