@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64encode
+from collections.abc import Callable
 
 import pytest
 
@@ -12,7 +13,8 @@ from tigrest.avatars import Avatar, AvatarCache, Avatars, AvatarSettings
 from tigrest.avatars import budget as budgets
 from tigrest.avatars.avatar import sha1
 from tigrest.avatars.cache import Key
-from tigrest.errors import NoSuchUser, TooManyLookups
+from tigrest.caller import waiting
+from tigrest.errors import CallerGone, NoSuchUser, TooManyLookups
 from tigrest.jid import JID
 
 ALICE = JID("alice@localhost")
@@ -154,6 +156,33 @@ async def test_callers_share_a_look_up_and_end_it_together() -> None:
     await asyncio.gather(*gone, return_exceptions=True)
     await asyncio.sleep(0.2)
     assert (len(server.asked), server.waiting) == (asked, 0)
+
+
+class Caller:
+    """Waits for an answer until told to go."""
+
+    def __init__(self) -> None:
+        self.callbacks: list[Callable[[], object]] = []
+
+    def on_gone(self, callback: Callable[[], object]) -> None:
+        self.callbacks.append(callback)
+
+    def off_gone(self, callback: Callable[[], object]) -> None:
+        self.callbacks.remove(callback)
+
+
+async def test_a_look_up_ends_when_its_caller_has_gone() -> None:
+    server, caller = FakeServer({}, delay=1.0), Caller()
+    avatars = Avatars(server, AvatarSettings())
+    waiting.set(caller)
+    look_up = asyncio.create_task(avatars.get(ALICE, is_limited=True))
+    await asyncio.sleep(0.01)
+    assert server.waiting == 3
+    for callback in list(caller.callbacks):
+        callback()
+    with pytest.raises(CallerGone):
+        await look_up
+    assert (server.waiting, caller.callbacks) == (0, [])
 
 
 async def test_what_was_asked_before_a_change_is_not_cached_after_it() -> None:

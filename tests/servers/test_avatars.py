@@ -17,6 +17,7 @@ import pytest
 
 from tests.cli.process import serving
 from tests.servers.client import Client, online
+from tests.servers.conftest import KINDS, installed
 from tests.servers.gateway import eventually
 from tests.servers.process import SECRET, XmppServer
 from tigrest.demo import picture
@@ -25,6 +26,17 @@ PUBSUB = "http://jabber.org/protocol/pubsub"
 METADATA, DATA, VCARD4 = "urn:xmpp:avatar:metadata", "urn:xmpp:avatar:data", "urn:xmpp:vcard4"
 PNG, OTHER = picture("bob"), picture("other")
 SVG = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
+
+
+@pytest.fixture(scope="module", params=list(KINDS))
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[XmppServer]:
+    """Each server in turn, for this module: its accounts keep what is published here."""
+    running = installed(request.param)(tmp_path_factory.mktemp(f"{request.param}-avatars"))
+    try:
+        running.start()
+        yield running
+    finally:
+        running.stop()
 
 
 def sha1(data: bytes) -> str:
