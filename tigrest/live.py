@@ -147,7 +147,7 @@ async def _seen_by_nobody(gateway: Gateway, node: str) -> list[ET.Element]:
 
 
 def _as_owner(gateway: Gateway, backend: Component) -> bool:
-    """Whether avatars are asked for in the name of their owners."""
+    """Tell whether avatars are asked for in the name of their owners."""
     return gateway.config.avatars.as_owner and _acts(backend, "get")
 
 

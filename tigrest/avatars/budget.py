@@ -9,8 +9,6 @@ from contextlib import asynccontextmanager
 
 from tigrest.errors import TooManyLookups
 
-Clock = Callable[[], float]
-
 WAIT_SECONDS = 2.0
 """How long a look-up waits for others to end before it is refused."""
 
@@ -26,13 +24,12 @@ class Rate:
 
     Args:
         per_second: how many.
-        clock: tells monotonic seconds; the event loop's by default.
     """
 
-    def __init__(self, per_second: int, clock: Clock | None = None) -> None:
+    def __init__(self, per_second: int) -> None:
         self._passed: deque[float] = deque(maxlen=per_second)
         self._turn = asyncio.Lock()
-        self._clock = clock or asyncio.get_running_loop().time
+        self._clock = asyncio.get_running_loop().time
 
     async def wait(self) -> None:
         """Wait until one more may pass."""
