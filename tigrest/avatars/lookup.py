@@ -35,11 +35,11 @@ LOOKUP_TIMEOUT = 2.0
 SOURCE_TIMEOUT = 10.0
 """Seconds that one place may take with all it is asked."""
 
-MAX_ITEMS = 4
+MAX_ITEMS = 8
 """Most items of PEP data that are asked for: each costs an iq."""
 
-MAX_URLS = 2
-"""Most addresses of one place that are tried."""
+MAX_URLS = 4
+"""Most usable addresses of one place that are tried: each may cost a fetch."""
 
 OpenUrl = Callable[[str, str], Awaitable[Avatar | None]]
 """Makes an avatar of a web address and a claimed media type; ``None`` when it cannot be one."""
@@ -164,7 +164,8 @@ class Lookup:
         certain = next((image for image in images if image.is_certain), None)
         if certain is not None:
             return certain
-        for entry in [entry for entry in entries if entry.url][:MAX_URLS]:
+        usable = [entry for entry in entries if Avatar.of_url(entry.url, entry.claimed_type) is not None]
+        for entry in usable[:MAX_URLS]:
             avatar = await self._open_url(entry.url, entry.claimed_type)
             if avatar is not None and avatar.is_certain:
                 return avatar.for_contacts() if for_contacts else avatar
