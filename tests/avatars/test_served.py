@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx2
 
 from tests.cli.process import serving
+from tigrest.avatars.lookup import LOOKUP_TIMEOUT
 from tigrest.demo import picture
 
 PUBSUB = "http://jabber.org/protocol/pubsub"
@@ -105,3 +109,41 @@ def test_hostile_cards_and_addresses_are_never_errors_of_ours(tmp_path: Path) ->
             assert "set-cookie" not in response.headers
         malformed = ("a@b@c", "@localhost", "a%20b@localhost", "%FF", "a@", "a%0Ab@localhost", "x" * 1024 + "@localhost", "a@..", "%00")
         assert {jid: client.get(f"/rest/avatar/{jid}").status_code for jid in malformed} == dict.fromkeys(malformed, 400)
+
+
+def test_a_look_up_ends_when_its_caller_has_gone(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(20)
+        silent = Thread(target=accept_and_be_silent, args=(listener,), daemon=True)
+        silent.start()
+        link = {"BACKEND": "component", "SECRET": "x", "PORT": str(listener.getsockname()[1])}
+        with serving("--access-log", cwd=tmp_path, **{f"TIGREST__XMPP__{key}": value for key, value in link.items()}) as (process, base):
+            host, _, port = base.removeprefix("http://").partition(":")
+            began = time.monotonic()
+            with socket.create_connection((host, int(port))) as caller:
+                caller.sendall(b"GET /rest/avatar/alice@localhost HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                time.sleep(0.2)
+            while "/rest/avatar/alice@localhost" not in (log := (tmp_path / "log").read_text()):
+                assert time.monotonic() < began + LOOKUP_TIMEOUT, "the look-up goes on"
+                time.sleep(0.05)
+            assert "/rest/avatar/alice@localhost 499 " in log
+            process.terminate()
+            process.wait(15)
+        silent.join(5)
+
+
+def accept_and_be_silent(listener: socket.socket) -> None:
+    """Be a server that takes a component and answers nothing it asks."""
+    link, _ = listener.accept()
+    with link:
+        heard = b""
+        while b"stream:stream" not in heard or not heard.endswith(b">"):
+            heard += link.recv(65536)
+        link.sendall(
+            b"<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' id='1' from='http.localhost'>"
+        )
+        while b"</handshake>" not in heard:
+            heard += link.recv(65536)
+        link.sendall(b"<handshake/>")
+        while link.recv(65536):
+            pass
