@@ -23,6 +23,8 @@ ROOMS: dict[str, set[str]] = {
     "deadlines": set(),
     "loop": set(),
     "images": set(),
+    "single_flight": set(),
+    "caller": {"errors"},
     "jid": {"errors"},
     "passwords": set(),
     "spelling": set(),
@@ -33,14 +35,14 @@ ROOMS: dict[str, set[str]] = {
     "dataform": set(),
     "adhoc": STANZAS | {"threads"},
     "stanza_json": STANZAS | {"content", "spelling"},
-    "avatars": STANZAS | {"threads", "images", "adhoc"},
+    "avatars": STANZAS | {"threads", "images", "single_flight", "caller"},
     "entities": STANZAS | {"adhoc"},
     "status": BASE,
     "arrivals": BASE | {"safexml", "stanza"},
     "events": BASE | {"safexml", "stanza", "stanza_json", "arrivals"},
     "overflow": BASE | {"stanza"},
     "backend": STANZAS | {"arrivals", "entities", "status"},
-    "service": XMPP - {"service"} | {"auth", "bosh"},
+    "service": XMPP - {"service"} | {"auth", "bosh", "caller"},
     "bosh": STANZAS | {"threads"},
     "embedded": XMPP | {"storage", "passwords"},
     "component": XMPP | {"storage", "deadlines"},
@@ -50,7 +52,7 @@ ROOMS: dict[str, set[str]] = {
     "handler": set(),
     "scripting": XMPP | {"auth", "overflow", "handler", "content", "stanza_json", "spelling"},
     # who is calling
-    "auth": {"errors", "jid", "passwords", "storage"},  # Principal is what all below and above know a caller by
+    "auth": {"errors", "jid", "passwords", "single_flight", "storage"},  # Principal is what all below and above know a caller by
     "config": {"errors", "jid", "passwords", "spelling"},
     "plugins": {"service"},
     # HTTP

@@ -22,6 +22,7 @@
     ├── TooManyFailures        too many failed logins lately                    → 429
     ├── TooManyStreams         the user reads too many event streams at once    → 429
     ├── TooManyWaiting         the caller waits for as much as he may           → 429
+    ├── TooManyLookups         callers without login ask for too many avatars   → 429
     ├── NotSupported           the server behind us cannot or does not allow it → 501
     ├── StanzaError            an XMPP error stanza came back                   → by condition
     ├── NotConnected           no XMPP server at the moment                     → 503
@@ -151,6 +152,18 @@ class TooManyStreams(TigrestError):
 
     def __init__(self, limit: int, retry_after: float) -> None:
         super().__init__(f"you have {limit} event streams open already, and may not have more; close one")
+        self.retry_after = retry_after
+
+
+class TooManyLookups(TigrestError):
+    """Callers without login ask for more avatars than the XMPP server is asked for on their behalf.
+
+    Args:
+        retry_after: seconds until a caller should try again.
+    """
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__("too many avatars are being looked up; try again")
         self.retry_after = retry_after
 
 

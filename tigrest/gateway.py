@@ -20,7 +20,7 @@ from tigrest.auth.api_keys import ApiKey, ApiKeys, KeyStore, hash_key
 from tigrest.auth.logins import Logins
 from tigrest.auth.principal import Principal
 from tigrest.auth.throttle import Throttle
-from tigrest.avatars import AvatarCache, Avatars
+from tigrest.avatars import AvatarCache, Avatars, AvatarSettings, Fetcher
 from tigrest.backend import Backend, UserRepository
 from tigrest.bosh import BoshEndpoint
 from tigrest.component.backend import Component
@@ -232,8 +232,7 @@ class Gateway:
 
     def _make_service(self, backend: Backend, policy: Policy) -> Service:
         config, xmpp = self.config, self.config.xmpp
-        cache = AvatarCache(config.avatars.cache_bytes, config.avatars.cache_seconds, config.avatars.miss_seconds)
-        service = Service(backend, policy, cache)
+        service = Service(backend, policy, _avatar_settings(config))
         if xmpp.backend == "component":
             service.bosh = BoshEndpoint(config.bosh.url, xmpp.domain)
         return service
@@ -263,6 +262,12 @@ class Gateway:
 
 def _secret(value: Any) -> str:
     return value.get_secret_value() if value is not None else ""
+
+
+def _avatar_settings(config: Config) -> AvatarSettings:
+    avatars = config.avatars
+    cache = AvatarCache(avatars.cache_bytes, avatars.cache_seconds, avatars.miss_seconds)
+    return AvatarSettings(avatars.as_owner, avatars.urls, Fetcher() if avatars.urls == "proxy" else None, cache)
 
 
 def _account(account: Any) -> Account:

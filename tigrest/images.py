@@ -1,4 +1,4 @@
-"""Recognising image formats by their first bytes."""
+"""Recognising images by their first bytes, and raster formats by their media types."""
 
 from __future__ import annotations
 
@@ -9,6 +9,20 @@ _SIGNATURES = (
     (b"GIF89a", "image/gif"),
     (b"BM", "image/bmp"),
 )
+
+_RASTER = {
+    **{kind: kind for kind in ("image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp")},
+    **{kind: kind for kind in ("image/apng", "image/heic", "image/heif", "image/jxl", "image/tiff", "image/vnd.microsoft.icon")},
+    "image/jpg": "image/jpeg",
+    "image/pjpeg": "image/jpeg",
+    "image/x-png": "image/png",
+    "image/x-ms-bmp": "image/bmp",
+    "image/x-icon": "image/vnd.microsoft.icon",
+}
+"""Media types of raster formats, and what is registered for them."""
+
+_LONGEST = 100
+"""Most characters of a media type that are looked at."""
 
 
 def image_type(data: bytes) -> str:
@@ -23,3 +37,25 @@ def image_type(data: bytes) -> str:
     if data[4:12] in (b"ftypavif", b"ftypavis"):
         return "image/avif"
     return next((kind for signature, kind in _SIGNATURES if data.startswith(signature)), "")
+
+
+def essence(media_type: str) -> str:
+    """Give a media type in lower case without its parameters. RFC 9110 §8.3.1"""
+    return media_type[:_LONGEST].partition(";")[0].strip().lower()
+
+
+def raster_type(media_type: str) -> str:
+    """Give the registered name of a raster format.
+
+    Args:
+        media_type: as somebody wrote it: in any case, with parameters, of any length.
+
+    Returns:
+        It, such as ``image/png``; empty for SVG, for what is no image, and for whatever is not on the list.
+    """
+    return _RASTER.get(essence(media_type), "")
+
+
+def looks_like_markup(data: bytes) -> bool:
+    """Tell whether bytes may be SVG or HTML, in any encoding, or a compressed document."""
+    return data[:1024].lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\f\0").startswith(b"<") or data.startswith(b"\x1f\x8b")

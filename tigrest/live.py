@@ -101,7 +101,11 @@ async def _findings(gateway: Gateway, backend: Component, commands: tuple[str, .
     return [
         await _tried("logins", service.check_credentials(nobody, "-"), "[xmpp] c2s_host, c2s_port, c2s_tls"),
         Finding("POST /rest/stream", True, sends),
-        Finding("GET /rest/avatar", True, "public ones" if not _acts(backend, "get") else "public ones and those for contacts only"),
+        Finding(
+            "GET /rest/avatar",
+            True,
+            "public ones, and those for contacts" if _as_owner(gateway, backend) else "public ones",
+        ),
         Finding("PUT /rest/avatar", _acts(backend, "set"), "" if _acts(backend, "set") else f"grant iq set for {PUBSUB} (XEP-0356)"),
         Finding("/rest/adhoc", bool(commands), f"{len(commands)} commands" if commands else administrator),
         Finding("POST /rest/user/…/status", not shows, shows or late),
@@ -140,6 +144,11 @@ async def _seen_by_nobody(gateway: Gateway, node: str) -> list[ET.Element]:
     except TigrestError:
         return []
     return payload.findall(f"{{{adhoc.DISCO_ITEMS}}}item") if payload is not None else []
+
+
+def _as_owner(gateway: Gateway, backend: Component) -> bool:
+    """Tell whether avatars are asked for in the name of their owners."""
+    return gateway.config.avatars.as_owner and _acts(backend, "get")
 
 
 ADMINISTRATION = {

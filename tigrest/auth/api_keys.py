@@ -13,7 +13,7 @@ from urllib.parse import unquote_plus
 from sqlalchemy.exc import SQLAlchemyError
 
 from tigrest.auth.key_store import ApiKey, KeyStore, hash_key, host_name, new_key
-from tigrest.auth.single_flight import SingleFlight
+from tigrest.single_flight import SingleFlight
 
 __all__ = ["ApiKey", "ApiKeys", "KeyStore", "hash_key", "host_name", "key_of_request", "new_key"]
 

@@ -13,10 +13,10 @@ from contextlib import asynccontextmanager
 
 from tigrest.auth.accounts import Accounts
 from tigrest.auth.basic import read_basic
-from tigrest.auth.single_flight import SingleFlight
 from tigrest.auth.throttle import Clock, Throttle
 from tigrest.errors import LoginRequired, NotConnected
 from tigrest.jid import JID
+from tigrest.single_flight import SingleFlight
 
 log = logging.getLogger(__name__)
 

@@ -266,8 +266,10 @@ class State(Section):
 
 
 class Avatars(Section):
-    """``[avatars]``: the cache of avatars."""
+    """``[avatars]``: which avatars are served, and their cache."""
 
+    as_owner: bool = False
+    urls: Literal["redirect", "proxy", "off"] = "redirect"
     cache_bytes: Memory = 67108864
     cache_seconds: MemorySeconds = 300.0
     miss_seconds: MemorySeconds = 15.0

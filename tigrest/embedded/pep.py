@@ -82,7 +82,7 @@ class PersonalEvents:
         wanted = [pep_items.c.account == accounts.c.jid, pep_items.c.node == node]
         if ids:
             wanted.append(pep_items.c.item.in_(ids))
-        if not request.is_owner:
+        if request.sender.bare != request.to.bare:  # administrators are no contacts, as on other servers
             wanted.append(pep_items.c.private.is_(False))
         query = select(pep_items.c.item, pep_items.c.payload).outerjoin_from(accounts, pep_items, and_(*wanted))
         query = query.where(accounts.c.jid == request.to.bare).order_by(pep_items.c.seq.desc()).limit(limit)
@@ -112,7 +112,7 @@ class PersonalEvents:
         options = request.payload.find(_name("publish-options"))
         form = DataForm.find(options) if options is not None else None
         access = form.value("pubsub#access_model") if form is not None else ""
-        await self.publish(account, node, items, private=access == "whitelist" if access else None)
+        await self.publish(account, node, items, private=access != "open" if access else None)
         pubsub = ET.Element(_name("pubsub"))
         published = ET.SubElement(pubsub, _name("publish"), {"node": node})
         for name, _ in items:
@@ -126,7 +126,7 @@ class PersonalEvents:
             account: who publishes.
             node: where.
             items: ids and payloads, the newest last.
-            private: whether only he may see them (XEP-0223); as before at this node when ``None``.
+            private: whether only he may see them (XEP-0223), as there are no contacts here; as before at this node when ``None``.
 
         Raises:
             StanzaError: there is no such account.

@@ -147,14 +147,15 @@ class App:
             receive = await self._read_content(scope, headers, receive, route, call)
         if "request" in names and call.request is None:
             call.request = HandlerRequest(scope, bounded(receive, self._max_body), self._service.loop)
-        if "principal" in names:
+        is_asking = "principal" in names or "service" in names
+        if is_asking:
             waiting.set(scope.get("extensions", NOTHING).get(CALLER))
         route.active += 1
         try:
             result = await self._execution.run(route, endpoint, call)
         finally:
             route.active -= 1
-            if "principal" in names:
+            if is_asking:
                 waiting.set(None)  # else the request would hold itself, until the garbage collector comes
             if call.request is not None and call.request.has_form:
                 await call.request.close()

@@ -25,6 +25,7 @@ STATUSES: dict[type[Exception], int] = {
     errors.TooManyStreams: 429,
     errors.TooManyWaiting: 429,
     errors.CallerGone: 499,
+    errors.TooManyLookups: 429,
     errors.NotSupported: 501,
     errors.NotConnected: 503,
     errors.StanzaTimeout: 504,

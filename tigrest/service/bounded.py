@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
 from functools import cached_property, lru_cache
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from tigrest.adhoc import AdHoc
 from tigrest.auth.principal import Principal
 from tigrest.avatars import Avatar, Avatars
+from tigrest.caller import waiting
 from tigrest.errors import CallerGone, InvalidStanza
 from tigrest.jid import JID
 from tigrest.service.outbound import Outbound
@@ -29,24 +29,6 @@ REMEMBERED = 1024
 
 SENDING = 512
 """Stanzas of one caller that may wait for the server to take them."""
-
-
-class Waiting(Protocol):
-    """Whoever waits for the answer to the request being served."""
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether he went away before the answer was complete."""
-
-    def on_gone(self, callback: Callable[[], object]) -> None:
-        """Call something once if he goes away before the answer is complete."""
-
-    def off_gone(self, callback: Callable[[], object]) -> None:
-        """Do not call it any more."""
-
-
-waiting: ContextVar[Waiting | None] = ContextVar("waiting", default=None)
-"""Who waits for the answer to the request being served; ``None`` where it cannot be known whether he still does."""
 
 
 @callable_from_threads

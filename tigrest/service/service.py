@@ -10,7 +10,7 @@ from typing import Any
 
 from tigrest.adhoc import AdHoc
 from tigrest.auth.principal import Principal
-from tigrest.avatars import AvatarCache, Avatars
+from tigrest.avatars import Avatars, AvatarSettings
 from tigrest.backend import Backend, UserRepository
 from tigrest.bosh import BoshEndpoint
 from tigrest.errors import InvalidStanza, SenderNotAllowed, TigrestError
@@ -41,17 +41,17 @@ class Service:
     Args:
         backend: the way to XMPP.
         policy: who may do what.
-        avatars: what was found lately; an empty cache when ``None``.
+        avatars: what the administrator decides about avatars; the defaults when ``None``.
     """
 
-    def __init__(self, backend: Backend, policy: Policy, avatars: AvatarCache | None = None) -> None:
+    def __init__(self, backend: Backend, policy: Policy, avatars: AvatarSettings | None = None) -> None:
         self._backend = backend
         self.policy = policy
         """Who may do what."""
         self.loop = asyncio.get_running_loop()
         self.adhoc = AdHoc(self)
         """Ad-hoc commands (XEP-0050): list and execute."""
-        self.avatars = Avatars(self, avatars or AvatarCache())
+        self.avatars = Avatars(self, avatars or AvatarSettings())
         """Avatars (XEP-0084, XEP-0153, XEP-0292): get and set."""
         self._outbound = Outbound(backend)
         self._callers = Callers(self._outbound, policy, self.avatars)

@@ -15,15 +15,16 @@ class Avatar(Handler):
         "GET": {
             "info": "Get the avatar of a user",
             "description": "The image itself, or a redirect to it. Looks in PEP (avatar), vCard4 and vcard-temp, in this order, "
-            "or only in the place that is named. 404 when there is none.",
+            "or only in the place that is named. 404 when there is none that strangers may see.",
         },
     }
 
     async def exec_get(self, service, request, jid: JID, source):
-        avatar = await service.avatars.get(jid, source)
+        avatar = await service.avatars.get(jid, source, is_limited=True)
         if avatar is None:
-            raise HTTPException(404, f"{jid.bare} has no avatar")
-        caching = {"Cache-Control": f"public, max-age={service.avatars.cache.seconds:.0f}", **SAFE}
+            raise HTTPException(404, f"{jid.bare} has no avatar that may be seen by all")
+        scope = "public" if avatar.is_public else "private"
+        caching = {"Cache-Control": f"{scope}, max-age={service.avatars.cache.seconds:.0f}", **SAFE}
         if avatar.url:
             return Result("text/plain", "", 302, {"Location": avatar.url, **caching})
         headers = {"ETag": avatar.etag, **caching}
@@ -33,6 +34,6 @@ class Avatar(Handler):
 
 
 def has_already(if_none_match, etag):
-    """Whether the caller has this very image already (RFC 9110 §13.1.2)."""
+    """Tell whether the caller has this very image already (RFC 9110 §13.1.2)."""
     tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
     return etag in tags or tags == ["*"]

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from tests.auth.fakes import turns
-from tigrest.auth.single_flight import SingleFlight
+from tigrest.single_flight import SingleFlight
 
 
 class Work:

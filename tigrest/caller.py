@@ -1,0 +1,50 @@
+"""Whether the caller whose request is being served still waits for the answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from typing import Protocol, TypeVar
+
+from tigrest.errors import CallerGone
+
+T = TypeVar("T")
+
+
+class Waiting(Protocol):
+    """Whoever waits for the answer to the request being served."""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether he went away before the answer was complete."""
+
+    def on_gone(self, callback: Callable[[], object]) -> None:
+        """Call something once if he goes away before the answer is complete."""
+
+    def off_gone(self, callback: Callable[[], object]) -> None:
+        """Do not call it any more."""
+
+
+waiting: ContextVar[Waiting | None] = ContextVar("waiting", default=None)
+"""Who waits for the answer to the request being served; ``None`` where it cannot be known whether he still does."""
+
+
+async def while_there(work: Awaitable[T]) -> T:
+    """Wait for something until the caller goes away; where that cannot be known, until it is done.
+
+    Raises:
+        CallerGone: he has gone.
+    """
+    caller, task = waiting.get(), asyncio.current_task()
+    if caller is None or task is None:
+        return await work
+    caller.on_gone(task.cancel)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if caller.is_gone and task.uncancel() == 0:
+            raise CallerGone("the caller has gone away") from None
+        raise
+    finally:
+        caller.off_gone(task.cancel)
