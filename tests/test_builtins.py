@@ -166,7 +166,7 @@ def test_an_xmpp_error_keeps_its_condition(domain: TestGateway) -> None:
     missing = execute(domain, "localhost", node="no-such-command")
     assert missing.json()["condition"] == "item-not-found"
     assert missing.status_code == 404
-    away = domain.get("/rest/adhoc/somebody@elsewhere.org", login="alice", type="application/json")
+    away = domain.get("/rest/adhoc/somebody@elsewhere.org", login="admin", type="application/json")
     assert (away.status_code, away.json()["condition"]) == (404, "remote-server-not-found")
 
 
