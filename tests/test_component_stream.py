@@ -24,12 +24,12 @@ class Collected:
     def __init__(self) -> None:
         self.header: dict[str, str] = {}
         self.children: list[bytes] = []
-        self.declared: list[dict[str, str]] = []
+        self.wholes: list[bytes] = []
         self.slicer = _Slicer(self.header.update, self.take)
 
     def take(self, child: Child) -> None:
         self.children.append(child.data)
-        self.declared.append(child.declared)
+        self.wholes.append(child.whole())
 
 
 def test_children_come_out_byte_by_byte_as_they_went_in() -> None:
@@ -38,8 +38,8 @@ def test_children_come_out_byte_by_byte_as_they_went_in() -> None:
         collected.slicer.feed(bytes((byte,)))
     assert collected.header["id"] == "a<b"
     assert collected.children == CHILDREN
-    assert collected.declared[6] == {"db": "urn:db"}
-    assert collected.declared[5] == {"p": "urn:p"}
+    assert collected.wholes[6] == b'<db:verify xmlns:db="urn:db"/>'
+    assert collected.wholes[5] == CHILDREN[5]
 
 
 @given(st.lists(st.sampled_from(CHILDREN), max_size=30), st.lists(st.integers(1, 200), min_size=1, max_size=50))

@@ -38,7 +38,7 @@ class JID(str):
     def __new__(cls, text: str) -> JID:
         if isinstance(text, JID):
             return text
-        return _parse(text)
+        return _remembered(text) if len(text) <= _LONGEST_KEPT else _parsed(text)
 
     @classmethod
     def of(cls, local: str, domain: str, resource: str = "") -> JID:
@@ -80,8 +80,14 @@ def escaped(text: str) -> str:
     return _ESCAPED.sub(lambda match: f"\\{ord(match[0]):02x}", text)
 
 
-@lru_cache(maxsize=4096)
-def _parse(text: str) -> JID:
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Controls and line separators: not even where preparation would drop them."""
+
+_LONGEST_KEPT = 256
+"""Characters of the longest address that is remembered: strangers choose them."""
+
+
+def _parsed(text: str) -> JID:
     head, slash, resource = text.partition("/")
     local, at, domain = head.rpartition("@")
     if (at and not local) or (slash and not resource) or "@" in local:
@@ -91,6 +97,9 @@ def _parse(text: str) -> JID:
         _prepared("domain", domain[:-1] if domain.endswith(".") else domain, text),
         _prepared("resource", resource, text) if slash else "",
     )
+
+
+_remembered = lru_cache(maxsize=4096)(_parsed)
 
 
 def _prepared(part: str, value: str, whole: str) -> str:
@@ -110,16 +119,18 @@ def _stringprep(part: str, value: str) -> str:
     from slixmpp.jid import JID as Prepared
     from slixmpp.jid import InvalidJID as Refused
 
-    if not value.isprintable():
+    if _CONTROL.search(value) is not None:
         return ""
     try:
         if part == "domain":
-            return str(Prepared(value).domain)
-        if part == "local part":
-            return str(Prepared(f"{value}@x").local)
-        return str(Prepared(f"x/{value}").resource)
+            prepared = str(Prepared(value).domain)
+        elif part == "local part":
+            prepared = str(Prepared(f"{value}@x").local)
+        else:
+            prepared = str(Prepared(f"x/{value}").resource)
     except (Refused, UnicodeError):
         return ""
+    return prepared if prepared.isprintable() else ""  # a no-break space has become a space, a joiner is gone
 
 
 def _shown(text: str) -> str:

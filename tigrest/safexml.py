@@ -1,4 +1,8 @@
-"""XML from strangers: checked in one pass of expat before anything is built from it."""
+"""XML from strangers: checked in one pass of expat before anything is built from it.
+
+XML parsers differ at the edges of "Namespaces in XML": a separator inside a namespace name, a reserved namespace under another
+prefix. What passes here passes every parser on its way: ElementTree here, expat in Prosody, ejabberd and clients.
+"""
 
 from __future__ import annotations
 
@@ -11,23 +15,66 @@ from xml.parsers import expat
 from tigrest.errors import MalformedContent
 
 MAX_DEPTH = 256
-"""Deepest nesting of elements accepted in a document."""
+"""Deepest nesting of elements accepted in a document. ejabberd 23.01 as a whole ends at about 3,500."""
+
+MAX_NODES = 50_000
+"""Most elements, attributes and namespace declarations accepted in a document."""
+
+MIN_NODE = 4
+"""Bytes that one of them has at least: ``<a/>``."""
 
 XML_LANG = "http://www.w3.org/XML/1998/namespace"
 
+SEPARATOR = "\x01"
+"""Stands between the parts of a name as expat gives it: no XML document can have it, so no part of a name can."""
 
 START_TAG = re.compile(rb"""<[^>"']*(?:"[^"]*"[^>"']*|'[^']*'[^>"']*)*>""")
 """A start tag, in bytes known to be well-formed."""
 
-MAX_READ = 1024 * 1024
-"""Bytes after which a parser is thrown away: it never forgets a name."""
+MAX_READ = 256 * 1024
+"""Discard a pooled parser after this many bytes: expat never frees the names it has seen."""
+
+_URI_REFERENCE = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
+"""Characters of a URI reference. RFC 3986 §2"""
+
+_MAX_KNOWN, _MAX_KNOWN_LENGTH = 1024, 128
+"""Most namespace names remembered as sound, and the length of the longest."""
+
+_known: set[str] = set()
+"""Namespace names that were found to be sound."""
+
+
+def is_namespace_name(text: str) -> bool:
+    """Tell whether a text may name a namespace: it has the characters of a URI reference, and is not reserved.
+
+    Relative references such as ``vcard-temp`` pass: namespaces are compared "as strings" and never resolved ("Namespaces in
+    XML" §2.3). What is no URI reference at all does not: "An XML namespace is identified by a URI reference" (§2.2).
+    """
+    if text in _known:
+        return True
+    if _URI_REFERENCE.fullmatch(text) is None or text in RESERVED:
+        return False
+    if len(text) <= _MAX_KNOWN_LENGTH:
+        if len(_known) >= _MAX_KNOWN:
+            _known.clear()
+        _known.add(text)
+    return True
+
+
+RESERVED = frozenset({XML_LANG, "http://www.w3.org/2000/xmlns/"})
+"""Namespaces of the prefixes ``xml`` and ``xmlns``; nothing else may be bound to them. "Namespaces in XML" §3"""
+
+_XML_ATTRIBUTES = ("xml:lang", "xml:space", "xml:base", "xml:id")
+
+_XML_PREFIX = re.compile(rb"xml:(?!(?:lang|space|base|id)[\s=])")
+"""The prefix ``xml``, but for the attributes there are: Prosody and ejabberd write the others so that clients break off."""
 
 
 class Root(NamedTuple):
     """The root of a document, as expat tells it.
 
     Args:
-        name: ``"namespace name prefix"``, parts that do not apply left out.
+        name: namespace, name and prefix with :data:`SEPARATOR` between, parts that do not apply left out.
         attributes: by their names, written alike.
         declared: the prefixes it declares, and their namespaces.
         start: where it begins, in bytes.
@@ -41,43 +88,67 @@ class Root(NamedTuple):
     children: int
 
 
-def check(data: bytes) -> Root:
+def check(data: bytes, max_nodes: int = MAX_NODES) -> Root:
     """Check that a text is one well-formed, harmless XML document in UTF-8.
 
-    Harmless means: no document type, entity, processing instruction or comment, and no nesting deeper than :data:`MAX_DEPTH`.
+    Harmless means: no document type, entity, processing instruction or comment, no nesting deeper than :data:`MAX_DEPTH`, and
+    every namespace has a name that :func:`is_namespace_name`.
 
     Args:
         data: the document.
+        max_nodes: most elements, attributes and namespace declarations.
 
     Returns:
         Its root.
 
     Raises:
-        MalformedContent: it is not, with the line and column of the culprit.
+        MalformedContent: it is not, with the line and column of the culprit, or its name.
     """
     if b"\0" in data:  # expat would take it for UTF-16
         raise MalformedContent("XML must be UTF-8 without NUL characters")
     reader = _readers.pop() if _readers else _Reader(b"<d>")
     try:
-        root = reader.read(data)
-    except (expat.ExpatError, MalformedContent):
+        root = reader.read(data, max_nodes)
+    except expat.ExpatError:
         root = None
     if root is None:
-        return _check_alone(data)
-    if reader.fed < MAX_READ:
+        root = _check_alone(data, max_nodes)
+    elif reader.fed < MAX_READ:
         _readers.append(reader)
+    if b"xml:" in data and (b"<xml:" in data or _XML_PREFIX.search(data) is not None):
+        _refuse_xml_prefix(data)
     return root
 
 
-def _check_alone(data: bytes) -> Root:
+def _check_alone(data: bytes, max_nodes: int) -> Root:
     """Check a document with a parser of its own: it may have a declaration, and tells where it is wrong."""
     try:
-        root = _Reader().read(data, is_all=True)
+        root = _Reader().read(data, max_nodes, is_all=True)
     except expat.ExpatError as error:
         where = f"line {error.lineno}, column {error.offset + 1}"
         raise MalformedContent(f"XML is not well-formed: {expat.ErrorString(error.code)} at {where}") from None
     assert root is not None
     return root
+
+
+def _refuse_xml_prefix(data: bytes) -> None:
+    """Refuse names with the prefix ``xml`` that XML has not defined.
+
+    Args:
+        data: a document that is well-formed.
+
+    Raises:
+        MalformedContent: there is one, in markup rather than in text.
+    """
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        for found in (name, *attributes):
+            if found.startswith("xml:") and (found is name or found not in _XML_ATTRIBUTES):
+                raise MalformedContent(f"XML has no name {found[:80]!r}: the prefix xml is reserved")
+
+    parser = expat.ParserCreate("utf-8")
+    parser.StartElementHandler = start
+    parser.Parse(data, True)
 
 
 class _Reader:
@@ -91,7 +162,7 @@ class _Reader:
     """
 
     def __init__(self, around: bytes = b"") -> None:
-        parser = self._parser = expat.ParserCreate("utf-8", " ")
+        parser = self._parser = expat.ParserCreate("utf-8", SEPARATOR)
         parser.namespace_prefixes = True
         if hasattr(parser, "SetReparseDeferralEnabled"):  # else it may wait for more
             parser.SetReparseDeferralEnabled(False)
@@ -105,11 +176,12 @@ class _Reader:
         self.fed = len(around)
         """Bytes taken in so far."""
 
-    def read(self, data: bytes, is_all: bool = False) -> Root | None:
+    def read(self, data: bytes, max_nodes: int, is_all: bool = False) -> Root | None:
         """Read a document.
 
         Args:
             data: the document.
+            max_nodes: most elements, attributes and namespace declarations.
             is_all: whether nothing stands around it.
 
         Returns:
@@ -123,14 +195,41 @@ class _Reader:
         self.fed += len(data)
         self._depth = self._roots = self._children = 0
         self._declared: dict[str, str] = {}
-        self._parser.Parse(data, is_all)
+        if len(data) <= MIN_NODE * max_nodes:
+            self._parser.Parse(data, is_all)
+        else:
+            self._parse_counting(data, max_nodes, is_all)
         if not is_all and (self._depth or self._roots != 1 or self._begin != began or _rest(data, self._close - began)):
             return None
         return Root(self._name, self._attributes, self._declared, self._begin - began, self._children)
 
-    def _declare(self, prefix: str | None, uri: str) -> None:
+    def _parse_counting(self, data: bytes, max_nodes: int, is_all: bool) -> None:
+        """Parse a document that is so long that it may have too many elements and attributes."""
+        left = max_nodes
+
+        def count(more: int) -> None:
+            nonlocal left
+            left -= more
+            if left < 0:
+                raise MalformedContent(f"XML has more than {max_nodes} elements and attributes")
+
+        def start(name: str, attributes: dict[str, str]) -> None:
+            count(1 + len(attributes))
+            self._start(name, attributes)
+
+        def declare(prefix: str | None, uri: str | None) -> None:
+            count(1)
+            self._declare(prefix, uri)
+
+        self._parser.StartElementHandler, self._parser.StartNamespaceDeclHandler = start, declare
+        self._parser.Parse(data, is_all)
+        self._parser.StartElementHandler, self._parser.StartNamespaceDeclHandler = self._start, self._declare
+
+    def _declare(self, prefix: str | None, uri: str | None) -> None:
+        if uri and uri not in _known and prefix != "xml" and not is_namespace_name(uri):
+            raise MalformedContent(f"namespace {uri[:80]!r} is not a URI reference")
         if prefix is not None and self._roots == 0:
-            self._declared[prefix] = uri
+            self._declared[prefix] = uri or ""
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._depth = depth = self._depth + 1
@@ -200,9 +299,17 @@ def serialize(element: ET.Element, namespace: str = "") -> str:
     Args:
         element: what to write; names in ElementTree's ``{namespace}name`` form.
         namespace: default namespace in force around it.
+
+    Raises:
+        MalformedContent: it holds something else than elements and text, or is nested too deeply. Names are written as they are.
     """
     out: list[str] = []
-    _write(element, namespace, out.append)
+    try:
+        _write(element, namespace, out.append)
+    except RecursionError:
+        raise MalformedContent("the element tree is nested too deeply") from None
+    except TypeError as error:  # a comment, a processing instruction, a number
+        raise MalformedContent(f"the element tree may hold nothing but elements and text: {error}") from None
     return "".join(out)
 
 

@@ -6,6 +6,7 @@ start tag in front of the untouched rest; a tree is only built for those who ask
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from typing import Any
@@ -13,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 from tigrest.errors import InvalidStanza, MalformedContent, StanzaError
 from tigrest.jid import JID
-from tigrest.safexml import START_TAG, check, escape_attribute, parse, serialize, split_name
+from tigrest.safexml import MAX_NODES, SEPARATOR, START_TAG, check, escape_attribute, parse, serialize, split_name
 
 CLIENT = "jabber:client"
 STREAM_NAMESPACES = frozenset({"", CLIENT, "jabber:component:accept", "jabber:server"})
@@ -26,8 +27,11 @@ STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 class Stanza:
     """One ``message``, ``presence`` or ``iq``, known to be well-formed and harmless.
 
-    Make one with :meth:`parse`, :meth:`of` or :func:`iq`. Immutable: :meth:`with_` gives a changed copy.
+    Make one with :meth:`parse`, :meth:`of` or :func:`make`. Immutable: :meth:`with_` gives a changed copy.
     """
+
+    flaw = ""
+    """Why it came in without what is inside, for people: the XML that its sender wrote cannot be used. Empty for a whole stanza."""
 
     def __init__(self, kind: str, attributes: dict[str, str], prefixes: str, rest: bytes) -> None:
         self.kind = kind
@@ -46,40 +50,71 @@ class Stanza:
 
         Raises:
             InvalidStanza: it is not exactly one well-formed stanza, contains a document type, entity, processing
-                instruction or comment, is nested too deeply, or is an iq of type get or set without exactly one child
-                (RFC 6120 §8.2.3).
+                instruction or comment, is nested too deeply, has too many elements or a namespace that is no URI reference,
+                or is an iq of type get or set without exactly one child (RFC 6120 §8.2.3).
         """
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
-        try:
-            name, attributes, declared, start, children = check(data)
-        except MalformedContent as error:
-            raise InvalidStanza(str(error)) from None
-        namespace, _, kind = name.rpartition(" ")
-        if " " in namespace:  # "uri name prefix": the root itself is written with a prefix
-            return cls.parse(serialize(parse(data)))
-        if kind not in KINDS or namespace not in STREAM_NAMESPACES:
-            inside = f" in namespace {namespace!r}" if namespace else ""
-            raise InvalidStanza(f"<{kind[:80]}>{inside} is not a stanza: send one message, presence or iq in jabber:client")
-        stanza = cls.cut(kind, attributes, declared, data[start:].rstrip())
+        stanza, children = cls._read(data, MAX_NODES)
         if stanza.awaits_reply and children != 1:
             raise InvalidStanza(f"an iq of type {stanza.type} has exactly one child, this one has {children}")
         return stanza
 
     @classmethod
-    def cut(cls, kind: str, attributes: Mapping[str, str], declared: Mapping[str, str], data: bytes) -> Stanza:
+    def received(cls, data: bytes, max_nodes: int) -> Stanza:
+        """Read a stanza that came in and is to be looked at closely.
+
+        Args:
+            data: its bytes, with all the prefixes it needs declared.
+            max_nodes: most elements and attributes.
+
+        Raises:
+            InvalidStanza: as :meth:`parse`, but an iq may have any number of children: it deserves an answer.
+        """
+        return cls._read(data, max_nodes)[0]
+
+    @classmethod
+    def _read(cls, data: bytes, max_nodes: int) -> tuple[Stanza, int]:
+        """Check a stanza; give it, and how many children it has."""
+        try:
+            name, attributes, declared, start, children = check(data, max_nodes)
+        except MalformedContent as error:
+            raise InvalidStanza(str(error)) from None
+        namespace, _, kind = name.rpartition(SEPARATOR)
+        if SEPARATOR in namespace:  # the root itself is written with a prefix
+            return cls._read(serialize(parse(data)).encode(), max_nodes)
+        if kind not in KINDS or namespace not in STREAM_NAMESPACES:
+            inside = f" in namespace {namespace[:80]!r}" if namespace else ""
+            raise InvalidStanza(f"<{kind[:80]}>{inside} is not a stanza: send one message, presence or iq in jabber:client")
+        written = {_as_written(name): value for name, value in attributes.items()} if SEPARATOR in "".join(attributes) else attributes
+        return cls.cut(kind, written, declarations(declared) if declared else "", data[start:].rstrip()), children
+
+    @classmethod
+    def cut(cls, kind: str, attributes: dict[str, str], prefixes: str, data: bytes) -> Stanza:
         """Make a stanza from bytes that expat has accepted.
 
         Args:
             kind: ``message``, ``presence`` or ``iq``.
-            attributes: of its root, with names as expat gives them: ``"uri name prefix"``.
-            declared: prefixes that it needs, and their namespaces.
+            attributes: of its root, without namespace declarations.
+            prefixes: declarations of the prefixes that it needs, written.
             data: its bytes, from ``<`` to the last ``>``.
         """
         tag = START_TAG.match(data)
         assert tag is not None
         rest = b"/>" if tag.group().endswith(b"/>") else b">" + data[tag.end() :]
-        written = {_as_written(name): value for name, value in attributes.items()} if " " in "".join(attributes) else dict(attributes)
-        return cls(kind, written, declarations(declared) if declared else "", rest)
+        return cls(kind, attributes, prefixes, rest)
+
+    @classmethod
+    def flawed(cls, kind: str, attributes: Mapping[str, str], flaw: str) -> Stanza:
+        """Make an empty stanza in place of one that cannot be used.
+
+        Args:
+            kind: ``message``, ``presence`` or ``iq``.
+            attributes: of its root; only ``from``, ``to``, ``id`` and ``type`` are kept.
+            flaw: why it cannot be used, for people.
+        """
+        stanza = cls(kind, {name: attributes[name] for name in ("from", "to", "id", "type") if name in attributes}, "", b"/>")
+        stanza.flaw = flaw
+        return stanza
 
     @classmethod
     def of(cls, value: Any) -> Stanza:
@@ -95,7 +130,12 @@ class Stanza:
         element = value if isinstance(value, ET.Element) else getattr(value, "xml", None)
         if not isinstance(element, ET.Element):
             raise InvalidStanza(f"{type(value).__name__} is not a stanza: give text, bytes, an Element or a slixmpp stanza")
-        return cls.parse(serialize(element))
+        try:
+            return cls.parse(serialize(element))
+        except InvalidStanza:
+            raise
+        except MalformedContent as error:
+            raise InvalidStanza(str(error)) from None
 
     @property
     def type(self) -> str:
@@ -159,6 +199,26 @@ class Stanza:
                 changed[name] = value
         return Stanza(self.kind, changed, self._prefixes, self._rest)
 
+    def prepared(self) -> Stanza:
+        """Give it with ``from`` and ``to`` in the form that addresses are compared in; one that is no address stays as it is.
+
+        ``X@HTTP.example.org.`` goes out as ``x@http.example.org``. RFC 7622 §3.1
+        """
+        attributes = self.attributes
+        changed: dict[str, str] | None = None
+        for name in ("from", "to"):
+            written = attributes.get(name)
+            if written is None or type(written) is JID:
+                continue
+            try:
+                address = JID(written)
+            except ValueError:
+                continue
+            if address != written:
+                changed = changed or dict(attributes)
+                changed[name] = address
+        return self if changed is None else Stanza(self.kind, changed, self._prefixes, self._rest)
+
     def to_bytes(self, namespace: str = CLIENT) -> bytes:
         """Write it.
 
@@ -167,7 +227,10 @@ class Stanza:
         """
         declared = f' xmlns="{namespace}"' if namespace else ""
         attributes = "".join(
-            [_attribute(name, value) if name != "id" else _written(name, value) for name, value in self.attributes.items()]
+            [
+                _memoised(name, value) if name in _REPEATED and len(value) <= _LONGEST_REPEATED else _written(name, value)
+                for name, value in self.attributes.items()
+            ]
         )
         return f"<{self.kind}{declared}{self._prefixes}{attributes}".encode() + self._rest
 
@@ -258,24 +321,35 @@ def make(kind: str, type: str, to: str | None, *payload: ET.Element, sender: str
         payload: children, in order.
         sender: the ``from`` attribute; ``None`` for no attribute.
         id: its ``id``; empty for none.
+
+    Raises:
+        InvalidStanza: the payload has something that XML cannot carry or that may not go out, see :meth:`Stanza.parse`.
     """
     attributes = {"type": type, "to": to, "from": sender, "id": id}
-    children = "".join([serialize(child, CLIENT) for child in payload])
-    rest = f">{children}</{kind}>" if children else "/>"
-    return Stanza(kind, {k: v for k, v in attributes.items() if v}, "", rest.encode())
+    rest = b"/>"
+    if payload:
+        try:
+            children = "".join([serialize(child, CLIENT) for child in payload]).encode()
+            check(b'<x xmlns="jabber:client">' + children + b"</x>", sys.maxsize)
+        except MalformedContent as error:
+            raise InvalidStanza(str(error)) from None
+        rest = b">" + children + f"</{kind}>".encode()
+    return Stanza(kind, {k: v for k, v in attributes.items() if v}, "", rest)
 
 
 def _written(name: str, value: str) -> str:
     return f' {name}="{escape_attribute(value)}"'
 
 
-_attribute = lru_cache(maxsize=4096)(_written)
-"""Addresses and types come again and again; ids do not."""
+_memoised = lru_cache(maxsize=4096)(_written)
+"""Addresses and types come again and again; others do not, and long ones would fill the memory."""
+
+_REPEATED, _LONGEST_REPEATED = frozenset({"from", "to", "type", "xml:lang"}), 256
 
 
 def _as_written(name: str) -> str:
-    """``xml:lang`` for ``"http://www.w3.org/XML/1998/namespace lang xml"``."""
-    return ":".join(reversed(name.split(" ")[1:])) if " " in name else name
+    """``xml:lang`` for the namespace of XML, ``lang`` and ``xml``, as expat gives them."""
+    return ":".join(reversed(name.split(SEPARATOR)[1:])) if SEPARATOR in name else name
 
 
 def declarations(declared: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 from tigrest import adhoc
 from tigrest.arrivals import Arrivals
 from tigrest.backend import UserRepository
+from tigrest.component.entrance import Entrance
 from tigrest.component.link import Link
 from tigrest.component.privileges import Privileges, unwrap, wrap
 from tigrest.component.statuses import Statuses
@@ -20,7 +21,7 @@ from tigrest.entities.entity import Entity, Identity
 from tigrest.entities.refusals import as_stanza_error, error_reply
 from tigrest.entities.request import Request
 from tigrest.entities.server import VERSION, Server
-from tigrest.errors import InvalidStanza, NotConnected, NotSupported, StanzaError, TigrestError
+from tigrest.errors import InvalidStanza, NotConnected, NotSupported, StanzaError, StanzaTooLarge, TigrestError
 from tigrest.jid import JID
 from tigrest.safexml import split_name
 from tigrest.service import REQUEST_TIMEOUT
@@ -31,8 +32,7 @@ from tigrest.storage import Database
 log = logging.getLogger(__name__)
 
 MAX_ANSWERS = 500
-"""Most requests from outside being answered at once; further ones are told to wait."""
-
+"""Most requests from outside being answered at once; as many further ones are told to wait, the others are dropped."""
 
 PRIVILEGE_SECONDS = 1.0
 """How long the server's word on privileges is waited for when the link is up."""
@@ -88,6 +88,7 @@ class Component:
         """Whether iqs may go out from users' addresses."""
         self.link = Link(jid, secret, host, port, domain, max_stanza, self._receive, self._up, self._down)
         self._answers: set[asyncio.Task[None]] = set()
+        self._entrance = Entrance(self._send_soon)
         self._announcing: asyncio.TimerHandle | None = None
         self._statuses = Statuses(database, self._ask, self.send, is_trusted, self.users.exists, lambda: self.is_tigase)
         self.offer(())
@@ -191,7 +192,10 @@ class Component:
             self._announcing.cancel()
             self._announcing = None
 
-    def _receive(self, stanza: Stanza) -> None:
+    def _receive(self, arrived: Stanza) -> None:
+        stanza = self._entrance.admit(arrived)
+        if stanza is None:
+            return
         if stanza.kind == "iq":
             self._spawn(self._answer(stanza), stanza)
         elif stanza.kind == "presence":
@@ -200,13 +204,19 @@ class Component:
         elif stanza.mentions(b"privilege") and self.privileges.learn(stanza, self.domain):
             self._announce()
         elif not self.arrivals.take(stanza) and _deserves_an_answer(stanza):
-            self._spawn(self._reply(stanza.error_reply(StanzaError("service-unavailable", text="nobody reads messages here"))), stanza)
+            self._send_soon(stanza.error_reply(StanzaError("service-unavailable", text="nobody reads messages here")))
 
     def _spawn(self, work: Coroutine[Any, Any, None], stanza: Stanza) -> None:
-        if len(self._answers) >= MAX_ANSWERS:
-            work.close()
-            work = self._reply(stanza.error_reply(StanzaError("resource-constraint", "wait")))
-        self._keep(work)
+        if len(self._answers) < MAX_ANSWERS:
+            self._keep(work)
+            return
+        work.close()
+        self._send_soon(stanza.error_reply(StanzaError("resource-constraint", "wait")))
+
+    def _send_soon(self, error: Stanza) -> None:
+        """Send an error, unless far too many wait to be sent."""
+        if len(self._answers) < 2 * MAX_ANSWERS:
+            self._keep(self._reply(error))
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -235,7 +245,7 @@ class Component:
     async def _reply(self, stanza: Stanza) -> None:
         try:
             await self.link.send(stanza)
-        except NotConnected as error:
+        except (NotConnected, StanzaTooLarge) as error:
             log.debug("an answer was not sent: %s", error)
 
 

@@ -225,7 +225,10 @@ class Link:
         return self._open_stream()
 
     def _written(self, stanza: Stanza) -> bytes:
-        data = stanza.to_bytes("")
+        """Write a stanza as it goes out: with prepared addresses, and an iq with an id. RFC 6120 §8.2.3"""
+        if stanza.kind == "iq" and not stanza.id:
+            stanza = stanza.with_(id=self._next_id())
+        data = stanza.prepared().to_bytes("")
         if len(data) > self._max_stanza:
             raise StanzaTooLarge(f"the {stanza.kind} has {len(data)} bytes, but the server takes {self._max_stanza} ([xmpp] max_stanza)")
         return data

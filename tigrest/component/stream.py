@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 from xml.parsers import expat
 
 from tigrest.component.window import Window
-from tigrest.errors import TigrestError
-from tigrest.safexml import end_of_element, escape_attribute, parse, split_name
+from tigrest.errors import InvalidStanza, MalformedContent, StanzaError, TigrestError
+from tigrest.safexml import MAX_DEPTH, end_of_element, escape_attribute, is_namespace_name, parse, split_name
 from tigrest.stanza import KINDS, Stanza, declarations
 
 NAMESPACE = "jabber:component:accept"
@@ -35,6 +36,15 @@ SEND_BUFFER = 65536
 
 MAX_STANZA = 16 * 1024 * 1024
 """Largest incoming stanza in bytes; a server that sends more is cut off."""
+
+MAX_NODES = 200_000
+"""Most elements and attributes of an incoming stanza: four times what callers may send, for long lists of the server."""
+
+CLOSE_LOOK = 64 * 1024
+"""Bytes from which on an incoming stanza is checked for its number of elements."""
+
+PARSER_BYTES = 256 * 1024
+"""Bytes after which the parser is replaced: expat never frees the names it has seen, about 15 bytes for each byte of them."""
 
 
 @dataclass(eq=False)
@@ -190,12 +200,33 @@ class ComponentStream(asyncio.Protocol):
             if child.name == "handshake":
                 self.ready.set_result(None)
         elif child.name in KINDS:
-            self._on_stanza(Stanza.cut(child.name, child.attributes, child.declared, child.data))
+            if child.is_odd or len(child.data) > CLOSE_LOOK:
+                self._receive_odd(child)
+            else:
+                self._on_stanza(Stanza.cut(child.name, child.attributes, "", child.data))
+
+    def _receive_odd(self, child: Child) -> None:
+        """Look closely at a stanza; one that cannot be used comes in empty, with its flaw.
+
+        A reply to a request becomes an error, so that nobody waits for it.
+        """
+        try:
+            stanza = Stanza.received(child.whole(), MAX_NODES)
+        except InvalidStanza as error:
+            stanza = Stanza.flawed(child.name, child.attributes, str(error))
+            if stanza.kind == "iq" and not stanza.awaits_reply:
+                refusal = StanzaError("service-unavailable", text=f"the reply cannot be used: {error}")
+                addresses = {"to": stanza.attributes.get("to"), "sender": stanza.attributes.get("from")}
+                stanza = stanza.error_reply(refusal).with_(**addresses)
+        self._on_stanza(stanza)
 
 
 def _stream_error(child: Child) -> StreamEnded:
     """Read a stream error. RFC 6120 §4.9"""
-    error = parse(f'<x xmlns="{NAMESPACE}"{declarations(child.declared)}>'.encode() + child.data + b"</x>")[0]
+    try:
+        error = parse(f'<x xmlns="{NAMESPACE}">'.encode() + child.whole() + b"</x>")[0]
+    except MalformedContent as trouble:
+        return StreamEnded(f"the server ended the stream, and why cannot be read: {trouble}")
     names = [split_name(child.tag)[1] for child in error]
     condition = next((name for name in names if name != "text"), "undefined-condition")
     text = next(((child.text or "").strip() for child in error if split_name(child.tag)[1] == "text"), "")
@@ -206,21 +237,45 @@ class Child(NamedTuple):
     """A child of the stream.
 
     Args:
-        namespace, name: of its root.
-        attributes: of its root, with names as expat gives them.
-        declared: the prefixes it needs, and their namespaces.
+        namespace: of its root; ``None`` for that of the stream, or when its prefix is not declared.
+        name: of its root, without prefix.
+        attributes: of its root as written, namespace declarations included when it is odd.
         data: its bytes.
+        is_odd: whether it has something that ordinary stanzas have not: a prefix, a namespace name that is not known to be
+            sound, a comment, many levels.
+        declared: the prefixes that the stream declares, written.
     """
 
-    namespace: str
+    namespace: str | None
     name: str
     attributes: dict[str, str]
-    declared: dict[str, str]
     data: bytes
+    is_odd: bool
+    declared: Mapping[str, str]
+
+    def whole(self) -> bytes:
+        """Give its bytes with all the prefixes declared that the stream declares for it."""
+        missing = {prefix: uri for prefix, uri in self.declared.items() if f"{prefix}:".encode() in self.data}
+        own = {name.partition(":")[2] for name in self.attributes if name.startswith("xmlns:")}
+        written = declarations({prefix: uri for prefix, uri in missing.items() if prefix not in own})
+        name = _NAME.match(self.data)
+        assert name is not None
+        return name.group() + written.encode() + self.data[name.end() :]
+
+
+_NAME = re.compile(rb"<[^\s/>]+")
+"""Beginning of a start tag."""
+
+_PLAIN = frozenset(("from", "to", "id", "type", "xml:lang", "node", "jid", "name", "var", "label", "stamp", "status", "code"))
+"""Common attributes that tell nothing of namespaces."""
 
 
 class _Slicer:
     """Cuts the children of a stream out of its bytes.
+
+    Namespaces are left alone here: a parser that resolves them ends at the first name that it does not like, and strangers choose
+    the names. Prosody and ejabberd relay ``<x xmlns="a b"/>``, ``<x xmlns="http://www.w3.org/XML/1998/namespace"/>``, and
+    ejabberd prefixes that are declared nowhere. What has such names is told to be odd.
 
     Args:
         opened: called with the attributes of the stream header.
@@ -229,23 +284,13 @@ class _Slicer:
 
     def __init__(self, opened: Callable[[dict[str, str]], None], received: Callable[[Child], None]) -> None:
         self._opened, self._received = opened, received
-        self._parser = expat.ParserCreate("utf-8", " ")
-        self._parser.namespace_prefixes = True
-        if hasattr(self._parser, "SetReparseDeferralEnabled"):  # else the end of a stanza may wait for the next one
-            self._parser.SetReparseDeferralEnabled(False)
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._stop
-        self._parser.StartNamespaceDeclHandler = self._declare
-        self._parser.StartDoctypeDeclHandler = self._refuse
-        self._depth = 0
-        self._buffer = b""
-        self._base = 0
-        self._begin = -1
-        self._end = 0
-        self._child: tuple[str, dict[str, str]] = ("", {})
+        self._root = ""
         self._declared: dict[str, str] = {}
-        self._of_stream: dict[str, tuple[str, bytes]] = {}
-        """Prefixes that the stream declares, with their namespaces, and how they look where they are used."""
+        """Prefixes that the stream declares, with their namespaces."""
+        self._buffer = b""
+        self._begin, self._end = -1, 0
+        self._child: tuple[str, dict[str, str]] = ("", {})
+        self._replace_parser()
 
     def feed(self, data: bytes) -> None:
         """Take in bytes.
@@ -262,24 +307,49 @@ class _Slicer:
             keep += len(self._buffer)
             self._buffer = b""
         self._base = self._end = keep
+        if keep > PARSER_BYTES and self._root:
+            self._replace_parser()
+            self._parser.Parse(self._buffer, False)
         if len(self._buffer) > MAX_STANZA:
             raise StreamEnded(f"the server sent a stanza of more than {MAX_STANZA} bytes")
 
-    def _declare(self, prefix: str | None, uri: str) -> None:
-        if prefix is None:
-            return
-        if self._depth == 0:
-            self._of_stream[prefix] = uri, f"{prefix}:".encode()
-        elif self._depth == 1:
-            self._declared[prefix] = uri
+    def _replace_parser(self) -> None:
+        """Begin with a new parser, inside of the stream when that is open, at the beginning of what is buffered."""
+        parser = self._parser = expat.ParserCreate("utf-8")
+        if hasattr(parser, "SetReparseDeferralEnabled"):  # else the end of a stanza may wait for the next one
+            parser.SetReparseDeferralEnabled(False)
+        header = f"<{self._root}>".encode() if self._root else b""
+        parser.Parse(header, False)
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._stop
+        parser.StartDoctypeDeclHandler = self._refuse
+        parser.CommentHandler = parser.ProcessingInstructionHandler = self._notice
+        self._depth = 1 if self._root else 0
+        self._base = self._end = len(header)
+        self._begin = -1
+        self._is_odd = False
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        self._depth += 1
-        if self._depth == 1:
-            self._opened(attributes)
-        elif self._depth == 2:
+        self._depth = depth = self._depth + 1
+        if depth == 2:
             self._begin = self._parser.CurrentByteIndex
             self._child = (name, attributes)
+            self._is_odd = "xmlns" in attributes
+        elif depth == 1:
+            self._root = name
+            self._declared = {key[6:]: value for key, value in attributes.items() if key.startswith("xmlns:")}
+            self._opened(attributes)
+            return
+        elif depth > MAX_DEPTH:
+            self._is_odd = True
+        if ":" in name:
+            self._is_odd = True
+        if attributes and not _PLAIN.issuperset(attributes):
+            for key in attributes:
+                if key == "xmlns":
+                    self._is_odd = self._is_odd or not is_namespace_name(attributes[key])
+                elif ":" in key and key != "xml:lang":
+                    self._is_odd = True
 
     def _stop(self, name: str) -> None:
         self._depth -= 1
@@ -290,13 +360,14 @@ class _Slicer:
         begin = self._begin - self._base
         end = end_of_element(self._buffer, begin, self._parser.CurrentByteIndex - self._base)
         data = self._buffer[begin:end]
-        (full, attributes), declared = self._child, self._declared
-        self._begin, self._end, self._declared = -1, self._base + end, {}
-        namespace, _, kind = full.partition(" ")
-        for prefix, (uri, used) in self._of_stream.items():
-            if used in data:
-                declared.setdefault(prefix, uri)
-        self._received(Child(namespace, kind.partition(" ")[0], attributes, declared, data))
+        name, attributes = self._child
+        self._begin, self._end = -1, self._base + end
+        prefix, _, local = name.rpartition(":")
+        namespace = attributes.get(f"xmlns:{prefix}", self._declared.get(prefix)) if prefix else attributes.get("xmlns")
+        self._received(Child(namespace, local, attributes, data, self._is_odd, self._declared))
+
+    def _notice(self, *_: object) -> None:
+        self._is_odd = True
 
     def _refuse(self, *_: object) -> None:
         raise StreamEnded("the server sent a document type declaration")

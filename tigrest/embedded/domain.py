@@ -185,7 +185,7 @@ class EmbeddedDomain:
     def _take(self, stanza: Stanza) -> asyncio.Task[Stanza | None]:
         """Process a stanza in a task of its own: as on a server, it goes on when the asker no longer waits."""
         self._expect_connected()
-        task = asyncio.create_task(self._process(stanza))
+        task = asyncio.create_task(self._process(stanza.prepared()))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
