@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tigrest.content import read_json, read_xml, write_json, write_xml
+from tigrest.content import MAX_CONTAINERS, read_json, read_xml, write_json, write_xml
 from tigrest.errors import MalformedContent
 from tigrest.jid import JID
 
@@ -101,6 +101,26 @@ def test_xml_that_is_harmful_or_broken_is_refused(body: bytes) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[" * 20_000 + b"]" * 20_000, b'"\xff"', b"NaN", b'{"a":1}x', b"\x00"])
 def test_json_that_is_broken_is_refused(body: bytes) -> None:
+    with pytest.raises(MalformedContent):
+        read_json(body)
+
+
+def test_there_is_a_most_of_objects_and_arrays_and_what_only_looks_like_them_does_not_count() -> None:
+    assert len(read_json(b"[" + b"{}," * (MAX_CONTAINERS - 2) + b"{}]")) == MAX_CONTAINERS - 1
+    for body in (b"[" + b"{}," * MAX_CONTAINERS + b"0]", b"[" + b'{"a":[]},' * 30_000 + b"0]", b"[" * 500_000):
+        with pytest.raises(MalformedContent, match="more than 50000 objects and arrays"):
+            read_json(body)
+    text = r"[{\"[{" * 60_000
+    assert read_json(f'["{text}"]'.encode()) == [text.replace(r"\"", '"')]
+    assert len(read_json(b"[" + b"0," * 500_000 + b"0]")) == 500_001
+    with pytest.raises(MalformedContent, match="more than 500 values"):
+        read_json(b"[" + b"0," * 500 + b"0]", 500)
+
+
+@pytest.mark.parametrize(
+    "body", [b'"' + rb"\"[" * 300_000, b'["' + rb"\\[" * 300_000, b'"[' * 300_000], ids=["quotes", "slashes", "strings"]
+)
+def test_json_that_is_broken_is_refused_soon(body: bytes) -> None:
     with pytest.raises(MalformedContent):
         read_json(body)
 

@@ -14,12 +14,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, is_dataclass
 from functools import lru_cache
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import orjson
-import xmltodict
 
 from tigrest.errors import MalformedContent
-from tigrest.safexml import check, escape, escape_attribute, serialize
+from tigrest.safexml import escape, escape_attribute, parse, serialize
 
 JSON = "application/json"
 XML = "application/xml"
@@ -27,16 +27,41 @@ XML = "application/xml"
 _XML_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9._-]*")
 
 
-def read_json(data: bytes) -> Any:
+MAX_CONTAINERS = 50_000
+"""Most objects and arrays in a JSON document."""
+
+_JSON_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
+"""A string in JSON; one without an end goes to the end of the document."""
+
+
+def read_json(data: bytes, max_values: int | None = None) -> Any:
     """Read JSON.
 
+    Args:
+        data: the document.
+        max_values: most values in it, objects and arrays included; ``None`` for any number.
+
     Raises:
-        MalformedContent: it is not JSON in UTF-8, or nested too deeply.
+        MalformedContent: it is not JSON in UTF-8, nested too deeply, or has more than :data:`MAX_CONTAINERS` objects and arrays,
+            or too many values: these hold up all others who are served.
     """
+    if _has_more(data, b"[{", MAX_CONTAINERS):
+        raise MalformedContent(f"JSON has more than {MAX_CONTAINERS} objects and arrays")
+    if max_values is not None and _has_more(data, b"[{,", max_values):
+        raise MalformedContent(f"JSON has more than {max_values} values")
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise MalformedContent(f"JSON cannot be read: {error}") from None
+
+
+def _has_more(data: bytes, marks: bytes, limit: int) -> bool:
+    """Tell whether a JSON document has more of some characters outside of strings."""
+
+    def count(text: bytes) -> int:
+        return sum(text.count(mark) for mark in marks)
+
+    return len(data) > limit and count(data) > limit and count(_JSON_TEXT.sub(b"", data)) > limit
 
 
 def read_xml(data: bytes) -> dict[str, Any]:
@@ -48,40 +73,25 @@ def read_xml(data: bytes) -> dict[str, Any]:
         MalformedContent: it is not well-formed UTF-8, has a document type, entity, processing instruction or comment, or is
             nested too deeply.
     """
-    check(data)
-    parsed: dict[str, Any] = xmltodict.parse(
-        data,
-        encoding="utf-8",
-        xml_attribs=False,
-        strip_whitespace=False,
-        postprocessor=_clean,
-        force_list=("item",),
-    )
-    return {name: _settled(value) for name, value in parsed.items()}
+    root = parse(data)
+    return {_local_name(root): _value(root)}
 
 
-def _clean(path: Any, key: str, value: Any) -> Any:
-    """Make one element plain: local name, no text between children, ``item`` children as a list.
-
-    That list is a tuple until its parent is done, so that it is not taken for repeated elements.
-    """
-    if key == "#text":
-        return None
-    name = key.rpartition(":")[2]
-    if isinstance(value, dict):
-        settled = {child: _settled(content) for child, content in value.items()}
-        if len(settled) == 1 and "item" in settled:
-            return name, tuple(settled["item"])
-        if len(settled.get("item", ())) == 1:
-            settled["item"] = settled["item"][0]
-        return name, settled
-    return name, "" if value is None or not value.strip() else value
+def _value(element: ET.Element) -> Any:
+    """Read one element: text, a list of ``item`` children, or a mapping; text between children does not matter."""
+    if not len(element):
+        text = element.text
+        return text if text and not text.isspace() else ""
+    values: dict[str, list[Any]] = {}
+    for child in element:
+        values.setdefault(_local_name(child), []).append(_value(child))
+    if len(values) == 1 and "item" in values:
+        return values["item"]
+    return {name: several[0] if len(several) == 1 else several for name, several in values.items()}
 
 
-def _settled(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_settled(item) for item in value]
-    return list(value) if isinstance(value, tuple) else value
+def _local_name(element: ET.Element) -> str:
+    return element.tag.rpartition("}")[2]
 
 
 def write_json(value: Any) -> bytes:
@@ -141,12 +151,22 @@ def _children(start: str, end: str, children: list[tuple[str, Any]], write: Call
     write(end)
 
 
-@lru_cache(maxsize=1024)
+_LONGEST_KEPT = 64
+"""Characters of the longest key whose tags are remembered: callers choose keys."""
+
+
 def _tags(name: str) -> tuple[str, str]:
-    """Start and end tag of a key; one that is no XML name becomes ``<entry name="…">``."""
+    """Give start and end tag of a key; one that is no XML name becomes ``<entry name="…">``."""
+    return _remembered_tags(name) if len(name) <= _LONGEST_KEPT else _written_tags(name)
+
+
+def _written_tags(name: str) -> tuple[str, str]:
     if _XML_NAME.fullmatch(name):
         return f"<{name}>", f"</{name}>"
     return f'<entry name="{escape_attribute(name)}">', "</entry>"
+
+
+_remembered_tags = lru_cache(maxsize=1024)(_written_tags)
 
 
 def _plain(value: Any) -> Any:

@@ -195,16 +195,16 @@ class _Reader:
         self.fed += len(data)
         self._depth = self._roots = self._children = 0
         self._declared: dict[str, str] = {}
-        if len(data) <= MIN_NODE * max_nodes:
-            self._parser.Parse(data, is_all)
+        if len(data) > MIN_NODE * max_nodes and data.count(b"<") - data.count(b"</") + data.count(b"=") > max_nodes:
+            self._parse_counting(data, max_nodes, is_all)  # it may have too many, or text that looks like them
         else:
-            self._parse_counting(data, max_nodes, is_all)
+            self._parser.Parse(data, is_all)
         if not is_all and (self._depth or self._roots != 1 or self._begin != began or _rest(data, self._close - began)):
             return None
         return Root(self._name, self._attributes, self._declared, self._begin - began, self._children)
 
     def _parse_counting(self, data: bytes, max_nodes: int, is_all: bool) -> None:
-        """Parse a document that is so long that it may have too many elements and attributes."""
+        """Parse a document that may have too many elements and attributes."""
         left = max_nodes
 
         def count(more: int) -> None:
@@ -290,6 +290,11 @@ def parse(data: bytes) -> ET.Element:
         MalformedContent: see :func:`check`.
     """
     check(data)
+    return tree(data)
+
+
+def tree(data: bytes) -> ET.Element:
+    """Build the element tree of a document that was checked."""
     return ET.fromstring(data, ET.XMLParser(encoding="utf-8"))  # whatever it declares: that is what was checked
 
 

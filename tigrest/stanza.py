@@ -14,13 +14,17 @@ from xml.etree import ElementTree as ET
 
 from tigrest.errors import InvalidStanza, MalformedContent, StanzaError
 from tigrest.jid import JID
-from tigrest.safexml import MAX_NODES, SEPARATOR, START_TAG, check, escape_attribute, parse, serialize, split_name
+from tigrest.safexml import MAX_NODES, SEPARATOR, START_TAG, check, escape_attribute, serialize, split_name, tree
 
 CLIENT = "jabber:client"
 STREAM_NAMESPACES = frozenset({"", CLIENT, "jabber:component:accept", "jabber:server"})
 """Default namespaces a stanza may be written in; all mean "the namespace of the stream"."""
 
 KINDS = frozenset({"message", "presence", "iq"})
+
+MAX_RECEIVED_NODES = 100_000
+"""Most elements and attributes of an incoming stanza: twice what callers may send, for long lists of the server."""
+
 STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 
 
@@ -53,35 +57,34 @@ class Stanza:
                 instruction or comment, is nested too deeply, has too many elements or a namespace that is no URI reference,
                 or is an iq of type get or set without exactly one child (RFC 6120 §8.2.3).
         """
-        data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
-        stanza, children = cls._read(data, MAX_NODES)
+        stanza, children = cls._read(text, MAX_NODES)
         if stanza.awaits_reply and children != 1:
             raise InvalidStanza(f"an iq of type {stanza.type} has exactly one child, this one has {children}")
         return stanza
 
     @classmethod
-    def received(cls, data: bytes, max_nodes: int) -> Stanza:
-        """Read a stanza that came in and is to be looked at closely.
+    def received(cls, text: bytes | str) -> Stanza:
+        """Read a stanza that came in: now, if it is to be looked at closely, or before it was stored.
 
         Args:
-            data: its bytes, with all the prefixes it needs declared.
-            max_nodes: most elements and attributes.
+            text: the stanza, with all the prefixes it needs declared.
 
         Raises:
             InvalidStanza: as :meth:`parse`, but an iq may have any number of children: it deserves an answer.
         """
-        return cls._read(data, max_nodes)[0]
+        return cls._read(text, MAX_RECEIVED_NODES)[0]
 
     @classmethod
-    def _read(cls, data: bytes, max_nodes: int) -> tuple[Stanza, int]:
+    def _read(cls, text: bytes | str, max_nodes: int) -> tuple[Stanza, int]:
         """Check a stanza; give it, and how many children it has."""
+        data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
         try:
             name, attributes, declared, start, children = check(data, max_nodes)
         except MalformedContent as error:
-            raise InvalidStanza(str(error)) from None
+            raise InvalidStanza(str(error)) from error
         namespace, _, kind = name.rpartition(SEPARATOR)
         if SEPARATOR in namespace:  # the root itself is written with a prefix
-            return cls._read(serialize(parse(data)).encode(), max_nodes)
+            return cls._read(serialize(tree(data)), max_nodes)
         if kind not in KINDS or namespace not in STREAM_NAMESPACES:
             inside = f" in namespace {namespace[:80]!r}" if namespace else ""
             raise InvalidStanza(f"<{kind[:80]}>{inside} is not a stanza: send one message, presence or iq in jabber:client")

@@ -95,6 +95,21 @@ async def test_a_reply_from_a_stranger_is_not_ours(sender: str) -> None:
             await link.request(PING, 0.2)
 
 
+async def test_what_goes_out_has_prepared_addresses_and_an_iq_has_an_id() -> None:
+    server = Server()
+    async with linked(server) as (link, _):
+        for kind, rest in (("message", ""), ("iq", " type='get'"), ("iq", " type='get' id=''")):
+            await link.send(Stanza.parse(f"<{kind} from='X@HTTP.Example.org.' to='\uff21@B.'{rest}><x xmlns='urn:x'/></{kind}>"))
+        await link.request(PING.with_(to="EXAMPLE.org", sender="HTTP.example.org"), 5.0)
+        await link.send(Stanza.parse("<message from='a b@c' to='@' id='none of ours'/>"))
+        await link.request(PING, 5.0)
+    sent = re.findall(r"<(message|iq) ([^>]*)>", server.received)
+    assert all('from="x@http.example.org" to="a@b"' in attributes for _, attributes in sent[:3])
+    assert all(re.search(r'\bid="[^"]+"', attributes) for kind, attributes in sent if kind == "iq")
+    assert 'to="example.org" from="http.example.org"' in sent[3][1] or 'from="http.example.org" to="example.org"' in sent[3][1]
+    assert 'from="a b@c" to="@"' in sent[4][1]
+
+
 async def test_replies_nobody_waits_for_are_dropped_and_other_stanzas_passed_on() -> None:
     server = Server()
     async with linked(server) as (link, incoming):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections import defaultdict
 from pathlib import Path
@@ -286,6 +287,24 @@ async def test_a_reply_waits_for_the_link_even_through_a_restart(world: World) -
     async with world.webhooks():
         await until(lambda: len(world.sent) == 2)
     assert world.receiver.texts == ["1", "2"]
+    assert await world.stored() == []
+
+
+async def test_a_stored_reply_that_may_not_be_sent_any_more_holds_nobody_up(world: World) -> None:
+    world.receiver.response = Response(200, JSON, b'{"body": "hello"}')
+    world.is_up = False
+    async with world.webhooks() as webhooks:
+        webhooks.take(message("1"))
+        webhooks.take(message("2"))
+        await until(lambda: world.refused > 2)
+    with sqlite3.connect(world.folder / "state.sqlite3") as file:  # an earlier version let it in
+        [number] = [one.number for one in await world.stored() if one.state == ANSWERED]
+        file.execute("UPDATE webhook_deliveries SET reply = ? WHERE number = ?", (b"<message><x xmlns='a b'/></message>", number))
+    file.close()
+    world.is_up = True
+    async with world.webhooks():
+        await until(lambda: len(world.sent) == 1)
+        await until(lambda: len(world.receiver.texts) == 2)
     assert await world.stored() == []
 
 

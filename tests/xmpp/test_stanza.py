@@ -1,5 +1,6 @@
 """Stanzas from strangers, checked and readdressed."""
 
+from typing import cast
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -7,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tigrest.errors import InvalidStanza, StanzaError
-from tigrest.safexml import escape, escape_attribute, serialize
-from tigrest.stanza import Stanza, make
+from tigrest.safexml import MAX_NODES, escape, escape_attribute, serialize
+from tigrest.stanza import Stanza, _memoised, make
 
 
 def test_addresses_are_changed_and_the_rest_stays_to_the_byte() -> None:
@@ -127,3 +128,90 @@ def test_a_built_stanza_carries_its_payload() -> None:
     assert str(make("iq", "get", "b", ping, sender="a", id="1")) == (
         '<iq xmlns="jabber:client" type="get" to="b" from="a" id="1"><ping xmlns="urn:xmpp:ping"/></iq>'
     )
+
+
+@pytest.mark.parametrize(
+    "namespace", ["a b", "a&#10;b", "a&#9;b", "a}b", "{a", "&lt;", "&quot;", "a|b", "a^b", "a`b", "a\\b", "urn:é", "\u2028"]
+)
+@pytest.mark.parametrize("inside", ["<x xmlns='{}'/>", "<y><p:x xmlns:p='{}'/></y>", "<x xmlns:p='{}' p:y='1'/>", "<x xmlns:p='{}'/>"])
+def test_a_namespace_that_is_no_uri_reference_is_refused(namespace: str, inside: str) -> None:
+    with pytest.raises(InvalidStanza, match="namespace .* is not a URI reference"):
+        Stanza.parse(f"<message>{inside.format(namespace)}</message>")
+    with pytest.raises(InvalidStanza, match="namespace .* is not a URI reference"):
+        Stanza.parse(f"<message xmlns:p='{namespace}'/>")
+
+
+@pytest.mark.parametrize(
+    "namespace", ["vcard-temp", "", "urn:x:y", "http://[::1]/a?b#c", "urn:%20", "../a", "a" * 5000, "jabber:iq:a&amp;b"]
+)
+def test_any_uri_reference_may_name_a_namespace(namespace: str) -> None:
+    stanza = Stanza.parse(f"<message><x xmlns='{namespace}'/></message>")
+    assert stanza.xml[0].tag == (f"{{{namespace.replace('&amp;', '&')}}}x" if namespace else "x")
+
+
+@pytest.mark.parametrize(
+    "inside", ["<xml:x/>", "<xml:lang/>", "<xml:lang a='1'/>", "<x xml:foo='1'/>", "<x a='1'\nxml:langx='1'/>", "<x xml:xml='1'/>"]
+)
+def test_the_prefix_xml_is_for_what_xml_defines(inside: str) -> None:
+    with pytest.raises(InvalidStanza, match="the prefix xml is reserved"):
+        Stanza.parse(f"<message>{inside}</message>")
+
+
+@pytest.mark.parametrize(
+    "inside", ["<x xml:lang = 'a' xml:space='b' xml:id='c' xml:base='d'/>", "<b> xml:foo &lt;xml:x</b>", "<b a=' xml:x=1'/>"]
+)
+def test_what_only_looks_like_the_prefix_xml_passes(inside: str) -> None:
+    assert inside in str(Stanza.parse(f"<message>{inside}</message>"))
+
+
+def test_there_is_a_most_of_elements_and_attributes() -> None:
+    def message(count: int, node: str = "<a/>", text: str = "") -> str:
+        return f"<message>{node * count}{text}</message>"
+
+    assert Stanza.parse(message(MAX_NODES - 1)).kind == "message"
+    for text in (message(MAX_NODES), message(MAX_NODES // 2, "<a b=''/>"), message(MAX_NODES // 2, "<a xmlns=''/>")):
+        with pytest.raises(InvalidStanza, match="more than 50000 elements and attributes"):
+            Stanza.parse(text)
+    assert Stanza.parse(message(MAX_NODES - 1, text=f"<![CDATA[{'<a b=' * 100}]]>")).kind == "message"
+    assert Stanza.received(message(MAX_NODES)).kind == "message"
+
+
+def test_elements_that_scripts_build_are_checked() -> None:
+    for payload in (
+        ET.Element("{a b}x"),
+        ET.Element("{http://www.w3.org/XML/1998/namespace}x"),
+        ET.Element("{urn:x}a b"),
+        ET.Element("{urn:x}a:b"),
+        ET.Element("x", {"{a}b}c": "1"}),
+        ET.Element("x", {"a b": "1"}),
+        ET.Element("x", {"xmlns": "a\nb"}),
+        ET.Element("x", {"a": 1}),  # type: ignore[dict-item]
+        cast("ET.Element", ET.Comment("no")),
+        cast("ET.Element", ET.ProcessingInstruction("no")),
+    ):
+        message = ET.Element("{jabber:client}message")
+        message.append(payload)
+        with pytest.raises(InvalidStanza):
+            Stanza.of(message)
+        with pytest.raises(InvalidStanza):
+            make("message", "", "a@b", payload)
+    deep = element = ET.Element("x")
+    for _ in range(5000):
+        element = ET.SubElement(element, "x")
+    with pytest.raises(InvalidStanza, match="nested"):
+        make("message", "", "a@b", deep)
+
+
+def test_addresses_are_prepared() -> None:
+    stanza = Stanza.parse("<message from='X@HTTP.Example.org./A' to='\uff41lice@example.org' id='X'/>").prepared()
+    assert stanza.attributes == {"from": "x@http.example.org/A", "to": "alice@example.org", "id": "X"}
+    for same in ("<message/>", "<message from='a@b' to='c/D'/>", "<message from='@' to=''/>"):
+        stanza = Stanza.parse(same)
+        assert stanza.prepared() is stanza
+
+
+def test_long_attributes_are_not_remembered() -> None:
+    before = _memoised.cache_info().currsize
+    for number in range(100):
+        Stanza.parse(f"<message to='a@b/{'x' * 300}{number}' n{number}='1' id='{number}'/>").to_bytes()
+    assert _memoised.cache_info().currsize == before

@@ -271,7 +271,7 @@ class Link:
             return
         try:
             if (stanza.sender or self._domain) != pending.asked:
-                log.warning("a reply from %s to a request to %s was ignored", stanza.attributes.get("from"), pending.asked)
+                log.debug("a reply from %s to a request to %s was ignored", stanza.attributes.get("from"), pending.asked)
                 return
         except InvalidStanza:
             return

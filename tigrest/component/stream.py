@@ -18,7 +18,7 @@ from typing import NamedTuple, cast
 from xml.parsers import expat
 
 from tigrest.component.window import Window
-from tigrest.errors import InvalidStanza, MalformedContent, StanzaError, TigrestError
+from tigrest.errors import MalformedContent, StanzaError, TigrestError
 from tigrest.safexml import MAX_DEPTH, end_of_element, escape_attribute, is_namespace_name, parse, split_name
 from tigrest.stanza import KINDS, Stanza, declarations
 
@@ -36,9 +36,6 @@ SEND_BUFFER = 65536
 
 MAX_STANZA = 16 * 1024 * 1024
 """Largest incoming stanza in bytes; a server that sends more is cut off."""
-
-MAX_NODES = 200_000
-"""Most elements and attributes of an incoming stanza: four times what callers may send, for long lists of the server."""
 
 CLOSE_LOOK = 64 * 1024
 """Bytes from which on an incoming stanza is checked for its number of elements."""
@@ -211,8 +208,8 @@ class ComponentStream(asyncio.Protocol):
         A reply to a request becomes an error, so that nobody waits for it.
         """
         try:
-            stanza = Stanza.received(child.whole(), MAX_NODES)
-        except InvalidStanza as error:
+            stanza = Stanza.received(child.whole())
+        except MalformedContent as error:
             stanza = Stanza.flawed(child.name, child.attributes, str(error))
             if stanza.kind == "iq" and not stanza.awaits_reply:
                 refusal = StanzaError("service-unavailable", text=f"the reply cannot be used: {error}")
@@ -288,8 +285,10 @@ class _Slicer:
         self._declared: dict[str, str] = {}
         """Prefixes that the stream declares, with their namespaces."""
         self._buffer = b""
-        self._begin, self._end = -1, 0
+        self._base = self._depth = self._end = 0
+        self._begin = -1
         self._child: tuple[str, dict[str, str]] = ("", {})
+        self._is_odd = False
         self._replace_parser()
 
     def feed(self, data: bytes) -> None:

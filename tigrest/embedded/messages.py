@@ -85,7 +85,7 @@ class OfflineMessages:
             rows = (await connection.execute(query.where(accounts.c.jid == jid.bare).order_by(messages.c.id))).all()
         if not rows:
             raise NoSuchUser(f"there is no account {jid.bare}")
-        return [OfflineMessage(row.stamp, Stanza.parse(row.stanza)) for row in rows if row.stanza is not None]
+        return [OfflineMessage(row.stamp, Stanza.received(row.stanza)) for row in rows if row.stanza is not None]
 
 
 def _only_chat_state(message: Stanza) -> bool:

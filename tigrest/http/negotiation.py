@@ -13,7 +13,10 @@ SHORT = {"json": JSON, "xml": XML, "html": "text/html"}
 """Short names of media types, for the query parameter ``type``."""
 
 
-@lru_cache(maxsize=1024)
+LONGEST_KEPT = 512
+"""Characters of the longest headers whose outcome is remembered: callers choose them."""
+
+
 def negotiate(content_type: str, type_parameter: str, accept: str) -> tuple[Form, bool]:
     """Choose between JSON and XML, and tell whether a page would be preferred to both.
 
@@ -27,10 +30,18 @@ def negotiate(content_type: str, type_parameter: str, accept: str) -> tuple[Form
     Returns:
         The form, and whether the caller wants HTML where there is a page.
     """
+    is_short = len(content_type) + len(type_parameter) + len(accept) <= LONGEST_KEPT
+    return (_remembered if is_short else _negotiated)(content_type, type_parameter, accept)
+
+
+def _negotiated(content_type: str, type_parameter: str, accept: str) -> tuple[Form, bool]:
     chosen = media_type(type_parameter)
     chosen = SHORT.get(chosen, chosen)
     wants_html = chosen == "text/html" or (not chosen and accept.lstrip().lower().startswith("text/html"))
     return _form(media_type(content_type)) or _form(chosen) or _accepted(accept) or "xml", wants_html
+
+
+_remembered = lru_cache(maxsize=1024)(_negotiated)
 
 
 def _form(media: str) -> Form | None:

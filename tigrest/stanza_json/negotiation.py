@@ -20,7 +20,10 @@ ANSWERS = (XMPP_XML, JSON, FORM, "application/xml", "text/xml")
 """What is answered: not text, in which a reply to an iq would be empty."""
 
 
-@lru_cache(maxsize=1024)
+LONGEST_KEPT = 512
+"""Characters of the longest headers whose outcome is remembered: callers choose them."""
+
+
 def negotiate(accept: str, content_type: str) -> str:
     """Choose the media type of an answer.
 
@@ -33,6 +36,10 @@ def negotiate(accept: str, content_type: str) -> str:
 
     RFC 9110 §12.5.1, except that there is no 406
     """
+    return (_remembered if len(accept) + len(content_type) <= LONGEST_KEPT else _negotiated)(accept, content_type)
+
+
+def _negotiated(accept: str, content_type: str) -> str:
     request = media_type(content_type)
     default = request if request in ANSWERS else XMPP_XML
     ranges = [_range(part, index) for index, part in enumerate(accept.split(",")) if part.strip()]
@@ -44,6 +51,9 @@ def negotiate(accept: str, content_type: str) -> str:
             choices.append((quality, precision, order, -position, media))
     best = max(choices, default=(0.0, 0, 0, 0, default))
     return best[-1] if best[0] > 0 else default
+
+
+_remembered = lru_cache(maxsize=1024)(_negotiated)
 
 
 def _precision(name: str, media: str) -> int:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from tigrest.content import JSON, media_type, read_json, write_json
 from tigrest.errors import InvalidStanza, MalformedContent, UnsupportedContent
-from tigrest.safexml import check
+from tigrest.safexml import MAX_NODES
 from tigrest.stanza import Stanza
 from tigrest.stanza_json.negotiation import ANSWERS, FORM, OFFERED, TEXT, XMLS
 from tigrest.stanza_json.reading import check_query, from_json, from_parameters, from_query, from_texts
@@ -35,7 +35,7 @@ def read(content_type: str, body: bytes, *, kind: str | None = None, type: str |
     if media in XMLS:
         return _from_xml(body)
     if media == JSON:
-        return from_json(read_json(body), kind=kind, type=type, to=to)
+        return from_json(read_json(body, MAX_NODES), kind=kind, type=type, to=to)
     if media == FORM and (b"=" in body or not body):
         return from_texts(_fields(body), kind=kind, type=type, to=to)
     if media in (TEXT, FORM):
@@ -63,7 +63,7 @@ def read_query(content_type: str, body: bytes, query: str, to: str = "") -> Stan
     check_query(query)
     media = media_type(content_type)
     if media == JSON:
-        return from_query(query, read_json(body), to)
+        return from_query(query, read_json(body, MAX_NODES), to)
     if media == FORM or (not media and not body):
         return from_parameters(query, _fields(body), to)
     raise UnsupportedContent(media, (JSON, FORM))
@@ -114,8 +114,9 @@ def write_all(stanzas: Sequence[Stanza], media: str) -> bytes:
 def _from_xml(body: bytes) -> Stanza:
     try:
         stanza = Stanza.parse(body)
-    except InvalidStanza:
-        check(body)  # XML that cannot be read at all is another error than XML that is no stanza
+    except InvalidStanza as error:
+        if isinstance(error.__cause__, MalformedContent):  # XML that cannot be read at all is another error than XML that is no stanza
+            raise error.__cause__ from None
         raise
     kept = {name: value for name in KEPT if (value := stanza.attributes.get(name)) is not None}
     dropped = dict.fromkeys(stanza.attributes.keys() - kept.keys())

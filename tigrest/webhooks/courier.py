@@ -160,10 +160,9 @@ class Courier:
     async def _settle(self, row: Delivery, lane: Lane) -> Pause | None:
         """Bring a delivery one step on; tell whether it has to be waited for."""
         if row.state != WAITING:
-            reply = Stanza.parse(row.reply) if row.reply else None
-            return await self._finish(row, reply, row.state == FAILED, row.problem, lane)
+            return await self._finish(row, self._stored_reply(row), row.state == FAILED, row.problem, lane)
         try:
-            stanza = Stanza.parse(row.stanza)
+            stanza = Stanza.received(row.stanza)
             outcome = await self._post(stanza, row.id)
         except (TigrestError, ValueError) as error:
             return await self._give_up(row, f"cannot be written as {self.target.content_type}: {error}", lane)
@@ -176,9 +175,17 @@ class Courier:
             return Pause(self._backoff.delay(row.attempts + 1, outcome.retry_after), is_away)
         return await self._finish(row, self._reply(stanza, outcome), True, outcome.problem, lane)
 
+    def _stored_reply(self, row: Delivery) -> Stanza | None:
+        """The reply that could not be sent before; ``None`` when there is none, or none that may be sent."""
+        try:
+            return Stanza.received(row.reply) if row.reply else None
+        except InvalidStanza as error:
+            log.warning("webhook %s: a stored reply to %s cannot be sent: %s", self.target.name, row.sender, error)
+            return None
+
     async def _give_up(self, row: Delivery, problem: str, lane: Lane) -> Pause | None:
         try:
-            reply = refusal(Stanza.parse(row.stanza), StanzaError("internal-server-error"))
+            reply = refusal(Stanza.received(row.stanza), StanzaError("internal-server-error"))
         except InvalidStanza:
             reply = None
         return await self._finish(row, reply, True, problem, lane)
