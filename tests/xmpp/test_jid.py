@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tigrest.errors import InvalidJID
-from tigrest.jid import JID
+from tigrest.jid import JID, _remembered
 
 
 def test_an_address_has_three_parts() -> None:
@@ -37,6 +37,20 @@ def test_anything_else_is_refused_with_a_short_message(text: str) -> None:
     with pytest.raises(InvalidJID) as refused:
         JID(text)
     assert len(str(refused.value)) < 250
+
+
+@pytest.mark.parametrize(
+    ("text", "prepared"),
+    [("a@b/c\u00a0d", "a@b/c d"), ("a@b/c\u200dd", "a@b/cd"), ("a\u00ad@b", "a@b"), ("\uff21@\uff42.", "a@b")],
+)
+def test_what_servers_let_pass_is_prepared_as_they_do(text: str, prepared: str) -> None:
+    assert JID(text) == prepared
+
+
+def test_long_addresses_are_not_remembered() -> None:
+    before = _remembered.cache_info().currsize
+    assert JID(f"a@b/{'c' * 300}").resource == "c" * 300
+    assert _remembered.cache_info().currsize == before
 
 
 @given(st.text(max_size=60))

@@ -84,7 +84,7 @@ def wrap(owner: JID, iq: Stanza, namespace: str) -> Stanza:
     XEP-0356 §6.2
     """
     wrapper = ET.Element(f"{{{namespace}}}privileged_iq")
-    wrapper.append(iq.with_(sender=None, to=iq.attributes.get("to", owner), id=iq.id or "privileged").xml)
+    wrapper.append(iq.prepared().with_(sender=None, to=iq.attributes.get("to", owner), id=iq.id or "privileged").xml)
     return make("iq", iq.type, owner, wrapper, id="privileged")
 
 
