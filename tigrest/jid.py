@@ -88,6 +88,7 @@ _LONGEST_KEPT = 256
 
 
 def _parsed(text: str) -> JID:
+    """Take an address apart and prepare its parts."""
     head, slash, resource = text.partition("/")
     local, at, domain = head.rpartition("@")
     if (at and not local) or (slash and not resource) or "@" in local:

@@ -62,7 +62,7 @@ class Entrance:
             self._untold += 1
             return
         more = f"; so were {self._untold} others since the last line about it" if self._untold else ""
-        log.warning("a %s from %.200s was refused: %s%s", stanza.kind, stanza.attributes.get("from"), reason, more)
+        log.warning("%s from %.200s was refused: %s%s", stanza.kind, stanza.attributes.get("from"), reason, more)
         self._next_line, self._untold = now + LOG_SECONDS, 0
 
 

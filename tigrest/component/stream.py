@@ -240,7 +240,7 @@ class Child(NamedTuple):
         data: its bytes.
         is_odd: whether it has something that ordinary stanzas have not: a prefix, a namespace name that is not known to be
             sound, a comment, many levels.
-        declared: the prefixes that the stream declares, written.
+        declared: the prefixes that the stream declares, and their namespaces.
     """
 
     namespace: str | None
