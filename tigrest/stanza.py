@@ -170,8 +170,8 @@ class Stanza:
 
     def _address(self, attribute: str) -> JID | None:
         value = self.attributes.get(attribute)
-        if value is None:
-            return None
+        if value is None or type(value) is JID:
+            return value
         try:
             return JID(value)
         except ValueError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from tigrest.jid import JID
@@ -32,11 +32,14 @@ class Principal:
     via: Via = "basic"
     name: str = ""
     address: str = ""
+    is_admin: bool = field(init=False, compare=False, repr=False)
+    """Whether he has the role admin."""
 
-    @property
-    def is_admin(self) -> bool:
-        """Whether he has the role admin."""
-        return "admin" in self.roles
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "is_admin", "admin" in self.roles)
+
+    def __hash__(self) -> int:
+        return hash(self.jid)
 
     def __str__(self) -> str:
         """Name the caller for logs and messages: his address, else what he came with."""
