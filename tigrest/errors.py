@@ -15,6 +15,7 @@
     ├── NotPermitted           the caller lacks the rights for this             → 403
     │   └── SenderNotAllowed   … a ``from`` that is not his, or that the link may not use → 403
     ├── NoSuchUser             …                                                → 404
+    ├── BodyTimeout            the request body did not arrive in time          → 408
     ├── UserExists             …                                                → 409
     ├── ContentTooLarge        the request body is over the limit               → 413
     ├── StanzaTooLarge         the server would cut us off for this stanza      → 413
@@ -98,6 +99,17 @@ class KeyRequired(TigrestError):
 
 class RoleRequired(TigrestError):
     """The caller is logged in but lacks the role that the handler demands."""
+
+
+class BodyTimeout(TigrestError):
+    """A request body did not arrive in time.
+
+    Args:
+        seconds: how long it was waited for.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the request body did not arrive within {seconds:g} s")
 
 
 class ContentTooLarge(TigrestError):

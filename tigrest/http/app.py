@@ -5,7 +5,6 @@ route → cross-site (403) → API key (403) → login (401) → role (403) → 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -72,7 +71,6 @@ class App:
         self._service = service
         self._admission = admission
         self._max_body = max_body
-        self._request_timeout = request_timeout
         self._execution = Execution(request_timeout, service.loop)
         self._is_ready = is_ready
         self._cross_site = CrossSite(cors_origins)
@@ -174,11 +172,7 @@ class App:
         if not route.decode_content or not is_decodable(content_type):
             call.content = call.request = HandlerRequest(scope, receive, self._service.loop)
             return receive
-        try:
-            async with asyncio.timeout(self._request_timeout):
-                body = await read_body(receive)
-        except TimeoutError:
-            raise HTTPException(408, f"the request body did not arrive within {self._request_timeout:g} s") from None
+        body = await read_body(receive)
         if body:
             call.content = decode(content_type, body)
         return receive

@@ -7,10 +7,13 @@ need, and offers the application a shortcut: the whole answer in one call, inste
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+from tigrest.errors import BodyTimeout
 
 REPLY = "tigrest.reply"
 """Name of the ASGI extension: ``scope["extensions"][REPLY]`` is :meth:`Exchange.reply`."""
@@ -44,6 +47,24 @@ class Caller(Protocol):
         """
 
 
+class Connection(Protocol):
+    """What an exchange needs of its connection."""
+
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
+    flow: Any
+    logger: logging.Logger
+    server_state: Any
+    tasks: set[asyncio.Task[None]]
+    limits: Any
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request."""
+
+    def linger(self) -> None:
+        """Close, but read and drop what still comes in for a moment."""
+
+
 FLUSH = 1.0
 """Seconds for the end of an event stream to reach a caller who does not read."""
 
@@ -74,12 +95,16 @@ class Exchange(RequestResponseCycle):
     """Whether the answer has no end of its own; known when it has begun."""
     task: asyncio.Task[None]
     """What serves it; set when it has begun."""
+    waits_for_body = False
+    """Whether the application waits, or waited when it was cancelled, for a part of the body."""
+    _waited = 0.0
+    """Seconds that it has waited for parts that came."""
     _is_last = False
     _news = False
     _signal: asyncio.Event | None = None
     _gone_callbacks: list[Callable[[], object]] | None = None
 
-    def __init__(self, protocol: HttpToolsProtocol, scope: Any, keep_alive: bool, expects_continue: bool) -> None:
+    def __init__(self, protocol: Connection, scope: Any, keep_alive: bool, expects_continue: bool) -> None:
         self.scope = scope
         self.protocol = protocol
         self.transport = protocol.transport
@@ -166,12 +191,33 @@ class Exchange(RequestResponseCycle):
             self.flow.resume_reading()
         if not self._news and not self.disconnected and not self.response_complete:
             self._signal = asyncio.Event()
-            await self._signal.wait()
+            if self.more_body and not self.response_started:
+                await self._wait_for_body(self._signal)
+            else:
+                await self._signal.wait()
         self._news = False
         if self.disconnected or self.response_complete:
             return {"type": "http.disconnect"}
         body, self.body = bytes(self.body), bytearray()
         return {"type": "http.request", "body": body, "more_body": self.more_body}
+
+    async def _wait_for_body(self, signal: asyncio.Event) -> None:
+        """Wait for a piece of the body; the time for all of it is limited, but not what the application does between two of them.
+
+        Raises:
+            BodyTimeout: it is over.
+        """
+        limit, loop = self.protocol.limits.body, self.protocol.loop
+        began = loop.time()
+        self.waits_for_body = True
+        try:
+            async with asyncio.timeout_at(began + limit - self._waited):
+                await signal.wait()
+        except TimeoutError:
+            self.keep_alive = False
+            raise BodyTimeout(limit) from None
+        self.waits_for_body = False  # it stays true when the wait is cancelled: then the body was not there in time
+        self._waited += loop.time() - began
 
     def reply(self, status: int, content_type: bytes, body: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bool:
         """Send a whole answer at once, in one piece.
@@ -209,7 +255,10 @@ class Exchange(RequestResponseCycle):
         self.transport.write(b"".join(parts))
         self._tell()
         if not self.keep_alive:
-            self.transport.close()
+            if self.more_body:
+                self.protocol.linger()
+            else:
+                self.transport.close()
         self.on_response()
         return True
 

@@ -13,6 +13,7 @@ import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any, Protocol
 
 import uvicorn
@@ -20,7 +21,7 @@ from starlette.types import ASGIApp
 
 from tigrest.config import Config
 from tigrest.errors import ConfigError
-from tigrest.http.protocol import HttpProtocol
+from tigrest.http.protocol import BODY_SECONDS, HttpProtocol, Limits
 from tigrest.loop import new_event_loop
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,9 @@ a handler's page that others may frame says so by ``frame-ancestors`` (CSP Level
 
 STOP_SECONDS = 10.0
 """Seconds that the gateway gets to stop."""
+
+STALL_PERIOD = 5.0
+"""Seconds between two looks for connections whose peers take nothing."""
 
 GARBAGE = 20_000
 """Objects made and not freed at which unreachable circles are looked for."""
@@ -145,13 +149,30 @@ async def _serve(gateway: Served, config: Config, listener: socket.socket, endin
         ready(base)
     calm_garbage_collection()
     loop = asyncio.create_task(server.main_loop())
+    cutting = asyncio.create_task(_cut_stalled(server.server_state.connections, config.http.send_timeout))
     await ending.stop.wait()
+    cutting.cancel()
     server.should_exit = True
     await loop
     forcing = asyncio.create_task(server.force(ending.forced))
     await server.shutdown(sockets=[listener])
     forcing.cancel()
     await _end_tasks(server.server_state.tasks)
+
+
+async def _cut_stalled(connections: Iterable[Any], limit: float) -> None:
+    """Cut connections whose peers take nothing of what is sent to them, again and again.
+
+    Args:
+        connections: the open ones.
+        limit: seconds without progress.
+    """
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(min(STALL_PERIOD, limit / 4))
+        cut = [connection.client for connection in list(connections) if connection.check_sending(loop.time())]
+        if cut:
+            log.warning("%d connections were cut: nothing of what was sent was taken for %g s, e.g. by %s", len(cut), limit, cut[0])
 
 
 def calm_garbage_collection() -> None:
@@ -232,11 +253,13 @@ async def _first(work: Coroutine[Any, Any, None], event: asyncio.Event) -> bool:
 
 
 def uvicorn_config(gateway: Served, config: Config, grace: int) -> uvicorn.Config:
+    """Return uvicorn's part of the configuration."""
     proxies = list(config.http.trusted_proxies)
+    limits = Limits(min(config.http.request_timeout, BODY_SECONDS), config.http.send_timeout)
     return uvicorn.Config(
         gateway.entry,
         interface="asgi3",
-        http=HttpProtocol,
+        http=partial(HttpProtocol, limits=limits),  # type: ignore[arg-type]  # it only calls it
         ws="none",
         lifespan="off",
         log_config=None,
