@@ -28,6 +28,7 @@
     ├── StanzaError            an XMPP error stanza came back                   → by condition
     ├── NotConnected           no XMPP server at the moment                     → 503
     ├── CallerGone             nobody waits for the answer any more             → 499
+    ├── NoThread               no thread for a ``def`` method                   → 503
     ├── StanzaTimeout          no reply in time                                 → 504
     └── HandlerTimeout         a handler gave no result in time                 → 504
 
@@ -226,6 +227,17 @@ class NotConnected(TigrestError):
 
 class StanzaTimeout(TigrestError):
     """No reply to a request arrived in time."""
+
+
+class NoThread(TigrestError):
+    """There is no thread for a handler's ``def`` method, because too many are busy or stuck.
+
+    Args:
+        message: which handler has them.
+    """
+
+    retry_after = 5.0
+    """Seconds after which another try may succeed."""
 
 
 class HandlerTimeout(TigrestError):

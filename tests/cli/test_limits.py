@@ -157,7 +157,7 @@ def test_a_reader_of_events_who_takes_nothing_is_cut(base: str, tmp_path_factory
     password = json.loads(credentials.read_text())["passwords"]["admin"]
     login = f"Basic {b64encode(f'admin@localhost:{password}'.encode()).decode()}"
     with unread(base, head("GET", "/rest/events", f"Authorization: {login}")) as connection:
-        time.sleep(0.3)
+        assert select.select([connection], [], [], 10)[0]
         assert connection.recv(17, socket.MSG_PEEK) == b"HTTP/1.1 200 OK\r\n"
         body = json.dumps({"kind": "message", "to": "admin@http.localhost", "body": "x" * 200_000}).encode()
         headers = {"Authorization": login, "Content-Type": "application/json"}

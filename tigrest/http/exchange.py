@@ -32,6 +32,13 @@ class Caller(Protocol):
     def is_gone(self) -> bool:
         """Whether he went away before the answer was complete."""
 
+    @property
+    def waits_for_body(self) -> bool:
+        """Whether the application waits, or waited when it was cancelled, for a part of the body."""
+
+    def detach(self) -> None:
+        """Stop waiting for the task that serves the request: it is answered by another one."""
+
     def on_gone(self, callback: Callable[[], object]) -> None:
         """Have the event loop call something once if he goes away before the answer is complete; soon, if he has already.
 
@@ -60,6 +67,9 @@ class Connection(Protocol):
 
     def on_response_complete(self) -> None:
         """Go on with the next request."""
+
+    def give_up(self) -> None:
+        """Answer 503 in place of an application that was cancelled because the server stops."""
 
     def linger(self) -> None:
         """Close, but read and drop what still comes in for a moment."""
@@ -96,7 +106,6 @@ class Exchange(RequestResponseCycle):
     task: asyncio.Task[None]
     """What serves it; set when it has begun."""
     waits_for_body = False
-    """Whether the application waits, or waited when it was cancelled, for a part of the body."""
     _waited = 0.0
     """Seconds that it has waited for parts that came."""
     _is_last = False
@@ -124,8 +133,11 @@ class Exchange(RequestResponseCycle):
             if not self.response_complete and not self.disconnected:
                 raise RuntimeError("the application ended without an answer")
         except BaseException as error:  # also when it is cancelled at the end: the caller waits
-            if self.disconnected and isinstance(error, asyncio.CancelledError):
-                return  # by somebody who was told so: nobody waits
+            if isinstance(error, asyncio.CancelledError) and (self.disconnected or self.response_complete):
+                return  # nobody waits
+            if isinstance(error, asyncio.CancelledError) and not self.response_started:
+                self.protocol.give_up()
+                return
             self.logger.error("Exception in ASGI application", exc_info=error)
             if self.response_started:
                 self.transport.close()
@@ -162,6 +174,10 @@ class Exchange(RequestResponseCycle):
             self._signal.set()
 
     # to the application
+
+    def detach(self) -> None:
+        """Stop waiting for the task that serves the request: see :meth:`Caller.detach`."""
+        self.protocol.tasks.discard(self.task)
 
     @property
     def is_gone(self) -> bool:
@@ -213,9 +229,11 @@ class Exchange(RequestResponseCycle):
         try:
             async with asyncio.timeout_at(began + limit - self._waited):
                 await signal.wait()
-        except TimeoutError:
+        except BaseException as error:
             self.keep_alive = False
-            raise BodyTimeout(limit) from None
+            if isinstance(error, TimeoutError):
+                raise BodyTimeout(limit) from None
+            raise
         self.waits_for_body = False  # it stays true when the wait is cancelled: then the body was not there in time
         self._waited += loop.time() - began
 

@@ -375,6 +375,13 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.write(STATUS_LINE[status] + head + b"\r\n" + body)
         self.linger()
 
+    def give_up(self) -> None:
+        """Answer 503, unless an answer has begun: the server stops, and the application does not answer any more."""
+        serving = self.serving
+        if serving is not None and not serving.response_started and not serving.disconnected:
+            serving.response_started = serving.response_complete = True
+            self._answer(503, "the gateway is stopping")
+
     def linger(self) -> None:
         """Close, but read and drop what still comes in for a moment: a reset would take the answer away from the caller."""
         self._refused = True

@@ -14,14 +14,15 @@ import socket
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from tigrest.config import Config
+from tigrest.config import Config, builtin_scripts
 from tigrest.errors import ConfigError
 from tigrest.http.protocol import BODY_SECONDS, HttpProtocol, Limits
+from tigrest.http.watchdog import Watchdog
 from tigrest.loop import new_event_loop
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ def run(gateway: Served, config: Config, ready: Ready | None = None) -> int:
         return loop.run_until_complete(serve(gateway, config, listener, ready=ready))
     finally:
         loop.run_until_complete(_end_tasks(asyncio.all_tasks(loop)))
-        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(_end_tasks([loop.create_task(loop.shutdown_asyncgens())], cancel=False))
         asyncio.set_event_loop(None)
         loop.close()  # unlike asyncio.run() it does not wait for worker threads, in which a handler may hang
 
@@ -124,7 +125,8 @@ async def serve(
         NotConnected: as :func:`run`.
     """
     ending = _Ending(stop or asyncio.Event())
-    with listener, ending.on_signals() if stop is None else nullcontext():
+    folders = [*config.scripts.dirs, builtin_scripts()]
+    with listener, ending.on_signals() if stop is None else nullcontext(), Watchdog(folders).watching():
         if await ending.or_done(gateway.start()):
             try:
                 await _serve(gateway, config, listener, ending, ready, grace)
@@ -158,6 +160,8 @@ async def _serve(gateway: Served, config: Config, listener: socket.socket, endin
     await server.shutdown(sockets=[listener])
     forcing.cancel()
     await _end_tasks(server.server_state.tasks)
+    for connection in list(server.server_state.connections):
+        cast("HttpProtocol", connection).give_up()
 
 
 async def _cut_stalled(connections: Iterable[Any], limit: float) -> None:
@@ -182,11 +186,12 @@ def calm_garbage_collection() -> None:
     gc.set_threshold(GARBAGE, 20, 20)
 
 
-async def _end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel what still runs, and give it a moment to notice."""
+async def _end_tasks(tasks: Iterable[asyncio.Task[Any]], cancel: bool = True) -> None:
+    """Cancel what still runs, unless it ends by itself, and give it a moment."""
     running = list(tasks)
-    for task in running:
-        task.cancel()
+    if cancel:
+        for task in running:
+            task.cancel()
     if running:
         await asyncio.wait(running, timeout=NOTICE)
 

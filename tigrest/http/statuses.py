@@ -29,6 +29,7 @@ STATUSES: dict[type[Exception], int] = {
     errors.TooManyLookups: 429,
     errors.NotSupported: 501,
     errors.NotConnected: 503,
+    errors.NoThread: 503,
     errors.StanzaTimeout: 504,
     errors.HandlerTimeout: 504,
 }
