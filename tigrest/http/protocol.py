@@ -363,6 +363,10 @@ class HttpProtocol(HttpToolsProtocol):
             self._answer(status, detail)
 
     def _answer(self, status: int, detail: str) -> None:
+        self._write_problem(status, detail)
+        self.linger()
+
+    def _write_problem(self, status: int, detail: str) -> None:
         problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
         body = json.dumps(problem).encode()
         headers = [
@@ -373,14 +377,14 @@ class HttpProtocol(HttpToolsProtocol):
         ]
         head = b"".join(b"%s: %s\r\n" % header for header in headers)
         self.transport.write(STATUS_LINE[status] + head + b"\r\n" + body)
-        self.linger()
 
     def give_up(self) -> None:
         """Answer 503, unless an answer has begun: the server stops, and the application does not answer any more."""
         serving = self.serving
         if serving is not None and not serving.response_started and not serving.disconnected:
             serving.response_started = serving.response_complete = True
-            self._answer(503, "the gateway is stopping")
+            self._write_problem(503, "the gateway is stopping")
+            self.transport.close()  # at once: the loop is about to end
 
     def linger(self) -> None:
         """Close, but read and drop what still comes in for a moment: a reset would take the answer away from the caller."""

@@ -6,6 +6,8 @@ It starts and stops the gateway itself: start, then accept connections; on a sig
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
 import errno
 import gc
 import logging
@@ -176,7 +178,14 @@ async def _cut_stalled(connections: Iterable[Any], limit: float) -> None:
         await asyncio.sleep(min(STALL_PERIOD, limit / 4))
         cut = [connection.client for connection in list(connections) if connection.check_sending(loop.time())]
         if cut:
+            loop.call_later(1.0, give_back_memory)
             log.warning("%d connections were cut: nothing of what was sent was taken for %g s, e.g. by %s", len(cut), limit, cut[0])
+
+
+def give_back_memory() -> None:
+    """Have the C library return freed memory to the operating system: large answers would stay in its heap."""
+    with contextlib.suppress(OSError, AttributeError):  # not glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def calm_garbage_collection() -> None:
