@@ -69,6 +69,11 @@ class Forever(Handler):
             except asyncio.CancelledError:
                 pass
 
+class Confused(Handler):
+    regex = "/confused"
+    async def exec_get(self):
+        raise asyncio.CancelledError
+
 class Stuck(Handler):
     regex = "/stuck"
     timeout = 1.0
@@ -165,7 +170,11 @@ def test_a_handler_that_swallows_its_cancellation_is_504_all_the_same(served: Se
         assert "tigrest_handlers_left_behind 1.0" in metrics
         assert re.search(r'method="GET",route="/rest/slow/swallow/{how}",status="504"} [123]\.0', metrics)
     assert served.get("/rest/tested/test")[0] == 200
-    assert "Traceback" not in served.log
+
+
+def test_a_handler_that_raises_cancellation_by_itself_is_a_failure(served: Served) -> None:
+    assert served.get("/rest/slow/confused")[0] == 500
+    served.logged("ERROR .*Exception in ASGI application")
 
 
 def test_the_end_does_not_hang_on_handlers_that_swallow_cancellation(tmp_path: Path) -> None:

@@ -239,7 +239,22 @@ NO_HOST = [
     request_for(b"x", target=b"ftp://a/here"),
     request_for(b"x", target=b"x:1").replace(b"GET", b"CONNECT"),
 ]
-MALFORMED = (b"", b" ", b"a b", b"a,b c", b"a/b", b"a@b", b"http://a", b"a:b", b"a:1:2", b":80", b"a:123456", b"\xc3\xa4", b"[::1", b"::1")
+MALFORMED: tuple[bytes, ...] = (
+    b"",
+    b" ",
+    b"a b",
+    b"a,b c",
+    b"a/b",
+    b"a@b",
+    b"http://a",
+    b"a:b",
+    b"a:1:2",
+    b":80",
+    b"a:123456",
+    b"\xc3\xa4",
+    b"[::1",
+    b"::1",
+)
 MALFORMED += (b"[g]", b"a%2", b"a%zz", b"a?b", b"a#b", b'"a"', b"a\\b", b"<a>", b"a\tb")
 WELL_FORMED = (b"x", b" a.example", b"a:80 ", b"a:", b"[::1]:8080", b"[::1]", b"127.0.0.1:5280", b"a_b", b"xn--d1acufc.xn--p1ai", b"a%20b")
 

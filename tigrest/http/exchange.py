@@ -109,6 +109,7 @@ class Exchange(RequestResponseCycle):
     _waited = 0.0
     """Seconds that it has waited for parts that came."""
     _is_last = False
+    _is_detached = False
     _news = False
     _signal: asyncio.Event | None = None
     _gone_callbacks: list[Callable[[], object]] | None = None
@@ -133,9 +134,10 @@ class Exchange(RequestResponseCycle):
             if not self.response_complete and not self.disconnected:
                 raise RuntimeError("the application ended without an answer")
         except BaseException as error:  # also when it is cancelled at the end: the caller waits
-            if isinstance(error, asyncio.CancelledError) and (self.disconnected or self.response_complete):
-                return  # nobody waits
-            if isinstance(error, asyncio.CancelledError) and not self.response_started:
+            is_cancelled = isinstance(error, asyncio.CancelledError)
+            if is_cancelled and (self.disconnected or self.response_complete or self._is_detached):
+                return  # nobody waits, or for somebody else's answer
+            if is_cancelled and not self.response_started and self.task.cancelling():
                 self.protocol.give_up()
                 return
             self.logger.error("Exception in ASGI application", exc_info=error)
@@ -177,6 +179,7 @@ class Exchange(RequestResponseCycle):
 
     def detach(self) -> None:
         """Stop waiting for the task that serves the request: see :meth:`Caller.detach`."""
+        self._is_detached = True
         self.protocol.tasks.discard(self.task)
 
     @property

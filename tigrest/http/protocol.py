@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import chain
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import unquote
 
 import httptools
@@ -190,7 +190,7 @@ class HttpProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
             self.pipeline.appendleft((exchange, self.app))
 
-    def _fail(self, status: int, detail: str) -> None:
+    def _fail(self, status: int, detail: str) -> NoReturn:
         """Make the parser give up.
 
         Raises:
@@ -226,7 +226,6 @@ class HttpProtocol(HttpToolsProtocol):
         absolute = _ABSOLUTE.fullmatch(self.url)
         if absolute is None or not _HOST.fullmatch(absolute[1]):
             self._fail(400, "the request target is neither a path nor the URL of a host with an optional port")
-            return
         self.url = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
         self.headers[:] = [(b"host", absolute[1]), *[header for header in self.headers if header[0] != b"host"]]
 

@@ -176,7 +176,11 @@ async def _cut_stalled(connections: Iterable[Any], limit: float) -> None:
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(min(STALL_PERIOD, limit / 4))
-        cut = [connection.client for connection in list(connections) if connection.check_sending(loop.time())]
+        try:
+            cut = [connection.client for connection in list(connections) if connection.check_sending(loop.time())]
+        except Exception:
+            log.exception("connections could not be looked at")
+            continue
         if cut:
             loop.call_later(1.0, give_back_memory)
             log.warning("%d connections were cut: nothing of what was sent was taken for %g s, e.g. by %s", len(cut), limit, cut[0])

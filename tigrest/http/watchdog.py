@@ -63,6 +63,7 @@ class Watchdog:
             yield
         finally:
             self._stopping.set()
+            self._thread.join(1.0)
             if self._timer is not None:
                 self._timer.cancel()
             self._usual, self._seen = [], (0.0, [])
