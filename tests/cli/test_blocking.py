@@ -33,7 +33,7 @@ class Sleep(Handler):
 class Regex(Handler):
     regex = "/regex"
     async def exec_get(self):
-        re.match("(a|a)*b", "a" * 23)  # LINE regex
+        re.match("(a|a)*b", "a" * 25)  # LINE regex
         return "matched"
 
 class Later(Handler):

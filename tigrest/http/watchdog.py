@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from tigrest.http.execution import Execution
+from tigrest.scripting.routing import Route
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,10 @@ BLOCKED_SECONDS = 0.5
 
 _LOOP = ("/asyncio/base_events.py", "/asyncio/events.py", "/asyncio/runners.py")
 """Files of the frames that run an event loop written in Python."""
+
+
+Line = tuple[FrameType, int]
+"""A frame, and the number of the line in it that ran."""
 
 
 class Watchdog:
@@ -96,36 +101,36 @@ class Watchdog:
         if late < self._limit / 2:
             return
         frames = self._own(_frames(sys._current_frames().get(self._ident)))
+        stack = [(frame, frame.f_lineno) for frame in frames]  # at once: what follows may let the loop go on
+        routes = [frame.f_locals["route"] for frame in frames if frame.f_code is Execution.run.__code__]
         since, before = self._seen
         self._seen = turned, frames
         if late >= self._limit and frames:
             self._seen = 0.0, []
             lasts = since != turned or any(frame is other for frame in frames for other in before)
-            self._reported = turned, self._report(frames, late) if lasts else self._report_load(late)
+            self._reported = turned, self._report(stack, routes, late) if lasts else self._report_load(late)
 
     def _own(self, frames: list[FrameType]) -> list[FrameType]:
         """Leave out what runs the loop: nothing is left while it waits for something to happen."""
         usual = {id(frame) for frame in self._usual}
         return [frame for frame in frames if id(frame) not in usual and not frame.f_code.co_filename.endswith(_LOOP)]
 
-    def _report(self, frames: list[FrameType], late: float) -> str:
-        culprit = self._culprit(frames)
-        stack = traceback.StackSummary.extract((frame, frame.f_lineno) for frame in frames)
+    def _report(self, stack: list[Line], routes: list[Route], late: float) -> str:
+        culprit = self._culprit(stack, routes)
+        lines = traceback.StackSummary.extract(iter(stack)).format()
         message, arguments = "the event loop has been blocked for %.1f s by %s", (late, culprit)
-        log.handle(log.makeRecord(log.name, logging.ERROR, __file__, 0, message, arguments, None, sinfo="".join(stack.format()).rstrip()))
+        log.handle(log.makeRecord(log.name, logging.ERROR, __file__, 0, message, arguments, None, sinfo="".join(lines).rstrip()))
         return culprit
 
     def _report_load(self, late: float) -> str:
         log.warning("the event loop has not come round for %.1f s: there is too much to do at once", late)
         return "too much to do at once"
 
-    def _culprit(self, frames: list[FrameType]) -> str:
+    def _culprit(self, stack: list[Line], routes: list[Route]) -> str:
         """Name the route and the line of the script, or the line of our own, that runs."""
-        routes = [frame.f_locals["route"] for frame in frames if frame.f_code is Execution.run.__code__]
-        script = next((frame for frame in reversed(frames) if self._is_script(frame)), None)
-        found = script or frames[-1]
-        line = f"{found.f_code.co_filename}:{found.f_lineno}"
-        return f"{routes[-1].uri} at {line}" if routes else f"{found.f_code.co_qualname} at {line}"
+        frame, number = next((line for line in reversed(stack) if self._is_script(line[0])), stack[-1])
+        name = routes[-1].uri if routes else frame.f_code.co_qualname
+        return f"{name} at {frame.f_code.co_filename}:{number}"
 
     def _is_script(self, frame: FrameType) -> bool:
         path = Path(frame.f_code.co_filename).resolve()
