@@ -15,6 +15,7 @@
     ├── NotPermitted           the caller lacks the rights for this             → 403
     │   └── SenderNotAllowed   … a ``from`` that is not his, or that the link may not use → 403
     ├── NoSuchUser             …                                                → 404
+    ├── BodyTimeout            the request body did not arrive in time          → 408
     ├── UserExists             …                                                → 409
     ├── ContentTooLarge        the request body is over the limit               → 413
     ├── StanzaTooLarge         the server would cut us off for this stanza      → 413
@@ -27,6 +28,7 @@
     ├── StanzaError            an XMPP error stanza came back                   → by condition
     ├── NotConnected           no XMPP server at the moment                     → 503
     ├── CallerGone             nobody waits for the answer any more             → 499
+    ├── NoThread               no thread for a ``def`` method                   → 503
     ├── StanzaTimeout          no reply in time                                 → 504
     └── HandlerTimeout         a handler gave no result in time                 → 504
 
@@ -98,6 +100,17 @@ class KeyRequired(TigrestError):
 
 class RoleRequired(TigrestError):
     """The caller is logged in but lacks the role that the handler demands."""
+
+
+class BodyTimeout(TigrestError):
+    """A request body did not arrive in time.
+
+    Args:
+        seconds: how long it was waited for.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the request body did not arrive within {seconds:g} s")
 
 
 class ContentTooLarge(TigrestError):
@@ -214,6 +227,17 @@ class NotConnected(TigrestError):
 
 class StanzaTimeout(TigrestError):
     """No reply to a request arrived in time."""
+
+
+class NoThread(TigrestError):
+    """There is no thread for a handler's ``def`` method, because too many are busy or stuck.
+
+    Args:
+        message: which handler has them.
+    """
+
+    retry_after = 5.0
+    """Seconds after which another try may succeed."""
 
 
 class HandlerTimeout(TigrestError):

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from tigrest.component import backoff, window
 from tigrest.component import link as module
-from tigrest.component import window
 from tigrest.component.link import Link
 from tigrest.errors import NotConnected, StanzaTimeout, StanzaTooLarge
 from tigrest.jid import JID
@@ -121,7 +121,7 @@ async def test_replies_nobody_waits_for_are_dropped_and_other_stanzas_passed_on(
 
 
 async def test_waiting_requests_end_at_once_when_the_stream_drops_and_it_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FIRST_DELAY", 0.05)
+    monkeypatch.setattr(backoff, "FIRST_DELAY", 0.05)
     server = Server()
     answer, server.answer = server.answer, lambda id: ""
     async with linked(server) as (link, _):
@@ -169,7 +169,7 @@ async def test_a_refused_handshake_is_explained(condition: str, words: str, capl
 async def test_whatever_ends_the_stream_is_told_and_survived(
     data: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(module, "FIRST_DELAY", 0.05)
+    monkeypatch.setattr(backoff, "FIRST_DELAY", 0.05)
     async with linked(server := Server()) as (link, _):
         server.push(data)
         for _ in range(200):
@@ -250,11 +250,20 @@ async def test_a_server_that_does_not_answer_pings_but_talks_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(module, "BARRIER_SECONDS", 0.2)
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.5)
     server = Server()
-    server.answer = lambda id: "<presence from='a@example.org'/>"
+    server.answer = lambda id: ""
+
+    async def talk() -> None:
+        while True:
+            server.push("<presence from='a@example.org'/>")
+            await asyncio.sleep(0.05)
+
     async with linked(server) as (link, _):
+        talking = asyncio.create_task(talk())
         await asyncio.wait_for(asyncio.gather(*[link.send(MESSAGE) for _ in range(700)]), 5.0)
         assert link.connected
+        talking.cancel()
     assert "does not answer pings" in caplog.text
 
 
@@ -297,3 +306,57 @@ async def test_a_stanza_that_is_too_large_takes_nobodys_turn() -> None:
         for id in held:
             server.push(answer(id))
         await asyncio.wait_for(asyncio.gather(*waiting), 5.0)
+
+
+async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_a_single_stanza_is_followed_by_a_barrier_so_that_a_dead_link_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "BARRIER_SECONDS", 0.3)
+    monkeypatch.setattr(module, "WATCH_SECONDS", 0.05)
+    server = Server()
+    async with linked(server) as (link, _):
+        await link.send(MESSAGE)
+        await until(lambda: "urn:xmpp:ping" in server.received)
+        await asyncio.sleep(0.5)
+        assert link.connected
+        assert server.received.count("urn:xmpp:ping") == 1
+        server.reads = False
+        for _ in range(3):
+            await link.send(MESSAGE)
+        await until(lambda: not link.connected)
+        with pytest.raises(NotConnected, match="did not answer for"):
+            await link.send(MESSAGE)
+        server.reads = True
+    assert "the last 3 stanzas sent may not have got there" in caplog.text
+
+
+async def test_a_server_that_falls_silent_behind_a_word_is_gone_too(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "BARRIER_SECONDS", 0.3)
+    monkeypatch.setattr(module, "WATCH_SECONDS", 0.05)
+    server = Server()
+    server.answer = lambda id: "<presence from='a@example.org'/>"  # the last it says, after the barrier was sent
+    async with linked(server) as (link, _):
+        await link.send(MESSAGE)
+        await until(lambda: not link.connected)
+    assert "does not answer pings" not in caplog.text
+
+
+async def test_a_silent_server_is_asked_whether_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PING_SECONDS", 0.1)
+    monkeypatch.setattr(module, "BARRIER_SECONDS", 0.3)
+    monkeypatch.setattr(module, "WATCH_SECONDS", 0.05)
+    server = Server()
+    async with linked(server) as (link, _):
+        await until(lambda: server.received.count("urn:xmpp:ping") > 2)
+        assert link.connected
+        server.answer = lambda id: ""
+        await until(lambda: not link.connected)

@@ -134,3 +134,40 @@ async def test_large_stanzas_make_room_for_as_many_as_they_were() -> None:
     assert sum(task.done() for task in waiting) == 1
     window.open()
     await asyncio.gather(*waiting)
+
+
+async def test_small_stanzas_behind_large_ones_do_not_wait_for_ever() -> None:
+    window = Window()
+    while window.has_room:
+        window.sent(STEP_BYTES)
+    sent = 0
+
+    async def go() -> None:
+        nonlocal sent
+        await window.room()
+        window.sent(100)
+        sent += 1
+
+    waiting = [asyncio.create_task(go()) for _ in range(STEP // 2)]
+    await asyncio.sleep(0)
+    for _ in range(BARRIERS):
+        window.passed()
+        await asyncio.sleep(0)
+    await asyncio.wait_for(asyncio.gather(*waiting), 1.0)
+
+
+def test_a_barrier_is_due_because_of_the_time_only_where_none_is_unanswered() -> None:
+    window = Window()
+    assert not window.is_barrier_due(is_silent=False)
+    window.sent(100)
+    assert window.is_barrier_due(is_silent=False)
+    window.sent(100)
+    assert not window.is_barrier_due(is_silent=True)
+    assert window.unconfirmed == 2
+    window.passed()
+    assert window.unconfirmed == 1
+    window.open()
+    assert window.unconfirmed == 1
+    assert window.is_barrier_due(is_silent=False)
+    window.passed()
+    assert window.is_barrier_due(is_silent=True)

@@ -171,8 +171,8 @@ async def test_headers_are_counted(count: int, expected: int) -> None:
         (b"GET / HTTP/1.1\r\nX:", b" " * 10000),
         (b"GET /", b"a" * 10000),
         (b"\r\n", b"\r\n" * 5000),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n" * 1000),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5;", b"a" * 10000),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n" * 1000),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5;", b"a" * 10000),
     ],
     ids=["value", "headers", "spaces", "target", "newlines", "trailers", "chunk extension"],
 )
@@ -210,14 +210,98 @@ async def test_a_chunked_body_in_small_pieces_is_not_counted_as_head() -> None:
         assert b"/ 150000" in answer
 
 
-@pytest.mark.parametrize(
-    "request_", [b"NOT HTTP\r\n\r\n", b"GET / HTTP/1.1\r\nbad header\r\n\r\n", b"CONNECT x:1 HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02"]
-)
+@pytest.mark.parametrize("request_", [b"NOT HTTP\r\n\r\n", b"GET / HTTP/1.1\r\nbad header\r\n\r\n", b"\x16\x03\x01\x02"])
 async def test_what_is_not_http_is_answered_400(request_: bytes) -> None:
     async with running() as client:
         answer = await client.exchange(request_)
         assert status(answer) == 400
-        assert answer.endswith(b"Invalid HTTP request received.")
+        assert problem(answer)["detail"] == "the request is not valid HTTP/1.1"
+
+
+def request_for(*hosts: bytes, target: bytes = b"/here", version: bytes = b"1.1") -> bytes:
+    fields = b"".join([b"Host:%b\r\n" % host for host in hosts])
+    return b"GET %b HTTP/%b\r\nX: y\r\n%bConnection: close\r\n\r\n" % (target, version, fields)
+
+
+NO_HOST = [
+    request_for(),
+    request_for(b"x", b"x"),
+    request_for(b"x", b" y"),
+    request_for(b"x", b""),
+    request_for(b"", b"x"),
+    request_for(b"x", b"y", version=b"1.0"),
+    request_for(target=b"http://a/here"),
+    request_for(b"x", b"y", target=b"http://a/here"),
+    request_for(b"a b", target=b"http://a/here"),
+    request_for(b"x", target=b"http:///here"),
+    request_for(b"x", target=b"http://user@a/here"),
+    request_for(b"x", target=b"http://a:b/here"),
+    request_for(b"x", target=b"ftp://a/here"),
+    request_for(b"x", target=b"x:1").replace(b"GET", b"CONNECT"),
+]
+MALFORMED: tuple[bytes, ...] = (
+    b"",
+    b" ",
+    b"a b",
+    b"a,b c",
+    b"a/b",
+    b"a@b",
+    b"http://a",
+    b"a:b",
+    b"a:1:2",
+    b":80",
+    b"a:123456",
+    b"\xc3\xa4",
+    b"[::1",
+    b"::1",
+)
+MALFORMED += (b"[g]", b"a%2", b"a%zz", b"a?b", b"a#b", b'"a"', b"a\\b", b"<a>", b"a\tb")
+WELL_FORMED = (b"x", b" a.example", b"a:80 ", b"a:", b"[::1]:8080", b"[::1]", b"127.0.0.1:5280", b"a_b", b"xn--d1acufc.xn--p1ai", b"a%20b")
+
+
+async def test_a_missing_doubled_or_malformed_host_is_400() -> None:
+    async with running() as client:
+        for request_ in NO_HOST + [request_for(host, version=version) for host in MALFORMED for version in (b"1.0", b"1.1")]:
+            answer = await client.exchange(request_)
+            assert status(answer) == 400, request_
+            detail = str(problem(answer)["detail"])
+            assert "Host" in detail or "target" in detail, detail
+        assert client.echo.scopes == []
+
+
+async def test_a_host_with_an_optional_port_is_fine_and_http_1_0_may_have_none() -> None:
+    async with running() as client:
+        for request_ in [request_for(version=b"1.0"), *[request_for(host) for host in WELL_FORMED]]:
+            assert status(await client.exchange(request_)) == 200, request_
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "query"),
+    [(b"http://b.example:81/here?x=1", "/here", b"x=1"), (b"HTTPS://b.example:81", "/", b""), (b"http://b.example:81?x", "/", b"x")],
+)
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+async def test_the_host_of_an_absolute_target_counts(target: bytes, path: str, query: bytes, version: bytes) -> None:
+    async with running() as client:
+        assert status(await client.exchange(request_for(b"a.example", target=target, version=version))) == 200
+        [scope] = client.echo.scopes
+        assert [value for name, value in scope["headers"] if name == b"host"] == [b"b.example:81"]
+        assert (scope["path"], scope["query_string"]) == (path, query)
+        assert (b"x", b"y") in scope["headers"]
+
+
+async def test_each_request_of_a_connection_names_its_host() -> None:
+    async with running() as client:
+        answer = await client.exchange(GET % (b"/1", b"") + GET % (b"/2", b"") + GET % (b"/3", b"Host: x\r\n"))
+        assert [scope["path"] for scope in client.echo.scopes] == ["/1", "/2"]
+        assert answer.count(b"HTTP/1.1 200") == 2
+
+
+async def test_trailer_fields_are_no_header_fields() -> None:
+    async with running() as client:
+        trailers = b"0\r\nHost: y\r\nAuthorization: Basic eDp5\r\n\r\n"
+        answer = await client.exchange(b"POST /t HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n" + trailers)
+        assert b"/t 1" in answer
+        assert [name for name, _ in client.echo.scopes[0]["headers"]] == [b"host", b"transfer-encoding"]
 
 
 async def test_an_offered_upgrade_does_not_lose_the_body(caplog: pytest.LogCaptureFixture) -> None:

@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import itertools
 import logging
-import random
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
+from tigrest.component.backoff import LAST_DELAY, Backoff
 from tigrest.component.stream import ComponentStream, StreamEnded
 from tigrest.component.window import Window
 from tigrest.deadlines import Deadlines
@@ -21,24 +21,20 @@ from tigrest.stanza import Stanza, make
 
 log = logging.getLogger(__name__)
 
-FIRST_DELAY = 0.5
-LAST_DELAY = 30.0
-"""Seconds between attempts to connect: doubled each time, with jitter."""
-
-STEADY_SECONDS = 5.0
-"""A link that lasted for less counts as another failure: two gateways with one address throw each other out."""
-
 CONNECT_SECONDS = 10.0
 """How long connecting and the handshake may each take."""
 
 PING_SECONDS = 60.0
-"""How often a silent server is asked whether it is there."""
+"""Seconds of silence after which the server is asked whether it is there."""
 
-PONG_SECONDS = 20.0
-"""How long it may take to say so."""
+BARRIER_SECONDS = 10.0
+"""Seconds without a word from the server, while a barrier waits for its answer, after which the link is taken for dead."""
 
-BARRIER_SECONDS = 20.0
-"""How long the answer to a barrier may take."""
+PATIENCE_SECONDS = 30.0
+"""Seconds after which a server that talks but does not answer a barrier is taken for one that answers no pings."""
+
+WATCH_SECONDS = 1.0
+"""Seconds between two looks whether a barrier is due because of the time."""
 
 MAX_PENDING = 10_000
 """Most requests that wait for their replies."""
@@ -73,25 +69,22 @@ class _Pending:
 class _Barrier:
     """A ping that marks a place in the stream."""
 
+    link: Link
     stream: ComponentStream
     asked: JID
+    sent: float
     deadline: float
-    heard: Callable[[], float]
 
     def complete(self, _stanza: Stanza) -> None:
-        """The server has got here."""
+        """Note that the server has processed everything before it."""
         self.stream.window.passed()
 
     def fail(self, error: TigrestError) -> None:
-        """The stream is over."""
+        """Do nothing: the stream is over."""
 
     def expire(self) -> None:
-        """The server is gone, or does not answer pings."""
-        if self.heard() < self.deadline - BARRIER_SECONDS:
-            self.stream.abort(f"the server did not answer for {BARRIER_SECONDS:g} s")
-        else:
-            log.warning("the server does not answer pings; how far it has got is not known any more")
-            self.stream.window.stop_counting()
+        """Take the link for dead when nothing has come in for as long; else wait on, but not for ever."""
+        self.link.overdue(self)
 
 
 class Link:
@@ -133,6 +126,8 @@ class Link:
         self._tasks: list[asyncio.Task[None]] = []
         self._tried = asyncio.Event()
         self._heard = 0.0
+        """When the server last sent something, by the clock of the loop."""
+        self._backoff = Backoff()
         self._stopping = False
         self.trouble = "not connected yet"
         """Why there is no connection, for people; empty while there is one."""
@@ -143,7 +138,7 @@ class Link:
         return self._stream is not None and self._stream.is_open
 
     async def start(self, patience: float = 3.0) -> None:
-        """Begin to connect; return once connected, refused, or out of patience.
+        """Begin to connect; return once connected or refused, or when ``patience`` is over.
 
         Args:
             patience: seconds to wait for the outcome of the first attempt.
@@ -220,7 +215,7 @@ class Link:
         return stream
 
     async def _wait(self, stream: ComponentStream) -> ComponentStream:
-        """Wait for a turn, which is to be used at once: the next one waits for what is sent in it."""
+        """Wait for a send permit. Write without awaiting in between: permits are granted in order."""
         await stream.window.room()
         return self._open_stream()
 
@@ -249,10 +244,24 @@ class Link:
         XEP-0199
         """
         identity = self._next_id()
-        barrier = _Barrier(stream, self._domain, self._deadlines.after(BARRIER_SECONDS), lambda: self._heard)
+        now = self._loop.time()
+        barrier = _Barrier(self, stream, self._domain, now, now + BARRIER_SECONDS)
         self._pending[identity] = barrier
         self._deadlines.add(barrier)
         stream.write(self._ping.with_(id=identity).to_bytes(""))
+
+    def overdue(self, barrier: _Barrier) -> None:
+        """Decide what a barrier without an answer means: a dead link, a slow server, or one that answers no pings."""
+        now, stream = self._loop.time(), barrier.stream
+        silent = now - max(self._heard, barrier.sent)
+        if silent >= BARRIER_SECONDS:
+            stream.abort(f"the server did not answer for {silent:.0f} s")
+        elif now - barrier.sent < PATIENCE_SECONDS:
+            barrier.deadline = now - silent + BARRIER_SECONDS
+            self._deadlines.add(barrier)
+        else:
+            log.warning("the server does not answer pings; how far it has got is not known any more")
+            stream.window.stop_counting()
 
     def _receive(self, stanza: Stanza) -> None:
         self._heard = self._loop.time()
@@ -286,29 +295,32 @@ class Link:
             pending.fail(NotConnected(f"no reply from the XMPP server: {reason}"))
 
     async def _run(self) -> None:
-        delay = FIRST_DELAY
         while True:
             try:
                 stream = await self._connect()
             except (OSError, TimeoutError, StreamEnded) as error:
-                delay = self._explain(error, delay)
-            else:
-                self._stream, self.trouble = stream, ""
-                began = asyncio.get_running_loop().time()
-                log.info("connected to %s:%d as %s", self._host, self._port, self._jid)
-                self._on_up()
+                delay = self._explain(error)
                 self._tried.set()
-                ended = await stream.ended
-                if asyncio.get_running_loop().time() - began > STEADY_SECONDS:
-                    delay = FIRST_DELAY
-                self._stream, self.trouble = None, str(ended)
-                self._fail_all(str(ended))
-                self._on_down()
-                level = logging.INFO if self._stopping else logging.WARNING
-                log.log(level, "the link to %s:%d is down: %s", self._host, self._port, ended)
-            self._tried.set()
-            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
-            delay = min(LAST_DELAY, delay * 2)
+            else:
+                delay = await self._live(stream)
+            await asyncio.sleep(delay)
+
+    async def _live(self, stream: ComponentStream) -> float:
+        """Use a stream until it ends; return the delay until the next attempt to connect."""
+        self._stream, self.trouble = stream, ""
+        began = self._heard = self._loop.time()
+        log.info("connected to %s:%d as %s", self._host, self._port, self._jid)
+        self._on_up()
+        self._tried.set()
+        ended = await stream.ended
+        self._stream, self.trouble = None, str(ended)
+        self._fail_all(str(ended))
+        self._on_down()
+        level = logging.INFO if self._stopping else logging.WARNING
+        lost = stream.window.unconfirmed
+        fate = f"; the last {lost} stanzas sent may not have got there" if lost and not self._stopping else ""
+        log.log(level, "the link to %s:%d is down: %s%s", self._host, self._port, ended, fate)
+        return self._backoff.after_link(self._loop.time() - began, ended.condition)
 
     async def _connect(self) -> ComponentStream:
         loop = asyncio.get_running_loop()
@@ -324,8 +336,9 @@ class Link:
             raise
         return stream
 
-    def _explain(self, error: Exception, delay: float) -> float:
-        """Say why there is no connection, once for each reason; give the delay until the next attempt."""
+    def _explain(self, error: Exception) -> float:
+        """Say why there is no connection, once for each reason; return the delay until the next attempt."""
+        delay = self._backoff.after_failure()
         if isinstance(error, StreamEnded):
             trouble = _handshake_trouble(error, self._jid)
             delay = LAST_DELAY if error.condition in ("not-authorized", "host-unknown") else delay
@@ -338,18 +351,15 @@ class Link:
         return delay
 
     async def _watch(self) -> None:
-        """Find out when a server is gone without a farewell."""
+        """Send barriers that are due because of the time: behind the last stanzas of a burst, and into a long silence."""
         while True:
-            await asyncio.sleep(PING_SECONDS)
+            await asyncio.sleep(WATCH_SECONDS)
             stream = self._stream
-            if stream is None or self._loop.time() - self._heard < PING_SECONDS:
+            if stream is None or not stream.is_open:
                 continue
-            try:
-                await self.request(self._ping, PONG_SECONDS)
-            except StanzaTimeout:
-                stream.abort(f"the server did not answer for {PONG_SECONDS:g} s")
-            except TigrestError as error:
-                log.debug("ping: %s", error)
+            is_silent = self._loop.time() - self._heard >= PING_SECONDS
+            if stream.window.is_barrier_due(is_silent):
+                self._mark(stream)
 
 
 def _handshake_trouble(error: StreamEnded, jid: JID) -> str:

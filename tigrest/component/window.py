@@ -1,9 +1,8 @@
-"""How much the server may be given before it has dealt with what it has: so that it, and nobody before it, sets the pace.
+"""Flow control towards the XMPP server: the server sets the pace, and nobody before it.
 
-The component protocol says nothing of what was dealt with. So after so many stanzas a ping goes along. Servers deal with the
-stanzas of a stream in order, so its answer says that everything before it has been dealt with. While too many of these barriers
-are unanswered, or the operating system takes no more bytes, whoever wants to send waits his turn; when too many wait, further
-ones are told to come back.
+The component protocol (XEP-0114) has no acknowledgements. So after every 64 stanzas, or 64 KiB, a ping goes along as a barrier:
+servers process the stanzas of a stream in order, so its answer says that everything before it has been processed. While too many
+barriers are unanswered, or the operating system takes no more bytes, senders wait; when too many wait, further ones are refused.
 """
 
 from __future__ import annotations
@@ -20,35 +19,35 @@ STEP_BYTES = 65536
 """Bytes after which a barrier comes, however few the stanzas."""
 
 BARRIERS = 4
-"""Most barriers unanswered."""
+"""Most unanswered barriers."""
 
 MAX_WAITING = 750
-"""Most that wait their turn."""
+"""Most senders that wait for a permit."""
 
 WAIT_SECONDS = 10.0
-"""How long one waits at most."""
+"""Most seconds to wait for a permit."""
 
 
 class Window:
-    """Counts what is on the way to the server, and holds back what would be too much."""
+    """Grants permits to send, so that only so many stanzas are unconfirmed."""
 
     def __init__(self) -> None:
         self._stanzas = self._bytes = 0
         self._steps: deque[int] = deque()
-        """Barriers unanswered: how many may go when each is passed."""
+        """Unanswered barriers: the number of permits that the answer to each releases."""
         self._missed = 0
-        """How many might have gone while the operating system took no more."""
+        """Permits released while the socket was not writable; granted on resume."""
         self._paused = False
         self._counts = True
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     @property
     def has_room(self) -> bool:
-        """Whether one more may be sent now."""
+        """Whether a stanza may be sent now."""
         return len(self._steps) < BARRIERS and not self._paused and not self._waiting
 
     async def room(self) -> None:
-        """Wait until one more may be sent, in turn.
+        """Wait for a permit to send a stanza; permits are granted in order.
 
         Raises:
             NotConnected: too many wait, or it takes too long.
@@ -89,32 +88,54 @@ class Window:
         self._stanzas = self._bytes = 0
         return self._counts
 
+    @property
+    def unconfirmed(self) -> int:
+        """Number of stanzas sent since the last barrier that was answered; 0 where the server answers none."""
+        return sum(self._steps) + self._stanzas if self._counts else 0
+
+    def is_barrier_due(self, is_silent: bool) -> bool:
+        """Tell whether a barrier is due because of the time, and count it.
+
+        None is due while another one is unanswered: that one tells whether the server is there.
+
+        Args:
+            is_silent: whether the server has sent nothing for so long that it has to be asked.
+        """
+        if self._steps or not (is_silent or (self._stanzas and self._counts)):
+            return False
+        self._steps.append(self._stanzas)
+        self._stanzas = self._bytes = 0
+        return True
+
     def passed(self) -> None:
-        """A barrier was answered."""
+        """Release the permits of a barrier that was answered."""
         many = self._steps.popleft() if self._steps else 0
+        if not self._steps:  # nothing else would release permits, should what is sent with these be too little for a barrier
+            many = max(many, STEP - self._stanzas)
         if self._paused:
             self._missed += many
         else:
             self._let_in(many)
 
     def pause(self) -> None:
-        """The operating system takes no more."""
+        """Hold everybody back: the socket is not writable."""
         self._paused = True
 
     def resume(self) -> None:
-        """It takes more."""
+        """Go on: the socket is writable again."""
         many, self._missed, self._paused = self._missed, 0, False
         if len(self._steps) < BARRIERS:
             self._let_in(max(many, STEP))
 
     def stop_counting(self) -> None:
-        """Send no more barriers: this server does not answer them. Bytes still count."""
+        """Ask for no more barriers: this server does not answer them. Only the socket holds senders back then."""
         self._counts = False
         self._steps.clear()
         self._let_in(len(self._waiting))
 
     def open(self) -> None:
-        """Let everybody go, for there is nothing to wait for any more."""
+        """Let everybody go: the stream is over, so there is nothing to wait for any more."""
+        self._stanzas = self.unconfirmed
         self._steps.clear()
         self._paused = False
         self._let_in(len(self._waiting))

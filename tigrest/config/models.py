@@ -84,6 +84,7 @@ class Http(Section):
     port: Listen = 8080
     max_body: Count = 1048576
     request_timeout: Seconds = 30.0
+    send_timeout: Seconds = 60.0
     trusted_proxies: Several[Network] = ()
     cors_origins: Several[Origin] = ()
 

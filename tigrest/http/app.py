@@ -5,7 +5,6 @@ route → cross-site (403) → API key (403) → login (401) → role (403) → 
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,10 +16,10 @@ from urllib.parse import parse_qs, unquote_to_bytes
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 from starlette.staticfiles import StaticFiles
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from tigrest.auth.admission import Admission
-from tigrest.errors import ContentTooLarge, MalformedContent
+from tigrest.errors import ContentTooLarge, MalformedContent, TigrestError
 from tigrest.http.context import new_request_id, request_id
 from tigrest.http.cross_site import SAFE_METHODS, CrossSite
 from tigrest.http.exchange import CALLER
@@ -72,12 +71,14 @@ class App:
         self._service = service
         self._admission = admission
         self._max_body = max_body
-        self._request_timeout = request_timeout
-        self._execution = Execution(request_timeout, service.loop)
+        self._execution = Execution(request_timeout, service.loop, self._answer_instead)
         self._is_ready = is_ready
         self._cross_site = CrossSite(cors_origins)
         self.metrics = Metrics()
         """Numbers for ``/metrics``."""
+        execution = self._execution
+        self.metrics.gauge("tigrest_threads", "Threads for def methods.", ("state",), execution.workers.numbers)
+        self.metrics.gauge("tigrest_handlers_left_behind", "Handlers that go on.", (), lambda: [((), execution.left_behind)])
         self._index = Index()
         self._statics: dict[Path, StaticFiles] = {}
         self._table = Table()
@@ -92,22 +93,29 @@ class App:
         try:
             match = self._match(scope)
             if match is not None and match.route is not None and match.endpoint is not None:
-                answer = await self._handle(scope, receive, match, match.route, match.endpoint)
+                answer = await self._handle(scope, receive, send, match, match.route, match.endpoint)
             else:
                 answer = await self._answer_otherwise(scope, match)
         except Exception as error:
             answer = problem(error, _wish(scope))
         status = answer.status if isinstance(answer, Reply) else answer.status_code
+        uri = match.route.uri if match is not None and match.route is not None else ""
         if isinstance(answer, StreamingResponse):
-            self._count(scope, match, status, started)  # when it begins: it may go on for days
+            self._count(scope, uri, status, started)  # when it begins: it may go on for days
             await send_stream(answer, scope, receive, send)
         else:
             await answer(scope, receive, send)
-            self._count(scope, match, status, started)
+            self._count(scope, uri, status, started)
 
-    def _count(self, scope: Scope, match: Found | None, status: int, started: float) -> None:
+    async def _answer_instead(self, scope: Scope, send: Send, uri: str, error: TigrestError, seconds: float) -> None:
+        """Answer a request whose handler goes on although it was cancelled."""
+        answer = problem(error, _wish(scope))
+        await answer(scope, _nothing_more, send)
+        self._count(scope, uri, answer.status, time.perf_counter() - seconds)
+
+    def _count(self, scope: Scope, uri: str, status: int, started: float) -> None:
         seconds = time.perf_counter() - started
-        self.metrics.observe(match.route.uri if match and match.route else "", scope["method"], status, seconds)
+        self.metrics.observe(uri, scope["method"], status, seconds)
         if access_log.isEnabledFor(logging.INFO):
             caller = scope.get("tigrest.principal") or "-"
             access_log.info(
@@ -133,7 +141,7 @@ class App:
             return Reply(204, b"", b"", [(b"allow", match.allow.encode())])
         raise HTTPException(404, f"{scope['method']} is not implemented here; there is {match.allow}", {"allow": match.allow})
 
-    async def _handle(self, scope: Scope, receive: Receive, match: Found, route: Route, endpoint: Endpoint) -> Answer:
+    async def _handle(self, scope: Scope, receive: Receive, send: Send, match: Found, route: Route, endpoint: Endpoint) -> Answer:
         headers = dict(reversed(scope["headers"]))  # of several of one name the first counts
         if scope["method"] not in SAFE_METHODS:
             self._cross_site.check(scope, headers)
@@ -150,11 +158,9 @@ class App:
         is_asking = "principal" in names or "service" in names
         if is_asking:
             waiting.set(scope.get("extensions", NOTHING).get(CALLER))
-        route.active += 1
         try:
-            result = await self._execution.run(route, endpoint, call)
+            result = await self._execution.run(route, endpoint, call, scope, send)
         finally:
-            route.active -= 1
             if is_asking:
                 waiting.set(None)  # else the request would hold itself, until the garbage collector comes
             if call.request is not None and call.request.has_form:
@@ -174,11 +180,7 @@ class App:
         if not route.decode_content or not is_decodable(content_type):
             call.content = call.request = HandlerRequest(scope, receive, self._service.loop)
             return receive
-        try:
-            async with asyncio.timeout(self._request_timeout):
-                body = await read_body(receive)
-        except TimeoutError:
-            raise HTTPException(408, f"the request body did not arrive within {self._request_timeout:g} s") from None
+        body = await read_body(receive)
         if body:
             call.content = decode(content_type, body)
         return receive
@@ -228,6 +230,11 @@ class App:
                 files = self._statics.setdefault(folder, StaticFiles(directory=folder, check_dir=False))
                 return files, relative
         return None
+
+
+async def _nothing_more() -> Message:
+    """Receive nothing (ASGI)."""
+    return {"type": "http.disconnect"}
 
 
 def _check_path(scope: Scope) -> None:

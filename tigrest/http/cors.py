@@ -9,6 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tigrest.handler import METHODS
+from tigrest.http.exchange import REPLY
 
 HEADERS = ("Authorization", "Api-Key", "Content-Type", "Last-Event-ID", "Prosody-Rest-Timeout")
 """Headers that a page may send."""
@@ -29,4 +30,5 @@ class _Cors(CORSMiddleware):
 
     async def simple_response(self, scope: Scope, receive: Receive, send: Send, request_headers: Headers) -> None:
         """Answer a request that comes from a page of another origin."""
-        await super().simple_response({**scope, "extensions": {}}, receive, send, request_headers)
+        others = {name: extension for name, extension in scope.get("extensions", {}).items() if name != REPLY}
+        await super().simple_response({**scope, "extensions": others}, receive, send, request_headers)

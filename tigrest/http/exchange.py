@@ -7,10 +7,13 @@ need, and offers the application a shortcut: the whole answer in one call, inste
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+from tigrest.errors import BodyTimeout
 
 REPLY = "tigrest.reply"
 """Name of the ASGI extension: ``scope["extensions"][REPLY]`` is :meth:`Exchange.reply`."""
@@ -29,6 +32,13 @@ class Caller(Protocol):
     def is_gone(self) -> bool:
         """Whether he went away before the answer was complete."""
 
+    @property
+    def waits_for_body(self) -> bool:
+        """Whether the application waits, or waited when it was cancelled, for a part of the body."""
+
+    def detach(self) -> None:
+        """Stop waiting for the task that serves the request: it is answered by another one."""
+
     def on_gone(self, callback: Callable[[], object]) -> None:
         """Have the event loop call something once if he goes away before the answer is complete; soon, if he has already.
 
@@ -42,6 +52,27 @@ class Caller(Protocol):
         Args:
             callback: what was given there; ignored when it is not known any more.
         """
+
+
+class Connection(Protocol):
+    """What an exchange needs of its connection."""
+
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
+    flow: Any
+    logger: logging.Logger
+    server_state: Any
+    tasks: set[asyncio.Task[None]]
+    limits: Any
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request."""
+
+    def give_up(self) -> None:
+        """Answer 503 in place of an application that was cancelled because the server stops."""
+
+    def linger(self) -> None:
+        """Close, but read and drop what still comes in for a moment."""
 
 
 FLUSH = 1.0
@@ -74,12 +105,16 @@ class Exchange(RequestResponseCycle):
     """Whether the answer has no end of its own; known when it has begun."""
     task: asyncio.Task[None]
     """What serves it; set when it has begun."""
+    waits_for_body = False
+    _waited = 0.0
+    """Seconds that it has waited for parts that came."""
     _is_last = False
+    _is_detached = False
     _news = False
     _signal: asyncio.Event | None = None
     _gone_callbacks: list[Callable[[], object]] | None = None
 
-    def __init__(self, protocol: HttpToolsProtocol, scope: Any, keep_alive: bool, expects_continue: bool) -> None:
+    def __init__(self, protocol: Connection, scope: Any, keep_alive: bool, expects_continue: bool) -> None:
         self.scope = scope
         self.protocol = protocol
         self.transport = protocol.transport
@@ -99,8 +134,12 @@ class Exchange(RequestResponseCycle):
             if not self.response_complete and not self.disconnected:
                 raise RuntimeError("the application ended without an answer")
         except BaseException as error:  # also when it is cancelled at the end: the caller waits
-            if self.disconnected and isinstance(error, asyncio.CancelledError):
-                return  # by somebody who was told so: nobody waits
+            is_cancelled = isinstance(error, asyncio.CancelledError)
+            if is_cancelled and (self.disconnected or self.response_complete or self._is_detached):
+                return  # nobody waits, or for somebody else's answer
+            if is_cancelled and not self.response_started and self.task.cancelling():
+                self.protocol.give_up()
+                return
             self.logger.error("Exception in ASGI application", exc_info=error)
             if self.response_started:
                 self.transport.close()
@@ -138,6 +177,11 @@ class Exchange(RequestResponseCycle):
 
     # to the application
 
+    def detach(self) -> None:
+        """Stop waiting for the task that serves the request: see :meth:`Caller.detach`."""
+        self._is_detached = True
+        self.protocol.tasks.discard(self.task)
+
     @property
     def is_gone(self) -> bool:
         """Return whether the caller went away before the answer was complete."""
@@ -166,12 +210,35 @@ class Exchange(RequestResponseCycle):
             self.flow.resume_reading()
         if not self._news and not self.disconnected and not self.response_complete:
             self._signal = asyncio.Event()
-            await self._signal.wait()
+            if self.more_body and not self.response_started:
+                await self._wait_for_body(self._signal)
+            else:
+                await self._signal.wait()
         self._news = False
         if self.disconnected or self.response_complete:
             return {"type": "http.disconnect"}
         body, self.body = bytes(self.body), bytearray()
         return {"type": "http.request", "body": body, "more_body": self.more_body}
+
+    async def _wait_for_body(self, signal: asyncio.Event) -> None:
+        """Wait for a piece of the body; the time for all of it is limited, but not what the application does between two of them.
+
+        Raises:
+            BodyTimeout: it is over.
+        """
+        limit, loop = self.protocol.limits.body, self.protocol.loop
+        began = loop.time()
+        self.waits_for_body = True
+        try:
+            async with asyncio.timeout_at(began + limit - self._waited):
+                await signal.wait()
+        except BaseException as error:
+            self.keep_alive = False
+            if isinstance(error, TimeoutError):
+                raise BodyTimeout(limit) from None
+            raise
+        self.waits_for_body = False  # it stays true when the wait is cancelled: then the body was not there in time
+        self._waited += loop.time() - began
 
     def reply(self, status: int, content_type: bytes, body: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bool:
         """Send a whole answer at once, in one piece.
@@ -209,7 +276,10 @@ class Exchange(RequestResponseCycle):
         self.transport.write(b"".join(parts))
         self._tell()
         if not self.keep_alive:
-            self.transport.close()
+            if self.more_body:
+                self.protocol.linger()
+            else:
+                self.transport.close()
         self.on_response()
         return True
 

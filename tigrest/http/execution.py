@@ -5,22 +5,28 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from contextvars import Context
+from types import MappingProxyType
 from typing import Any, cast
 
-from anyio import CapacityLimiter
-from anyio.to_thread import run_sync
+from starlette.types import Scope, Send
 
 from tigrest.deadlines import Deadlines
-from tigrest.errors import HandlerTimeout
+from tigrest.errors import BodyTimeout, HandlerTimeout, TigrestError
+from tigrest.http.context import request_id
+from tigrest.http.exchange import CALLER, Caller
+from tigrest.http.workers import Workers
 from tigrest.scripting.routing import Endpoint, Route
 from tigrest.scripting.signature import Call, Invocation
 from tigrest.service import reply_failed
 
 log = logging.getLogger(__name__)
 
-THREADS = 100
-"""Most ``def`` methods running at once; further ones wait for a thread."""
+NOTICE = 1.0
+"""Seconds that a cancelled method gets to end."""
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Callback:
@@ -77,16 +83,40 @@ def _wake(waiter: asyncio.Future[Any]) -> None:
 class _Run:
     """A method that is running."""
 
-    __slots__ = ("deadline", "expired", "task")
+    __slots__ = ("deadline", "execution", "expired", "id", "left", "route", "scope", "seconds", "send", "task")
 
-    def __init__(self, task: asyncio.Task[Any], deadline: float) -> None:
-        self.task, self.deadline = task, deadline
-        self.expired = False
+    def __init__(self, execution: Execution, route: Route, scope: Scope, send: Send, task: asyncio.Task[Any], seconds: float) -> None:
+        self.execution, self.route, self.scope, self.send, self.task, self.seconds = execution, route, scope, send, task, seconds
+        self.deadline = 0.0
+        self.id = request_id.get()
+        self.expired = self.left = False
 
     def expire(self) -> None:
-        """Cancel it."""
-        self.expired = True
-        self.task.cancel()
+        """Cancel it; if it goes on nevertheless, have somebody else answer the request."""
+        if self.expired:
+            self.left = True
+            self.execution.leave_behind(self)
+        else:
+            self.expired = True
+            self.task.cancel()
+            self.execution.expect_end(self)
+
+    @property
+    def caller(self) -> Caller | None:
+        """Who waits for the answer, where the server tells."""
+        caller: Caller | None = self.scope.get("extensions", NOTHING).get(CALLER)
+        return caller
+
+    def error(self) -> TigrestError:
+        """Return what to answer: a body that did not arrive is not the handler's fault."""
+        caller = self.caller
+        if caller is not None and caller.waits_for_body:
+            return BodyTimeout(self.seconds)
+        return HandlerTimeout(f"{self.route.uri} gave no result within {self.seconds:g} s")
+
+
+Answer = Callable[[Scope, Send, str, TigrestError, float], Coroutine[Any, Any, None]]
+"""Answers a request whose handler does not: its scope and ``send`` (ASGI), the URI of its route, why, and seconds since it began."""
 
 
 class Execution:
@@ -95,39 +125,67 @@ class Execution:
     Args:
         request_timeout: seconds a request may take where its handler does not say.
         loop: the running event loop.
+        answer: answers requests whose handlers go on although they were cancelled.
     """
 
-    def __init__(self, request_timeout: float, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, request_timeout: float, loop: asyncio.AbstractEventLoop, answer: Answer) -> None:
         self._request_timeout = request_timeout
         self._loop = loop
+        self._answer = answer
         self._deadlines = Deadlines()
-        self._threads = CapacityLimiter(THREADS)
+        self.workers = Workers()
+        self._left: set[asyncio.Task[Any]] = set()
+        self._answering: set[asyncio.Task[None]] = set()
 
-    async def run(self, route: Route, endpoint: Endpoint, call: Call) -> Any:
+    @property
+    def left_behind(self) -> int:
+        """Number of handlers that go on although they were cancelled."""
+        return len(self._left)
+
+    async def run(self, route: Route, endpoint: Endpoint, call: Call, scope: Scope, send: Send) -> Any:
         """Run a method and return its result.
+
+        Args:
+            route: the handler.
+            endpoint: its method.
+            call: the arguments.
+            scope: of the request (ASGI).
+            send: of the request (ASGI); used when the method goes on although it was cancelled.
 
         Raises:
             HandlerTimeout: there is no result in time.
+            BodyTimeout: nor is there the body of the request, which the method waits for.
+            asyncio.CancelledError: nobody wants the result any more, also because the request was answered meanwhile.
             Exception: whatever the method raises.
         """
         seconds = route.timeout or self._request_timeout
         task = asyncio.current_task(self._loop)
         assert task is not None
-        run = _Run(task, self._deadlines.after(seconds))
+        run = _Run(self, route, scope, send, task, seconds)
+        run.deadline = self._deadlines.after(seconds)
         self._deadlines.add(run)
         invocation = endpoint.invocation
+        route.active += 1
         try:
             if invocation.is_coroutine and "callback" not in invocation.names:
-                return await invocation(call)
-            return await self._run(route, invocation, call)
-        except asyncio.CancelledError:
-            if not run.expired or task.uncancel() > 0:
-                raise  # somebody else wants it to end
-            raise HandlerTimeout(f"{route.uri} gave no result within {seconds:g} s") from None
+                result = await invocation(call)
+            else:
+                result = await self._run(route, invocation, call, seconds)
+            if not run.expired:
+                return result
+        except BaseException:
+            if not run.expired:
+                raise  # its own error, or somebody else wants it to end
         finally:
             self._deadlines.discard(run)
+            if not run.left:
+                route.active -= 1
+        self._left.discard(task)
+        if task.uncancel() > 0 or run.left:
+            raise asyncio.CancelledError
+        raise run.error()
 
-    async def _run(self, route: Route, invocation: Invocation, call: Call) -> Any:
+    async def _run(self, route: Route, invocation: Invocation, call: Call, seconds: float) -> Any:
         callback: Callback | None = None
         if "callback" in invocation.names:
             callback = call.callback = Callback(asyncio.get_running_loop())
@@ -135,7 +193,42 @@ class Execution:
         if invocation.is_coroutine:
             result = await cast("Coroutine[Any, Any, Any]", invocation(call))
         else:
-            result = await run_sync(invocation, call, abandon_on_cancel=True, limiter=self._threads)
+            result = await self.workers.run(route, invocation, call, seconds)
         if result is None and callback is not None and (callback.called or route.is_async):
             result = await callback.wait()
         return result
+
+    def expect_end(self, run: _Run) -> None:
+        """Give a cancelled method a moment to end."""
+        run.deadline = self._deadlines.after(NOTICE)
+        self._deadlines.add(run)
+
+    def leave_behind(self, run: _Run) -> None:
+        """Answer the request of a method that goes on although it was cancelled, and let it go on."""
+        self._left.add(run.task)
+        context = Context()
+        context.run(request_id.set, run.id)
+        route, caller = run.route, run.caller
+        route.active -= 1  # it does not keep a script that was replaced from being shut down
+        line = _line(run.task, str(route.path)) or route.line
+        context.run(
+            log.error,
+            "%s was cancelled after %g s and goes on: %s:%d swallows CancelledError; the request is answered without it",
+            *(route.uri, run.seconds, route.relative, line),
+        )
+        if caller is not None:
+            caller.detach()
+        coroutine = self._answer(run.scope, run.send, route.uri, run.error(), run.seconds + NOTICE)
+        answering = self._loop.create_task(coroutine, context=context)
+        self._answering.add(answering)
+        answering.add_done_callback(self._answering.discard)
+
+
+def _line(task: asyncio.Task[Any], path: str) -> int:
+    """Return the line of a file that a task waits in; 0 when it waits elsewhere."""
+    line, awaited = 0, cast("Any", task.get_coro())
+    while (frame := getattr(awaited, "cr_frame", None)) is not None:
+        if frame.f_code.co_filename == path:
+            line = frame.f_lineno
+        awaited = awaited.cr_await
+    return line

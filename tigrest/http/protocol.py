@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import chain
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import unquote
 
 import httptools
@@ -22,6 +24,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from tigrest.http.exchange import Exchange
+from tigrest.http.progress import progress_of, reset
 
 MAX_HEAD = 65536
 """Most bytes of request line and headers together."""
@@ -41,9 +44,33 @@ LINGER = 2.0
 MAX_LINGER = 8 * 1024 * 1024
 """Most bytes of it."""
 
+BODY_SECONDS = 60.0
+"""Most seconds that a request's body may take to arrive, whatever is configured."""
+
+SEND_SECONDS = 60.0
+"""Seconds that a connection is kept while its peer takes nothing of what is sent to it."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Time limits of connections, in seconds.
+
+    Args:
+        body: how long a request's body may be waited for, in all.
+        send: how long a peer may take nothing of what is sent to it.
+    """
+
+    body: float = BODY_SECONDS
+    send: float = SEND_SECONDS
+
+
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
 _TOO_LONG_TARGET = 414
 _TOO_LARGE_HEAD = 431
+_NOT_HTTP = "the request is not valid HTTP/1.1"
+_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)(?::[0-9]{0,5})?")
+"""Value of ``Host``, which is not empty for http and https. RFC 9110 §7.2, §4.2.1; RFC 3986 §3.2"""
+_ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#]*)(.*)", re.DOTALL)
 _DETAILS = {
     408: f"the request did not arrive within {PATIENCE:.0f} s",
     _TOO_LONG_TARGET: f"the request target is longer than {MAX_TARGET} bytes",
@@ -63,17 +90,31 @@ class HttpProtocol(HttpToolsProtocol):
     _is_long = False
     """Whether what came in lately is so long that a head in it may be too large."""
     _status = 400
-    """What a request that the parser gives up is answered."""
+    """Status of the answer to a request that the parser gives up."""
+    _detail = _NOT_HTTP
+    """Reason given with :attr:`_status`."""
+    _host: bytes | None = None
+    """Header ``Host`` of the request that comes in; empty when there are several."""
+    _valid_host: bytes | None = None
+    """The last one that was found well-formed: most requests of a connection have the same."""
     _refused = False
     _thrown_away = 0
     _timer: asyncio.TimerHandle | None = None
 
     _idle_since = 0.0
     """When the last answer was complete, by the clock of the loop."""
+    _taken = -1
+    """What the peer had taken when it was last seen to take something, see :func:`progress_of`; -1 when nothing waits for it."""
+    _taken_at = 0.0
+    """When that was, by the clock of the loop."""
     cycle: Exchange
     """The request that came in last."""
     serving: Exchange | None = None
     """The request being answered; further ones may wait behind it."""
+
+    def __init__(self, *args: Any, limits: Limits = Limits(), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.limits = limits
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to serve, and to wait for the first request."""
@@ -101,7 +142,7 @@ class HttpProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except HttpParserError:
-            self._refuse(self._status)
+            self._refuse(self._status, self._detail)
         except HttpParserUpgrade as upgrade:
             self._continue_without_upgrade(data[upgrade.args[0] :])
         else:
@@ -113,28 +154,80 @@ class HttpProtocol(HttpToolsProtocol):
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
+        self._host = None
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take in a header field."""
+        name = name.lower()
+        if name == b"host":
+            self._host = value if self._host is None else b""
+        elif name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Measure the head; if it is within the limits, have the request answered."""
+        """Check the head; if it is within the limits and says for which host it is, have the request answered."""
         self._stalled = 0
         if self._timer is not None:
             self._stop_timer()
         if len(self.url) > MAX_TARGET:
-            self._status = _TOO_LONG_TARGET
-            raise ValueError(_DETAILS[self._status])
+            self._fail(_TOO_LONG_TARGET, _DETAILS[_TOO_LONG_TARGET])
         headers = self.headers
         if len(headers) > MAX_HEADERS or (self._is_long and self._head_size() > MAX_HEAD):
-            self._status = _TOO_LARGE_HEAD
-            raise ValueError(_DETAILS[self._status])
+            self._fail(_TOO_LARGE_HEAD, _DETAILS[_TOO_LARGE_HEAD])
         before = self.cycle
         version = self.parser.get_http_version()
+        if self._host is None or self._host != self._valid_host:
+            self._check_host(version)
+        if not self.url.startswith(b"/"):
+            self._resolve_target()
         keep_alive = version != "1.0" and self.parser.should_keep_alive()
         self.cycle = exchange = Exchange(self, self._scope(version), keep_alive, self.expect_100_continue)
+        self.headers = []  # trailer fields are no header fields; they are ignored, as RFC 9110 §6.5.1 allows
         if before is None or before.response_complete:
             self._start_asgi_task(exchange, self.app)
         else:
             self.flow.pause_reading()
             self.pipeline.appendleft((exchange, self.app))
+
+    def _fail(self, status: int, detail: str) -> NoReturn:
+        """Make the parser give up.
+
+        Raises:
+            ValueError: always.
+        """
+        self._status, self._detail = status, detail
+        raise ValueError(detail)
+
+    def _check_host(self, version: str) -> None:
+        """Check that there is one well-formed ``Host``; only requests of HTTP/1.0 may have none.
+
+        RFC 9112 §3.2
+        """
+        host = self._host
+        if host is None:
+            if version >= "1.1":
+                self._fail(400, "the request has no Host header")
+            return
+        if not _HOST.fullmatch(host.strip(b" \t")):
+            several = sum(name == b"host" for name, _ in self.headers) > 1
+            self._fail(
+                400, "the request has more than one Host header" if several else "the Host header is not a host with an optional port"
+            )
+        self._valid_host = host
+
+    def _resolve_target(self) -> None:
+        """Turn a target in absolute form, as proxies get it, into one in origin form; its host counts, whatever ``Host`` says.
+
+        RFC 9112 §3.2.2
+        """
+        if self.url == b"*":
+            return
+        absolute = _ABSOLUTE.fullmatch(self.url)
+        if absolute is None or not _HOST.fullmatch(absolute[1]):
+            self._fail(400, "the request target is neither a path nor the URL of a host with an optional port")
+        self.url = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
+        self.headers[:] = [(b"host", absolute[1]), *[header for header in self.headers if header[0] != b"host"]]
 
     def _head_size(self) -> int:
         return len(self.url) + 4 * len(self.headers) + sum(map(len, chain.from_iterable(self.headers)))
@@ -201,7 +294,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().shutdown()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close a connection that is idle for too long: one timer, which looks again when it might be so."""
+        """Close a connection that is idle for too long; one timer, which looks again when that may be so."""
         busy = self._stalled > 0 or (self.cycle is not None and not self.cycle.response_complete)
         left = self.timeout_keep_alive - (0.0 if busy else self.loop.time() - self._idle_since)
         if left > 0 and not self.transport.is_closing():
@@ -212,7 +305,8 @@ class HttpProtocol(HttpToolsProtocol):
     def _watch(self) -> None:
         """Look after what has begun to come in and is not complete."""
         if self._stalled > MAX_HEAD:
-            self._refuse(_TOO_LONG_TARGET if len(self.url) > MAX_TARGET else _TOO_LARGE_HEAD)
+            status = _TOO_LONG_TARGET if len(self.url) > MAX_TARGET else _TOO_LARGE_HEAD
+            self._refuse(status, _DETAILS[status])
         elif self._timer is None:
             self._timer = self.loop.call_later(PATIENCE, self._give_up)
 
@@ -221,7 +315,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self.flow.read_paused:
             self._timer = self.loop.call_later(PATIENCE, self._give_up)  # it is we who do not read
         elif self._stalled:
-            self._refuse(408)
+            self._refuse(408, _DETAILS[408])
         else:
             self.transport.close()
 
@@ -230,7 +324,27 @@ class HttpProtocol(HttpToolsProtocol):
             self._timer.cancel()
             self._timer = None
 
-    def _refuse(self, status: int) -> None:
+    def check_sending(self, now: float) -> bool:
+        """Cut the connection if its peer has taken nothing of what waits for it for too long.
+
+        Args:
+            now: by the clock of the loop.
+
+        Returns:
+            Whether it was cut.
+        """
+        serving = self.serving
+        is_answering = serving is not None and serving.response_started and not serving.response_complete
+        waiting = self.transport.get_write_buffer_size()
+        taken = progress_of(self.transport, waiting) if waiting or is_answering else -1
+        if taken != self._taken or taken == -1:
+            self._taken, self._taken_at = taken, now
+        elif now - self._taken_at >= self.limits.send:
+            reset(self.transport)
+            return True
+        return False
+
+    def _refuse(self, status: int, detail: str) -> None:
         """Read nothing more from this connection; say why, if nothing else is being said on it."""
         self._refused = True
         self._stop_timer()
@@ -238,20 +352,21 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if cycle is None or cycle.response_complete:
-            self._answer(status)
+            self._answer(status, detail)
         elif not cycle.more_body:
             cycle.keep_alive = False  # requests before this one are answered first
         elif cycle.response_started or self.pipeline:
             self.transport.close()
         else:
             cycle.disconnect()
-            self._answer(status)
+            self._answer(status, detail)
 
-    def _answer(self, status: int) -> None:
-        if status == 400:
-            self.send_400_response("Invalid HTTP request received.")
-            return
-        problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": _DETAILS[status]}
+    def _answer(self, status: int, detail: str) -> None:
+        self._write_problem(status, detail)
+        self.linger()
+
+    def _write_problem(self, status: int, detail: str) -> None:
+        problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
         body = json.dumps(problem).encode()
         headers = [
             *self.server_state.default_headers,
@@ -261,6 +376,19 @@ class HttpProtocol(HttpToolsProtocol):
         ]
         head = b"".join(b"%s: %s\r\n" % header for header in headers)
         self.transport.write(STATUS_LINE[status] + head + b"\r\n" + body)
+
+    def give_up(self) -> None:
+        """Answer 503, unless an answer has begun: the server stops, and the application does not answer any more."""
+        serving = self.serving
+        if serving is not None and not serving.response_started and not serving.disconnected:
+            serving.response_started = serving.response_complete = True
+            self._write_problem(503, "the gateway is stopping")
+            self.transport.close()  # at once: the loop is about to end
+
+    def linger(self) -> None:
+        """Close, but read and drop what still comes in for a moment: a reset would take the answer away from the caller."""
+        self._refused = True
+        self._stop_timer()
         if self.transport.can_write_eof():
             self.transport.write_eof()
             self.flow.resume_reading()
@@ -280,7 +408,7 @@ class HttpProtocol(HttpToolsProtocol):
 
         RFC 9110 §7.8
         """
-        framing = [header for header in self.headers if header[0] in (b"content-length", b"transfer-encoding")]
+        framing = [header for header in self.cycle.scope["headers"] if header[0] in (b"content-length", b"transfer-encoding")]
         callbacks = _MutableHead(self)
         self.parser = HttpRequestParser(callbacks)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
@@ -290,7 +418,7 @@ class HttpProtocol(HttpToolsProtocol):
             try:
                 self.parser.feed_data(b"POST / HTTP/1.1\r\n" + fields + b"\r\n")
             except HttpParserError:
-                self._refuse(400)
+                self._refuse(400, _NOT_HTTP)
                 return
         callbacks.muted = False
         if rest:

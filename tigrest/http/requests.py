@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import FormData
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope
 
@@ -56,8 +57,14 @@ class HandlerRequest(Request):
             max_files: most files.
             max_fields: most other fields.
             max_part_size: most bytes of a field that is no file.
+
+        Raises:
+            MalformedContent: it is none, or over one of the limits.
         """
-        return await super().form(max_files=max_files, max_fields=max_fields, max_part_size=max_part_size)
+        try:
+            return await super().form(max_files=max_files, max_fields=max_fields, max_part_size=max_part_size)
+        except MultiPartException as error:
+            raise MalformedContent(f"the form cannot be read: {error.message}") from None
 
 
 def header(scope: Scope, name: bytes) -> str:

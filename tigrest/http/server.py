@@ -6,6 +6,8 @@ It starts and stops the gateway itself: start, then accept connections; on a sig
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import ctypes
 import errno
 import gc
 import logging
@@ -13,14 +15,16 @@ import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, cast
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from tigrest.config import Config
+from tigrest.config import Config, builtin_scripts
 from tigrest.errors import ConfigError
-from tigrest.http.protocol import HttpProtocol
+from tigrest.http.protocol import BODY_SECONDS, HttpProtocol, Limits
+from tigrest.http.watchdog import Watchdog
 from tigrest.loop import new_event_loop
 
 log = logging.getLogger(__name__)
@@ -40,6 +44,9 @@ a handler's page that others may frame says so by ``frame-ancestors`` (CSP Level
 
 STOP_SECONDS = 10.0
 """Seconds that the gateway gets to stop."""
+
+STALL_PERIOD = 5.0
+"""Seconds between two looks for connections whose peers take nothing."""
 
 GARBAGE = 20_000
 """Objects made and not freed at which unreachable circles are looked for."""
@@ -88,7 +95,7 @@ def run(gateway: Served, config: Config, ready: Ready | None = None) -> int:
         return loop.run_until_complete(serve(gateway, config, listener, ready=ready))
     finally:
         loop.run_until_complete(_end_tasks(asyncio.all_tasks(loop)))
-        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(_end_tasks([loop.create_task(loop.shutdown_asyncgens())], cancel=False))
         asyncio.set_event_loop(None)
         loop.close()  # unlike asyncio.run() it does not wait for worker threads, in which a handler may hang
 
@@ -120,7 +127,8 @@ async def serve(
         NotConnected: as :func:`run`.
     """
     ending = _Ending(stop or asyncio.Event())
-    with listener, ending.on_signals() if stop is None else nullcontext():
+    folders = [*config.scripts.dirs, builtin_scripts()]
+    with listener, ending.on_signals() if stop is None else nullcontext(), Watchdog(folders).watching():
         if await ending.or_done(gateway.start()):
             try:
                 await _serve(gateway, config, listener, ending, ready, grace)
@@ -145,13 +153,43 @@ async def _serve(gateway: Served, config: Config, listener: socket.socket, endin
         ready(base)
     calm_garbage_collection()
     loop = asyncio.create_task(server.main_loop())
+    cutting = asyncio.create_task(_cut_stalled(server.server_state.connections, config.http.send_timeout))
     await ending.stop.wait()
+    cutting.cancel()
     server.should_exit = True
     await loop
     forcing = asyncio.create_task(server.force(ending.forced))
     await server.shutdown(sockets=[listener])
     forcing.cancel()
     await _end_tasks(server.server_state.tasks)
+    for connection in list(server.server_state.connections):
+        cast("HttpProtocol", connection).give_up()
+
+
+async def _cut_stalled(connections: Iterable[Any], limit: float) -> None:
+    """Cut connections whose peers take nothing of what is sent to them, again and again.
+
+    Args:
+        connections: the open ones.
+        limit: seconds without progress.
+    """
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(min(STALL_PERIOD, limit / 4))
+        try:
+            cut = [connection.client for connection in list(connections) if connection.check_sending(loop.time())]
+        except Exception:
+            log.exception("connections could not be looked at")
+            continue
+        if cut:
+            loop.call_later(1.0, give_back_memory)
+            log.warning("%d connections were cut: nothing of what was sent was taken for %g s, e.g. by %s", len(cut), limit, cut[0])
+
+
+def give_back_memory() -> None:
+    """Have the C library return freed memory to the operating system: large answers would stay in its heap."""
+    with contextlib.suppress(OSError, AttributeError):  # not glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def calm_garbage_collection() -> None:
@@ -161,11 +199,12 @@ def calm_garbage_collection() -> None:
     gc.set_threshold(GARBAGE, 20, 20)
 
 
-async def _end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancel what still runs, and give it a moment to notice."""
+async def _end_tasks(tasks: Iterable[asyncio.Task[Any]], cancel: bool = True) -> None:
+    """Cancel what still runs, unless it ends by itself, and give it a moment."""
     running = list(tasks)
-    for task in running:
-        task.cancel()
+    if cancel:
+        for task in running:
+            task.cancel()
     if running:
         await asyncio.wait(running, timeout=NOTICE)
 
@@ -232,11 +271,13 @@ async def _first(work: Coroutine[Any, Any, None], event: asyncio.Event) -> bool:
 
 
 def uvicorn_config(gateway: Served, config: Config, grace: int) -> uvicorn.Config:
+    """Return uvicorn's part of the configuration."""
     proxies = list(config.http.trusted_proxies)
+    limits = Limits(min(config.http.request_timeout, BODY_SECONDS), config.http.send_timeout)
     return uvicorn.Config(
         gateway.entry,
         interface="asgi3",
-        http=HttpProtocol,
+        http=partial(HttpProtocol, limits=limits),  # type: ignore[arg-type]  # it only calls it
         ws="none",
         lifespan="off",
         log_config=None,

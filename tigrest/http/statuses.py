@@ -17,6 +17,7 @@ STATUSES: dict[type[Exception], int] = {
     errors.RoleRequired: 403,
     errors.NotPermitted: 403,
     errors.NoSuchUser: 404,
+    errors.BodyTimeout: 408,
     errors.UserExists: 409,
     errors.ContentTooLarge: 413,
     errors.StanzaTooLarge: 413,
@@ -28,6 +29,7 @@ STATUSES: dict[type[Exception], int] = {
     errors.TooManyLookups: 429,
     errors.NotSupported: 501,
     errors.NotConnected: 503,
+    errors.NoThread: 503,
     errors.StanzaTimeout: 504,
     errors.HandlerTimeout: 504,
 }

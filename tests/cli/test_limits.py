@@ -1,0 +1,238 @@
+"""Callers who neither read nor write do not hold what others need; against ``tigrest serve``."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import select
+import socket
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from urllib.request import Request, urlopen
+
+import pytest
+
+from tests.cli.process import serving
+
+SCRIPTS = {
+    "sending.py": """
+import asyncio
+from starlette.responses import StreamingResponse
+from tigrest import Handler
+
+BIG = b"x" * 20_000_000
+
+class Big(Handler):
+    regex = "/big"
+    async def exec_get(self):
+        return BIG
+
+class Drops(Handler):
+    regex = "/drops"
+    async def exec_get(self):
+        async def drops():
+            while True:
+                yield b"data: " + b"x" * 20_000 + b"\\n\\n"
+                await asyncio.sleep(0)
+        return StreamingResponse(drops(), media_type="text/event-stream")
+""",
+    "receiving.py": """
+import asyncio
+from tigrest import Handler
+
+class Json(Handler):
+    regex = "/json"
+    timeout = 100.0
+    async def exec_post(self, content):
+        return str(content)
+
+class Raw(Handler):
+    regex = "/(raw|pieces|form|late)"
+    timeout = 100.0
+    decodeContent = False
+    async def exec_post(self, content, how):
+        if how == "late":
+            await asyncio.sleep(1.5)
+        if how == "pieces":
+            return str(sum([len(part) async for part in content.stream()]))
+        return str(len(await (content.form() if how == "form" else content.body())))
+
+class Thread(Handler):
+    regex = "/thread"
+    timeout = 100.0
+    decodeContent = False
+    def exec_post(self, content):
+        return str(len(content.body()))
+
+class Short(Handler):
+    regex = "/short"
+    timeout = 0.3
+    decodeContent = False
+    async def exec_post(self, content):
+        return str(len(await content.body()))
+
+class Unread(Handler):
+    regex = "/unread"
+    async def exec_post(self):
+        return "not read"
+""",
+}
+FORM = "multipart/form-data; boundary=b"
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve the scripts above with short limits: 2 s for sending, 1 s for a body."""
+    folder = tmp_path_factory.mktemp("limits")
+    (folder / "scripts" / "rest" / "static").mkdir(parents=True)
+    (folder / "scripts" / "rest" / "static" / "big.bin").write_bytes(b"x" * 20_000_000)
+    for name, text in SCRIPTS.items():
+        (folder / "scripts" / "rest" / name).write_text(text)
+    with serving(cwd=folder, TIGREST__HTTP__SEND_TIMEOUT="2", TIGREST__HTTP__REQUEST_TIMEOUT="1") as (process, url):
+        yield url
+        process.terminate()
+        assert process.wait(10) == 0
+    assert "Traceback" not in (folder / "log").read_text()
+
+
+def connect(base: str, receive_buffer: int = 0) -> socket.socket:
+    connection = socket.socket()
+    if receive_buffer:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    connection.settimeout(20)
+    host, port = base.removeprefix("http://").split(":")
+    connection.connect((host, int(port)))
+    return connection
+
+
+def head(method: str, path: str, *fields: str) -> bytes:
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: x", *fields, "", ""]).encode()
+
+
+def is_cut(connection: socket.socket, seconds: float) -> bool:
+    """Tell whether the other side resets a connection in time, without reading from it."""
+    poll = select.poll()
+    poll.register(connection, 0)  # errors and hangups are always told
+    return bool(poll.poll(seconds * 1000))
+
+
+@contextmanager
+def unread(base: str, request: bytes) -> Iterator[socket.socket]:
+    """A caller who sends a request, or a part of many, and reads nothing."""
+    with connect(base, 4096) as connection:
+        connection.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            connection.sendall(request)
+        yield connection
+
+
+NEVER_READ = {
+    "whole answer": head("GET", "/rest/big"),
+    "last answer": head("GET", "/rest/big", "Connection: close"),
+    "HTTP/1.0": b"GET /rest/big HTTP/1.0\r\n\r\n",
+    "file": head("GET", "/rest/static/big.bin"),
+    "event stream": head("GET", "/rest/drops"),
+    "pipelined": head("GET", "/rest/big") * 20,
+    "pipelined HEAD": head("HEAD", "/rest/tested/test") * 50_000,
+    "pipelined errors": head("GET", "/rest/none") * 20_000,
+    "pipelined behind a refused request": head("GET", "/rest/big") + b"GET / HTTP/1.1\r\n\r\n",
+}
+
+
+def test_who_takes_nothing_is_cut_and_others_are_served(base: str) -> None:
+    with ExitStack() as stack:
+        callers = {name: stack.enter_context(unread(base, request)) for name, request in NEVER_READ.items()}
+        began = time.monotonic()
+        for name, connection in callers.items():
+            assert is_cut(connection, 10), name
+        assert time.monotonic() - began > 1.5
+        with urlopen(f"{base}/rest/tested/test") as answer:
+            assert answer.status == 200
+
+
+def test_a_reader_of_events_who_takes_nothing_is_cut(base: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    credentials = next(tmp_path_factory.getbasetemp().glob("limits*/var/demo-credentials.json"))
+    password = json.loads(credentials.read_text())["passwords"]["admin"]
+    login = f"Basic {b64encode(f'admin@localhost:{password}'.encode()).decode()}"
+    with unread(base, head("GET", "/rest/events", f"Authorization: {login}")) as connection:
+        assert select.select([connection], [], [], 10)[0]
+        assert connection.recv(17, socket.MSG_PEEK) == b"HTTP/1.1 200 OK\r\n"
+        body = json.dumps({"kind": "message", "to": "admin@http.localhost", "body": "x" * 200_000}).encode()
+        headers = {"Authorization": login, "Content-Type": "application/json"}
+        for _ in range(40):
+            with urlopen(Request(f"{base}/rest", body, headers)) as answer:
+                assert answer.status in (200, 202)
+        assert is_cut(connection, 10)
+
+
+@pytest.mark.parametrize("path", ["/rest/big", "/rest/static/big.bin"])
+def test_who_reads_slowly_gets_everything(base: str, path: str) -> None:
+    with connect(base) as connection:
+        connection.sendall(head("GET", path, "Connection: close"))
+        got, began = 0, time.monotonic()
+        while data := connection.recv(200_000):
+            got += len(data)
+            if time.monotonic() - began < 6:  # three times the limit
+                time.sleep(0.2)
+        assert got > 20_000_000
+        assert time.monotonic() - began > 6
+
+
+def answer_to_slow_body(base: str, path: str, *fields: str, start: bytes = b"") -> tuple[int, bytes, float]:
+    """Send the start of a body, and the rest byte by byte; status, answer, and after how many seconds it came."""
+    with connect(base) as connection:
+        connection.sendall(head("POST", path, "Accept: application/json", *fields) + start)
+        began, answer = time.monotonic(), b""
+        while not answer and time.monotonic() - began < 10:
+            with contextlib.suppress(OSError):
+                connection.sendall(b"1\r\n1\r\n" if "Transfer-Encoding: chunked" in fields else b"1")
+            if select.select([connection], [], [], 0.1)[0]:
+                answer = connection.recv(65536)
+        seconds = time.monotonic() - began
+        while data := connection.recv(65536):
+            answer += data
+        return int(answer.split()[1]), answer, seconds
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/rest/json", ("Content-Length: 1000", "Content-Type: application/json")),
+        ("/rest/json", ("Transfer-Encoding: chunked", "Content-Type: application/json")),
+        ("/rest/raw", ("Content-Length: 1000",)),
+        ("/rest/pieces", ("Transfer-Encoding: chunked",)),
+        ("/rest/form", ("Content-Length: 1000", f"Content-Type: {FORM}")),
+        ("/rest/thread", ("Content-Length: 1000",)),
+    ],
+)
+def test_the_time_for_a_body_is_not_the_time_for_an_answer(base: str, path: str, fields: tuple[str, ...]) -> None:
+    start = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n' if path == "/rest/form" else b""
+    status, answer, seconds = answer_to_slow_body(base, path, *fields, start=start)
+    assert status == 408
+    assert b"the request body did not arrive within 1 s" in answer
+    assert b"connection: close" in answer
+    assert seconds < 5
+
+
+def test_a_handler_with_less_time_than_a_body_has_is_408_too(base: str) -> None:
+    status, answer, _ = answer_to_slow_body(base, "/rest/short", "Content-Length: 1000")
+    assert (status, b"the request body did not arrive within 0.3 s" in answer) == (408, True)
+
+
+def test_what_the_handler_does_before_it_reads_does_not_count(base: str) -> None:
+    with connect(base) as connection:
+        connection.sendall(head("POST", "/rest/late", "Content-Length: 200000"))
+        connection.sendall(b"x" * 100_000)
+        time.sleep(1.8)
+        connection.sendall(b"x" * 100_000)
+        assert connection.recv(65536).split()[1] == b"200"
+
+
+def test_a_body_that_nobody_reads_is_not_waited_for(base: str) -> None:
+    with connect(base) as connection:
+        connection.sendall(head("POST", "/rest/unread", "Content-Length: 10"))
+        assert connection.recv(65536).split()[1] == b"200"
+        connection.sendall(b"0123456789" + head("GET", "/rest/tested/test"))
+        assert connection.recv(65536).split()[1] == b"200"
