@@ -21,7 +21,8 @@ class UserRepository(Protocol):
 
         Raises:
             UserExists: there is one.
-            InvalidValue: the address is not of a domain served here, or the password is empty.
+            InvalidValue: the address is not of a domain served here, or servers take no such password.
+            ServerFailed: the server says that it was done, but does not accept a login with the password.
         """
 
     async def remove(self, jid: JID) -> None:
@@ -39,7 +40,8 @@ class UserRepository(Protocol):
 
         Raises:
             NoSuchUser: there is none.
-            InvalidValue: the password is empty.
+            InvalidValue: servers take no such password.
+            ServerFailed: the server says that it was done, but does not accept a login with the password.
         """
 
     async def list(self, domain: str | None = None) -> list[JID]:

@@ -25,7 +25,10 @@
     ├── TooManyLookups         callers without login ask for too many avatars   → 429
     ├── NotSupported           the server behind us cannot or does not allow it → 501
     ├── StanzaError            an XMPP error stanza came back                   → by condition
-    ├── NotConnected           no XMPP server at the moment                     → 503
+    ├── ServerFailed           the server says that it did something, did not   → 502
+    ├── Unavailable            what a request needs is away for a while         → 503
+    │   ├── NotConnected       … the XMPP server                                → 503
+    │   └── StorageUnavailable … the database: locked, full, out of reach       → 503
     ├── CallerGone             nobody waits for the answer any more             → 499
     ├── StanzaTimeout          no reply in time                                 → 504
     └── HandlerTimeout         a handler gave no result in time                 → 504
@@ -204,12 +207,35 @@ class NotSupported(TigrestError):
     """The XMPP server cannot do this, or does not grant it to us; the message says what to configure."""
 
 
-class NotConnected(TigrestError):
+class ServerFailed(TigrestError):
+    """The XMPP server says that it has done something, but a look shows that it has not; or it fails without a usable reason."""
+
+
+class Unavailable(TigrestError):
+    """Something that a request needs is away for a while.
+
+    Args:
+        message: what, why, and what to do.
+        retry_after: seconds until the caller should try again.
+    """
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class NotConnected(Unavailable):
     """The XMPP server cannot be reached at the moment."""
 
     def __init__(self, message: str = "the XMPP server is not connected", retry_after: float = 1.0) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
+        super().__init__(message, retry_after)
+
+
+class StorageUnavailable(Unavailable):
+    """The database cannot be used at the moment: it is locked, full, or out of reach. Nothing was changed."""
+
+    def __init__(self, message: str, retry_after: float = 5.0) -> None:
+        super().__init__(message, retry_after)
 
 
 class StanzaTimeout(TigrestError):

@@ -78,7 +78,7 @@ class Component:
         borrows: bool,
     ) -> None:
         self.jid, self.domain = jid, domain
-        self.users: UserRepository = CommandUsers(_AsOurselves(self), domain)
+        self.users: UserRepository = CommandUsers(_AsOurselves(self), domain, passwords.check)
         self.privileges = Privileges()
         """What the server grants us."""
         self.software = ""

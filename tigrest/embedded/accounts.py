@@ -13,6 +13,7 @@ from tigrest.embedded.tables import accounts
 from tigrest.errors import InvalidValue, NoSuchUser, UserExists
 from tigrest.jid import JID
 from tigrest.passwords import Passwords
+from tigrest.saslprep import expect_settable
 from tigrest.storage import Database
 from tigrest.threads import callable_from_threads
 
@@ -120,8 +121,7 @@ class Accounts:
         return found.scalar_one_or_none()
 
     async def _hash(self, password: str) -> str:
-        if not password:
-            raise InvalidValue("the password is empty")
+        expect_settable(password)
         return await self._passwords.hash(password)
 
     def _checked(self, jid: JID) -> JID:
