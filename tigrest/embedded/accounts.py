@@ -63,7 +63,7 @@ class Accounts:
             for account in dict.fromkeys(jid.bare for jid in jids):
                 done = await connection.execute(delete(accounts).where(accounts.c.jid == account))
                 _expect_account(done.rowcount, account)
-        self._tell(jids)
+        self.tell(jids)
 
     async def exists(self, jid: JID) -> bool:
         """Tell whether there is an account."""
@@ -74,7 +74,7 @@ class Accounts:
         change = update(accounts).where(accounts.c.jid == jid.bare).values(password_hash=await self._hash(password))
         async with self._database.begin() as connection:
             _expect_account((await connection.execute(change)).rowcount, jid.bare)
-        self._tell([jid])
+        self.tell([jid])
 
     async def list(self, domain: str | None = None) -> list[JID]:
         """List the accounts, sorted; see :meth:`tigrest.backend.UserRepository.list`."""
@@ -110,7 +110,8 @@ class Accounts:
                 await self.set_password(jid, password)
         return empty
 
-    def _tell(self, jids: Iterable[JID]) -> None:
+    def tell(self, jids: Iterable[JID]) -> None:
+        """Tell the watchers of accounts that have changed, are gone, or whose sessions were ended."""
         for jid in jids:
             for changed in self.watchers:
                 changed(jid.bare)

@@ -79,7 +79,7 @@ class EmbeddedDomain:
 
     def _build_entities(self) -> None:
         server, events = Server(), PersonalEvents(self._database)
-        sessions = SessionManager(self.domain, self._presences, self._database)
+        sessions = SessionManager(self.domain, self._presences, self._database, self._accounts.tell)
         administration = Administration(self._accounts, self._presences, self._messages)
         services = {SESSION_MANAGER: "Session manager", VHOST_MANAGER: "VHost manager"}
         self._server = Entity(
