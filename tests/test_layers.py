@@ -60,7 +60,7 @@ ROOMS: dict[str, set[str]] = {
     "http": XMPP | {"deadlines", "loop", "handler", "content", "scripting", "auth", "config"},
     # put together
     "control": {"auth", "dataform", "entities", "errors"},
-    "demo": {"auth", "jid", "service"},
+    "demo": {"auth", "jid", "service", "storage"},
     "gateway": XMPP
     | {
         "auth",

@@ -23,7 +23,7 @@ from tigrest.entities.entity import Entity, Identity
 from tigrest.entities.refusals import as_stanza_error, error_reply
 from tigrest.entities.request import Request
 from tigrest.entities.server import PING, Server
-from tigrest.errors import ConfigError, InvalidStanza, InvalidValue, NotConnected, StanzaError, StanzaTimeout
+from tigrest.errors import ConfigError, InvalidStanza, InvalidValue, NotConnected, StanzaError, StanzaTimeout, StorageUnavailable
 from tigrest.jid import JID
 from tigrest.passwords import Passwords
 from tigrest.stanza import CLIENT, Stanza
@@ -209,6 +209,8 @@ class EmbeddedDomain:
                 await self._deliver(to, stanza)
                 return None
             return await self._answer(to, stanza)
+        except StorageUnavailable:
+            raise  # nothing was accepted: the sender is told so, rather than that it bounced
         except Exception as error:
             return error_reply(stanza.with_(to=to or self.domain), as_stanza_error(error))
 
