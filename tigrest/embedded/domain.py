@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
+from sqlalchemy.exc import IntegrityError
+
 from tigrest.arrivals import Arrivals
 from tigrest.backend import UserRepository
 from tigrest.embedded.accounts import Accounts
@@ -211,6 +213,8 @@ class EmbeddedDomain:
             return await self._answer(to, stanza)
         except StorageUnavailable:
             raise  # nothing was accepted: the sender is told so, rather than that it bounced
+        except IntegrityError:  # the account was deleted between the look at it and the change
+            return error_reply(stanza.with_(to=to or self.domain), StanzaError("service-unavailable"))
         except Exception as error:
             return error_reply(stanza.with_(to=to or self.domain), as_stanza_error(error))
 
