@@ -54,9 +54,9 @@ class Demo:
         if _is_loopback(host):
             return ""
         return (
-            f"the demo of the embedded domain is served on {host}, to whoever reaches it, with accounts and an API key that can do everything "
-            "and travel unencrypted: use --host 127.0.0.1 ([http] host), or set [[embedded.accounts]] of your own in a new database, "
-            "and put a TLS proxy in front"
+            f"the demo of the embedded domain is served on {host}, to whoever reaches it, with accounts and an API key that can do "
+            "everything and travel unencrypted: use --host 127.0.0.1 ([http] host), or set [[embedded.accounts]] of your own with a new "
+            "database and put a TLS proxy in front"
         )
 
     def lines(self, base: str) -> list[str]:

@@ -35,7 +35,9 @@ COMPLAINT_SECONDS = 60.0
 TROUBLE = (StorageUnavailable, SQLAlchemyError, OSError)
 """What a transaction may raise that is worth another try."""
 
-_OUT_OF_ORDER = frozenset({"BUSY", "LOCKED", "NOMEM", "READONLY", "INTERRUPT", "IOERR", "CORRUPT", "FULL", "CANTOPEN", "PROTOCOL", "NOTADB"})
+_OUT_OF_ORDER = frozenset(
+    {"BUSY", "LOCKED", "NOMEM", "READONLY", "INTERRUPT", "IOERR", "CORRUPT", "FULL", "CANTOPEN", "PROTOCOL", "NOTADB"}
+)
 """Results of SQLite that are trouble with the file, not with a statement. https://www.sqlite.org/rescode.html"""
 
 
@@ -71,7 +73,9 @@ class Database:
                     await connection.run_sync(metadata.create_all)
         except (OSError, sqlite3.Error, SQLAlchemyError) as error:
             await self.stop()
-            raise ConfigError(f"database {self._shown()} cannot be used: {_reason(error)}; check that the folder exists and is writable") from error
+            raise ConfigError(
+                f"database {self._shown()} cannot be used: {_reason(error)}; check that the folder exists and is writable"
+            ) from error
 
     def _open(self) -> AsyncEngine:
         """Make the engine; its errors do not show parameters, which may be secrets."""

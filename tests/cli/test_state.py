@@ -114,7 +114,7 @@ def test_a_locked_database_is_503_and_loses_no_accepted_message(tmp_path: Path) 
         other.execute("ROLLBACK")
         other.close()
         eventually(lambda: bodies == ["before", *map(str, range(20))])
-        assert [answer.status_code for answer in writes(client)][0] == 202
+        assert writes(client)[0].status_code == 202
         expect_quiet(tmp_path)
         process.terminate()
         assert process.wait(20) == 0
@@ -129,14 +129,14 @@ def test_a_full_disk_is_503_and_loses_no_accepted_message(tmp_path: Path) -> Non
         expect_unavailable(writes(client))
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         eventually(lambda: bodies == list(map(str, range(20))))
-        assert [answer.status_code for answer in writes(client)][0] == 202
+        assert writes(client)[0].status_code == 202
         expect_quiet(tmp_path)
 
 
 def test_state_is_for_its_owner_whatever_the_umask_and_a_demo_that_others_can_reach_warns(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        with serving("--host", "0.0.0.0", cwd=tmp_path):  # noqa: S104
+        with serving("--host", "0.0.0.0", cwd=tmp_path):
             modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "var").iterdir()}
             names = ("tigrest.sqlite3", "tigrest.sqlite3-wal", "tigrest.sqlite3-shm", "demo-credentials.json")
             assert modes == dict.fromkeys(names, 0o600)
@@ -155,13 +155,14 @@ def test_state_is_for_its_owner_whatever_the_umask_and_a_demo_that_others_can_re
     assert "is served on" not in log
 
 
-@pytest.mark.parametrize(
-    ("host", "is_told"),
-    [("0.0.0.0", True), ("::", True), ("192.0.2.1", True), ("gateway.example.org", True), ("127.0.0.1", False), ("127.9.9.9", False)]  # noqa: S104
-    + [("::1", False), ("[::1]", False), ("localhost", False), ("LOCALHOST.", False)],
-)
-def test_which_addresses_others_can_reach(host: str, is_told: bool) -> None:
-    assert (host in Demo("localhost", {}, "").warning(host)) is is_told
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "gateway.example.org"])  # noqa: S104
+def test_a_demo_warns_of_addresses_that_others_reach(host: str) -> None:
+    assert f"served on {host}," in Demo("localhost", {}, "").warning(host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost", "LOCALHOST."])
+def test_a_demo_does_not_warn_of_addresses_that_only_this_machine_reaches(host: str) -> None:
+    assert Demo("localhost", {}, "").warning(host) == ""
 
 
 def test_a_first_start_that_a_full_disk_ended_is_finished_by_the_next(tmp_path: Path) -> None:

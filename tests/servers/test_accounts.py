@@ -257,20 +257,20 @@ def test_a_user_who_changes_his_own_account(served: Served, is_removal: bool) ->
 IMPOSSIBLE = ["tab\there", "line\nbreak", "\x7f", "\x85", "\ue000", "\ufdd0", "\U0001fffe", "\u0378", "a\u200eb", "a\u0627b", "x" * 1024]
 
 
-@pytest.mark.parametrize("password", IMPOSSIBLE, ids=ascii)
-def test_a_password_that_no_server_takes_is_refused_before_it_is_sent(served: Served, password: str) -> None:
-    body = {"user": {"password": password}}
-    for answer in (
-        served.request("POST", "/rest/user/alice", json=body),
-        served.request("PUT", "/rest/user/somebody", json=body),
-        served.request("POST", "/rest/user/nobody", json=body),
-    ):
-        assert answer.status_code == 400, answer.text
-        assert password not in answer.text
-        assert "password" in answer.text
-    values = fields(accountjid="alice@localhost", password=password)
-    body = {"command": {"node": f"{NODE}change-user-password", "fields": values}}
-    assert served.request("POST", "/rest/adhoc/localhost", json=body).status_code == 400
+def test_a_password_that_no_server_takes_is_refused_before_it_is_sent(served: Served) -> None:
+    for password in IMPOSSIBLE:
+        body = {"user": {"password": password}}
+        values = fields(accountjid="alice@localhost", password=password)
+        command = {"command": {"node": f"{NODE}change-user-password", "fields": values}}
+        for answer in (
+            served.request("POST", "/rest/user/alice", json=body),
+            served.request("PUT", "/rest/user/somebody", json=body),
+            served.request("POST", "/rest/user/nobody", json=body),
+            served.request("POST", "/rest/adhoc/localhost", json=command),
+        ):
+            assert answer.status_code == 400, f"{password!a}: {answer.text}"
+            assert password not in answer.text
+            assert "password" in answer.text
     assert served.login("alice", "alicepw") == 200
     assert served.request("GET", "/rest/user/somebody").status_code == 404
 
@@ -281,9 +281,9 @@ def test_half_of_a_character_is_no_password(served: Served) -> None:
     assert answer.status_code == 400, answer.text
 
 
-@pytest.mark.parametrize("password", ["a\U0001f600b", "\u1e9e", "10 \u20bf"], ids=ascii)
-def test_a_password_that_was_not_set_is_not_said_to_be(served: Served, password: str) -> None:
+def test_a_password_that_was_not_set_is_not_said_to_be(served: Served) -> None:
     """ejabberd completes the command with such a password, and changes nothing."""
+    password = "a\U0001f600b"
     user, old = served.new_user()
     answer = served.request("POST", f"/rest/user/{user}", json={"user": {"password": password}})
     added = served.request("PUT", f"/rest/user/new{user}", json={"user": {"password": password}})

@@ -68,7 +68,8 @@ class Known:
 
     def has(self, account: str, network: str) -> bool:
         """Tell whether an account has logged in from a network within :data:`KNOWN_SECONDS`."""
-        since = self._seen.get(account, {}).get(network)
+        networks = self._seen.get(account)
+        since = networks.get(network) if networks is not None else None
         return since is not None and self._clock() - since < KNOWN_SECONDS
 
     def add(self, account: str, network: str) -> None:

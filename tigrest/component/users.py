@@ -89,9 +89,8 @@ class CommandUsers:
             log.warning("%s was %s, but a login with the new password was not tried: %s", account, done, error)
             return
         if not accepted:
-            raise ServerFailed(
-                f"the server of {self._domain} says that {account} was {done}, but does not accept a login with the new password: {_SUSPECT}"
-            )
+            says = f"the server of {self._domain} says that {account} was {done}"
+            raise ServerFailed(f"{says}, but does not accept a login with the new password: {_SUSPECT}")
 
     async def list(self, domain: str | None = None) -> list[JID]:
         """List the accounts, where the server can; see :meth:`tigrest.backend.UserRepository.list`. XEP-0133 §4.16"""

@@ -127,10 +127,7 @@ class Webhooks:
             await asyncio.gather(self._polling, return_exceptions=True)
         for courier in self._couriers:
             await courier.stop()
-        for taken in await self._writer.stop():
-            self._refuse(Stanza.parse(taken.stanza), "the gateway could not store what it had taken, and is stopping")
-        if self._overflow.running:
-            await asyncio.wait(self._overflow.running, timeout=REFUSE_SECONDS)
+        await self._return(await self._writer.stop())
         await self._overflow.stop()
 
     def selects(self, stanza: Stanza) -> bool:
@@ -148,10 +145,20 @@ class Webhooks:
         sender, data, now = _sender(stanza), stanza.to_bytes(""), time.time()
         taken = [Taken(courier.target.name, sender, stanza.kind, data, now) for courier in couriers]
         if not self._is_open or not self._writer.offer(taken):
-            self._refuse(stanza, "too many stanzas wait for webhooks" if self._is_open else "the gateway is stopping")
+            reason = "too many stanzas wait for webhooks" if self._is_open else "the gateway is stopping"
+            self._overflow.tell(refusal(stanza, StanzaError("resource-constraint", "wait", reason)))
 
-    def _refuse(self, stanza: Stanza, reason: str) -> None:
-        self._overflow.tell(refusal(stanza, StanzaError("resource-constraint", "wait", reason)))
+    async def _return(self, left: Sequence[Taken]) -> None:
+        """Tell the senders of what could not be stored, each once, however many webhooks it was for."""
+        error = StanzaError("resource-constraint", "wait", "the gateway could not store what it had taken, and is stopping")
+        stanzas = dict.fromkeys((taken.stanza, taken.created) for taken in left)
+        try:
+            async with asyncio.timeout(REFUSE_SECONDS):
+                for data, _ in stanzas:
+                    if (told := refusal(Stanza.parse(data), error)) is not None:
+                        await self._overflow.deliver(told)
+        except TimeoutError:
+            log.error("not all of %d senders could be told that what they sent was not stored", len(stanzas))
 
     async def answer(self, iq: Stanza) -> Stanza:
         """Deliver an iq of type get or set to the first webhook that selects it.
