@@ -155,7 +155,7 @@ def test_state_is_for_its_owner_whatever_the_umask_and_a_demo_that_others_can_re
     assert "is served on" not in log
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "gateway.example.org"])  # noqa: S104
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "gateway.example.org"])
 def test_a_demo_warns_of_addresses_that_others_reach(host: str) -> None:
     assert f"served on {host}," in Demo("localhost", {}, "").warning(host)
 
