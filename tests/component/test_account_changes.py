@@ -101,6 +101,11 @@ def test_what_changes_an_account(payload: str, sender: str, named: list[str] | N
     assert World().named(iq(payload, sender)) == named
 
 
+def test_a_namespace_that_the_root_declares_is_found() -> None:
+    text = f"<iq xmlns:r='jabber:iq:register' type='set' id='i' from='{ALICE}' to='{DOMAIN}'><r:query><r:remove/></r:query></iq>"
+    assert World().named(Stanza.parse(text)) == [ALICE]
+
+
 def test_a_privileged_iq_changes_what_is_in_it() -> None:
     inside = f"<iq xmlns='jabber:client' type='set' id='x'>{register('<remove/>')}</iq>"
     payload = f"<privileged_iq xmlns='urn:xmpp:privilege:2'>{inside}</privileged_iq>"

@@ -27,8 +27,6 @@ log = logging.getLogger(__name__)
 ADMIN = "http://jabber.org/protocol/admin#"
 REGISTER = "jabber:iq:register"
 _COMMAND, _QUERY = f"{{{adhoc.NAMESPACE}}}command", f"{{{REGISTER}}}query"
-_HINTS = (REGISTER.encode(), adhoc.NAMESPACE.encode(), b"&#")
-"""Bytes of which a change has one: a namespace, or a character reference that may hide it."""
 
 _SETS_PASSWORD = (f"{ADMIN}add-user", f"{ADMIN}change-user-password")
 _HARMLESS = ("add-user", "user-stats", "pre-bind-bosh-session", "USER_STATUS", "ping")
@@ -83,12 +81,12 @@ class AccountChanges:
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def of(self, stanza: Stanza) -> Change | None:
-        """Tell what a stanza may change; ``None`` for nearly all. Quick: a tree is built only where a namespace is mentioned.
+        """Tell what a stanza may change; ``None`` for nearly all. Quick: a tree is built only where a namespace is named.
 
         Raises:
             InvalidValue: it sets a password that no server takes.
         """
-        if stanza.kind != "iq" or stanza.type != "set" or not any(stanza.mentions(hint) for hint in _HINTS):
+        if stanza.kind != "iq" or stanza.type != "set" or not stanza.uses_namespace(REGISTER, adhoc.NAMESPACE):
             return None
         to, sender = stanza.to, stanza.sender
         if to is not None and (to.domain != self._domain or (to.local and to.resource)):
