@@ -56,8 +56,9 @@ class World:
     async def ask(self, stanza: Stanza, reply: Stanza | TigrestError, seconds: float = 0.0, timeout: float = 5.0) -> list[str]:
         """Have a change answered; whom that tells of."""
 
-        async def request() -> Stanza:
-            await asyncio.sleep(seconds)
+        async def request(wait: float) -> Stanza:
+            async with asyncio.timeout(wait):
+                await asyncio.sleep(seconds)
             if isinstance(reply, TigrestError):
                 raise reply
             return reply
@@ -65,8 +66,8 @@ class World:
         self.told.clear()
         change = self.changes.of(stanza)
         assert change is not None
-        with suppress(NotConnected, StanzaTimeout):
-            await self.changes.ask(change, request(), timeout)
+        with suppress(NotConnected, StanzaTimeout, TimeoutError):
+            await self.changes.ask(change, request, timeout)
         await asyncio.sleep(0.01)
         return sorted(self.told)
 
@@ -156,19 +157,22 @@ async def test_a_user_who_is_refused_does_not_end_the_logins_of_others() -> None
 
 async def test_a_reply_that_the_caller_does_not_wait_for_counts_all_the_same() -> None:
     world = World()
-    assert await world.ask(iq(command(f"{ADMIN}delete-user", BOB), ALICE), result(), seconds=0.05, timeout=0.001) == []
-    await asyncio.sleep(0.1)
+    assert await world.ask(iq(command(f"{ADMIN}delete-user", BOB), ALICE), result(), seconds=1.0, timeout=0.001) == []
+    async with asyncio.timeout(5):
+        while not world.told:
+            await asyncio.sleep(0.01)
     assert world.told == [BOB]
 
 
 async def test_a_caller_who_is_cancelled_does_not_hide_a_change() -> None:
     world = World()
-    task = asyncio.create_task(world.ask(iq(command(f"{ADMIN}delete-user", BOB)), result(), seconds=0.05))
+    task = asyncio.create_task(world.ask(iq(command(f"{ADMIN}delete-user", BOB), ALICE), result(), seconds=0.5))
     await asyncio.sleep(0.01)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert world.told == []
-    await asyncio.sleep(0.1)
+    async with asyncio.timeout(5):
+        while not world.told:
+            await asyncio.sleep(0.01)
     assert world.told == [BOB]
 
 
@@ -200,3 +204,15 @@ async def test_what_is_remembered_of_stages_is_bounded(monkeypatch: pytest.Monke
         await world.ask(iq(command("own", f"user{number}@example.org")), result("executing", f"s{number}"))
     assert world.named(iq(command("own", sessionid="s0"))) == []
     assert world.named(iq(command("own", sessionid="s3"))) == ["user3@example.org"]
+
+
+async def test_replies_that_nobody_waits_for_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_FOLLOWED", 1)
+    world = World()
+    own = iq(register("<remove/>"), ALICE)
+    await world.ask(own, result(), seconds=60.0, timeout=0.001)  # this one is followed
+    for _ in range(50):
+        assert set(await world.ask(own, result(), seconds=60.0, timeout=0.001)) == {ALICE}
+    assert len(world.changes._tasks) == 3  # the request that is followed, who follows it, and one who tells again and again
+    assert await world.ask(iq(command(f"{ADMIN}delete-user", BOB)), result()) == [BOB]
+    await world.changes.stop()

@@ -28,6 +28,7 @@ ADMIN = "http://jabber.org/protocol/admin#"
 REGISTER = "jabber:iq:register"
 _COMMAND, _QUERY = f"{{{adhoc.NAMESPACE}}}command", f"{{{REGISTER}}}query"
 
+_NAMESPACES = (REGISTER.encode(), adhoc.NAMESPACE.encode())
 _SETS_PASSWORD = (f"{ADMIN}add-user", f"{ADMIN}change-user-password")
 _HARMLESS = ("add-user", "user-stats", "pre-bind-bosh-session", "USER_STATUS", "ping")
 """Last parts of nodes that name accounts and change none that is there; so are those that begin with ``get-``."""
@@ -40,6 +41,9 @@ REFUSALS = ("forbidden", "not-allowed", "not-authorized", "registration-required
 
 FOLLOW_SECONDS = 60.0
 """How long the reply to a change is waited for, whatever its sender says."""
+
+MAX_FOLLOWED = 100
+"""Most replies that are waited for longer than their callers do: each takes a place among the requests of the link."""
 
 UNANSWERED = (0.2, 0.8, 3.0, 6.0, 20.0)
 """Seconds between one look and the next while there is no reply: the server may have done its work, and its reply be lost."""
@@ -79,6 +83,8 @@ class AccountChanges:
         self._sessions: OrderedDict[str, frozenset[JID]] = OrderedDict()
         self._remembered = 0
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._following = 0
+        self._repeating: dict[frozenset[JID], asyncio.Task[Any]] = {}
 
     def of(self, stanza: Stanza) -> Change | None:
         """Tell what a stanza may change; ``None`` for nearly all. Quick: a tree is built only where a namespace is named.
@@ -86,25 +92,27 @@ class AccountChanges:
         Raises:
             InvalidValue: it sets a password that no server takes.
         """
-        if stanza.kind != "iq" or stanza.type != "set" or not stanza.uses_namespace(REGISTER, adhoc.NAMESPACE):
+        if stanza.kind != "iq" or stanza.type != "set" or not stanza.uses_namespace(*_NAMESPACES):
             return None
         to, sender = stanza.to, stanza.sender
         if to is not None and (to.domain != self._domain or (to.local and to.resource)):
             return None  # another service, or a client
         return self._of(stanza.xml, to, sender or self._jid)
 
-    async def ask(self, change: Change, request: Coroutine[Any, Any, Stanza], timeout: float) -> Stanza:
+    async def ask(self, change: Change, request: Callable[[float], Coroutine[Any, Any, Stanza]], timeout: float) -> Stanza:
         """Send a change and wait for its reply; go on to wait for it when the caller does not any more.
 
         Args:
             change: what :meth:`of` has told.
-            request: sends the iq and gives its reply, with :data:`FOLLOW_SECONDS` or more to wait.
+            request: sends the iq and gives its reply; its argument is the seconds to wait.
             timeout: seconds that the caller waits.
 
         Raises:
             TigrestError: as the request.
         """
-        reply = self._keep(request)
+        if self._following >= MAX_FOLLOWED:
+            return await self._ask_directly(change, request(timeout))
+        reply = self._keep(request(max(timeout, FOLLOW_SECONDS)))
         self._keep(self._follow(change, reply))
         try:
             async with asyncio.timeout(timeout):
@@ -114,13 +122,27 @@ class AccountChanges:
 
     def sent(self, change: Change) -> None:
         """Learn that a change was sent, and that its reply will not be seen."""
-        self._keep(self._repeat(change))
+        if (earlier := self._repeating.get(change.accounts)) is not None:
+            earlier.cancel()
+        self._repeating[change.accounts] = self._keep(self._repeat(change))
 
     async def stop(self) -> None:
         """Wait for nothing any more."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _ask_directly(self, change: Change, request: Coroutine[Any, Any, Stanza]) -> Stanza:
+        """Send a change whose reply counts only as long as the caller waits for it."""
+        reply: Stanza | None = None
+        try:
+            reply = await request
+        finally:
+            if reply is not None:
+                self._learn(change, reply)
+            elif change.is_entitled:
+                self.sent(change)
+        return reply
 
     def _of(self, iq: ET.Element, to: JID | None, sender: JID) -> Change | None:
         is_ours = sender.bare == self._jid.bare
@@ -180,13 +202,17 @@ class AccountChanges:
 
     async def _follow(self, change: Change, reply: asyncio.Task[Stanza]) -> None:
         """Tell of a change once its reply is there; every now and then while it is not."""
-        for pause in UNANSWERED:
-            done, _ = await asyncio.wait({reply}, timeout=pause)
-            if done:
-                break
-            if change.is_entitled:
-                self._tell(change.accounts)
-        await asyncio.wait({reply})
+        self._following += 1
+        try:
+            for pause in UNANSWERED:
+                done, _ = await asyncio.wait({reply}, timeout=pause)
+                if done:
+                    break
+                if change.is_entitled:
+                    self._tell(change.accounts)
+            await asyncio.wait({reply})
+        finally:
+            self._following -= 1
         if reply.cancelled() or isinstance(reply.exception(), StanzaTooLarge):
             return  # never sent
         self._learn(change, None if reply.exception() is not None else reply.result())
@@ -214,10 +240,14 @@ class AccountChanges:
 
     async def _repeat(self, change: Change) -> None:
         """Tell of a change now and again, since nobody knows when the server makes it."""
-        self._tell(change.accounts)
-        for pause in UNANSWERED:
-            await asyncio.sleep(pause)
+        try:
             self._tell(change.accounts)
+            for pause in UNANSWERED:
+                await asyncio.sleep(pause)
+                self._tell(change.accounts)
+        finally:
+            if self._repeating.get(change.accounts) is asyncio.current_task():
+                del self._repeating[change.accounts]
 
     def _tell(self, accounts: frozenset[JID]) -> None:
         for account in accounts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol
@@ -11,7 +12,7 @@ from xml.etree import ElementTree as ET
 from tigrest import adhoc
 from tigrest.arrivals import Arrivals
 from tigrest.backend import UserRepository
-from tigrest.component.account_changes import FOLLOW_SECONDS, AccountChanges
+from tigrest.component.account_changes import AccountChanges
 from tigrest.component.entrance import Entrance
 from tigrest.component.link import Link
 from tigrest.component.privileges import Privileges, unwrap, wrap
@@ -135,7 +136,7 @@ class Component:
         change = self._changes.of(iq)
         if change is None:
             return await self.link.request(iq, timeout)
-        return await self._changes.ask(change, self.link.request(iq, max(timeout, FOLLOW_SECONDS)), timeout)
+        return await self._changes.ask(change, functools.partial(self.link.request, iq), timeout)
 
     async def request_as(self, owner: JID, iq: Stanza, timeout: float) -> Stanza:
         """Send an iq in the name of a user; see :meth:`tigrest.backend.Backend.request_as`. XEP-0356 §6"""
