@@ -136,11 +136,13 @@ def test_a_full_disk_is_503_and_loses_no_accepted_message(tmp_path: Path) -> Non
 def test_state_is_for_its_owner_whatever_the_umask_and_a_demo_that_others_can_reach_warns(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        with serving("--host", "0.0.0.0", cwd=tmp_path):
+        with serving("--host", "0.0.0.0", cwd=tmp_path) as (process, _):
             modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "var").iterdir()}
             names = ("tigrest.sqlite3", "tigrest.sqlite3-wal", "tigrest.sqlite3-shm", "demo-credentials.json")
             assert modes == dict.fromkeys(names, 0o600)
             assert (tmp_path / "var").stat().st_mode & 0o777 == 0o700
+            process.terminate()
+            assert process.wait(20) == 0
     finally:
         os.umask(before)
     log = (tmp_path / "log").read_text()
