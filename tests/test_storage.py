@@ -184,3 +184,14 @@ async def test_too_many_transactions_at_once_are_told_to_come_back(tmp_path: Pat
     assert {type(result) for result in results} == {type(None), StorageUnavailable}
     assert "connections was free" in str(next(result for result in results if result))
     await database.stop()
+
+
+async def test_callers_do_not_read_where_a_database_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    database = Database(tmp_path / "state.sqlite3")
+    await database.start(metadata)
+    with pytest.raises(StorageUnavailable) as raised:
+        async with database.begin():
+            raise ConnectionRefusedError("Connect call failed ('192.0.2.1', 5432)")
+    assert str(raised.value) == "the database cannot be used now"
+    assert "192.0.2.1" in caplog.text
+    await database.stop()

@@ -110,7 +110,7 @@ class Database:
             if not _is_unavailable(error):
                 raise
             self._complain(error)
-            raise StorageUnavailable(f"the database cannot be used now: {_reason(error)}") from error
+            raise StorageUnavailable(f"the database cannot be used now{_told(error)}") from error
 
     def _complain(self, error: Exception) -> None:
         """Log why the database cannot be used, once in a while: reads may go well while writes fail."""
@@ -168,6 +168,12 @@ def _is_unavailable(error: Exception) -> bool:
     if isinstance(name, str):
         return name.removeprefix("SQLITE_").partition("_")[0] in _OUT_OF_ORDER
     return not isinstance(error, DBAPIError) or error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+
+
+def _told(error: Exception) -> str:
+    """Return the reason as callers may read it: a driver's own words may name hosts and users."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return f": {_reason(error)}" if isinstance(cause, sqlite3.Error | PoolTimeout) else ""
 
 
 def _reason(error: Exception) -> str:

@@ -112,13 +112,14 @@ class AccountChanges:
         """
         if self._following >= MAX_FOLLOWED:
             return await self._ask_directly(change, request(timeout))
-        reply = self._keep(request(max(timeout, FOLLOW_SECONDS)))
-        self._keep(self._follow(change, reply))
+        reply: asyncio.Task[Stanza] = self._keep(request(max(timeout, FOLLOW_SECONDS)))
+        followed = self._keep(self._follow(change, reply))
         try:
             async with asyncio.timeout(timeout):
-                return await asyncio.shield(reply)
+                await asyncio.shield(followed)  # so that the caller knows after those who are told
         except TimeoutError:
             raise StanzaTimeout(f"the server did not answer within {timeout:g} s") from None
+        return reply.result()
 
     def sent(self, change: Change) -> None:
         """Learn that a change was sent, and that its reply will not be seen."""
