@@ -28,6 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "jid": {"errors"},
     "passwords": set(),
     "spelling": set(),
+    "saslprep": {"errors"},
     "storage": {"errors"},
     # XMPP, as bytes and as meaning
     "safexml": {"errors"},
@@ -44,8 +45,8 @@ ROOMS: dict[str, set[str]] = {
     "backend": STANZAS | {"arrivals", "entities", "status"},
     "service": XMPP - {"service"} | {"auth", "bosh", "caller"},
     "bosh": STANZAS | {"threads"},
-    "embedded": XMPP | {"storage", "passwords"},
-    "component": XMPP | {"storage", "deadlines"},
+    "embedded": XMPP | {"storage", "passwords", "saslprep"},
+    "component": XMPP | {"storage", "deadlines", "saslprep"},
     "webhooks": BASE | {"safexml", "stanza", "storage", "overflow"},
     # scripts: from files to routes and listeners
     "content": {"errors", "safexml"},
@@ -59,7 +60,7 @@ ROOMS: dict[str, set[str]] = {
     "http": XMPP | {"deadlines", "loop", "handler", "content", "scripting", "auth", "config"},
     # put together
     "control": {"auth", "dataform", "entities", "errors"},
-    "demo": {"auth", "jid", "service"},
+    "demo": {"auth", "jid", "service", "storage"},
     "gateway": XMPP
     | {
         "auth",

@@ -21,7 +21,8 @@ class UserRepository(Protocol):
 
         Raises:
             UserExists: there is one.
-            InvalidValue: the address is not of a domain served here, or the password is empty.
+            InvalidValue: the address is not of a domain served here, or servers take no such password.
+            ServerFailed: the server says that it was done, but does not accept a login with the password.
         """
 
     async def remove(self, jid: JID) -> None:
@@ -39,7 +40,8 @@ class UserRepository(Protocol):
 
         Raises:
             NoSuchUser: there is none.
-            InvalidValue: the password is empty.
+            InvalidValue: servers take no such password.
+            ServerFailed: the server says that it was done, but does not accept a login with the password.
         """
 
     async def list(self, domain: str | None = None) -> list[JID]:
@@ -123,4 +125,8 @@ class Backend(Protocol):
         """Offer ad-hoc commands at our own address, to admins."""
 
     def on_account_change(self, changed: Callable[[JID], None]) -> None:
-        """Have somebody told of every account whose password changes or that is deleted, as far as we see it."""
+        """Have somebody told of every account whose password changes or that is deleted through the gateway, by whatever door.
+
+        One hook for all who remember something of an account: logins, live streams. It may be called more than once for a
+        change, and for changes that turn out not to be any; on a real server only after the server has answered.
+        """

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 import logging
 import os
 import secrets
 import struct
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tigrest.auth.api_keys import KeyStore
 from tigrest.jid import JID
 from tigrest.service import Service
+from tigrest.storage import tighten
 
 log = logging.getLogger(__name__)
 
@@ -31,15 +33,31 @@ class Demo:
         passwords: by local part.
         api_key: good for everything.
         file: where they are kept; empty when nowhere.
+        is_finished: whether all accounts were made: the first start may end in the middle, by a full disk.
     """
 
     domain: str
     passwords: dict[str, str]
     api_key: str
     file: str = ""
+    is_finished: bool = False
 
     def __repr__(self) -> str:
         return f"<Demo {self.domain}>"
+
+    def warning(self, host: str) -> str:
+        """Tell what is wrong with serving the demo on an address; empty for one that only this machine reaches.
+
+        Args:
+            host: that the gateway listens on.
+        """
+        if _is_loopback(host):
+            return ""
+        return (
+            f"the demo of the embedded domain is served on {host}, to whoever reaches it, with accounts and an API key that can do "
+            "everything and travel unencrypted: use --host 127.0.0.1 ([http] host), or set [[embedded.accounts]] of your own with a new "
+            "database and put a TLS proxy in front"
+        )
 
     def lines(self, base: str) -> list[str]:
         """Text to show, with commands to paste.
@@ -77,31 +95,53 @@ async def make(service: Service, keys: KeyStore, folder: Path | None) -> Demo:
         folder: where the credentials are kept, readable by the owner only; ``None`` for nowhere.
     """
     passwords = {name: secrets.token_urlsafe(9) for name in NAMES}
-    for name, password in passwords.items():
-        await service.users.add(JID(f"{name}@{service.domain}"), password)
-        await service.avatars.set(JID(f"{name}@{service.domain}"), picture(name))
     known = {key.name for key in await keys.list()}
     if "demo" in known:
         await keys.revoke("demo")
-    demo = Demo(service.domain, passwords, await keys.add("demo", (), ()))
-    if folder is None:
-        return demo
-    path = folder / FILE
+    demo = Demo(service.domain, passwords, await keys.add("demo", (), ()), str(folder / FILE) if folder is not None else "")
+    if demo.file:
+        _keep(demo)  # first: what follows may fail, and accounts whose passwords nobody knows are of no use
+    return await _finish(service, demo)
+
+
+async def _finish(service: Service, demo: Demo) -> Demo:
+    """Make the accounts that are missing."""
+    for name, password in demo.passwords.items():
+        jid = JID(f"{name}@{demo.domain}")
+        if not await service.users.exists(jid):
+            await service.users.add(jid, password)
+        await service.avatars.set(jid, picture(name))
+    finished = replace(demo, is_finished=True)
+    if demo.file:
+        _keep(finished)
+    return finished
+
+
+def _keep(demo: Demo) -> None:
+    path = Path(demo.file)
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        json.dump(asdict(demo) | {"file": str(path)}, file)
-    return Demo(demo.domain, demo.passwords, demo.api_key, str(path))
+        json.dump(asdict(demo), file)
 
 
-def recall(folder: Path) -> Demo | None:
-    """Read the credentials of an earlier first start; ``None`` when they are not kept any more."""
+async def recall(service: Service, folder: Path) -> Demo | None:
+    """Read the credentials of an earlier first start, and finish what it left unfinished; ``None`` when they are not kept any more."""
     try:
-        return Demo(**json.loads((folder / FILE).read_text("utf-8")))
+        tighten(folder / FILE)
+        demo = Demo(**{"is_finished": True} | json.loads((folder / FILE).read_text("utf-8")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:
         log.warning("%s cannot be read: %s", folder / FILE, error)
         return None
+    return demo if demo.is_finished else await _finish(service, demo)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.rstrip(".").casefold() == "localhost"
 
 
 def picture(name: str, size: int = 96) -> bytes:

@@ -20,15 +20,19 @@
     ├── ContentTooLarge        the request body is over the limit               → 413
     ├── StanzaTooLarge         the server would cut us off for this stanza      → 413
     ├── UnsupportedContent     a request body of a type that is not read here   → 415
-    ├── TooManyFailures        too many failed logins lately                    → 429
-    ├── TooManyStreams         the user reads too many event streams at once    → 429
-    ├── TooManyWaiting         the caller waits for as much as he may           → 429
-    ├── TooManyLookups         callers without login ask for too many avatars   → 429
     ├── NotSupported           the server behind us cannot or does not allow it → 501
     ├── StanzaError            an XMPP error stanza came back                   → by condition
-    ├── NotConnected           no XMPP server at the moment                     → 503
+    ├── ServerFailed           the server says that it did something, did not   → 502
     ├── CallerGone             nobody waits for the answer any more             → 499
-    ├── NoThread               no thread for a ``def`` method                   → 503
+    ├── RetryLater             the same may succeed later
+    │   ├── TooManyFailures    … too many failed logins lately                  → 429
+    │   ├── TooManyStreams     … the user reads too many event streams at once  → 429
+    │   ├── TooManyWaiting     … the caller waits for as much as he may         → 429
+    │   ├── TooManyLookups     … callers without login ask for too many avatars → 429
+    │   └── Unavailable        what a request needs is away for a while         → 503
+    │       ├── NotConnected       … the XMPP server
+    │       ├── StorageUnavailable … the database: locked, full, out of reach
+    │       └── NoThread           … a thread for a ``def`` method
     ├── StanzaTimeout          no reply in time                                 → 504
     └── HandlerTimeout         a handler gave no result in time                 → 504
 
@@ -143,7 +147,20 @@ class StanzaTooLarge(TigrestError):
     """A stanza is over what the server takes; on the wire it would close the stream."""
 
 
-class TooManyFailures(TigrestError):
+class RetryLater(TigrestError):
+    """The same request may succeed later; the answer says when, in ``Retry-After``.
+
+    Args:
+        message: for the caller.
+        retry_after: seconds until he should try again.
+    """
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class TooManyFailures(RetryLater):
     """Too many failed logins for this account or from this address.
 
     Args:
@@ -151,11 +168,10 @@ class TooManyFailures(TigrestError):
     """
 
     def __init__(self, retry_after: float) -> None:
-        super().__init__(f"too many failed logins; try again in {max(1, round(retry_after))} s")
-        self.retry_after = retry_after
+        super().__init__(f"too many failed logins; try again in {max(1, round(retry_after))} s", retry_after)
 
 
-class TooManyStreams(TigrestError):
+class TooManyStreams(RetryLater):
     """A user reads too many event streams at once.
 
     Args:
@@ -164,11 +180,10 @@ class TooManyStreams(TigrestError):
     """
 
     def __init__(self, limit: int, retry_after: float) -> None:
-        super().__init__(f"you have {limit} event streams open already, and may not have more; close one")
-        self.retry_after = retry_after
+        super().__init__(f"you have {limit} event streams open already, and may not have more; close one", retry_after)
 
 
-class TooManyLookups(TigrestError):
+class TooManyLookups(RetryLater):
     """Callers without login ask for more avatars than the XMPP server is asked for on their behalf.
 
     Args:
@@ -176,11 +191,10 @@ class TooManyLookups(TigrestError):
     """
 
     def __init__(self, retry_after: float) -> None:
-        super().__init__("too many avatars are being looked up; try again")
-        self.retry_after = retry_after
+        super().__init__("too many avatars are being looked up; try again", retry_after)
 
 
-class TooManyWaiting(TigrestError):
+class TooManyWaiting(RetryLater):
     """A caller waits for as much as he may at a time.
 
     Args:
@@ -190,7 +204,6 @@ class TooManyWaiting(TigrestError):
 
     def __init__(self, limit: int, what: str) -> None:
         super().__init__(f"{limit} {what} of yours wait already, and more may not; try again when they are answered")
-        self.retry_after = 1.0
 
 
 class CallerGone(TigrestError):
@@ -217,27 +230,46 @@ class NotSupported(TigrestError):
     """The XMPP server cannot do this, or does not grant it to us; the message says what to configure."""
 
 
-class NotConnected(TigrestError):
+class ServerFailed(TigrestError):
+    """The XMPP server says that it has done something, but a look shows that it has not; or it fails without a usable reason."""
+
+
+class Unavailable(RetryLater):
+    """Something that a request needs is away for a while.
+
+    Args:
+        message: what, why, and what to do.
+        retry_after: seconds until the caller should try again.
+    """
+
+
+class NotConnected(Unavailable):
     """The XMPP server cannot be reached at the moment."""
 
     def __init__(self, message: str = "the XMPP server is not connected", retry_after: float = 1.0) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
+        super().__init__(message, retry_after)
 
 
-class StanzaTimeout(TigrestError):
-    """No reply to a request arrived in time."""
+class StorageUnavailable(Unavailable):
+    """The database cannot be used at the moment: it is locked, full, or out of reach. Nothing was changed."""
+
+    def __init__(self, message: str, retry_after: float = 5.0) -> None:
+        super().__init__(message, retry_after)
 
 
-class NoThread(TigrestError):
+class NoThread(Unavailable):
     """There is no thread for a handler's ``def`` method, because too many are busy or stuck.
 
     Args:
         message: which handler has them.
     """
 
-    retry_after = 5.0
-    """Seconds after which another try may succeed."""
+    def __init__(self, message: str) -> None:
+        super().__init__(message, 5.0)
+
+
+class StanzaTimeout(TigrestError):
+    """No reply to a request arrived in time."""
 
 
 class HandlerTimeout(TigrestError):

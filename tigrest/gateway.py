@@ -167,10 +167,10 @@ class Gateway:
             await self._listening.stop()
         if self._scripts is not None:
             await self._scripts.stop()
-        if self._backend is not None:
-            await self._backend.stop()
         if self._webhooks is not None:
             await self._webhooks.stop()
+        if self._backend is not None:
+            await self._backend.stop()
         for database in self._databases:
             await database.stop()
         self._passwords.close()
@@ -257,7 +257,7 @@ class Gateway:
         if backend.created:
             self.demo = await demo.make(service, keys, folder)
         elif folder is not None:
-            self.demo = demo.recall(folder)
+            self.demo = await demo.recall(service, folder)
 
 
 def _secret(value: Any) -> str:

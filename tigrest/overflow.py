@@ -40,7 +40,7 @@ class Overflow:
             if self._untold == 1 or self._untold % 1000 == 0:
                 log.error("too many stanzas wait for %s: %d were dropped, and their senders not told", self._taker, self._untold)
             return
-        task = asyncio.create_task(self._tell(error))
+        task = asyncio.create_task(self.deliver(error))
         self.running.add(task)
         task.add_done_callback(self.running.discard)
 
@@ -50,7 +50,8 @@ class Overflow:
             task.cancel()
         await asyncio.gather(*self.running, return_exceptions=True)
 
-    async def _tell(self, error: Stanza) -> None:
+    async def deliver(self, error: Stanza) -> None:
+        """Send an error and wait until it is handed over; what goes wrong is logged."""
         try:
             await self._send(error)
         except NotConnected as trouble:

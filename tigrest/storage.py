@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sqlite3
+import stat
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,17 +14,31 @@ from typing import Any
 
 from sqlalchemy import MetaData, event
 from sqlalchemy.engine import URL, ExceptionContext, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from tigrest.errors import ConfigError
+from tigrest.errors import ConfigError, StorageUnavailable
+
+log = logging.getLogger(__name__)
 
 MEMORY = ":memory:"
 """Location of a database that lives and dies with the process."""
 
-BUSY_SECONDS = 10
-"""How long a writer waits for another process's transaction."""
+BUSY_SECONDS = 5
+"""How long a transaction waits for another process's, or for a connection of the pool."""
+
+COMPLAINT_SECONDS = 60.0
+"""How often a database that cannot be used is logged."""
+
+TROUBLE = (StorageUnavailable, SQLAlchemyError, OSError)
+"""What a transaction may raise that is worth another try."""
+
+_OUT_OF_ORDER = frozenset(
+    {"BUSY", "LOCKED", "NOMEM", "READONLY", "INTERRUPT", "IOERR", "CORRUPT", "FULL", "CANTOPEN", "PROTOCOL", "NOTADB"}
+)
+"""Results of SQLite that are trouble with the file, not with a statement. https://www.sqlite.org/rescode.html"""
 
 
 class Database:
@@ -33,6 +51,7 @@ class Database:
     def __init__(self, location: str | Path) -> None:
         self.location = str(location)
         self._engine: AsyncEngine | None = None
+        self._complained_at = float("-inf")
 
     @property
     def engine(self) -> AsyncEngine:
@@ -52,10 +71,11 @@ class Database:
             async with self._engine.begin() as connection:
                 for metadata in tables:
                     await connection.run_sync(metadata.create_all)
-        except (OSError, SQLAlchemyError) as error:
+        except (OSError, sqlite3.Error, SQLAlchemyError) as error:
             await self.stop()
-            reason = getattr(error, "orig", None) or error
-            raise ConfigError(f"database {self._shown()} cannot be used: {reason}; check that the folder exists and is writable") from error
+            raise ConfigError(
+                f"database {self._shown()} cannot be used: {_reason(error)}; check that the folder exists and is writable"
+            ) from error
 
     def _open(self) -> AsyncEngine:
         """Make the engine; its errors do not show parameters, which may be secrets."""
@@ -64,10 +84,12 @@ class Database:
         if self.location == MEMORY:
             return _open_in_memory()
         path = Path(self.location)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # what lies beside it (WAL) gets the same permissions
+        make_private_folder(path.parent)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the same permissions
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            tighten(path.with_name(path.name + suffix))
         url = URL.create("sqlite+aiosqlite", database=self.location)
-        engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS}, hide_parameters=True)
+        engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS}, pool_timeout=BUSY_SECONDS, hide_parameters=True)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         return engine
 
@@ -76,15 +98,88 @@ class Database:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction: committed at the end, rolled back on an error."""
-        async with self.engine.begin() as connection:
-            yield connection
+        """Open a transaction: committed at the end, rolled back on an error.
+
+        Raises:
+            StorageUnavailable: the database is locked, full or out of reach; nothing was changed.
+        """
+        try:
+            async with self.engine.begin() as connection:
+                yield connection
+        except (DBAPIError, PoolTimeout, sqlite3.Error, OSError) as error:
+            if not _is_unavailable(error):
+                raise
+            self._complain(error)
+            raise StorageUnavailable(f"the database cannot be used now{_told(error)}") from error
+
+    def _complain(self, error: Exception) -> None:
+        """Log why the database cannot be used, once in a while: reads may go well while writes fail."""
+        now = time.monotonic()
+        if now - self._complained_at >= COMPLAINT_SECONDS:
+            self._complained_at = now
+            log.error("database %s cannot be used: %s; requests that need it are answered 503", self._shown(), _reason(error))
 
     async def stop(self) -> None:
         """Close all connections."""
         if self._engine is not None:
             engine, self._engine = self._engine, None
             await engine.dispose()
+
+
+def make_private_folder(folder: Path) -> None:
+    """Make a folder for its owner only, whatever the umask; one that is there stays as it is.
+
+    Whoever may write into a folder may replace what lies in it: that is logged.
+
+    Args:
+        folder: which; those above it are made with the permissions of the umask.
+    """
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+    mode = folder.stat().st_mode
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        log.warning("everybody may write into %s, where the state is kept: chmod o-w %s", folder, folder)
+
+
+def tighten(path: Path) -> None:
+    """Take a file with secrets away from everybody but its owner, if everybody could read or write it.
+
+    A file that only its group may read stays so: somebody gave it to the group.
+
+    Args:
+        path: of the file; nothing happens when there is none.
+    """
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & stat.S_IRWXO:
+            path.chmod(mode & stat.S_IRWXU)
+            log.warning("%s was open to all users of this machine (mode %03o); it is its owner's only now", path, mode)
+    except FileNotFoundError:
+        return
+    except PermissionError:
+        log.warning("%s is open to all users of this machine: have its owner run chmod 600 %s", path, path)
+
+
+def _is_unavailable(error: Exception) -> bool:
+    """Tell whether an error is trouble with the database rather than with what was asked of it."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    name = getattr(cause, "sqlite_errorname", None)
+    if isinstance(name, str):
+        return name.removeprefix("SQLITE_").partition("_")[0] in _OUT_OF_ORDER
+    return not isinstance(error, DBAPIError) or error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+
+
+def _told(error: Exception) -> str:
+    """Return the reason as callers may read it: a driver's own words may name hosts and users."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return f": {_reason(error)}" if isinstance(cause, sqlite3.Error | PoolTimeout) else ""
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, PoolTimeout):
+        return f"none of its connections was free within {BUSY_SECONDS} s"
+    return str(getattr(error, "orig", None) or error) or type(error).__name__
 
 
 def _open_in_memory() -> AsyncEngine:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from tests.auth.fakes import Clock, turns
 from tigrest.auth import api_keys as module
 from tigrest.auth.api_keys import ApiKey, ApiKeys, KeyStore, hash_key, key_of_request
+from tigrest.errors import StorageUnavailable
 from tigrest.storage import Database
 
 
@@ -203,7 +204,8 @@ async def test_a_failing_database_leaves_the_last_copy_and_is_logged_once_a_minu
     for _ in range(50):
         clock.pass_by(1.1)
         assert await name_of(keys, key) == "ci"
-        assert await name_of(keys, "boot") is None
+        with pytest.raises(StorageUnavailable, match="none of those read last"):
+            await name_of(keys, "boot")
     assert store.reads == 51
     assert len(caplog.records) == 1
     assert "disk I/O error" in caplog.text
@@ -222,20 +224,23 @@ async def test_a_database_that_fails_slowly_is_not_asked_by_each_request(store: 
     store.before_failing = lambda: clock.pass_by(3)
     keys = ApiKeys([], store, None, False, clock)
     for _ in range(3):
-        assert await name_of(keys, "key") is None
+        with pytest.raises(StorageUnavailable):
+            await name_of(keys, "key")
     assert store.reads == 1
 
 
 async def test_a_database_that_was_never_read_opens_nothing_but_configured_keys(store: CountingStore) -> None:
     store.fails = True
-    assert await name_of(ApiKeys([], store, "boot", False), "boot") is None
+    with pytest.raises(StorageUnavailable):
+        await name_of(ApiKeys([], store, "boot", False), "boot")
     assert await name_of(ApiKeys([configured("ci", "one")], store, None, False), "one") == "ci"
 
 
 async def test_a_database_that_does_not_answer_is_not_waited_for(store: CountingStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "READ_SECONDS", 0.02)
     store.open.clear()
-    assert await ApiKeys([], store, None, False).find("key", "/", "") is None
+    with pytest.raises(StorageUnavailable):
+        await ApiKeys([], store, None, False).find("key", "/", "")
 
 
 @pytest.mark.parametrize("is_open", [True, False])

@@ -147,9 +147,10 @@ async def test_guessing_is_slowed_down() -> None:
         with pytest.raises(LoginRequired):
             await world.login("alice", f"guess {number}")
     with pytest.raises(TooManyFailures) as raised:
-        await world.login("alice", "secret", "198.51.100.7")
+        await world.login("alice", "secret")
     assert raised.value.retry_after == pytest.approx(6.0)
     assert len(world.server.asked) == 10
+    assert await world.login("alice", "secret", "198.51.100.7") == ALICE
     world.clock.pass_by(6.1)
     assert await world.login("alice", "secret") == ALICE
 
@@ -171,6 +172,20 @@ async def test_guessing_at_once_does_not_slip_past_the_throttle() -> None:
     assert {type(result) for result in results} == {LoginRequired, TooManyFailures}
 
 
+async def test_who_logged_in_from_a_network_lately_may_log_in_there_anew_however_many_guess_elsewhere() -> None:
+    world = World(cache_seconds=0)
+    await world.logins.login(HEADER, ADDRESS)
+    for number in range(120):
+        with pytest.raises((LoginRequired, TooManyFailures)):
+            await world.login("alice", f"guess {number}", f"203.0.113.{number}")
+    assert len(world.server.asked) == 101
+    with pytest.raises(TooManyFailures):
+        await world.login("alice", "secret", "198.51.100.7")
+    world.server.passwords[ALICE] = "changed"
+    world.logins.forget(ALICE)
+    assert await world.login("alice", "changed") == ALICE
+
+
 async def test_guessers_cannot_lock_out_who_was_right_before() -> None:
     world = World(cache_seconds=1)
     await world.logins.login(HEADER, ADDRESS)
@@ -182,7 +197,7 @@ async def test_guessers_cannot_lock_out_who_was_right_before() -> None:
     world.clock.pass_by(1.1)
     assert world.logins.cached(HEADER) is None
     with pytest.raises(TooManyFailures):
-        await world.login("alice", "guess", "203.0.113.1")
+        await world.login("alice", "guess", "198.51.100.7")
     assert await world.logins.login(HEADER, ADDRESS) == ALICE
 
 
@@ -252,6 +267,10 @@ async def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for header in headers:
         await world.logins.login(header, ADDRESS)
     assert [world.logins.cached(header) for header in headers] == [None, ALICE, ALICE, ALICE]
+    world.logins.forget(ALICE)
+    assert [world.logins.cached(header) for header in headers] == [None] * 4
+    await world.logins.login(headers[0], ADDRESS)
+    assert world.logins.cached(headers[0]) == ALICE
 
 
 async def test_nothing_secret_is_kept_or_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from tigrest import storage
 from tigrest.component.statuses import Statuses, presence
-from tigrest.errors import StanzaError
+from tigrest.errors import StanzaError, StorageUnavailable
 from tigrest.jid import JID
 from tigrest.stanza import Stanza, make
 from tigrest.status import Activity, UserStatus
@@ -111,3 +114,23 @@ async def test_tigase_does_it_by_command(database: Database) -> None:
 
 def test_unavailable_is_short() -> None:
     assert str(presence(UserStatus(BOB, False))) == '<presence xmlns="jabber:client" type="unavailable" from="bob@example.org/desk"/>'
+
+
+async def test_a_status_that_cannot_be_kept_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "BUSY_SECONDS", 0.05)
+    database = Database(tmp_path / "state.sqlite3")
+    world = World(database)
+    await world.statuses.start()
+    shown = UserStatus(BOB, True, -1, "xa", "first")
+    assert (await world.statuses.set(shown)).success
+    world.sent.clear()
+    other = sqlite3.connect(tmp_path / "state.sqlite3", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    for status in (UserStatus(BOB, True, -1, "xa", "second"), UserStatus(BOB, False)):
+        with pytest.raises(StorageUnavailable):
+            await world.statuses.set(status)
+    assert world.sent == []
+    other.close()
+    assert (await world.statuses.set(UserStatus(BOB, False))).success  # it was shown still
+    await world.statuses.stop()
+    await database.stop()

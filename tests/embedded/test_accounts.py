@@ -72,3 +72,32 @@ async def test_accounts_work_from_worker_threads(world: World) -> None:
         return repository.list()  # type: ignore[return-value]
 
     assert CAROL in await asyncio.to_thread(work)
+
+
+async def test_an_account_deleted_while_it_is_written_to_is_no_error_of_ours(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    async def remove_and_add() -> None:
+        for _ in range(10):
+            await world.service.users.remove(BOB)
+            await world.service.users.add(BOB, "secret")
+
+    async def write() -> None:
+        for _ in range(100):
+            await world.service.send(f"<message to='{BOB}'><body>hi</body></message>")
+            await world.domain.set_status(UserStatus(BOB.with_resource("x")))
+
+    await asyncio.gather(remove_and_add(), *[write() for _ in range(4)])
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_watchers_are_told_by_whatever_door_an_account_changes(world: World) -> None:
+    told: list[JID] = []
+    world.domain.on_account_change(told.append)
+    admin = "http://jabber.org/protocol/admin#"
+    await world.service.users.set_password(ALICE, "other")
+    await world.run(JID("example.org"), f"{admin}change-user-password", {"accountjid": BOB, "password": "other"})
+    await world.online(f"{ALICE}/x")
+    await world.run(JID("example.org"), f"{admin}end-user-session", {"accountjids": [ALICE]})
+    await world.run(JID("sess-man@example.org"), f"{admin}end-user-session", {"accountjids": [BOB]})
+    await world.run(JID("example.org"), f"{admin}delete-user", {"accountjids": [ALICE]})
+    await world.service.users.remove(BOB)
+    assert told == [ALICE, BOB, ALICE, BOB, ALICE, BOB]

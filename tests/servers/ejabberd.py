@@ -67,6 +67,7 @@ modules:
     roster: {{ both: privileged }}
     message: {{ outgoing: privileged }}
     presence: {{ roster: privileged, managed_entity: privileged }}
+  {register}
   mod_pubsub: {{ plugins: [ "flat", "pep" ] }}
   mod_roster: {{ versioning: true }}
   mod_time: {{}}
@@ -100,7 +101,8 @@ class Ejabberd(XmppServer):
         options: ``trust="false"``: checks the component's ``from``; ``privileges="false"``: grants none (XEP-0356);
             ``password_format="scram"``: SCRAM, of ``hash="sha256"`` or sha; ``plain="false"``: no SASL PLAIN;
             ``exact="false"``: rights for all addresses of the component's domain;
-            ``tls="FILE"``: STARTTLS with this file of certificate and key.
+            ``tls="FILE"``: STARTTLS with this file of certificate and key; ``register="true"``: users may change their password
+            (XEP-0077).
     """
 
     name = "ejabberd"
@@ -127,6 +129,7 @@ class Ejabberd(XmppServer):
             "hash": options.get("hash", "sha"),
             "gateway": 'user_regexp: { "^$": "http.localhost" }' if options.get("exact", "true") == "true" else "server: http.localhost",
             "disabled": "" if options.get("plain", "true") == "true" else '"PLAIN"',
+            "register": "mod_register: { ip_access: all }" if options.get("register") == "true" else "",
             "tls": f'starttls_required: true, certfile: "{certificate}",' if certificate else "starttls: false,",
         }
         (self.folder / "ejabberd.yml").write_text(CONFIG.format(**values))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import time
 from pathlib import Path
 
@@ -77,3 +78,23 @@ def test_a_server_that_comes_later_is_found(start_server: StartServer, tmp_path:
         eventually(lambda: client.get(f"{base}/health/ready").status_code == 200, 40.0)
         time.sleep(0.1)
         assert client.get(f"{base}/rest/avatar/alice@localhost").status_code == 404
+
+
+def test_senders_are_told_what_could_not_be_stored_before_the_end(start_server: StartServer, tmp_path: Path) -> None:
+    """The database is locked by another program when the gateway has to stop: nothing that it took is lost in silence."""
+    server = start_server("prosody")
+    settings = {"BACKEND": "component", "SECRET": SECRET, "PORT": str(server.component)}
+    variables = {f"TIGREST__XMPP__{key}": value for key, value in settings.items()}
+    hook = '[{name = "hook", url = "http://127.0.0.1:9/"}]'
+    with serving(cwd=tmp_path, TIGREST__WEBHOOKS=hook, **variables) as (process, base), online(server, "bob") as bob:
+        eventually(lambda: httpx2.get(f"{base}/health/ready").status_code == 200)
+        other = sqlite3.connect(tmp_path / "var" / "tigrest.sqlite3", isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        bob.send("<message to='bot@http.localhost' type='chat' id='m1'><body>keep this</body></message>")
+        time.sleep(0.5)
+        process.terminate()
+        error = bob.expect(lambda stanza: stanza["id"] == "m1", 20.0)
+        assert (error["type"], error["error"]["condition"]) == ("error", "resource-constraint")
+        assert process.wait(20) == 0
+        other.close()
+    assert "Traceback" not in (tmp_path / "log").read_text()

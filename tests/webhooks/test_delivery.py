@@ -12,9 +12,10 @@ import pytest
 
 from tests.webhooks.receiver import Receiver, Request, Response, until
 from tests.webhooks.world import JSON, XML, World, iq, message
+from tigrest import storage
 from tigrest.errors import StanzaTooLarge
 from tigrest.stanza import Stanza
-from tigrest.webhooks import Statistics, verify
+from tigrest.webhooks import Statistics, verify, writer
 from tigrest.webhooks.backoff import Backoff
 from tigrest.webhooks.store import ANSWERED, DEAD, FAILED, WAITING
 
@@ -472,3 +473,19 @@ async def test_a_codec_that_breaks_is_a_failed_attempt(
         assert "internal-server-error" in str(await webhooks.answer(iq()))
     assert "an attempt ended badly" in caplog.text
     assert [(one.state, one.attempts, one.problem) for one in await world.stored()] == [(DEAD, 2, "internal error: KeyError")]
+
+
+async def test_senders_are_told_what_could_not_be_stored_before_the_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(writer, "LAST_SECONDS", 0.2)
+    other = sqlite3.connect(world.folder / "state.sqlite3", isolation_level=None)
+    async with world.webhooks(world.target(), world.target(name="second")) as webhooks:
+        other.execute("BEGIN EXCLUSIVE")
+        for text in ("one", "two"):
+            webhooks.take(message(text))
+    other.execute("ROLLBACK")
+    other.close()
+    errors = [(stanza.to, stanza.error.condition, stanza.error.type) for stanza in world.sent if stanza.error is not None]
+    assert errors == [("alice@example.org/desk", "resource-constraint", "wait")] * 2
+    assert await world.stored() == []
+    assert world.receiver.requests == []

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from urllib.parse import unquote_plus
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from tigrest.auth.key_store import ApiKey, KeyStore, hash_key, host_name, new_key
+from tigrest.errors import StorageUnavailable
 from tigrest.single_flight import SingleFlight
+from tigrest.storage import TROUBLE
 
 __all__ = ["ApiKey", "ApiKeys", "KeyStore", "hash_key", "host_name", "key_of_request", "new_key"]
 
@@ -81,6 +81,8 @@ class ApiKeys:
         self._seen_changes = 0
         self._reads: SingleFlight[int, None] = SingleFlight()
         self._complained_at = float("-inf")
+        self._is_blind = False
+        """Whether the store could not be read the last time."""
 
     @property
     def open_access(self) -> bool:
@@ -111,6 +113,9 @@ class ApiKeys:
 
         Returns:
             The key, or ``None`` when it is unknown, revoked, or not valid for this path and host.
+
+        Raises:
+            StorageUnavailable: it is none of the keys that are known, and the store cannot be read.
         """
         if not key:
             return None
@@ -120,7 +125,10 @@ class ApiKeys:
             return found
         if self._store is not None and not self._is_fresh():
             await self._reads.run(self._store.changes, functools.partial(self._read, self._store))
-        return _match(self._stored, digest, path, host)
+        found = _match(self._stored, digest, path, host)
+        if found is None and self._is_blind and digest not in self._stored and digest not in self._configured:
+            raise StorageUnavailable("the stored API keys cannot be read now, and this key is none of those read last")
+        return found
 
     def _is_fresh(self) -> bool:
         return self._clock() < self._fresh_until and (self._store is None or self._store.changes == self._seen_changes)
@@ -131,10 +139,11 @@ class ApiKeys:
         try:
             async with asyncio.timeout(READ_SECONDS):
                 keys = await store.list()
-        except (SQLAlchemyError, OSError) as error:  # OSError: also a TimeoutError
+        except TROUBLE as error:  # OSError among them: also a TimeoutError
             self._complain(error)
-            began = self._clock()
+            began, self._is_blind = self._clock(), True
         else:
+            self._is_blind = False
             if changes < self._seen_changes:
                 return  # a later read was quicker
             self._stored = _by_digest(keys) or self._bootstrap

@@ -66,6 +66,8 @@ class Logins:
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._cache: OrderedDict[bytes, tuple[JID, float]] = OrderedDict()
+        self._digests: dict[JID, set[bytes]] = {}
+        """Keys of the cache by account."""
         self._epoch = 0
         self._checks: SingleFlight[tuple[int, bytes], bool] = SingleFlight()
 
@@ -105,9 +107,9 @@ class Logins:
         return jid
 
     def forget(self, jid: JID) -> None:
-        """Forget the logins of an account, whose password has changed."""
+        """Forget the logins of an account whose password has changed or that is gone."""
         self._epoch += 1  # checks begun with the old password are neither shared nor remembered
-        for digest in [digest for digest, (known, _) in self._cache.items() if known == jid.bare]:
+        for digest in self._digests.pop(jid.bare, ()):
             del self._cache[digest]
 
     async def _check(self, digest: bytes, jid: JID, password: str, address: str, was_right: bool) -> bool:
@@ -118,11 +120,11 @@ class Logins:
             check = self._accounts.check if self._accounts.has(jid) else self._check_backend
             accepted = await check(jid, password)
         if accepted:
-            self._throttle.succeeded(jid)
+            self._throttle.succeeded(jid, address)
             if epoch == self._epoch:
                 self._remember(digest, jid)
         else:
-            self._cache.pop(digest, None)
+            self._drop(digest)
             self._throttle.failed(jid, address)
             log.info("the login of %s from %s is not accepted", jid, address or "an unknown address")
         return accepted
@@ -130,8 +132,19 @@ class Logins:
     def _remember(self, digest: bytes, jid: JID) -> None:
         self._cache[digest] = (jid, self._clock() + self._cache_seconds)
         self._cache.move_to_end(digest)
+        self._digests.setdefault(jid, set()).add(digest)
         if len(self._cache) > CACHE_SIZE:
-            self._cache.popitem(last=False)
+            self._drop(next(iter(self._cache)))
+
+    def _drop(self, digest: bytes) -> None:
+        """Remove one login from the cache, if it is there."""
+        found = self._cache.pop(digest, None)
+        if found is None:
+            return
+        digests = self._digests[found[0]]
+        digests.discard(digest)
+        if not digests:
+            del self._digests[found[0]]
 
     def _digest(self, authorization: bytes) -> bytes:
         return hashlib.blake2b(authorization, digest_size=24, key=self._key).digest()

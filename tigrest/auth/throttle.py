@@ -12,9 +12,15 @@ from tigrest.jid import JID
 
 Clock = Callable[[], float]
 
+KNOWN_SECONDS = 7 * 24 * 3600.0
+"""How long a network is known good for an account after its last successful login there."""
+
+KNOWN_NETWORKS = 16
+"""Most networks known good for one account; the one used longest ago is forgotten first."""
+
 
 class Bucket:
-    """Failures allowed for each of many keys: a burst, then one more every so often.
+    """Token buckets of failures, one for each key: a burst is allowed, then one more every so often.
 
     Args:
         burst: failures allowed at once.
@@ -28,7 +34,7 @@ class Bucket:
         self._failures: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def wait(self, key: str) -> float:
-        """Seconds until the next attempt is allowed; 0 when it is allowed now."""
+        """Return the seconds until the next attempt is allowed; 0 when it is allowed now."""
         level = self._level(key)
         return max(0.0, (level - self._burst + 1) * self._seconds)
 
@@ -48,49 +54,97 @@ class Bucket:
         return max(0.0, level - (self._clock() - since) / self._seconds) if level else 0.0
 
 
-class Throttle:
-    """Bounds failed logins for each account and from each address.
+class Known:
+    """Networks from which accounts have logged in successfully, for a while; the least recently used are forgotten first.
 
-    Ten failures in a row, then one each 6 s, for an account; thirty, then one each 2 s, from an address. Failures of checks
-    that ran at the same time count as debt, which has to pass first.
+    Args:
+        clock: tells monotonic seconds.
+        size: most accounts remembered.
+    """
+
+    def __init__(self, clock: Clock, size: int = 10_000) -> None:
+        self._clock, self._size = clock, size
+        self._seen: OrderedDict[str, OrderedDict[str, float]] = OrderedDict()
+
+    def has(self, account: str, network: str) -> bool:
+        """Tell whether an account has logged in from a network within :data:`KNOWN_SECONDS`."""
+        networks = self._seen.get(account)
+        since = networks.get(network) if networks is not None else None
+        return since is not None and self._clock() - since < KNOWN_SECONDS
+
+    def add(self, account: str, network: str) -> None:
+        """Remember a successful login."""
+        networks = self._seen.setdefault(account, OrderedDict())
+        networks[network] = self._clock()
+        networks.move_to_end(network)
+        if len(networks) > KNOWN_NETWORKS:
+            networks.popitem(last=False)
+        self._seen.move_to_end(account)
+        if len(self._seen) > self._size:
+            self._seen.popitem(last=False)
+
+
+class Throttle:
+    """Bounds failed logins, so that guessing is slow and its victim can still log in.
+
+    Three token buckets, each of which allows a burst of failures and then one more every so often:
+
+    - of one account from one network: 10, then one each 6 s. Whoever guesses locks himself out, not the owner elsewhere.
+    - from one network, all accounts together: 30, then one each 2 s.
+    - of one account from all networks that are not known good: 100, then one each 2 s. It bounds guessing from very many networks.
+
+    A network is known good for an account that has logged in from it lately; only the first bucket applies there. Failures of
+    checks that ran at the same time count as debt, which has to pass first.
 
     Args:
         clock: tells monotonic seconds.
     """
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
-        self._accounts = Bucket(10, 6.0, clock)
-        self._addresses = Bucket(30, 2.0, clock)
+        self._pairs = Bucket(10, 6.0, clock)
+        self._networks = Bucket(30, 2.0, clock)
+        self._accounts = Bucket(100, 2.0, clock)
+        self._known = Known(clock)
 
     def check(self, jid: JID, address: str) -> None:
         """Let an attempt pass.
 
         Args:
             jid: who the caller claims to be.
-            address: IP address of the caller; empty when it is unknown, then only the account counts.
+            address: IP address of the caller; empty when it is unknown. Callers of unknown address have no bucket in common.
 
         Raises:
             TooManyFailures: there were too many lately.
         """
-        seconds = self._accounts.wait(jid.bare)
-        if address:
-            seconds = max(seconds, self._addresses.wait(_network(address)))
+        account, network = jid.bare, _network(address)
+        seconds = self._pairs.wait(_pair(account, network))
+        if not self._known.has(account, network):
+            seconds = max(seconds, self._accounts.wait(account), self._networks.wait(network) if network else 0.0)
         if seconds > 0:
             raise TooManyFailures(seconds)
 
     def failed(self, jid: JID, address: str) -> None:
         """Count a failed login."""
-        self._accounts.add(jid.bare)
-        if address:
-            self._addresses.add(_network(address))
+        account, network = jid.bare, _network(address)
+        self._pairs.add(_pair(account, network))
+        if network:
+            self._networks.add(network)
+        if not self._known.has(account, network):
+            self._accounts.add(account)
 
-    def succeeded(self, jid: JID) -> None:
-        """Forget the failures of an account whose owner has logged in; those from his address still count."""
-        self._accounts.clear(jid.bare)
+    def succeeded(self, jid: JID, address: str) -> None:
+        """Forget the failures of an account from this network, which is known good from now on; other failures still count."""
+        account, network = jid.bare, _network(address)
+        self._pairs.clear(_pair(account, network))
+        self._known.add(account, network)
+
+
+def _pair(account: str, network: str) -> str:
+    return f"{network} {account}"
 
 
 def _network(address: str) -> str:
-    """What counts as one caller: an IPv4 address, or of IPv6 the /64 that one host has to itself (RFC 6177 §2)."""
+    """Return the network that counts as one caller: an IPv4 address, or of IPv6 the /64 that one host has to itself (RFC 6177 §2)."""
     if ":" not in address:
         return address
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from tigrest.config import Config, script_dirs
 from tigrest.errors import ConfigError
 from tigrest.gateway import Gateway
 from tigrest.http import server
+
+log = logging.getLogger(__name__)
 
 
 def serve_forever(path: Path | None, host: str | None, port: int | None, reload: bool | None) -> int:
@@ -40,5 +43,7 @@ def _with(config: Config, section: str, **values: Any) -> Config:
 def _greet(gateway: Gateway, base: str) -> None:
     """Say what there is to try, if anything."""
     if gateway.demo is not None:
+        if warning := gateway.demo.warning(gateway.config.http.host):
+            log.warning("%s", warning)
         here = base.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
         typer.echo("\n".join(gateway.demo.lines(here)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol
@@ -11,6 +12,7 @@ from xml.etree import ElementTree as ET
 from tigrest import adhoc
 from tigrest.arrivals import Arrivals
 from tigrest.backend import UserRepository
+from tigrest.component.account_changes import AccountChanges
 from tigrest.component.entrance import Entrance
 from tigrest.component.link import Link
 from tigrest.component.privileges import Privileges, unwrap, wrap
@@ -78,7 +80,8 @@ class Component:
         borrows: bool,
     ) -> None:
         self.jid, self.domain = jid, domain
-        self.users: UserRepository = CommandUsers(_AsOurselves(self), domain)
+        self.users: UserRepository = CommandUsers(_AsOurselves(self), domain, passwords.check)
+        self._changes = AccountChanges(jid, domain)
         self.privileges = Privileges()
         """What the server grants us."""
         self.software = ""
@@ -119,23 +122,30 @@ class Component:
             task.cancel()
         await asyncio.gather(*self._answers, return_exceptions=True)
         await self.link.stop()
+        await self._changes.stop()
 
     async def send(self, stanza: Stanza) -> None:
         """Hand over a stanza; see :meth:`tigrest.backend.Backend.send`."""
+        change = self._changes.of(stanza)
         await self.link.send(stanza if stanza.to else stanza.with_(to=self.domain))
+        if change is not None:
+            self._changes.sent(change)
 
     async def request(self, iq: Stanza, timeout: float) -> Stanza:
         """Send an iq and wait for its reply; see :meth:`tigrest.backend.Backend.request`."""
-        return await self.link.request(iq, timeout)
+        change = self._changes.of(iq)
+        if change is None:
+            return await self.link.request(iq, timeout)
+        return await self._changes.ask(change, functools.partial(self.link.request, iq), timeout)
 
     async def request_as(self, owner: JID, iq: Stanza, timeout: float) -> Stanza:
         """Send an iq in the name of a user; see :meth:`tigrest.backend.Backend.request_as`. XEP-0356 §6"""
         payload = iq.payload
         namespace = split_name(payload.tag)[0] if payload is not None else ""
         if self.privileges.allows_iq(iq.type, namespace):
-            return unwrap(await self.link.request(wrap(owner, iq, self.privileges.namespace).with_(sender=self.jid), timeout))
+            return unwrap(await self.request(wrap(owner, iq, self.privileges.namespace).with_(sender=self.jid), timeout))
         if self.borrows:
-            return await self.link.request(iq.with_(sender=owner), timeout)
+            return await self.request(iq.with_(sender=owner), timeout)
         granted = f"iq {iq.type} for {namespace}"
         raise NotSupported(f"the server does not let the gateway act for its users: grant {self.jid} {granted} by XEP-0356 (mod_privilege)")
 
@@ -160,7 +170,8 @@ class Component:
         self._entity = Entity(identity, answers=Server().answers, commands=Commands(commands))
 
     def on_account_change(self, changed: Callable[[JID], None]) -> None:
-        """A real server does not tell; a login is believed for ``[auth] cache_seconds``."""
+        """Have somebody told of accounts that change through the gateway; see :meth:`tigrest.backend.Backend.on_account_change`."""
+        self._changes.watchers.append(changed)
 
     async def _ask(self, iq: Stanza, timeout: float) -> Stanza:
         return await self.link.request(iq.with_(sender=self.jid), timeout)

@@ -9,12 +9,11 @@ import hashlib
 import hmac
 import re
 import secrets
-import stringprep
-import unicodedata
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Protocol
 
-from tigrest.errors import NotConnected
+from tigrest.errors import InvalidValue, NotConnected
+from tigrest.saslprep import saslprep
 
 HASHES = {"SCRAM-SHA-256": "sha256", "SCRAM-SHA-512": "sha512", "SCRAM-SHA-1": "sha1"}
 """The SCRAM mechanisms known, the preferred one first."""
@@ -120,7 +119,7 @@ class Scram:
     def __init__(self, name: str, user: str, password: str, nonce: str = "") -> None:
         self.name = name
         self._hash = HASHES[name]
-        self._password = saslprep(password).encode()
+        self._password = _prepared(password)
         self._nonce = nonce or secrets.token_urlsafe(24)
         self._bare = f"n={user.replace('=', '=3D').replace(',', '=2C')},r={self._nonce}"
         self._signature = b""
@@ -171,6 +170,13 @@ class Scram:
         return hmac.digest(key, message, self._hash)
 
 
+def _prepared(password: str) -> bytes:
+    try:
+        return saslprep(password).encode()
+    except InvalidValue:
+        raise Refused from None
+
+
 def _decoded(text: bytes) -> bytes:
     """Decode base64; empty when it is none."""
     try:
@@ -181,42 +187,3 @@ def _decoded(text: bytes) -> bytes:
 
 def _xor(one: bytes, other: bytes) -> bytes:
     return bytes(a ^ b for a, b in zip(one, other, strict=True))
-
-
-_FORBIDDEN: tuple[Callable[[str], bool], ...] = (
-    stringprep.in_table_c12,
-    stringprep.in_table_c21_c22,
-    stringprep.in_table_c3,
-    stringprep.in_table_c4,
-    stringprep.in_table_c5,
-    stringprep.in_table_c6,
-    stringprep.in_table_c7,
-    stringprep.in_table_c8,
-    stringprep.in_table_c9,
-)
-
-
-def saslprep(text: str) -> str:
-    """Prepare a password, so that the same word typed on different keyboards is the same bytes.
-
-    Code points that Unicode 3.2 did not know, such as many emoji, stay as they are.
-
-    Raises:
-        Refused: a character is forbidden, directions of writing are mixed, or nothing is left.
-
-    RFC 4013
-    """
-    if text.isascii() and text.isprintable() and text:
-        return text
-    mapped = "".join(" " if stringprep.in_table_c12(char) else char for char in text if not stringprep.in_table_b1(char))
-    prepared = unicodedata.ucd_3_2_0.normalize("NFKC", mapped)
-    if not prepared or any(forbidden(char) for char in prepared for forbidden in _FORBIDDEN) or _mixes_directions(prepared):
-        raise Refused
-    return prepared
-
-
-def _mixes_directions(text: str) -> bool:
-    """Whether a text is right-to-left in part only. RFC 3454 §6"""
-    if not any(map(stringprep.in_table_d1, text)):
-        return False
-    return any(map(stringprep.in_table_d2, text)) or not (stringprep.in_table_d1(text[0]) and stringprep.in_table_d1(text[-1]))

@@ -62,7 +62,7 @@ class StatusStore:
             status: the status; ``None`` to forget it.
 
         Raises:
-            sqlalchemy.exc.SQLAlchemyError: it could not be written.
+            StorageUnavailable: it could not be written.
         """
         written = asyncio.get_running_loop().create_future()
         _, waiters = self._waiting.get(jid, (None, []))

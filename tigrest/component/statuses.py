@@ -93,9 +93,10 @@ class Statuses:
             cure = 'let the server trust this component with its users\' addresses, and set [xmpp] send_as = "user"'
             return StatusOutcome(False, f"the gateway may not send presence as {jid.bare}: {cure}")
         if not status.available:
-            if self._shown.pop(jid, None) is None:
+            if jid not in self._shown:
                 return StatusOutcome(False, f"{jid} is not online")
             await self._store.put(jid, None)
+            self._shown.pop(jid, None)
             await self._tell(status, self._show_to(jid, frozenset()))
             return StatusOutcome(True)
         if jid not in self._shown and not await self._may_exist(jid.bare):
@@ -105,9 +106,9 @@ class Statuses:
         except StanzaError as error:
             cure = "grant it the roster by XEP-0356 (mod_privilege)"
             return StatusOutcome(False, f"the server does not tell the gateway the contacts of {jid.bare} ({error.condition}): {cure}")
-        self._show_to(jid, contacts)
         if self._shown.get(jid) != status:
             await self._store.put(jid, status)
+        self._show_to(jid, contacts)
         self._shown[jid] = status
         await self._tell(status, contacts)
         return StatusOutcome(True)

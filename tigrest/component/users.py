@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from tigrest.adhoc import AdHoc, CommandReply, Requests
-from tigrest.errors import InvalidValue, NoSuchUser, NotPermitted, NotSupported, StanzaError, UserExists
+from tigrest.errors import InvalidValue, NoSuchUser, NotConnected, NotPermitted, NotSupported, ServerFailed, StanzaError, UserExists
 from tigrest.jid import JID
+from tigrest.saslprep import expect_settable
 from tigrest.threads import callable_from_threads
 
+log = logging.getLogger(__name__)
+
 ADMIN = "http://jabber.org/protocol/admin#"
+
+_SUSPECT = "perhaps it does not take this password; ejabberd, for one, knows no characters newer than Unicode 3.2, such as most emoji"
 
 
 @callable_from_threads
@@ -19,18 +25,24 @@ class CommandUsers:
     Args:
         requests: sends the iqs, from our own address; the server must know it as an administrator.
         domain: whose accounts.
+        check: tells whether the server accepts a password, by a login there; raises ``NotConnected`` when it cannot be asked.
     """
 
-    def __init__(self, requests: Requests, domain: JID) -> None:
+    def __init__(self, requests: Requests, domain: JID, check: Callable[[JID, str], Awaitable[bool]]) -> None:
         self.loop = requests.loop
         self._adhoc = AdHoc(requests)
         self._domain = domain
+        self._check = check
 
     async def add(self, jid: JID, password: str, email: str | None = None) -> None:
         """Create an account; see :meth:`tigrest.backend.UserRepository.add`. XEP-0133 §4.1"""
         account = self._checked(jid, password)
         fields = {"accountjid": account, "password": password, "password-verify": password}
-        await self._run("add-user", fields | ({"email": email} if email else {}), account)
+        try:
+            await self._run("add-user", fields | ({"email": email} if email else {}), account)
+        except NoSuchUser:  # how ejabberd says that it takes such a password or address as little as any other trouble
+            raise ServerFailed(f"the server of {self._domain} did not add {account}: {_SUSPECT}") from None
+        await self._verify(account, password, "added")
 
     async def remove(self, jid: JID) -> None:
         """Delete an account; see :meth:`tigrest.backend.UserRepository.remove`. XEP-0133 §4.2"""
@@ -57,7 +69,28 @@ class CommandUsers:
         account = self._checked(jid, password)
         if not await self.exists(account):
             raise NoSuchUser(f"there is no account {account}")
-        await self._run("change-user-password", {"accountjid": account, "password": password}, account)
+        try:
+            await self._run("change-user-password", {"accountjid": account, "password": password}, account)
+        except NoSuchUser:  # it was there a moment ago: Prosody says so of a password that it does not take
+            if not await self.exists(account):
+                raise
+            raise ServerFailed(f"the server of {self._domain} did not change the password of {account}: {_SUSPECT}") from None
+        await self._verify(account, password, "changed")
+
+    async def _verify(self, account: JID, password: str, done: str) -> None:
+        """Log in once with a password that was set: servers say yes to passwords that they cannot store.
+
+        Raises:
+            ServerFailed: the server does not accept it.
+        """
+        try:
+            accepted = await self._check(account, password)
+        except NotConnected as error:
+            log.warning("%s was %s, but a login with the new password was not tried: %s", account, done, error)
+            return
+        if not accepted:
+            says = f"the server of {self._domain} says that {account} was {done}"
+            raise ServerFailed(f"{says}, but does not accept a login with the new password: {_SUSPECT}")
 
     async def list(self, domain: str | None = None) -> list[JID]:
         """List the accounts, where the server can; see :meth:`tigrest.backend.UserRepository.list`. XEP-0133 §4.16"""
@@ -71,8 +104,7 @@ class CommandUsers:
     def _checked(self, jid: JID, password: str) -> JID:
         if not jid.local or jid.domain != self._domain:
             raise InvalidValue(f"{jid} is not the address of a user of {self._domain}, the domain served here")
-        if not password:
-            raise InvalidValue("the password is empty")
+        expect_settable(password)
         return jid.bare
 
     async def _run(self, command: str, fields: Mapping[str, str | Sequence[str]], account: JID) -> CommandReply:

@@ -13,6 +13,7 @@ from tigrest.embedded.tables import accounts
 from tigrest.errors import InvalidValue, NoSuchUser, UserExists
 from tigrest.jid import JID
 from tigrest.passwords import Passwords
+from tigrest.saslprep import expect_settable
 from tigrest.storage import Database
 from tigrest.threads import callable_from_threads
 
@@ -62,7 +63,7 @@ class Accounts:
             for account in dict.fromkeys(jid.bare for jid in jids):
                 done = await connection.execute(delete(accounts).where(accounts.c.jid == account))
                 _expect_account(done.rowcount, account)
-        self._tell(jids)
+        self.tell(jids)
 
     async def exists(self, jid: JID) -> bool:
         """Tell whether there is an account."""
@@ -73,7 +74,7 @@ class Accounts:
         change = update(accounts).where(accounts.c.jid == jid.bare).values(password_hash=await self._hash(password))
         async with self._database.begin() as connection:
             _expect_account((await connection.execute(change)).rowcount, jid.bare)
-        self._tell([jid])
+        self.tell([jid])
 
     async def list(self, domain: str | None = None) -> list[JID]:
         """List the accounts, sorted; see :meth:`tigrest.backend.UserRepository.list`."""
@@ -109,7 +110,8 @@ class Accounts:
                 await self.set_password(jid, password)
         return empty
 
-    def _tell(self, jids: Iterable[JID]) -> None:
+    def tell(self, jids: Iterable[JID]) -> None:
+        """Tell the watchers of accounts that have changed, are gone, or whose sessions were ended."""
         for jid in jids:
             for changed in self.watchers:
                 changed(jid.bare)
@@ -120,8 +122,7 @@ class Accounts:
         return found.scalar_one_or_none()
 
     async def _hash(self, password: str) -> str:
-        if not password:
-            raise InvalidValue("the password is empty")
+        expect_settable(password)
         return await self._passwords.hash(password)
 
     def _checked(self, jid: JID) -> JID:

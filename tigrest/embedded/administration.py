@@ -101,6 +101,7 @@ class Administration:
             if not await self._accounts.exists(jid):
                 raise NoSuchUser(f"there is no account {jid.bare}")
         ended = await self._presences.end(jids)
+        self._accounts.tell(jids)
         return Outcome(note=f"Ended: {', '.join(ended)}." if ended else "None of them was online.")
 
     async def _list_offline(self, call: Call) -> Outcome:

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
+from sqlalchemy.exc import IntegrityError
+
 from tigrest.arrivals import Arrivals
 from tigrest.backend import UserRepository
 from tigrest.embedded.accounts import Accounts
@@ -23,7 +25,7 @@ from tigrest.entities.entity import Entity, Identity
 from tigrest.entities.refusals import as_stanza_error, error_reply
 from tigrest.entities.request import Request
 from tigrest.entities.server import PING, Server
-from tigrest.errors import ConfigError, InvalidStanza, InvalidValue, NotConnected, StanzaError, StanzaTimeout
+from tigrest.errors import ConfigError, InvalidStanza, InvalidValue, NotConnected, StanzaError, StanzaTimeout, StorageUnavailable
 from tigrest.jid import JID
 from tigrest.passwords import Passwords
 from tigrest.stanza import CLIENT, Stanza
@@ -79,7 +81,7 @@ class EmbeddedDomain:
 
     def _build_entities(self) -> None:
         server, events = Server(), PersonalEvents(self._database)
-        sessions = SessionManager(self.domain, self._presences, self._database)
+        sessions = SessionManager(self.domain, self._presences, self._database, self._accounts.tell)
         administration = Administration(self._accounts, self._presences, self._messages)
         services = {SESSION_MANAGER: "Session manager", VHOST_MANAGER: "VHost manager"}
         self._server = Entity(
@@ -209,6 +211,10 @@ class EmbeddedDomain:
                 await self._deliver(to, stanza)
                 return None
             return await self._answer(to, stanza)
+        except StorageUnavailable:
+            raise  # nothing was accepted: the sender is told so, rather than that it bounced
+        except IntegrityError:  # the account was deleted between the look at it and the change
+            return error_reply(stanza.with_(to=to or self.domain), StanzaError("service-unavailable"))
         except Exception as error:
             return error_reply(stanza.with_(to=to or self.domain), as_stanza_error(error))
 

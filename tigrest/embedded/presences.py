@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from tigrest.embedded.tables import accounts, presences
 from tigrest.jid import JID
@@ -22,7 +23,10 @@ class Presences:
 
     async def set(self, status: UserStatus) -> StatusOutcome:
         """Show a user as available at a resource, or take that back."""
-        return await (self._put(status) if status.available else self._remove(status.jid))
+        try:
+            return await (self._put(status) if status.available else self._remove(status.jid))
+        except IntegrityError:  # the account was deleted between the look at it and the change
+            return StatusOutcome(False, f"there is no account {status.jid.bare}")
 
     async def _put(self, status: UserStatus) -> StatusOutcome:
         activity = status.activity or Activity("")

@@ -5,6 +5,7 @@ Tigase HTTP API guide §2.2.2, §2.2.4
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from tigrest.dataform import DataForm, Field
@@ -26,10 +27,12 @@ class SessionManager:
         domain: the domain served.
         presences: who is online.
         database: where scripted commands are kept.
+        tell: called with the accounts whose sessions were ended.
     """
 
-    def __init__(self, domain: JID, presences: Presences, database: Database) -> None:
+    def __init__(self, domain: JID, presences: Presences, database: Database, tell: Callable[[Iterable[JID]], None]) -> None:
         self._domain = domain
+        self._tell = tell
         self._presences = presences
         scripted = ScriptedCommands(database, reserved=(ACTIVE_USERS, END_USER_SESSION, "add-script", "del-script"))
         own = (
@@ -48,7 +51,9 @@ class SessionManager:
 
     async def _end_sessions(self, call: Call) -> Outcome:
         """End sessions: a note for each, and no field at all when nobody was online."""
-        ended = await self._presences.end(call.jids("accountjids"))
+        jids = call.jids("accountjids")
+        ended = await self._presences.end(jids)
+        self._tell(jids)
         notes = tuple(f"Operation successful for user {jid}" for jid in ended)
         return Outcome(DataForm("result", (Field("Notes", notes, "text-multi"),) if notes else ()))
 

@@ -6,7 +6,17 @@ import logging
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from tigrest.errors import InvalidJID, InvalidValue, MalformedContent, NoSuchUser, NotPermitted, StanzaError, TigrestError, UserExists
+from tigrest.errors import (
+    InvalidJID,
+    InvalidValue,
+    MalformedContent,
+    NoSuchUser,
+    NotPermitted,
+    StanzaError,
+    TigrestError,
+    Unavailable,
+    UserExists,
+)
 from tigrest.stanza import CLIENT, Stanza
 
 log = logging.getLogger(__name__)
@@ -18,6 +28,7 @@ CONDITIONS: tuple[tuple[type[TigrestError], str, str], ...] = (
     (NotPermitted, "forbidden", "auth"),
     (InvalidValue, "bad-request", "modify"),
     (MalformedContent, "bad-request", "modify"),
+    (Unavailable, "resource-constraint", "wait"),
 )
 """Our exceptions, the condition and the type each is told as. RFC 6120 §8.3.3"""
 

@@ -80,7 +80,9 @@ class Events:
             self._forget(ring)
 
     def dismiss(self, user: JID) -> None:
-        """End the streams of a user, whose password has changed; he may log in again."""
+        """End the streams of a user whose password has changed or who is gone; he may log in again."""
+        if user.bare not in self._users:
+            return
         for stream in [stream for stream in self._streams if stream.user == user.bare]:
             stream.close()
 

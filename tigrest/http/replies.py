@@ -14,16 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from tigrest.content import JSON, XML, is_xml, media_type, write_json, write_xml
-from tigrest.errors import (
-    NotConnected,
-    NoThread,
-    StanzaError,
-    TigrestError,
-    TooManyFailures,
-    TooManyLookups,
-    TooManyStreams,
-    TooManyWaiting,
-)
+from tigrest.errors import RetryLater, StanzaError, TigrestError
 from tigrest.handler import Result
 from tigrest.http.context import request_id
 from tigrest.http.exchange import REPLY, WholeReply
@@ -221,7 +212,7 @@ def _detail(error: BaseException) -> str:
 def _headers_of(error: BaseException) -> Headers:
     if status_of(error) == 401:
         return [(b"www-authenticate", b'Basic realm="tigrest"')]
-    if isinstance(error, TooManyFailures | TooManyStreams | TooManyWaiting | TooManyLookups | NoThread | NotConnected):
+    if isinstance(error, RetryLater):
         return [(b"retry-after", str(max(1, round(error.retry_after))).encode())]
     if isinstance(error, HTTPException) and error.headers:
         return [(_name(name), _token(value)) for name, value in error.headers.items()]

@@ -28,8 +28,8 @@ STATUSES: dict[type[Exception], int] = {
     errors.CallerGone: 499,
     errors.TooManyLookups: 429,
     errors.NotSupported: 501,
-    errors.NotConnected: 503,
-    errors.NoThread: 503,
+    errors.ServerFailed: 502,
+    errors.Unavailable: 503,
     errors.StanzaTimeout: 504,
     errors.HandlerTimeout: 504,
 }

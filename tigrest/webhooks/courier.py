@@ -7,10 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from tigrest.errors import InvalidStanza, NotConnected, StanzaError, TigrestError
+from tigrest.errors import InvalidStanza, StanzaError, TigrestError, Unavailable
 from tigrest.stanza import Stanza
+from tigrest.storage import TROUBLE
 from tigrest.webhooks.answers import Answer, Codec, Silence, refusal, reply_to
 from tigrest.webhooks.backoff import Backoff
 from tigrest.webhooks.endpoint import Endpoint, no_answer
@@ -113,7 +112,7 @@ class Courier:
             try:
                 while self._lanes.has_room and await self._look_at_page():
                     pass
-            except (SQLAlchemyError, OSError) as error:
+            except TROUBLE as error:
                 self._complain(error)
                 await asyncio.sleep(self._backoff.first)
                 self._news.set()
@@ -129,7 +128,7 @@ class Courier:
             lane, first = await self._lanes.next()
             try:
                 pause = await self._serve(lane, first)
-            except (SQLAlchemyError, OSError) as error:
+            except TROUBLE as error:
                 self._complain(error)
                 pause = Pause(self._backoff.delay(lane.pauses + 1))
             except Exception:
@@ -196,7 +195,7 @@ class Courier:
         try:
             if reply is not None:
                 await self._send(reply)
-        except NotConnected:
+        except Unavailable:
             if row.state == WAITING:
                 await self._writer.change(row.number, FAILED if is_dead else ANSWERED, attempts, problem, bytes(reply or b""))
             return Pause(min(self._backoff.delay(lane.pauses + 1), LINK_SECONDS))

@@ -9,13 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from tigrest.errors import InvalidStanza, NotPermitted, StanzaError
 from tigrest.jid import JID
 from tigrest.overflow import Overflow
 from tigrest.stanza import Stanza
-from tigrest.storage import Database
+from tigrest.storage import TROUBLE, Database
 from tigrest.webhooks.answers import Codec, refusal
 from tigrest.webhooks.backoff import Backoff
 from tigrest.webhooks.courier import Courier
@@ -24,6 +22,9 @@ from tigrest.webhooks.target import Target
 from tigrest.webhooks.writer import MAX_STANZAS, Taken, Writer
 
 log = logging.getLogger(__name__)
+
+REFUSE_SECONDS = 2.0
+"""How long telling senders may take at the end."""
 
 POLL_SECONDS = 2.0
 """How often the store is asked for what ``tigrest webhooks`` has changed."""
@@ -119,14 +120,14 @@ class Webhooks:
         self._polling = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        """Stop delivering, and store what has been taken."""
+        """Stop delivering, and store what has been taken; tell the senders of what cannot be stored, so the link must still be up."""
         self._is_open = False
         if self._polling is not None:
             self._polling.cancel()
             await asyncio.gather(self._polling, return_exceptions=True)
         for courier in self._couriers:
             await courier.stop()
-        await self._writer.stop()
+        await self._return(await self._writer.stop())
         await self._overflow.stop()
 
     def selects(self, stanza: Stanza) -> bool:
@@ -144,8 +145,20 @@ class Webhooks:
         sender, data, now = _sender(stanza), stanza.to_bytes(""), time.time()
         taken = [Taken(courier.target.name, sender, stanza.kind, data, now) for courier in couriers]
         if not self._is_open or not self._writer.offer(taken):
-            error = StanzaError("resource-constraint", "wait", "too many stanzas wait for webhooks")
-            self._overflow.tell(refusal(stanza, error))
+            reason = "too many stanzas wait for webhooks" if self._is_open else "the gateway is stopping"
+            self._overflow.tell(refusal(stanza, StanzaError("resource-constraint", "wait", reason)))
+
+    async def _return(self, left: Sequence[Taken]) -> None:
+        """Tell the senders of what could not be stored, each once, however many webhooks it was for."""
+        error = StanzaError("resource-constraint", "wait", "the gateway could not store what it had taken, and is stopping")
+        stanzas = dict.fromkeys((taken.stanza, taken.created) for taken in left)
+        try:
+            async with asyncio.timeout(REFUSE_SECONDS):
+                for data, _ in stanzas:
+                    if (told := refusal(Stanza.parse(data), error)) is not None:
+                        await self._overflow.deliver(told)
+        except TimeoutError:
+            log.error("not all of %d senders could be told that what they sent was not stored", len(stanzas))
 
     async def answer(self, iq: Stanza) -> Stanza:
         """Deliver an iq of type get or set to the first webhook that selects it.
@@ -194,7 +207,7 @@ class Webhooks:
             await asyncio.sleep(self._poll)
             try:
                 self._counts = await self._store.counts()
-            except (SQLAlchemyError, OSError) as error:
+            except TROUBLE as error:
                 log.debug("deliveries were not counted: %s", error)
                 continue
             if any(state == REPLAYED for _, state in self._counts):

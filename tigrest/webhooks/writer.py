@@ -11,8 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
-
+from tigrest.storage import TROUBLE
 from tigrest.webhooks.store import WAITING, Changes, Store
 
 log = logging.getLogger(__name__)
@@ -90,18 +89,23 @@ class Writer:
         """Begin to write."""
         self._task = asyncio.create_task(self._run())
 
-    async def stop(self) -> None:
-        """Write what is left, and stop."""
+    async def stop(self) -> list[Taken]:
+        """Write what is left, and stop.
+
+        Returns:
+            What could not be stored, in order.
+        """
         if self._task is None:
-            return
+            return []
         self._wake.set()
         try:
             async with asyncio.timeout(LAST_SECONDS):
                 await self._idle.wait()
         except TimeoutError:
-            log.error("%s stanzas for webhooks could not be stored before the end and are lost", len(self._taken))
+            log.error("%s stanzas for webhooks could not be stored before the end; their senders are told", len(self._taken))
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+        return list(self._taken)
 
     def offer(self, stanzas: Sequence[Taken]) -> bool:
         """Take stanzas to be stored, all or none; tell whether there was room."""
@@ -170,7 +174,7 @@ class Writer:
         while True:
             try:
                 await self._store.write(changes)
-            except (SQLAlchemyError, OSError) as error:
+            except TROUBLE as error:
                 failures += 1
                 if failures == 1:
                     log.error("stanzas for webhooks cannot be stored: %s; trying again", getattr(error, "orig", None) or error)

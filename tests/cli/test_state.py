@@ -1,0 +1,195 @@
+"""The state of a served gateway: locked, full, and for whose eyes."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sqlite3
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.cli.process import serving, tigrest
+from tigrest.demo import Demo
+
+KEY = {"Api-Key": "test-key"}
+ACCOUNTS = '[{jid = "admin@localhost", password = "adminpw"}, {jid = "bob@localhost", password = "bobpw"}]'
+SETTINGS = {"AUTH__API_KEYS": '[{name = "test", key = "test-key", paths = []}]', "EMBEDDED__ACCOUNTS": ACCOUNTS}
+
+
+@contextmanager
+def webhook() -> Iterator[tuple[str, list[str]]]:
+    """Receive webhooks; gives the URL and the bodies of the messages that came."""
+    bodies: list[str] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            bodies.append(json.loads(self.rfile.read(int(self.headers["content-length"])))["body"])
+            self.send_response(202)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Stay quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/", bodies
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+@contextmanager
+def gateway(folder: Path, url: str) -> Iterator[tuple[subprocess.Popen[str], httpx2.Client]]:
+    settings = SETTINGS | {"WEBHOOKS": f'[{{name = "hook", url = "{url}"}}]'}
+    with (
+        serving(cwd=folder, **{f"TIGREST__{key}": value for key, value in settings.items()}) as (process, base),
+        httpx2.Client(base_url=base, auth=("admin", "adminpw"), headers=KEY | {"Accept": "application/json"}, timeout=60) as client,
+    ):
+        yield process, client
+
+
+def send(client: httpx2.Client, to: str, body: str) -> httpx2.Response:
+    return client.post("/rest", json={"kind": "message", "to": to, "body": body})
+
+
+def writes(client: httpx2.Client) -> list[httpx2.Response]:
+    """Try all kinds of writing, at once."""
+    status = {"command": {"show": "xa", "status": "away"}}
+    attempts = [
+        lambda: send(client, "bob@localhost", "for later"),
+        lambda: client.put("/rest/user/new", json={"user": {"password": "a password"}}),
+        lambda: client.post("/rest/user/bob", json={"user": {"password": "another"}}),
+        lambda: client.delete("/rest/user/bob"),
+        lambda: client.post("/rest/user/bob@localhost/status", json=status),
+    ]
+    with ThreadPoolExecutor(len(attempts)) as pool:
+        return [future.result() for future in [pool.submit(attempt) for attempt in attempts]]
+
+
+def eventually(ask: Any, seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not ask():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.05)
+
+
+def expect_unavailable(answers: list[httpx2.Response]) -> None:
+    for answer in answers:
+        assert answer.status_code == 503, f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}"
+        assert int(answer.headers["retry-after"]) >= 1
+        assert "the database cannot be used now" in answer.json()["detail"]
+
+
+def expect_quiet(folder: Path) -> None:
+    log = (folder / "log").read_text()
+    assert "Traceback" not in log
+    assert log.count(" ERROR ") <= 2, log  # one of the database, one of the webhooks
+
+
+def test_a_locked_database_is_503_and_loses_no_accepted_message(tmp_path: Path) -> None:
+    with webhook() as (url, bodies), gateway(tmp_path, url) as (process, client):
+        assert send(client, "bot@http.localhost", "before").status_code == 202
+        eventually(lambda: bodies == ["before"])
+        other = sqlite3.connect(tmp_path / "var" / "tigrest.sqlite3", isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        for number in range(20):
+            assert send(client, "bot@http.localhost", str(number)).status_code == 202
+        expect_unavailable(writes(client))
+        assert client.get("/rest/users").status_code == 200  # reading goes on
+        other.execute("ROLLBACK")
+        other.close()
+        eventually(lambda: bodies == ["before", *map(str, range(20))])
+        assert writes(client)[0].status_code == 202
+        expect_quiet(tmp_path)
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def test_a_full_disk_is_503_and_loses_no_accepted_message(tmp_path: Path) -> None:
+    """A limit on the size of files stands for a disk that is full."""
+    with webhook() as (url, bodies), gateway(tmp_path, url) as (process, client):
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))  # enough for the log
+        for number in range(20):
+            assert send(client, "bot@http.localhost", str(number)).status_code == 202
+        expect_unavailable(writes(client))
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        eventually(lambda: bodies == list(map(str, range(20))))
+        assert writes(client)[0].status_code == 202
+        expect_quiet(tmp_path)
+
+
+def test_state_is_for_its_owner_whatever_the_umask_and_a_demo_that_others_can_reach_warns(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with serving("--host", "0.0.0.0", cwd=tmp_path) as (process, _):
+            modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "var").iterdir()}
+            names = ("tigrest.sqlite3", "tigrest.sqlite3-wal", "tigrest.sqlite3-shm", "demo-credentials.json")
+            assert modes == dict.fromkeys(names, 0o600)
+            assert (tmp_path / "var").stat().st_mode & 0o777 == 0o700
+            process.terminate()
+            assert process.wait(20) == 0
+    finally:
+        os.umask(before)
+    log = (tmp_path / "log").read_text()
+    assert "WARNING tigrest.cli.serving [-] the demo of the embedded domain is served on 0.0.0.0" in log
+    assert "use --host 127.0.0.1" in log
+    for path in (tmp_path / "var").iterdir():
+        path.chmod(0o644)  # as an older version, or somebody, left it
+    with serving(cwd=tmp_path):
+        assert {path.stat().st_mode & 0o777 for path in (tmp_path / "var").iterdir()} == {0o600}
+    log = (tmp_path / "log").read_text()
+    assert "demo-credentials.json was open to all users" in log
+    assert "is served on" not in log
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "gateway.example.org"])
+def test_a_demo_warns_of_addresses_that_others_reach(host: str) -> None:
+    assert f"served on {host}," in Demo("localhost", {}, "").warning(host)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost", "LOCALHOST."])
+def test_a_demo_does_not_warn_of_addresses_that_only_this_machine_reaches(host: str) -> None:
+    assert Demo("localhost", {}, "").warning(host) == ""
+
+
+def test_a_first_start_that_a_full_disk_ended_is_finished_by_the_next(tmp_path: Path) -> None:
+    with serving(cwd=tmp_path):
+        pass
+    state = tmp_path / "var"
+    demo = json.loads((state / "demo-credentials.json").read_text())
+    with sqlite3.connect(state / "tigrest.sqlite3") as database:
+        database.execute("DELETE FROM embedded_accounts WHERE jid = 'bob@localhost'")
+    database.close()
+    (state / "demo-credentials.json").write_text(json.dumps(demo | {"is_finished": False}))
+    with serving(cwd=tmp_path) as (_, base):
+        login = ("bob", demo["passwords"]["bob"])
+        assert httpx2.post(f"{base}/rest/echo", auth=login, json={"body": "x"}).status_code == 200
+        assert httpx2.get(f"{base}/rest/avatar/bob@localhost").status_code == 200
+    assert json.loads((state / "demo-credentials.json").read_text())["is_finished"] is True
+
+
+def test_commands_say_that_the_database_is_locked(tmp_path: Path) -> None:
+    assert tigrest("api-key", "add", "one", cwd=tmp_path).returncode == 0
+    other = sqlite3.connect(tmp_path / "var" / "tigrest.sqlite3", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    done = tigrest("api-key", "add", "two", cwd=tmp_path)
+    other.close()
+    assert done.returncode == 1
+    assert "database is locked" in done.stderr
+    assert len(done.stderr.splitlines()) <= 2
+    assert "Traceback" not in done.stderr
