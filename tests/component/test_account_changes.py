@@ -184,7 +184,9 @@ async def test_a_change_without_a_reply_is_told_again_and_again(monkeypatch: pyt
     assert change is not None
     world.told.clear()
     world.changes.sent(change)
-    await asyncio.sleep(0.1)
+    async with asyncio.timeout(5):
+        while len(world.told) < 4:
+            await asyncio.sleep(0.01)
     assert world.told == [BOB] * 4
     await world.changes.stop()
 

@@ -165,9 +165,11 @@ class App:
                 waiting.set(None)  # else the request would hold itself, until the garbage collector comes
             if call.request is not None and call.request.has_form:
                 await call.request.close()
-        if endpoint.template is not None and call.request is None:
-            call.request = HandlerRequest(scope, bounded(receive, self._max_body), self._service.loop)
-        return reply_to(result, lambda: _wish(scope), endpoint, {"user": call.user, "principal": principal, "request": call.request})
+        shown = NOTHING
+        if endpoint.template is not None:
+            request = call.request or HandlerRequest(scope, bounded(receive, self._max_body), self._service.loop)
+            shown = {"user": call.user, "principal": principal, "request": request}
+        return reply_to(result, lambda: _wish(scope), endpoint, shown)
 
     async def _read_content(self, scope: Scope, headers: Headers, receive: Receive, route: Route, call: Call) -> Receive:
         """Read the body, or give the handler the request to read it itself."""

@@ -146,7 +146,7 @@ def _reply_to_value(value: Any, wish: Wish, endpoint: Endpoint, page_values: Map
 def _reply_to_result(result: Result) -> Reply:
     data = result.data.encode("utf-8", "replace") if isinstance(result.data, str) else bytes(result.data)
     headers = [(_name(name), _token(value)) for name, value in result.headers.items()] if result.headers else []
-    if _is_document(result.content_type) and not any(name == XML_HEADERS[0][0] for name, _ in headers):
+    if data and _is_document(result.content_type) and not any(name == XML_HEADERS[0][0] for name, _ in headers):
         headers += XML_HEADERS
     return Reply(result.status, _token(result.content_type), data, headers)
 

@@ -28,9 +28,9 @@ class Stream(Handler):
         stanza = Stanza.parse(body)
         if to and to.strip():
             stanza = stanza.with_(to=JID(to.strip()))
-        elif stanza.to is None and stanza.kind == "message":
-            raise HTTPException(400, "the message has no to: put it into the stanza or the URL")
         elif stanza.to is None:
+            if stanza.kind == "message":
+                raise HTTPException(400, "the message has no to: put it into the stanza or the URL")
             stanza = stanza.with_(to=service.domain)
         caller = service.for_(principal)
         if stanza.awaits_reply and stanza.sender is None:
