@@ -202,12 +202,18 @@ class Stanza:
                 changed[name] = value
         return Stanza(self.kind, changed, self._prefixes, self._rest)
 
+    def addressed(self, sender: JID, to: JID, id: str) -> Stanza:
+        """Return a copy that is from somebody, for somebody, with an id; quicker than :meth:`with_`."""
+        return Stanza(self.kind, {**self.attributes, "from": sender, "to": to, "id": id}, self._prefixes, self._rest)
+
     def prepared(self) -> Stanza:
         """Give it with ``from`` and ``to`` in the form that addresses are compared in; one that is no address stays as it is.
 
         ``X@HTTP.example.org.`` goes out as ``x@http.example.org``. RFC 7622 §3.1
         """
         attributes = self.attributes
+        if type(attributes.get("from")) is JID and type(attributes.get("to")) is JID:
+            return self
         changed: dict[str, str] | None = None
         for name in ("from", "to"):
             written = attributes.get(name)

@@ -32,6 +32,9 @@ _JSON, _XML = JSON.encode(), XML.encode()
 XHTML = "application/xhtml+xml"
 PROBLEM_NAMESPACE = "urn:ietf:rfc:7807"
 
+SHORT = 100
+"""Length of media types that are remembered."""
+
 HTML = b"text/html; charset=utf-8"
 PAGE_HEADERS: Headers = [
     (
@@ -148,7 +151,8 @@ def _reply_to_result(result: Result) -> Reply:
     headers = [(_name(name), _token(value)) for name, value in result.headers.items()] if result.headers else []
     if data and _is_document(result.content_type) and not any(name == XML_HEADERS[0][0] for name, _ in headers):
         headers += XML_HEADERS
-    return Reply(result.status, _token(result.content_type), data, headers)
+    content_type = result.content_type
+    return Reply(result.status, _known_token(content_type) if len(content_type) < SHORT else _token(content_type), data, headers)
 
 
 @lru_cache(maxsize=256)
@@ -160,6 +164,9 @@ def _is_document(content_type: str) -> bool:
 
 _NOT_A_NAME = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+_known_token = lru_cache(maxsize=256)(lambda text: _token(text))
 
 
 def _name(text: str) -> bytes:

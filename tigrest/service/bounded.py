@@ -61,12 +61,17 @@ class BoundedService:
             SenderNotAllowed: its ``from`` is not his.
             NotPermitted: he may not send it; the message says why.
         """
-        given, principal = Stanza.of(stanza), self.principal
+        given, principal, policy = Stanza.of(stanza), self.principal, self._policy
         attributes = given.attributes
-        to = given.to if "to" in attributes else principal.jid
-        sender = given.sender if "from" in attributes else self._policy.sender_for(principal, given.kind, to)
-        addressed = given.with_(sender=sender, to=to, id=attributes.get("id") or self._outbound.new_id())
-        self._policy.require(principal, "send", addressed)
+        to = given.to or principal.jid
+        if to is None:
+            raise InvalidStanza("the stanza has no to")
+        sender = given.sender if "from" in attributes else None
+        addressed = given.addressed(
+            sender or policy.sender_for(principal, given.kind, to), to, attributes.get("id") or self._outbound.new_id()
+        )
+        if sender is not None or not principal.is_admin:  # an admin may send anything from the gateway's own address
+            policy.require(principal, "send", addressed)
         return addressed
 
     async def send(self, stanza: Any) -> None:
