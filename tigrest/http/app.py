@@ -1,6 +1,6 @@
 """The ASGI application: one entry, one way through it.
 
-route → cross-site (403) → API key (403) → login (401) → role (403) → body → handler → response
+cross-site (403) → route (404) → API key (403) → login (401) → role (403) → body → handler → response
 """
 
 from __future__ import annotations
