@@ -58,7 +58,7 @@ ROOMS: dict[str, set[str]] = {
     "config": {"errors", "jid", "passwords", "spelling"},
     "plugins": {"service"},
     # HTTP
-    "http": XMPP | {"deadlines", "loop", "handler", "content", "scripting", "auth", "config"},
+    "http": XMPP | {"caller", "deadlines", "loop", "handler", "content", "scripting", "auth", "config"},
     # put together
     "control": {"auth", "dataform", "entities", "errors"},
     "demo": {"auth", "jid", "service", "storage"},
