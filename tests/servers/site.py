@@ -22,7 +22,7 @@ from tests.cli.process import serving
 from tests.servers.client import Client, online
 from tests.servers.conftest import installed
 from tests.servers.curl import Answer, Curl, Request, at, in_json, xml
-from tests.servers.process import COMPONENT, DOMAIN, SECRET, USERS, XmppServer
+from tests.servers.process import COMPONENT, DOMAIN, USERS, XmppServer
 from tigrest.component.c2s import ClientPort
 from tigrest.jid import JID
 
@@ -292,11 +292,7 @@ def _embedded(folder: Path) -> dict[str, str]:
 
 def _component(server: XmppServer, as_users: bool) -> dict[str, str]:
     return {
-        "XMPP__BACKEND": "component",
-        "XMPP__SECRET": SECRET,
-        "XMPP__PORT": str(server.component),
-        "XMPP__C2S_PORT": str(server.c2s),
-        "XMPP__C2S_TLS": "allow",
+        **server.settings(),
         "XMPP__SEND_AS": "user",
         "XMPP__ADHOC_AS": "user" if as_users else "gateway",
         "BOSH__URL": f"http://127.0.0.1:{server.http}/http-bind",

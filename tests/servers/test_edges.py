@@ -17,7 +17,7 @@ import pytest
 from tests.cli.process import serving
 from tests.servers.edges import ALTERED, DECLARED_ELSEWHERE, EDGES, STREAM_PREFIX, Edge
 from tests.servers.gateway import eventually
-from tests.servers.process import SECRET, XmppServer
+from tests.servers.process import XmppServer
 from tests.servers.raw import Raw, raw_client, raw_component
 
 PING = "<iq type='get' to='localhost'{sender} id='{id}'><ping xmlns='urn:xmpp:ping'/></iq>"
@@ -110,11 +110,7 @@ def world(server: XmppServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
     (folder / "scripts" / "rest").mkdir(parents=True)
     (folder / "scripts" / "rest" / "heard.py").write_text(LISTENER)
     settings = {
-        "XMPP__BACKEND": "component",
-        "XMPP__SECRET": SECRET,
-        "XMPP__PORT": str(server.component),
-        "XMPP__C2S_PORT": str(server.c2s),
-        "XMPP__C2S_TLS": "allow",
+        **server.settings(),
         "STATE__DATABASE": str(folder / "state.sqlite3"),
         "AUTH__API_KEYS": '[{name = "test", key = "test-key", paths = [".*"]}]',
     }
