@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.servers.process import SECRET, XmppServer, free_ports  # noqa: E402
+from tests.servers.process import XmppServer, free_ports  # noqa: E402
 
 __all__ = ["API_KEY", "ROOT", "Running", "free_ports", "gateway", "in_front_of"]
 
@@ -74,11 +74,7 @@ def gateway(folder: Path, settings: dict[str, str] | None = None, *, access_log:
 def in_front_of(server: XmppServer) -> dict[str, str]:
     """Settings of a gateway that is the component of a server, and has an API key."""
     return {
-        "XMPP__BACKEND": "component",
-        "XMPP__SECRET": SECRET,
-        "XMPP__PORT": str(server.component),
-        "XMPP__C2S_PORT": str(server.c2s),
-        "XMPP__C2S_TLS": "allow",
+        **server.settings(),
         "XMPP__SEND_AS": "user",
         "AUTH__API_KEYS": f'[{{name = "bench", key = "{API_KEY}", paths = []}}]',
     }

@@ -17,6 +17,9 @@ from tigrest.threads import callable_from_threads
 
 NAMESPACE = "http://jabber.org/protocol/commands"
 DISCO_ITEMS = "http://jabber.org/protocol/disco#items"
+ADMIN = "http://jabber.org/protocol/admin#"
+"""Beginning of the nodes of the commands for administrators. XEP-0133"""
+
 ACTIONS = ("execute", "next", "prev", "complete", "cancel")
 
 REFUSES_EARLY_FORM = ("feature-not-implemented", "service-unavailable")
@@ -32,13 +35,6 @@ class Requests(Protocol):
 
     async def request(self, iq: Stanza, timeout: float = ...) -> Stanza:
         """Send an iq and wait for its reply."""
-
-
-class OwnersRequests(Requests, Protocol):
-    """What asking and acting in the name of users needs."""
-
-    async def request_as(self, owner: JID, iq: Stanza, timeout: float = ...) -> Stanza:
-        """Send an iq in the name of a user and wait for its reply."""
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,18 @@ class Waiting(Protocol):
         """Whether he went away before the answer was complete."""
 
     def on_gone(self, callback: Callable[[], object]) -> None:
-        """Call something once if he goes away before the answer is complete."""
+        """Have the event loop call something once if he goes away before the answer is complete; soon, if he has already.
+
+        Args:
+            callback: called without arguments.
+        """
 
     def off_gone(self, callback: Callable[[], object]) -> None:
-        """Do not call it any more."""
+        """Undo one :meth:`on_gone`.
+
+        Args:
+            callback: what was given there; ignored when it is not known any more.
+        """
 
 
 waiting: ContextVar[Waiting | None] = ContextVar("waiting", default=None)

@@ -185,7 +185,7 @@ def _plain(value: Any) -> Any:
 
 
 def media_type(header: str) -> str:
-    """The media type of a ``Content-Type``, lower-case and without parameters."""
+    """Return the media type of a ``Content-Type``, in lower case and without parameters. RFC 9110 §8.3.1"""
     return header.partition(";")[0].strip().lower()
 
 

@@ -20,10 +20,10 @@
     ├── ContentTooLarge        the request body is over the limit               → 413
     ├── StanzaTooLarge         the server would cut us off for this stanza      → 413
     ├── UnsupportedContent     a request body of a type that is not read here   → 415
-    ├── NotSupported           the server behind us cannot or does not allow it → 501
-    ├── StanzaError            an XMPP error stanza came back                   → by condition
-    ├── ServerFailed           the server says that it did something, did not   → 502
     ├── CallerGone             nobody waits for the answer any more             → 499
+    ├── NotSupported           the server behind us cannot or does not allow it → 501
+    ├── ServerFailed           the server did not do what it says it did        → 502
+    ├── StanzaError            an XMPP error stanza came back                   → by condition
     ├── RetryLater             the same may succeed later
     │   ├── TooManyFailures    … too many failed logins lately                  → 429
     │   ├── TooManyStreams     … the user reads too many event streams at once  → 429

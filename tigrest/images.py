@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tigrest.content import media_type
+
 _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -21,9 +23,6 @@ _RASTER = {
 }
 """Media types of raster formats, and what is registered for them."""
 
-_LONGEST = 100
-"""Most characters of a media type that are looked at."""
-
 
 def image_type(data: bytes) -> str:
     """Tell the media type of image bytes.
@@ -39,21 +38,16 @@ def image_type(data: bytes) -> str:
     return next((kind for signature, kind in _SIGNATURES if data.startswith(signature)), "")
 
 
-def essence(media_type: str) -> str:
-    """Give a media type in lower case without its parameters. RFC 9110 §8.3.1"""
-    return media_type[:_LONGEST].partition(";")[0].strip().lower()
-
-
-def raster_type(media_type: str) -> str:
-    """Give the registered name of a raster format.
+def raster_type(claimed_type: str) -> str:
+    """Return the registered name of a raster format.
 
     Args:
-        media_type: as somebody wrote it: in any case, with parameters, of any length.
+        claimed_type: its media type, as somebody wrote it: in any case, with parameters, of any length.
 
     Returns:
         It, such as ``image/png``; empty for SVG, for what is no image, and for whatever is not on the list.
     """
-    return _RASTER.get(essence(media_type), "")
+    return _RASTER.get(media_type(claimed_type), "")
 
 
 def looks_like_markup(data: bytes) -> bool:

@@ -15,7 +15,6 @@ from tigrest.gateway import Gateway
 from tigrest.jid import JID
 from tigrest.stanza import make
 
-ADMIN = "http://jabber.org/protocol/admin#"
 VERSION = "jabber:iq:version"
 
 ALL_USERS = "all users"
@@ -122,7 +121,7 @@ async def _rights(gateway: Gateway) -> Finding:
     """
     service = gateway.service
     commands, users = await asyncio.gather(*(_seen_by_nobody(gateway, node) for node in (adhoc.NAMESPACE, ALL_USERS)))
-    administration = [item for item in commands if item.get("node", "").startswith(ADMIN)]
+    administration = [item for item in commands if item.get("node", "").startswith(adhoc.ADMIN)]
     seen = [text for text, items in (("administration commands", administration), ("user list", users)) if items]
     if not seen:
         return Finding("rights", True, f"those of {service.jid} are its alone")
@@ -161,8 +160,8 @@ ADMINISTRATION = {
 
 
 def _administration(name: str, node: str, commands: tuple[str, ...], administrator: str) -> Finding:
-    works = ADMIN + node in commands
-    need = f"the server does not offer {ADMIN}{node}" if commands else administrator
+    works = adhoc.ADMIN + node in commands
+    need = f"the server does not offer {adhoc.ADMIN}{node}" if commands else administrator
     return Finding(name, works, "" if works else need)
 
 

@@ -22,6 +22,9 @@ STREAM_NAMESPACES = frozenset({"", CLIENT, "jabber:component:accept", "jabber:se
 
 KINDS = frozenset({"message", "presence", "iq"})
 
+NEVER_BOUNCED = frozenset({"error", "groupchat", "headline"})
+"""Types of messages to which no error goes back. RFC 6121 §8.5.2"""
+
 MAX_RECEIVED_NODES = 100_000
 """Most elements and attributes of an incoming stanza: twice what callers may send, for long lists of the server."""
 

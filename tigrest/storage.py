@@ -6,7 +6,6 @@ import logging
 import os
 import sqlite3
 import stat
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from tigrest.errors import ConfigError, StorageUnavailable
+from tigrest.log_limit import LogLimit
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class Database:
     def __init__(self, location: str | Path) -> None:
         self.location = str(location)
         self._engine: AsyncEngine | None = None
-        self._complained_at = float("-inf")
+        self._log_limit = LogLimit(COMPLAINT_SECONDS)
 
     @property
     def engine(self) -> AsyncEngine:
@@ -114,9 +114,7 @@ class Database:
 
     def _complain(self, error: Exception) -> None:
         """Log why the database cannot be used, once in a while: reads may go well while writes fail."""
-        now = time.monotonic()
-        if now - self._complained_at >= COMPLAINT_SECONDS:
-            self._complained_at = now
+        if self._log_limit.admit() is not None:
             log.error("database %s cannot be used: %s; requests that need it are answered 503", self._shown(), _reason(error))
 
     async def stop(self) -> None:

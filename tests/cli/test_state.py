@@ -7,50 +7,23 @@ import os
 import resource
 import sqlite3
 import subprocess
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import httpx2
 import pytest
 
 from tests.cli.process import serving, tigrest
+from tests.listening import webhook
+from tests.servers.gateway import eventually
 from tigrest.demo import Demo
 
 KEY = {"Api-Key": "test-key"}
 ACCOUNTS = '[{jid = "admin@localhost", password = "adminpw"}, {jid = "bob@localhost", password = "bobpw"}]'
 SETTINGS = {"AUTH__API_KEYS": '[{name = "test", key = "test-key", paths = []}]', "EMBEDDED__ACCOUNTS": ACCOUNTS}
-
-
-@contextmanager
-def webhook() -> Iterator[tuple[str, list[str]]]:
-    """Receive webhooks; gives the URL and the bodies of the messages that came."""
-    bodies: list[str] = []
-
-    class Receiver(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            bodies.append(json.loads(self.rfile.read(int(self.headers["content-length"])))["body"])
-            self.send_response(202)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Stay quiet."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/", bodies
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
 
 
 @contextmanager
@@ -67,6 +40,10 @@ def send(client: httpx2.Client, to: str, body: str) -> httpx2.Response:
     return client.post("/rest", json={"kind": "message", "to": to, "body": body})
 
 
+def bodies(received: list[dict[str, Any]]) -> list[str]:
+    return [stanza["body"] for stanza in received]
+
+
 def writes(client: httpx2.Client) -> list[httpx2.Response]:
     """Try all kinds of writing, at once."""
     status = {"command": {"show": "xa", "status": "away"}}
@@ -79,13 +56,6 @@ def writes(client: httpx2.Client) -> list[httpx2.Response]:
     ]
     with ThreadPoolExecutor(len(attempts)) as pool:
         return [future.result() for future in [pool.submit(attempt) for attempt in attempts]]
-
-
-def eventually(ask: Any, seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not ask():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.05)
 
 
 def expect_unavailable(answers: list[httpx2.Response]) -> None:
@@ -102,9 +72,9 @@ def expect_quiet(folder: Path) -> None:
 
 
 def test_a_locked_database_is_503_and_loses_no_accepted_message(tmp_path: Path) -> None:
-    with webhook() as (url, bodies), gateway(tmp_path, url) as (process, client):
+    with webhook() as (url, received), gateway(tmp_path, url) as (process, client):
         assert send(client, "bot@http.localhost", "before").status_code == 202
-        eventually(lambda: bodies == ["before"])
+        eventually(lambda: bodies(received) == ["before"])
         other = sqlite3.connect(tmp_path / "var" / "tigrest.sqlite3", isolation_level=None)
         other.execute("BEGIN EXCLUSIVE")
         for number in range(20):
@@ -113,7 +83,7 @@ def test_a_locked_database_is_503_and_loses_no_accepted_message(tmp_path: Path) 
         assert client.get("/rest/users").status_code == 200  # reading goes on
         other.execute("ROLLBACK")
         other.close()
-        eventually(lambda: bodies == ["before", *map(str, range(20))])
+        eventually(lambda: bodies(received) == ["before", *map(str, range(20))])
         assert writes(client)[0].status_code == 202
         expect_quiet(tmp_path)
         process.terminate()
@@ -122,13 +92,13 @@ def test_a_locked_database_is_503_and_loses_no_accepted_message(tmp_path: Path) 
 
 def test_a_full_disk_is_503_and_loses_no_accepted_message(tmp_path: Path) -> None:
     """A limit on the size of files stands for a disk that is full."""
-    with webhook() as (url, bodies), gateway(tmp_path, url) as (process, client):
+    with webhook() as (url, received), gateway(tmp_path, url) as (process, client):
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))  # enough for the log
         for number in range(20):
             assert send(client, "bot@http.localhost", str(number)).status_code == 202
         expect_unavailable(writes(client))
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        eventually(lambda: bodies == list(map(str, range(20))))
+        eventually(lambda: bodies(received) == list(map(str, range(20))))
         assert writes(client)[0].status_code == 202
         expect_quiet(tmp_path)
 

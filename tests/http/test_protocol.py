@@ -15,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from tigrest.config import Config
 from tigrest.http import protocol
+from tigrest.http.head import MAX_HEADERS, MAX_TARGET
 from tigrest.http.server import bind, serve
 
 
@@ -144,7 +145,7 @@ async def test_a_target_of_a_megabyte_is_refused() -> None:
         assert problem(answer)["status"] == status(answer) == 414
 
 
-@pytest.mark.parametrize(("length", "expected"), [(protocol.MAX_TARGET, 200), (protocol.MAX_TARGET + 1, 414)])
+@pytest.mark.parametrize(("length", "expected"), [(MAX_TARGET, 200), (MAX_TARGET + 1, 414)])
 async def test_a_target_is_measured_exactly(length: int, expected: int) -> None:
     async with running() as client:
         assert status(await client.exchange(GET % (b"/" + b"a" * (length - 1), b""))) == expected
@@ -157,7 +158,7 @@ async def test_a_head_is_measured_whole(length: int, expected: int) -> None:
         assert status(await client.exchange(GET % (b"/", headers))) == expected
 
 
-@pytest.mark.parametrize(("count", "expected"), [(protocol.MAX_HEADERS - 1, 200), (protocol.MAX_HEADERS, 431)])
+@pytest.mark.parametrize(("count", "expected"), [(MAX_HEADERS - 1, 200), (MAX_HEADERS, 431)])
 async def test_headers_are_counted(count: int, expected: int) -> None:
     async with running() as client:
         assert status(await client.exchange(GET % (b"/", b"X: y\r\n" * count))) == expected

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from shutil import which
 from typing import Any
 from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from tests.listening import Quiet, listening
 from tests.servers.process import free_ports
 
 BROWSER, DRIVER = "chromium", "chromedriver"
@@ -86,24 +86,12 @@ def chromium(folder: Path) -> Iterator[Browser]:
 def page(html: str) -> Iterator[int]:
     """Serve a page at every path of a free port of 127.0.0.1; gives the port."""
 
-    class Page(BaseHTTPRequestHandler):
+    class Page(Quiet):
         def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.end_headers()
-            self.wfile.write(html.encode())
+            self.answer(200, html.encode(), "text/html; charset=utf-8")
 
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
+    with listening(Page) as url:
+        yield urlsplit(url).port or 0
 
 
 def _call(method: str, url: str, body: object = None) -> Any:

@@ -42,6 +42,16 @@ class XmppServer:
         self.c2s, self.component, self.http = free_ports(3)
         self.process: subprocess.Popen[bytes] | None = None
 
+    def settings(self) -> dict[str, str]:
+        """Return the settings of a gateway that is its component: ``SECTION__KEY`` to value, as in the environment."""
+        return {
+            "XMPP__BACKEND": "component",
+            "XMPP__SECRET": SECRET,
+            "XMPP__PORT": str(self.component),
+            "XMPP__C2S_PORT": str(self.c2s),
+            "XMPP__C2S_TLS": "allow",
+        }
+
     def command(self) -> tuple[list[str], dict[str, str]]:
         """Write the configuration; give command and environment."""
         raise NotImplementedError

@@ -25,6 +25,7 @@ class Raw:
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), 5)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._unread = b""
         self.is_closed = False
         """Whether the server has closed it."""
 
@@ -36,40 +37,81 @@ class Raw:
             self.is_closed = True
 
     def read(self, *marks: bytes, seconds: float = 10.0) -> bytes:
-        """Read until one of some texts has come, the server closes, or time is up; give all there is."""
-        data, end = b"", time.monotonic() + seconds
-        while not self.is_closed and not any(mark in data for mark in marks) and (left := end - time.monotonic()) > 0:
-            self._socket.settimeout(left)
-            try:
-                more = self._socket.recv(65536)
-            except TimeoutError:
-                break
-            except OSError:
-                more = b""
-            self.is_closed = not more
-            data += more
+        """Read until one of some texts has come, the server closes, or time is up; return all there is."""
+        end = time.monotonic() + seconds
+        while not any(mark in self._unread for mark in marks) and self._receive(end):
+            pass
+        data, self._unread = self._unread, b""
         return data
+
+    def expect(self, pattern: str, seconds: float = 10.0) -> str:
+        """Read until something matches, and return it; what came before it is dropped, what came behind it is read next."""
+        end, wanted = time.monotonic() + seconds, re.compile(pattern.encode(), re.DOTALL)
+        while (found := wanted.search(self._unread)) is None:
+            assert self._receive(end), f"{pattern} did not come: {self._unread!r}"
+        self._unread = self._unread[found.end() :]
+        return found[0].decode()
+
+    def _receive(self, end: float) -> bool:
+        """Wait for more; tell whether some came before the server closed, or time was up."""
+        left = end - time.monotonic()
+        if self.is_closed or left <= 0:
+            return False
+        self._socket.settimeout(left)
+        try:
+            more = self._socket.recv(65536)
+        except TimeoutError:
+            return False
+        except OSError:
+            more = b""
+        self.is_closed = not more
+        self._unread += more
+        return bool(more)
 
     def close(self) -> None:
         """Close the connection without a farewell."""
         self._socket.close()
 
 
+class RawComponent(Raw):
+    """A connection to the component port, in the gateway's place: to see what the server grants to whom. XEP-0114 §3
+
+    Args:
+        port: of the server.
+        jid: address of the component.
+    """
+
+    def __init__(self, port: int, jid: str) -> None:
+        super().__init__(port)
+        self._asked = 0
+        self.send(f"<stream:stream xmlns='jabber:component:accept' xmlns:stream='{STREAMS}' to='{jid}'>")
+        [identity] = re.findall(r"\bid=['\"]([^'\"]+)", self.expect(r"<stream:stream[^>]*>"))
+        digest = hashlib.sha1((identity + SECRET).encode(), usedforsecurity=False).hexdigest()
+        self.send(f"<handshake>{digest}</handshake>")
+        self.expect(r"<handshake\s*/>|</handshake>")
+
+    def ask(self, sender: str, iq: str, payload: str) -> str:
+        """Send an iq from an address and return its reply.
+
+        Args:
+            sender: the address.
+            iq: attributes ``type`` and ``to``, as ``type='get' to='example.org'``.
+            payload: its one child.
+        """
+        self._asked += 1
+        identity = f"asked-{self._asked}"
+        self.send(f"<iq id='{identity}' from='{sender}' {iq}>{payload}</iq>")
+        return self.expect(rf"<iq\b[^>]*\bid=['\"]{identity}['\"][^>]*(?:/>|(?<!/)>.*?</iq>)")
+
+
 @contextmanager
-def raw_component(server: XmppServer) -> Iterator[Raw]:
-    """Connect as the component, in the gateway's place. XEP-0114 §3"""
-    raw = Raw(server.component)
+def raw_component(server: XmppServer, jid: str = COMPONENT) -> Iterator[RawComponent]:
+    """Connect as the component of a server for the time being."""
+    component = RawComponent(server.component, jid)
     try:
-        raw.send(f"<stream:stream xmlns='jabber:component:accept' xmlns:stream='{STREAMS}' to='{COMPONENT}'>")
-        header = raw.read(b"to=", b"from=") + raw.read(b">", seconds=0.1)
-        identity = re.search(rb"\bid=['\"]([^'\"]+)", header)
-        assert identity is not None, header
-        digest = hashlib.sha1(identity[1] + SECRET.encode(), usedforsecurity=False).hexdigest()
-        raw.send(f"<handshake>{digest}</handshake>")
-        assert b"<handshake" in raw.read(b"handshake")
-        yield raw
+        yield component
     finally:
-        raw.close()
+        component.close()
 
 
 @contextmanager

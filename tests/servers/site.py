@@ -13,16 +13,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from queue import Empty
 from typing import Any
 
 from tests.cli.process import serving
+from tests.listening import Quiet, listening
 from tests.servers.client import Client, online
 from tests.servers.conftest import installed
 from tests.servers.curl import Answer, Curl, Request, at, in_json, xml
-from tests.servers.process import COMPONENT, DOMAIN, SECRET, USERS, XmppServer
+from tests.servers.process import COMPONENT, DOMAIN, USERS, XmppServer
 from tigrest.component.c2s import ClientPort
 from tigrest.jid import JID
 
@@ -41,44 +41,33 @@ AS_USERS = frozenset({"embedded", "prosody-as-users"})
 
 
 class Webhook:
-    """A webhook that answers what it is told to."""
+    """A webhook that answers what it is told to.
 
-    def __init__(self) -> None:
+    Args:
+        url: where it listens.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
         self.answer: tuple[str, str] | None = None
         """Content type and body of the next answer; 204 without."""
         self.asked = threading.Event()
-        outer = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                media, body = outer.answer or ("", "")
-                self.send_response(200 if body else 204)
-                if body:
-                    self.send_header("Content-Type", media)
-                    self.send_header("Content-Length", str(len(body.encode())))
-                self.end_headers()
-                self.wfile.write(body.encode())
-                outer.asked.set()
 
-            def log_message(self, format: str, *args: object) -> None:
-                """Say nothing."""
+@contextmanager
+def answering_webhook() -> Iterator[Webhook]:
+    """Run a webhook in a thread."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/"
+    class Hook(Quiet):
+        def do_POST(self) -> None:
+            self.read_body()
+            media, body = webhook.answer or ("", "")
+            self.answer(200 if body else 204, body.encode(), media)
+            webhook.asked.set()
 
-    @contextmanager
-    def running(self) -> Iterator[Webhook]:
-        """Serve in a thread."""
-        thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            thread.join(5)
-            self._server.server_close()
+    with listening(Hook) as url:
+        webhook = Webhook(url)
+        yield webhook
 
 
 class Site:
@@ -247,7 +236,7 @@ class Sites:
         self._number += 1
         folder = self._folder / f"{kind}-{self._number}"
         folder.mkdir()
-        webhook = stack.enter_context(Webhook().running())
+        webhook = stack.enter_context(answering_webhook())
         if kind == "embedded":
             base = stack.enter_context(_gateway(folder, webhook, _embedded(folder)))
             return EmbeddedSite(kind, _curl(base, stack), webhook)
@@ -292,11 +281,7 @@ def _embedded(folder: Path) -> dict[str, str]:
 
 def _component(server: XmppServer, as_users: bool) -> dict[str, str]:
     return {
-        "XMPP__BACKEND": "component",
-        "XMPP__SECRET": SECRET,
-        "XMPP__PORT": str(server.component),
-        "XMPP__C2S_PORT": str(server.c2s),
-        "XMPP__C2S_TLS": "allow",
+        **server.settings(),
         "XMPP__SEND_AS": "user",
         "XMPP__ADHOC_AS": "user" if as_users else "gateway",
         "BOSH__URL": f"http://127.0.0.1:{server.http}/http-bind",

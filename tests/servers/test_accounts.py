@@ -19,7 +19,7 @@ import pytest
 from tests.cli.process import serving
 from tests.servers.conftest import installed
 from tests.servers.gateway import eventually
-from tests.servers.process import SECRET, USERS
+from tests.servers.process import USERS
 
 ADMIN = ("admin", "adminpw")
 NODE = "http://jabber.org/protocol/admin#"
@@ -109,8 +109,7 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             server = installed(request.param)(folder / "server", register="true")
             stack.callback(server.stop)
             server.start()
-            settings |= {"XMPP__BACKEND": "component", "XMPP__SECRET": SECRET, "XMPP__PORT": str(server.component)}
-            settings |= {"XMPP__C2S_PORT": str(server.c2s), "XMPP__C2S_TLS": "allow"}
+            settings |= server.settings()
         variables = {f"TIGREST__{key}": value for key, value in settings.items()}
         _, base = stack.enter_context(serving(cwd=folder, **variables))
         eventually(lambda: httpx2.get(f"{base}/health/ready").status_code == 200)

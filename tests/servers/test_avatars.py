@@ -19,7 +19,7 @@ from tests.cli.process import serving
 from tests.servers.client import Client, online
 from tests.servers.conftest import KINDS, installed
 from tests.servers.gateway import eventually
-from tests.servers.process import SECRET, XmppServer
+from tests.servers.process import XmppServer
 from tigrest.demo import picture
 
 PUBSUB = "http://jabber.org/protocol/pubsub"
@@ -47,11 +47,7 @@ def sha1(data: bytes) -> str:
 def served(server: XmppServer, folder: Path, **settings: str) -> Iterator[httpx2.Client]:
     """Run the program as the component of a server; nothing is cached unless the settings say so."""
     variables = {
-        "XMPP__BACKEND": "component",
-        "XMPP__SECRET": SECRET,
-        "XMPP__PORT": str(server.component),
-        "XMPP__C2S_PORT": str(server.c2s),
-        "XMPP__C2S_TLS": "allow",
+        **server.settings(),
         "XMPP__SEND_AS": "user",
         "AVATARS__CACHE_SECONDS": "0",
         "AVATARS__MISS_SECONDS": "0",

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from typing import Any
 
 import httpx2
 import pytest
 
 from tests.cli.process import serving
+from tests.listening import webhook
 from tests.servers.edges import ALTERED, DECLARED_ELSEWHERE, EDGES, STREAM_PREFIX, Edge
 from tests.servers.gateway import eventually
-from tests.servers.process import SECRET, XmppServer
+from tests.servers.process import XmppServer
 from tests.servers.raw import Raw, raw_client, raw_component
 
 PING = "<iq type='get' to='localhost'{sender} id='{id}'><ping xmlns='urn:xmpp:ping'/></iq>"
@@ -86,14 +85,14 @@ class World:
         server: which.
         http: client of the gateway, an admin.
         log: of the gateway.
-        delivered: ids of the messages that its webhook got.
+        delivered: what its webhook got.
         pid: of the gateway.
     """
 
     server: XmppServer
     http: httpx2.Client
     log: Path
-    delivered: list[str]
+    delivered: list[dict[str, Any]]
     pid: int
 
     def check_nothing_happened(self) -> None:
@@ -110,11 +109,7 @@ def world(server: XmppServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
     (folder / "scripts" / "rest").mkdir(parents=True)
     (folder / "scripts" / "rest" / "heard.py").write_text(LISTENER)
     settings = {
-        "XMPP__BACKEND": "component",
-        "XMPP__SECRET": SECRET,
-        "XMPP__PORT": str(server.component),
-        "XMPP__C2S_PORT": str(server.c2s),
-        "XMPP__C2S_TLS": "allow",
+        **server.settings(),
         "STATE__DATABASE": str(folder / "state.sqlite3"),
         "AUTH__API_KEYS": '[{name = "test", key = "test-key", paths = [".*"]}]',
     }
@@ -126,34 +121,6 @@ def world(server: XmppServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
                 yield World(server, http, folder / "log", delivered, process.pid)
             process.terminate()
             assert process.wait(15) == 0
-
-
-@contextmanager
-def webhook() -> Iterator[tuple[str, list[str]]]:
-    """Run a webhook that writes down the ids of what it gets."""
-    delivered: list[str] = []
-
-    class Hook(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            delivered.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))).get("id", ""))
-            self.send_response(202)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as httpd:
-        httpd.daemon_threads = True
-        thread = Thread(target=httpd.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{httpd.server_port}/", delivered
-        finally:
-            httpd.shutdown()
-            thread.join()
 
 
 def answer(client: Raw, id: str) -> str:
@@ -186,7 +153,7 @@ def test_what_a_client_sends_never_ends_the_link(world: World) -> None:
         assert world.log.read_text().count("was refused") <= 2
         last = f"after-edge{len(EDGES) - 1}"
         assert any(last in line for line in events)
-        eventually(lambda: last in world.delivered)
+        eventually(lambda: any(stanza.get("id") == last for stanza in world.delivered))
 
 
 @pytest.mark.parametrize("name", list(DECLARED_ELSEWHERE))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tests.servers.client import Client, online
-from tests.servers.component import RawComponent, raw_component
 from tests.servers.process import COMPONENT, XmppServer
+from tests.servers.raw import RawComponent, raw_component
 
 NOBODY = f"nobody@{COMPONENT}"
 ADD_USER = "<command xmlns='http://jabber.org/protocol/commands' node='http://jabber.org/protocol/admin#add-user' action='execute'/>"

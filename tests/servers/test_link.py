@@ -21,7 +21,7 @@ import pytest
 
 from tests.cli.process import serving
 from tests.servers.conftest import KINDS, StartServer
-from tests.servers.process import SECRET, XmppServer
+from tests.servers.process import XmppServer
 
 ADMIN = b64encode(b"admin@localhost:adminpw").decode()
 
@@ -55,11 +55,8 @@ class Served:
 @contextmanager
 def served(server: XmppServer, folder: Path, port: int = 0) -> Iterator[Served]:
     settings = {
-        "XMPP__BACKEND": "component",
-        "XMPP__SECRET": SECRET,
+        **server.settings(),
         "XMPP__PORT": str(port or server.component),
-        "XMPP__C2S_PORT": str(server.c2s),
-        "XMPP__C2S_TLS": "allow",
         "AUTH__ADMINS": '["admin@localhost"]',
         "STATE__DATABASE": str(folder / "state.sqlite3"),
     }

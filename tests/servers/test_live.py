@@ -8,19 +8,12 @@ import pytest
 
 from tests.cli.process import tigrest
 from tests.servers.conftest import StartServer
-from tests.servers.process import SECRET, XmppServer
+from tests.servers.process import XmppServer
 
 
 def check(server: XmppServer, folder: Path, **xmpp: str) -> tuple[int, str, str]:
-    settings = {
-        "BACKEND": "component",
-        "SECRET": SECRET,
-        "PORT": str(server.component),
-        "C2S_PORT": str(server.c2s),
-        "C2S_TLS": "allow",
-        "SEND_AS": "user",
-    }
-    variables = {f"TIGREST__XMPP__{key}": value for key, value in (settings | xmpp).items()}
+    settings = server.settings() | {"XMPP__SEND_AS": "user"} | {f"XMPP__{key}": value for key, value in xmpp.items()}
+    variables = {f"TIGREST__{key}": value for key, value in settings.items()}
     url = f'"http://127.0.0.1:{server.http}/http-bind"'
     done = tigrest("check", "--live", cwd=folder, TIGREST__BOSH__URL=url, **variables)
     return done.returncode, done.stdout, done.stderr

@@ -13,10 +13,10 @@ import pytest
 
 from tests.cli.process import serving, tigrest
 from tests.servers.certificates import make_certificate
-from tests.servers.component import raw_component
 from tests.servers.conftest import installed
 from tests.servers.debian import DEBIAN, DOMAIN, USERS, DebianServer
 from tests.servers.gateway import eventually
+from tests.servers.raw import raw_component
 
 ADMIN = ("admin", USERS["admin"])
 LOGIN = f"/rest/adhoc/{DOMAIN}"

@@ -66,9 +66,8 @@ def test_it_serves_survives_the_server_and_ends_well(kind: str, start_server: St
 def test_a_server_that_comes_later_is_found(start_server: StartServer, tmp_path: Path) -> None:
     server = start_server("prosody")
     server.stop()
-    settings = {"BACKEND": "component", "SECRET": SECRET, "PORT": str(server.component)}
     with (
-        serving(cwd=tmp_path, **{f"TIGREST__XMPP__{key}": value for key, value in settings.items()}) as (_, base),
+        serving(cwd=tmp_path, **{f"TIGREST__{key}": value for key, value in server.settings().items()}) as (_, base),
         httpx2.Client() as client,
     ):
         assert client.get(f"{base}/health/ready").status_code == 503
@@ -83,8 +82,7 @@ def test_a_server_that_comes_later_is_found(start_server: StartServer, tmp_path:
 def test_senders_are_told_what_could_not_be_stored_before_the_end(start_server: StartServer, tmp_path: Path) -> None:
     """The database is locked by another program when the gateway has to stop: nothing that it took is lost in silence."""
     server = start_server("prosody")
-    settings = {"BACKEND": "component", "SECRET": SECRET, "PORT": str(server.component)}
-    variables = {f"TIGREST__XMPP__{key}": value for key, value in settings.items()}
+    variables = {f"TIGREST__{key}": value for key, value in server.settings().items()}
     hook = '[{name = "hook", url = "http://127.0.0.1:9/"}]'
     with serving(cwd=tmp_path, TIGREST__WEBHOOKS=hook, **variables) as (process, base), online(server, "bob") as bob:
         eventually(lambda: httpx2.get(f"{base}/health/ready").status_code == 200)

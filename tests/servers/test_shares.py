@@ -13,7 +13,6 @@ import pytest
 from tests.cli.process import serving
 from tests.servers.conftest import StartServer
 from tests.servers.gateway import eventually
-from tests.servers.process import SECRET
 from tigrest.service.bounded import WAITING
 
 QUESTION = b"<iq type='get' to='slow@http.localhost'><ping xmlns='urn:xmpp:ping'/></iq>"
@@ -52,8 +51,7 @@ class Crowd:
 @pytest.mark.parametrize("kind", ["prosody", "ejabberd"])
 def test_a_crowd_of_one_user_has_one_share(kind: str, start_server: StartServer, tmp_path: Path) -> None:
     server = start_server(kind)
-    xmpp = {"BACKEND": "component", "SECRET": SECRET, "PORT": str(server.component), "C2S_PORT": str(server.c2s), "C2S_TLS": "allow"}
-    settings = {f"TIGREST__XMPP__{key}": value for key, value in xmpp.items()}
+    settings = {f"TIGREST__{key}": value for key, value in server.settings().items()}
 
     with (
         socket.create_server(("127.0.0.1", 0)) as silent,  # a webhook that never answers

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.cli.process import ROOT, environment, serving
-from tests.servers.process import SECRET, XmppServer, free_ports
+from tests.servers.process import XmppServer, free_ports
 
 BOT = ROOT / "examples" / "flask_bot.py"
 SIGNED_WITH = "whsec_c2lnbmVkIHdpdGggdGhpcw=="
@@ -75,11 +75,7 @@ def gateway_process(
     url = f"http://127.0.0.1:{receiver.port}/api"
     hook = f'{{name = "receiver", url = "{url}", secret = "{SIGNED_WITH}", stanzas = {json.dumps(stanzas)}}}'
     settings = {
-        "XMPP__BACKEND": "component",
-        "XMPP__SECRET": SECRET,
-        "XMPP__PORT": str(server.component),
-        "XMPP__C2S_PORT": str(server.c2s),
-        "XMPP__C2S_TLS": "allow",
+        **server.settings(),
         "STATE__DATABASE": str(folder / "state.sqlite3"),
         "WEBHOOKS": f"[{hook}]",
     }

@@ -6,7 +6,8 @@ import hashlib
 from dataclasses import dataclass, replace
 
 from tigrest.avatars.encodings import web_address
-from tigrest.images import essence, image_type, looks_like_markup, raster_type
+from tigrest.content import media_type
+from tigrest.images import image_type, looks_like_markup, raster_type
 
 SVG = "image/svg+xml"
 
@@ -57,7 +58,7 @@ class Avatar:
         Returns:
             The avatar; ``None`` unless :func:`~tigrest.avatars.encodings.web_address` can write the address, and for SVG.
         """
-        address = web_address(url) if essence(claimed_type) != SVG else ""
+        address = web_address(url) if media_type(claimed_type) != SVG else ""
         return cls(url=address) if address else None
 
     def for_contacts(self) -> Avatar:

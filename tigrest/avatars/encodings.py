@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 import httpx
 
-from tigrest.images import essence
+from tigrest.content import media_type
 
 MAX_URL = 2000
 """Longest web address that is used, in characters; what is longer does not pass all proxies and browsers."""
@@ -52,7 +52,7 @@ def decode_data_uri(uri: str) -> tuple[bytes, str]:
     content = unquote(content, "utf-8", "replace") if "%" in content else content
     is_base64 = header.rpartition(";")[2].strip().lower() == "base64"
     data = decode_base64("" if is_data_uri(content) else content) if is_base64 else content.encode("utf-8", "replace")
-    return data, essence(header)
+    return data, media_type(header)
 
 
 def web_address(text: str) -> str:

@@ -24,12 +24,11 @@ from tigrest.stanza import Stanza
 
 log = logging.getLogger(__name__)
 
-ADMIN = "http://jabber.org/protocol/admin#"
 REGISTER = "jabber:iq:register"
 _COMMAND, _QUERY = f"{{{adhoc.NAMESPACE}}}command", f"{{{REGISTER}}}query"
 
 _NAMESPACES = (REGISTER.encode(), adhoc.NAMESPACE.encode())
-_SETS_PASSWORD = (f"{ADMIN}add-user", f"{ADMIN}change-user-password")
+_SETS_PASSWORD = (f"{adhoc.ADMIN}add-user", f"{adhoc.ADMIN}change-user-password")
 _HARMLESS = ("add-user", "user-stats", "pre-bind-bosh-session", "USER_STATUS", "ping")
 """Last parts of nodes that name accounts and change none that is there; so are those that begin with ``get-``."""
 
@@ -168,7 +167,7 @@ class AccountChanges:
         if node in _SETS_PASSWORD and form is not None and form.value("password"):
             expect_settable(form.value("password"))
         name = node.rpartition("#")[2].rpartition("/")[2]
-        if name in _HARMLESS or name.startswith("get-") or not (is_ours or node.startswith((ADMIN, "api-commands/"))):
+        if name in _HARMLESS or name.startswith("get-") or not (is_ours or node.startswith((adhoc.ADMIN, "api-commands/"))):
             return None
         earlier = self._sessions.get(command.get("sessionid", ""), frozenset())
         return earlier | frozenset(self._named(form) if form is not None else ())

@@ -27,7 +27,7 @@ from tigrest.errors import InvalidStanza, NotConnected, NotSupported, StanzaErro
 from tigrest.jid import JID
 from tigrest.safexml import split_name
 from tigrest.service import REQUEST_TIMEOUT
-from tigrest.stanza import CLIENT, Stanza, make
+from tigrest.stanza import CLIENT, NEVER_BOUNCED, Stanza, make
 from tigrest.status import StatusOutcome, UserStatus
 from tigrest.storage import Database
 
@@ -281,5 +281,5 @@ def _payloads(iq: Stanza) -> int:
 
 
 def _deserves_an_answer(message: Stanza) -> bool:
-    """Whether somebody ought to be told that a message is not read. RFC 6121 §8.5.2"""
-    return message.type not in ("error", "groupchat", "headline") and message.xml.find(f"{{{CLIENT}}}body") is not None
+    """Tell whether the sender of a message has to know that it is not read. RFC 6121 §8.5.2"""
+    return message.type not in NEVER_BOUNCED and message.xml.find(f"{{{CLIENT}}}body") is not None

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 
 from tigrest.errors import InvalidStanza, StanzaError
-from tigrest.stanza import Stanza
+from tigrest.log_limit import LogLimit
+from tigrest.stanza import NEVER_BOUNCED, Stanza
 
 log = logging.getLogger(__name__)
 
@@ -27,9 +28,8 @@ class Entrance:
     """
 
     def __init__(self, send: Callable[[Stanza], None], now: Callable[[], float] = time.monotonic) -> None:
-        self._send, self._now = send, now
-        self._next_line = 0.0
-        self._untold = 0
+        self._send = send
+        self._log_limit = LogLimit(LOG_SECONDS, now)
 
     def admit(self, stanza: Stanza) -> Stanza | None:
         """Let a stanza in, with its addresses prepared.
@@ -40,32 +40,29 @@ class Entrance:
         Returns:
             The stanza; ``None`` when it was turned away.
         """
-        if not stanza.flaw:
-            try:
-                _ = stanza.sender, stanza.to
-            except InvalidStanza as error:
-                self._turn_away(stanza, "jid-malformed", str(error))
-                return None
-            return stanza.prepared()
-        self._turn_away(stanza, "not-acceptable", stanza.flaw)
-        return None
+        if stanza.flaw:
+            self._refuse(stanza, "not-acceptable", stanza.flaw)
+            return None
+        try:
+            _ = stanza.sender, stanza.to
+        except InvalidStanza as error:
+            self._refuse(stanza, "jid-malformed", str(error))
+            return None
+        return stanza.prepared()
 
-    def _turn_away(self, stanza: Stanza, condition: str, reason: str) -> None:
-        self._note(stanza, reason)
+    def _refuse(self, stanza: Stanza, condition: str, reason: str) -> None:
+        self._log(stanza, reason)
         if "from" in stanza.attributes and _may_be_answered(stanza):
             self._send(stanza.error_reply(StanzaError(condition, "modify", reason)))
 
-    def _note(self, stanza: Stanza, reason: str) -> None:
-        """Write to the log, but seldom."""
-        now = self._now()
-        if now < self._next_line:
-            self._untold += 1
+    def _log(self, stanza: Stanza, reason: str) -> None:
+        suppressed = self._log_limit.admit()
+        if suppressed is None:
             return
-        more = f"; so were {self._untold} others since the last line about it" if self._untold else ""
+        more = f"; so were {suppressed} others since the last line about it" if suppressed else ""
         log.warning("%s from %.200s was refused: %s%s", stanza.kind, stanza.attributes.get("from"), reason, more)
-        self._next_line, self._untold = now + LOG_SECONDS, 0
 
 
 def _may_be_answered(stanza: Stanza) -> bool:
     """Tell whether an error may go back. RFC 6120 §8.3.1, RFC 6121 §8.5.2"""
-    return stanza.awaits_reply or (stanza.kind == "message" and stanza.type not in ("error", "groupchat", "headline"))
+    return stanza.awaits_reply or (stanza.kind == "message" and stanza.type not in NEVER_BOUNCED)

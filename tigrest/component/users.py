@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from tigrest.adhoc import AdHoc, CommandReply, Requests
+from tigrest.adhoc import ADMIN, AdHoc, CommandReply, Requests
 from tigrest.errors import InvalidValue, NoSuchUser, NotConnected, NotPermitted, NotSupported, ServerFailed, StanzaError, UserExists
 from tigrest.jid import JID
 from tigrest.saslprep import expect_settable
 from tigrest.threads import callable_from_threads
 
 log = logging.getLogger(__name__)
-
-ADMIN = "http://jabber.org/protocol/admin#"
 
 _SUSPECT = "perhaps it does not take this password; ejabberd, for one, knows no characters newer than Unicode 3.2, such as most emoji"
 

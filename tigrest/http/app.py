@@ -1,6 +1,6 @@
 """The ASGI application: one entry, one way through it.
 
-route → cross-site (403) → API key (403) → login (401) → role (403) → body → handler → response
+cross-site (403) → route (404) → API key (403) → login (401) → role (403) → body → handler → response
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
 from tigrest.auth.admission import Admission
+from tigrest.caller import waiting
 from tigrest.errors import ContentTooLarge, MalformedContent, TigrestError
 from tigrest.http.context import new_request_id, request_id
 from tigrest.http.cross_site import SAFE_METHODS, CrossSite
-from tigrest.http.exchange import CALLER
+from tigrest.http.exchange import caller_of
 from tigrest.http.execution import Execution
 from tigrest.http.index import Index
 from tigrest.http.metrics import Metrics
@@ -31,7 +32,7 @@ from tigrest.http.replies import Reply, Wish, problem, reply_to, send_stream
 from tigrest.http.requests import HandlerRequest, bounded, decode, has_body, header, is_decodable, read_body
 from tigrest.scripting.routing import ROOT, Endpoint, Found, Route, Table
 from tigrest.scripting.signature import Call
-from tigrest.service import Service, waiting
+from tigrest.service import Service
 
 access_log = logging.getLogger("tigrest.access")
 
@@ -157,7 +158,7 @@ class App:
             call.request = HandlerRequest(scope, bounded(receive, self._max_body), self._service.loop)
         is_asking = "principal" in names or "service" in names
         if is_asking:
-            waiting.set(scope.get("extensions", NOTHING).get(CALLER))
+            waiting.set(caller_of(scope))
         try:
             result = await self._execution.run(route, endpoint, call, scope, send)
         finally:

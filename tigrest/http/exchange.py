@@ -11,8 +11,10 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
+from tigrest.caller import Waiting
 from tigrest.errors import BodyTimeout
 
 REPLY = "tigrest.reply"
@@ -25,12 +27,8 @@ WholeReply = Callable[[int, bytes, bytes, Sequence[tuple[bytes, bytes]]], bool]
 """Sends status, ``Content-Type`` (may be empty), body and further headers at once; ``False`` when it has not."""
 
 
-class Caller(Protocol):
-    """Whoever waits for the answer to a request."""
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether he went away before the answer was complete."""
+class Caller(Waiting, Protocol):
+    """Whoever waits for the answer to a request, as its handler's run knows him."""
 
     @property
     def waits_for_body(self) -> bool:
@@ -39,19 +37,16 @@ class Caller(Protocol):
     def detach(self) -> None:
         """Stop waiting for the task that serves the request: it is answered by another one."""
 
-    def on_gone(self, callback: Callable[[], object]) -> None:
-        """Have the event loop call something once if he goes away before the answer is complete; soon, if he has already.
 
-        Args:
-            callback: called without arguments.
-        """
+def caller_of(scope: Scope) -> Caller | None:
+    """Return who waits for the answer to a request; ``None`` where the server does not tell.
 
-    def off_gone(self, callback: Callable[[], object]) -> None:
-        """Undo one :meth:`on_gone`.
-
-        Args:
-            callback: what was given there; ignored when it is not known any more.
-        """
+    Args:
+        scope: of the request (ASGI).
+    """
+    extensions = scope.get("extensions")
+    caller: Caller | None = extensions.get(CALLER) if extensions else None
+    return caller
 
 
 class Connection(Protocol):
@@ -184,11 +179,11 @@ class Exchange(RequestResponseCycle):
 
     @property
     def is_gone(self) -> bool:
-        """Return whether the caller went away before the answer was complete."""
+        """Whether the caller went away before the answer was complete."""
         return self.disconnected
 
     def on_gone(self, callback: Callable[[], object]) -> None:
-        """Call something once if the caller goes away: see :meth:`Caller.on_gone`."""
+        """Call something once if the caller goes away: see :meth:`~tigrest.caller.Waiting.on_gone`."""
         if self.disconnected:
             self.protocol.loop.call_soon(callback)
         elif not self.response_complete:

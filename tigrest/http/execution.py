@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine
 from contextvars import Context
-from types import MappingProxyType
 from typing import Any, cast
 
 from starlette.types import Scope, Send
@@ -15,7 +14,7 @@ from starlette.types import Scope, Send
 from tigrest.deadlines import Deadlines
 from tigrest.errors import BodyTimeout, HandlerTimeout, TigrestError
 from tigrest.http.context import request_id
-from tigrest.http.exchange import CALLER, Caller
+from tigrest.http.exchange import caller_of
 from tigrest.http.workers import Workers
 from tigrest.scripting.routing import Endpoint, Route
 from tigrest.scripting.signature import Call, Invocation
@@ -25,8 +24,6 @@ log = logging.getLogger(__name__)
 
 NOTICE = 1.0
 """Seconds that a cancelled method gets to end."""
-
-NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Callback:
@@ -101,15 +98,9 @@ class _Run:
             self.task.cancel()
             self.execution.expect_end(self)
 
-    @property
-    def caller(self) -> Caller | None:
-        """Who waits for the answer, where the server tells."""
-        caller: Caller | None = self.scope.get("extensions", NOTHING).get(CALLER)
-        return caller
-
     def error(self) -> TigrestError:
         """Return what to answer: a body that did not arrive is not the handler's fault."""
-        caller = self.caller
+        caller = caller_of(self.scope)
         if caller is not None and caller.waits_for_body:
             return BodyTimeout(self.seconds)
         return HandlerTimeout(f"{self.route.uri} gave no result within {self.seconds:g} s")
@@ -154,7 +145,7 @@ class Execution:
 
         Raises:
             HandlerTimeout: there is no result in time.
-            BodyTimeout: nor is there the body of the request, which the method waits for.
+            BodyTimeout: the method waited for the body of the request, which did not arrive in time.
             asyncio.CancelledError: nobody wants the result any more, also because the request was answered meanwhile.
             Exception: whatever the method raises.
         """
@@ -208,7 +199,7 @@ class Execution:
         self._left.add(run.task)
         context = Context()
         context.run(request_id.set, run.id)
-        route, caller = run.route, run.caller
+        route, caller = run.route, caller_of(run.scope)
         route.active -= 1  # it does not keep a script that was replaced from being shut down
         line = _line(run.task, str(route.path)) or route.line
         context.run(

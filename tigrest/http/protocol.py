@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from itertools import chain
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import unquote
 
 import httptools
@@ -24,16 +22,8 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from tigrest.http.exchange import Exchange
+from tigrest.http.head import MAX_HEAD, MAX_HEADERS, MAX_TARGET, BadHead, check_host, head_size, split_absolute, too_large
 from tigrest.http.progress import progress_of, reset
-
-MAX_HEAD = 65536
-"""Most bytes of request line and headers together."""
-
-MAX_TARGET = 16384
-"""Most bytes of the request target."""
-
-MAX_HEADERS = 200
-"""Most header fields of a request."""
 
 PATIENCE = 30.0
 """Seconds for a connection to get somewhere with what it has begun to send."""
@@ -65,34 +55,18 @@ class Limits:
 
 
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
-_TOO_LONG_TARGET = 414
-_TOO_LARGE_HEAD = 431
 _NOT_HTTP = "the request is not valid HTTP/1.1"
-_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)(?::[0-9]{0,5})?")
-"""Value of ``Host``, which is not empty for http and https. RFC 9110 §7.2, §4.2.1; RFC 3986 §3.2"""
-_ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#]*)(.*)", re.DOTALL)
-_DETAILS = {
-    408: f"the request did not arrive within {PATIENCE:.0f} s",
-    _TOO_LONG_TARGET: f"the request target is longer than {MAX_TARGET} bytes",
-    _TOO_LARGE_HEAD: f"the request head is larger than {MAX_HEAD} bytes, or has more than {MAX_HEADERS} headers",
-}
+_TOO_SLOW = f"the request did not arrive within {PATIENCE:.0f} s"
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """Serves one connection.
-
-    RFC 9112 §3, RFC 6585 §5
-    """
+    """Serves one connection."""
 
     url = b""
     _stalled = 0
     """Bytes fed since the parser last got somewhere."""
     _is_long = False
     """Whether what came in lately is so long that a head in it may be too large."""
-    _status = 400
-    """Status of the answer to a request that the parser gives up."""
-    _detail = _NOT_HTTP
-    """Reason given with :attr:`_status`."""
     _host: bytes | None = None
     """Header ``Host`` of the request that comes in; empty when there are several."""
     _valid_host: bytes | None = None
@@ -141,8 +115,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._is_long = self._stalled > MAX_HEAD
         try:
             self.parser.feed_data(data)
-        except HttpParserError:
-            self._refuse(self._status, self._detail)
+        except HttpParserError as error:
+            self._refuse(*_fault(error))
         except HttpParserUpgrade as upgrade:
             self._continue_without_upgrade(data[upgrade.args[0] :])
         else:
@@ -170,16 +144,16 @@ class HttpProtocol(HttpToolsProtocol):
         self._stalled = 0
         if self._timer is not None:
             self._stop_timer()
-        if len(self.url) > MAX_TARGET:
-            self._fail(_TOO_LONG_TARGET, _DETAILS[_TOO_LONG_TARGET])
         headers = self.headers
-        if len(headers) > MAX_HEADERS or (self._is_long and self._head_size() > MAX_HEAD):
-            self._fail(_TOO_LARGE_HEAD, _DETAILS[_TOO_LARGE_HEAD])
+        if len(self.url) > MAX_TARGET or len(headers) > MAX_HEADERS or (self._is_long and head_size(self.url, headers) > MAX_HEAD):
+            raise too_large(self.url)
         before = self.cycle
         version = self.parser.get_http_version()
-        if self._host is None or self._host != self._valid_host:
-            self._check_host(version)
-        if not self.url.startswith(b"/"):
+        host = self._host
+        if host is None or host != self._valid_host:
+            check_host(host, version, headers)
+            self._valid_host = host
+        if not self.url.startswith(b"/") and self.url != b"*":
             self._resolve_target()
         keep_alive = version != "1.0" and self.parser.should_keep_alive()
         self.cycle = exchange = Exchange(self, self._scope(version), keep_alive, self.expect_100_continue)
@@ -190,47 +164,10 @@ class HttpProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
             self.pipeline.appendleft((exchange, self.app))
 
-    def _fail(self, status: int, detail: str) -> NoReturn:
-        """Make the parser give up.
-
-        Raises:
-            ValueError: always.
-        """
-        self._status, self._detail = status, detail
-        raise ValueError(detail)
-
-    def _check_host(self, version: str) -> None:
-        """Check that there is one well-formed ``Host``; only requests of HTTP/1.0 may have none.
-
-        RFC 9112 §3.2
-        """
-        host = self._host
-        if host is None:
-            if version >= "1.1":
-                self._fail(400, "the request has no Host header")
-            return
-        if not _HOST.fullmatch(host.strip(b" \t")):
-            several = sum(name == b"host" for name, _ in self.headers) > 1
-            self._fail(
-                400, "the request has more than one Host header" if several else "the Host header is not a host with an optional port"
-            )
-        self._valid_host = host
-
     def _resolve_target(self) -> None:
-        """Turn a target in absolute form, as proxies get it, into one in origin form; its host counts, whatever ``Host`` says.
-
-        RFC 9112 §3.2.2
-        """
-        if self.url == b"*":
-            return
-        absolute = _ABSOLUTE.fullmatch(self.url)
-        if absolute is None or not _HOST.fullmatch(absolute[1]):
-            self._fail(400, "the request target is neither a path nor the URL of a host with an optional port")
-        self.url = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
-        self.headers[:] = [(b"host", absolute[1]), *[header for header in self.headers if header[0] != b"host"]]
-
-    def _head_size(self) -> int:
-        return len(self.url) + 4 * len(self.headers) + sum(map(len, chain.from_iterable(self.headers)))
+        """Turn a target in absolute form into one in origin form; its host counts, whatever ``Host`` says."""
+        host, self.url = split_absolute(self.url)
+        self.headers[:] = [(b"host", host), *[header for header in self.headers if header[0] != b"host"]]
 
     def _scope(self, version: str) -> dict[str, Any]:
         """Describe the request (ASGI)."""
@@ -305,8 +242,8 @@ class HttpProtocol(HttpToolsProtocol):
     def _watch(self) -> None:
         """Look after what has begun to come in and is not complete."""
         if self._stalled > MAX_HEAD:
-            status = _TOO_LONG_TARGET if len(self.url) > MAX_TARGET else _TOO_LARGE_HEAD
-            self._refuse(status, _DETAILS[status])
+            error = too_large(self.url)
+            self._refuse(error.status, error.detail)
         elif self._timer is None:
             self._timer = self.loop.call_later(PATIENCE, self._give_up)
 
@@ -315,7 +252,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self.flow.read_paused:
             self._timer = self.loop.call_later(PATIENCE, self._give_up)  # it is we who do not read
         elif self._stalled:
-            self._refuse(408, _DETAILS[408])
+            self._refuse(408, _TOO_SLOW)
         else:
             self.transport.close()
 
@@ -426,6 +363,12 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _unsupported_upgrade_warning(self) -> None:
         """Nothing is wrong with an upgrade that is offered and not taken."""
+
+
+def _fault(error: HttpParserError) -> tuple[int, str]:
+    """Return status and reason for a request that the parser gave up, by itself or because one of our callbacks raised."""
+    cause = error.__context__
+    return (cause.status, cause.detail) if isinstance(cause, BadHead) else (400, _NOT_HTTP)
 
 
 class _MutableHead:
