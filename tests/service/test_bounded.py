@@ -10,10 +10,11 @@ import pytest
 
 from tigrest.arrivals import Arrivals
 from tigrest.auth.principal import ADMIN, USER, Principal
-from tigrest.errors import CallerGone, InvalidStanza, NotPermitted, TooManyWaiting
+from tigrest.component.window import MAX_WAITING
+from tigrest.errors import CallerGone, InvalidStanza, NotPermitted, ServerFailed, TooManyWaiting
 from tigrest.jid import JID
 from tigrest.service import Policy, Service, waiting
-from tigrest.service.bounded import WAITING
+from tigrest.service.bounded import SENDING, WAITING
 from tigrest.stanza import Stanza
 
 US, DOMAIN = JID("http.example.org"), JID("example.org")
@@ -148,3 +149,24 @@ async def test_a_cancelled_request_is_cancelled_and_not_taken_for_a_caller_gone(
     with pytest.raises(asyncio.CancelledError):
         await task
     assert visitor.callbacks == []
+
+
+def test_one_caller_cannot_wait_for_all_that_may_wait() -> None:
+    assert WAITING + SENDING < MAX_WAITING
+
+
+async def test_an_archive_that_does_not_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tigrest.service.outbound.PAGE_BYTES", 2000)
+    server = Server()
+    query = "<iq type='set' to='bob@example.org/bot'><query xmlns='urn:xmpp:mam:2' queryid='q'/></iq>"
+    asking = asyncio.create_task(service(server).for_(ALICE).request_all(query))
+    while not server.sent:
+        await asyncio.sleep(0)
+    [sent] = server.sent
+    result = f"<result xmlns='urn:xmpp:mam:2' queryid='q' id='1'><x xmlns='urn:x'>{'x' * 500}</x></result>"
+    message = Stanza.parse(f"<message from='bob@example.org/bot' to='{sent.attributes['from']}'>{result}</message>")
+    for _ in range(10):
+        assert server.arrivals.take(message)  # nobody else gets what belongs to the query
+    with pytest.raises(ServerFailed, match="more messages than there is room for"):
+        await asyncio.wait_for(asking, 5)
+    assert not server.arrivals.take(message)

@@ -99,3 +99,21 @@ async def test_iqs_do_not_wait_for_messages(world: World) -> None:
         webhooks.take(message())
         await until(lambda: world.receiver.running)
         assert (await webhooks.answer(iq())).type == "result"
+
+
+async def test_what_waits_for_its_turn_at_the_end_is_refused_quietly(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    asked = asyncio.Event()
+
+    async def hang(_request: Request) -> Response:
+        asked.set()
+        await asyncio.sleep(60)
+        return Response()
+
+    world.receiver.respond = hang
+    async with world.webhooks(world.target(timeout=30.0, concurrency=1)) as webhooks:
+        asking = [asyncio.create_task(webhooks.answer(iq())) for _ in range(3)]
+        await asyncio.wait_for(asked.wait(), 5)
+    replies = await asyncio.wait_for(asyncio.gather(*asking), 5)
+    assert [reply.type for reply in replies] == ["error"] * 3
+    assert [reply.error.condition for reply in replies[1:] if reply.error is not None] == ["resource-constraint"] * 2
+    assert "Traceback" not in caplog.text

@@ -27,8 +27,8 @@ WAITING = 256
 REMEMBERED = 1024
 """Callers whose bounded service is kept for their next request."""
 
-SENDING = 512
-"""Stanzas of one caller that may wait for the server to take them."""
+SENDING = 400
+"""Stanzas of one caller that may wait for the server to take them. With :data:`WAITING` they are fewer than the link lets wait in all."""
 
 
 @callable_from_threads

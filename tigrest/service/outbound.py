@@ -9,9 +9,16 @@ import secrets
 from collections.abc import Awaitable
 
 from tigrest.backend import Backend
+from tigrest.errors import ServerFailed
 from tigrest.stanza import Stanza, make
 
 ARCHIVE = b"urn:xmpp:mam:2"
+
+PAGE_BYTES = 16 * 1024 * 1024
+"""Most bytes of messages that are kept for one query of an archive: whoever is asked decides how many he sends."""
+
+TOTAL_BYTES = 64 * 1024 * 1024
+"""Most bytes of messages that are kept for all queries under way."""
 
 
 class Outbound:
@@ -24,6 +31,8 @@ class Outbound:
     def __init__(self, backend: Backend) -> None:
         self.loop = asyncio.get_running_loop()
         self._backend = backend
+        self.collected = 0
+        """Bytes of messages that came for the queries of archives under way."""
         self._id_prefix, self._id_numbers = f"{secrets.token_urlsafe(8)}-", itertools.count(1)
 
     def send(self, stanza: Stanza) -> Awaitable[None]:
@@ -44,25 +53,25 @@ class Outbound:
         Returns:
             The messages, if any, and the result or the error stanza as the last.
 
+        Raises:
+            ServerFailed: the messages are more than :data:`PAGE_BYTES`, or with those for others more than :data:`TOTAL_BYTES`.
+
         XEP-0313 §4.2
         """
         if not iq.mentions(ARCHIVE):
             return [await self.request(iq, timeout)]
-        query = self._told_apart(iq)
-        messages: list[Stanza] = []
-
-        def collect(inbound: Stanza) -> bool:
-            belongs = _belongs(inbound, query)
-            if belongs:
-                messages.append(inbound)
-            return belongs
-
-        stop = self._backend.arrivals.claim(collect)
+        page = _Page(self, self._told_apart(iq))
+        stop = self._backend.arrivals.claim(page.take)
         try:
-            reply = await self.request(query, timeout)
+            async with page.waiting:
+                reply = await self.request(page.query, timeout)
+        except TimeoutError:
+            whom = iq.to or "the server"
+            raise ServerFailed(f"{whom} sent more messages than there is room for: ask for fewer at a time (XEP-0059 max)") from None
         finally:
             stop()
-        return [*messages, reply]
+            self.collected -= page.size
+        return [*page.messages, reply]
 
     def _told_apart(self, query: Stanza) -> Stanza:
         """Give an archive query a ``queryid``, so that what comes for it does not mix with what comes for others. XEP-0313 §4.1"""
@@ -72,6 +81,40 @@ class Outbound:
         named = copy.copy(element)
         named.set("queryid", self.new_id())
         return make("iq", query.type, None, named).with_(**query.attributes)
+
+
+class _Page:
+    """The messages that come for a query of an archive, as long as there is room for them.
+
+    Args:
+        outbound: counts what is kept for all queries.
+        query: what is asked.
+    """
+
+    def __init__(self, outbound: Outbound, query: Stanza) -> None:
+        self._outbound, self.query = outbound, query
+        self.messages: list[Stanza] = []
+        self.size = 0
+        self.waiting = asyncio.timeout(None)
+        """Ends the wait for the reply when there is no more room."""
+        self._is_full = False
+
+    def take(self, inbound: Stanza) -> bool:
+        """Keep a message that belongs to the query; tell whether it does."""
+        if not _belongs(inbound, self.query):
+            return False
+        if self._is_full:
+            return True
+        size = len(bytes(inbound))
+        self.size += size
+        self._outbound.collected += size
+        if self.size > PAGE_BYTES or self._outbound.collected > TOTAL_BYTES:
+            self._is_full = True
+            self.messages.clear()
+            self.waiting.reschedule(0.0)
+        else:
+            self.messages.append(inbound)
+        return True
 
 
 def _belongs(inbound: Stanza, query: Stanza) -> bool:

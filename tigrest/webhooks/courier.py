@@ -31,6 +31,9 @@ LINK_SECONDS = 5.0
 TURN = 16
 """Deliveries of one sender before it is another's turn."""
 
+STOPPING = Silence("the gateway is stopping", StanzaError("resource-constraint", "wait", "the gateway is stopping"))
+"""What came of an iq whose turn did not come before the end."""
+
 
 @dataclass(frozen=True)
 class Pause:
@@ -69,17 +72,20 @@ class Courier:
         self._news = asyncio.Event()
         self._iqs = asyncio.Semaphore(target.concurrency)
         self._trouble = False
+        self._is_stopping = False
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin with what is stored."""
+        self._is_stopping = False
         await self._endpoint.start()
         self._news.set()
         workers = [asyncio.create_task(self._work()) for _ in range(self.target.concurrency)]
         self._tasks = [asyncio.create_task(self._look()), *workers]
 
     async def stop(self) -> None:
-        """Stop; what is under way is delivered again after the next start."""
+        """Stop; what is under way is delivered again after the next start, and iqs that still wait for their turn are refused."""
+        self._is_stopping = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -94,13 +100,14 @@ class Courier:
         """Deliver an iq at once, and tell the reply; an error when there is none in time."""
         try:
             async with asyncio.timeout(self.target.timeout), self._iqs:
-                outcome = await self._post(iq, new_id())
+                outcome = STOPPING if self._is_stopping else await self._post(iq, new_id())
         except TimeoutError:
             outcome = no_answer(self.target.timeout)
         except (TigrestError, ValueError) as error:
             log.warning("webhook %s: an iq cannot be written as %s: %s", self.target.name, self.target.content_type, error)
             return iq.error_reply(StanzaError("internal-server-error"))
-        self._count(outcome)
+        if outcome is not STOPPING:
+            self._count(outcome)
         reply = self._reply(iq, outcome)
         return reply if reply is not None else iq.error_reply(StanzaError("internal-server-error"))
 

@@ -155,7 +155,7 @@ class Webhooks:
         try:
             async with asyncio.timeout(REFUSE_SECONDS):
                 for data, _ in stanzas:
-                    if (told := refusal(Stanza.parse(data), error)) is not None:
+                    if (told := refusal(Stanza.received(data), error)) is not None:
                         await self._overflow.deliver(told)
         except TimeoutError:
             log.error("not all of %d senders could be told that what they sent was not stored", len(stanzas))
