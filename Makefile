@@ -5,9 +5,10 @@ VENV := .venv
 IN_VENV := $(VENV)/bin/python
 PIP := $(IN_VENV) -m pip --disable-pip-version-check --quiet install
 ARGS ?=
+MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench docs format clean
+.PHONY: help run test soak check bench docs format clean
 
 help: ## show this help
 	@echo "make [PYTHON=python3.12] <target>"
@@ -19,6 +20,10 @@ run: $(VENV)/.installed ## set up what is missing and serve on the embedded doma
 test: $(VENV)/.installed-test ## set up what is missing and run the tests; ARGS="-k name"
 	@tests/servers/install.sh
 	@$(IN_VENV) -m pytest $(ARGS)
+
+soak: $(VENV)/.installed-test ## send odd things to gateways in front of real servers, for MINUTES=10; SEED=1 repeats
+	@tests/servers/install.sh
+	@TIGREST_SOAK_MINUTES=$(MINUTES) TIGREST_SOAK_SEED=$(SEED) $(IN_VENV) -m pytest tests/servers/test_fuzz.py -s $(ARGS)
 
 check: $(VENV)/.installed-test ## check format, lint and types
 	@$(IN_VENV) -m ruff format --check .

@@ -154,3 +154,27 @@ trees = st.recursive(
 @given(names, trees)
 def test_what_was_written_as_xml_reads_back(name: str, tree: object) -> None:
     assert read_xml(write_xml({name: tree})) == {name: tree}
+
+
+@pytest.mark.parametrize("depth", [1, 200, 253, 254, 255, 256])
+def test_what_is_as_deep_as_may_come_in_can_be_written(depth: int) -> None:
+    lists, maps, elements = b"[" * depth + b"]" * depth, b'{"a":' * depth + b'"]"' + b"}" * depth, b"<a>" * depth + b"]" + b"</a>" * depth
+    assert write_json({"b": [read_json(lists)]}) == b'{"b":[%b]}' % lists
+    assert write_json({"b": read_json(maps)}) == b'{"b":%b}' % maps
+    assert write_json(read_xml(elements)) == maps
+    assert write_xml(read_json(maps)) == elements
+
+
+def test_json_is_not_nested_deeper_than_xml() -> None:
+    for document in (b"[" * 257 + b"]" * 257, b'{"a":[' * 129 + b"]}" * 129, b"[" * 1000 + b"]" * 1000):
+        with pytest.raises(MalformedContent, match="deep"):
+            read_json(document)
+    flat = b"[" + b'[["[[[[[\\"[[["]],' * 1000 + b"{}]"
+    assert len(read_json(flat)) == 1001
+
+
+def test_a_value_that_holds_itself_cannot_be_written() -> None:
+    value: list[object] = []
+    value.append(value)
+    with pytest.raises(RecursionError):
+        write_json(value)

@@ -19,7 +19,7 @@ from xml.etree import ElementTree as ET
 import orjson
 
 from tigrest.errors import MalformedContent
-from tigrest.safexml import escape, escape_attribute, parse, serialize
+from tigrest.safexml import MAX_DEPTH, escape, escape_attribute, parse, serialize
 
 JSON = "application/json"
 XML = "application/xml"
@@ -50,9 +50,28 @@ def read_json(data: bytes, max_values: int | None = None) -> Any:
     if max_values is not None and _has_more(data, b"[{,", max_values):
         raise MalformedContent(f"JSON has more than {max_values} values")
     try:
-        return orjson.loads(data)
+        value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise MalformedContent(f"JSON cannot be read: {error}") from None
+    if _is_too_deep(data):
+        raise MalformedContent(f"JSON is nested more than {MAX_DEPTH} deep")
+    return value
+
+
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def _is_too_deep(data: bytes) -> bool:
+    """Tell whether a JSON document, known to be well-formed, is nested deeper than :data:`MAX_DEPTH`, as XML may be."""
+    if len(data) <= 2 * MAX_DEPTH or data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return False
+    brackets = _JSON_TEXT.sub(b"", data).translate(_ONE_KIND, _NO_BRACKETS)
+    for _ in range(MAX_DEPTH):  # each turn takes away what is innermost
+        brackets = brackets.replace(b"[]", b"")
+        if not brackets:
+            return False
+    return True
 
 
 def _has_more(data: bytes, marks: bytes, limit: int) -> bool:
@@ -100,7 +119,27 @@ def write_json(value: Any) -> bytes:
     Raises:
         TypeError: it has a part that JSON cannot carry.
     """
-    return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS)
+    try:
+        return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS)
+    except orjson.JSONEncodeError as error:
+        if "ecursion limit" not in str(error):
+            raise
+    return orjson.dumps(_in_pieces(value, 0), default=_plain, option=orjson.OPT_NON_STR_KEYS)
+
+
+PIECE = 200
+"""Levels of nesting written at a time: orjson writes 254 at most, but documents of :data:`MAX_DEPTH` levels come in."""
+
+
+def _in_pieces(value: Any, depth: int) -> Any:
+    """Replace what lies :data:`PIECE` levels deep in a value by its JSON."""
+    if isinstance(value, dict | list | tuple) and depth == PIECE:
+        return orjson.Fragment(write_json(value))
+    if isinstance(value, dict):
+        return {name: _in_pieces(item, depth + 1) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_in_pieces(item, depth + 1) for item in value]
+    return value
 
 
 def write_xml(value: Any) -> bytes:

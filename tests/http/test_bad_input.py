@@ -29,6 +29,7 @@ class Typed(Handler):
         ("application/xml", b"<a>" * 20_000 + b"</a>" * 20_000),
         ("application/xml", b"<a>" * 257 + b"</a>" * 257),
         ("application/json", b"[" * 20_000 + b"]" * 20_000),
+        ("application/json", b"[" * 257 + b"]" * 257),
         ("application/json", b'{"a":' * 20_000 + b"1" + b"}" * 20_000),
         ("application/xml", b"<a>"),
         ("application/xml", b"<a>&lol;</a>"),
@@ -56,9 +57,16 @@ def test_a_bad_body_is_400_with_a_reason(serve: Serve, content_type: str, body: 
     assert len(response.text) < 1000
 
 
-def test_json_that_is_just_deep_enough_comes_back_as_xml_and_json(serve: Serve) -> None:
-    body = b'{"a":' * 200 + b"1" + b"}" * 200
-    assert serve(ECHO).post("/rest/echo", type="application/json", content=body).status_code == 200
+@pytest.mark.parametrize(
+    ("type", "body"),
+    [
+        ("application/json", b'{"a":["[{",' * 128 + b"1" + b"]}" * 128),
+        ("application/xml", b"<a>" * 256 + b"1" + b"</a>" * 256),
+    ],
+)
+def test_what_is_just_deep_enough_comes_back(serve: Serve, type: str, body: bytes) -> None:
+    response = serve(ECHO).post("/rest/echo", type=type, content=body)
+    assert (response.status_code, body in response.content) == (200, True), response.text
 
 
 @pytest.mark.parametrize("path", ["/rest/echo", "/rest/raw"])

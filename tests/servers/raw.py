@@ -115,7 +115,9 @@ def raw_component(server: XmppServer, jid: str = COMPONENT) -> Iterator[RawCompo
 
 
 @contextmanager
-def raw_client(server: XmppServer, user: str = "alice", resource: str = "raw", declares: str = "") -> Iterator[Raw]:
+def raw_client(
+    server: XmppServer, user: str = "alice", resource: str = "raw", declares: str = "", password: str | None = None
+) -> Iterator[Raw]:
     """Log a user in.
 
     Args:
@@ -123,13 +125,14 @@ def raw_client(server: XmppServer, user: str = "alice", resource: str = "raw", d
         user: local part.
         resource: of his session, as it is to stand in the XML.
         declares: namespace declarations for the stream header.
+        password: his; that of ``USERS`` when ``None``.
     """
     raw = Raw(server.c2s)
     try:
         header = f"<stream:stream xmlns='jabber:client' xmlns:stream='{STREAMS}' {declares} version='1.0' to='{DOMAIN}'>"
         raw.send(header)
         raw.read(b"</stream:features>")
-        login = base64.b64encode(f"\0{user}\0{USERS[user]}".encode()).decode()
+        login = base64.b64encode(f"\0{user}\0{password or USERS[user]}".encode()).decode()
         raw.send(f"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>{login}</auth>")
         assert b"<success" in raw.read(b"<success", b"<failure")
         raw.send(header)
