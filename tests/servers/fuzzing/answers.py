@@ -73,7 +73,7 @@ async def _read(reader: asyncio.StreamReader, call: Call) -> bytes:
 
 def parsed(data: bytes, most: int) -> list[Answer]:
     """Take answers apart: each has a length, is chunked, or goes on to the end."""
-    found = []
+    found: list[Answer] = []
     while data.startswith(b"HTTP/1.1 ") and len(found) < most:
         head, separator, data = data.partition(b"\r\n\r\n")
         if not separator:
