@@ -76,7 +76,7 @@ ROOMS: dict[str, set[str]] = {
         "backend",
         "service",
     },
-    "webhooks": {"errors", "jid", "storage", "stanza", "overflow"},
+    "webhooks": {"errors", "log_limit", "jid", "storage", "stanza", "overflow"},
     # scripts: from files to routes and listeners
     "handler": set(),
     "scripting": {

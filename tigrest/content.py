@@ -190,13 +190,13 @@ def _children(start: str, end: str, children: list[tuple[str, Any]], write: Call
     write(end)
 
 
-_LONGEST_KEPT = 64
-"""Characters of the longest key whose tags are remembered: callers choose keys."""
+_MAX_CACHED_LENGTH = 64
+"""Longest key whose tags are cached, in characters: callers choose keys."""
 
 
 def _tags(name: str) -> tuple[str, str]:
     """Give start and end tag of a key; one that is no XML name becomes ``<entry name="…">``."""
-    return _remembered_tags(name) if len(name) <= _LONGEST_KEPT else _written_tags(name)
+    return _remembered_tags(name) if len(name) <= _MAX_CACHED_LENGTH else _written_tags(name)
 
 
 def _written_tags(name: str) -> tuple[str, str]:

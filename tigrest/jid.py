@@ -38,7 +38,7 @@ class JID(str):
     def __new__(cls, text: str) -> JID:
         if isinstance(text, JID):
             return text
-        return _remembered(text) if len(text) <= _LONGEST_KEPT else _parsed(text)
+        return _remembered(text) if len(text) <= _MAX_CACHED_LENGTH else _parsed(text)
 
     @classmethod
     def of(cls, local: str, domain: str, resource: str = "") -> JID:
@@ -83,8 +83,8 @@ def escaped(text: str) -> str:
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Controls and line separators: not even where preparation would drop them."""
 
-_LONGEST_KEPT = 256
-"""Characters of the longest address that is remembered: strangers choose them."""
+_MAX_CACHED_LENGTH = 256
+"""Longest address that is cached, in characters: strangers choose them."""
 
 
 def _parsed(text: str) -> JID:

@@ -1,4 +1,4 @@
-"""Letting callers in: API key (403), login (401), role (403), in this order."""
+"""Authentication and authorisation of requests: API key (403), login (401), role (403), in this order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tigrest.jid import JID
 
 
 class Door(Protocol):
-    """What a caller wants to get in by: a handler."""
+    """A handler, as far as it says who may call it."""
 
     @property
     def role(self) -> str | None:
@@ -33,7 +33,7 @@ class Door(Protocol):
 
 
 class Admission:
-    """Finds out who a caller is and whether he may in.
+    """Authenticates callers, and checks that they may call a handler.
 
     Args:
         logins: checks credentials.
@@ -46,10 +46,10 @@ class Admission:
         self._make = lru_cache(maxsize=4096)(self._user)
 
     async def admit(self, door: Door, path: str, query_string: bytes, headers: Mapping[bytes, bytes], address: str) -> Principal:
-        """Let a caller in.
+        """Authenticate a caller, and check that he may call a handler.
 
         Args:
-            door: by which.
+            door: the handler that he calls.
             path: of the request, decoded, without the query.
             query_string: of the request.
             headers: by name in lower case.

@@ -1,4 +1,4 @@
-"""What an avatar is."""
+"""An avatar, as image bytes or as an address."""
 
 from __future__ import annotations
 

@@ -29,11 +29,11 @@ UrlMode = Literal["redirect", "proxy", "off"]
 
 @dataclass(frozen=True)
 class AvatarSettings:
-    """What an administrator decides.
+    """The settings of ``[avatars]``.
 
     Args:
         as_owner: whether to serve what an avatar's owner shows to his contacts only.
-        urls: what becomes of avatars that are elsewhere: callers are sent there, they are fetched, or left out.
+        urls: whether callers are redirected to avatars that are elsewhere, or these are fetched, or left out.
         fetch: fetches them.
         cache: keeps what was found.
     """
@@ -50,7 +50,7 @@ class Avatars:
 
     Args:
         server: sends the iqs.
-        settings: what the administrator decides.
+        settings: those of ``[avatars]``.
     """
 
     def __init__(self, server: Server, settings: AvatarSettings) -> None:

@@ -12,14 +12,14 @@ WAIT_SECONDS = 2.0
 """How long a look-up waits for others to end before it is refused."""
 
 BURST_SECONDS = 0.1
-"""After a pause, as many pass at once as otherwise in this time."""
+"""Burst that is allowed after a pause, as the seconds that it takes otherwise."""
 
 RETRY_SECONDS = 2.0
 """After how many seconds a refused caller should try again."""
 
 
 class Rate:
-    """Spaces things out: a token bucket, whose waiters go first come, first served.
+    """Limits a rate: a token bucket, whose waiters are served in order.
 
     Args:
         per_second: how many pass in a second; after a pause a tenth more.

@@ -15,7 +15,7 @@ ENTRY_BYTES = 512
 
 
 class Key(NamedTuple):
-    """What a look-up is about.
+    """The key of a look-up.
 
     Args:
         jid: whose avatar, a bare address.
@@ -40,7 +40,7 @@ class AvatarCache:
     def __init__(self, max_bytes: int = 64 * 1024 * 1024, seconds: float = 300.0, miss_seconds: float = 15.0) -> None:
         self.max_bytes, self.seconds, self.miss_seconds = max_bytes, seconds, miss_seconds
         self.generation = 0
-        """Grows whenever something is forgotten: what was asked before is not to be put in after."""
+        """Grows with every :meth:`forget`; the outcome of a look-up begun before is not cached."""
         self._entries: OrderedDict[Key, tuple[float, Avatar | None]] = OrderedDict()
         self._bytes = 0
 

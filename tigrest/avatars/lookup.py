@@ -49,7 +49,7 @@ Turn = Callable[[], Awaitable[object]]
 
 
 class Server(Protocol):
-    """What looking up and publishing need: an event loop, the served domain, and a way to send an iq and get its reply."""
+    """The XMPP server, as looking up and publishing avatars need it."""
 
     loop: asyncio.AbstractEventLoop
 

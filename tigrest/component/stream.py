@@ -272,7 +272,7 @@ class _Slicer:
 
     Namespaces are left alone here: a parser that resolves them ends at the first name that it does not like, and strangers choose
     the names. Prosody and ejabberd relay ``<x xmlns="a b"/>``, ``<x xmlns="http://www.w3.org/XML/1998/namespace"/>``, and
-    ejabberd prefixes that are declared nowhere. What has such names is told to be odd.
+    ejabberd prefixes that are declared nowhere. What has such names is marked as odd, and parsed by itself.
 
     Args:
         opened: called with the attributes of the stream header.

@@ -16,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 from tigrest.caller import Waiting
 from tigrest.errors import BodyTimeout
+from tigrest.http.limits import Limits
 
 REPLY = "tigrest.reply"
 """Name of the ASGI extension: ``scope["extensions"][REPLY]`` is :meth:`Exchange.reply`."""
@@ -50,7 +51,7 @@ def caller_of(scope: Scope) -> Caller | None:
 
 
 class Connection(Protocol):
-    """What an exchange needs of its connection."""
+    """The connection, as an exchange needs it."""
 
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
@@ -58,7 +59,7 @@ class Connection(Protocol):
     logger: logging.Logger
     server_state: Any
     tasks: set[asyncio.Task[None]]
-    limits: Any
+    limits: Limits
 
     def on_response_complete(self) -> None:
         """Go on with the next request."""

@@ -13,8 +13,8 @@ SHORT = {"json": JSON, "xml": XML, "html": "text/html"}
 """Short names of media types, for the query parameter ``type``."""
 
 
-LONGEST_KEPT = 512
-"""Characters of the longest headers whose outcome is remembered: callers choose them."""
+MAX_CACHED_LENGTH = 512
+"""Longest headers whose outcome is cached, in characters: callers choose them."""
 
 
 def negotiate(content_type: str, type_parameter: str, accept: str) -> tuple[Form, bool]:
@@ -30,7 +30,7 @@ def negotiate(content_type: str, type_parameter: str, accept: str) -> tuple[Form
     Returns:
         The form, and whether the caller wants HTML where there is a page.
     """
-    is_short = len(content_type) + len(type_parameter) + len(accept) <= LONGEST_KEPT
+    is_short = len(content_type) + len(type_parameter) + len(accept) <= MAX_CACHED_LENGTH
     return (_remembered if is_short else _negotiated)(content_type, type_parameter, accept)
 
 

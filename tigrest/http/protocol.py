@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
@@ -23,6 +22,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from tigrest.http.exchange import Exchange
 from tigrest.http.head import MAX_HEAD, MAX_HEADERS, MAX_TARGET, BadHead, check_host, head_size, split_absolute, too_large
+from tigrest.http.limits import DEFAULT_LIMITS, Limits
 from tigrest.http.progress import progress_of, reset
 
 PATIENCE = 30.0
@@ -33,26 +33,6 @@ LINGER = 2.0
 
 MAX_LINGER = 8 * 1024 * 1024
 """Most bytes of it."""
-
-BODY_SECONDS = 60.0
-"""Most seconds that a request's body may take to arrive, whatever is configured."""
-
-SEND_SECONDS = 60.0
-"""Seconds that a connection is kept while its peer takes nothing of what is sent to it."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Time limits of connections, in seconds.
-
-    Args:
-        body: how long a request's body may be waited for, in all.
-        send: how long a peer may take nothing of what is sent to it.
-    """
-
-    body: float = BODY_SECONDS
-    send: float = SEND_SECONDS
-
 
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
 _NOT_HTTP = "the request is not valid HTTP/1.1"
@@ -86,7 +66,7 @@ class HttpProtocol(HttpToolsProtocol):
     serving: Exchange | None = None
     """The request being answered; further ones may wait behind it."""
 
-    def __init__(self, *args: Any, limits: Limits = Limits(), **kwargs: Any) -> None:
+    def __init__(self, *args: Any, limits: Limits = DEFAULT_LIMITS, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.limits = limits
 

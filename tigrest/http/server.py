@@ -23,7 +23,8 @@ from starlette.types import ASGIApp
 
 from tigrest.config import Config, builtin_scripts
 from tigrest.errors import ConfigError
-from tigrest.http.protocol import BODY_SECONDS, HttpProtocol, Limits
+from tigrest.http.limits import BODY_SECONDS, Limits
+from tigrest.http.protocol import HttpProtocol
 from tigrest.http.watchdog import Watchdog
 from tigrest.loop import new_event_loop
 

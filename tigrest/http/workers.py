@@ -6,7 +6,7 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -105,8 +105,8 @@ class Workers:
             raise NoThread(f"{of_route} calls of {route.uri} are stuck in threads; correct {route.relative}, line {route.line}")
 
     @asynccontextmanager
-    async def _thread(self, route: Route, seconds: float) -> Any:
-        """Hold the permission to use a thread."""
+    async def _thread(self, route: Route, seconds: float) -> AsyncIterator[None]:
+        """Hold a permit for a thread: one of the handler's share, and one of all."""
         share = self._shares.get(route)
         if share is None:
             share = self._shares[route] = asyncio.Semaphore(SHARE)

@@ -20,8 +20,8 @@ ANSWERS = (XMPP_XML, JSON, FORM, "application/xml", "text/xml")
 """What is answered: not text, in which a reply to an iq would be empty."""
 
 
-LONGEST_KEPT = 512
-"""Characters of the longest headers whose outcome is remembered: callers choose them."""
+MAX_CACHED_LENGTH = 512
+"""Longest headers whose outcome is cached, in characters: callers choose them."""
 
 
 def negotiate(accept: str, content_type: str) -> str:
@@ -36,7 +36,7 @@ def negotiate(accept: str, content_type: str) -> str:
 
     RFC 9110 §12.5.1, except that there is no 406
     """
-    return (_remembered if len(accept) + len(content_type) <= LONGEST_KEPT else _negotiated)(accept, content_type)
+    return (_remembered if len(accept) + len(content_type) <= MAX_CACHED_LENGTH else _negotiated)(accept, content_type)
 
 
 def _negotiated(accept: str, content_type: str) -> str:

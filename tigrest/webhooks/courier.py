@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from tigrest.errors import InvalidStanza, StanzaError, TigrestError, Unavailable
+from tigrest.log_limit import LogLimit
 from tigrest.stanza import Stanza
 from tigrest.storage import TROUBLE
 from tigrest.webhooks.answers import Answer, Codec, Silence, refusal, reply_to
@@ -73,6 +74,7 @@ class Courier:
         self._iqs = asyncio.Semaphore(target.concurrency)
         self._trouble = False
         self._is_stopping = False
+        self._log_limit = LogLimit()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -182,7 +184,7 @@ class Courier:
         return await self._finish(row, self._reply(stanza, outcome), True, outcome.problem, lane)
 
     def _stored_reply(self, row: Delivery) -> Stanza | None:
-        """The reply that could not be sent before; ``None`` when there is none, or none that may be sent."""
+        """Return the reply that could not be sent before; ``None`` when there is none, or none that may be sent."""
         try:
             return Stanza.received(row.reply) if row.reply else None
         except InvalidStanza as error:
@@ -228,7 +230,9 @@ class Courier:
             return Silence(f"internal error: {type(error).__name__}", StanzaError("internal-server-error"))
 
     def _complain(self, error: Exception) -> None:
-        log.error("webhook %s: the store cannot be read: %s", self.target.name, getattr(error, "orig", None) or error)
+        """Log that the store cannot be read, once in a while: it is tried again and again."""
+        if self._log_limit.admit() is not None:
+            log.error("webhook %s: the store cannot be read: %s", self.target.name, getattr(error, "orig", None) or error)
 
     def _reply(self, stanza: Stanza, outcome: Answer | Silence) -> Stanza | None:
         try:

@@ -127,7 +127,7 @@ class Webhooks:
             await asyncio.gather(self._polling, return_exceptions=True)
         for courier in self._couriers:
             await courier.stop()
-        await self._return(await self._writer.stop())
+        await self._refuse(await self._writer.stop())
         await self._overflow.stop()
 
     def selects(self, stanza: Stanza) -> bool:
@@ -148,7 +148,7 @@ class Webhooks:
             reason = "too many stanzas wait for webhooks" if self._is_open else "the gateway is stopping"
             self._overflow.tell(refusal(stanza, StanzaError("resource-constraint", "wait", reason)))
 
-    async def _return(self, left: Sequence[Taken]) -> None:
+    async def _refuse(self, left: Sequence[Taken]) -> None:
         """Tell the senders of what could not be stored, each once, however many webhooks it was for."""
         error = StanzaError("resource-constraint", "wait", "the gateway could not store what it had taken, and is stopping")
         stanzas = dict.fromkeys((taken.stanza, taken.created) for taken in left)
