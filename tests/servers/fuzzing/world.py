@@ -24,7 +24,7 @@ from tests.servers.fuzzing.calls import Call
 from tests.servers.fuzzing.hook import Hook, hook
 from tests.servers.fuzzing.reader import Reader
 from tests.servers.gateway import eventually
-from tests.servers.process import SECRET, USERS, XmppServer
+from tests.servers.process import USERS, XmppServer
 
 MOST_LOG = 5_000_000
 """Bytes that the log may have."""
@@ -194,11 +194,7 @@ def world_of(server: XmppServer, folder: Path) -> Iterator[World]:
         server.add_user(user, password)
     with hook() as webhook:
         settings = {
-            "XMPP__BACKEND": "component",
-            "XMPP__SECRET": SECRET,
-            "XMPP__PORT": str(server.component),
-            "XMPP__C2S_PORT": str(server.c2s),
-            "XMPP__C2S_TLS": "allow",
+            **server.settings(),
             "XMPP__SEND_AS": "user",
             "XMPP__ADHOC_AS": "user" if server.name == "Prosody" else "gateway",
             "HTTP__REQUEST_TIMEOUT": "2.0",
