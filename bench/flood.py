@@ -98,7 +98,7 @@ async def send(case: Case, connections: int, seconds: float, cold: bool, result:
             ask(connection)
         else:
             result.refused[status] += 1
-            if status == 503:
+            if status in (429, 503):
                 result.retry_after[retry_after] += 1
                 loop.call_later(retry_after + random.random(), ask, connection)
         if open_ones == 0 and loop.time() >= end:

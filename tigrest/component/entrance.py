@@ -1,4 +1,4 @@
-"""The entrance: what comes in is let through, or turned away once."""
+"""Checks of what comes in, before anybody uses it: a stanza is let through, or refused once."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tigrest.stanza import NEVER_BOUNCED, Stanza
 log = logging.getLogger(__name__)
 
 LOG_SECONDS = 60.0
-"""Seconds between two lines about stanzas that were turned away: strangers may send any number of them."""
+"""Seconds between two lines about stanzas that were refused: strangers may send any number of them."""
 
 
 class Entrance:
-    """Turns stanzas away that cannot be used, so that nobody behind it stumbles over them.
+    """Refuses stanzas that cannot be used, so that no other code has to expect them.
 
     These are stanzas with a flaw (see :attr:`~tigrest.stanza.Stanza.flaw`), and those whose addresses are none to us: servers
     and RFC 7622 let some pass that the older stringprep does not, e.g. ``x@http.example.org/📱``.
@@ -38,7 +38,7 @@ class Entrance:
             stanza: any but a reply to a request of ours.
 
         Returns:
-            The stanza; ``None`` when it was turned away.
+            The stanza; ``None`` when it was refused.
         """
         if stanza.flaw:
             self._refuse(stanza, "not-acceptable", stanza.flaw)
