@@ -50,6 +50,8 @@ class Server:
         header = "<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' id='s1'>"
         seen = ""
         while data := await reader.read(65536):
+            while not self.reads:
+                await asyncio.sleep(0.01)
             seen += data.decode()
             self.received += data.decode()
             if "<stream:stream" in seen:
@@ -61,8 +63,6 @@ class Server:
             for id in re.findall(r"<iq[^>]* id=\"([^\"]+)\"", seen):
                 writer.write(self.answer(id).encode())
                 seen = ""
-            while not self.reads:
-                await asyncio.sleep(0.01)
         writer.close()
 
 

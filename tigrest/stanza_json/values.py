@@ -200,7 +200,6 @@ def truth(text: str) -> Any:
 
 
 TEXT = Text()
-INTEGER = Integer()
 COUNT = Integer(0)
 NUMBER = Number()
 BOOLEAN = Boolean()
