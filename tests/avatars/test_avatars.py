@@ -239,6 +239,20 @@ async def test_domains_that_do_not_answer_leave_room_for_ours(monkeypatch: pytes
     assert sum(isinstance(outcome, TooManyLookups) for outcome in outcomes) == 275
 
 
+async def test_scripts_of_our_own_do_not_share_the_refusals_of_strangers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(budgets, "WAIT_SECONDS", 0.05)
+    server = FakeServer(pep((sha1(PNG), PNG)), delay=0.5)
+    avatars = Avatars(server, AvatarSettings())
+    strangers = [asyncio.create_task(avatars.get(f"u{number}@localhost", is_limited=True)) for number in range(75)]
+    await asyncio.sleep(0.01)
+    stranger = asyncio.create_task(avatars.get(ALICE, is_limited=True))
+    await asyncio.sleep(0.01)
+    assert await avatars.get(ALICE) is not None
+    with pytest.raises(TooManyLookups):
+        await stranger
+    await asyncio.gather(*strangers)
+
+
 async def test_scripts_of_our_own_are_not_bounded() -> None:
     server = FakeServer({})
     avatars = Avatars(server, AvatarSettings())

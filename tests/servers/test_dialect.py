@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ import pytest
 
 from tests.servers.client import Client, online
 from tests.servers.process import XmppServer
+from tests.servers.raw import raw_client
 from tests.servers.webhook import flask_bot, gateway_process
 
 JSON, XML = "application/json", "application/xmpp+xml"
@@ -112,6 +114,22 @@ def test_the_commands_of_the_gateway_are_still_there(world: World, server: XmppS
         assert "Script handlers reloaded" in str(done)
     refused = world.bob.ask(f"type='set' to='{GATEWAY}'", f"<command xmlns='{COMMANDS}' node='reload-handlers'/>")
     assert error_of(refused)[0] == "forbidden"
+
+
+def test_anybody_runs_the_commands_of_a_client(world: World, server: XmppServer) -> None:
+    with raw_client(server, "bob", "tool") as tool, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(world.http.get, "/rest/adhoc/bob@localhost/tool", auth=ALICE, headers={"Accept": "application/json"})
+        found = re.search(rb"<iq [^>]*type='get'.*</iq>", tool.read(b"</iq>"))
+        assert found is not None
+        question = ET.fromstring(found[0])
+        assert question.get("from") == f"alice@{GATEWAY}"  # a reply to her own address would not come back
+        item = "<item jid='bob@localhost/tool' node='uptime' name='Uptime'/>"
+        tool.send(
+            f"<iq type='result' to='{question.get('from')}' id='{question.get('id')}'>"
+            f"<query xmlns='http://jabber.org/protocol/disco#items' node='{COMMANDS}'>{item}</query></iq>"
+        )
+        answer = asked.result(10)
+    assert answer.json() == {"items": [{"jid": "bob@localhost/tool", "node": "uptime", "name": "Uptime"}]}
 
 
 # Users

@@ -58,7 +58,7 @@ class Avatars:
         self.cache = settings.cache
         self.loop = server.loop
         self._budget = Budget()
-        self._flights: SingleFlight[tuple[Key, int], Avatar | None] = SingleFlight()
+        self._flights: SingleFlight[tuple[Key, int, bool], Avatar | None] = SingleFlight()
 
     async def get(
         self, jid: JID | str, source: Source | None = None, *, as_owner: bool | None = None, is_limited: bool = False
@@ -89,7 +89,7 @@ class Avatars:
         known, avatar = self.cache.get(key)
         if known:
             return avatar
-        flight = (key, self.cache.generation)
+        flight = (key, self.cache.generation, is_limited)  # what is refused to strangers is not refused to others
         return await while_there(self._flights.run(flight, lambda: self._look_up(key, is_limited)))
 
     async def _look_up(self, key: Key, is_limited: bool) -> Avatar | None:

@@ -20,7 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from tigrest.auth.admission import Admission
 from tigrest.caller import waiting
-from tigrest.errors import ContentTooLarge, MalformedContent, TigrestError
+from tigrest.errors import ContentTooLarge, MalformedContent, TigrestError, TooManyFailures
 from tigrest.http.context import new_request_id, request_id
 from tigrest.http.cross_site import SAFE_METHODS, CrossSite
 from tigrest.http.exchange import caller_of
@@ -28,6 +28,7 @@ from tigrest.http.execution import Execution
 from tigrest.http.index import Index
 from tigrest.http.metrics import Metrics
 from tigrest.http.negotiation import negotiate
+from tigrest.http.proxies import UnnamedProxy
 from tigrest.http.replies import Reply, Wish, problem, reply_to, send_stream
 from tigrest.http.requests import HandlerRequest, bounded, decode, has_body, header, is_decodable, read_body
 from tigrest.scripting.routing import ROOT, Endpoint, Found, Route, Table
@@ -75,6 +76,7 @@ class App:
         self._execution = Execution(request_timeout, service.loop, self._answer_instead)
         self._is_ready = is_ready
         self._cross_site = CrossSite(cors_origins)
+        self._unnamed_proxy = UnnamedProxy()
         self.metrics = Metrics()
         """Numbers for ``/metrics``."""
         execution = self._execution
@@ -98,6 +100,8 @@ class App:
             else:
                 answer = await self._answer_otherwise(scope, match)
         except Exception as error:
+            if isinstance(error, TooManyFailures):
+                self._unnamed_proxy.notice(scope)
             answer = problem(error, _wish(scope))
         status = answer.status if isinstance(answer, Reply) else answer.status_code
         uri = match.route.uri if match is not None and match.route is not None else ""

@@ -39,3 +39,21 @@ class AdHoc(Handler):
 
     async def exec_post(self, service, principal, content, jid: JID):
         return await executed(service.for_(principal), jid, command_of(content))
+
+
+class ClientAdHoc(Handler):
+    """List the commands of one client, such as a bot, fetch their forms, execute them."""
+
+    regex = r"/([^/]+/(?s:.+))"
+    requiredRole = "user"
+    description = {
+        "regex": "/{jid}/{resource}",
+        "GET": {"info": "List the ad-hoc commands of a client"},
+        "POST": {"info": "Execute an ad-hoc command of a client", "request": {"command": {"node": "uptime"}}},
+    }
+
+    async def exec_get(self, service, principal, jid: JID):
+        return await listed(service.for_(principal), jid)
+
+    async def exec_post(self, service, principal, content, jid: JID):
+        return await executed(service.for_(principal), jid, command_of(content))

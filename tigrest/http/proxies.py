@@ -1,0 +1,45 @@
+"""Noticing a reverse proxy that nobody has named, behind which all callers look like one."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+
+from starlette.types import Scope
+
+from tigrest.http.requests import header
+
+log = logging.getLogger(__name__)
+
+
+class UnnamedProxy:
+    """Warns, once, that failed logins of all callers are throttled together."""
+
+    def __init__(self) -> None:
+        self._warned = False
+
+    def notice(self, scope: Scope) -> None:
+        """Look at a request that is refused because of failed logins.
+
+        Args:
+            scope: of the request (ASGI).
+        """
+        address = str(scope["client"][0]) if scope.get("client") else ""
+        if self._warned or not _is_unnamed_proxy(address, header(scope, b"x-forwarded-for")):
+            return
+        self._warned = True
+        log.warning(
+            "failed logins through %s are throttled as if all its callers were one: if it is a reverse proxy, "
+            "name it in [http] trusted_proxies; otherwise a stranger's wrong passwords keep others out",
+            address,
+        )
+
+
+def _is_unnamed_proxy(address: str, forwarded_for: str) -> bool:
+    """Tell whether a machine nearby forwarded a request that counts as its own, since it is not trusted to say whose it is."""
+    if not forwarded_for or address in [entry.strip() for entry in forwarded_for.split(",")]:
+        return False
+    try:
+        return ipaddress.ip_address(address).is_private
+    except ValueError:
+        return False
