@@ -12,7 +12,14 @@ from tests.servers.fuzzing.calls import Call, calls
 from tests.servers.fuzzing.values import ADDRESSES, BAD_ADDRESSES, Draw, altered, dialect, dumped, payloads, stanzas, texts, xml_text
 
 GATEWAY = (
-    *("http.localhost", "alice@http.localhost", "mallory@http.localhost", "bot@http.localhost", "nobody@http.localhost"),
+    *(
+        "http.localhost",
+        "alice@http.localhost",
+        "carol@http.localhost",
+        "mallory@http.localhost",
+        "bot@http.localhost",
+        "nobody@http.localhost",
+    ),
     *(
         "bot@http.localhost/r",
         "x@HTTP.localhost./\u212b",

@@ -35,6 +35,11 @@ MOST_MEMORY = 250
 EVE = ("eve", "evepw")
 """Who sends and answers as a client."""
 
+ADMIN = ("admin", USERS["admin"])
+
+CAROL = ("carol", "carolpw")
+"""Who reads what comes in for her. Nobody names her account: what an administrator does to one ends its streams, as it should."""
+
 SCRIPT = """
 from tigrest import Handler, Match
 
@@ -190,7 +195,7 @@ def world_of(server: XmppServer, folder: Path) -> Iterator[World]:
     """Serve a gateway in front of a server, with clients, event streams and a webhook."""
     (folder / "scripts" / "rest").mkdir(parents=True)
     (folder / "scripts" / "rest" / "fuzzed.py").write_text(SCRIPT)
-    for user, password in (MALLORY, EVE):
+    for user, password in (MALLORY, EVE, CAROL):
         server.add_user(user, password)
     with hook() as webhook:
         settings = {
@@ -213,11 +218,11 @@ def world_of(server: XmppServer, folder: Path) -> Iterator[World]:
             try:
                 world.check_honest_people()
                 world.memory = memory(process.pid)
-                with _events(base, "alice", "/rest/events") as own, _events(base, "admin", "/rest/events?address=*") as every:
+                with _events(base, CAROL, "") as own, _events(base, ADMIN, "?address=*") as every:
                     yield world
                     if world.trouble:
                         return
-                    assert own.is_alive(), "alice's event stream has ended"
+                    assert own.is_alive(), "carol's event stream has ended"
                     assert every.is_alive(), "the admin's event stream has ended"
                 process.terminate()
                 assert process.wait(30) == 0, world.log.read_text()[-5000:]
@@ -228,9 +233,9 @@ def world_of(server: XmppServer, folder: Path) -> Iterator[World]:
 
 
 @contextmanager
-def _events(base: str, user: str, path: str) -> Iterator[threading.Thread]:
+def _events(base: str, login: tuple[str, str], query: str) -> Iterator[threading.Thread]:
     """Read an event stream all the time, in a thread that ends with it."""
-    with httpx2.Client(base_url=base, auth=(user, USERS[user]), timeout=None) as http, http.stream("GET", path) as stream:
+    with httpx2.Client(base_url=base, auth=login, timeout=None) as http, http.stream("GET", f"/rest/events{query}") as stream:
         assert stream.status_code == 200
 
         def read() -> None:
