@@ -94,7 +94,7 @@ ROOMS: dict[str, set[str]] = {
         "auth",
     },
     # who is calling: Principal is what all below and above know a caller by
-    "auth": {"errors", "single_flight", "jid", "passwords", "storage"},
+    "auth": {"errors", "log_limit", "single_flight", "jid", "passwords", "storage"},
     "config": {"errors", "jid", "passwords", "spelling"},
     "plugins": {"service"},
     # HTTP

@@ -11,6 +11,9 @@ from tigrest.jid import JID
 from tigrest.stanza import Stanza
 from tigrest.status import StatusOutcome, UserStatus
 
+SERVICES = frozenset({"sess-man", "vhost-man", "monitor", "stats", "bosh", "c2s", "s2s", "ws2s", "message-router", "message-archive"})
+"""Local parts of the served domain that are no users but services, whatever resource is written behind them (Tigase)."""
+
 
 @runtime_checkable
 class UserRepository(Protocol):

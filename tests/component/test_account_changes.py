@@ -119,6 +119,10 @@ def test_other_services_and_clients_have_no_accounts(to: str) -> None:
     assert World().named(iq(register("<remove/>"), ALICE, to)) is None
 
 
+def test_a_service_of_the_domain_is_no_client_whatever_its_resource() -> None:
+    assert World().named(iq(command(f"{ADMIN}delete-user", "alice@example.org"), OURS, "sess-man@example.org/x")) == [ALICE]
+
+
 def test_asking_for_a_form_changes_nothing() -> None:
     world = World()
     assert world.named(iq(register(""), ALICE, type="get")) is None

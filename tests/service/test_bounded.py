@@ -10,10 +10,11 @@ import pytest
 
 from tigrest.arrivals import Arrivals
 from tigrest.auth.principal import ADMIN, USER, Principal
+from tigrest.caller import waiting
 from tigrest.component.window import MAX_WAITING
 from tigrest.errors import CallerGone, InvalidStanza, NotPermitted, ServerFailed, TooManyWaiting
 from tigrest.jid import JID
-from tigrest.service import Policy, Service, waiting
+from tigrest.service import Policy, Service
 from tigrest.service.bounded import SENDING, WAITING
 from tigrest.stanza import Stanza
 

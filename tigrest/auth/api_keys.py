@@ -12,6 +12,7 @@ from urllib.parse import unquote_plus
 
 from tigrest.auth.key_store import ApiKey, KeyStore, hash_key, host_name, new_key
 from tigrest.errors import StorageUnavailable
+from tigrest.log_limit import LogLimit
 from tigrest.single_flight import SingleFlight
 from tigrest.storage import TROUBLE
 
@@ -80,7 +81,7 @@ class ApiKeys:
         self._fresh_until = float("-inf") if store else float("inf")
         self._seen_changes = 0
         self._reads: SingleFlight[int, None] = SingleFlight()
-        self._complained_at = float("-inf")
+        self._complaints = LogLimit(COMPLAINT_SECONDS, clock)
         self._is_blind = False
         """Whether the store could not be read the last time."""
 
@@ -140,7 +141,8 @@ class ApiKeys:
             async with asyncio.timeout(READ_SECONDS):
                 keys = await store.list()
         except TROUBLE as error:  # OSError among them: also a TimeoutError
-            self._complain(error)
+            if self._complaints.admit() is not None:
+                log.error("the stored API keys cannot be read; those read last stay valid: %s", error or type(error).__name__)
             began, self._is_blind = self._clock(), True
         else:
             self._is_blind = False
@@ -148,12 +150,6 @@ class ApiKeys:
                 return  # a later read was quicker
             self._stored = _by_digest(keys) or self._bootstrap
         self._fresh_until, self._seen_changes = began + FRESH_SECONDS, changes
-
-    def _complain(self, error: Exception) -> None:
-        now = self._clock()
-        if now - self._complained_at >= COMPLAINT_SECONDS:
-            self._complained_at = now
-            log.error("the stored API keys cannot be read; those read last stay valid: %s", error or type(error).__name__)
 
 
 def _by_digest(keys: Iterable[ApiKey]) -> dict[str, list[ApiKey]]:

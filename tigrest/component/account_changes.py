@@ -16,6 +16,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from tigrest import adhoc
+from tigrest.backend import SERVICES
 from tigrest.dataform import DataForm
 from tigrest.errors import InvalidJID, StanzaTimeout, StanzaTooLarge, TigrestError
 from tigrest.jid import JID
@@ -94,7 +95,7 @@ class AccountChanges:
         if stanza.kind != "iq" or stanza.type != "set" or not stanza.uses_namespace(*_NAMESPACES):
             return None
         to, sender = stanza.to, stanza.sender
-        if to is not None and (to.domain != self._domain or (to.local and to.resource)):
+        if to is not None and (to.domain != self._domain or (to.local and to.resource and to.local not in SERVICES)):
             return None  # another service, or a client
         return self._of(stanza.xml, to, sender or self._jid)
 

@@ -1,8 +1,7 @@
 """Access to XMPP: what scripts get, and who may do what with it."""
 
-from tigrest.caller import waiting
 from tigrest.service.bounded import BoundedService
 from tigrest.service.policy import Decision, Policy
 from tigrest.service.service import REQUEST_TIMEOUT, Service, reply_failed
 
-__all__ = ["REQUEST_TIMEOUT", "BoundedService", "Decision", "Policy", "Service", "reply_failed", "waiting"]
+__all__ = ["REQUEST_TIMEOUT", "BoundedService", "Decision", "Policy", "Service", "reply_failed"]

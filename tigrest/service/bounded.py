@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar
@@ -10,8 +9,8 @@ from typing import Any, TypeVar
 from tigrest.adhoc import AdHoc
 from tigrest.auth.principal import Principal
 from tigrest.avatars import Avatar, Avatars
-from tigrest.caller import waiting
-from tigrest.errors import CallerGone, InvalidStanza
+from tigrest.caller import while_there
+from tigrest.errors import InvalidStanza
 from tigrest.jid import JID
 from tigrest.service.outbound import Outbound
 from tigrest.service.policy import Policy
@@ -153,21 +152,12 @@ class BoundedService:
         Raises:
             CallerGone: he has gone.
         """
-        caller, share, task = waiting.get(), self._callers.waiting, asyncio.current_task(self.loop)
-        assert task is not None
+        share = self._callers.waiting
         share.take(self._share_of)
-        if caller is not None:
-            caller.on_gone(task.cancel)
         try:
-            return await ask(iq, timeout)
-        except asyncio.CancelledError:
-            if caller is not None and caller.is_gone and task.uncancel() == 0:
-                raise CallerGone("the caller has gone away") from None
-            raise
+            return await while_there(ask(iq, timeout))
         finally:
             share.give_back(self._share_of)
-            if caller is not None:
-                caller.off_gone(task.cancel)
 
 
 class Callers:

@@ -60,7 +60,7 @@ class Outbound:
         """
         if not iq.mentions(ARCHIVE):
             return [await self.request(iq, timeout)]
-        page = _Page(self, self._told_apart(iq))
+        page = _Page(self, self._with_queryid(iq))
         stop = self._backend.arrivals.claim(page.take)
         try:
             async with page.waiting:
@@ -73,7 +73,7 @@ class Outbound:
             self.collected -= page.size
         return [*page.messages, reply]
 
-    def _told_apart(self, query: Stanza) -> Stanza:
+    def _with_queryid(self, query: Stanza) -> Stanza:
         """Give an archive query a ``queryid``, so that what comes for it does not mix with what comes for others. XEP-0313 §4.1"""
         element = query.payload
         if element is None or element.tag != f"{{{ARCHIVE.decode()}}}query" or element.get("queryid"):

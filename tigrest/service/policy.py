@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple
 from tigrest.adhoc import DISCO_ITEMS
 from tigrest.adhoc import NAMESPACE as COMMANDS
 from tigrest.auth.principal import ADMIN, USER, Principal
+from tigrest.backend import SERVICES
 from tigrest.errors import NotPermitted, SenderNotAllowed
 from tigrest.jid import JID, escaped
 from tigrest.safexml import split_name
@@ -43,9 +44,6 @@ OF_OTHERS = PUBLIC | {"urn:ietf:params:xml:ns:vcard-4.0", "http://jabber.org/pro
 
 ANNOUNCEMENTS = ("announce", "motd")
 """Beginnings of resources of domains to which servers take messages for all users (ejabberd, Prosody)."""
-
-SERVICES = frozenset({"sess-man", "vhost-man", "monitor", "stats", "bosh", "c2s", "s2s", "ws2s", "message-router", "message-archive"})
-"""Local parts of the served domain that are no users but services, whatever resource is written behind them (Tigase)."""
 
 
 class Decision(NamedTuple):
