@@ -171,3 +171,21 @@ def test_a_barrier_is_due_because_of_the_time_only_where_none_is_unanswered() ->
     assert window.is_barrier_due(is_silent=False)
     window.passed()
     assert window.is_barrier_due(is_silent=True)
+
+
+async def test_whoever_has_most_that_wait_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_WAITING", 4)
+    window = Window()
+    window.pause()
+    alice = [asyncio.create_task(window.room("alice")) for _ in range(3)]
+    mallory = asyncio.create_task(window.room("mallory"))
+    await asyncio.sleep(0)
+    bob = asyncio.create_task(window.room("bob"))
+    await asyncio.sleep(0)
+    with pytest.raises(NotConnected, match="does not keep up"):
+        await alice[2]
+    with pytest.raises(NotConnected, match="does not keep up"):
+        await window.room("alice")
+    window.resume()
+    await asyncio.wait_for(asyncio.gather(*alice[:2], mallory, bob), 5)
+    assert window.has_room

@@ -174,7 +174,7 @@ class Link:
         stream = self._open_stream()
         data = self._written(stanza)
         if not stream.window.has_room:
-            stream = await self._wait(stream)
+            stream = await self._wait(stream, stanza)
         self._write(stream, data)
 
     async def request(self, iq: Stanza, timeout: float) -> Stanza:
@@ -194,7 +194,7 @@ class Link:
         asked, identity = iq.to or self._domain, self._next_id()
         data = self._written(iq.with_(to=asked, id=identity))
         if not stream.window.has_room:
-            stream = await self._wait(stream)
+            stream = await self._wait(stream, iq)
         pending = _Pending(self._loop.create_future(), asked, iq.id, self._deadlines.after(timeout), timeout)
         self._pending[identity] = pending
         self._deadlines.add(pending)
@@ -214,9 +214,9 @@ class Link:
             raise NotConnected(f"no connection to the XMPP server: {self.trouble}")
         return stream
 
-    async def _wait(self, stream: ComponentStream) -> ComponentStream:
+    async def _wait(self, stream: ComponentStream, stanza: Stanza) -> ComponentStream:
         """Wait for a send permit. Write without awaiting in between: permits are granted in order."""
-        await stream.window.room()
+        await stream.window.room(_bare_sender(stanza))
         return self._open_stream()
 
     def _written(self, stanza: Stanza) -> bytes:
@@ -360,6 +360,15 @@ class Link:
             is_silent = self._loop.time() - self._heard >= PING_SECONDS
             if stream.window.is_barrier_due(is_silent):
                 self._mark(stream)
+
+
+def _bare_sender(stanza: Stanza) -> str:
+    """Return the bare address that a stanza is from, prepared if it is one; an error to a malformed one is from what is none."""
+    try:
+        sender = stanza.sender
+    except InvalidStanza:
+        return stanza.attributes["from"].partition("/")[0]
+    return sender.bare if sender is not None else ""
 
 
 def _handshake_trouble(error: StreamEnded, jid: JID) -> str:

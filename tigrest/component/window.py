@@ -8,7 +8,8 @@ barriers are unanswered, or the operating system takes no more bytes, senders wa
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
+from typing import NamedTuple
 
 from tigrest.errors import NotConnected
 
@@ -28,6 +29,13 @@ WAIT_SECONDS = 10.0
 """Most seconds to wait for a permit."""
 
 
+class _Turn(NamedTuple):
+    """A sender that waits for a permit."""
+
+    permit: asyncio.Future[None]
+    sender: str
+
+
 class Window:
     """Grants permits to send, so that only so many stanzas are unconfirmed."""
 
@@ -39,15 +47,22 @@ class Window:
         """Permits released while the socket was not writable; granted on resume."""
         self._paused = False
         self._counts = True
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[_Turn] = deque()
+        self._senders: Counter[str] = Counter()
+        """How many of those that wait are from each address."""
 
     @property
     def has_room(self) -> bool:
         """Whether a stanza may be sent now."""
         return len(self._steps) < BARRIERS and not self._paused and not self._waiting
 
-    async def room(self) -> None:
+    async def room(self, sender: str = "") -> None:
         """Wait for a permit to send a stanza; permits are granted in order.
+
+        When too many wait, the last one of whoever has most there gives way, so that nobody fills the room for all.
+
+        Args:
+            sender: bare address that the stanza is from.
 
         Raises:
             NotConnected: too many wait, or it takes too long.
@@ -55,20 +70,44 @@ class Window:
         if self.has_room:
             return
         if len(self._waiting) >= MAX_WAITING:
-            raise NotConnected(f"the XMPP server does not keep up: {MAX_WAITING} stanzas wait for it already; try again", 1.0)
-        turn = asyncio.get_running_loop().create_future()
+            self._make_room(sender)
+        turn = _Turn(asyncio.get_running_loop().create_future(), sender)
         self._waiting.append(turn)
+        self._senders[sender] += 1
         try:
             async with asyncio.timeout(WAIT_SECONDS):
-                await turn
+                await turn.permit
         except BaseException as error:
-            if turn.done() and not turn.cancelled():
-                self._let_in(1)  # it was our turn; now it is the next one's
-            elif turn in self._waiting:
+            if turn in self._waiting:
                 self._waiting.remove(turn)
+                self._leave(turn)
+            elif turn.permit.done() and not turn.permit.cancelled() and turn.permit.exception() is None:
+                self._let_in(1)  # it was our turn; now it is the next one's
             if isinstance(error, TimeoutError):
                 raise NotConnected("the XMPP server does not keep up", 1.0) from None
             raise
+
+    def _make_room(self, sender: str) -> None:
+        """Refuse the last one of whoever has most that wait.
+
+        Raises:
+            NotConnected: that is the sender, or nobody has more than he would have.
+        """
+        refusal = NotConnected(f"the XMPP server does not keep up: {MAX_WAITING} stanzas wait for it already; try again", 1.0)
+        [(greedy, most)] = self._senders.most_common(1)
+        if most <= self._senders[sender] + 1:
+            raise refusal
+        last = next(turn for turn in reversed(self._waiting) if turn.sender == greedy)
+        self._waiting.remove(last)
+        self._leave(last)
+        if not last.permit.done():
+            last.permit.set_exception(refusal)
+
+    def _leave(self, turn: _Turn) -> None:
+        """Note that a sender waits no more."""
+        self._senders[turn.sender] -= 1
+        if not self._senders[turn.sender]:
+            del self._senders[turn.sender]
 
     def sent(self, size: int) -> bool:
         """Count a stanza.
@@ -143,6 +182,7 @@ class Window:
     def _let_in(self, many: int) -> None:
         while many > 0 and self._waiting:
             turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(None)
+            self._leave(turn)
+            if not turn.permit.done():
+                turn.permit.set_result(None)
                 many -= 1
