@@ -13,7 +13,7 @@ import pytest
 from tests.webhooks.receiver import Receiver, Request, Response, until
 from tests.webhooks.world import JSON, XML, World, iq, message
 from tigrest import storage
-from tigrest.errors import StanzaTooLarge
+from tigrest.errors import NotConnected, StanzaTooLarge, TigrestError, TooManyWaiting
 from tigrest.stanza import Stanza
 from tigrest.webhooks import Statistics, verify, writer
 from tigrest.webhooks.backoff import Backoff
@@ -276,9 +276,10 @@ async def test_errors_are_delivered_but_not_answered(world: World) -> None:
     assert world.sent == []
 
 
-async def test_a_reply_waits_for_the_link_even_through_a_restart(world: World) -> None:
+@pytest.mark.parametrize("refusal", [NotConnected(), TooManyWaiting(400, "stanzas")])
+async def test_a_reply_waits_for_the_link_even_through_a_restart(world: World, refusal: TigrestError) -> None:
     world.receiver.response = Response(200, JSON, b'{"body": "hello"}')
-    world.is_up = False
+    world.is_up, world.refusal = False, refusal
     async with world.webhooks() as webhooks:
         webhooks.take(message("1"))
         webhooks.take(message("2"))

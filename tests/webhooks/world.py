@@ -10,7 +10,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from tests.webhooks.receiver import Receiver
-from tigrest.errors import MalformedContent, NotConnected
+from tigrest.errors import MalformedContent, NotConnected, TigrestError
 from tigrest.jid import JID
 from tigrest.stanza import Stanza
 from tigrest.storage import Database
@@ -54,6 +54,8 @@ class World:
         self.sent: list[Stanza] = []
         self.is_up = True
         self.refused = 0
+        self.refusal: TigrestError = NotConnected()
+        """What sending raises while the link is down."""
 
     def addressed(self, stanza: Stanza) -> Stanza:
         return stanza
@@ -61,7 +63,7 @@ class World:
     async def send(self, stanza: Stanza) -> None:
         if not self.is_up:
             self.refused += 1
-            raise NotConnected
+            raise self.refusal
         self.sent.append(stanza)
 
     def target(self, path: str = "/hook", **options: Any) -> Target:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from tigrest.errors import InvalidStanza, StanzaError, TigrestError, Unavailable
+from tigrest.errors import InvalidStanza, RetryLater, StanzaError, TigrestError
 from tigrest.log_limit import LogLimit
 from tigrest.stanza import Stanza
 from tigrest.storage import TROUBLE
@@ -199,12 +199,12 @@ class Courier:
         return await self._finish(row, reply, True, problem, lane)
 
     async def _finish(self, row: Delivery, reply: Stanza | None, is_dead: bool, problem: str, lane: Lane) -> Pause | None:
-        """Send the reply, and write down that the delivery is over; while there is no link, keep the reply."""
+        """Send the reply, and write down that the delivery is over; keep the reply while it cannot be sent."""
         attempts = row.attempts + 1 if row.state == WAITING else row.attempts
         try:
             if reply is not None:
                 await self._send(reply)
-        except Unavailable:
+        except RetryLater:
             if row.state == WAITING:
                 await self._writer.change(row.number, FAILED if is_dead else ANSWERED, attempts, problem, bytes(reply or b""))
             return Pause(min(self._backoff.delay(lane.pauses + 1), LINK_SECONDS))
