@@ -139,7 +139,9 @@ def test_who_blocks_the_loop_is_named_once_with_its_stack_and_duration(served: S
     assert served.get(f"/rest/slow/{name}")[0] == 200
     where = rf"\S*/scripts/rest/slow/bad\.py:{line(name)}"
     who = rf"/rest/slow/{name} at {where}" if name != "later" else rf"block at {where}"
-    served.logged(rf"the event loop goes on; {who} held it up for \d+\.\d s")
+    told = served.logged(rf"the event loop goes on; {who} held it up for \d+\.\d s|the event loop did not come round for \d+\.\d s")
+    if name == "regex" and "did not come round" in told[0]:
+        return  # it was over before another thread had Python's lock
     served.logged(rf"ERROR .*the event loop has been blocked for \d+\.\d s by {who}\n  File ")
     served.logged(rf'bad\.py", line {line(name)}, in ')
     assert len(re.findall(f"has been blocked for .* by {who}", served.log)) == 1

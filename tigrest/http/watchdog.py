@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 BLOCKED_SECONDS = 0.5
 """Seconds without a turn of the event loop that are reported."""
 
+UNSEEN = "nobody could see why: code that lets no other thread run, such as a regular expression, or a machine that stood still"
+"""What is said of a block that was over before the watchdog had Python's lock."""
+
 _LOOP = ("/asyncio/base_events.py", "/asyncio/events.py", "/asyncio/runners.py")
 """Files of the frames that run an event loop written in Python."""
 
@@ -97,6 +100,9 @@ class Watchdog:
                 return
             log.warning("the event loop goes on; %s held it up for %.1f s", culprit, self._lasted)
             self._reported = None
+        elif self._lasted:
+            log.error("the event loop did not come round for %.1f s; %s", self._lasted, UNSEEN)
+        self._lasted = 0.0
         late = time.monotonic() - turned
         if late < self._limit / 2:
             return
