@@ -172,7 +172,7 @@ async def test_a_failed_login_says_so_and_ends_the_session() -> None:
     async with endpoint(OPENED, bosh(failure("not-authorized")), bosh(attributes='type="terminate"')) as fake:
         with pytest.raises(StanzaError) as caught:
             await prebind(fake)
-    assert (caught.value.condition, caught.value.type, status_of(caught.value)) == ("not-authorized", "auth", 401)
+    assert (caught.value.condition, caught.value.type, status_of(caught.value)) == ("not-authorized", "auth", 403)
     assert fake.requests[2].get("type") == "terminate"
 
 

@@ -168,7 +168,7 @@ def test_what_no_parser_of_namespaces_takes_comes_in_empty_with_its_flaw(inside:
     assert stanzas[0].attributes == {"from": "a@b", "to": "c@d", "id": "1", "type": "chat"}
     error = stanzas[1].error
     assert error is not None
-    assert (error.condition, stanzas[1].id, stanzas[1].sender, stanzas[1].to) == ("service-unavailable", "2", "a@b", "c@d")
+    assert (error.condition, stanzas[1].id, stanzas[1].sender, stanzas[1].to) == ("undefined-condition", "2", "a@b", "c@d")
 
 
 @pytest.mark.parametrize(

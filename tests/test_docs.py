@@ -36,7 +36,6 @@ from tigrest.content import read_xml, write_xml
 from tigrest.demo import picture
 from tigrest.handler import LISTENS, Handler, Match
 from tigrest.http.negotiation import SHORT, negotiate
-from tigrest.http.statuses import CONDITIONS, STATUSES
 from tigrest.scripting.lanes import AT_ONCE, MOST, MOST_OF_ONE
 from tigrest.scripting.listening import IQS, STOP_SECONDS
 from tigrest.scripting.loader import Loader
@@ -44,6 +43,7 @@ from tigrest.scripting.signature import HEARD, INJECTED
 from tigrest.scripting.usage import usages
 from tigrest.service import Service
 from tigrest.testing import ACCOUNTS, API_KEY, TestGateway, serving
+from tigrest.xmpp.conditions import CONDITIONS, EXCEPTIONS
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = sorted(path.name for path in DOCS.glob("*.md"))
@@ -489,9 +489,9 @@ def test_forms_are_negotiated_as_described() -> None:
 
 def test_every_status_is_described_and_no_other() -> None:
     own, xmpp = tables(section("results.md", "Statuses"))
-    assert {code(name): int(status) for status, name, _ in own} == {kind.__name__: status for kind, status in STATUSES.items()}
+    assert {code(name): int(status) for status, name, _ in own} == {kind.__name__: meaning.status for kind, meaning in EXCEPTIONS.items()}
     documented = {name: int(status) for status, names in xmpp for name in re.findall(r"`([^`]+)`", names)}
-    assert documented == CONDITIONS
+    assert documented == {name: condition.status for name, condition in CONDITIONS.items()}
 
 
 def test_every_metric_of_ours_is_described_and_no_other(tmp_path: Path) -> None:

@@ -27,15 +27,16 @@ ROOMS: dict[str, set[str]] = {
     "saslprep": {"errors"},
     "storage": {"errors", "log_limit"},
     # XMPP, as bytes and as meaning
+    "xmpp": {"errors"},
     "safexml": {"errors"},
     "content": {"errors", "safexml"},
     "images": {"content"},
     "stanza": {"errors", "jid", "safexml"},
     "dataform": set(),
     "adhoc": {"errors", "threads", "jid", "safexml", "stanza", "dataform"},
-    "stanza_json": {"errors", "jid", "spelling", "safexml", "stanza", "dataform", "content"},
+    "stanza_json": {"errors", "xmpp", "jid", "spelling", "safexml", "stanza", "dataform", "content"},
     "avatars": {"errors", "threads", "images", "single_flight", "caller", "jid", "stanza", "content"},
-    "entities": {"errors", "jid", "safexml", "stanza", "dataform", "adhoc"},
+    "entities": {"errors", "xmpp", "jid", "safexml", "stanza", "dataform", "adhoc"},
     "status": {"errors", "jid"},
     "arrivals": {"jid", "stanza"},
     "events": {"errors", "jid", "stanza", "stanza_json", "arrivals"},
@@ -76,11 +77,12 @@ ROOMS: dict[str, set[str]] = {
         "backend",
         "service",
     },
-    "webhooks": {"errors", "log_limit", "jid", "storage", "stanza", "overflow"},
+    "webhooks": {"errors", "xmpp", "log_limit", "jid", "storage", "stanza", "overflow"},
     # scripts: from files to routes and listeners
     "handler": set(),
     "scripting": {
         "errors",
+        "xmpp",
         "jid",
         "spelling",
         "safexml",
@@ -100,6 +102,7 @@ ROOMS: dict[str, set[str]] = {
     # HTTP
     "http": {
         "errors",
+        "xmpp",
         "threads",
         "deadlines",
         "loop",

@@ -36,7 +36,7 @@
     ├── StanzaTimeout          no reply in time                                 → 504
     └── HandlerTimeout         a handler gave no result in time                 → 504
 
-The statuses are decided in one table, :mod:`tigrest.http.statuses`.
+The statuses are decided in one table, :mod:`tigrest.xmpp.conditions`.
 """
 
 from __future__ import annotations

@@ -211,4 +211,5 @@ def test_an_admin_opens_a_session_of_somebody_else(server: XmppServer, gateway: 
     assert JID(values["from"]).bare == f"bob@{DOMAIN}"
     run(ping(server, values["sid"], values["rid"]))
     refused = post("wrong")
-    assert (refused.status_code, refused.json()["condition"]) == (401, "not-authorized")
+    assert (refused.status_code, refused.json()["condition"]) == (403, "not-authorized")
+    assert "www-authenticate" not in refused.headers

@@ -165,7 +165,31 @@ def test_a_user_asks_the_server(world: World) -> None:
     assert (refused.status_code, refused.json()["type"]) == (200, "error")
     assert refused.json()["error"]["condition"] in ("service-unavailable", "feature-not-implemented")
     refused = post(world, "/rest?errors=http", json={"to": "localhost", "stats": True})
-    assert refused.status_code in (501, 503)
+    assert refused.status_code in (404, 501)
+
+
+def test_who_is_not_there_is_404(world: World) -> None:
+    for to in ("nobody@localhost", "bob@localhost/nowhere"):
+        answer = world.http.get(f"/rest/ping/{to}?errors=http", auth=ALICE, headers={"Accept": JSON})
+        assert (answer.status_code, answer.json()["condition"]) == (404, "service-unavailable"), (to, answer.text)
+
+
+@pytest.mark.parametrize(("condition", "kind"), [("not-authorized", "auth"), ("not-allowed", "cancel"), ("registration-required", "auth")])
+def test_the_refusal_of_a_client_is_403_without_a_challenge(world: World, server: XmppServer, condition: str, kind: str) -> None:
+    with raw_client(server, "bob", "tool") as tool, ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(world.http.get, "/rest/adhoc/bob@localhost/tool", auth=ALICE, headers={"Accept": JSON})
+        found = re.search(rb"<iq [^>]*type='get'.*</iq>", tool.read(b"</iq>"))
+        assert found is not None
+        question = ET.fromstring(found[0])
+        namespace = STANZA_ERRORS.strip("{}")
+        tool.send(
+            f"<iq type='error' to='{question.get('from')}' id='{question.get('id')}'><error type='{kind}'>"
+            f"<{condition} xmlns='{namespace}'/><text xmlns='{namespace}'>not you</text></error></iq>"
+        )
+        answer = asked.result(10)
+    told = answer.json()
+    assert (answer.status_code, told["condition"], told["text"]) == (403, condition, "not you")
+    assert not {"www-authenticate", "proxy-authenticate", "allow"} & set(answer.headers)
 
 
 def test_a_client_is_asked(world: World) -> None:

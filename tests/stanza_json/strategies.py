@@ -12,7 +12,7 @@ from tigrest.stanza_json import values
 from tigrest.stanza_json.archive import ArchiveQuery
 from tigrest.stanza_json.command import NOTE, Command
 from tigrest.stanza_json.disco import Query
-from tigrest.stanza_json.failure import CONDITIONS, TYPES, Code, Failure
+from tigrest.stanza_json.failure import TYPES, Code, Failure
 from tigrest.stanza_json.form_maps import Extensions, FormData
 from tigrest.stanza_json.forms import FIELD_TYPES, SEVERAL, DataForm, Field
 from tigrest.stanza_json.forwarded import InnerMessage
@@ -21,6 +21,7 @@ from tigrest.stanza_json.lists import Array, Several
 from tigrest.stanza_json.payload import Payload
 from tigrest.stanza_json.record import Member, Record
 from tigrest.stanza_json.shapes import Attribute, Flag, NameIsValue, OnlyChild, TextElement
+from tigrest.xmpp.conditions import CONDITIONS
 
 Strategy = st.SearchStrategy[Any]
 

@@ -14,6 +14,7 @@ from tigrest.stanza import Stanza
 from tigrest.stanza_json.reading import from_json, from_parameters, from_query, from_texts
 from tigrest.stanza_json.table import ROWS, VOCABULARIES
 from tigrest.stanza_json.writing import to_json
+from tigrest.webhooks.answers import Answer
 
 
 def xml(value: dict[str, Any], **overrides: Any) -> str:
@@ -65,6 +66,13 @@ def test_kind_and_type_are_found_out(value: dict[str, Any], kind: str, type: str
 def test_an_error_makes_the_type() -> None:
     assert from_json({"kind": "iq", "type": "get", "error": {}}).type == "error"
     assert from_json({"error_code": 404}).error is not None
+
+
+@pytest.mark.parametrize("code", [302, 404, 431, 500, 502, 503, 510])
+def test_an_error_code_means_what_the_same_status_of_a_webhook_does(code: int) -> None:
+    error, told = from_json({"error_code": code}).error, Answer(code).error
+    assert error is not None
+    assert (error.type, error.condition) == (told.type, told.condition)
 
 
 def test_the_path_takes_the_place_of_what_the_body_says() -> None:

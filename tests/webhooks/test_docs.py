@@ -15,12 +15,13 @@ import pytest
 from tests.test_docs import blocks, section, tables
 from tigrest.config.models import Webhook
 from tigrest.webhooks import sign
-from tigrest.webhooks.answers import CONDITIONS, MAX_BODY
+from tigrest.webhooks.answers import MAX_BODY
 from tigrest.webhooks.backoff import Backoff
 from tigrest.webhooks.lanes import MOST
 from tigrest.webhooks.store import ANSWERED, DEAD, FAILED, REPLAYED, WAITING
 from tigrest.webhooks.target import EVENTS, Target
 from tigrest.webhooks.writer import MAX_BYTES, MAX_STANZAS
+from tigrest.xmpp.conditions import BY_STATUS
 
 PAGE = "webhooks.md"
 
@@ -35,7 +36,7 @@ def test_every_status_is_described_and_no_other() -> None:
         for statuses, kind, condition in tables(section(PAGE, "Answers"))[1]
         for status in re.findall(r"\d{3}", statuses)
     }
-    assert documented == CONDITIONS
+    assert documented == BY_STATUS
 
 
 def test_the_schedule_is_as_described() -> None:

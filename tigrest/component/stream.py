@@ -212,7 +212,7 @@ class ComponentStream(asyncio.Protocol):
         except MalformedContent as error:
             stanza = Stanza.flawed(child.name, child.attributes, str(error))
             if stanza.kind == "iq" and not stanza.awaits_reply:
-                refusal = StanzaError("service-unavailable", text=f"the reply cannot be used: {error}")
+                refusal = StanzaError("undefined-condition", text=f"the reply cannot be used: {error}")
                 addresses = {"to": stanza.attributes.get("to"), "sender": stanza.attributes.get("from")}
                 stanza = stanza.error_reply(refusal).with_(**addresses)
         self._on_stanza(stanza)

@@ -6,31 +6,11 @@ import logging
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from tigrest.errors import (
-    InvalidJID,
-    InvalidValue,
-    MalformedContent,
-    NoSuchUser,
-    NotPermitted,
-    StanzaError,
-    TigrestError,
-    Unavailable,
-    UserExists,
-)
+from tigrest.errors import StanzaError
 from tigrest.stanza import CLIENT, Stanza
+from tigrest.xmpp.conditions import CONDITIONS, meaning_of
 
 log = logging.getLogger(__name__)
-
-CONDITIONS: tuple[tuple[type[TigrestError], str, str], ...] = (
-    (InvalidJID, "jid-malformed", "modify"),
-    (UserExists, "conflict", "cancel"),
-    (NoSuchUser, "item-not-found", "cancel"),
-    (NotPermitted, "forbidden", "auth"),
-    (InvalidValue, "bad-request", "modify"),
-    (MalformedContent, "bad-request", "modify"),
-    (Unavailable, "resource-constraint", "wait"),
-)
-"""Our exceptions, the condition and the type each is told as. RFC 6120 §8.3.3"""
 
 
 @dataclass(eq=False)
@@ -50,9 +30,9 @@ def as_stanza_error(error: Exception) -> StanzaError:
     """Tell an exception as an XMPP error; what nobody expected is logged here and told without its words."""
     if isinstance(error, StanzaError):
         return error
-    for kind, condition, category in CONDITIONS:
-        if isinstance(error, kind):
-            return StanzaError(condition, category, str(error))
+    meaning = meaning_of(error)
+    if meaning is not None and meaning.condition:
+        return StanzaError(meaning.condition, CONDITIONS[meaning.condition].type, str(error))
     log.error("a stanza could not be answered", exc_info=error)
     return StanzaError("internal-server-error")
 

@@ -20,7 +20,7 @@ from typing import Any
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
-from tigrest.entities.refusals import CONDITIONS, as_stanza_error, error_reply
+from tigrest.entities.refusals import as_stanza_error, error_reply
 from tigrest.errors import InvalidStanza, NotConnected, StanzaError, TigrestError
 from tigrest.jid import JID
 from tigrest.overflow import Overflow
@@ -30,6 +30,7 @@ from tigrest.scripting.replies import reply_to
 from tigrest.scripting.signature import Heard
 from tigrest.service import Service
 from tigrest.stanza import Stanza
+from tigrest.xmpp.conditions import EXCEPTIONS
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ IQS = 50
 STOP_SECONDS = 5.0
 """How long a gateway that stops goes on with what it has taken."""
 
-TOLD: tuple[type[TigrestError], ...] = (StanzaError, *[kind for kind, _, _ in CONDITIONS])
+TOLD: tuple[type[TigrestError], ...] = (StanzaError, *[kind for kind, meaning in EXCEPTIONS.items() if meaning.condition])
 """What a method may raise to have the sender told."""
 
 

@@ -184,8 +184,8 @@ PAGES = (
 FAILURES = (
     Row("error", EVERY, Element("error"), Failure(), NEWER, "what went wrong; the stanza is of type `error`",
         {"type": "cancel", "condition": "item-not-found", "text": "No such room"}, "RFC 6120 §8.3"),
-    Row("error_code", EVERY, Element("error"), Code(), NEWER, "`error` by its old code; comes back as `error`", 404, "XEP-0086",
-        part_of=("error", "")),
+    Row("error_code", EVERY, Element("error"), Code(), NEWER,
+        "`error` by its code, an HTTP status as in the answers of webhooks; comes back as `error`", 404, "XEP-0086", part_of=("error", "")),
 )
 """Errors."""
 # fmt: on

@@ -1,7 +1,7 @@
 """From the HTTP answer of a webhook to the stanza that replies.
 
-The table is that of Prosody's mod_rest, without its oddities: a body of an error status never becomes a result, a message is never
-answered with an empty one, and a reply to a message is of its type.
+The error for a status is in :mod:`tigrest.xmpp.conditions`. Follows Prosody's mod_rest, without its oddities: a body of an error status
+never becomes a result, a message is never answered with an empty one, and a reply to a message is of its type.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 
 from tigrest.errors import StanzaError, TigrestError
 from tigrest.stanza import CLIENT, Stanza, make
+from tigrest.xmpp.conditions import told_as
 
 MAX_BODY = 1024 * 1024
 """Most bytes of an answer that are read."""
@@ -26,26 +27,6 @@ AGAIN = (408, 425, 429)
 
 NEVER = (501, 505)
 """Statuses from 500 on after which it will not. RFC 9110 §15.6.2: what is not implemented; bots in the style of mod_rest's say so."""
-
-CONDITIONS: dict[int, tuple[str, str]] = {
-    **dict.fromkeys((400, 411, 416, 422), ("modify", "bad-request")),
-    **dict.fromkeys((401, 511), ("auth", "not-authorized")),
-    402: ("auth", "payment-required"),
-    **dict.fromkeys((403, 451), ("auth", "forbidden")),
-    404: ("cancel", "item-not-found"),
-    405: ("cancel", "not-allowed"),
-    406: ("modify", "not-acceptable"),
-    407: ("auth", "registration-required"),
-    **dict.fromkeys((409, 412), ("cancel", "conflict")),
-    410: ("cancel", "gone"),
-    **dict.fromkeys((413, 414, 431), ("modify", "resource-constraint")),
-    **dict.fromkeys((415, 501), ("cancel", "feature-not-implemented")),
-    **dict.fromkeys((423, 429, 507), ("wait", "resource-constraint")),
-    500: ("wait", "internal-server-error"),
-    **dict.fromkeys((408, 502, 504), ("wait", "remote-server-timeout")),
-    503: ("cancel", "service-unavailable"),
-}
-"""Type and condition of the error for a status; ``cancel`` and ``undefined-condition`` for all others. As Prosody's mod_rest."""
 
 _PHRASES = {status.value: status.phrase for status in http.HTTPStatus}
 
@@ -106,7 +87,7 @@ class Answer:
     @property
     def error(self) -> StanzaError:
         """The error that stands for the status."""
-        category, condition = CONDITIONS.get(self.status, ("cancel", "undefined-condition"))
+        category, condition = told_as(self.status)
         return StanzaError(condition, category, self.problem)
 
 

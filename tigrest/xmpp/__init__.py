@@ -1,0 +1,1 @@
+"""XMPP as its RFCs have it, without I/O."""
