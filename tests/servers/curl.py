@@ -67,6 +67,12 @@ class Answer:
         return (found[1] or found[2] or "") if found else ""
 
     @property
+    def condition(self) -> str:
+        """Return the condition in a problem document: of an error stanza that came back; empty when the gateway itself refused."""
+        found = re.search(r'"condition":\s*"([^"]*)"|<condition>([^<]*)</condition>', self.body) if self.status != 200 else None
+        return (found[1] or found[2] or "") if found else ""
+
+    @property
     def error(self) -> str:
         """Return the condition of the error stanza that answered an iq; empty when it was none."""
         if self.status != 200 or "error" not in self.body:

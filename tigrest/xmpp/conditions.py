@@ -1,13 +1,13 @@
-"""Error conditions of XMPP: the type of each, the HTTP statuses on either side, and the exceptions of ours that are told as one.
+"""Error conditions of XMPP, with their types, HTTP statuses and exceptions.
 
-Three ways lead through this table, and each has its own column:
+Conversions:
 
-- an error stanza answers the request of an HTTP caller: :attr:`Condition.status`;
-- an HTTP status answers a stanza, as of a webhook, or stands in JSON as ``error_code``: :data:`BY_STATUS`;
-- an exception of ours is told to an HTTP caller or in an error stanza: :data:`EXCEPTIONS`.
+- from an error stanza to the HTTP status for a caller: :attr:`Condition.status`;
+- from the HTTP status of a webhook, or ``error_code`` in JSON, to an error stanza: :attr:`Condition.statuses`, :func:`told_as`;
+- from an exception of ours to an HTTP status or an error stanza: :data:`EXCEPTIONS`, :func:`meaning_of`.
 
-They are not each other's inverse: a webhook that wants a login (401) does not authorize, but whoever is not authorized by a remote
-entity is not asked for a login at the gateway (403).
+The first two are not inverse: the 401 of a webhook is ``not-authorized``, but the ``not-authorized`` of a remote entity is 403, since 401
+would ask the caller for another login at the gateway.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Condition:
     """A defined condition of stanza errors.
 
     Args:
-        type: of an error that has it, unless more is known.
-        status: HTTP status for a caller whose request an entity refused with it.
-        statuses: HTTP statuses that are told as it, to whoever sent the stanza that they answer.
+        type: default type of an error with it.
+        status: HTTP status of our answer when the error came back for a caller's request.
+        statuses: HTTP statuses of a webhook for which the sender of the stanza gets this condition.
     """
 
     type: str
@@ -59,37 +59,37 @@ CONDITIONS: dict[str, Condition] = {
     "remote-server-not-found": Condition("cancel", 404),
     "remote-server-timeout": Condition("wait", 504, (408, 502, 504)),
     "resource-constraint": Condition("wait", 500, (413, 414, 423, 429, 431, 507)),
-    # What servers say for a user or node that there is not; 503 would say that the gateway is away. RFC 6121 §8.5
+    # Servers answer so for unknown users and nodes; 503 would mean that the gateway is down. RFC 6121 §8.5
     "service-unavailable": Condition("cancel", 404, (503,)),
     "subscription-required": Condition("auth", 403),
     "undefined-condition": Condition("cancel", 500),
     "unexpected-request": Condition("wait", 400),
 }
-"""Every condition, in the order of its name. RFC 6120 §8.3.3, and ``payment-required`` of RFC 3920 §9.3.3.
+"""Every condition, sorted by name. RFC 6120 §8.3.3, and ``payment-required`` of RFC 3920 §9.3.3.
 
-The statuses on both sides are those of Tigase's HTTP API and of Prosody's mod_rest, but that a remote entity cannot make us answer 401,
-405, 407 or 503: these say something about the gateway itself.
+``status`` follows Tigase's HTTP API except for its 302, 401, 405, 407 and 503, which would speak of the gateway itself; ``statuses``
+follow Prosody's mod_rest.
 """
 
 UNDEFINED = CONDITIONS["undefined-condition"]
-"""What counts for a condition that there is not, and for a status that means none."""
+"""Used for unknown conditions, and for statuses without a condition."""
 
 _TYPES = {413: "modify", 414: "modify", 431: "modify", 500: "wait"}
-"""Types by status, where that tells more than the condition: the same stanza will never, or may later, succeed."""
+"""Types of statuses that say more than their condition: whether the same stanza may succeed later."""
 
 BY_STATUS: dict[int, tuple[str, str]] = {
     status: (_TYPES.get(status, condition.type), name) for name, condition in CONDITIONS.items() for status in condition.statuses
 }
-"""Type and condition of the error that an HTTP status is told as; see :func:`told_as` for all others. As Prosody's mod_rest."""
+"""Type and condition of the error for an HTTP status, as in Prosody's mod_rest. See :func:`told_as` for those not listed."""
 
 
 @dataclass(frozen=True)
 class Meaning:
-    """What an exception of ours is told as.
+    """HTTP status and condition of an exception of ours.
 
     Args:
         status: HTTP status.
-        condition: of an error stanza; empty where it is not for the sender of a stanza, who hears ``internal-server-error``.
+        condition: for an error stanza; empty if senders of stanzas get ``internal-server-error`` instead.
     """
 
     status: int
@@ -125,12 +125,12 @@ EXCEPTIONS: dict[type[errors.TigrestError], Meaning] = {
 
 
 def meaning_of(error: BaseException) -> Meaning | None:
-    """Return what an exception is told as; ``None`` for those nobody expects."""
+    """Return status and condition of an exception; ``None`` for one that is not ours."""
     if isinstance(error, errors.StanzaError):
         return Meaning(CONDITIONS.get(error.condition, UNDEFINED).status, error.condition)
     return next((EXCEPTIONS[kind] for kind in type(error).__mro__ if kind in EXCEPTIONS), None)
 
 
 def told_as(status: int) -> tuple[str, str]:
-    """Return type and condition of the error that an HTTP status is told as."""
+    """Return type and condition of the error stanza for an HTTP status."""
     return BY_STATUS.get(status, (UNDEFINED.type, "undefined-condition"))
