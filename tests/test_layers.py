@@ -117,6 +117,7 @@ ROOMS: dict[str, set[str]] = {
     "control": {"errors", "dataform", "entities", "auth"},
     "demo": {"jid", "storage", "service", "auth"},
     "gateway": {
+        "jid",
         "passwords",
         "storage",
         "adhoc",
