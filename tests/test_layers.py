@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "tigrest"
 ROOMS: dict[str, set[str]] = {
     # what everything stands on
     "errors": set(),
+    "version": set(),
     "threads": set(),
     "deadlines": set(),
     "loop": set(),
@@ -35,7 +36,7 @@ ROOMS: dict[str, set[str]] = {
     "adhoc": {"errors", "threads", "jid", "safexml", "stanza", "dataform"},
     "stanza_json": {"errors", "jid", "spelling", "safexml", "stanza", "dataform", "content"},
     "avatars": {"errors", "threads", "images", "single_flight", "caller", "jid", "stanza", "content"},
-    "entities": {"errors", "jid", "safexml", "stanza", "dataform", "adhoc"},
+    "entities": {"errors", "version", "jid", "safexml", "stanza", "dataform", "adhoc"},
     "status": {"errors", "jid"},
     "arrivals": {"jid", "stanza"},
     "events": {"errors", "jid", "stanza", "stanza_json", "arrivals"},
@@ -100,6 +101,7 @@ ROOMS: dict[str, set[str]] = {
     # HTTP
     "http": {
         "errors",
+        "version",
         "threads",
         "deadlines",
         "loop",
@@ -141,10 +143,10 @@ ROOMS: dict[str, set[str]] = {
     },
     "live": {"errors", "jid", "stanza", "adhoc", "avatars", "component", "gateway"},
     "testing": {"loop", "passwords", "storage", "stanza", "service", "config", "gateway"},
-    "cli": {"errors", "loop", "passwords", "storage", "webhooks", "scripting", "auth", "config", "http", "gateway", "live"},
+    "cli": {"errors", "version", "loop", "passwords", "storage", "webhooks", "scripting", "auth", "config", "http", "gateway", "live"},
     "__main__": {"cli"},
     # what scripts import
-    "__init__": {"errors", "jid", "stanza", "status", "backend", "service", "handler"},
+    "__init__": {"errors", "version", "jid", "stanza", "status", "backend", "service", "handler"},
 }
 
 
