@@ -132,6 +132,27 @@ def test_a_request_in_flight_finishes_on_the_version_it_began_with(tmp_path: Pat
         assert client.get("/rest/slow").text == "new"
 
 
+LOADED = """
+import sys
+from tigrest import Handler
+
+class Loaded(Handler):
+    regex = "/loaded"
+
+    async def exec_get(self):
+        return str("slixmpp.jid" in sys.modules)
+"""
+
+
+def test_what_prepares_addresses_is_imported_before_the_first_request(tmp_path: Path) -> None:
+    script = tmp_path / "scripts" / "rest" / "loaded.py"
+    script.parent.mkdir(parents=True)
+    script.write_text(LOADED)
+    with serving(cwd=tmp_path) as (_, base):
+        assert httpx2.get(f"{base}/rest/loaded").text == "True"
+        assert httpx2.get(f"{base}/rest/avatar/ü@localhost").status_code == 404
+
+
 def test_keys_made_and_revoked_beside_the_running_gateway_count(tmp_path: Path) -> None:
     with serving(cwd=tmp_path) as (process, base), httpx2.Client(base_url=base) as client:
         _, passwords, _ = pasted(process)

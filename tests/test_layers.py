@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "tigrest"
 ROOMS: dict[str, set[str]] = {
     # what everything stands on
     "errors": set(),
+    "version": set(),
     "threads": set(),
     "deadlines": set(),
     "loop": set(),
@@ -36,7 +37,7 @@ ROOMS: dict[str, set[str]] = {
     "adhoc": {"errors", "threads", "jid", "safexml", "stanza", "dataform"},
     "stanza_json": {"errors", "xmpp", "jid", "spelling", "safexml", "stanza", "dataform", "content"},
     "avatars": {"errors", "threads", "images", "single_flight", "caller", "jid", "stanza", "content"},
-    "entities": {"errors", "xmpp", "jid", "safexml", "stanza", "dataform", "adhoc"},
+    "entities": {"errors", "version", "xmpp", "jid", "safexml", "stanza", "dataform", "adhoc"},
     "status": {"errors", "jid"},
     "arrivals": {"jid", "stanza"},
     "events": {"errors", "jid", "stanza", "stanza_json", "arrivals"},
@@ -102,6 +103,7 @@ ROOMS: dict[str, set[str]] = {
     # HTTP
     "http": {
         "errors",
+        "version",
         "xmpp",
         "threads",
         "deadlines",
@@ -120,6 +122,7 @@ ROOMS: dict[str, set[str]] = {
     "control": {"errors", "dataform", "entities", "auth"},
     "demo": {"jid", "storage", "service", "auth"},
     "gateway": {
+        "jid",
         "passwords",
         "storage",
         "adhoc",
@@ -143,10 +146,10 @@ ROOMS: dict[str, set[str]] = {
     },
     "live": {"errors", "jid", "stanza", "adhoc", "avatars", "component", "gateway"},
     "testing": {"loop", "passwords", "storage", "stanza", "service", "config", "gateway"},
-    "cli": {"errors", "loop", "passwords", "storage", "webhooks", "scripting", "auth", "config", "http", "gateway", "live"},
+    "cli": {"errors", "version", "loop", "passwords", "storage", "webhooks", "scripting", "auth", "config", "http", "gateway", "live"},
     "__main__": {"cli"},
     # what scripts import
-    "__init__": {"errors", "jid", "stanza", "status", "backend", "service", "handler"},
+    "__init__": {"errors", "version", "jid", "stanza", "status", "backend", "service", "handler"},
 }
 
 

@@ -10,6 +10,7 @@ from tigrest.jid import JID
 from tigrest.service import Service
 from tigrest.stanza import Stanza
 from tigrest.status import Activity, UserStatus
+from tigrest.version import __version__
 
 __all__ = [
     "JID",
@@ -27,5 +28,6 @@ __all__ = [
     "TigrestError",
     "UserRepository",
     "UserStatus",
+    "__version__",
     "inject",
 ]

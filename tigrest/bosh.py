@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
-import httpx
+import httpx2
 
 from tigrest.errors import InvalidJID, InvalidStanza, InvalidValue, NotConnected, NotSupported, StanzaError
 from tigrest.jid import JID
@@ -148,9 +148,9 @@ class BoshEndpoint:
         if urlsplit(self._url).scheme != "https" and not _is_loopback(self._host):
             raise NotSupported("[bosh] url is http:// and not on the loopback, where passwords do not go; use https://")
 
-    def _client(self) -> httpx.AsyncClient:
+    def _client(self) -> httpx2.AsyncClient:
         headers = {"Accept-Encoding": "identity", "Content-Type": "text/xml; charset=utf-8", "User-Agent": "tigrest"}
-        return httpx.AsyncClient(verify=self._tls, trust_env=False, follow_redirects=False, timeout=self._timeout, headers=headers)
+        return httpx2.AsyncClient(verify=self._tls, trust_env=False, follow_redirects=False, timeout=self._timeout, headers=headers)
 
 
 class _Session:
@@ -162,7 +162,7 @@ class _Session:
         domain: of the user.
     """
 
-    def __init__(self, client: httpx.AsyncClient, url: str, domain: str) -> None:
+    def __init__(self, client: httpx2.AsyncClient, url: str, domain: str) -> None:
         self._client = client
         self._url = url
         self._domain = escape_attribute(domain)
@@ -262,7 +262,7 @@ class _Session:
         self.rid += 1
         try:
             return _read(await self._post(request.encode()))
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise NotConnected(f"{_SERVER} cannot be reached: {type(error).__name__}") from None
 
     async def _post(self, request: bytes) -> bytes:

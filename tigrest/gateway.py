@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +32,7 @@ from tigrest.embedded.domain import EmbeddedDomain
 from tigrest.events import Events
 from tigrest.http.app import App
 from tigrest.http.cors import with_cors
+from tigrest.jid import load_preparation
 from tigrest.passwords import Passwords
 from tigrest.plugins import hookimpl, load_plugins
 from tigrest.scripting.lifecycle import Scripts
@@ -126,11 +128,14 @@ class Gateway:
         Raises:
             ConfigError: a database cannot be used, or a plugin does not fit.
         """
+        preparation = asyncio.create_task(asyncio.to_thread(load_preparation))
         try:
             await self._start()
         except BaseException:
             await self.stop()
             raise
+        finally:
+            await preparation
 
     async def _start(self) -> None:
         config = self.config

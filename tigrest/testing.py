@@ -57,7 +57,7 @@ class TestGateway:
         return self.gateway.service
 
     def request(self, method: str, path: str, *, login: str = "", api_key: str = "", type: str = "", **options: Any) -> Any:
-        """Send a request and return the response, as ``httpx`` has it. Redirects are not followed.
+        """Send a request and return the response, as ``httpx2`` has it. Redirects are not followed.
 
         Args:
             method: HTTP method.
@@ -65,7 +65,7 @@ class TestGateway:
             login: one of :data:`ACCOUNTS`, or any ``name:password``; nobody when empty.
             api_key: sent as header ``Api-Key`` unless empty; :data:`API_KEY` is valid.
             type: sent as header ``Content-Type`` unless empty.
-            options: further ones of ``httpx``: ``json``, ``content``, ``data``, ``headers``, ``params``, ….
+            options: further ones of ``httpx2``: ``json``, ``content``, ``data``, ``headers``, ``params``, ….
         """
         headers = dict(options.pop("headers", None) or {})
         if api_key:

@@ -51,6 +51,7 @@ def test_data_uris(uri: str, expected: tuple[bytes, str]) -> None:
         (" http://x/\n", "http://x/"),
         ("HTTPS://X/%41?a=b#c", "https://x/%41?a=b#c"),
         ("https://bücher.example/ä?ü#é", "https://xn--bcher-kva.example/%C3%A4?%C3%BC#%C3%A9"),
+        ("https://www.xn--bcher-kva.example/", "https://www.xn--bcher-kva.example/"),
         ("https://x/画像", "https://x/%E7%94%BB%E5%83%8F"),
         ("https://x/\"<>'", "https://x/%22%3C%3E'"),
         ("http://[::1]:8080/a", "http://[::1]:8080/a"),
@@ -59,7 +60,7 @@ def test_data_uris(uri: str, expected: tuple[bytes, str]) -> None:
             for bad in (
                 "javascript:alert(1)", "data:image/png;base64,x", "file:///etc/passwd", "//x/y", "x", "", "https://", "http:///x", "http://x:0/",
                 "http://x:99999/", "http://x:y/", "http://a:b@x/", "http://a@x/", "http://a b/", "http://a%20b/", "https://x/a b", "https://x/\r\nb",
-                "https://x/\u202eb", "https://x/\x00", "http://x\\@y/", "https://x/\ud800", "http://xn--/", "http://[::1/", "http://x/" + "a" * MAX_URL,
+                "https://x/\u202eb", "https://x/\x00", "http://x\\@y/", "https://x/\ud800", "http://xn--/", "http://www.xn--0.example/", "http://[::1/", "http://x/" + "a" * MAX_URL,
                 "http://x/" + "é" * (MAX_URL // 4), "ftp://x/", "\x01http://x/",
             )
         ],

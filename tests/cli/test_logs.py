@@ -45,7 +45,9 @@ def test_a_message_stays_in_its_line_and_a_traceback_does_not(capsys: pytest.Cap
     assert lines[1] == "Traceback (most recent call last):"
 
 
-@pytest.mark.parametrize("name", ["slixmpp.xmlstream.xmlstream", "uvicorn.error", "sqlalchemy.engine", "aiosqlite"])
+@pytest.mark.parametrize(
+    "name", ["slixmpp.xmlstream.xmlstream", "uvicorn.error", "sqlalchemy.engine", "aiosqlite", "httpx2", "httpcore2.http11"]
+)
 def test_loggers_that_tell_secrets_are_quiet_even_when_debugging(name: str) -> None:
     logs.configure("debug", True)
     assert not logging.getLogger(name).isEnabledFor(logging.INFO)

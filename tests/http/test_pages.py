@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.http.conftest import Serve
+from tigrest import __version__
 
 HANDLER = '''
 class Greets(Handler):
@@ -94,9 +95,10 @@ def test_why_scripts_did_not_load_and_what_is_heard_is_for_admins(serve: Serve, 
         assert (hidden in shown.text) is (login == "admin"), hidden
     if accept == "text/html":
         assert ("2 scripts did not load" in shown.text) is (login != "admin")
+        assert (f"tigrest {__version__}" in shown.text) is (login == "admin")
     else:
         assert shown.json()["problem_count"] == 2
-        assert shown.json().keys() - {"routes", "problem_count"} == ({"listeners", "problems"} if login == "admin" else set())
+        assert shown.json().keys() - {"routes", "problem_count"} == ({"listeners", "problems", "version"} if login == "admin" else set())
     assert (shown.headers.get("cache-control") == "no-store") is (login == "admin")
     assert shown.headers["vary"] == "Accept, Authorization"
     for path in ("/metrics", "/health/ready", "/health/live", "/rest/one", "/rest/greet/x", "/"):

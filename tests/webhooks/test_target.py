@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import httpx
+import httpx2
 import pytest
 
 from tests.webhooks.receiver import until
@@ -54,7 +54,7 @@ def test_an_address_cannot_leave_path_and_query(jid: str) -> None:
     assert (start, prefix, unquote(middle), end) == ("", "a", jid, "b")
     assert parse_qs(parts.query) == {"q": [jid], "k": ["message"]}
     assert not parts.fragment
-    sent = httpx.URL(url)  # it does not undo what we did
+    sent = httpx2.URL(url)  # it does not undo what we did
     assert (sent.host, sent.port, sent.raw_path.decode()) == ("host", 8080, url.removeprefix("http://host:8080"))
 
 

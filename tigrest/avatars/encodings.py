@@ -6,7 +6,8 @@ import base64
 import binascii
 from urllib.parse import unquote
 
-import httpx
+import httpx2
+import idna
 
 from tigrest.content import media_type
 
@@ -71,11 +72,28 @@ def web_address(text: str) -> str:
     if not text or len(text) > MAX_URL or not text.isprintable() or " " in text or "\\" in text:
         return ""
     try:
-        url = httpx.URL(text)
-        host = url.host  # decodes it, which a label may not stand
-    except (httpx.InvalidURL, ValueError):  # ValueError: a surrogate, or a label that is not IDNA
+        url = httpx2.URL(text)
+        host = url.host
+        _check_labels(url.raw_host)
+    except (httpx2.InvalidURL, ValueError):  # ValueError: a surrogate, or a label that is not IDNA
         return ""
     written = str(url)
     is_usable = url.scheme in ("http", "https") and bool(host) and "%" not in host and not url.userinfo
     is_in_range = url.port is None or 0 < url.port < 65536
     return written if is_usable and is_in_range and written.isascii() and len(written) <= MAX_URL else ""
+
+
+def _check_labels(host: bytes) -> None:
+    """Check the labels that claim to be punycode, which httpx2 shows as they are when they cannot be decoded.
+
+    Args:
+        host: as it is resolved.
+
+    Raises:
+        UnicodeError: one of them is not IDNA.
+
+    RFC 5891 §5.4
+    """
+    for label in host.lower().split(b"."):
+        if label.startswith(b"xn--"):
+            idna.decode(label)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import cached_property
 from urllib.parse import urljoin
 
-import httpx
+import httpx2
 
 from tigrest.avatars.encodings import web_address
 from tigrest.images import image_type
@@ -106,14 +106,14 @@ class Fetcher:
         try:
             async with asyncio.timeout(SECONDS), self._fetches:
                 return await self._follow(url)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, _Refused) as error:  # OSError, ValueError: what is no name in DNS
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, _Refused) as error:  # OSError, ValueError: what is no name in DNS
             log.debug("an avatar was not fetched: %s: %s", type(error).__name__, error)
             return None
 
     async def _follow(self, url: str) -> bytes:
         for _ in range(MAX_REDIRECTS + 1):
-            target = httpx.URL(url)
-            async with httpx.AsyncClient(verify=self._context, trust_env=False) as client:
+            target = httpx2.URL(url)
+            async with httpx2.AsyncClient(verify=self._context, trust_env=False) as client:
                 response = await self._open(client, target)
                 try:
                     if not response.has_redirect_location:
@@ -125,17 +125,17 @@ class Fetcher:
                 raise _Refused(f"{target.host} redirects to what is no web address")
         raise _Refused(f"{target.host} redirects more than {MAX_REDIRECTS} times")
 
-    async def _open(self, client: httpx.AsyncClient, target: httpx.URL) -> httpx.Response:
+    async def _open(self, client: httpx2.AsyncClient, target: httpx2.URL) -> httpx2.Response:
         """Send a request to a checked address of the host; its head and the TLS handshake name the host.
 
         Raises:
-            httpx.ConnectError: none of the addresses answers.
+            httpx2.ConnectError: none of the addresses answers.
         """
         host = target.raw_host.decode("ascii")
         addresses = await self._resolve(host, target.port or (443 if target.scheme == "https" else 80))
         headers = {**HEADERS, "Host": target.netloc.decode("ascii")}
         for address in addresses[:-1]:
-            with contextlib.suppress(httpx.ConnectError):
+            with contextlib.suppress(httpx2.ConnectError):
                 return await client.send(_request(target, address, headers, host), stream=True)
         return await client.send(_request(target, addresses[-1], headers, host), stream=True)
 
@@ -157,11 +157,11 @@ class Fetcher:
         return self._trust or ssl.create_default_context()
 
 
-def _request(target: httpx.URL, address: str, headers: dict[str, str], host: str) -> httpx.Request:
-    return httpx.Request("GET", target.copy_with(host=address, fragment=None), headers=headers, extensions={"sni_hostname": host})
+def _request(target: httpx2.URL, address: str, headers: dict[str, str], host: str) -> httpx2.Request:
+    return httpx2.Request("GET", target.copy_with(host=address, fragment=None), headers=headers, extensions={"sni_hostname": host})
 
 
-async def _image(response: httpx.Response) -> bytes:
+async def _image(response: httpx2.Response) -> bytes:
     """Read an image.
 
     Raises:

@@ -12,7 +12,7 @@ ACCESS = "tigrest.access"
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 
-_QUIET = ("aiosqlite", "asyncio", "httpcore", "httpx", "slixmpp", "sqlalchemy", "uvicorn", "watchfiles")
+_QUIET = ("aiosqlite", "asyncio", "httpcore2", "httpx2", "slixmpp", "sqlalchemy", "uvicorn", "watchfiles")
 """Loggers that tell little, or secrets: below INFO slixmpp prints whole stanzas, aiosqlite and SQLAlchemy values."""
 
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))}

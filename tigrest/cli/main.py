@@ -15,6 +15,7 @@ from typing import Annotated, NoReturn, Optional
 import typer
 
 from tigrest.errors import ConfigError, NotConnected, TigrestError
+from tigrest.version import __version__
 
 FAILED = 1
 USAGE = 2
@@ -110,12 +111,7 @@ def _complain(*problems: str) -> None:
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            typer.echo(f"tigrest {version('tigrest')}")
-        except PackageNotFoundError:
-            typer.echo("tigrest, not installed")
+        typer.echo(f"tigrest {__version__}")
         raise typer.Exit
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from importlib import metadata
 from xml.etree import ElementTree as ET
 
 from tigrest.entities.request import Answers, Request
+from tigrest.version import __version__
 
 PING = "{urn:xmpp:ping}ping"
 VERSION = "jabber:iq:version"
@@ -31,16 +31,9 @@ class Server:
         """XEP-0092 §3"""
         query = ET.Element(f"{{{VERSION}}}query")
         ET.SubElement(query, f"{{{VERSION}}}name").text = "tigrest"
-        ET.SubElement(query, f"{{{VERSION}}}version").text = _installed_version()
+        ET.SubElement(query, f"{{{VERSION}}}version").text = __version__
         return query
 
     async def _uptime(self, _request: Request) -> ET.Element:
         """XEP-0012 §5"""
         return ET.Element(f"{{{LAST}}}query", {"seconds": str(int(time.monotonic() - self._started))})
-
-
-def _installed_version() -> str:
-    try:
-        return metadata.version("tigrest")
-    except metadata.PackageNotFoundError:
-        return "unknown"  # run from a checkout that is not installed

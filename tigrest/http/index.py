@@ -8,6 +8,7 @@ from tigrest.http.replies import HTML, PAGE_HEADERS, Headers, Reply
 from tigrest.scripting.listeners import Listener
 from tigrest.scripting.routing import Table
 from tigrest.scripting.usage import Usage, samples, usages
+from tigrest.version import __version__
 
 PUBLIC: Headers = [(b"vary", b"Accept, Authorization")]
 PRIVATE: Headers = [*PUBLIC, (b"cache-control", b"no-store")]
@@ -24,8 +25,8 @@ class Index:
     def show(self, table: Table, html: bool, base: str, is_admin: bool) -> Reply:
         """Show what a table serves, as a page or as JSON.
 
-        Texts of load errors may hold secrets, and the patterns of listeners tell what is heard: both are for admins. Others see how
-        many scripts did not load.
+        Texts of load errors may hold secrets, the patterns of listeners tell what is heard, and the version what is known to be wrong
+        with it: they are for admins. Others see how many scripts did not load.
 
         Args:
             table: what is served.
@@ -44,11 +45,12 @@ class Index:
         headers = PRIVATE if is_admin else PUBLIC
         if html:
             values = {"folders": self._folders, "listeners": listeners, "problems": problems, "problem_count": count}
+            values["version"] = __version__ if is_admin else ""
             page = render("index.html", **values, base=base, samples=samples)
             return Reply(200, HTML, page, [*PAGE_HEADERS, *headers])
         shown: dict[str, object] = {"routes": [_entry(usage) for some in self._folders.values() for usage in some], "problem_count": count}
         if is_admin:
-            shown |= {"listeners": [*map(_listener, listeners)], "problems": problems}
+            shown |= {"version": __version__, "listeners": [*map(_listener, listeners)], "problems": problems}
         return Reply(200, JSON.encode(), write_json(shown), headers)
 
 

@@ -9,7 +9,7 @@ import re
 import ssl
 import time
 
-import httpx
+import httpx2
 
 from tigrest.errors import StanzaError
 from tigrest.stanza import Stanza
@@ -36,13 +36,15 @@ class Endpoint:
 
     def __init__(self, target: Target, codec: Codec) -> None:
         self._target, self._codec = target, codec
-        self._client: httpx.AsyncClient | None = None
+        self._client: httpx2.AsyncClient | None = None
 
     async def start(self) -> None:
         """Make the client."""
-        limits = httpx.Limits(max_connections=2 * self._target.concurrency, keepalive_expiry=IDLE_SECONDS)
+        limits = httpx2.Limits(max_connections=2 * self._target.concurrency, keepalive_expiry=IDLE_SECONDS)
         tls = ssl.create_default_context()  # the system's authorities; SSL_CERT_FILE names others
-        self._client = httpx.AsyncClient(verify=tls, trust_env=False, follow_redirects=False, timeout=None, limits=limits)  # noqa: S113 – see post
+        self._client = httpx2.AsyncClient(
+            verify=tls, trust_env=False, follow_redirects=False, timeout=None, limits=limits
+        )  # post() bounds it all
 
     async def stop(self) -> None:
         """Close all connections."""
@@ -65,9 +67,9 @@ class Endpoint:
                 return await self._send(self._target.address(stanza), self._headers(stanza, id, body), body)
         except TimeoutError:
             return no_answer(self._target.timeout)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
             return _away(f"cannot be reached: {error}", unreachable=True)
-        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError) as error:
+        except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, OSError) as error:
             return _away(f"the connection failed: {type(error).__name__}: {error}")
 
     def _headers(self, stanza: Stanza, id: str, body: bytes) -> dict[str, str]:
@@ -105,7 +107,7 @@ def _away(problem: str, unreachable: bool = False) -> Silence:
     return Silence(problem[:300], StanzaError("recipient-unavailable", "wait"), unreachable)
 
 
-async def _content(response: httpx.Response) -> bytes | None:
+async def _content(response: httpx2.Response) -> bytes | None:
     """The body; ``None`` when it is too large, or compressed, which we did not ask for."""
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         return None
@@ -117,7 +119,7 @@ async def _content(response: httpx.Response) -> bytes | None:
     return bytes(content)
 
 
-def _retry_after(response: httpx.Response) -> float:
+def _retry_after(response: httpx2.Response) -> float:
     """Seconds of the header ``Retry-After``, which are a number or a date. RFC 9110 §10.2.3"""
     value = response.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
