@@ -93,7 +93,7 @@ class Query(Handler):
 
 
 class Change(Handler):
-    """Have somebody do something by an iq of type set, which a GET never sends."""
+    """Send an iq of type set, which a GET never does."""
 
     regex = rf"/({CHANGING})/((?s:.*))"
     requiredRole = "user"

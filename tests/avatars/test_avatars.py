@@ -10,8 +10,8 @@ import pytest
 
 from tests.avatars.fakes import FakeServer
 from tigrest.avatars import Avatar, AvatarCache, Avatars, AvatarSettings
-from tigrest.avatars import budget as budgets
 from tigrest.avatars.avatar import sha1
+from tigrest.avatars.budget import Budget
 from tigrest.avatars.cache import Key
 from tigrest.caller import waiting
 from tigrest.errors import CallerGone, NoSuchUser, TooManyLookups
@@ -227,10 +227,9 @@ async def test_strangers_ask_for_at_most_600_iqs_a_second() -> None:
     assert refused > 0
 
 
-async def test_domains_that_do_not_answer_leave_room_for_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budgets, "WAIT_SECONDS", 0.05)
+async def test_domains_that_do_not_answer_leave_room_for_ours() -> None:
     server = FakeServer(pep((sha1(PNG), PNG)), delay=0.5)
-    avatars = Avatars(server, AvatarSettings())
+    avatars = Avatars(server, AvatarSettings(), Budget(0.05))
     strangers = [asyncio.create_task(avatars.get(f"u@d{number}.org", is_limited=True)) for number in range(300)]
     await asyncio.sleep(0.1)
     server.delay = 0
@@ -239,10 +238,9 @@ async def test_domains_that_do_not_answer_leave_room_for_ours(monkeypatch: pytes
     assert sum(isinstance(outcome, TooManyLookups) for outcome in outcomes) == 275
 
 
-async def test_scripts_of_our_own_do_not_share_the_refusals_of_strangers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budgets, "WAIT_SECONDS", 0.05)
+async def test_scripts_of_our_own_do_not_share_the_refusals_of_strangers() -> None:
     server = FakeServer(pep((sha1(PNG), PNG)), delay=0.5)
-    avatars = Avatars(server, AvatarSettings())
+    avatars = Avatars(server, AvatarSettings(), Budget(0.05))
     strangers = [asyncio.create_task(avatars.get(f"u{number}@localhost", is_limited=True)) for number in range(75)]
     await asyncio.sleep(0.01)
     stranger = asyncio.create_task(avatars.get(ALICE, is_limited=True))

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from tests.servers.certificates import make_certificate
-from tigrest.avatars import fetching
 from tigrest.avatars.fetching import MAX_BYTES, Fetcher, is_public
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
@@ -160,8 +159,7 @@ async def test_every_redirect_is_checked() -> None:
         assert inside.heads == []
 
 
-async def test_it_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetching, "SECONDS", 0.2)
+async def test_it_ends_in_time() -> None:
     async with site(lambda _: b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + PNG) as web, asyncio.timeout(5):
         forever = asyncio.Event()
 
@@ -171,7 +169,7 @@ async def test_it_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
         silent = await asyncio.start_server(hang, "127.0.0.1", 0)
         async with silent:
-            assert await Fetcher(anywhere)(f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}/") is None
+            assert await Fetcher(anywhere, seconds=0.2)(f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}/") is None
             forever.set()
             await asyncio.sleep(0.01)
-        assert await Fetcher(anywhere)(f"http://127.0.0.1:{web.port}/") is None
+        assert await Fetcher(anywhere, seconds=0.2)(f"http://127.0.0.1:{web.port}/") is None

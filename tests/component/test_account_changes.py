@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
-from tigrest.component import account_changes as module
-from tigrest.component.account_changes import AccountChanges
+from tigrest.component.account_changes import REFUSALS, AccountChanges, Limits
 from tigrest.errors import InvalidValue, NotConnected, StanzaTimeout, TigrestError
 from tigrest.jid import JID
 from tigrest.stanza import Stanza
@@ -44,8 +44,8 @@ def refusal(condition: str) -> Stanza:
 class World:
     """Changes, those told so far, and a server that answers what it is told to."""
 
-    def __init__(self) -> None:
-        self.changes = AccountChanges(OURS, DOMAIN)
+    def __init__(self, **limits: Any) -> None:
+        self.changes = AccountChanges(OURS, DOMAIN, Limits(**limits))
         self.told: list[str] = []
         self.changes.watchers.append(self.told.append)
 
@@ -145,7 +145,7 @@ async def test_a_change_is_told_after_its_reply_once() -> None:
 
 async def test_what_was_refused_is_no_change() -> None:
     world = World()
-    for condition in module.REFUSALS:
+    for condition in REFUSALS:
         assert await world.ask(iq(command(f"{ADMIN}delete-user", BOB)), refusal(condition)) == []
     assert await world.ask(iq(command(f"{ADMIN}delete-user", ALICE, BOB)), refusal("internal-server-error")) == [ALICE, BOB]
 
@@ -153,7 +153,7 @@ async def test_what_was_refused_is_no_change() -> None:
 async def test_a_user_who_is_refused_does_not_end_the_logins_of_others() -> None:
     world = World()
     stanza = iq(command(f"{ADMIN}delete-user", BOB), ALICE)
-    for condition in (*module.REFUSALS, "item-not-found", "internal-server-error"):
+    for condition in (*REFUSALS, "item-not-found", "internal-server-error"):
         assert await world.ask(stanza, refusal(condition)) == []
     assert await world.ask(stanza, refusal("forbidden"), seconds=0.05, timeout=0.01) == []
     assert await world.ask(stanza, result()) == [BOB]
@@ -180,9 +180,8 @@ async def test_a_caller_who_is_cancelled_does_not_hide_a_change() -> None:
     assert world.told == [BOB]
 
 
-async def test_a_change_without_a_reply_is_told_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "UNANSWERED", (0.01, 0.01, 0.01))
-    world = World()
+async def test_a_change_without_a_reply_is_told_again_and_again() -> None:
+    world = World(unanswered=(0.01, 0.01, 0.01))
     assert len(await world.ask(iq(command(f"{ADMIN}delete-user", BOB)), NotConnected(), seconds=0.2)) == 4
     change = world.changes.of(iq(command(f"{ADMIN}delete-user", BOB)))
     assert change is not None
@@ -203,18 +202,16 @@ async def test_a_later_stage_need_not_name_the_accounts_again() -> None:
     assert await world.ask(iq(command("own", "yes", var="sure", sessionid="s1")), result()) == []
 
 
-async def test_what_is_remembered_of_stages_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_ACCOUNTS", 3)
-    world = World()
+async def test_what_is_remembered_of_stages_is_bounded() -> None:
+    world = World(accounts=3)
     for number in range(4):
         await world.ask(iq(command("own", f"user{number}@example.org")), result("executing", f"s{number}"))
     assert world.named(iq(command("own", sessionid="s0"))) == []
     assert world.named(iq(command("own", sessionid="s3"))) == ["user3@example.org"]
 
 
-async def test_replies_that_nobody_waits_for_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_FOLLOWED", 1)
-    world = World()
+async def test_replies_that_nobody_waits_for_do_not_pile_up() -> None:
+    world = World(followed=1)
     own = iq(register("<remove/>"), ALICE)
     await world.ask(own, result(), seconds=60.0, timeout=0.001)  # this one is followed
     for _ in range(50):

@@ -209,6 +209,6 @@ def test_two_gateways_with_one_address_do_not_spin(start_server: StartServer, tm
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
     with served(server, tmp_path / "one") as one, served(server, tmp_path / "two") as two:
-        time.sleep(8)
+        time.sleep(8)  # what is tested is that little happens in it
         assert one.log.count("connected to ") + two.log.count("connected to ") < 12  # one every half a second each would be 32
         assert "conflict" in one.log

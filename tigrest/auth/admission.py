@@ -83,7 +83,7 @@ class Admission:
         return principal
 
     async def log_in(self, authorization: bytes | None, address: str) -> Principal:
-        """Tell who a caller is by his login alone.
+        """Authenticate a caller by his login alone.
 
         Args:
             authorization: value of the ``Authorization`` header; ``None`` when there is none.

@@ -83,7 +83,7 @@ class ApiKeys:
         self._reads: SingleFlight[int, None] = SingleFlight()
         self._complaints = LogLimit(COMPLAINT_SECONDS, clock)
         self._is_blind = False
-        """Whether the store could not be read the last time."""
+        """True while the latest read of the store has failed."""
 
     @property
     def open_access(self) -> bool:

@@ -8,7 +8,7 @@ from typing import Literal
 from tigrest.jid import JID
 
 Via = Literal["basic", "key", "open", "webhook"]
-"""How a caller got in: by HTTP Basic, by an API key alone, by ``[auth] open_access``, or as a webhook that answers."""
+"""Means of authentication: HTTP Basic, an API key alone, ``[auth] open_access``; ``webhook`` for the answers of webhooks."""
 
 NOBODY: frozenset[str] = frozenset()
 USER = frozenset({"user"})

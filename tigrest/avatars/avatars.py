@@ -51,13 +51,14 @@ class Avatars:
     Args:
         server: sends the iqs.
         settings: those of ``[avatars]``.
+        budget: bounds what callers without login may have looked up; the usual one when ``None``.
     """
 
-    def __init__(self, server: Server, settings: AvatarSettings) -> None:
+    def __init__(self, server: Server, settings: AvatarSettings, budget: Budget | None = None) -> None:
         self._server, self._settings = server, settings
         self.cache = settings.cache
         self.loop = server.loop
-        self._budget = Budget()
+        self._budget = budget or Budget()
         self._flights: SingleFlight[tuple[Key, int, bool], Avatar | None] = SingleFlight()
 
     async def get(

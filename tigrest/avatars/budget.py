@@ -49,11 +49,12 @@ class Lane:
         running: most that run at once.
         waiting: most that wait for one of these to end.
         iqs_per_second: how many iqs all of them send in a second.
+        patience: seconds that one waits for another to end before it is refused.
     """
 
-    def __init__(self, running: int, waiting: int, iqs_per_second: int) -> None:
+    def __init__(self, running: int, waiting: int, iqs_per_second: int, patience: float) -> None:
         self._slots = asyncio.Semaphore(running)
-        self._most_waiting, self._waiting = waiting, 0
+        self._most_waiting, self._waiting, self._patience = waiting, 0, patience
         self._rate = Rate(iqs_per_second)
 
     @asynccontextmanager
@@ -74,7 +75,7 @@ class Lane:
             raise TooManyLookups(RETRY_SECONDS)
         self._waiting += 1
         try:
-            async with asyncio.timeout(WAIT_SECONDS):
+            async with asyncio.timeout(self._patience):
                 await self._slots.acquire()
         except TimeoutError:
             raise TooManyLookups(RETRY_SECONDS) from None
@@ -87,10 +88,13 @@ class Budget:
 
     A look-up takes three to fourteen iqs, three at once. Other domains may answer slowly or never, so their look-ups have a share of
     their own: whoever asks for them does not stop the look-ups of our users.
+
+    Args:
+        patience: seconds that a look-up waits for others to end before it is refused.
     """
 
-    def __init__(self) -> None:
-        self.served = Lane(running=75, waiting=300, iqs_per_second=420)
+    def __init__(self, patience: float = WAIT_SECONDS) -> None:
+        self.served = Lane(running=75, waiting=300, iqs_per_second=420, patience=patience)
         """For users of the served domain."""
-        self.others = Lane(running=25, waiting=100, iqs_per_second=90)
+        self.others = Lane(running=25, waiting=100, iqs_per_second=90, patience=patience)
         """For all other addresses."""

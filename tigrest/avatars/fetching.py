@@ -83,11 +83,14 @@ class Fetcher:
     Args:
         is_allowed: decides whether an IP address may be connected to.
         trust: whom to believe the names of ``https`` servers; the usual authorities by default.
+        seconds: that fetching one image may take.
     """
 
-    def __init__(self, is_allowed: Callable[[Address], bool] = is_public, trust: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, is_allowed: Callable[[Address], bool] = is_public, trust: ssl.SSLContext | None = None, seconds: float = SECONDS
+    ) -> None:
         self._is_allowed = is_allowed
-        self._trust = trust
+        self._trust, self._seconds = trust, seconds
         self._fetches, self._resolves = asyncio.Semaphore(MAX_FETCHES), asyncio.Semaphore(MAX_RESOLVES)
 
     async def __call__(self, url: str) -> bytes | None:
@@ -104,7 +107,7 @@ class Fetcher:
             such image in time.
         """
         try:
-            async with asyncio.timeout(SECONDS), self._fetches:
+            async with asyncio.timeout(self._seconds), self._fetches:
                 return await self._follow(url)
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, _Refused) as error:  # OSError, ValueError: what is no name in DNS
             log.debug("an avatar was not fetched: %s: %s", type(error).__name__, error)

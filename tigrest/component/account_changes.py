@@ -39,18 +39,27 @@ _LOCAL_PARTS = ("user", "username", "account", "accountjid", "accountjids", "jid
 REFUSALS = ("forbidden", "not-allowed", "not-authorized", "registration-required", "service-unavailable", "feature-not-implemented")
 """Conditions that say that nothing was done. With others, part of the work may have been. RFC 6120 §8.3.3"""
 
-FOLLOW_SECONDS = 60.0
-"""How long the reply to a change is waited for, whatever its sender says."""
 
-MAX_FOLLOWED = 100
-"""Most replies that are waited for longer than their callers do: each takes a place among the requests of the link."""
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of what is waited for and remembered.
 
-UNANSWERED = (0.2, 0.8, 3.0, 6.0, 20.0)
-"""Seconds between one look and the next while there is no reply: the server may have done its work, and its reply be lost."""
+    Args:
+        follow_seconds: how long the reply to a change is waited for, whatever its sender says.
+        followed: most replies that are waited for longer than their callers do; each takes a place among the requests of the link.
+        unanswered: seconds between one look and the next while there is no reply: the server may have done its work, and its reply
+            be lost.
+        sessions, accounts: most that are remembered of commands with several stages; the oldest are forgotten first.
+    """
 
-MAX_SESSIONS = 1000
-MAX_ACCOUNTS = 50_000
-"""What is remembered of commands with several stages; the oldest are forgotten first."""
+    follow_seconds: float = 60.0
+    followed: int = 100
+    unanswered: tuple[float, ...] = (0.2, 0.8, 3.0, 6.0, 20.0)
+    sessions: int = 1000
+    accounts: int = 50_000
+
+
+USUAL = Limits()
 
 
 @dataclass(frozen=True)
@@ -74,10 +83,11 @@ class AccountChanges:
     Args:
         jid: our own address, which has an administrator's rights.
         domain: whose accounts.
+        limits: bounds of what is waited for and remembered.
     """
 
-    def __init__(self, jid: JID, domain: JID) -> None:
-        self._jid, self._domain = jid, domain
+    def __init__(self, jid: JID, domain: JID, limits: Limits = USUAL) -> None:
+        self._jid, self._domain, self._limits = jid, domain, limits
         self.watchers: list[Callable[[JID], None]] = []
         """Called with each account that may have changed or is gone."""
         self._sessions: OrderedDict[str, frozenset[JID]] = OrderedDict()
@@ -110,9 +120,9 @@ class AccountChanges:
         Raises:
             TigrestError: as the request.
         """
-        if self._following >= MAX_FOLLOWED:
+        if self._following >= self._limits.followed:
             return await self._ask_directly(change, request(timeout))
-        reply: asyncio.Task[Stanza] = self._keep(request(max(timeout, FOLLOW_SECONDS)))
+        reply: asyncio.Task[Stanza] = self._keep(request(max(timeout, self._limits.follow_seconds)))
         followed = self._keep(self._follow(change, reply))
         try:
             async with asyncio.timeout(timeout):
@@ -205,7 +215,7 @@ class AccountChanges:
         """Tell of a change once its reply is there; every now and then while it is not."""
         self._following += 1
         try:
-            for pause in UNANSWERED:
+            for pause in self._limits.unanswered:
                 done, _ = await asyncio.wait({reply}, timeout=pause)
                 if done:
                     break
@@ -236,14 +246,14 @@ class AccountChanges:
             return
         self._sessions[sessionid] = accounts
         self._remembered += len(accounts)
-        while len(self._sessions) > MAX_SESSIONS or self._remembered > MAX_ACCOUNTS:
+        while len(self._sessions) > self._limits.sessions or self._remembered > self._limits.accounts:
             self._remembered -= len(self._sessions.popitem(last=False)[1])
 
     async def _repeat(self, change: Change) -> None:
         """Tell of a change now and again, since nobody knows when the server makes it."""
         try:
             self._tell(change.accounts)
-            for pause in UNANSWERED:
+            for pause in self._limits.unanswered:
                 await asyncio.sleep(pause)
                 self._tell(change.accounts)
         finally:
