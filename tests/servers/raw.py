@@ -90,6 +90,10 @@ class RawComponent(Raw):
         self.send(f"<handshake>{digest}</handshake>")
         self.expect(r"<handshake\s*/>|</handshake>")
 
+    def await_privileges(self) -> None:
+        """Wait for what the server announces; ejabberd grants in a process of its own, a moment after the handshake. XEP-0356 §4.2"""
+        self.expect(r"<privilege\b.*?</privilege>")
+
     def ask(self, sender: str, iq: str, payload: str) -> str:
         """Send an iq from an address and return its reply.
 

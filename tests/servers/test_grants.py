@@ -21,12 +21,14 @@ def test_commands_are_for_the_exact_address(server: XmppServer) -> None:
 
 def test_rosters_are_for_the_whole_domain_of_the_component(server: XmppServer) -> None:
     with raw_component(server) as component:
+        component.await_privileges()
         for sender in (COMPONENT, NOBODY):
             assert "<error" not in component.ask(sender, "type='get' to='bob@localhost'", ROSTER)
 
 
 def test_messages_are_for_the_exact_address_on_ejabberd_only(server: XmppServer) -> None:
     with raw_component(server) as component, online(server, "bob") as bob:
+        component.await_privileges()
         arrived = [arrives(component, server, bob, sender) for sender in (NOBODY, COMPONENT)]
         assert arrived == [server.name == "Prosody", True]
 
