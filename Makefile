@@ -35,7 +35,7 @@ bench: $(VENV)/.installed-bench ## measure everything, beside the servers' own H
 	@$(IN_VENV) bench $(ARGS)
 
 docs: $(VENV)/.installed ## write what is generated in docs/
-	@$(IN_VENV) -m tigrest.stanza_json.reference docs/stanzas-as-json.md
+	@$(IN_VENV) -m tigrest.formats.stanza_json.reference docs/stanzas-as-json.md
 
 format: $(VENV)/.installed-test ## format the code and repair what lint can
 	@$(IN_VENV) -m ruff check --fix-only --quiet .

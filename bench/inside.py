@@ -29,12 +29,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tigrest.component.stream import ComponentStream  # noqa: E402
-from tigrest.component.window import Window  # noqa: E402
+from tigrest.backends.component.stream import ComponentStream  # noqa: E402
+from tigrest.backends.component.window import Window  # noqa: E402
 from tigrest.config import Config  # noqa: E402
 from tigrest.gateway import Gateway  # noqa: E402
-from tigrest.http.protocol import HttpProtocol  # noqa: E402
-from tigrest.http.server import calm_garbage_collection, uvicorn_config  # noqa: E402
+from tigrest.http.wire.protocol import HttpProtocol  # noqa: E402
+from tigrest.http.wire.server import calm_garbage_collection, uvicorn_config  # noqa: E402
 
 LOGIN = base64.b64encode(b"admin:secret").decode()
 MESSAGE = "<message to='bob@localhost' type='chat'><body>Hello there, this is a message of some length</body></message>"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tigrest.loop import new_event_loop
+from tigrest.concurrency.loop import new_event_loop
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 

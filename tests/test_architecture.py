@@ -18,13 +18,13 @@ from typing import Any
 
 import pytest
 
-from tests.component.test_link import Server
+from tests.backends.component.test_link import Server
 from tests.test_docs import headings, read, section, tables
 from tests.test_layers import ROOMS
+from tigrest.concurrency.loop import new_event_loop
 from tigrest.config import Config, builtin_scripts
 from tigrest.gateway import Gateway
-from tigrest.http.server import bind, serve
-from tigrest.loop import new_event_loop
+from tigrest.http.wire.server import bind, serve
 from tigrest.passwords import Passwords
 
 ROOT = Path(__file__).parent.parent

@@ -8,10 +8,10 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tigrest.demo import picture
-from tigrest.jid import JID
-from tigrest.stanza import make
+from tigrest.gateway.demo import picture
 from tigrest.testing import API_KEY, TestGateway, serving
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.stanza import make
 
 PNG = picture("alice")
 JPEG = b"\xff\xd8\xff\xe0" + bytes(50)

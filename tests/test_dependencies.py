@@ -62,7 +62,7 @@ def test_an_extra_has_something_in_it(extra: str) -> None:
 
 
 def test_uvicorn_is_pinned_to_the_version_that_is_tested() -> None:
-    """See ``tests/http/test_uvicorn.py``."""
+    """See ``tests/http/wire/test_uvicorn.py``."""
     major, minor, *_ = (int(part) for part in metadata.version("uvicorn").split("."))
     assert _declared()["uvicorn"] == f"uvicorn>={major}.{minor},<{major}.{minor + 1}"
 

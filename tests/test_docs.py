@@ -25,23 +25,23 @@ from pydantic import SecretStr
 import tigrest
 from tests.cli.process import environment
 from tigrest import errors
-from tigrest.adhoc import AdHoc
-from tigrest.avatars import Avatars
-from tigrest.backend import UserRepository
-from tigrest.bosh import BoshEndpoint
+from tigrest.backends.adhoc import AdHoc
+from tigrest.backends.backend import UserRepository
 from tigrest.cli.main import app
 from tigrest.config import Config, builtin_scripts, known_keys, load
 from tigrest.config.keys import table_at
-from tigrest.content import read_xml, write_xml
-from tigrest.demo import picture
-from tigrest.handler import LISTENS, Handler, Match
+from tigrest.formats.content import read_xml, write_xml
+from tigrest.gateway.demo import picture
 from tigrest.http.negotiation import SHORT, negotiate
+from tigrest.scripting.handler import LISTENS, Handler, Match
 from tigrest.scripting.lanes import AT_ONCE, MOST, MOST_OF_ONE
 from tigrest.scripting.listening import IQS, STOP_SECONDS
 from tigrest.scripting.loader import Loader
 from tigrest.scripting.signature import HEARD, INJECTED
 from tigrest.scripting.usage import usages
 from tigrest.service import Service
+from tigrest.service.avatars import Avatars
+from tigrest.service.bosh import BoshEndpoint
 from tigrest.testing import ACCOUNTS, API_KEY, TestGateway, serving
 from tigrest.xmpp.conditions import CONDITIONS, EXCEPTIONS
 

@@ -3,14 +3,14 @@
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from tigrest.backend import UserRepository
+from tigrest.backends.backend import UserRepository
 from tigrest.errors import NotConnected, StanzaError, StanzaTimeout, TigrestError
-from tigrest.handler import Handler, Match, Result, inject
-from tigrest.jid import JID
+from tigrest.scripting.handler import Handler, Match, Result, inject
 from tigrest.service import Service
-from tigrest.stanza import Stanza
-from tigrest.status import Activity, UserStatus
 from tigrest.version import __version__
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.presence import Activity, UserStatus
+from tigrest.xmpp.stanza import Stanza
 
 __all__ = [
     "JID",

@@ -19,13 +19,13 @@ from typing import Any
 
 import pytest
 
+from tigrest.concurrency.loop import new_event_loop
 from tigrest.config import Config, builtin_scripts
 from tigrest.gateway import Gateway
-from tigrest.loop import new_event_loop
 from tigrest.passwords import Passwords
 from tigrest.service import Service
-from tigrest.stanza import Stanza
-from tigrest.storage import MEMORY
+from tigrest.state.database import MEMORY
+from tigrest.xmpp.stanza import Stanza
 
 ACCOUNTS = ("admin", "alice", "bob")
 """Local parts of the accounts of the domain; ``admin`` has the role admin."""

@@ -2,8 +2,8 @@
 
 from tigrest import HTTPException, Result
 from tigrest.errors import InvalidStanza
-from tigrest.stanza_json.negotiation import negotiate
-from tigrest.stanza_json.representations import read, read_query, write, write_all
+from tigrest.formats.stanza_json.negotiation import negotiate
+from tigrest.formats.stanza_json.representations import read, read_query, write, write_all
 
 TIMEOUT = 30.0
 """Seconds that an iq waits for its reply unless the request says otherwise."""

@@ -1,8 +1,8 @@
 """Stanzas as XML, JSON, forms or text, the way Prosody's mod_rest takes them."""
 
 from tigrest import Handler
-from tigrest.stanza_json.reading import from_parameters
-from tigrest.stanza_json.table import VOCABULARIES
+from tigrest.formats.stanza_json.reading import from_parameters
+from tigrest.formats.stanza_json.table import VOCABULARIES
 
 from ._sending import MAX_TIMEOUT, as_sent, query_in, sent, shown, stanza_in
 

@@ -8,8 +8,8 @@ from tigrest.auth.accounts import Account, Accounts
 from tigrest.auth.logins import Logins
 from tigrest.auth.throttle import Throttle
 from tigrest.errors import NotConnected
-from tigrest.jid import JID
 from tigrest.passwords import Passwords
+from tigrest.xmpp.jid import JID
 
 ALICE = JID("alice@localhost")
 BOB = JID("bob@localhost")

@@ -12,7 +12,7 @@ from tests.auth.fakes import Clock, turns
 from tigrest.auth import api_keys as module
 from tigrest.auth.api_keys import ApiKey, ApiKeys, KeyStore, hash_key, key_of_request
 from tigrest.errors import StorageUnavailable
-from tigrest.storage import Database
+from tigrest.state.database import Database
 
 
 class CountingStore(KeyStore):

@@ -7,7 +7,7 @@ from sqlalchemy import insert
 
 from tigrest.auth.key_store import TABLE, ApiKey, KeyStore, hash_key, host_name, new_key
 from tigrest.errors import InvalidValue
-from tigrest.storage import Database
+from tigrest.state.database import Database
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tests.auth.fakes import ADDRESS, ALICE, BOB, World, basic, turns
 from tigrest.auth import logins as module
+from tigrest.concurrency.loop import new_event_loop
 from tigrest.errors import LoginRequired, NotConnected, TooManyFailures
-from tigrest.jid import JID
-from tigrest.loop import new_event_loop
+from tigrest.xmpp.jid import JID
 
 HEADER = basic("alice@localhost", "secret")
 

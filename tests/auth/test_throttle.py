@@ -3,7 +3,7 @@ import pytest
 from tests.auth.fakes import ALICE, BOB, Clock
 from tigrest.auth.throttle import KNOWN_NETWORKS, KNOWN_SECONDS, Bucket, Known, Throttle
 from tigrest.errors import TooManyFailures
-from tigrest.jid import JID
+from tigrest.xmpp.jid import JID
 
 
 def users(count: int) -> list[JID]:

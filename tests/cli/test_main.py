@@ -103,7 +103,7 @@ def test_errors_become_exit_codes(
 
     monkeypatch.setattr(sys, "argv", ["tigrest", "serve"])
     monkeypatch.setattr(serving, "serve_forever", fail)
-    monkeypatch.setattr("tigrest.cli.logs.configure", lambda *_: None)
+    monkeypatch.setattr("tigrest.observability.logs.configure", lambda *_: None)
     assert main._run() == code
     assert capsys.readouterr().err.splitlines() == lines
 
@@ -111,7 +111,7 @@ def test_errors_become_exit_codes(
 def test_a_surprise_is_logged_with_its_traceback(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["tigrest", "serve"])
     monkeypatch.setattr(serving, "serve_forever", lambda *_: 1 // 0)
-    monkeypatch.setattr("tigrest.cli.logs.configure", lambda *_: None)
+    monkeypatch.setattr("tigrest.observability.logs.configure", lambda *_: None)
     assert main._run() == 1
     assert "ZeroDivisionError" in caplog.text
 

@@ -17,9 +17,9 @@ import httpx2
 import pytest
 
 from tests.cli.process import serving, tigrest
-from tests.listening import webhook
+from tests.scripting.listening import webhook
 from tests.servers.gateway import eventually
-from tigrest.demo import Demo
+from tigrest.gateway.demo import Demo
 
 KEY = {"Api-Key": "test-key"}
 ACCOUNTS = '[{jid = "admin@localhost", password = "adminpw"}, {jid = "bob@localhost", password = "bobpw"}]'

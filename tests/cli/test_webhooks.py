@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.cli.process import tigrest
-from tests.webhooks.receiver import Receiver, Response, until
-from tests.webhooks.world import World, message
+from tests.inbound.webhooks.receiver import Receiver, Response, until
+from tests.inbound.webhooks.world import World, message
 
 DATABASE = "state.sqlite3"
 

@@ -18,13 +18,13 @@ import pytest
 from tests.cli.process import environment
 from tests.test_docs import blocks
 from tigrest.config import Config, builtin_scripts
-from tigrest.events import events, ring, stream
 from tigrest.gateway import Gateway
-from tigrest.http.server import bind, serve
-from tigrest.jid import JID
+from tigrest.http.wire.server import bind, serve
+from tigrest.inbound.events import events, ring, stream
 from tigrest.passwords import Passwords
-from tigrest.storage import MEMORY
+from tigrest.state.database import MEMORY
 from tigrest.testing import ACCOUNTS, API_KEY, PASSWORD
+from tigrest.xmpp.jid import JID
 
 ALICE = "alice@http.localhost"
 EVENTS = "/rest/events"

@@ -13,8 +13,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tigrest.scripting import lanes, listening
-from tigrest.stanza import Stanza
 from tigrest.testing import TestGateway, serving
+from tigrest.xmpp.stanza import Stanza
 
 Bot = Callable[..., TestGateway]
 
@@ -336,11 +336,11 @@ def push(gateway: TestGateway, *stanzas: str) -> float:
     """Have stanzas come in without waiting for anything; the longest time one took, in seconds."""
 
     async def take() -> float:
-        arrivals: Any = gateway.gateway.backend.arrivals
+        inbound: Any = gateway.gateway.backend.inbound
         longest = 0.0
         for stanza in [Stanza.parse(text) for text in stanzas]:
             began = time.perf_counter()
-            assert arrivals.take(stanza)
+            assert inbound.take(stanza)
             longest = max(longest, time.perf_counter() - began)
         return longest
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tigrest.handler import Handler
+from tigrest.scripting.handler import Handler
 from tigrest.scripting.loader import Loader
 from tigrest.scripting.routing import Table
 from tigrest.service import Service

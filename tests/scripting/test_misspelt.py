@@ -8,7 +8,7 @@ from textwrap import dedent
 import pytest
 
 from tests.cli.process import tigrest
-from tigrest.handler import METHODS, Handler
+from tigrest.scripting.handler import METHODS, Handler
 from tigrest.scripting.loader import Loader
 from tigrest.scripting.misspelt import OURS, misspelt
 

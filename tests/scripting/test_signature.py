@@ -9,10 +9,10 @@ import pytest
 
 from tigrest.auth.principal import Principal
 from tigrest.errors import InvalidValue
-from tigrest.handler import Role
-from tigrest.jid import JID
+from tigrest.scripting.handler import Role
 from tigrest.scripting.signature import Call, SignatureError, compile_signature
 from tigrest.service import Service
+from tigrest.xmpp.jid import JID
 
 NO_SERVICE = cast("Service", "service")
 

@@ -14,7 +14,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from tests.listening import Quiet, listening
+from tests.scripting.listening import Quiet, listening
 from tests.servers.process import free_ports
 
 BROWSER, DRIVER = "chromium", "chromedriver"

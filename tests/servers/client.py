@@ -16,7 +16,7 @@ from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatcherId
 
 from tests.servers.process import USERS, XmppServer
-from tigrest.loop import new_event_loop
+from tigrest.concurrency.loop import new_event_loop
 
 PRESENCES = ("available", "unavailable", "away", "chat", "dnd", "xa")
 

@@ -18,13 +18,13 @@ from queue import Empty
 from typing import Any
 
 from tests.cli.process import serving
-from tests.listening import Quiet, listening
+from tests.scripting.listening import Quiet, listening
 from tests.servers.client import Client, online
 from tests.servers.conftest import installed
 from tests.servers.curl import Answer, Curl, Request, at, in_json, xml
 from tests.servers.process import COMPONENT, DOMAIN, USERS, XmppServer
-from tigrest.component.c2s import ClientPort
-from tigrest.jid import JID
+from tigrest.backends.component.c2s import ClientPort
+from tigrest.xmpp.jid import JID
 
 EVE = "eve@elsewhere.example"
 """A caller of another domain: the gateway knows his password, no server does."""

@@ -20,7 +20,7 @@ from tests.servers.client import Client, online
 from tests.servers.conftest import KINDS, installed
 from tests.servers.gateway import eventually
 from tests.servers.process import XmppServer
-from tigrest.demo import picture
+from tigrest.gateway.demo import picture
 
 PUBSUB = "http://jabber.org/protocol/pubsub"
 METADATA, DATA, VCARD4 = "urn:xmpp:avatar:metadata", "urn:xmpp:avatar:data", "urn:xmpp:vcard4"

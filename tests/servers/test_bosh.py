@@ -11,11 +11,11 @@ import httpx2
 import pytest
 
 from tests.servers.process import DOMAIN, USERS, XmppServer
-from tigrest.bosh import BoshEndpoint, PreBound
+from tigrest.concurrency.loop import run
 from tigrest.errors import StanzaError
-from tigrest.jid import JID
-from tigrest.loop import run
+from tigrest.service.bosh import BoshEndpoint, PreBound
 from tigrest.testing import TestGateway, serving
+from tigrest.xmpp.jid import JID
 
 CLIENT = "{jabber:client}"
 

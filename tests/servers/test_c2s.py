@@ -1,4 +1,4 @@
-"""Logins at real servers; those at servers that misbehave are in tests/component/test_c2s.py."""
+"""Logins at real servers; those at servers that misbehave are in tests/backends/component/test_c2s.py."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tests.conftest import Run
 from tests.servers.certificates import make_certificate
 from tests.servers.conftest import KINDS, StartServer
 from tests.servers.process import DOMAIN, XmppServer
-from tigrest.component.c2s import ClientPort
+from tigrest.backends.component.c2s import ClientPort
 from tigrest.errors import NotConnected
-from tigrest.jid import JID
+from tigrest.xmpp.jid import JID
 
 ALICE = JID("alice@localhost")
 BOB = JID("bob@localhost")

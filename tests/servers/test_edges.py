@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from tests.cli.process import serving
-from tests.listening import webhook
+from tests.scripting.listening import webhook
 from tests.servers.edges import ALTERED, DECLARED_ELSEWHERE, EDGES, STREAM_PREFIX, Edge
 from tests.servers.gateway import eventually
 from tests.servers.process import XmppServer

@@ -18,9 +18,9 @@ from tests.servers.client import befriend, online
 from tests.servers.conftest import StartServer, installed
 from tests.servers.gateway import eventually, gateway_for
 from tests.servers.process import USERS, XmppServer
-from tigrest.demo import picture
-from tigrest.jid import JID
+from tigrest.gateway.demo import picture
 from tigrest.testing import API_KEY, TestGateway, serving
+from tigrest.xmpp.jid import JID
 
 ADMIN, ALICE, BOB = "admin:adminpw", "alice:alicepw", "bob:bobpw"
 ADMIN_NODE = "http://jabber.org/protocol/admin#"

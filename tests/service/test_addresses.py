@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tigrest.errors import InvalidJID
-from tigrest.jid import JID, escaped
 from tigrest.service import Policy
+from tigrest.xmpp.jid import JID, escaped
 
 
 def policy(jid: str = "http.example.org") -> Policy:

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from tigrest.arrivals import Arrivals
 from tigrest.auth.principal import ADMIN, USER, Principal
-from tigrest.caller import waiting
-from tigrest.component.window import MAX_WAITING
+from tigrest.backends.component.window import MAX_WAITING
+from tigrest.backends.inbound import Inbound
+from tigrest.concurrency.caller import waiting
 from tigrest.errors import CallerGone, InvalidStanza, NotPermitted, ServerFailed, TooManyWaiting
-from tigrest.jid import JID
 from tigrest.service import Policy, Service
 from tigrest.service.bounded import SENDING, WAITING
-from tigrest.stanza import Stanza
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.stanza import Stanza
 
 US, DOMAIN = JID("http.example.org"), JID("example.org")
 ALICE, BOB, ROOT = (Principal(JID(f"{name}@example.org"), roles) for name, roles in (("alice", USER), ("bob", USER), ("root", ADMIN)))
@@ -29,7 +29,7 @@ class Server:
     jid, domain = US, DOMAIN
 
     def __init__(self) -> None:
-        self.arrivals = Arrivals(US)
+        self.inbound = Inbound(US)
         self.sent: list[Stanza] = []
         self.answers = asyncio.Event()
 
@@ -167,7 +167,7 @@ async def test_an_archive_that_does_not_end_is_cut_off(monkeypatch: pytest.Monke
     result = f"<result xmlns='urn:xmpp:mam:2' queryid='q' id='1'><x xmlns='urn:x'>{'x' * 500}</x></result>"
     message = Stanza.parse(f"<message from='bob@example.org/bot' to='{sent.attributes['from']}'>{result}</message>")
     for _ in range(10):
-        assert server.arrivals.take(message)  # nobody else gets what belongs to the query
+        assert server.inbound.take(message)  # nobody else gets what belongs to the query
     with pytest.raises(ServerFailed, match="more messages than there is room for"):
         await asyncio.wait_for(asking, 5)
-    assert not server.arrivals.take(message)
+    assert not server.inbound.take(message)

@@ -6,9 +6,9 @@ import pytest
 
 from tigrest.auth.principal import ADMIN, USER, Principal
 from tigrest.errors import NotPermitted, SenderNotAllowed
-from tigrest.jid import JID
 from tigrest.service import Policy
-from tigrest.stanza import Stanza
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.stanza import Stanza
 
 US, DOMAIN = JID("http.example.org"), JID("example.org")
 ALICE, ROOT = Principal(JID("alice@example.org"), USER), Principal(JID("root@example.org"), ADMIN)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tigrest.errors import InvalidJID
-from tigrest.jid import JID, _remembered
+from tigrest.xmpp.jid import JID, _remembered
 
 
 def test_an_address_has_three_parts() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tigrest.errors import InvalidValue
-from tigrest.saslprep import MAX_BYTES, expect_settable, saslprep
+from tigrest.xmpp.saslprep import MAX_BYTES, expect_settable, saslprep
 
 
 @pytest.mark.parametrize(

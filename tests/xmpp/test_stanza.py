@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tigrest.errors import InvalidStanza, StanzaError
-from tigrest.safexml import MAX_NODES, escape, escape_attribute, serialize
-from tigrest.stanza import Stanza, _memoised, make
+from tigrest.xmpp.stanza import Stanza, _memoised, make
+from tigrest.xmpp.xml import MAX_NODES, escape, escape_attribute, serialize
 
 
 def test_addresses_are_changed_and_the_rest_stays_to_the_byte() -> None:

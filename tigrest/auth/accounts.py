@@ -7,8 +7,8 @@ import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tigrest.jid import JID
 from tigrest.passwords import Passwords
+from tigrest.xmpp.jid import JID
 
 
 @dataclass(frozen=True)

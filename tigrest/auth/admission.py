@@ -10,7 +10,7 @@ from tigrest.auth.api_keys import ApiKey, ApiKeys, key_of_request
 from tigrest.auth.logins import Logins
 from tigrest.auth.principal import NOBODY, Principal
 from tigrest.errors import KeyRequired, RoleRequired
-from tigrest.jid import JID
+from tigrest.xmpp.jid import JID
 
 
 class Door(Protocol):

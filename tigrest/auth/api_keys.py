@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from urllib.parse import unquote_plus
 
 from tigrest.auth.key_store import ApiKey, KeyStore, hash_key, host_name, new_key
+from tigrest.concurrency.single_flight import SingleFlight
 from tigrest.errors import StorageUnavailable
-from tigrest.log_limit import LogLimit
-from tigrest.single_flight import SingleFlight
-from tigrest.storage import TROUBLE
+from tigrest.observability.log_limit import LogLimit
+from tigrest.state.database import TROUBLE
 
 __all__ = ["ApiKey", "ApiKeys", "KeyStore", "hash_key", "host_name", "key_of_request", "new_key"]
 

@@ -6,7 +6,7 @@ import base64
 import re
 
 from tigrest.errors import InvalidJID, LoginRequired
-from tigrest.jid import JID
+from tigrest.xmpp.jid import JID
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 

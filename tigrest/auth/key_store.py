@@ -16,7 +16,7 @@ from sqlalchemy import Column, MetaData, Table, Text, delete, insert, select, up
 from sqlalchemy.exc import IntegrityError
 
 from tigrest.errors import InvalidValue
-from tigrest.storage import Database
+from tigrest.state.database import Database
 
 log = logging.getLogger(__name__)
 

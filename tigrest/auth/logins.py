@@ -14,9 +14,9 @@ from contextlib import asynccontextmanager
 from tigrest.auth.accounts import Accounts
 from tigrest.auth.basic import read_basic
 from tigrest.auth.throttle import Clock, Throttle
+from tigrest.concurrency.single_flight import SingleFlight
 from tigrest.errors import LoginRequired, NotConnected
-from tigrest.jid import JID
-from tigrest.single_flight import SingleFlight
+from tigrest.xmpp.jid import JID
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tigrest.jid import JID
+from tigrest.xmpp.jid import JID
 
 Via = Literal["basic", "key", "open", "webhook"]
 """Means of authentication: HTTP Basic, an API key alone, ``[auth] open_access``; ``webhook`` for the answers of webhooks."""

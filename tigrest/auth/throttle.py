@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from tigrest.errors import TooManyFailures
-from tigrest.jid import JID
+from tigrest.xmpp.jid import JID
 
 Clock = Callable[[], float]
 

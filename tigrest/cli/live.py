@@ -9,10 +9,10 @@ import typer
 
 from tigrest.cli.configured import configured
 from tigrest.cli.tables import columns
+from tigrest.concurrency.loop import run
 from tigrest.config import script_dirs
 from tigrest.gateway import Gateway
-from tigrest.live import Survey, survey
-from tigrest.loop import run
+from tigrest.gateway.diagnostics import Diagnostics, survey
 
 SETTLE_SECONDS = 1.0
 """How long the server gets to say what it grants."""
@@ -42,7 +42,7 @@ def check_live(path: Path | None) -> int:
     return 0 if all(finding.works for finding in found.findings) else 1
 
 
-async def _survey(path: Path | None) -> Survey:
+async def _survey(path: Path | None) -> Diagnostics:
     config = configured(path)
     still = config.model_copy(update={"scripts": config.scripts.model_copy(update={"reload": False})})
     gateway = Gateway(still, script_dirs(config, create=False))

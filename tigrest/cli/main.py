@@ -139,8 +139,8 @@ def serve(
     log_level: Annotated[Level, typer.Option(help="How much to log, to standard error.")] = Level.INFO,
 ) -> int:
     """Run the gateway."""
-    from tigrest.cli import logs
     from tigrest.cli.serving import serve_forever
+    from tigrest.observability import logs
 
     logs.configure(log_level.value, sys.stderr.isatty() if access_log is None else access_log)
     return serve_forever(config, host, port, reload)
@@ -157,8 +157,8 @@ def check(
 
     Prints problems as file:line: message. Exit code: 0 fine, 1 something is not, 2 the configuration is not, 3 no XMPP server.
     """
-    from tigrest.cli import logs
     from tigrest.cli.scripts import check_scripts
+    from tigrest.observability import logs
 
     code = check_scripts(config)
     if not live:

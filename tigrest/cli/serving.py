@@ -12,7 +12,7 @@ from tigrest.cli.configured import configured
 from tigrest.config import Config, script_dirs
 from tigrest.errors import ConfigError
 from tigrest.gateway import Gateway
-from tigrest.http import server
+from tigrest.http.wire import server
 
 log = logging.getLogger(__name__)
 

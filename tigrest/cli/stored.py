@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from tigrest.cli.configured import configured
-from tigrest.loop import run
-from tigrest.storage import Database
+from tigrest.concurrency.loop import run
+from tigrest.state.database import Database
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ import typer
 from tigrest.cli.stored import with_store
 from tigrest.cli.tables import columns
 from tigrest.errors import ConfigError
-from tigrest.webhooks.store import Delivery, Store
+from tigrest.inbound.webhooks.store import Delivery, Store
 
 SHOWN = 100
 """Deliveries listed unless all are asked for."""

@@ -15,9 +15,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Sec
 from pydantic_core import PydanticKnownError
 
 from tigrest.errors import InvalidJID
-from tigrest.jid import JID
 from tigrest.passwords import Passwords
 from tigrest.spelling import nearest
+from tigrest.xmpp.jid import JID
 
 T = TypeVar("T")
 
@@ -180,7 +180,7 @@ def _not_empty(value: str) -> str:
     return value
 
 
-Several = Annotated[tuple[T, ...], Field(strict=False)]
+ListOf = Annotated[tuple[T, ...], Field(strict=False)]
 """An array."""
 
 Text = Annotated[str, AfterValidator(_not_empty)]

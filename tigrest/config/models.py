@@ -17,6 +17,7 @@ from tigrest.config.fields import (
     KeyHash,
     KeyProblem,
     Listen,
+    ListOf,
     Location,
     Memory,
     MemorySeconds,
@@ -26,13 +27,12 @@ from tigrest.config.fields import (
     Port,
     Regex,
     Seconds,
-    Several,
     SigningSecret,
     Text,
     User,
     WebhookUrl,
 )
-from tigrest.jid import JID
+from tigrest.xmpp.jid import JID
 
 STATE = "var/tigrest.sqlite3"
 
@@ -85,14 +85,14 @@ class Http(Section):
     max_body: Count = 1048576
     request_timeout: Seconds = 30.0
     send_timeout: Seconds = 60.0
-    trusted_proxies: Several[Network] = ()
-    cors_origins: Several[Origin] = ()
+    trusted_proxies: ListOf[Network] = ()
+    cors_origins: ListOf[Origin] = ()
 
 
 class Scripts(Section):
     """``[scripts]``: where handlers come from."""
 
-    dirs: Several[File] = (Path("scripts/rest"),)
+    dirs: ListOf[File] = (Path("scripts/rest"),)
     reload: bool = True
     builtins: bool = True
 
@@ -144,8 +144,8 @@ class ApiKey(Section):
     key: SecretStr | None = None
     key_file: File | None = None
     key_hash: KeyHash | None = Field(default=None, repr=False)
-    paths: Several[Regex] = ("/rest/stream.*",)
-    domains: Several[Text] = ()
+    paths: ListOf[Regex] = ("/rest/stream.*",)
+    domains: ListOf[Text] = ()
 
     @model_validator(mode="after")
     def _check(self) -> ApiKey:
@@ -185,11 +185,11 @@ def _no_twin(table: str, key: str, values: Sequence[str]) -> None:
 class Auth(Section):
     """``[auth]``: who may do what."""
 
-    admins: Several[User] = (JID("admin@localhost"),)
+    admins: ListOf[User] = (JID("admin@localhost"),)
     open_access: bool = False
     cache_seconds: MemorySeconds = 60.0
-    api_keys: Several[ApiKey] = ()
-    accounts: Several[Account] = ()
+    api_keys: ListOf[ApiKey] = ()
+    accounts: ListOf[Account] = ()
 
     @model_validator(mode="after")
     def _check(self) -> Auth:
@@ -210,8 +210,8 @@ class Webhook(Section):
     url: WebhookUrl
     name: Text | None = None
     content_type: Literal["application/json", "application/xmpp+xml"] = "application/json"
-    stanzas: Several[Literal["message", "presence", "iq"]] = ("message", "presence", "iq")
-    events: Several[Literal["bare", "full", "host"]] = ("bare", "full", "host")
+    stanzas: ListOf[Literal["message", "presence", "iq"]] = ("message", "presence", "iq")
+    events: ListOf[Literal["bare", "full", "host"]] = ("bare", "full", "host")
     secret: SigningSecret | None = None
     secret_file: File | None = None
     timeout: Seconds = 10.0
@@ -252,7 +252,7 @@ class Embedded(Section):
     """``[embedded]``: the domain inside the process."""
 
     database: Location = STATE
-    accounts: Several[EmbeddedAccount] = ()
+    accounts: ListOf[EmbeddedAccount] = ()
 
     @model_validator(mode="after")
     def _check(self) -> Embedded:
@@ -284,7 +284,7 @@ class Config(Section):
     xmpp: Xmpp = Xmpp()
     auth: Auth = Auth()
     bosh: Bosh = Bosh()
-    webhooks: Several[Webhook] = ()
+    webhooks: ListOf[Webhook] = ()
     embedded: Embedded = Embedded()
     state: State = State()
     avatars: Avatars = Avatars()

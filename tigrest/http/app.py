@@ -19,19 +19,18 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
 from tigrest.auth.admission import Admission
-from tigrest.caller import waiting
+from tigrest.concurrency.caller import caller_of, waiting
 from tigrest.errors import ContentTooLarge, MalformedContent, TigrestError, TooManyFailures
-from tigrest.http.context import new_request_id, request_id
 from tigrest.http.cross_site import SAFE_METHODS, CrossSite
-from tigrest.http.exchange import caller_of
-from tigrest.http.execution import Execution
 from tigrest.http.index import Index
-from tigrest.http.metrics import Metrics
 from tigrest.http.negotiation import negotiate
 from tigrest.http.proxies import UnnamedProxy
-from tigrest.http.replies import Reply, Wish, problem, reply_to, send_stream
+from tigrest.http.replies import AcceptedFormat, Reply, problem, reply_to, send_stream
 from tigrest.http.requests import HandlerRequest, bounded, decode, has_body, header, is_decodable, read_body
-from tigrest.scripting.routing import ROOT, Endpoint, Found, Route, Table
+from tigrest.observability.context import new_request_id, request_id
+from tigrest.observability.metrics import Metrics
+from tigrest.scripting.execution import Execution
+from tigrest.scripting.routing import ROOT, Endpoint, Route, RouteMatch, Table
 from tigrest.scripting.signature import Call
 from tigrest.service import Service
 
@@ -92,7 +91,7 @@ class App:
             return
         started = time.perf_counter()
         request_id.set(new_request_id())  # a request has a task of its own, and that its own context
-        match: Found | None = None
+        match: RouteMatch | None = None
         try:
             match = self._match(scope)
             if match is not None and match.route is not None and match.endpoint is not None:
@@ -102,7 +101,7 @@ class App:
         except Exception as error:
             if isinstance(error, TooManyFailures):
                 self._unnamed_proxy.notice(scope)
-            answer = problem(error, _wish(scope))
+            answer = problem(error, _accepted_format(scope))
         status = answer.status if isinstance(answer, Reply) else answer.status_code
         uri = match.route.uri if match is not None and match.route is not None else ""
         if isinstance(answer, StreamingResponse):
@@ -114,7 +113,7 @@ class App:
 
     async def _answer_instead(self, scope: Scope, send: Send, uri: str, error: TigrestError, seconds: float) -> None:
         """Answer a request whose handler goes on although it was cancelled."""
-        answer = problem(error, _wish(scope))
+        answer = problem(error, _accepted_format(scope))
         await answer(scope, _nothing_more, send)
         self._count(scope, uri, answer.status, time.perf_counter() - seconds)
 
@@ -131,13 +130,13 @@ class App:
         """Serve another table from the next request on."""
         self._table = table
 
-    def _match(self, scope: Scope) -> Found | None:
+    def _match(self, scope: Scope) -> RouteMatch | None:
         path = scope["path"]
         if "\ufffd" in path or "\x00" in path:
             _check_path(scope)
         return self._table.match(scope["method"], path)
 
-    async def _answer_otherwise(self, scope: Scope, match: Found | None) -> Answer:
+    async def _answer_otherwise(self, scope: Scope, match: RouteMatch | None) -> Answer:
         if scope["method"] not in SAFE_METHODS:
             self._cross_site.check(scope, dict(scope["headers"]))
         if match is None or (scope["path"] in INDEX and scope["method"] in ("GET", "HEAD")):
@@ -146,7 +145,7 @@ class App:
             return Reply(204, b"", b"", [(b"allow", match.allow.encode())])
         raise HTTPException(404, f"{scope['method']} is not implemented here; there is {match.allow}", {"allow": match.allow})
 
-    async def _handle(self, scope: Scope, receive: Receive, send: Send, match: Found, route: Route, endpoint: Endpoint) -> Answer:
+    async def _handle(self, scope: Scope, receive: Receive, send: Send, match: RouteMatch, route: Route, endpoint: Endpoint) -> Answer:
         headers = dict(reversed(scope["headers"]))  # of several of one name the first counts
         if scope["method"] not in SAFE_METHODS:
             self._cross_site.check(scope, headers)
@@ -174,7 +173,7 @@ class App:
         if endpoint.template is not None:
             request = call.request or HandlerRequest(scope, bounded(receive, self._max_body), self._service.loop)
             shown = {"user": call.user, "principal": principal, "request": request}
-        return reply_to(result, lambda: _wish(scope), endpoint, shown)
+        return reply_to(result, lambda: _accepted_format(scope), endpoint, shown)
 
     async def _read_content(self, scope: Scope, headers: Headers, receive: Receive, route: Route, call: Call) -> Receive:
         """Read the body, or give the handler the request to read it itself."""
@@ -258,13 +257,13 @@ def _check_path(scope: Scope) -> None:
     raise MalformedContent("the path is not UTF-8 or has a NUL character")
 
 
-def _wish(scope: Scope) -> Wish:
+def _accepted_format(scope: Scope) -> AcceptedFormat:
     query = scope["query_string"]
     parameter = ""
     if b"type=" in query:
         parameter = parse_qs(query.decode("latin-1")).get("type", [""])[0]
     form, html = negotiate(header(scope, b"content-type")[:200], parameter[:200], header(scope, b"accept")[:1000])
-    return Wish(form, html)
+    return AcceptedFormat(form, html)
 
 
 def _health(well: bool) -> Reply:

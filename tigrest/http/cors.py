@@ -8,8 +8,8 @@ from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tigrest.handler import METHODS
-from tigrest.http.exchange import REPLY
+from tigrest.http.wire.request_cycle import REPLY
+from tigrest.scripting.handler import METHODS
 
 HEADERS = ("Authorization", "Api-Key", "Content-Type", "Last-Event-ID", "Prosody-Rest-Timeout")
 """Headers that a page may send."""

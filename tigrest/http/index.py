@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tigrest.content import JSON, write_json
+from tigrest.formats.content import JSON, write_json
 from tigrest.http.pages import render
 from tigrest.http.replies import HTML, PAGE_HEADERS, Headers, Reply
 from tigrest.scripting.listeners import Listener

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Literal
 
-from tigrest.content import JSON, XML, is_json, is_xml, media_type
+from tigrest.formats.content import JSON, XML, is_json, is_xml, media_type
 
 Form = Literal["json", "xml"]
 

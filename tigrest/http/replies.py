@@ -13,17 +13,17 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from tigrest.content import JSON, XML, is_xml, media_type, write_json, write_xml
 from tigrest.errors import RetryLater, StanzaError, TigrestError
-from tigrest.handler import Result
-from tigrest.http.context import request_id
-from tigrest.http.exchange import REPLY, WholeReply
+from tigrest.formats.content import JSON, XML, is_xml, media_type, write_json, write_xml
+from tigrest.formats.images import image_type
 from tigrest.http.negotiation import Form
 from tigrest.http.pages import render
 from tigrest.http.statuses import phrase, status_of
-from tigrest.images import image_type
+from tigrest.http.wire.request_cycle import REPLY, WholeReply
+from tigrest.observability.context import request_id
+from tigrest.scripting.handler import Result
 from tigrest.scripting.routing import Endpoint
-from tigrest.stanza import Stanza
+from tigrest.xmpp.stanza import Stanza
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ async def _nothing() -> AsyncIterator[bytes]:
 
 
 @dataclass(frozen=True)
-class Wish:
+class AcceptedFormat:
     """What form the caller wants.
 
     Args:
@@ -102,7 +102,7 @@ class Wish:
     html: bool = False
 
 
-def reply_to(result: Any, negotiated: Callable[[], Wish], endpoint: Endpoint, page_values: Mapping[str, Any]) -> Reply | Response:
+def reply_to(result: Any, negotiated: Callable[[], AcceptedFormat], endpoint: Endpoint, page_values: Mapping[str, Any]) -> Reply | Response:
     """Turn the result of a handler into a response.
 
     Args:
@@ -137,7 +137,7 @@ def reply_to(result: Any, negotiated: Callable[[], Wish], endpoint: Endpoint, pa
     )
 
 
-def _reply_to_value(value: Any, wish: Wish, endpoint: Endpoint, page_values: Mapping[str, Any]) -> Reply:
+def _reply_to_value(value: Any, wish: AcceptedFormat, endpoint: Endpoint, page_values: Mapping[str, Any]) -> Reply:
     if wish.html and endpoint.template is not None:
         page = endpoint.template.render(result=value, **page_values)
         return Reply(200, HTML, page.encode("utf-8", "replace"))
@@ -183,7 +183,7 @@ def _token(text: str) -> bytes:
     return text.encode("latin-1", "replace")
 
 
-def problem(error: BaseException, wish: Wish, headers: Headers | None = None) -> Reply:
+def problem(error: BaseException, wish: AcceptedFormat, headers: Headers | None = None) -> Reply:
     """Turn an error into a problem document (RFC 9457); what nobody expected is logged and not shown.
 
     Args:

@@ -13,9 +13,9 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.types import Message, Receive, Scope
 
-from tigrest.content import is_json, is_xml, media_type, read_json, read_xml
+from tigrest.concurrency.threads import HOME, callable_from_threads
 from tigrest.errors import ContentTooLarge, MalformedContent
-from tigrest.threads import HOME, callable_from_threads
+from tigrest.formats.content import is_json, is_xml, media_type, read_json, read_xml
 
 FORM = "application/x-www-form-urlencoded"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tigrest.errors import ScriptError
-from tigrest.handler import LISTENS, ROLES, Handler, Match
+from tigrest.scripting.handler import LISTENS, ROLES, Handler, Match
 from tigrest.scripting.misspelt import ATTRIBUTES, misspelt
 
 PARSES = 10

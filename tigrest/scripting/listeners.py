@@ -10,12 +10,12 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from tigrest.errors import InvalidJID
-from tigrest.handler import LISTENS, Handler, Match, Role
-from tigrest.jid import JID
+from tigrest.formats.stanza_json.envelope import TYPES as TYPES_IN_JSON
+from tigrest.scripting.handler import LISTENS, Handler, Match, Role
 from tigrest.scripting.signature import Group, Invocation
 from tigrest.spelling import nearest
-from tigrest.stanza import CLIENT, Stanza
-from tigrest.stanza_json.envelope import TYPES as TYPES_IN_JSON
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.stanza import CLIENT, Stanza
 
 TYPES = {**TYPES_IN_JSON, "iq": ("get", "set")}
 """Types of each kind that may be listened to."""
@@ -34,7 +34,7 @@ class MatchError(Exception):
 
 @dataclass(frozen=True)
 class Selector:
-    """What one method listens to; see :class:`tigrest.handler.Match`.
+    """What one method listens to; see :class:`tigrest.scripting.handler.Match`.
 
     Args:
         kind: ``message``, ``presence`` or ``iq``.

@@ -20,17 +20,17 @@ from typing import Any
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
-from tigrest.entities.refusals import as_stanza_error, error_reply
 from tigrest.errors import InvalidStanza, NotConnected, StanzaError, TigrestError
-from tigrest.jid import JID
-from tigrest.overflow import Overflow
+from tigrest.inbound.rejections import Rejections
 from tigrest.scripting.lanes import Lane
 from tigrest.scripting.listeners import Listener, Selector, type_of
 from tigrest.scripting.replies import reply_to
-from tigrest.scripting.signature import Heard
+from tigrest.scripting.signature import StanzaCall
 from tigrest.service import Service
-from tigrest.stanza import Stanza
 from tigrest.xmpp.conditions import EXCEPTIONS
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.refusals import as_stanza_error, error_reply
+from tigrest.xmpp.stanza import Stanza
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Job:
 
     listener: Listener
     kind: str
-    heard: Heard
+    heard: StanzaCall
 
     def __str__(self) -> str:
         return f"{self.listener.relative}:{self.listener.line}: {self.listener.name}.on_{self.kind}"
@@ -69,7 +69,7 @@ class _Index:
 
 
 class Listening:
-    """Gives stanzas to scripts, and sends what they answer. One of the :mod:`tigrest.arrivals`.
+    """Gives stanzas to scripts, and sends what they answer. One of the :mod:`tigrest.backends.inbound`.
 
     Args:
         service: what scripts get.
@@ -83,7 +83,7 @@ class Listening:
         self._lanes: dict[tuple[Path, str], Lane[Job]] = {}
         self._selected: tuple[Stanza | None, list[Job]] = (None, [])
         self._methods: set[asyncio.Task[Any]] = set()
-        self._overflow = Overflow(service.send, "scripts")
+        self._overflow = Rejections(service.send, "scripts")
         self._threads = CapacityLimiter(math.inf)  # the lanes limit them
         self._prefix = secrets.token_hex(6)
         self._numbers = itertools.count(1)
@@ -171,7 +171,7 @@ class Listening:
                 log.exception("%s: match of %s failed", listener.relative, listener.name)
                 continue
             if groups is not None and self._may_speak(listener, sender):
-                jobs.append(Job(listener, stanza.kind, Heard(self._service, groups, stanza, sender)))
+                jobs.append(Job(listener, stanza.kind, StanzaCall(self._service, groups, stanza, sender)))
         return jobs
 
     def _is_echo(self, stanza: Stanza) -> bool:

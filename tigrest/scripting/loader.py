@@ -14,8 +14,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, Template, TemplateError, TemplateSyntaxError
 
 from tigrest.errors import ScriptError
-from tigrest.handler import LISTENS, METHODS, Handler, Injection
 from tigrest.scripting.attributes import Lines, pattern_of, validate, validate_instance, wrong
+from tigrest.scripting.handler import LISTENS, METHODS, Handler, Injection
 from tigrest.scripting.listeners import Listener, MatchError, compile_match
 from tigrest.scripting.module import LOAD_SECONDS, HelperFinder, execute, package_of, run_bounded
 from tigrest.scripting.routing import ROOT, Endpoint, Part, Route, Table

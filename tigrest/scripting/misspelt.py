@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tigrest.handler import LISTENS, METHODS, ROLES, Handler
+from tigrest.scripting.handler import LISTENS, METHODS, ROLES, Handler
 from tigrest.spelling import nearest, slips
 
 ATTRIBUTES = tuple(name for name in vars(Handler) if not name.startswith("_"))

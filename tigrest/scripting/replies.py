@@ -7,10 +7,10 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from tigrest.errors import InvalidStanza, InvalidValue
-from tigrest.jid import JID
-from tigrest.safexml import parse, split_name
-from tigrest.stanza import CLIENT, KINDS, STREAM_NAMESPACES, Stanza, make
-from tigrest.stanza_json.reading import from_json
+from tigrest.formats.stanza_json.reading import from_json
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.stanza import CLIENT, KINDS, STREAM_NAMESPACES, Stanza, make
+from tigrest.xmpp.xml import parse, split_name
 
 
 def reply_to(stanza: Stanza, result: Any, id: str) -> Stanza | None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from jinja2 import Template
 
 from tigrest.errors import ScriptError
-from tigrest.handler import METHODS, Handler, Role
+from tigrest.scripting.handler import METHODS, Handler, Role
 from tigrest.scripting.listeners import Listener
 from tigrest.scripting.signature import Group, Invocation
 
@@ -105,7 +105,7 @@ class Route:
         return self.folder + readable(self.pattern, names)
 
 
-class Found(NamedTuple):
+class RouteMatch(NamedTuple):
     """What a path found: a route that implements the method, or only the methods that exist there."""
 
     route: Route | None
@@ -169,7 +169,7 @@ class Table:
             text = text.replace(f"{root}/", "")
         return text
 
-    def match(self, method: str, path: str) -> Found | None:
+    def match(self, method: str, path: str) -> RouteMatch | None:
         """Find the handler of a path: most specific folder first, then longest pattern.
 
         Args:
@@ -181,7 +181,7 @@ class Table:
         """
         return self._lately(method, path) if len(path) <= SHORT else self._find(method, path)
 
-    def _find(self, method: str, path: str) -> Found | None:
+    def _find(self, method: str, path: str) -> RouteMatch | None:
         allowed: list[Route] = []
         for end in reversed(_boundaries(path, self._depth)):
             folder = self._folders.get(path[:end])
@@ -194,12 +194,12 @@ class Table:
                     continue
                 endpoint = route.endpoints.get(method)
                 if endpoint is not None:
-                    return Found(route, endpoint, found.groups())
+                    return RouteMatch(route, endpoint, found.groups())
                 allowed.append(route)
         if not allowed:
             return None
         methods = {method for route in allowed for method in route.allow.split(", ")}
-        return Found(None, None, (), ", ".join(m for m in (*METHODS, "HEAD", "OPTIONS") if m in methods))
+        return RouteMatch(None, None, (), ", ".join(m for m in (*METHODS, "HEAD", "OPTIONS") if m in methods))
 
 
 class _Folder:

@@ -14,11 +14,11 @@ from typing import Any
 
 from tigrest.auth.principal import Principal
 from tigrest.errors import InvalidValue
-from tigrest.handler import Role
-from tigrest.jid import JID
+from tigrest.scripting.handler import Role
 from tigrest.service import Service
 from tigrest.spelling import nearest
-from tigrest.stanza import Stanza
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.stanza import Stanza
 
 INJECTED = ("service", "callback", "user", "principal", "request", "content")
 """Names of arguments of ``exec_`` methods that are not groups of the pattern."""
@@ -56,7 +56,7 @@ class Call:
 
 
 @dataclass(slots=True)
-class Heard:
+class StanzaCall:
     """One stanza as the arguments of a handler's method."""
 
     service: Service
@@ -71,7 +71,7 @@ class Heard:
 
 
 Getter = Callable[[Any], Any]
-"""Takes an argument out of a :class:`Call` or :class:`Heard`."""
+"""Takes an argument out of a :class:`Call` or :class:`StanzaCall`."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Invocation:
     is_coroutine: bool
     group_names: Mapping[int, str]
 
-    def __call__(self, call: Call | Heard) -> Any:
+    def __call__(self, call: Call | StanzaCall) -> Any:
         """Run the method (or make its coroutine).
 
         Raises:
@@ -219,7 +219,7 @@ def _group(index: int, name: str, annotation: Any, default: Any) -> Getter:
     if convert is None:
         return lambda call: fallback if (value := call.groups[index]) is None else value
 
-    def get(call: Call | Heard) -> Any:
+    def get(call: Call | StanzaCall) -> Any:
         value = call.groups[index]
         if value is None:
             return fallback

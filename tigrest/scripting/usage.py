@@ -10,7 +10,7 @@ from shlex import quote
 from typing import Any
 from xml.etree import ElementTree
 
-from tigrest.content import write_json, write_xml
+from tigrest.formats.content import write_json, write_xml
 from tigrest.scripting.routing import Route
 
 

@@ -2,6 +2,6 @@
 
 from tigrest.service.bounded import BoundedService
 from tigrest.service.policy import Decision, Policy
-from tigrest.service.service import REQUEST_TIMEOUT, Service, reply_failed
+from tigrest.service.service import Service, reply_failed
 
-__all__ = ["REQUEST_TIMEOUT", "BoundedService", "Decision", "Policy", "Service", "reply_failed"]
+__all__ = ["BoundedService", "Decision", "Policy", "Service", "reply_failed"]

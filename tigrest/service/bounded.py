@@ -6,17 +6,17 @@ from collections.abc import Awaitable, Callable
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
-from tigrest.adhoc import AdHoc
 from tigrest.auth.principal import Principal
-from tigrest.avatars import Avatar, Avatars
-from tigrest.caller import while_there
+from tigrest.backends.adhoc import AdHoc
+from tigrest.concurrency.caller import while_there
+from tigrest.concurrency.threads import callable_from_threads
 from tigrest.errors import InvalidStanza
-from tigrest.jid import JID
+from tigrest.service.avatars import Avatar, Avatars
 from tigrest.service.outbound import Outbound
 from tigrest.service.policy import Policy
 from tigrest.service.shares import Shares
-from tigrest.stanza import Stanza
-from tigrest.threads import callable_from_threads
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.stanza import Stanza
 
 T = TypeVar("T")
 
@@ -131,7 +131,7 @@ class BoundedService:
     async def set_avatar(self, owner: JID | str, data: bytes) -> Avatar:
         """Publish an avatar: the caller's own, or anybody's for an admin.
 
-        Args, raised errors: as :meth:`tigrest.avatars.Avatars.set`, and
+        Args, raised errors: as :meth:`tigrest.service.avatars.Avatars.set`, and
 
         Raises:
             NotPermitted: it is somebody else's.

@@ -8,9 +8,9 @@ import itertools
 import secrets
 from collections.abc import Awaitable
 
-from tigrest.backend import Backend
+from tigrest.backends.backend import Backend
 from tigrest.errors import ServerFailed
-from tigrest.stanza import Stanza, make
+from tigrest.xmpp.stanza import Stanza, make
 
 ARCHIVE = b"urn:xmpp:mam:2"
 
@@ -36,11 +36,11 @@ class Outbound:
         self._id_prefix, self._id_numbers = f"{secrets.token_urlsafe(8)}-", itertools.count(1)
 
     def send(self, stanza: Stanza) -> Awaitable[None]:
-        """Send a stanza; see :meth:`tigrest.backend.Backend.send`."""
+        """Send a stanza; see :meth:`tigrest.backends.backend.Backend.send`."""
         return self._backend.send(stanza)
 
     def request(self, iq: Stanza, timeout: float) -> Awaitable[Stanza]:
-        """Send an iq and wait for its reply; see :meth:`tigrest.backend.Backend.request`."""
+        """Send an iq and wait for its reply; see :meth:`tigrest.backends.backend.Backend.request`."""
         return self._backend.request(iq, timeout)
 
     def new_id(self) -> str:
@@ -61,7 +61,7 @@ class Outbound:
         if not iq.mentions(ARCHIVE):
             return [await self.request(iq, timeout)]
         page = _Page(self, self._with_queryid(iq))
-        stop = self._backend.arrivals.claim(page.take)
+        stop = self._backend.inbound.claim(page.take)
         try:
             async with page.waiting:
                 reply = await self.request(page.query, timeout)

@@ -11,14 +11,13 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
-from tigrest.adhoc import DISCO_ITEMS
-from tigrest.adhoc import NAMESPACE as COMMANDS
 from tigrest.auth.principal import ADMIN, USER, Principal
-from tigrest.backend import SERVICES
+from tigrest.backends.backend import SERVICES
 from tigrest.errors import NotPermitted, SenderNotAllowed
-from tigrest.jid import JID, escaped
-from tigrest.safexml import split_name
-from tigrest.stanza import Stanza
+from tigrest.xmpp.jid import JID, escaped
+from tigrest.xmpp.namespaces import COMMANDS, DISCO_ITEMS
+from tigrest.xmpp.stanza import Stanza
+from tigrest.xmpp.xml import split_name
 
 Identity = Literal["gateway", "user"]
 """From whose addresses we may send: only our own, or those of the server's users too."""

@@ -8,24 +8,21 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
-from tigrest.adhoc import AdHoc
 from tigrest.auth.principal import Principal
-from tigrest.avatars import Avatars, AvatarSettings
-from tigrest.backend import Backend, UserRepository
-from tigrest.bosh import BoshEndpoint
+from tigrest.backends.adhoc import AdHoc
+from tigrest.backends.backend import REQUEST_TIMEOUT, Backend, UserRepository
+from tigrest.concurrency.threads import callable_from_threads
 from tigrest.errors import InvalidStanza, SenderNotAllowed, TigrestError
-from tigrest.jid import JID
+from tigrest.service.avatars import Avatars, AvatarSettings
+from tigrest.service.bosh import BoshEndpoint
 from tigrest.service.bounded import BoundedService, Callers
 from tigrest.service.outbound import Outbound
 from tigrest.service.policy import Policy
-from tigrest.stanza import Stanza
-from tigrest.status import StatusOutcome, UserStatus
-from tigrest.threads import callable_from_threads
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.presence import StatusOutcome, UserStatus
+from tigrest.xmpp.stanza import Stanza
 
 log = logging.getLogger(__name__)
-
-REQUEST_TIMEOUT = 30.0
-"""Seconds a request waits for its reply unless told otherwise."""
 
 reply_failed: ContextVar[Callable[[BaseException], None] | None] = ContextVar("reply_failed", default=None)
 """Whom to tell that a callback given to :meth:`Service.sendPacket` raised: the request that waits for what it would have given."""

@@ -3,7 +3,7 @@
 from starlette.responses import StreamingResponse
 
 from tigrest import JID, Handler, inject
-from tigrest.events import Events
+from tigrest.inbound.events import Events
 
 #: For proxies: do not keep it, do not hold it back.
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}

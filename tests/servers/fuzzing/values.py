@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape, quoteattr
 from hypothesis import strategies as st
 
 from tests.servers.edges import EDGES
-from tigrest.stanza_json.table import ROWS
+from tigrest.formats.stanza_json.table import ROWS
 
 Draw = st.DrawFn
 

@@ -1,0 +1,239 @@
+"""The component as a whole, against a server played by the test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.backends.component.test_link import Server
+from tigrest.backends.component.backend import Component
+from tigrest.backends.inbound import Inbound
+from tigrest.errors import NotSupported
+from tigrest.state.database import MEMORY, Database
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.stanza import Stanza
+
+OURS, DOMAIN = JID("http.example.org"), JID("example.org")
+
+
+class NoPasswords:
+    async def check(self, jid: JID, password: str) -> bool:
+        return False
+
+
+@asynccontextmanager
+async def component(server: Server, borrows: bool = False, inbound: Inbound | None = None) -> AsyncIterator[Component]:
+    port, database = await server.start(), Database(MEMORY)
+    running = Component(
+        OURS,
+        DOMAIN,
+        "s",
+        "127.0.0.1",
+        port,
+        10_000,
+        NoPasswords(),
+        database,
+        frozenset[JID]().__contains__,
+        inbound or Inbound(OURS),
+        is_trusted=True,
+        borrows=borrows,
+    )
+    await running.start()
+    try:
+        yield running
+    finally:
+        await running.stop()
+        await server.stop()
+        await database.stop()
+
+
+async def eventually(server: Server, text: str) -> None:
+    async with asyncio.timeout(5):
+        while text not in server.received:
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize(("name", "is_tigase"), [("Tigase ver. 8.4.0", True), ("Prosody", False)])
+async def test_tigase_is_recognised_and_opens_bosh_sessions_itself(name: str, is_tigase: bool) -> None:
+    server = Server()
+    version = f"<query xmlns='jabber:iq:version'><name>{name}</name></query>"
+    server.answer = lambda id: f"<iq type='result' from='example.org' id='{id}'>{version}</iq>"
+    async with component(server) as running:
+        server.push(
+            "<message from='example.org'><privilege xmlns='urn:xmpp:privilege:1'><perm access='roster' type='get'/></privilege></message>"
+        )
+        async with asyncio.timeout(5):
+            while running.software != name:
+                await asyncio.sleep(0.01)
+        assert (running.is_tigase, running.opens_bosh) == (is_tigase, is_tigase)
+        assert running.privileges.allows_roster
+        server.connections[-1].transport.abort()
+        async with asyncio.timeout(5):
+            while running.privileges.allows_roster:
+                await asyncio.sleep(0.01)
+
+
+async def test_privileges_announced_by_a_stranger_do_not_count() -> None:
+    server = Server()
+    async with component(server) as running:
+        for sender in ("evil.org", "alice@example.org", "http.example.org"):
+            server.push(
+                f"<message from='{sender}'><privilege xmlns='urn:xmpp:privilege:2'><perm access='roster' type='both'/></privilege></message>"
+            )
+        server.push("<iq type='get' id='i' from='a@b' to='http.example.org'><ping xmlns='urn:xmpp:ping'/></iq>")
+        await eventually(server, 'id="i"')
+        assert running.privileges.summary() == "none"
+
+
+@pytest.mark.parametrize(
+    ("stanza", "answer"),
+    [
+        ("<iq type='get' id='i' from='a@b' to='http.example.org'><x xmlns='urn:x'/></iq>", "service-unavailable"),
+        ("<iq type='get' id='i' from='a@b' to='someone@http.example.org'><ping xmlns='urn:xmpp:ping'/></iq>", "service-unavailable"),
+        ("<iq type='get' id='i' from='a@b' to='http.example.org'/>", "bad-request"),
+        ("<iq type='get' id='i' from='a@b' to='http.example.org'><a xmlns='x'/><b xmlns='x'/></iq>", "bad-request"),
+        ("<iq type='bogus' id='i' from='a@b' to='http.example.org'><a xmlns='x'/></iq>", "bad-request"),
+        ("<message id='i' from='a@b' to='http.example.org'><body>hello</body></message>", "service-unavailable"),
+    ],
+)
+async def test_what_is_not_understood_gets_a_proper_error(stanza: str, answer: str) -> None:
+    server = Server()
+    async with component(server):
+        server.push(stanza)
+        await eventually(server, answer)
+        assert 'to="a@b"' in server.received
+
+
+@pytest.mark.parametrize(
+    "stanza",
+    [
+        "<message type='error' from='a@b' to='http.example.org'><body>hello</body></message>",
+        "<message from='a@b' to='http.example.org'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>",
+        "<iq type='error' id='i' from='a@b' to='http.example.org'/>",
+        "<presence type='subscribe' from='a@b' to='http.example.org'/>",
+        "<iq type='get' id='i' from='not an address' to='http.example.org'><a xmlns='x'/></iq>",
+        "<presence from='not an address'/>",
+    ],
+)
+async def test_nothing_that_comes_in_does_harm(stanza: str) -> None:
+    server = Server()
+    async with component(server) as running:
+        server.push(stanza)
+        server.push("<iq type='get' id='last' from='a@b' to='http.example.org'><ping xmlns='urn:xmpp:ping'/></iq>")
+        await eventually(server, 'id="last"')
+        assert running.connected
+
+
+async def test_acting_for_a_user_needs_a_grant() -> None:
+    ask = Stanza.parse("<iq type='set' id='i' to='alice@example.org'><pubsub xmlns='http://jabber.org/protocol/pubsub'/></iq>")
+    server = Server()
+    async with component(server) as running:
+        with pytest.raises(NotSupported, match=r"XEP-0356"):
+            await running.request_as(JID("alice@example.org"), ask, 1.0)
+    server = Server()
+    server.answer = lambda id: f"<iq type='result' from='alice@example.org' id='{id}'/>"
+    async with component(server, borrows=True) as running:
+        assert (await running.request_as(JID("alice@example.org"), ask, 1.0)).type == "result"
+        assert 'from="alice@example.org"' in server.received
+
+
+class Listens:
+    """Takes what is for a bot."""
+
+    def __init__(self) -> None:
+        self.taken: list[Stanza] = []
+
+    def selects(self, stanza: Stanza) -> bool:
+        return stanza.to is not None and stanza.to.local != "nobody"
+
+    def take(self, stanza: Stanza) -> None:
+        self.taken.append(stanza)
+
+    async def answer(self, iq: Stanza) -> Stanza | None:
+        return iq.reply() if iq.to is not None and iq.to.local == "bot" else None
+
+
+async def test_what_somebody_listens_to_is_his_and_the_rest_is_ours() -> None:
+    server, inbound, bot = Server(), Inbound(OURS), Listens()
+    inbound.add(bot)
+    async with component(server, inbound=inbound):
+        server.push(
+            "<message from='a@example.org' to='bot@http.example.org' id='m1'><body>x</body></message>"
+            "<presence from='a@example.org' to='bot@http.example.org'/>"
+            "<message from='a@example.org' to='nobody@http.example.org' id='m2'><body>x</body></message>"
+            "<message from='a@example.org' to='nobody@http.example.org' id='m3' type='error'><body>x</body></message>"
+            "<iq type='get' id='i1' from='a@example.org' to='bot@http.example.org'><x xmlns='y'/></iq>"
+            "<iq type='get' id='i2' from='a@example.org' to='else@http.example.org'><x xmlns='y'/></iq>"
+            "<iq type='get' id='i3' from='a@example.org' to='http.example.org'><ping xmlns='urn:xmpp:ping'/></iq>"
+            "<iq type='result' id='i4' from='a@example.org' to='bot@http.example.org'/>"
+        )
+        for id, type in (("m2", "error"), ("i1", "result"), ("i2", "error"), ("i3", "result")):
+            await eventually(server, f'id="{id}"')
+            assert f'type="{type}"' in next(tag for tag in server.received.split("<") if f'id="{id}"' in tag)
+        assert [stanza.kind for stanza in bot.taken] == ["message", "presence"]
+        assert "m3" not in server.received
+        assert "i4" not in server.received
+
+
+async def test_our_own_commands_stay_ours_whoever_listens() -> None:
+    class Everything(Listens):
+        async def answer(self, iq: Stanza) -> Stanza | None:
+            return iq.reply()
+
+    server, inbound = Server(), Inbound(OURS)
+    inbound.add(Everything())
+    async with component(server, inbound=inbound):
+        server.push(
+            "<iq type='set' id='c1' from='a@example.org' to='http.example.org'>"
+            "<command xmlns='http://jabber.org/protocol/commands' node='x' action='execute'/></iq>"
+        )
+        await eventually(server, "forbidden")
+
+
+async def test_a_watcher_that_fails_hurts_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    server, inbound = Server(), Inbound(OURS)
+    seen: list[str] = []
+
+    def fails(stanza: Stanza) -> bool:
+        raise RuntimeError("no")
+
+    def sees(stanza: Stanza) -> bool:
+        seen.append(stanza.id)
+        return True
+
+    end = inbound.watch(fails)
+    inbound.watch(sees)
+    async with component(server, inbound=inbound):
+        server.push("<message from='a@example.org' to='http.example.org' id='m1'><body>x</body></message>")
+        server.push("<iq type='get' id='i3' from='a@example.org' to='http.example.org'><ping xmlns='urn:xmpp:ping'/></iq>")
+        await eventually(server, 'id="i3"')
+        end()
+    assert seen == ["m1", "i3"]
+    assert "m1" not in server.received
+    assert "could not be shown" in caplog.text
+
+
+async def test_what_belongs_to_a_request_goes_to_nobody_else() -> None:
+    server, inbound, bot = Server(), Inbound(OURS), Listens()
+    inbound.add(bot)
+    claimed: list[str] = []
+
+    def belongs(stanza: Stanza) -> bool:
+        claimed.append(stanza.id)
+        return stanza.id == "m1"
+
+    end = inbound.claim(belongs)
+    async with component(server, inbound=inbound):
+        for id in ("m1", "m2"):
+            server.push(f"<message from='a@example.org' to='bot@http.example.org' id='{id}'><body>x</body></message>")
+        server.push("<iq type='get' id='i1' from='a@example.org' to='http.example.org'><ping xmlns='urn:xmpp:ping'/></iq>")
+        await eventually(server, 'id="i1"')
+        end()
+        server.push("<message from='a@example.org' to='bot@http.example.org' id='m1'><body>y</body></message>")
+        server.push("<iq type='get' id='i2' from='a@example.org' to='http.example.org'><ping xmlns='urn:xmpp:ping'/></iq>")
+        await eventually(server, 'id="i2"')
+    assert claimed == ["m1", "m2"]
+    assert [stanza.id for stanza in bot.taken] == ["m2", "m1"]

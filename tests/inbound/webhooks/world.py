@@ -1,0 +1,107 @@
+"""Webhooks with everything around them: a database, a receiver, a link that may be down, and codecs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+from tests.inbound.webhooks.receiver import Receiver
+from tigrest.errors import MalformedContent, NotConnected, TigrestError
+from tigrest.inbound.webhooks import Target, Webhooks
+from tigrest.inbound.webhooks.backoff import Backoff
+from tigrest.inbound.webhooks.store import Delivery, Store
+from tigrest.state.database import Database
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.stanza import Stanza
+
+US = JID("http.example.org")
+XML = "application/xmpp+xml"
+JSON = "application/json"
+QUICK = Backoff(first=0.01, last=0.05, patience=0.3)
+
+
+class TinyCodec:
+    """XML as it is, and of JSON ``kind``, ``type`` and ``body``."""
+
+    def read(self, media_type: str, body: bytes, *, kind: str | None = None, type: str | None = None, to: str | None = None) -> Stanza:
+        if media_type == XML:
+            return Stanza.parse(body)
+        if media_type != JSON:
+            raise MalformedContent(f"{media_type} is not read here")
+        value = json.loads(body)
+        kind = kind or value.get("kind", "message")
+        attribute = f' type="{value["type"]}"' if "type" in value else ""
+        inside = f"<body>{escape(value['body'])}</body>" if "body" in value else ""
+        return Stanza.parse(f"<{kind}{attribute}>{inside}</{kind}>")
+
+    def write(self, stanza: Stanza, media_type: str) -> bytes:
+        if "unwritable" in stanza.id:
+            raise MalformedContent("no form for this")
+        if media_type == XML:
+            return stanza.to_bytes("")
+        return json.dumps({"kind": stanza.kind, **stanza.attributes}).encode()
+
+
+class World:
+    """All of it; :attr:`is_up` is whether the link is."""
+
+    def __init__(self, receiver: Receiver, folder: Path) -> None:
+        self.receiver, self.folder = receiver, folder
+        self.sent: list[Stanza] = []
+        self.is_up = True
+        self.refused = 0
+        self.refusal: TigrestError = NotConnected()
+        """What sending raises while the link is down."""
+
+    def addressed(self, stanza: Stanza) -> Stanza:
+        return stanza
+
+    async def send(self, stanza: Stanza) -> None:
+        if not self.is_up:
+            self.refused += 1
+            raise self.refusal
+        self.sent.append(stanza)
+
+    def target(self, path: str = "/hook", **options: Any) -> Target:
+        given: dict[str, Any] = {"name": "hook", "url": self.receiver.url + path, "content_type": XML, "max_attempts": 1000}
+        return Target(**(given | options))
+
+    @asynccontextmanager
+    async def webhooks(
+        self, *targets: Target, backoff: Backoff = QUICK, max_buffer: int = 10_000, poll: float = 0.05
+    ) -> AsyncIterator[Webhooks]:
+        """Webhooks on the same file each time."""
+        database = Database(self.folder / "state.sqlite3")
+        chosen = targets or (self.target(),)
+        webhooks = Webhooks(chosen, database, TinyCodec(), self, US, backoff, max_buffer, poll=poll)
+        try:
+            await webhooks.start()
+            yield webhooks
+        finally:
+            await webhooks.stop()
+            await database.stop()
+
+    async def stored(self) -> Sequence[Delivery]:
+        """What is in the store."""
+        database = Database(self.folder / "state.sqlite3")
+        try:
+            store = Store(database)
+            await store.start()
+            return await store.list()
+        finally:
+            await database.stop()
+
+
+def message(
+    text: str = "hi", sender: str = "alice@example.org/desk", to: str = "shop@http.example.org", type: str = "chat", id: str = "m1"
+) -> Stanza:
+    attribute = f' type="{type}"' if type else ""
+    return Stanza.parse(f'<message from="{sender}" to="{to}" id="{id}"{attribute}><body>{escape(text)}</body></message>')
+
+
+def iq(type: str = "get", to: str = "http.example.org") -> Stanza:
+    return Stanza.parse(f'<iq from="alice@example.org/desk" to="{to}" id="q1" type="{type}"><query xmlns="jabber:iq:version"/></iq>')

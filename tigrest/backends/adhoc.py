@@ -1,0 +1,125 @@
+"""The asking side of ad-hoc commands (XEP-0050)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+from xml.etree import ElementTree as ET
+
+from tigrest.concurrency.threads import callable_from_threads
+from tigrest.errors import InvalidValue, StanzaError
+from tigrest.xmpp.commands import ACTIONS, CommandItem, CommandReply
+from tigrest.xmpp.forms import DataForm, submit
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.namespaces import COMMANDS, DISCO_ITEMS
+from tigrest.xmpp.stanza import Stanza, make
+
+REFUSES_EARLY_FORM = ("feature-not-implemented", "service-unavailable")
+"""What servers say that want no form before they have asked for one (ejabberd, for commands that ask nothing)."""
+
+FieldValues = Mapping[str, str | Sequence[str]]
+
+
+class Requests(Protocol):
+    """What asking needs: an event loop and a way to send an iq and get its reply."""
+
+    loop: asyncio.AbstractEventLoop
+
+    async def request(self, iq: Stanza, timeout: float = ...) -> Stanza:
+        """Send an iq and wait for its reply."""
+
+
+@callable_from_threads
+class AdHoc:
+    """Lists and executes ad-hoc commands.
+
+    Args:
+        requests: sends the iqs, from whom it is right.
+    """
+
+    def __init__(self, requests: Requests) -> None:
+        self._requests = requests
+        self.loop = requests.loop
+
+    async def list(self, to: JID | str, timeout: float = 30.0) -> list[CommandItem]:
+        """List the commands that an entity offers.
+
+        Args:
+            to: whom to ask.
+            timeout: seconds to wait.
+
+        Raises:
+            NotPermitted: the caller that this is for may not run them.
+            StanzaError, StanzaTimeout, NotConnected: as :meth:`tigrest.service.Service.request`.
+
+        XEP-0050 §2.2
+        """
+        query = ET.Element(f"{{{DISCO_ITEMS}}}query", {"node": COMMANDS})
+        reply = await self._ask("get", JID(to), query, timeout)
+        items = reply.findall(f"{{{DISCO_ITEMS}}}item") if reply is not None else []
+        return [CommandItem(item.get("jid", str(to)), item.get("node", ""), item.get("name")) for item in items]
+
+    async def execute(
+        self,
+        to: JID | str,
+        node: str,
+        fields: FieldValues | None = None,
+        *,
+        sessionid: str = "",
+        action: str = "",
+        timeout: float = 30.0,
+    ) -> CommandReply:
+        """Execute a command, or go on with one.
+
+        Complete fields need one call only: when the responder opens a session and answers its form first (Prosody,
+        ejabberd), that form is filled in and submitted within the call. Without fields the form itself comes back.
+
+        Args:
+            to: whom to ask.
+            node: which command.
+            fields: values by name.
+            sessionid: session to go on with, from an earlier reply.
+            action: one of :data:`ACTIONS`; empty for the responder's default.
+            timeout: seconds to wait for each reply.
+
+        Raises:
+            InvalidValue: unknown action, or one that needs a session.
+            NotPermitted: the caller that this is for may not run them.
+            StanzaError, StanzaTimeout, NotConnected: as :meth:`tigrest.service.Service.request`.
+
+        XEP-0050 §2.4
+        """
+        if action and action not in ACTIONS:
+            raise InvalidValue(f"action is {action!r}; use one of {', '.join(ACTIONS)}")
+        if action in ("next", "prev", "cancel") and not sessionid:
+            raise InvalidValue(f"action {action!r} needs the sessionid of the command it goes on with")
+        jid = JID(to)
+        values = [(var, (value,) if isinstance(value, str) else tuple(value)) for var, value in (fields or {}).items()]
+        form = submit(values) if fields else None
+        try:
+            reply = await self._command(jid, node, form, sessionid, action, timeout)
+        except StanzaError as error:
+            if form is None or sessionid or error.condition not in REFUSES_EARLY_FORM:
+                raise
+            reply = await self._command(jid, node, None, "", action, timeout)
+        if values and not sessionid and reply.awaits_form:
+            return await self._command(jid, node, submit(values, reply.form), reply.sessionid, _finish(reply), timeout)
+        return reply
+
+    async def _command(self, to: JID, node: str, form: DataForm | None, sessionid: str, action: str, timeout: float) -> CommandReply:
+        attributes = {"node": node, "sessionid": sessionid, "action": action}
+        command = ET.Element(f"{{{COMMANDS}}}command", {k: v for k, v in attributes.items() if v})
+        if form is not None:
+            command.append(form.to_element())
+        reply = await self._ask("set", to, command, timeout)
+        return CommandReply(to, node) if reply is None else CommandReply.of(to, node, reply)
+
+    async def _ask(self, type: str, to: JID, payload: ET.Element, timeout: float) -> ET.Element | None:
+        iq = make("iq", type, to, payload, id="adhoc")
+        return (await self._requests.request(iq, timeout)).raise_error().payload
+
+
+def _finish(reply: CommandReply) -> str:
+    """The action that submits the first form: what the responder offers, completing if it may."""
+    return "complete" if not reply.actions or "complete" in reply.actions else "next"

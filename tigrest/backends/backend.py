@@ -1,0 +1,138 @@
+"""What a way to XMPP offers: the contract that the embedded domain and the component link keep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol, runtime_checkable
+
+from tigrest.backends.entities.commands import Command
+from tigrest.backends.inbound import Inbound
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.presence import StatusOutcome, UserStatus
+from tigrest.xmpp.stanza import Stanza
+
+REQUEST_TIMEOUT = 30.0
+"""Seconds that a request waits for its reply unless told otherwise."""
+
+SERVICES = frozenset({"sess-man", "vhost-man", "monitor", "stats", "bosh", "c2s", "s2s", "ws2s", "message-router", "message-archive"})
+"""Local parts of the served domain that are no users but services, whatever resource is written behind them (Tigase)."""
+
+
+@runtime_checkable
+class UserRepository(Protocol):
+    """The accounts of the XMPP domain. Scripts may ask for it: ``users: UserRepository = inject()``."""
+
+    async def add(self, jid: JID, password: str, email: str | None = None) -> None:
+        """Create an account.
+
+        Raises:
+            UserExists: there is one.
+            InvalidValue: the address is not of a domain served here, or servers take no such password.
+            ServerFailed: the server says that it was done, but does not accept a login with the password.
+        """
+
+    async def remove(self, jid: JID) -> None:
+        """Delete an account and all it owns.
+
+        Raises:
+            NoSuchUser: there is none.
+        """
+
+    async def exists(self, jid: JID) -> bool:
+        """Tell whether there is an account."""
+
+    async def set_password(self, jid: JID, password: str) -> None:
+        """Change the password of an account.
+
+        Raises:
+            NoSuchUser: there is none.
+            InvalidValue: servers take no such password.
+            ServerFailed: the server says that it was done, but does not accept a login with the password.
+        """
+
+    async def list(self, domain: str | None = None) -> list[JID]:
+        """List the accounts, sorted.
+
+        Args:
+            domain: only those of this domain; all when ``None``.
+        """
+
+
+class Backend(Protocol):
+    """A way to XMPP: the embedded domain, or a component link to a server."""
+
+    jid: JID
+    """Our own address."""
+    domain: JID
+    """The domain whose users are served."""
+    users: UserRepository
+    inbound: Inbound
+    """Gets what comes in for our own addresses."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether stanzas can be sent now."""
+
+    async def start(self) -> None:
+        """Begin to connect; return when ready or, for a link that keeps trying, once trying."""
+
+    async def stop(self) -> None:
+        """Close in good order. Requests that wait end with :class:`~tigrest.errors.NotConnected`."""
+
+    async def send(self, stanza: Stanza) -> None:
+        """Hand over a stanza; returns when it is accepted, which says nothing about delivery.
+
+        Args:
+            stanza: has a ``from`` already checked by the caller.
+
+        Raises:
+            NotConnected: there is no server now.
+        """
+
+    async def request(self, iq: Stanza, timeout: float) -> Stanza:
+        """Send an iq of type get or set and wait for its reply, be it a result or an error.
+
+        Args:
+            iq: has a ``from`` already checked by the caller.
+            timeout: seconds to wait.
+
+        Raises:
+            NotConnected: there is no server, or it went away before the reply.
+            StanzaTimeout: no reply in time.
+        """
+
+    async def request_as(self, owner: JID, iq: Stanza, timeout: float) -> Stanza:
+        """Send an iq in the name of a user and wait for its reply, as :meth:`request`.
+
+        Args:
+            owner: bare address of the user.
+            iq: of type get or set, without ``from``.
+            timeout: seconds to wait.
+
+        Raises:
+            NotSupported: the server does not let us; the message says what to grant.
+        """
+
+    async def check_credentials(self, jid: JID, password: str) -> bool:
+        """Check a password against the server. Takes the time of a login; callers cache.
+
+        Raises:
+            NotConnected: the server cannot be asked.
+        """
+
+    async def set_status(self, status: UserStatus) -> StatusOutcome:
+        """Show the presence of a user at a resource of ours, or take it back."""
+
+    @property
+    def opens_bosh(self) -> bool:
+        """Whether BOSH sessions are opened by a command of the server itself (``bosh@domain``, Tigase)."""
+
+    def offer(self, commands: Iterable[Command]) -> None:
+        """Offer ad-hoc commands at our own address, to admins."""
+
+    def on_account_change(self, changed: Callable[[JID], None]) -> None:
+        """Have somebody told of every account whose password changes or that is deleted through the gateway, by whatever door.
+
+        One hook for all who remember something of an account: logins, live streams. It may be called more than once for a
+        change, and for changes that turn out not to be any; on a real server only after the server has answered.
+        """

@@ -1,0 +1,329 @@
+"""The XML stream of a client, up to its login: what goes over the wire, bounded in size and parsed as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, cast
+from xml.etree import ElementTree as ET
+from xml.parsers import expat
+
+from tigrest.errors import NotConnected
+from tigrest.xmpp.xml import escape_attribute
+
+STREAMS = "http://etherx.jabber.org/streams"
+STREAM_ERRORS = "urn:ietf:params:xml:ns:xmpp-streams"
+
+MAX_BYTES = 65_536
+"""Most that a server may send on a connection before the login is decided."""
+
+MAX_DEPTH = 16
+"""Deepest nesting of elements in a stream."""
+
+MAX_TEXT = 300
+"""Characters of a server's own explanation that are shown."""
+
+FAREWELL_SECONDS = 0.25
+"""How long the server has to close its side."""
+
+
+class NotXMPP(Exception):
+    """What the server sends is not an XMPP stream."""
+
+
+class Parser:
+    """Cuts a stream into its elements.
+
+    Args:
+        found: called with every element inside the stream.
+        ended: called when the stream ends.
+    """
+
+    def __init__(self, found: Callable[[ET.Element], None], ended: Callable[[], None]) -> None:
+        self._found = found
+        self._ended = ended
+        self._depth = 0
+        self._tree = ET.TreeBuilder()
+        self._expat = expat.ParserCreate("utf-8", "}")
+        self._expat.buffer_text = True
+        if hasattr(self._expat, "SetReparseDeferralEnabled"):
+            self._expat.SetReparseDeferralEnabled(False)  # or expat 2.6 sits on an element that came in two pieces
+        self._expat.StartElementHandler = self._start
+        self._expat.EndElementHandler = self._end
+        self._expat.CharacterDataHandler = self._text
+        self._expat.StartDoctypeDeclHandler = self._refuse
+        self._expat.ProcessingInstructionHandler = self._refuse
+        self._expat.CommentHandler = self._refuse
+
+    def feed(self, data: bytes) -> None:
+        """Read on.
+
+        Raises:
+            NotXMPP: not well-formed, forbidden in XMPP, or another kind of document.
+
+        RFC 6120 §11.1
+        """
+        try:
+            self._expat.Parse(data, False)
+        except expat.ExpatError:
+            raise NotXMPP from None
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._depth += 1
+        if (self._depth == 1 and name != f"{STREAMS}}}stream") or self._depth > MAX_DEPTH:
+            raise NotXMPP
+        if self._depth > 1:
+            self._tree.start(_clark(name), {_clark(key): value for key, value in attributes.items()})
+
+    def _end(self, name: str) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            self._ended()
+            return
+        self._tree.end(_clark(name))
+        if self._depth == 1:
+            self._found(self._tree.close())
+            self._tree = ET.TreeBuilder()
+
+    def _text(self, text: str) -> None:
+        if self._depth > 1:
+            self._tree.data(text)
+
+    def _refuse(self, *_: Any) -> None:
+        raise NotXMPP
+
+
+def _clark(name: str) -> str:
+    """``{namespace}name``, as ElementTree writes it."""
+    return f"{{{name}" if "}" in name else name
+
+
+class ClientStream(asyncio.Protocol):
+    """One connection to a c2s port.
+
+    Args:
+        name: of the server, for messages: host and port.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.is_encrypted = False
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._tcp: asyncio.Transport | None = None
+        self._lost = asyncio.Event()
+        self._received = 0
+        self._elements: deque[ET.Element] = deque()
+        self._news = asyncio.Event()
+        self._end = ""
+        self._parser = self._new_parser()
+
+    @classmethod
+    async def connect(cls, host: str, port: int) -> ClientStream:
+        """Open a connection.
+
+        Raises:
+            NotConnected: nobody answers there.
+        """
+        name = f"{host}:{port}"
+        try:
+            _, stream = await asyncio.get_running_loop().create_connection(lambda: cls(name), host, port)
+        except (OSError, UnicodeError) as error:
+            raise NotConnected(f"the XMPP server cannot be reached on {name} ([xmpp] c2s_host, c2s_port): {_reason(error)}") from None
+        return stream
+
+    @property
+    def is_private(self) -> bool:
+        """Whether nobody can listen: it is encrypted, or does not leave this host."""
+        return self.is_encrypted or is_loopback(self._tcp.get_extra_info("peername") if self._tcp else None)
+
+    async def open(self, domain: str) -> ET.Element:
+        """Open the stream, anew after TLS.
+
+        Returns:
+            What the server offers: ``<stream:features/>``.
+
+        Raises:
+            NotConnected: it offers nothing.
+
+        RFC 6120 §4.2, §4.3.2
+        """
+        self._parser = self._new_parser()
+        self._elements.clear()  # what came before TLS may be anybody's
+        self.send(
+            f"<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='{STREAMS}' version='1.0' "
+            f"to='{escape_attribute(domain)}'>"
+        )
+        features = await self.next()
+        if features.tag != f"{{{STREAMS}}}features":
+            raise self.broken(f"sends <{shown(features.tag)}> instead of its features: is it a c2s port?")
+        return features
+
+    async def next(self) -> ET.Element:
+        """The next element in the stream.
+
+        Raises:
+            NotConnected: there is none: the server broke off.
+        """
+        while not self._elements:
+            if self._end:
+                raise self.broken(self._end)
+            self._news.clear()
+            await self._news.wait()
+        element = self._elements.popleft()
+        if element.tag == f"{{{STREAMS}}}error":
+            raise self.broken(f"closes the stream: {explained(element, STREAM_ERRORS)}")
+        return element
+
+    def send(self, text: str) -> None:
+        """Send some XML; it is dropped when the connection is lost already."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(text.encode())
+            self._acknowledge_quickly()
+
+    async def start_tls(self, context: ssl.SSLContext, domain: str) -> None:
+        """Encrypt the connection.
+
+        Args:
+            context: whom to trust.
+            domain: whom the certificate must be for.
+
+        Raises:
+            NotConnected: no TLS, or not with the right server.
+
+        RFC 6120 §5.4.3
+        """
+        if self._tcp is None or self._tcp.is_closing():
+            raise self.broken(self._end or "closes the connection")
+        name = str(domain)  # uvloop wants an exact str where asyncio takes a subclass, as JID is one
+        try:
+            self._transport = await self._loop.start_tls(self._tcp, self, context, server_hostname=name)
+        except BaseException as error:
+            self._tcp.abort()
+            self._lost.set()  # in the middle of a handshake nobody tells
+            if isinstance(error, ssl.SSLCertVerificationError):
+                raise NotConnected(
+                    f"the certificate of the XMPP server on {self.name} cannot be trusted for {domain}: {error.verify_message}; "
+                    f"give the server one for {domain}, and name its authority in SSL_CERT_FILE if it is your own"
+                ) from None
+            if isinstance(error, OSError | ValueError):  # SSLError is an OSError
+                raise self.broken(f"cannot do TLS: {error or type(error).__name__}") from None
+            raise
+        self.is_encrypted = True
+
+    async def close(self) -> None:
+        """Take leave of the server, and wait a moment for it to close its side."""
+        self.send("</stream:stream>")
+        if self._transport is not None:
+            self._transport.close()
+        await self._wait_lost()
+
+    async def abort(self) -> None:
+        """Close the connection at once, if it is open still."""
+        if self._tcp is not None:
+            self._tcp.abort()
+            await asyncio.sleep(0)  # the loop closes the socket in its next turn
+            await self._wait_lost()
+
+    async def _wait_lost(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                await self._lost.wait()
+
+    def broken(self, what: str) -> NotConnected:
+        """The error for a server that does not do as it should."""
+        return NotConnected(f"the XMPP server on {self.name} {what}")
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See :class:`asyncio.Protocol`."""
+        self._transport = self._tcp = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See :class:`asyncio.Protocol`."""
+        self._finish("closes the connection before the login is decided")
+        self._lost.set()
+
+    def data_received(self, data: bytes) -> None:
+        """See :class:`asyncio.Protocol`."""
+        self._received += len(data)
+        if self._received > MAX_BYTES:
+            self._break("sends too much before the login is decided")
+            return
+        try:
+            self._parser.feed(data)
+        except NotXMPP:
+            self._break("does not speak XMPP: is it a c2s port?")
+
+    def _acknowledge_quickly(self) -> None:
+        """Ask the system not to wait 40 ms with the next acknowledgement.
+
+        Prosody with TLS answers in two pieces, and its system holds the second back until the first is acknowledged (RFC 896).
+        """
+        if self._tcp is not None and hasattr(socket, "TCP_QUICKACK"):
+            with suppress(OSError):
+                self._tcp.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+    def _new_parser(self) -> Parser:
+        return Parser(self._found, lambda: self._finish("closes the stream before the login is decided"))
+
+    def _found(self, element: ET.Element) -> None:
+        self._elements.append(element)
+        self._news.set()
+
+    def _finish(self, reason: str) -> None:
+        self._end = self._end or reason
+        self._news.set()
+
+    def _break(self, reason: str) -> None:
+        self._finish(reason)
+        if self._tcp is not None:
+            self._tcp.abort()
+
+
+def _reason(error: OSError | UnicodeError) -> str:
+    number = getattr(error, "errno", None) or 0  # of a name that is not found it is negative
+    return os.strerror(number) if number > 0 else getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def is_loopback(peer: Any) -> bool:
+    """Whether the other end of a connection is on this host.
+
+    Args:
+        peer: its address as a socket gives it; ``None`` when it is not known.
+    """
+    if not isinstance(peer, tuple):
+        return False
+    address = ipaddress.ip_address(peer[0])
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def condition(element: ET.Element, namespace: str) -> str:
+    """The defined condition in a stream error or a SASL failure, e.g. ``not-authorized``."""
+    return next(
+        (shown(child.tag) for child in element if child.tag.startswith(f"{{{namespace}}}") and not child.tag.endswith("}text")), "?"
+    )
+
+
+def explained(element: ET.Element, namespace: str) -> str:
+    """Return the defined condition of a stream error or a SASL failure, and the server's own text where it gives one.
+
+    ::
+
+        <stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>
+        <text xmlns='urn:ietf:params:xml:ns:xmpp-streams'>Too many failed authentications</text></stream:error>
+
+    RFC 6120 §4.9.2, §6.5
+    """
+    text = " ".join(element.findtext(f"{{{namespace}}}text", "").split())[:MAX_TEXT]
+    return f"{condition(element, namespace)} ({text})" if text else condition(element, namespace)
+
+
+def shown(tag: str) -> str:
+    """The local name of an element, fit for a message."""
+    return tag.rpartition("}")[2][:40]

@@ -1,0 +1,68 @@
+"""Checks of what comes in, before anybody uses it: a stanza is let through, or refused once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from tigrest.errors import InvalidStanza, StanzaError
+from tigrest.observability.log_limit import LogLimit
+from tigrest.xmpp.stanza import NEVER_BOUNCED, Stanza
+
+log = logging.getLogger(__name__)
+
+LOG_SECONDS = 60.0
+"""Seconds between two lines about stanzas that were refused: strangers may send any number of them."""
+
+
+class Entrance:
+    """Refuses stanzas that cannot be used, so that no other code has to expect them.
+
+    These are stanzas with a flaw (see :attr:`~tigrest.xmpp.stanza.Stanza.flaw`), and those whose addresses are none to us: servers
+    and RFC 7622 let some pass that the older stringprep does not, e.g. ``x@http.example.org/📱``.
+
+    Args:
+        send: sends an error to the sender. Returns at once.
+        now: tells the time in seconds.
+    """
+
+    def __init__(self, send: Callable[[Stanza], None], now: Callable[[], float] = time.monotonic) -> None:
+        self._send = send
+        self._log_limit = LogLimit(LOG_SECONDS, now)
+
+    def admit(self, stanza: Stanza) -> Stanza | None:
+        """Let a stanza in, with its addresses prepared.
+
+        Args:
+            stanza: any but a reply to a request of ours.
+
+        Returns:
+            The stanza; ``None`` when it was refused.
+        """
+        if stanza.flaw:
+            self._refuse(stanza, "not-acceptable", stanza.flaw)
+            return None
+        try:
+            _ = stanza.sender, stanza.to
+        except InvalidStanza as error:
+            self._refuse(stanza, "jid-malformed", str(error))
+            return None
+        return stanza.prepared()
+
+    def _refuse(self, stanza: Stanza, condition: str, reason: str) -> None:
+        self._log(stanza, reason)
+        if "from" in stanza.attributes and _may_be_answered(stanza):
+            self._send(stanza.error_reply(StanzaError(condition, "modify", reason)))
+
+    def _log(self, stanza: Stanza, reason: str) -> None:
+        suppressed = self._log_limit.admit()
+        if suppressed is None:
+            return
+        more = f"; so were {suppressed} others since the last line about it" if suppressed else ""
+        log.warning("%s from %.200s was refused: %s%s", stanza.kind, stanza.attributes.get("from"), reason, more)
+
+
+def _may_be_answered(stanza: Stanza) -> bool:
+    """Tell whether an error may go back. RFC 6120 §8.3.1, RFC 6121 §8.5.2"""
+    return stanza.awaits_reply or (stanza.kind == "message" and stanza.type not in NEVER_BOUNCED)

@@ -1,0 +1,101 @@
+"""What the server grants us over its users (XEP-0356), and acting on it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from xml.etree import ElementTree as ET
+
+from tigrest.errors import StanzaError
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.stanza import CLIENT, Stanza, make
+
+log = logging.getLogger(__name__)
+
+NAMESPACES = ("urn:xmpp:privilege:2", "urn:xmpp:privilege:1")
+FORWARD = "urn:xmpp:forward:0"
+
+
+@dataclass
+class Privileges:
+    """What the server has announced since the stream was opened.
+
+    Args:
+        namespace: the version of the protocol that it speaks; empty while it has announced nothing.
+        access: by kind, e.g. ``{"roster": "both", "message": "outgoing", "presence": "roster"}``.
+        iq: by namespace of the payload: ``get``, ``set`` or ``both``.
+    """
+
+    namespace: str = ""
+    access: dict[str, str] = field(default_factory=dict)
+    iq: dict[str, str] = field(default_factory=dict)
+
+    def learn(self, message: Stanza, domain: JID) -> bool:
+        """Take over what a message announces; tell whether it did.
+
+        Args:
+            message: only one from the served domain itself counts.
+            domain: the served domain.
+
+        XEP-0356 §4.2
+        """
+        if message.attributes.get("from") != domain:
+            return False
+        for namespace in NAMESPACES:
+            privilege = message.xml.find(f"{{{namespace}}}privilege")
+            if privilege is None or privilege.find(f"{{{FORWARD}}}forwarded") is not None:
+                continue
+            self.namespace = namespace
+            for perm in privilege.findall(f"{{{namespace}}}perm"):
+                kind = perm.get("access", "")
+                if kind != "iq":
+                    self.access[kind] = perm.get("type", "")
+                for granted in perm.iter(f"{{{namespace}}}namespace"):  # Prosody nests them
+                    self.iq[granted.get("ns", "")] = granted.get("type", "")
+            log.info("privileges granted by %s: %s", domain, self.summary())
+            return True
+        return False
+
+    def allows_iq(self, type: str, namespace: str) -> bool:
+        """Whether we may send an iq in the name of a user."""
+        return self.iq.get(namespace) in (type, "both")
+
+    @property
+    def allows_roster(self) -> bool:
+        """Whether we may read the rosters of users."""
+        return self.access.get("roster") in ("get", "both")
+
+    @property
+    def sees_presence(self) -> bool:
+        """Whether the presence of users comes to us."""
+        return self.access.get("presence") in ("managed_entity", "roster")
+
+    def summary(self) -> str:
+        """What is granted, in words."""
+        granted = [f"{kind} {what}" for kind, what in self.access.items()]
+        return ", ".join([*granted, *[f"iq {what} {namespace}" for namespace, what in self.iq.items()]]) or "none"
+
+
+def wrap(owner: JID, iq: Stanza, namespace: str) -> Stanza:
+    """Wrap an iq so that the server sends it in the name of a user::
+
+    <iq type="set" to="alice@localhost"><privileged_iq xmlns="urn:xmpp:privilege:2"><iq …/></privileged_iq></iq>
+
+    XEP-0356 §6.2
+    """
+    wrapper = ET.Element(f"{{{namespace}}}privileged_iq")
+    wrapper.append(iq.prepared().with_(sender=None, to=iq.attributes.get("to", owner), id=iq.id or "privileged").xml)
+    return make("iq", iq.type, owner, wrapper, id="privileged")
+
+
+def unwrap(reply: Stanza) -> Stanza:
+    """Take the reply to the inner iq out of the reply to the outer one.
+
+    Raises:
+        StanzaError: the outer one was refused.
+    """
+    reply.raise_error()
+    inner = next((element for element in reply.xml.iter(f"{{{CLIENT}}}iq") if element is not reply.xml), None)
+    if inner is None:
+        raise StanzaError("undefined-condition", text="the reply to a privileged iq carries no reply")
+    return Stanza.of(inner)

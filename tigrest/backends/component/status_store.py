@@ -1,0 +1,121 @@
+"""The statuses that survive a restart: one row each, written by many requests in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import sqlalchemy as sa
+
+from tigrest.state.database import Database
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.presence import Activity, UserStatus
+
+MAX_BATCH = 500
+"""Most rows of one transaction; SQL statements have a limit of parameters."""
+
+metadata = sa.MetaData()
+_table = sa.Table(
+    "user_statuses",
+    metadata,
+    sa.Column("jid", sa.String(3071), primary_key=True),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("show", sa.String(8), nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("category", sa.Text, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+)
+
+
+class StatusStore:
+    """Keeps statuses in a database.
+
+    What is put while a transaction runs is written together in the next one, so that the price of a transaction is shared.
+
+    Args:
+        database: started here, stopped by its owner.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: dict[JID, tuple[UserStatus | None, list[asyncio.Future[None]]]] = {}
+        self._writer: asyncio.Task[None] | None = None
+
+    async def start(self) -> list[UserStatus]:
+        """Open the database; what was shown before a restart."""
+        await self._database.start(metadata)
+        async with self._database.begin() as connection:
+            rows = (await connection.execute(_table.select())).all()
+        return [_status(row) for row in rows]
+
+    async def stop(self) -> None:
+        """Write what waits."""
+        if self._writer is not None:
+            await asyncio.wait({self._writer})
+
+    async def put(self, jid: JID, status: UserStatus | None) -> None:
+        """Keep a status, or forget it; returns when it is written.
+
+        Args:
+            jid: whose, with the resource.
+            status: the status; ``None`` to forget it.
+
+        Raises:
+            StorageUnavailable: it could not be written.
+        """
+        written = asyncio.get_running_loop().create_future()
+        _, waiters = self._waiting.get(jid, (None, []))
+        self._waiting[jid] = (status, [*waiters, written])
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write())
+        await written
+
+    async def _write(self) -> None:
+        while self._waiting:
+            batch = dict(list(self._waiting.items())[:MAX_BATCH])
+            for jid in batch:
+                del self._waiting[jid]
+            try:
+                await self._replace({jid: status for jid, (status, _) in batch.items()})
+            except Exception as error:
+                outcome: Exception | None = error
+            else:
+                outcome = None
+            for _, waiters in batch.values():
+                for waiter in waiters:
+                    if not waiter.done():
+                        _settle(waiter, outcome)
+        self._writer = None
+
+    async def _replace(self, statuses: dict[JID, UserStatus | None]) -> None:
+        rows = [_row(status) for status in statuses.values() if status is not None]
+        async with self._database.begin() as connection:
+            await connection.execute(_table.delete().where(_table.c.jid.in_(list(statuses))))
+            if rows:
+                await connection.execute(_table.insert(), rows)
+
+
+def _settle(waiter: asyncio.Future[None], error: Exception | None) -> None:
+    if error is None:
+        waiter.set_result(None)
+    else:
+        waiter.set_exception(error)
+
+
+def _row(status: UserStatus) -> dict[str, object]:
+    activity = status.activity or Activity("")
+    return {
+        "jid": status.jid,
+        "priority": status.priority,
+        "show": status.show,
+        "status": status.status,
+        "category": activity.category,
+        "type": activity.type,
+        "text": activity.text,
+    }
+
+
+def _status(row: sa.Row[Any]) -> UserStatus:
+    activity = Activity(row.category, row.type, row.text) if row.category else None
+    return UserStatus(JID(row.jid), True, row.priority, row.show, row.status, activity)

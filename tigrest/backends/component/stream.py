@@ -1,0 +1,372 @@
+"""The stream between a component and its server: bytes in, stanzas out, and the other way round.
+
+Incoming stanzas are sliced out of the bytes as they came; no tree is built here. Outgoing ones are joined and written once per
+turn of the event loop.
+
+XEP-0114, RFC 6120 §4
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+from xml.parsers import expat
+
+from tigrest.backends.component.window import Window
+from tigrest.errors import MalformedContent, StanzaError, TigrestError
+from tigrest.xmpp.stanza import KINDS, Stanza, declarations
+from tigrest.xmpp.xml import MAX_DEPTH, end_of_element, escape_attribute, is_namespace_name, parse, split_name
+
+NAMESPACE = "jabber:component:accept"
+STREAMS = "http://etherx.jabber.org/streams"
+
+BATCH = 8
+"""Stanzas written together: the server works on the first ones while the next are being made."""
+
+WRITE_BUFFER = 65536
+"""Bytes waiting in this process at which sending pauses."""
+
+SEND_BUFFER = 65536
+"""Bytes that the operating system takes for the server: what waits there waits behind everything else."""
+
+MAX_STANZA = 16 * 1024 * 1024
+"""Largest incoming stanza in bytes; a server that sends more is cut off."""
+
+CLOSE_LOOK = 64 * 1024
+"""Bytes from which on an incoming stanza is checked for its number of elements."""
+
+PARSER_BYTES = 256 * 1024
+"""Bytes after which the parser is replaced: expat never frees the names it has seen, about 15 bytes for each byte of them."""
+
+
+@dataclass(eq=False)
+class StreamEnded(TigrestError):
+    """The stream has ended.
+
+    Args:
+        reason: why, for people.
+        condition: of the stream error that the server sent; empty when it sent none.
+    """
+
+    reason: str
+    condition: str = ""
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class ComponentStream(asyncio.Protocol):
+    """One connection to a server, from its handshake to its end.
+
+    Args:
+        jid: our address, as the server knows it.
+        secret: shared with the server.
+        on_stanza: called with every stanza that comes in.
+        window: told when the operating system takes no more, and when the end has come.
+    """
+
+    def __init__(self, jid: str, secret: str, on_stanza: Callable[[Stanza], None], window: Window) -> None:
+        self._jid, self._secret, self._on_stanza, self.window = jid, secret, on_stanza, window
+        loop = asyncio.get_running_loop()
+        self._loop = loop
+        self.ready: asyncio.Future[None] = loop.create_future()
+        """Done when the server has accepted us; fails with :class:`StreamEnded` when it does not."""
+        self.ended: asyncio.Future[StreamEnded] = loop.create_future()
+        """Done when the stream has ended, with the reason."""
+        self._transport: asyncio.Transport | None = None
+        self._outgoing: list[bytes] = []
+        self._ending: StreamEnded | None = None
+        self._slicer = _Slicer(self._opened, self._received)
+
+    # connection
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Open our side of the stream."""
+        self._transport = transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
+        transport.set_write_buffer_limits(high=WRITE_BUFFER)
+        if (sock := transport.get_extra_info("socket")) is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        to = escape_attribute(self._jid)
+        header = f"<?xml version='1.0'?><stream:stream xmlns='{NAMESPACE}' xmlns:stream='{STREAMS}' to='{to}'>"
+        transport.write(header.encode())
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what the server sends."""
+        if self._ending is not None:
+            return
+        try:
+            self._slicer.feed(data)
+        except StreamEnded as error:
+            self._end(error)
+        except expat.ExpatError as error:
+            self._end(StreamEnded(f"the server sent XML that is not well-formed: {expat.ErrorString(error.code)}"))
+
+    def eof_received(self) -> None:
+        """The server says nothing more."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        ending = self._ending or StreamEnded(f"the connection was lost: {exc}" if exc else "the server closed the connection")
+        self._ending = ending
+        self._transport = None
+        self.window.open()
+        if not self.ready.done():
+            self.ready.set_exception(ending)
+            self.ready.exception()
+        if not self.ended.done():
+            self.ended.set_result(ending)
+
+    def pause_writing(self) -> None:
+        """The server does not keep up."""
+        self.window.pause()
+
+    def resume_writing(self) -> None:
+        """The server keeps up again."""
+        self.window.resume()
+
+    # stanzas
+
+    @property
+    def is_open(self) -> bool:
+        """Whether stanzas can be sent."""
+        return self._transport is not None and self._ending is None and self.ready.done()
+
+    def write(self, data: bytes) -> None:
+        """Send a stanza, whole; up to :data:`BATCH` of one turn of the event loop go out together.
+
+        Args:
+            data: the stanza, in the namespace of the stream.
+
+        Raises:
+            StreamEnded: the stream is not open.
+        """
+        if not self.is_open:
+            raise self._ending or StreamEnded("the stream is not open")
+        outgoing = self._outgoing
+        outgoing.append(data)
+        if len(outgoing) == 1:
+            self._loop.call_soon(self._flush)
+        elif len(outgoing) == BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        outgoing, self._outgoing = self._outgoing, []
+        if self._transport is not None and outgoing:
+            self._transport.write(b"".join(outgoing))
+
+    def keep_alive(self) -> None:
+        """Send a space, so that middle boxes do not forget the connection."""
+        if self.is_open and self._transport is not None:
+            self._transport.write(b" ")
+
+    def close(self) -> None:
+        """Close in good order: what was written is still sent."""
+        self._flush()
+        if self._transport is not None and self._ending is None:
+            self._ending = StreamEnded("closed by us")
+            self._transport.write(b"</stream:stream>")
+            self._transport.close()
+
+    def abort(self, reason: str) -> None:
+        """Cut the connection."""
+        if self._transport is not None:
+            self._ending = self._ending or StreamEnded(reason)
+            self._transport.abort()
+
+    def _end(self, reason: StreamEnded) -> None:
+        self._ending = reason
+        if self._transport is not None:
+            self._transport.write(b"</stream:stream>")
+            self._transport.close()
+
+    def _opened(self, attributes: dict[str, str]) -> None:
+        """The server has opened its side: shake hands. XEP-0114 §3"""
+        assert self._transport is not None
+        digest = hashlib.sha1((attributes.get("id", "") + self._secret).encode(), usedforsecurity=False).hexdigest()
+        self._transport.write(f"<handshake>{digest}</handshake>".encode())
+
+    def _received(self, child: Child) -> None:
+        if child.namespace == STREAMS and child.name == "error":
+            raise _stream_error(child)
+        if not self.ready.done():
+            if child.name == "handshake":
+                self.ready.set_result(None)
+        elif child.name in KINDS:
+            if child.is_odd or len(child.data) > CLOSE_LOOK:
+                self._receive_odd(child)
+            else:
+                self._on_stanza(Stanza.cut(child.name, child.attributes, "", child.data))
+
+    def _receive_odd(self, child: Child) -> None:
+        """Look closely at a stanza; one that cannot be used comes in empty, with its flaw.
+
+        A reply to a request becomes an error, so that nobody waits for it.
+        """
+        try:
+            stanza = Stanza.received(child.whole())
+        except MalformedContent as error:
+            stanza = Stanza.flawed(child.name, child.attributes, str(error))
+            if stanza.kind == "iq" and not stanza.awaits_reply:
+                refusal = StanzaError("undefined-condition", text=f"the reply cannot be used: {error}")
+                addresses = {"to": stanza.attributes.get("to"), "sender": stanza.attributes.get("from")}
+                stanza = stanza.error_reply(refusal).with_(**addresses)
+        self._on_stanza(stanza)
+
+
+def _stream_error(child: Child) -> StreamEnded:
+    """Read a stream error. RFC 6120 §4.9"""
+    try:
+        error = parse(f'<x xmlns="{NAMESPACE}">'.encode() + child.whole() + b"</x>")[0]
+    except MalformedContent as trouble:
+        return StreamEnded(f"the server ended the stream, and why cannot be read: {trouble}")
+    names = [split_name(child.tag)[1] for child in error]
+    condition = next((name for name in names if name != "text"), "undefined-condition")
+    text = next(((child.text or "").strip() for child in error if split_name(child.tag)[1] == "text"), "")
+    return StreamEnded(f"the server ended the stream: {condition}{f' ({text})' if text else ''}", condition)
+
+
+class Child(NamedTuple):
+    """A child of the stream.
+
+    Args:
+        namespace: of its root; ``None`` for that of the stream, or when its prefix is not declared.
+        name: of its root, without prefix.
+        attributes: of its root as written, namespace declarations included when it is odd.
+        data: its bytes.
+        is_odd: whether it has something that ordinary stanzas have not: a prefix, a namespace name that is not known to be
+            sound, a comment, many levels.
+        declared: the prefixes that the stream declares, and their namespaces.
+    """
+
+    namespace: str | None
+    name: str
+    attributes: dict[str, str]
+    data: bytes
+    is_odd: bool
+    declared: Mapping[str, str]
+
+    def whole(self) -> bytes:
+        """Give its bytes with all the prefixes declared that the stream declares for it."""
+        missing = {prefix: uri for prefix, uri in self.declared.items() if f"{prefix}:".encode() in self.data}
+        own = {name.partition(":")[2] for name in self.attributes if name.startswith("xmlns:")}
+        written = declarations({prefix: uri for prefix, uri in missing.items() if prefix not in own})
+        name = _NAME.match(self.data)
+        assert name is not None
+        return name.group() + written.encode() + self.data[name.end() :]
+
+
+_NAME = re.compile(rb"<[^\s/>]+")
+"""Beginning of a start tag."""
+
+_PLAIN = frozenset(("from", "to", "id", "type", "xml:lang", "node", "jid", "name", "var", "label", "stamp", "status", "code"))
+"""Common attributes that tell nothing of namespaces."""
+
+
+class _Slicer:
+    """Cuts the children of a stream out of its bytes.
+
+    Namespaces are left alone here: a parser that resolves them ends at the first name that it does not like, and strangers choose
+    the names. Prosody and ejabberd relay ``<x xmlns="a b"/>``, ``<x xmlns="http://www.w3.org/XML/1998/namespace"/>``, and
+    ejabberd prefixes that are declared nowhere. What has such names is marked as odd, and parsed by itself.
+
+    Args:
+        opened: called with the attributes of the stream header.
+        received: called with each child.
+    """
+
+    def __init__(self, opened: Callable[[dict[str, str]], None], received: Callable[[Child], None]) -> None:
+        self._opened, self._received = opened, received
+        self._root = ""
+        self._declared: dict[str, str] = {}
+        """Prefixes that the stream declares, with their namespaces."""
+        self._buffer = b""
+        self._base = self._depth = self._end = 0
+        self._begin = -1
+        self._child: tuple[str, dict[str, str]] = ("", {})
+        self._is_odd = False
+        self._replace_parser()
+
+    def feed(self, data: bytes) -> None:
+        """Take in bytes.
+
+        Raises:
+            StreamEnded: the stream is over, or the server may not send this.
+            xml.parsers.expat.ExpatError: they are not well-formed.
+        """
+        self._buffer += data
+        self._parser.Parse(data, False)
+        keep = self._begin if self._begin >= 0 else self._end
+        self._buffer = self._buffer[keep - self._base :]
+        if self._buffer.isspace():  # keep-alives
+            keep += len(self._buffer)
+            self._buffer = b""
+        self._base = self._end = keep
+        if keep > PARSER_BYTES and self._root:
+            self._replace_parser()
+            self._parser.Parse(self._buffer, False)
+        if len(self._buffer) > MAX_STANZA:
+            raise StreamEnded(f"the server sent a stanza of more than {MAX_STANZA} bytes")
+
+    def _replace_parser(self) -> None:
+        """Begin with a new parser, inside of the stream when that is open, at the beginning of what is buffered."""
+        parser = self._parser = expat.ParserCreate("utf-8")
+        if hasattr(parser, "SetReparseDeferralEnabled"):  # else the end of a stanza may wait for the next one
+            parser.SetReparseDeferralEnabled(False)
+        header = f"<{self._root}>".encode() if self._root else b""
+        parser.Parse(header, False)
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._stop
+        parser.StartDoctypeDeclHandler = self._refuse
+        parser.CommentHandler = parser.ProcessingInstructionHandler = self._notice
+        self._depth = 1 if self._root else 0
+        self._base = self._end = len(header)
+        self._begin = -1
+        self._is_odd = False
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._depth = depth = self._depth + 1
+        if depth == 2:
+            self._begin = self._parser.CurrentByteIndex
+            self._child = (name, attributes)
+            self._is_odd = "xmlns" in attributes
+        elif depth == 1:
+            self._root = name
+            self._declared = {key[6:]: value for key, value in attributes.items() if key.startswith("xmlns:")}
+            self._opened(attributes)
+            return
+        elif depth > MAX_DEPTH:
+            self._is_odd = True
+        if ":" in name:
+            self._is_odd = True
+        if attributes and not _PLAIN.issuperset(attributes):
+            for key in attributes:
+                if key == "xmlns":
+                    self._is_odd = self._is_odd or not is_namespace_name(attributes[key])
+                elif ":" in key and key != "xml:lang":
+                    self._is_odd = True
+
+    def _stop(self, name: str) -> None:
+        self._depth -= 1
+        if self._depth == 0:
+            raise StreamEnded("the server closed the stream")
+        if self._depth != 1:
+            return
+        begin = self._begin - self._base
+        end = end_of_element(self._buffer, begin, self._parser.CurrentByteIndex - self._base)
+        data = self._buffer[begin:end]
+        name, attributes = self._child
+        self._begin, self._end = -1, self._base + end
+        prefix, _, local = name.rpartition(":")
+        namespace = attributes.get(f"xmlns:{prefix}", self._declared.get(prefix)) if prefix else attributes.get("xmlns")
+        self._received(Child(namespace, local, attributes, data, self._is_odd, self._declared))
+
+    def _notice(self, *_: object) -> None:
+        self._is_odd = True
+
+    def _refuse(self, *_: object) -> None:
+        raise StreamEnded("the server sent a document type declaration")

@@ -1,0 +1,146 @@
+"""The accounts of a real server, through its own ad-hoc commands (XEP-0133)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from tigrest.backends.adhoc import AdHoc, Requests
+from tigrest.concurrency.threads import callable_from_threads
+from tigrest.errors import InvalidValue, NoSuchUser, NotConnected, NotPermitted, NotSupported, ServerFailed, StanzaError, UserExists
+from tigrest.xmpp.commands import ADMIN, CommandReply
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.saslprep import expect_settable
+
+log = logging.getLogger(__name__)
+
+_SUSPECT = "perhaps it does not take this password; ejabberd, for one, knows no characters newer than Unicode 3.2, such as most emoji"
+
+
+@callable_from_threads
+class CommandUsers:
+    """A :class:`~tigrest.backends.backend.UserRepository` that asks the server.
+
+    Args:
+        requests: sends the iqs, from our own address; the server must know it as an administrator.
+        domain: whose accounts.
+        check: tells whether the server accepts a password, by a login there; raises ``NotConnected`` when it cannot be asked.
+    """
+
+    def __init__(self, requests: Requests, domain: JID, check: Callable[[JID, str], Awaitable[bool]]) -> None:
+        self.loop = requests.loop
+        self._adhoc = AdHoc(requests)
+        self._domain = domain
+        self._check = check
+
+    async def add(self, jid: JID, password: str, email: str | None = None) -> None:
+        """Create an account; see :meth:`tigrest.backends.backend.UserRepository.add`. XEP-0133 §4.1"""
+        account = self._checked(jid, password)
+        fields = {"accountjid": account, "password": password, "password-verify": password}
+        try:
+            await self._run("add-user", fields | ({"email": email} if email else {}), account)
+        except NoSuchUser:  # how ejabberd says that it takes such a password or address as little as any other trouble
+            raise ServerFailed(f"the server of {self._domain} did not add {account}: {_SUSPECT}") from None
+        await self._verify(account, password, "added")
+
+    async def remove(self, jid: JID) -> None:
+        """Delete an account; see :meth:`tigrest.backends.backend.UserRepository.remove`. XEP-0133 §4.2"""
+        if not await self.exists(jid):
+            raise NoSuchUser(f"there is no account {jid.bare}")
+        await self._run("delete-user", {"accountjids": [jid.bare]}, jid.bare)
+
+    async def exists(self, jid: JID) -> bool:
+        """Tell whether there is an account: by the list of all where the server gives it, else by asking for one's statistics."""
+        if not jid.local or jid.domain != self._domain:
+            return False
+        try:
+            return jid.bare in await self.list()
+        except NotSupported:
+            pass
+        try:
+            await self._run("user-stats", {"accountjid": jid.bare}, jid.bare)
+        except NoSuchUser:
+            return False
+        return True
+
+    async def set_password(self, jid: JID, password: str) -> None:
+        """Change a password; see :meth:`tigrest.backends.backend.UserRepository.set_password`. XEP-0133 §4.6"""
+        account = self._checked(jid, password)
+        if not await self.exists(account):
+            raise NoSuchUser(f"there is no account {account}")
+        try:
+            await self._run("change-user-password", {"accountjid": account, "password": password}, account)
+        except NoSuchUser:  # it was there a moment ago: Prosody says so of a password that it does not take
+            if not await self.exists(account):
+                raise
+            raise ServerFailed(f"the server of {self._domain} did not change the password of {account}: {_SUSPECT}") from None
+        await self._verify(account, password, "changed")
+
+    async def _verify(self, account: JID, password: str, done: str) -> None:
+        """Log in once with a password that was set: servers say yes to passwords that they cannot store.
+
+        Raises:
+            ServerFailed: the server does not accept it.
+        """
+        try:
+            accepted = await self._check(account, password)
+        except NotConnected as error:
+            log.warning("%s was %s, but a login with the new password was not tried: %s", account, done, error)
+            return
+        if not accepted:
+            says = f"the server of {self._domain} says that {account} was {done}"
+            raise ServerFailed(f"{says}, but does not accept a login with the new password: {_SUSPECT}")
+
+    async def list(self, domain: str | None = None) -> list[JID]:
+        """List the accounts, where the server can; see :meth:`tigrest.backends.backend.UserRepository.list`. XEP-0133 §4.16"""
+        if domain not in (None, self._domain):
+            return []
+        reply = await self._run("get-registered-users-list", {"max_items": "none"}, self._domain)
+        values = reply.form.values("registereduserjids") if reply.form else ()
+        jids = [line.strip() for value in values for line in value.splitlines() if line.strip()]
+        return sorted(JID(jid if "@" in jid else f"{jid}@{self._domain}") for jid in jids)
+
+    def _checked(self, jid: JID, password: str) -> JID:
+        if not jid.local or jid.domain != self._domain:
+            raise InvalidValue(f"{jid} is not the address of a user of {self._domain}, the domain served here")
+        expect_settable(password)
+        return jid.bare
+
+    async def _run(self, command: str, fields: Mapping[str, str | Sequence[str]], account: JID) -> CommandReply:
+        """Run a command of the server; what it says went wrong is raised, in whatever way it says it."""
+        try:
+            reply = await self._adhoc.execute(self._domain, ADMIN + command, fields)
+        except StanzaError as error:
+            raise _explained(error, command, account, self._domain) from None
+        complaint = next((note.text for note in reply.notes if note.type == "error"), "")
+        complaint = complaint or (reply.form.value("Error") if reply.form else "")
+        if complaint:
+            raise _complained(complaint, account)
+        return reply
+
+
+def _explained(error: StanzaError, command: str, account: JID, domain: JID) -> Exception:
+    if error.condition == "conflict":
+        return UserExists(f"there is an account {account} already")
+    if error.condition in ("forbidden", "not-allowed", "not-authorized"):
+        return NotSupported(f"{domain} does not let the gateway run {ADMIN}{command}; make the component an administrator of the server")
+    if error.condition == "item-not-found" and command != "get-registered-users-list" and "command" not in error.text.lower():
+        return NoSuchUser(f"there is no account {account}")
+    if error.condition == "item-not-found" and "No hook" in error.text:
+        return NoSuchUser(f"there is no account {account}")
+    if error.condition in ("item-not-found", "service-unavailable", "feature-not-implemented"):
+        return NotSupported(
+            f"{domain} does not offer the command {ADMIN}{command}; enable its module for administration by ad-hoc commands"
+        )
+    return error
+
+
+def _complained(text: str, account: JID) -> Exception:
+    words = text.lower()
+    if "exist" in words and "not" not in words.split("exist")[0].split()[-2:]:
+        return UserExists(f"there is an account {account} already")
+    if "not exist" in words or "unknown user" in words or "no such" in words or "doesn't exist" in words:
+        return NoSuchUser(f"there is no account {account}")
+    if "not allowed" in words or "permission" in words:
+        return NotPermitted(text)
+    return StanzaError("undefined-condition", text=text)

@@ -1,0 +1,160 @@
+"""Service administration: the ad-hoc commands of the domain itself. XEP-0133"""
+
+from __future__ import annotations
+
+from tigrest.backends.embedded.accounts import Accounts
+from tigrest.backends.embedded.messages import OfflineMessages
+from tigrest.backends.embedded.presences import Presences
+from tigrest.backends.entities.commands import Call, Command, Outcome, always
+from tigrest.errors import InvalidValue, NoSuchUser
+from tigrest.xmpp.forms import DataForm, Field, Option, Table
+from tigrest.xmpp.jid import JID
+
+ADMIN = "http://jabber.org/protocol/admin"
+OFFLINE_MESSAGES = "urn:tigrest:admin#get-offline-messages"
+
+FORM_TYPE = Field("FORM_TYPE", (ADMIN,), "hidden")
+_LIMITS = ("25", "50", "75", "100", "150", "200")
+MAX_ITEMS = Field(
+    "max_items",
+    ("none",),
+    "list-single",
+    "Maximum number of items to show",
+    (*[Option(number, number) for number in _LIMITS], Option("none", "None")),
+)
+
+
+def form(title: str, instructions: str, *fields: Field) -> DataForm:
+    """A form of XEP-0133."""
+    return DataForm("form", (FORM_TYPE, *fields), title, instructions)
+
+
+def limited(jids: list[JID], limit: str) -> list[JID]:
+    """The first addresses of a list, as many as ``max_items`` says.
+
+    Raises:
+        InvalidValue: the limit is neither a number from 0 nor ``none``.
+    """
+    text = limit.strip()
+    if text.lower() in ("", "none"):
+        return jids
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+        raise InvalidValue(f"max_items is {text[:80]!r}; use a number, or none for all")
+    return jids[: int(text)]
+
+
+class Administration:
+    """The commands that administer accounts and sessions.
+
+    Args:
+        accounts, presences, messages: what they work on.
+    """
+
+    def __init__(self, accounts: Accounts, presences: Presences, messages: OfflineMessages) -> None:
+        self._accounts = accounts
+        self._presences = presences
+        self._messages = messages
+        self.commands = (
+            Command(f"{ADMIN}#add-user", "Add User", always(ADD_USER), self._add_user),
+            Command(f"{ADMIN}#delete-user", "Delete User", always(DELETE_USER), self._delete_user),
+            Command(f"{ADMIN}#change-user-password", "Change User Password", always(CHANGE_PASSWORD), self._change_password),
+            Command(f"{ADMIN}#get-registered-users-list", "Get List of Registered Users", always(LIST_REGISTERED), self._list_registered),
+            Command(f"{ADMIN}#get-online-users-list", "Get List of Online Users", always(LIST_ONLINE), self._list_online),
+            Command(f"{ADMIN}#end-user-session", "End User Session", always(END_SESSION), self._end_session),
+            Command(OFFLINE_MESSAGES, "Get Offline Messages", always(LIST_OFFLINE), self._list_offline),
+        )
+
+    async def _add_user(self, call: Call) -> Outcome:
+        """XEP-0133 §4.1"""
+        jid, password = call.jid("accountjid"), call.form.value("password")
+        if call.form.field("password-verify") and call.form.value("password-verify") != password:
+            raise InvalidValue("the passwords differ")
+        await self._accounts.add(jid, password, call.form.value("email") or None)
+        return Outcome(note=f"The account {jid.bare} was added.")
+
+    async def _delete_user(self, call: Call) -> Outcome:
+        """XEP-0133 §4.2"""
+        jids = call.jids("accountjids")
+        await self._accounts.remove_all(jids)
+        return Outcome(note=f"Deleted: {', '.join(dict.fromkeys(jid.bare for jid in jids))}.")
+
+    async def _change_password(self, call: Call) -> Outcome:
+        """XEP-0133 §4.7"""
+        jid = call.jid("accountjid")
+        await self._accounts.set_password(jid, call.form.value("password"))
+        return Outcome(note=f"The password of {jid.bare} was changed.")
+
+    async def _list_registered(self, call: Call) -> Outcome:
+        """XEP-0133 §4.18"""
+        jids = limited(await self._accounts.list(), call.form.value("max_items"))
+        return Outcome(_jids("registereduserjids", "The list of registered users", jids))
+
+    async def _list_online(self, call: Call) -> Outcome:
+        """XEP-0133 §4.20"""
+        jids = limited(await self._presences.online(), call.form.value("max_items"))
+        return Outcome(_jids("onlineuserjids", "The list of all online users", jids))
+
+    async def _end_session(self, call: Call) -> Outcome:
+        """XEP-0133 §4.5"""
+        jids = call.jids("accountjids")
+        for jid in jids:
+            if not await self._accounts.exists(jid):
+                raise NoSuchUser(f"there is no account {jid.bare}")
+        ended = await self._presences.end(jids)
+        self._accounts.tell(jids)
+        return Outcome(note=f"Ended: {', '.join(ended)}." if ended else "None of them was online.")
+
+    async def _list_offline(self, call: Call) -> Outcome:
+        waiting = await self._messages.waiting(call.jid("accountjid"))
+        columns = tuple(Field(var, type="text-single", label=label) for var, label in _OFFLINE_COLUMNS)
+        rows = tuple(
+            (
+                Field("from", (message.stanza.attributes.get("from", ""),)),
+                Field("stamp", (message.stamp,)),
+                Field("type", (message.stanza.type or "normal",)),
+                Field("body", (message.body,)),
+            )
+            for message in waiting
+        )
+        return Outcome(DataForm("result", table=Table(columns, rows)))
+
+
+def _jids(var: str, label: str, jids: list[JID]) -> DataForm:
+    return DataForm("result", (FORM_TYPE, Field(var, tuple(jids), "jid-multi", label)))
+
+
+_OFFLINE_COLUMNS = (("from", "From"), ("stamp", "Time"), ("type", "Type"), ("body", "Text"))
+
+ADD_USER = form(
+    "Adding a User",
+    "Fill out this form to add a user.",
+    Field("accountjid", (), "jid-single", "The Jabber ID for the account to be added", required=True),
+    Field("password", (), "text-private", "The password for this account", required=True),
+    Field("password-verify", (), "text-private", "Retype password"),
+    Field("email", (), "text-single", "Email address"),
+)
+DELETE_USER = form(
+    "Deleting a User",
+    "Fill out this form to delete a user.",
+    Field("accountjids", (), "jid-multi", "The Jabber ID(s) to delete", required=True),
+)
+CHANGE_PASSWORD = form(
+    "Changing a User Password",
+    "Fill out this form to change a user's password.",
+    Field("accountjid", (), "jid-single", "The Jabber ID for this account", required=True),
+    Field("password", (), "text-private", "The password for this account", required=True),
+)
+LIST_REGISTERED = form(
+    "Requesting List of Registered Users", "Fill out this form to request the registered users of this service.", MAX_ITEMS
+)
+LIST_ONLINE = form("Requesting List of Online Users", "Fill out this form to request the online users of this service.", MAX_ITEMS)
+END_SESSION = form(
+    "Ending a User Session",
+    "Fill out this form to end a user's session.",
+    Field("accountjids", (), "jid-multi", "The Jabber ID(s) for which to end sessions", required=True),
+)
+LIST_OFFLINE = form(
+    "Reading Offline Messages",
+    "Fill out this form to read the messages that wait for a user.",
+    Field("accountjid", (), "jid-single", "The Jabber ID for this account", required=True),
+)

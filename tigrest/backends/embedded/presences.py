@@ -1,0 +1,81 @@
+"""Who is online: presences of resources that were set from outside."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from tigrest.backends.embedded.tables import accounts, presences
+from tigrest.state.database import Database
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.presence import Activity, StatusOutcome, UserStatus
+
+
+class Presences:
+    """The presences of the users of the domain, one per full address.
+
+    Args:
+        database: where they are kept.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def set(self, status: UserStatus) -> StatusOutcome:
+        """Show a user as available at a resource, or take that back."""
+        try:
+            return await (self._put(status) if status.available else self._remove(status.jid))
+        except IntegrityError:  # the account was deleted between the look at it and the change
+            return StatusOutcome(False, f"there is no account {status.jid.bare}")
+
+    async def _put(self, status: UserStatus) -> StatusOutcome:
+        activity = status.activity or Activity("")
+        values = {
+            "priority": status.priority,
+            "show": status.show,
+            "status": status.status,
+            "activity_category": activity.category,
+            "activity_type": activity.type,
+            "activity_text": activity.text,
+        }
+        account = status.jid.bare
+        async with self._database.begin() as connection:
+            changed = await connection.execute(update(presences).where(presences.c.jid == status.jid).values(values))
+            if changed.rowcount:
+                return StatusOutcome(True)
+            if (await connection.execute(select(accounts.c.jid).where(accounts.c.jid == account))).first() is None:
+                return StatusOutcome(False, f"there is no account {account}")
+            await connection.execute(insert(presences), {"jid": status.jid, "account": account, **values})
+        return StatusOutcome(True)
+
+    async def _remove(self, jid: JID) -> StatusOutcome:
+        """Show a user as unavailable at a resource."""
+        async with self._database.begin() as connection:
+            if (await connection.execute(delete(presences).where(presences.c.jid == jid))).rowcount:
+                return StatusOutcome(True)
+            known = (await connection.execute(select(accounts.c.jid).where(accounts.c.jid == jid.bare))).first()
+        return StatusOutcome(False, f"{jid} is not online" if known else f"there is no account {jid.bare}")
+
+    async def online(self) -> list[JID]:
+        """List the users online by bare address, sorted."""
+        async with self._database.begin() as connection:
+            found = (await connection.execute(select(presences.c.account).distinct())).scalars().all()
+        return sorted(JID(account) for account in found)
+
+    async def end(self, jids: list[JID]) -> list[JID]:
+        """End sessions.
+
+        Args:
+            jids: full addresses, or bare ones for all the resources of a user.
+
+        Returns:
+            The full addresses that were online, sorted for each user.
+        """
+        ended: dict[JID, None] = {}
+        async with self._database.begin() as connection:
+            for jid in jids:
+                theirs = presences.c.account == jid if jid.is_bare else presences.c.jid == jid
+                found = (await connection.execute(select(presences.c.jid).where(theirs))).scalars().all()
+                await connection.execute(delete(presences).where(theirs))
+                ended.update((JID(full), None) for full in sorted(found))
+        return list(ended)

@@ -1,0 +1,88 @@
+"""The tables of the embedded domain. What belongs to an account goes when the account goes."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
+
+metadata = MetaData()
+"""All tables below; give it to :meth:`tigrest.state.database.Database.start`."""
+
+
+def _account() -> Column[str]:
+    return Column("account", Text, ForeignKey("embedded_accounts.jid", ondelete="CASCADE"), nullable=False)
+
+
+accounts = Table(
+    "embedded_accounts",
+    metadata,
+    Column("jid", Text, primary_key=True),
+    Column("password_hash", Text, nullable=False),
+    Column("email", Text),
+    Column("created", Float, nullable=False),
+)
+"""Accounts by bare address; ``created`` in seconds since 1970."""
+
+presences = Table(
+    "embedded_presences",
+    metadata,
+    Column("jid", Text, primary_key=True),
+    _account(),
+    Column("priority", Integer, nullable=False),
+    Column("show", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("activity_category", Text, nullable=False),
+    Column("activity_type", Text, nullable=False),
+    Column("activity_text", Text, nullable=False),
+    Index("embedded_presences_of_account", "account"),
+)
+"""Who is online, by full address. RFC 6121 §4.7.2, XEP-0108"""
+
+vcards = Table(
+    "embedded_vcards",
+    metadata,
+    _account(),
+    Column("vcard", Text, nullable=False),
+    UniqueConstraint("account"),
+)
+"""The ``vCard`` elements of vcard-temp. XEP-0054"""
+
+pep_items = Table(
+    "embedded_pep_items",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    _account(),
+    Column("node", Text, nullable=False),
+    Column("item", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("private", Boolean, nullable=False),
+    UniqueConstraint("account", "node", "item"),
+)
+"""Published items, newest with the greatest ``seq``; ``private`` ones only for the owner. XEP-0163"""
+
+messages = Table(
+    "embedded_messages",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _account(),
+    Column("stamp", Text, nullable=False),
+    Column("stanza", Text, nullable=False),
+    Index("embedded_messages_of_account", "account"),
+)
+"""Offline messages; ``stamp`` as in XEP-0082. XEP-0160"""
+
+vhosts = Table(
+    "embedded_vhosts",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("settings", Text, nullable=False),
+)
+"""Virtual hosts; ``settings`` is a JSON object of field names to values."""
+
+scripts = Table(
+    "embedded_scripts",
+    metadata,
+    Column("node", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("template", Text, nullable=False),
+)
+"""Scripted commands of the session manager."""

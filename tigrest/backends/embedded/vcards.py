@@ -1,0 +1,66 @@
+"""The cards of users: vcard-temp, and vCard4 as kept in PEP."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+from sqlalchemy import delete, insert, select
+
+from tigrest.backends.embedded.pep import PersonalEvents
+from tigrest.backends.embedded.tables import accounts, vcards
+from tigrest.backends.entities.request import Answers, Request
+from tigrest.errors import StanzaError
+from tigrest.state.database import Database
+from tigrest.xmpp.xml import serialize
+
+VCARD_TEMP = "{vcard-temp}vCard"
+VCARD4 = "{urn:ietf:params:xml:ns:vcard-4.0}vcard"
+VCARD4_NODE = "urn:xmpp:vcard4"
+
+
+class VCards:
+    """Answers about the cards of users.
+
+    Args:
+        database: where vcard-temp is kept.
+        events: where vCard4 is kept.
+    """
+
+    def __init__(self, database: Database, events: PersonalEvents) -> None:
+        self._database = database
+        self._events = events
+        self.answers: Answers = {
+            ("get", VCARD_TEMP): self._get,
+            ("set", VCARD_TEMP): self._set,
+            ("get", VCARD4): self._get4,
+            ("set", VCARD4): self._set4,
+        }
+
+    async def _get(self, request: Request) -> ET.Element:
+        """Give a card, or an empty one. XEP-0054 §3.1"""
+        query = select(vcards.c.vcard).outerjoin_from(accounts, vcards).where(accounts.c.jid == request.to.bare)
+        async with self._database.begin() as connection:
+            found = (await connection.execute(query)).first()
+        if found is None:
+            raise StanzaError("service-unavailable")
+        return ET.fromstring(found.vcard) if found.vcard else ET.Element(VCARD_TEMP)
+
+    async def _set(self, request: Request) -> None:
+        """Replace a card. XEP-0054 §3.2"""
+        request.expect_owner()
+        account = request.to.bare
+        async with self._database.begin() as connection:
+            await connection.execute(delete(vcards).where(vcards.c.account == account))
+            if (await connection.execute(select(accounts.c.jid).where(accounts.c.jid == account))).first() is None:
+                raise StanzaError("service-unavailable")
+            await connection.execute(insert(vcards), {"account": account, "vcard": serialize(request.payload)})
+
+    async def _get4(self, request: Request) -> ET.Element:
+        """Give the newest card of its node, or an empty one. XEP-0292 §5"""
+        items = await self._events.items(request, VCARD4_NODE, limit=1)
+        return ET.fromstring(items[0].payload) if items and items[0].payload else ET.Element(VCARD4)
+
+    async def _set4(self, request: Request) -> None:
+        """Publish a card at its node. XEP-0292 §5"""
+        request.expect_owner()
+        await self._events.publish(request.to.bare, VCARD4_NODE, [("current", serialize(request.payload))])

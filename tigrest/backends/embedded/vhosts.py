@@ -1,0 +1,116 @@
+"""Virtual hosts: what is configured of each, as form fields."""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from tigrest.backends.embedded.tables import vhosts
+from tigrest.errors import InvalidValue
+from tigrest.state.database import Database
+from tigrest.xmpp.forms import DataForm, Field
+
+NAME = "Domain name"
+TLS = (
+    "This installation forces VHost to require TLS. If you need to use unencrypted connections set 'vhost-tls-required' "
+    "property to 'false' in the installation configuration file"
+)
+
+FIELDS = (
+    Field("Enabled", ("true",), "boolean"),
+    Field("Anonymous enabled", ("true",), "boolean"),
+    Field("In-band registration", ("true",), "boolean"),
+    Field("TLS", (TLS,), "fixed"),
+    Field("Max users", ("0",)),
+    Field("Allowed C2S,BOSH,WebSocket ports", ("",)),
+    Field("Presence forward address", ("",)),
+    Field("Message forward address", ("",)),
+    Field("Other parameters", ("",)),
+    Field("Owner", ("",)),
+    Field("Administrators", ("",)),
+)
+"""The fields after the name, with their defaults. Tigase HTTP API guide §2.2.3"""
+
+Settings = dict[str, list[str]]
+"""Values by field name; those at their default may be missing."""
+
+
+def sent(form: DataForm) -> Settings:
+    """The settings among the fields that somebody sent, unchecked."""
+    return {field.var: list(form.values(field.var)) for field in FIELDS if field.type != "fixed" and form.field(field.var)}
+
+
+def checked(settings: Settings) -> Settings:
+    """Check settings, booleans written as ``true`` and ``false``.
+
+    Raises:
+        InvalidValue: one has no possible value, with a text for people.
+    """
+    return {field.var: _checked(field, settings[field.var]) for field in FIELDS if field.var in settings}
+
+
+def _checked(field: Field, values: list[str]) -> list[str]:
+    value = values[0].strip() if values else ""
+    if field.type == "boolean":
+        if value.lower() not in ("true", "1", "false", "0", ""):
+            raise InvalidValue(f"{field.var}: use true or false")
+        return [("false", "true")[value.lower() in ("true", "1")]] if value else list(field.values)
+    if field.var == "Max users" and not (value.isascii() and value.isdigit() and len(value) < 19):
+        raise InvalidValue(f"{field.var}: use a number, or 0 for no limit")
+    return values or [""]
+
+
+def filled(settings: Settings) -> tuple[Field, ...]:
+    """The fields with these settings, the others at their default."""
+    return tuple(
+        Field(field.var, tuple(settings.get(field.var) or field.values), field.type, field.label) if field.type != "fixed" else field
+        for field in FIELDS
+    )
+
+
+class VHosts:
+    """The virtual hosts by name.
+
+    Args:
+        database: where they are kept.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def names(self) -> list[str]:
+        """List them, sorted."""
+        async with self._database.begin() as connection:
+            return sorted((await connection.execute(select(vhosts.c.name))).scalars())
+
+    async def get(self, name: str) -> Settings | None:
+        """The settings of one, ``None`` when there is none of this name."""
+        async with self._database.begin() as connection:
+            found = (await connection.execute(select(vhosts.c.settings).where(vhosts.c.name == name))).scalar_one_or_none()
+        settings: Settings | None = None if found is None else json.loads(found)
+        return settings
+
+    async def add(self, name: str, settings: Settings) -> bool:
+        """Add one; tells whether it is new."""
+        try:
+            async with self._database.begin() as connection:
+                await connection.execute(insert(vhosts), {"name": name, "settings": json.dumps(settings)})
+        except IntegrityError:
+            return False
+        return True
+
+    async def change(self, name: str, settings: Settings) -> bool:
+        """Replace some settings of one; tells whether there is one of this name."""
+        stored = await self.get(name)
+        if stored is None:
+            return False
+        change = update(vhosts).where(vhosts.c.name == name).values(settings=json.dumps({**stored, **settings}))
+        async with self._database.begin() as connection:
+            return bool((await connection.execute(change)).rowcount)
+
+    async def remove(self, name: str) -> bool:
+        """Remove one; tells whether there was one of this name."""
+        async with self._database.begin() as connection:
+            return bool((await connection.execute(delete(vhosts).where(vhosts.c.name == name))).rowcount)

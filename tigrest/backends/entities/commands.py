@@ -1,0 +1,221 @@
+"""The answering side of ad-hoc commands (XEP-0050), in two ways of life: with sessions, and stateless as Tigase does it."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from xml.etree import ElementTree as ET
+
+from tigrest.backends.entities.request import Request
+from tigrest.errors import InvalidValue, StanzaError
+from tigrest.xmpp.commands import ACTIONS
+from tigrest.xmpp.forms import DataForm, Field
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.namespaces import COMMANDS
+from tigrest.xmpp.refusals import Refusal
+
+MAX_SESSIONS = 1000
+"""Most sessions kept; the oldest go first."""
+
+SESSION_SECONDS = 600.0
+"""How long a form may be filled in."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One execution of a command.
+
+    Args:
+        caller: who wants it, by bare address.
+        form: what he sent; without fields when he sent none.
+    """
+
+    caller: JID
+    form: DataForm
+
+    def jids(self, var: str) -> list[JID]:
+        """The addresses in a field that must have some.
+
+        Raises:
+            InvalidValue: there are none.
+            InvalidJID: one is not an address.
+        """
+        values = [value.strip() for value in self.form.values(var) if value.strip()]
+        if not values:
+            raise InvalidValue(f"field {var!r} is empty: give an address")
+        return [JID(value) for value in values]
+
+    def jid(self, var: str) -> JID:
+        """The one address in a field; as :meth:`jids`."""
+        return self.jids(var)[0]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command did: a result form, a remark for people, or neither."""
+
+    form: DataForm | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command on offer, for administrators.
+
+    Args:
+        node, name: as listed.
+        form: gives the form to fill in.
+        run: does it.
+        needs: fields without which a stateless command gives its form instead of running.
+        listed: whether it shows in the list.
+    """
+
+    node: str
+    name: str
+    form: Callable[[Call], Awaitable[DataForm]]
+    run: Callable[[Call], Awaitable[Outcome]]
+    needs: tuple[str, ...] = ()
+    listed: bool = True
+
+
+def always(form: DataForm) -> Callable[[Call], Awaitable[DataForm]]:
+    """A form that is the same for every call."""
+
+    async def give(_call: Call) -> DataForm:
+        return form
+
+    return give
+
+
+def fixed(var: str, text: str) -> Outcome:
+    """An outcome told the way Tigase does: one ``fixed`` field, usually called ``Note`` or ``Error``."""
+    return Outcome(DataForm("result", (Field(var, (text,), "fixed"),)))
+
+
+async def _none() -> tuple[Command, ...]:
+    return ()
+
+
+class Commands:
+    """The commands of an entity, run without sessions: a complete form runs at once, anything less gives the form.
+
+    Args:
+        commands: those declared in code.
+        scripted: gives those that come and go.
+    """
+
+    def __init__(self, commands: Iterable[Command], scripted: Callable[[], Awaitable[tuple[Command, ...]]] = _none) -> None:
+        self._commands = {command.node: command for command in commands}
+        self._scripted = scripted
+
+    async def listed(self) -> list[Command]:
+        """The commands to show, in order."""
+        return [command for command in (*self._commands.values(), *await self._scripted()) if command.listed]
+
+    async def find(self, node: str) -> Command | None:
+        """The command of a node."""
+        if node in self._commands:
+            return self._commands[node]
+        return next((command for command in await self._scripted() if command.node == node), None)
+
+    async def execute(self, request: Request) -> ET.Element:
+        """Execute a command, or go on with one.
+
+        Raises:
+            NotPermitted: the caller is not an administrator.
+            StanzaError: there is no such command or session, or it does not allow the action. XEP-0050 §4.7
+            TigrestError: it refused.
+        """
+        request.expect_admin()
+        command = await self.find(request.payload.get("node", ""))
+        if command is None:
+            raise StanzaError("item-not-found", text=f"there is no command {request.payload.get('node', '')!r} here")
+        action = request.payload.get("action", "execute")
+        if action not in ACTIONS:
+            raise _refused("malformed-action", f"action is {action!r}; use one of {', '.join(ACTIONS)}")
+        form = DataForm.find(request.payload)
+        if form is not None and form.type == "cancel":
+            action = "cancel"
+        return await self._go_on(command, action, Call(request.sender.bare, form or DataForm("submit")), request.payload)
+
+    async def _go_on(self, command: Command, action: str, call: Call, _payload: ET.Element) -> ET.Element:
+        if action == "cancel":
+            return _command(command)
+        if all(any(call.form.values(var)) for var in command.needs):
+            return _command(command, await command.run(call))
+        return _command(command, Outcome(await command.form(call)))
+
+
+class SessionCommands(Commands):
+    """The commands of an entity, each with a session of one form: execute, fill in, complete. XEP-0050 §3
+
+    Args:
+        commands: those declared in code.
+    """
+
+    def __init__(self, commands: Iterable[Command]) -> None:
+        super().__init__(commands)
+        self._sessions: OrderedDict[str, tuple[float, str, JID]] = OrderedDict()
+
+    async def _go_on(self, command: Command, action: str, call: Call, payload: ET.Element) -> ET.Element:
+        sessionid = payload.get("sessionid", "")
+        if not sessionid:
+            if action != "execute":
+                raise _refused("bad-action", f"action {action!r} needs a session: execute the command first")
+            form = await command.form(call)
+            return _command(command, Outcome(form), "executing", self._open(command, call))
+        self._expect(sessionid, command, call)
+        if action == "cancel":
+            del self._sessions[sessionid]
+            return _command(command, status="canceled", sessionid=sessionid)
+        if action not in ("execute", "complete"):
+            raise _refused("bad-action", f"action {action!r} is not possible here: complete or cancel")
+        if payload.find("{jabber:x:data}x") is None:
+            raise _refused("bad-payload", "the form is missing: fill it in and submit it")
+        outcome = await command.run(call)
+        self._sessions.pop(sessionid, None)
+        return _command(command, outcome, "completed", sessionid)
+
+    def _open(self, command: Command, call: Call) -> str:
+        while len(self._sessions) >= MAX_SESSIONS:
+            self._sessions.popitem(last=False)
+        sessionid = secrets.token_urlsafe(16)
+        self._sessions[sessionid] = (time.monotonic() + SESSION_SECONDS, command.node, call.caller)
+        return sessionid
+
+    def _expect(self, sessionid: str, command: Command, call: Call) -> None:
+        ends, node, caller = self._sessions.get(sessionid, (0.0, "", None))
+        if (node, caller) != (command.node, call.caller):
+            raise _refused("bad-sessionid", "there is no such session: execute the command again")
+        if ends < time.monotonic():
+            del self._sessions[sessionid]
+            raise Refusal("not-allowed", text="the session has expired: execute the command again", specific=_name("session-expired"))
+
+
+def _command(command: Command, outcome: Outcome | None = None, status: str = "", sessionid: str = "") -> ET.Element:
+    """Write the state of a command::
+
+    <command xmlns="…commands" node="…" status="executing" sessionid="…">
+      <actions execute="complete"><complete/></actions><x xmlns="jabber:x:data" type="form">…</x>
+    </command>
+    """
+    attributes = {"node": command.node, "status": status, "sessionid": sessionid}
+    element = ET.Element(_name("command"), {k: v for k, v in attributes.items() if v})
+    if status == "executing":
+        ET.SubElement(ET.SubElement(element, _name("actions"), {"execute": "complete"}), _name("complete"))
+    if outcome is not None and outcome.form is not None:
+        element.append(outcome.form.to_element())
+    if outcome is not None and outcome.note:
+        ET.SubElement(element, _name("note"), {"type": "info"}).text = outcome.note
+    return element
+
+
+def _refused(condition: str, text: str) -> Refusal:
+    return Refusal("bad-request", "modify", text, specific=_name(condition))
+
+
+def _name(name: str) -> str:
+    return f"{{{COMMANDS}}}{name}"

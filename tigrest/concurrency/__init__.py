@@ -1,0 +1,1 @@
+"""The event loop, threads, deadlines, and work that several callers wait for."""

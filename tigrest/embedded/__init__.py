@@ -1,4 +1,0 @@
-"""The embedded back end: one XMPP domain inside the process, its state in SQL.
-
-Start with :class:`tigrest.embedded.domain.EmbeddedDomain`.
-"""

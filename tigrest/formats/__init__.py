@@ -1,0 +1,1 @@
+"""Bodies of HTTP and stanzas, as values and as bytes. No input, no output."""

@@ -1,0 +1,238 @@
+"""Request bodies as Python values, and Python values as response bodies: XML and JSON alike.
+
+XML and values correspond like this: a mapping is child elements; a list is ``<item>`` children, except under ``value``, where
+it is repeated ``<value>`` elements; ``None`` is an empty element; ``true`` and ``false`` are booleans, on the way out.
+
+Tigase HTTP API guide §2.1.2 and §2.2
+"""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, is_dataclass
+from functools import lru_cache
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import orjson
+
+from tigrest.errors import MalformedContent
+from tigrest.xmpp.xml import MAX_DEPTH, escape, escape_attribute, parse, serialize
+
+JSON = "application/json"
+XML = "application/xml"
+
+_XML_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9._-]*")
+
+
+MAX_CONTAINERS = 50_000
+"""Most objects and arrays in a JSON document."""
+
+_JSON_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
+"""A string in JSON; one without an end goes to the end of the document."""
+
+
+def read_json(data: bytes, max_values: int | None = None) -> Any:
+    """Read JSON.
+
+    Args:
+        data: the document.
+        max_values: most values in it, objects and arrays included; ``None`` for any number.
+
+    Raises:
+        MalformedContent: it is not JSON in UTF-8, nested too deeply, or has more than :data:`MAX_CONTAINERS` objects and arrays,
+            or too many values: these hold up all others who are served.
+    """
+    if _has_more(data, b"[{", MAX_CONTAINERS):
+        raise MalformedContent(f"JSON has more than {MAX_CONTAINERS} objects and arrays")
+    if max_values is not None and _has_more(data, b"[{,", max_values):
+        raise MalformedContent(f"JSON has more than {max_values} values")
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise MalformedContent(f"JSON cannot be read: {error}") from None
+    if _is_too_deep(data):
+        raise MalformedContent(f"JSON is nested more than {MAX_DEPTH} deep")
+    return value
+
+
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def _is_too_deep(data: bytes) -> bool:
+    """Tell whether a JSON document, known to be well-formed, is nested deeper than :data:`MAX_DEPTH`, as XML may be."""
+    if len(data) <= 2 * MAX_DEPTH or data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return False
+    brackets = _JSON_TEXT.sub(b"", data).translate(_ONE_KIND, _NO_BRACKETS)
+    for _ in range(MAX_DEPTH):  # each turn takes away what is innermost
+        brackets = brackets.replace(b"[]", b"")
+        if not brackets:
+            return False
+    return True
+
+
+def _has_more(data: bytes, marks: bytes, limit: int) -> bool:
+    """Tell whether a JSON document has more of some characters outside of strings."""
+
+    def count(text: bytes) -> int:
+        return sum(text.count(mark) for mark in marks)
+
+    return len(data) > limit and count(data) > limit and count(_JSON_TEXT.sub(b"", data)) > limit
+
+
+def read_xml(data: bytes) -> dict[str, Any]:
+    """Read XML as ``{root: value}``; leaves are strings, attributes and namespaces do not matter.
+
+    ``<item>`` lists and repeated elements both become lists; an empty element is the empty string.
+
+    Raises:
+        MalformedContent: it is not well-formed UTF-8, has a document type, entity, processing instruction or comment, or is
+            nested too deeply.
+    """
+    root = parse(data)
+    return {_local_name(root): _value(root)}
+
+
+def _value(element: ET.Element) -> Any:
+    """Read one element: text, a list of ``item`` children, or a mapping; text between children does not matter."""
+    if not len(element):
+        text = element.text
+        return text if text and not text.isspace() else ""
+    values: dict[str, list[Any]] = {}
+    for child in element:
+        values.setdefault(_local_name(child), []).append(_value(child))
+    if len(values) == 1 and "item" in values:
+        return values["item"]
+    return {name: several[0] if len(several) == 1 else several for name, several in values.items()}
+
+
+def _local_name(element: ET.Element) -> str:
+    return element.tag.rpartition("}")[2]
+
+
+def write_json(value: Any) -> bytes:
+    """Write a value as JSON.
+
+    Raises:
+        TypeError: it has a part that JSON cannot carry.
+    """
+    try:
+        return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS)
+    except orjson.JSONEncodeError as error:
+        if "ecursion limit" not in str(error):
+            raise
+    return orjson.dumps(_in_pieces(value, 0), default=_plain, option=orjson.OPT_NON_STR_KEYS)
+
+
+PIECE = 200
+"""Levels of nesting written at a time: orjson writes 254 at most, but documents of :data:`MAX_DEPTH` levels come in."""
+
+
+def _in_pieces(value: Any, depth: int) -> Any:
+    """Replace what lies :data:`PIECE` levels deep in a value by its JSON."""
+    if isinstance(value, dict | list | tuple) and depth == PIECE:
+        return orjson.Fragment(write_json(value))
+    if isinstance(value, dict):
+        return {name: _in_pieces(item, depth + 1) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_in_pieces(item, depth + 1) for item in value]
+    return value
+
+
+def write_xml(value: Any) -> bytes:
+    """Write a value as one XML document.
+
+    A mapping with a single key gives the root element its name; everything else is wrapped in ``<result>``.
+    """
+    out: list[str] = []
+    value = _plain(value) if is_dataclass(value) else value
+    if isinstance(value, Mapping) and len(value) == 1:
+        [(name, content)] = value.items()
+        if str(name) not in ("item", "value"):
+            _element(str(name), content, out.append)
+            return "".join(out).encode()
+    _element("result", value, out.append)
+    return "".join(out).encode()
+
+
+def _element(name: str, value: Any, write: Callable[[str], Any]) -> None:
+    start, end = _tags(name)
+    if value is None:
+        write(start[:-1] + "/>")
+    elif isinstance(value, str):
+        write(f"{start}{escape(value)}{end}")
+    elif value is True or value is False:
+        write(f"{start}{'true' if value else 'false'}{end}")
+    elif isinstance(value, (dict, Mapping)):
+        _children(start, end, [(str(key), item) for key, item in value.items()], write)
+    elif isinstance(value, (list, tuple)):
+        _children(start, end, [("item", item) for item in value], write)
+    elif isinstance(value, (int, float)):
+        write(f"{start}{value}{end}")
+    else:
+        _element(name, _plain(value), write)
+
+
+def _children(start: str, end: str, children: list[tuple[str, Any]], write: Callable[[str], Any]) -> None:
+    if not children:
+        write(start[:-1] + "/>")
+        return
+    write(start)
+    for name, value in children:
+        if name == "value" and isinstance(value, (list, tuple)):
+            for item in value:
+                _element("value", item, write)
+        else:
+            _element(name, value, write)
+    write(end)
+
+
+_MAX_CACHED_LENGTH = 64
+"""Longest key whose tags are cached, in characters: callers choose keys."""
+
+
+def _tags(name: str) -> tuple[str, str]:
+    """Give start and end tag of a key; one that is no XML name becomes ``<entry name="…">``."""
+    return _remembered_tags(name) if len(name) <= _MAX_CACHED_LENGTH else _written_tags(name)
+
+
+def _written_tags(name: str) -> tuple[str, str]:
+    if _XML_NAME.fullmatch(name):
+        return f"<{name}>", f"</{name}>"
+    return f'<entry name="{escape_attribute(name)}">', "</entry>"
+
+
+_remembered_tags = lru_cache(maxsize=1024)(_written_tags)
+
+
+def _plain(value: Any) -> Any:
+    """Values of other types as plain ones."""
+    if isinstance(value, enum.Enum):
+        return value.value
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=str)
+    if hasattr(value, "tag") and hasattr(value, "iter"):  # an ElementTree element
+        return serialize(value)
+    return str(value)
+
+
+def media_type(header: str) -> str:
+    """Return the media type of a ``Content-Type``, in lower case and without parameters. RFC 9110 §8.3.1"""
+    return header.partition(";")[0].strip().lower()
+
+
+def is_json(media: str) -> bool:
+    """Whether a media type is JSON: ``application/json``, ``text/json`` or ``…+json``."""
+    return media.endswith(("/json", "+json"))
+
+
+def is_xml(media: str) -> bool:
+    """Whether a media type is XML: ``application/xml``, ``text/xml`` or ``…+xml``."""
+    return media.endswith(("/xml", "+xml"))

@@ -1,0 +1,52 @@
+"""Ad-hoc commands (XEP-0050)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tigrest.formats.stanza_json.form_maps import FormData
+from tigrest.formats.stanza_json.forms import DATA_FORM
+from tigrest.formats.stanza_json.record import Record, attribute, child, children, own_text
+from tigrest.formats.stanza_json.shapes import Flag
+from tigrest.formats.stanza_json.values import Choice
+from tigrest.xmpp.forms import NAMESPACE as DATA_FORMS
+
+ACTIONS = Record(
+    attribute("execute", Choice("next", "prev", "complete")),
+    child("prev", Flag()),
+    child("next", Flag()),
+    child("complete", Flag()),
+)
+NOTE = Record(attribute("type", Choice("info", "warn", "error")), own_text("text", always=True), shorthand="text")
+
+
+class Command(Record):
+    """``{"node": "uptime"}`` or ``"uptime"`` is ``<command node="uptime"/>``.
+
+    ``data`` fills in a form as a map, and counts only where there is no ``form``. The first note is ``note``; where there are several,
+    all of them are ``notes``, too.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            attribute("node", required=True),
+            attribute("action", Choice("execute", "next", "prev", "complete", "cancel")),
+            attribute("sessionid"),
+            attribute("status", Choice("executing", "completed", "canceled")),
+            child("actions", ACTIONS),
+            child("note", NOTE),
+            children("notes", "note", NOTE),
+            child("form", DATA_FORM, name="x", namespace=DATA_FORMS),
+            child("data", FormData(), name="x", namespace=DATA_FORMS),
+            shorthand="node",
+        )
+
+    def normalised(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        hidden = {key for key, by in (("data", "form"), ("note", "notes")) if value.get(by) is not None}
+        return {key: item for key, item in value.items() if key not in hidden} if hidden else value
+
+    def simplified(self, found: dict[str, Any]) -> Any:
+        if len(found.get("notes", ())) < 2:
+            found.pop("notes", None)
+        return found

@@ -1,0 +1,116 @@
+"""The stanza around the payload: kind, type, addresses, id, language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tigrest.errors import InvalidJID, InvalidStanza
+from tigrest.formats.stanza_json.validation import ValidationError
+from tigrest.formats.stanza_json.values import attribute_value
+from tigrest.spelling import nearest
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.stanza import KINDS
+
+TYPES = {
+    "message": ("chat", "normal", "headline", "groupchat", "error"),
+    "presence": ("available", "unavailable", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "probe", "error"),
+    "iq": ("get", "set", "result", "error"),
+}
+"""Types of each kind. RFC 6120 §8.2.3, RFC 6121 §4.7.1 and §5.2.2; ``available`` stands for a presence without type."""
+
+KIND_OF_TYPE = {name: kind for kind, names in TYPES.items() for name in names if name != "error"}
+
+KEYS = frozenset({"kind", "type", "to", "from", "id", "lang"})
+
+A = {"message": "a message", "presence": "a presence", "iq": "an iq"}
+"""The kinds with an article."""
+
+
+def kind_of(value: Any) -> str:
+    """Check a kind.
+
+    Raises:
+        ValidationError: it is no text.
+        InvalidStanza: there is no such kind.
+    """
+    if isinstance(value, str):
+        if value in KINDS:
+            return value
+        close = nearest(value, KINDS)
+        cure = f"did you mean {close!r}?" if close else "send message, presence or iq"
+        raise InvalidStanza(f"kind: {value[:40]!r} is not a kind of stanza; {cure}")
+    raise ValidationError.of(value, "message, presence or iq").under("kind")
+
+
+def type_of(value: Any, kind: str) -> str:
+    """Check a type.
+
+    Raises:
+        ValidationError: it is no text.
+        InvalidStanza: this kind has no such type.
+    """
+    if isinstance(value, str):
+        if value in TYPES[kind]:
+            return value
+        raise InvalidStanza(f"type: {value[:40]!r} is not a type of {A[kind]}; there are {', '.join(TYPES[kind])}")
+    raise ValidationError.of(value, "text").under("type")
+
+
+def attributes(value: Mapping[str, Any], type: str, to: str) -> dict[str, str]:
+    """The attributes of a stanza.
+
+    Args:
+        value: the stanza as JSON.
+        type: its type, checked; empty for none.
+        to: whom it is for; empty to take it from the value.
+
+    Raises:
+        ValidationError: a value is no text, or not one that XML can carry.
+        InvalidJID: an address is none.
+    """
+    found: dict[str, str] = {}
+    address = to or value.get("to")
+    if address is not None:
+        found["to"] = _address("to", address)
+    if (sender := value.get("from")) is not None:
+        found["from"] = _address("from", sender)
+    if (name := value.get("id")) is not None:
+        found["id"] = _text("id", name)
+    if type and type != "available":
+        found["type"] = type
+    if (lang := value.get("lang")) is not None:
+        found["xml:lang"] = _text("lang", lang)
+    return found
+
+
+def described(kind: str, attributes: Mapping[str, str]) -> dict[str, Any]:
+    """The attributes of a stanza as JSON."""
+    found: dict[str, Any] = {}
+    if "type" in attributes or kind == "presence":
+        found["type"] = attributes.get("type", "available")
+    for name in ("to", "from", "id"):
+        if (value := attributes.get(name)) is not None:
+            found[name] = value
+    if (lang := attributes.get("xml:lang")) is not None:
+        found["lang"] = lang
+    return found
+
+
+def _address(key: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValidationError.of(value, "an XMPP address").under(key)
+    try:
+        return JID(value)
+    except InvalidJID as error:
+        raise InvalidJID(f"{key}: {error}") from None
+
+
+def _text(key: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValidationError.of(value, "text").under(key)
+    try:
+        attribute_value(value)
+    except ValidationError as mismatch:
+        raise mismatch.under(key) from None
+    return value

@@ -1,0 +1,72 @@
+"""Stanza errors (RFC 6120 §8.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from tigrest.formats.stanza_json.record import Record, attribute, child
+from tigrest.formats.stanza_json.shapes import Element, NameIsValue, Read, Shape, Write
+from tigrest.formats.stanza_json.values import Choice, Integer, Schema
+from tigrest.xmpp.conditions import CONDITIONS, ERROR_TYPES, told_as
+from tigrest.xmpp.stanza import STANZA_ERRORS
+
+TYPES = Choice(*ERROR_TYPES)
+
+
+class Condition(NameIsValue):
+    """``"item-not-found"`` is ``<item-not-found/>``, or whatever else stands for it."""
+
+    def __init__(self) -> None:
+        super().__init__(*CONDITIONS)
+
+    def schema(self) -> Schema:
+        return {"title": "condition", **super().schema()}
+
+
+class Failure(Record):
+    """``{"type": "cancel", "condition": "item-not-found", "text": "…", "by": "…"}``. The default is ``cancel``, ``undefined-condition``."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            attribute("type", TYPES),
+            child("condition", Condition(), namespace=STANZA_ERRORS),
+            child("text", namespace=STANZA_ERRORS),
+            attribute("by"),
+        )
+
+    def normalised(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        given = {key: item for key, item in value.items() if item is not None}
+        return {"type": "cancel", "condition": "undefined-condition"} | given
+
+    def reader(self, element: Element) -> Read:
+        read_members = super().reader(element)
+
+        def read(found: ET.Element) -> Any:
+            names = [child.tag.removeprefix(f"{{{STANZA_ERRORS}}}") for child in found]
+            condition = next((name for name in names if name in CONDITIONS), "undefined-condition")
+            members = read_members(found)
+            first = {"type": members.pop("type")} if "type" in members else {}
+            return {**first, "condition": condition, **members}
+
+        return read
+
+
+class Code(Shape):
+    """``404`` is an error with the condition that this status is told as, also in the answer of a webhook. It is only written."""
+
+    def writer(self, element: Element) -> Write:
+        write, number = Failure().writer(element), Integer(100, 999)
+
+        def write_code(value: Any) -> str:
+            kind, condition = told_as(int(number.write(value)))
+            return write({"type": kind, "condition": condition})
+
+        return write_code
+
+    def reader(self, element: Element) -> Read:
+        return lambda found: None
+
+    def schema(self) -> Schema:
+        return Integer(100, 999).schema()

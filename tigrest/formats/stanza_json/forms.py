@@ -1,0 +1,201 @@
+"""Data forms (XEP-0004) in full."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tigrest.formats.stanza_json.lists import Array
+from tigrest.formats.stanza_json.record import Record, attribute, child, children
+from tigrest.formats.stanza_json.shapes import Flag
+from tigrest.formats.stanza_json.validation import LIST, OBJECT, ValidationError
+from tigrest.formats.stanza_json.values import NUMBER, Choice, Schema, content
+
+FORM_TYPE = "FORM_TYPE"
+"""The field that says what the others mean. XEP-0068"""
+
+SEVERAL = frozenset({"list-multi", "jid-multi"})
+"""Types of fields whose value is a list, however many there are."""
+
+FIELD_TYPES = (
+    "boolean",
+    "fixed",
+    "hidden",
+    "jid-multi",
+    "jid-single",
+    "list-multi",
+    "list-single",
+    "text-multi",
+    "text-private",
+    "text-single",
+)
+"""XEP-0004 §3.3"""
+
+VALUE: Schema = {"anyOf": [{"type": "string"}, {"type": "boolean"}, {"type": "number"}, {"type": "array", "items": {"type": "string"}}]}
+
+
+def texts(value: Any, type: str = "") -> list[str]:
+    """The values of a field as XML has them.
+
+    Args:
+        value: one or a list: text; numbers as digits, true as ``1``, false as ``0``; ``None`` for no value.
+        type: of the field; each line of a ``text-multi`` is a value of its own.
+
+    Raises:
+        ValidationError: it is something else.
+    """
+    if isinstance(value, str):
+        content(value)
+        return value.split("\n") if type == "text-multi" else [value]
+    if value is None:
+        return []
+    if not isinstance(value, LIST):
+        return [_text(value, alone=True)]
+    index, found = 0, []
+    try:
+        for index, item in enumerate(value):  # noqa: B007 – the handler names it
+            found.append(_text(item, alone=False))
+    except ValidationError as mismatch:
+        raise mismatch.under(index) from None
+    return found
+
+
+def _text(value: Any, alone: bool) -> str:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, str | int | float):
+        text = NUMBER.write(value)
+        content(text)
+        return text
+    raise ValidationError.of(value, "text, a number, true or false" + (", or a list of these" if alone else ""))
+
+
+def plain(values: Sequence[str], type: str) -> Any:
+    """The value of a field as JSON has it: a list for list types and where there are several, else text.
+
+    Args:
+        values: as XML has them.
+        type: of the field, possibly empty.
+
+    Returns:
+        ``None`` when there is no value.
+    """
+    if type == "text-multi" and values:
+        return "\n".join(values)
+    if type in SEVERAL or len(values) > 1:
+        return list(values) or None
+    return values[0] if values else None
+
+
+class Field(Record):
+    """``{"var": "a", "value": "x"}`` is ``<field var="a"><value>x</value></field>``.
+
+    Args:
+        as_list: whether values are always a list under ``values`` in our own JSON, as in forms of archive queries.
+    """
+
+    def __init__(self, as_list: bool = False) -> None:
+        self.as_list = as_list
+        super().__init__(
+            attribute("var"),
+            attribute("type", Choice(*FIELD_TYPES)),
+            attribute("label"),
+            child("desc"),
+            child("required", Flag()),
+            children("values", "value"),
+            children("options", "option", Record(attribute("label"), child("value", required=True), shorthand="value")),
+        )
+
+    def normalised(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        key = "value" if "value" in value else "values"
+        if key not in value:
+            return value
+        if "value" in value and "values" in value:
+            raise ValidationError('is given beside "value"; give one of the two').under("values")
+        try:
+            values = texts(value[key], str(value.get("type", "")))
+        except ValidationError as mismatch:
+            raise mismatch.under(key) from None
+        return {name: item for name, item in value.items() if name != key} | {"values": values}
+
+    def simplified(self, found: dict[str, Any]) -> Any:
+        if not self.as_list and (value := plain(found.pop("values", ()), found.get("type", ""))) is not None:
+            found["value"] = value
+        return found
+
+    def schema(self) -> Schema:
+        whole: Schema = super().schema()["anyOf"][0]
+        texts_or_one = {"value": VALUE, "values": {"type": "array", "items": {"type": "string"}}}
+        return {"title": "field", **whole, "properties": whole["properties"] | texts_or_one}
+
+
+class DataForm(Record):
+    """A form in full: ``{"type": "form", "title": "T", "fields": […]}``.
+
+    A table of results has ``reported`` (its columns, as fields) and ``items`` (its rows, each ``{"var": "value"}``).
+
+    Args:
+        as_lists: whether fields have ``values``, see :class:`Field`.
+    """
+
+    def __init__(self, as_lists: bool = False) -> None:
+        field = Field(as_lists)
+        super().__init__(
+            attribute("type", Choice("form", "submit", "cancel", "result")),
+            child("title"),
+            children("instructions", "instructions"),
+            children("fields", "field", field, always=True),
+            child("reported", Array("field", Field())),
+            children("items", "item", Array("field", Field(as_list=True))),
+        )
+
+    def normalised(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        changed: dict[str, Any] = {"type": "submit"} | {key: item for key, item in value.items() if item is not None}
+        if isinstance(changed.get("instructions"), str):
+            changed["instructions"] = changed["instructions"].split("\n")
+        if isinstance(changed.get("items"), LIST):
+            changed["items"] = [_row(row, index) for index, row in enumerate(changed["items"])]
+        return changed
+
+    def simplified(self, found: dict[str, Any]) -> Any:
+        if "instructions" in found:
+            found["instructions"] = "\n".join(found["instructions"])
+        if "items" in found:
+            types = {field.get("var"): field.get("type", "") for field in found.get("reported", ())}
+            found["items"] = [
+                {field["var"]: plain(field.get("values", ()), types.get(field["var"], "")) for field in row if "var" in field}
+                for row in found["items"]
+            ]
+        return found
+
+    def schema(self) -> Schema:
+        whole: Schema = super().schema()["anyOf"][0]
+        rows = {"type": "array", "items": {"type": "object", "additionalProperties": VALUE}}
+        fields = {"type": "array", "items": Field().schema()}
+        members = {"instructions": {"type": "string"}, "reported": fields, "items": rows}
+        return {"title": "data form", **whole, "properties": whole["properties"] | members}
+
+
+def _row(row: Any, index: int) -> list[dict[str, Any]]:
+    if not isinstance(row, OBJECT):
+        raise ValidationError.of(row, "an object").under(index).under("items")
+    try:
+        return [field_of(var, value) for var, value in row.items()]
+    except ValidationError as mismatch:
+        raise mismatch.under(index).under("items") from None
+
+
+def field_of(var: str, value: Any) -> dict[str, Any]:
+    """The field for an entry of a map.
+
+    Raises:
+        ValidationError: the value is not one of a field.
+    """
+    try:
+        values = texts(value)
+    except ValidationError as mismatch:
+        raise mismatch.under(var) from None
+    return {"var": var, "values": values, **({"type": "hidden"} if var == FORM_TYPE else {})}
+
+
+DATA_FORM = DataForm()

@@ -1,0 +1,47 @@
+"""Formatted text (XEP-0071)."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from tigrest.errors import MalformedContent
+from tigrest.formats.stanza_json.shapes import Element, Read, Shape, Write
+from tigrest.formats.stanza_json.validation import ValidationError
+from tigrest.formats.stanza_json.values import Schema
+from tigrest.xmpp.xml import escape, parse, serialize
+
+XHTML = "http://www.w3.org/1999/xhtml"
+
+
+class Html(Shape):
+    """``"<body><p>Hi</p></body>"`` is ``<html><body xmlns="http://www.w3.org/1999/xhtml"><p>Hi</p></body></html>``.
+
+    The text goes in as it is, checked to be well-formed and harmless XML; the caller wraps it in ``<body>``.
+    """
+
+    def writer(self, element: Element) -> Write:
+        def write(value: Any) -> str:
+            if not isinstance(value, str):
+                raise ValidationError.of(value, "text")
+            try:
+                tree = parse(f'<html xmlns="{XHTML}">{value}</html>'.encode("utf-8", "surrogatepass"))
+            except MalformedContent as error:
+                what = str(error).partition(" at line ")[0]  # which counts what stands around it here
+                raise ValidationError(f"{what}; write <body>…</body>") from None
+            if not len(tree):
+                raise ValidationError("has no element; write <body>…</body>")
+            return element.whole(_inside(tree, element.namespace))
+
+        return write
+
+    def reader(self, element: Element) -> Read:
+        return lambda found: _inside(found, XHTML) if len(found) else None
+
+    def schema(self) -> Schema:
+        return {"type": "string"}
+
+
+def _inside(element: ET.Element, namespace: str) -> str:
+    children = [serialize(child, namespace) + escape(child.tail or "") for child in element]
+    return escape(element.text or "") + "".join(children)

@@ -1,0 +1,80 @@
+"""Lists: the same element several times, on its own or inside another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tigrest.formats.stanza_json.shapes import Element, Read, Shape, Write
+from tigrest.formats.stanza_json.validation import LIST, ValidationError
+from tigrest.formats.stanza_json.values import Schema, truth
+
+
+class ListOf(Shape):
+    """``[…, …]`` is the same element several times.
+
+    Args:
+        shape: of each.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+
+    def writer(self, element: Element) -> Write:
+        write = self.shape.writer(element)
+        return lambda value: written(value, write)
+
+    def reader(self, element: Element) -> Read:
+        return self.shape.reader(element)
+
+    def schema(self) -> Schema:
+        return {"type": "array", "items": self.shape.schema()}
+
+
+class Array(ListOf):
+    """``[…, …]`` is children in one element. ``true`` and ``{}`` mean the empty list: they ask for it.
+
+    Args:
+        name: of the children.
+        shape: of each.
+    """
+
+    def __init__(self, name: str, shape: Shape) -> None:
+        super().__init__(shape)
+        self.name = name
+
+    def writer(self, element: Element) -> Write:
+        write = self.shape.writer(element.child(self.name))
+        return lambda value: element.whole("" if value is True or value == {} else written(value, write))
+
+    def reader(self, element: Element) -> Read:
+        child = element.child(self.name)
+        read = self.shape.reader(child)
+        return lambda found: [read(item) for item in found.findall(child.tag)]
+
+    def from_text(self, text: str) -> Any:
+        return [] if truth(text) is True else text
+
+    def from_parameters(self, parameters: Mapping[str, str]) -> Any:
+        return [self.shape.from_parameters(parameters)] if parameters else []
+
+    def schema(self) -> Schema:
+        return {"anyOf": [super().schema(), {"type": "boolean", "enum": [True]}, {"type": "object", "additionalProperties": False}]}
+
+
+def written(values: Any, write: Write) -> str:
+    """Write the items of a list.
+
+    Raises:
+        ValidationError: it is no list, or an item does not fit.
+    """
+    if not isinstance(values, LIST):
+        raise ValidationError.of(values, "a list")
+    index = 0
+    out = []
+    try:
+        for index, value in enumerate(values):  # noqa: B007 – the handler names it
+            out.append(write(value))
+    except ValidationError as mismatch:
+        raise mismatch.under(index) from None
+    return "".join(out)

@@ -1,0 +1,73 @@
+"""Which media type an answer has."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from tigrest.formats.content import JSON, media_type
+
+XMPP_XML = "application/xmpp+xml"
+XMLS = frozenset({XMPP_XML, "application/xml", "text/xml"})
+"""Media types of a stanza in XML. RFC 3923 §3 names the first; the others are what people send."""
+
+FORM = "application/x-www-form-urlencoded"
+TEXT = "text/plain"
+
+OFFERED = (XMPP_XML, JSON, FORM, TEXT)
+"""What stanzas are read from and written as, best first."""
+
+ANSWERS = (XMPP_XML, JSON, FORM, "application/xml", "text/xml")
+"""What is answered: not text, in which a reply to an iq would be empty."""
+
+
+MAX_CACHED_LENGTH = 512
+"""Longest headers whose outcome is cached, in characters: callers choose them."""
+
+
+def negotiate(accept: str, content_type: str) -> str:
+    """Choose the media type of an answer.
+
+    The best by quality, then the one named most precisely, then the first. What ``*/*`` leaves open, and an ``Accept`` that names
+    nothing we have, is answered in the type of the request; requests without body or in plain text get XML.
+
+    Args:
+        accept: header of the request, possibly empty.
+        content_type: header of the request, possibly empty.
+
+    RFC 9110 §12.5.1, except that there is no 406
+    """
+    return (_remembered if len(accept) + len(content_type) <= MAX_CACHED_LENGTH else _negotiated)(accept, content_type)
+
+
+def _negotiated(accept: str, content_type: str) -> str:
+    request = media_type(content_type)
+    default = request if request in ANSWERS else XMPP_XML
+    ranges = [_range(part, index) for index, part in enumerate(accept.split(",")) if part.strip()]
+    choices = []
+    for position, media in enumerate((default, *[offer for offer in ANSWERS if offer != default])):
+        matching = [(precision, -index, quality) for name, quality, index in ranges if (precision := _precision(name, media))]
+        if matching:
+            precision, order, quality = max(matching)
+            choices.append((quality, precision, order, -position, media))
+    best = max(choices, default=(0.0, 0, 0, 0, default))
+    return best[-1] if best[0] > 0 else default
+
+
+_remembered = lru_cache(maxsize=1024)(_negotiated)
+
+
+def _precision(name: str, media: str) -> int:
+    """How precisely a range names a media type; 0 when it does not."""
+    if name == media:
+        return 3
+    return 2 if name == media.partition("/")[0] + "/*" else 1 if name == "*/*" else 0
+
+
+def _range(part: str, index: int) -> tuple[str, float, int]:
+    name, *parameters = [piece.strip().lower() for piece in part.split(";")]
+    qualities = [parameter[2:] for parameter in parameters if parameter.startswith("q=")]
+    try:
+        quality = float(qualities[0]) if qualities else 1.0
+    except ValueError:
+        quality = 0.0
+    return name, min(1.0, max(0.0, quality)), index

@@ -1,0 +1,65 @@
+"""JSON that is carried as it is (XEP-0432)."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import orjson
+
+from tigrest.errors import MalformedContent
+from tigrest.formats.content import read_json
+from tigrest.formats.stanza_json.record import Record, attribute, child
+from tigrest.formats.stanza_json.shapes import Element, Read, Shape, Write
+from tigrest.formats.stanza_json.validation import ValidationError
+from tigrest.formats.stanza_json.values import Schema, content
+
+JSON = "urn:xmpp:json:0"
+
+
+_ESCAPED = {code: f"\\u{code:04x}" for code in (0xFFFE, 0xFFFF)}
+"""Characters of JSON texts that XML cannot carry; orjson has escaped the others."""
+
+
+class Json(Shape):
+    """Any value is ``<json>…</json>``."""
+
+    takes_null = True
+
+    def writer(self, element: Element) -> Write:
+        def write(value: Any) -> str:
+            try:
+                return element.whole(content(orjson.dumps(value).decode().translate(_ESCAPED)))
+            except TypeError as error:
+                raise ValidationError(f"JSON cannot carry this: {error}") from None
+
+        return write
+
+    def reader(self, element: Element) -> Read:
+        return lambda found: _read(found.text)
+
+    def schema(self) -> Schema:
+        return {}
+
+
+class Payload(Record):
+    """``{"datatype": "urn:x", "data": …}``. JSON that stands in the payload itself, as newer versions of mod_rest write it, is read."""
+
+    def __init__(self) -> None:
+        super().__init__(attribute("datatype", required=True), child("data", Json(), name="json", namespace=JSON, required=True))
+
+    def reader(self, element: Element) -> Read:
+        tag = element.child("json", JSON).tag
+
+        def read(found: ET.Element) -> Any:
+            inner = found.find(tag)
+            try:
+                return {"datatype": found.get("datatype", ""), "data": _read((found if inner is None else inner).text)}
+            except MalformedContent:
+                return None
+
+        return read
+
+
+def _read(text: str | None) -> Any:
+    return read_json((text or "").encode())

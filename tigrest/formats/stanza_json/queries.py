@@ -1,0 +1,94 @@
+"""Records that an iq asks for: statistics, services, accounts, upload slots, block lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tigrest.formats.stanza_json.forms import DATA_FORM
+from tigrest.formats.stanza_json.lists import Array
+from tigrest.formats.stanza_json.record import Record, attribute, child, children, own_text
+from tigrest.formats.stanza_json.shapes import Flag
+from tigrest.formats.stanza_json.validation import ValidationError
+from tigrest.formats.stanza_json.values import COUNT, NUMBER, Boolean, Integer, Schema
+from tigrest.xmpp.forms import NAMESPACE as DATA_FORMS
+
+
+class Stat(Record):
+    """``{"name": "time/uptime", "unit": "seconds", "value": "3054635"}``; ``units`` is taken for ``unit``.
+
+    XEP-0039 §3: the attribute is ``units``. mod_rest writes ``unit``, which is read as well.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            attribute("name", required=True),
+            attribute("unit", name="units", also="unit"),
+            attribute("value", NUMBER),
+            shorthand="name",
+        )
+
+    def normalised(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        if "units" not in value:
+            return value
+        if "unit" in value and value["unit"] != value["units"]:
+            raise ValidationError('differs from "unit"; give one of the two').under("units")
+        return {key: item for key, item in value.items() if key != "units"} | {"unit": value["units"]}
+
+    def schema(self) -> Schema:
+        return _with(super().schema(), units={"type": "string"})
+
+
+def _with(schema: Schema, **members: Schema) -> Schema:
+    whole, *others = schema["anyOf"]
+    return {"anyOf": [{**whole, "properties": whole["properties"] | members}, *others]}
+
+
+STATS = Stat()
+
+SERVICES = Record(
+    attribute("type"),
+    children(
+        "services",
+        "service",
+        Record(
+            *(attribute("type", required=True), attribute("host", required=True), attribute("port", Integer(0, 65535))),
+            *(attribute("transport"), attribute("username"), attribute("password"), attribute("expires")),
+            *(attribute("restricted", Boolean("1", "0")), attribute("name"), attribute("action")),
+        ),
+    ),
+)
+"""External services. XEP-0215"""
+
+ACCOUNT = ("username", "nick", "password", "name", "first", "last", "email", "address", "city", "state", "zip", "phone", "url", "date")
+"""Fields of an account. XEP-0077 §14.1"""
+
+REGISTER = Record(
+    child("instructions"),
+    *[child(name) for name in (*ACCOUNT, "misc", "text", "key")],
+    child("registered", Flag()),
+    child("remove", Flag()),
+    child("form", DATA_FORM, name="x", namespace=DATA_FORMS),
+)
+"""In-band registration. XEP-0077"""
+
+UPLOAD_REQUEST = Record(attribute("filename", required=True), attribute("size", COUNT, required=True), attribute("content-type"))
+"""XEP-0363 §5"""
+
+HEADERS = children("headers", "header", Record(attribute("name", required=True), own_text("value", always=True)))
+
+UPLOAD_SLOT = Record(
+    child("put", Record(attribute("url", required=True), HEADERS), required=True),
+    child("get", Record(attribute("url", required=True)), required=True),
+)
+"""XEP-0363 §5"""
+
+REPORT = Record(
+    attribute("reason", required=True),
+    children("stanza_ids", "stanza-id", Record(attribute("id", required=True), attribute("by", required=True)), namespace="urn:xmpp:sid:0"),
+    child("text"),
+)
+"""An abuse report. XEP-0377"""
+
+BLOCK = Array("item", Record(attribute("jid", required=True), child("report", REPORT, namespace="urn:xmpp:reporting:1"), shorthand="jid"))
+"""Blocked addresses. XEP-0191"""

@@ -1,0 +1,208 @@
+"""Records: objects whose members are attributes, text and children of one element."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from tigrest.formats.stanza_json.lists import ListOf
+from tigrest.formats.stanza_json.shapes import Element, Read, Shape, TextElement, Write
+from tigrest.formats.stanza_json.validation import OBJECT, ValidationError
+from tigrest.formats.stanza_json.values import TEXT, Schema, Value, attribute_value, content, truth
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member of a record; made by :func:`attribute`, :func:`own_text`, :func:`child` and :func:`children`.
+
+    Args:
+        key: its name in JSON.
+        name: of the attribute or child; empty for the text of the element itself.
+        value: what the attribute or text may be.
+        shape: of the child.
+        namespace: of the child; empty for that of the record.
+        required: whether JSON must have it.
+        always: whether it is in our own JSON even where XML has nothing.
+        also: another name under which the attribute is read.
+        inline: whether the shape writes children of the element of the record, and reads them from it.
+    """
+
+    key: str
+    name: str
+    value: Value = TEXT
+    shape: Shape | None = None
+    namespace: str = ""
+    required: bool = False
+    always: bool = False
+    also: str = ""
+    inline: bool = False
+
+    @property
+    def takes_null(self) -> bool:
+        """Whether ``null`` is a value; otherwise it means that the member is not there."""
+        return self.shape is not None and self.shape.takes_null
+
+    def writer(self, element: Element) -> Write:
+        """Make the function that writes it, inside the start tag or after it."""
+        encode, name = self.value.write, self.name
+        if self.shape is not None:
+            return self.shape.writer(element if self.inline else element.child(name, self.namespace))
+        if name:
+            return lambda value: f' {name}="{attribute_value(encode(value))}"'
+        return lambda value: content(encode(value))
+
+    def reader(self, element: Element) -> Read:
+        """Make the function that reads it from the element of the record."""
+        if self.shape is not None:
+            return self._child_reader(self.shape, element)
+        if not self.name:
+            return lambda found: self.value.read(found.text or "") if self.always or found.text else None
+
+        def read(found: ET.Element) -> Any:
+            text = found.get(self.name, found.get(self.also) if self.also else None)
+            return None if text is None else self.value.read(text)
+
+        return read
+
+    def _child_reader(self, shape: Shape, element: Element) -> Read:
+        if self.inline:
+            return shape.reader(element)
+        child = element.child(self.name, self.namespace)
+        read, tag = shape.reader(child), child.tag
+        if type(shape) is ListOf:
+            return lambda found: [read(item) for item in found.findall(tag)] or ([] if self.always else None)
+
+        def first(found: ET.Element) -> Any:
+            item = found.find(tag)
+            return None if item is None else read(item)
+
+        return first
+
+    def from_text(self, text: str) -> Any:
+        """The JSON value for a text from a query string."""
+        return self.value.from_text(text) if self.shape is None else self.shape.from_text(text)
+
+    def schema(self) -> Schema:
+        """Its JSON Schema."""
+        return self.value.schema() if self.shape is None else self.shape.schema()
+
+
+def attribute(key: str, value: Value = TEXT, *, name: str = "", required: bool = False, also: str = "") -> Member:
+    """A member that is an attribute, by default of the same name."""
+    return Member(key, name or key, value, required=required, also=also)
+
+
+def own_text(key: str, value: Value = TEXT, *, always: bool = False) -> Member:
+    """A member that is the text of the element itself."""
+    return Member(key, "", value, always=always, required=always)
+
+
+def child(key: str, shape: Shape | None = None, *, name: str = "", namespace: str = "", required: bool = False) -> Member:
+    """A member that is a child, by default of the same name and with text."""
+    return Member(key, name or key, shape=shape or TextElement(), namespace=namespace, required=required)
+
+
+def children(key: str, name: str, shape: Shape | None = None, *, namespace: str = "", always: bool = False) -> Member:
+    """A member that is a list of children."""
+    return Member(key, name, shape=ListOf(shape or TextElement()), namespace=namespace, always=always)
+
+
+def inline(key: str, shape: Shape) -> Member:
+    """A member that is several children of different kinds."""
+    return Member(key, key, shape=shape, inline=True)
+
+
+class Record(Shape):
+    """``{"id": "m1", "to": "a@b"}`` is ``<reply id="m1" to="a@b"/>``.
+
+    ``true`` means ``{}`` where no member is required. What is asked of us in another form than is written as XML can be changed
+    by a subclass, in :meth:`normalised` and :meth:`simplified`.
+
+    Args:
+        members: all there are.
+        shorthand: member that a plain text stands for; empty when a text is not allowed.
+        collapses: whether our own JSON is that text when there is no other member.
+    """
+
+    def __init__(self, *members: Member, shorthand: str = "", collapses: bool = False) -> None:
+        self.members = members
+        self.shorthand = shorthand
+        self.collapses = collapses
+
+    def normalised(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The members as they are written, for the members as they are given."""
+        return value
+
+    def simplified(self, found: dict[str, Any]) -> Any:
+        """Our own JSON for the members as they were read."""
+        return found[self.shorthand] if self.collapses and list(found) == [self.shorthand] else found
+
+    def writer(self, element: Element) -> Write:
+        start, end = element.start, element.end
+        writers = {member.key: (member.writer(element), member.shape is None and member.name != "") for member in self.members}
+        nullable = {member.key for member in self.members if member.takes_null}
+        required = {member.key for member in self.members if member.required}
+
+        def write(value: Any) -> str:
+            given = self.normalised(self._object(value))
+            attributes = inside = key = ""
+            try:
+                for key, item in given.items():
+                    if key not in writers:
+                        raise ValidationError.unknown(key, writers)
+                    if item is not None or key in nullable:
+                        writer, in_tag = writers[key]
+                        text = writer(item)
+                        attributes, inside = (attributes + text, inside) if in_tag else (attributes, inside + text)
+            except ValidationError as mismatch:
+                raise mismatch.under(key) from None
+            for key in required:
+                if key not in given or (given[key] is None and key not in nullable):
+                    raise ValidationError("is missing").under(key)
+            return f"{start}{attributes}>{inside}{end}" if inside else f"{start}{attributes}/>"
+
+        return write
+
+    def _object(self, value: Any) -> Mapping[str, Any]:
+        if isinstance(value, OBJECT):
+            return value
+        if self.shorthand and isinstance(value, str):
+            return {self.shorthand: value}
+        if value is True and not any(member.required for member in self.members):
+            return {}
+        raise ValidationError.of(value, "an object or text" if self.shorthand else "an object")
+
+    def reader(self, element: Element) -> Read:
+        readers = [(member.key, member.reader(element)) for member in self.members]
+
+        def read(found: ET.Element) -> Any:
+            members = {}
+            for key, reader in readers:
+                value = reader(found)
+                if value is not None:
+                    members[key] = value
+            return self.simplified(members)
+
+        return read
+
+    def from_text(self, text: str) -> Any:
+        return {} if not self.shorthand and truth(text) is True else text
+
+    def from_parameters(self, parameters: Mapping[str, str]) -> Any:
+        known = {member.key: member for member in self.members}
+        return {key: known[key].from_text(text) if key in known else text for key, text in parameters.items()}
+
+    def schema(self) -> Schema:
+        required = [member.key for member in self.members if member.required]
+        whole: Schema = {
+            "type": "object",
+            "properties": {member.key: member.schema() for member in self.members},
+            **({"required": required} if required else {}),
+            "additionalProperties": False,
+        }
+        others: list[Schema] = [{"type": "string"}] if self.shorthand else []
+        if not required:
+            others.append({"type": "boolean", "enum": [True]})
+        return {"anyOf": [whole, *others]} if others else whole

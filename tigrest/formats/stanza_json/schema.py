@@ -1,0 +1,59 @@
+"""The dialect as JSON Schema, for OpenAPI documents."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from tigrest.formats.stanza_json.envelope import TYPES
+from tigrest.formats.stanza_json.table import ROWS
+from tigrest.formats.stanza_json.values import Schema
+from tigrest.formats.stanza_json.vocabulary import Row
+
+
+class EnvelopeKey(NamedTuple):
+    """What there is to know about a key of the stanza itself."""
+
+    schema: Schema
+    meaning: str
+    example: str
+
+
+ENVELOPE = {
+    "kind": EnvelopeKey({"type": "string", "enum": list(TYPES)}, "kind of stanza", "message"),
+    "type": EnvelopeKey(
+        {"type": "string", "enum": list(dict.fromkeys(name for names in TYPES.values() for name in names))},
+        "type of stanza; that of a presence without type is `available`",
+        "chat",
+    ),
+    "to": EnvelopeKey({"type": "string"}, "whom it is for", "alice@example.com"),
+    "from": EnvelopeKey({"type": "string"}, "whom it is from", "bob@example.com"),
+    "id": EnvelopeKey({"type": "string"}, "its id, the same in the answer", "m1"),
+    "lang": EnvelopeKey({"type": "string"}, "language of its texts", "en"),
+}
+"""The keys of the stanza itself; the seed has them all."""
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a stanza, with what OpenAPI 3.0 and 3.1 have in common."""
+    properties: dict[str, Schema] = {}
+    for key, row in ENVELOPE.items():
+        properties[key] = {**row.schema, "description": row.meaning, "example": row.example}
+    for key in dict.fromkeys(row.key for row in ROWS):
+        properties[key] = _property([row for row in ROWS if row.key == key])
+    return {
+        "type": "object",
+        "description": "One XMPP stanza.",
+        "properties": properties,
+        "additionalProperties": False,
+        "example": {"kind": "message", "type": "chat", "to": "alice@example.com", "body": "Hello", "state": "active"},
+    }
+
+
+def _property(rows: list[Row]) -> Schema:
+    """The schema of a key, which may mean different things in different kinds of stanza."""
+    schemas: list[Schema] = []
+    for row in rows:
+        if (shape := row.shape.schema()) not in schemas:
+            schemas.append(shape)
+    meaning = "; ".join(dict.fromkeys(row.meaning for row in rows))
+    return {**(schemas[0] if len(schemas) == 1 else {"anyOf": schemas}), "description": meaning, "example": rows[0].example}

@@ -1,0 +1,35 @@
+"""Stanzas as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tigrest.errors import MalformedContent
+from tigrest.formats.stanza_json import envelope
+from tigrest.formats.stanza_json.table import VOCABULARIES
+from tigrest.xmpp.stanza import Stanza
+
+
+def to_json(stanza: Stanza) -> dict[str, Any]:
+    """Describe a stanza.
+
+    Every key of the seed has the seed's shape; newer keys come in addition. Elements that no key stands for are left out.
+
+    Args:
+        stanza: any.
+
+    Raises:
+        MalformedContent: messages are forwarded in it too many times over.
+    """
+    kind = stanza.kind
+    found = {"kind": kind, **envelope.described(kind, stanza.attributes)}
+    if not stanza.is_empty:
+        try:
+            found |= VOCABULARIES[kind].read(stanza.xml)
+        except RecursionError:
+            raise MalformedContent("the stanza is nested too deeply") from None
+    if stanza.type == "error":
+        found.setdefault("error", {})
+    else:
+        found.pop("error", None)
+    return found

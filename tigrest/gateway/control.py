@@ -1,0 +1,93 @@
+"""Commands of the gateway itself, offered to admins over XMPP at its own address.
+
+Tigase HTTP API guide, API keys; tigase-http-api ``reload-handlers``
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from tigrest.auth.key_store import ApiKey, KeyStore
+from tigrest.backends.entities.commands import Call, Command, Outcome, always, fixed
+from tigrest.errors import InvalidValue
+from tigrest.xmpp.forms import DataForm, Field, Option
+
+MARKER = Field("command-marker", ("command-marker",), "hidden")
+NAME, PATHS, DOMAINS, ITEM = "Name", "Paths (regular expressions, all when empty)", "Domains (all when empty)", "item-list"
+
+
+def gateway_commands(keys: KeyStore, reload: Callable[[], Awaitable[Sequence[str]]]) -> tuple[Command, ...]:
+    """The commands.
+
+    Args:
+        keys: where API keys are stored.
+        reload: loads changed scripts; gives what is wrong with them.
+    """
+    control = _Control(keys, reload)
+    return (
+        Command("api-key-add", "Add API key", always(_form()), control.add, (NAME, "command-marker")),
+        Command("api-key-update", "Update API key", control.update_form, control.update, (ITEM, "command-marker")),
+        Command("api-key-remove", "Remove API key", control.choose, control.remove, (ITEM,)),
+        Command("reload-handlers", "Reload REST HTTP script handlers", always(DataForm("form")), control.reload),
+    )
+
+
+class _Control:
+    def __init__(self, keys: KeyStore, reload: Callable[[], Awaitable[Sequence[str]]]) -> None:
+        self._keys, self._reload = keys, reload
+
+    async def add(self, call: Call) -> Outcome:
+        """Add a key; the answer is the only place where it is shown."""
+        try:
+            key = await self._keys.add(call.form.value(NAME), _lines(call, PATHS), _lines(call, DOMAINS))
+        except InvalidValue as error:
+            return fixed("Error", str(error))
+        note = Field("Note", ("Operation successful.",), "fixed")
+        return Outcome(DataForm("result", (note, Field("API Key", (key,), "text-single"))))
+
+    async def choose(self, _call: Call) -> DataForm:
+        """The form that lists the keys."""
+        names = [key.name for key in await self._keys.list()]
+        if not names:
+            return DataForm("result", (Field("Note", ("There are no items on the list",), "fixed"),))
+        return DataForm("form", (Field(ITEM, (names[0],), "list-single", options=tuple(Option(name) for name in names)),))
+
+    async def update_form(self, call: Call) -> DataForm:
+        """The form of one key, or the list when none is chosen."""
+        chosen = call.form.value(ITEM)
+        key = next((key for key in await self._keys.list() if key.name == chosen), None)
+        return _form(key) if key else await self.choose(call)
+
+    async def update(self, call: Call) -> Outcome:
+        """Change where a key is valid."""
+        try:
+            await self._keys.change(call.form.value(ITEM), _lines(call, PATHS), _lines(call, DOMAINS))
+        except InvalidValue:
+            return fixed("Error", "No such item, update impossible.")
+        return fixed("Note", "Operation successful")
+
+    async def remove(self, call: Call) -> Outcome:
+        """Revoke a key."""
+        try:
+            await self._keys.revoke(call.form.value(ITEM))
+        except InvalidValue:
+            return fixed("Error", "No such item, deletion impossible.")
+        return fixed("Note", "Operation successful")
+
+    async def reload(self, _call: Call) -> Outcome:
+        """Load changed scripts."""
+        problems = await self._reload()
+        if problems:
+            return Outcome(DataForm("result", (Field("Error", tuple(problems), "text-multi"),)))
+        return fixed("Note", "Script handlers reloaded")
+
+
+def _form(key: ApiKey | None = None) -> DataForm:
+    chosen = (Field(ITEM, (key.name,), "hidden"),) if key else (Field(NAME, ("",), "text-single"),)
+    paths = tuple(pattern.pattern for pattern in key.paths) if key else ()
+    domains = key.domains if key else ()
+    return DataForm("form", (*chosen, Field(PATHS, paths, "text-multi"), Field(DOMAINS, domains, "text-multi"), MARKER))
+
+
+def _lines(call: Call, var: str) -> list[str]:
+    return [value.strip() for value in call.form.values(var) if value.strip()]

@@ -1,0 +1,167 @@
+"""What the embedded domain holds on its first start, so that there is something to try: accounts, an avatar, an API key."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+import logging
+import os
+import secrets
+import struct
+import zlib
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from tigrest.auth.api_keys import KeyStore
+from tigrest.service import Service
+from tigrest.state.database import tighten
+from tigrest.xmpp.jid import JID
+
+log = logging.getLogger(__name__)
+
+NAMES = ("admin", "alice", "bob")
+FILE = "demo-credentials.json"
+
+
+@dataclass(frozen=True)
+class Demo:
+    """The credentials made on the first start.
+
+    Args:
+        domain: the embedded domain.
+        passwords: by local part.
+        api_key: good for everything.
+        file: where they are kept; empty when nowhere.
+        is_finished: whether all accounts were made: the first start may end in the middle, by a full disk.
+    """
+
+    domain: str
+    passwords: dict[str, str]
+    api_key: str
+    file: str = ""
+    is_finished: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Demo {self.domain}>"
+
+    def warning(self, host: str) -> str:
+        """Tell what is wrong with serving the demo on an address; empty for one that only this machine reaches.
+
+        Args:
+            host: that the gateway listens on.
+        """
+        if _is_loopback(host):
+            return ""
+        return (
+            f"the demo of the embedded domain is served on {host}, to whoever reaches it, with accounts and an API key that can do "
+            "everything and travel unencrypted: use --host 127.0.0.1 ([http] host), or set [[embedded.accounts]] of your own with a new "
+            "database and put a TLS proxy in front"
+        )
+
+    def lines(self, base: str) -> list[str]:
+        """Text to show, with commands to paste.
+
+        Args:
+            base: scheme, host and port of the running gateway.
+        """
+        admin, alice = f"admin@{self.domain}", f"alice@{self.domain}"
+        login = f"-u '{admin}:{self.passwords['admin']}'"
+        key = f"-H 'Api-Key: {self.api_key}'"
+        json_type = "-H 'Content-Type: application/json'"
+        fields = [{"var": "domainjid", "value": self.domain}, {"var": "max_items", "value": "25"}]
+        command = json.dumps({"command": {"node": "http://jabber.org/protocol/admin#get-active-users", "fields": fields}})
+        kept = f" (kept in {self.file}; delete it to have them shown no more)" if self.file else ""
+        return [
+            f"An embedded XMPP domain, {self.domain}, is served, to try things out{kept}:",
+            *[f"  {name}@{self.domain}  password {password}" for name, password in self.passwords.items()],
+            f"  API key {self.api_key}",
+            "Paste these:",
+            f"  curl {base}/rest/avatar/{alice} -o avatar.png",
+            f'  curl {key} {json_type} -d \'{{"show": "xa", "status": "On the phone"}}\' {base}/rest/user/{alice}/status',
+            f"  curl {login} {json_type} -d '{command}' {base}/rest/adhoc/sess-man@{self.domain}",
+            f"  curl {login} {key} -H 'Content-Type: application/xml' "
+            f'-d \'<iq type="get" to="{self.domain}"><ping xmlns="urn:xmpp:ping"/></iq>\' {base}/rest/stream',
+            f"Or open {base}/rest/ in a browser.",
+        ]
+
+
+async def make_demo(service: Service, keys: KeyStore, folder: Path | None) -> Demo:
+    """Fill a new embedded domain.
+
+    Args:
+        service: access to it; may send as its users.
+        keys: where the API key goes.
+        folder: where the credentials are kept, readable by the owner only; ``None`` for nowhere.
+    """
+    passwords = {name: secrets.token_urlsafe(9) for name in NAMES}
+    known = {key.name for key in await keys.list()}
+    if "demo" in known:
+        await keys.revoke("demo")
+    demo = Demo(service.domain, passwords, await keys.add("demo", (), ()), str(folder / FILE) if folder is not None else "")
+    if demo.file:
+        _keep(demo)  # first: what follows may fail, and accounts whose passwords nobody knows are of no use
+    return await _finish(service, demo)
+
+
+async def _finish(service: Service, demo: Demo) -> Demo:
+    """Make the accounts that are missing."""
+    for name, password in demo.passwords.items():
+        jid = JID(f"{name}@{demo.domain}")
+        if not await service.users.exists(jid):
+            await service.users.add(jid, password)
+        await service.avatars.set(jid, picture(name))
+    finished = replace(demo, is_finished=True)
+    if demo.file:
+        _keep(finished)
+    return finished
+
+
+def _keep(demo: Demo) -> None:
+    path = Path(demo.file)
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump(asdict(demo), file)
+
+
+async def recall_demo(service: Service, folder: Path) -> Demo | None:
+    """Read the credentials of an earlier first start, and finish what it left unfinished; ``None`` when they are not kept any more."""
+    try:
+        tighten(folder / FILE)
+        demo = Demo(**{"is_finished": True} | json.loads((folder / FILE).read_text("utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        log.warning("%s cannot be read: %s", folder / FILE, error)
+        return None
+    return demo if demo.is_finished else await _finish(service, demo)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.rstrip(".").casefold() == "localhost"
+
+
+def picture(name: str, size: int = 96) -> bytes:
+    """Draw a small symmetric pattern that is a name's own, as PNG.
+
+    Args:
+        name: decides pattern and colour.
+        size: width and height in pixels, a multiple of 6.
+    """
+    digest = hashlib.sha256(name.encode()).digest()
+    colour = bytes(64 + byte // 2 for byte in digest[:3])
+    cell = size // 6
+    rows = []
+    for y in range(size):
+        inside = [0 < y // cell < 6 and digest[3 + y // cell * 3 + min(x, 5 - x)] & 1 for x in range(6)]
+        rows.append(b"\0" + b"".join((colour if on else b"\xf4\xf4\xf4") * cell for on in inside))
+    header = struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(b"".join(rows), 9)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -1,0 +1,299 @@
+"""One request and its answer, on the way between a connection and the application.
+
+It speaks ASGI like uvicorn's own, which does the streaming, but makes nothing that a request with a short answer does not
+need, and offers the application a shortcut: the whole answer in one call, instead of two messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+
+from tigrest.concurrency.caller import CALLER
+from tigrest.errors import BodyTimeout
+from tigrest.http.wire.limits import Limits
+
+REPLY = "tigrest.reply"
+"""Name of the ASGI extension: ``scope["extensions"][REPLY]`` is :meth:`RequestCycle.reply`."""
+
+WholeReply = Callable[[int, bytes, bytes, Sequence[tuple[bytes, bytes]]], bool]
+"""Sends status, ``Content-Type`` (may be empty), body and further headers at once; ``False`` when it has not."""
+
+
+class Connection(Protocol):
+    """The connection, as an exchange needs it."""
+
+    loop: asyncio.AbstractEventLoop
+    transport: asyncio.Transport
+    flow: Any
+    logger: logging.Logger
+    server_state: Any
+    tasks: set[asyncio.Task[None]]
+    limits: Limits
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request."""
+
+    def give_up(self) -> None:
+        """Answer 503 in place of an application that was cancelled because the server stops."""
+
+    def linger(self) -> None:
+        """Close, but read and drop what still comes in for a moment."""
+
+
+FLUSH = 1.0
+"""Seconds for the end of an event stream to reach a caller who does not read."""
+
+_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
+_EVENTS = b"text/event-stream"
+_WITHOUT_BODY = frozenset({204, 304})
+_defaults: tuple[Any, bytes] = (None, b"")
+
+
+class RequestCycle(RequestResponseCycle):
+    """Serves one request.
+
+    Args:
+        protocol: of the connection.
+        scope: of the request (ASGI).
+        keep_alive: whether the connection stays open behind it.
+        expects_continue: whether the caller waits for ``100 Continue`` before he sends the body.
+    """
+
+    disconnected = False
+    more_body = True
+    response_started = False
+    response_complete = False
+    chunked_encoding: bool | None = None
+    expected_content_length = 0
+    access_log = False
+    is_event_stream = False
+    """Whether the answer has no end of its own; known when it has begun."""
+    task: asyncio.Task[None]
+    """What serves it; set when it has begun."""
+    waits_for_body = False
+    _waited = 0.0
+    """Seconds that it has waited for parts that came."""
+    _is_last = False
+    _is_detached = False
+    _news = False
+    _signal: asyncio.Event | None = None
+    _gone_callbacks: list[Callable[[], object]] | None = None
+
+    def __init__(self, protocol: Connection, scope: Any, keep_alive: bool, expects_continue: bool) -> None:
+        self.scope = scope
+        self.protocol = protocol
+        self.transport = protocol.transport
+        self.flow = protocol.flow
+        self.logger = protocol.logger
+        self.default_headers = protocol.server_state.default_headers
+        self.on_response = protocol.on_response_complete
+        self.keep_alive = keep_alive
+        self.waiting_for_100_continue = expects_continue
+        self.body = bytearray()
+        scope["extensions"] = {REPLY: self.reply, CALLER: self}
+
+    async def run_asgi(self, app: Any) -> None:
+        """Let the application answer."""
+        try:
+            await app(self.scope, self.receive, self.send)
+            if not self.response_complete and not self.disconnected:
+                raise RuntimeError("the application ended without an answer")
+        except BaseException as error:  # also when it is cancelled at the end: the caller waits
+            is_cancelled = isinstance(error, asyncio.CancelledError)
+            if is_cancelled and (self.disconnected or self.response_complete or self._is_detached):
+                return  # nobody waits, or for somebody else's answer
+            if is_cancelled and not self.response_started and self.task.cancelling():
+                self.protocol.give_up()
+                return
+            self.logger.error("Exception in ASGI application", exc_info=error)
+            if self.response_started:
+                self.transport.close()
+            else:
+                await self.send_500_response()
+        finally:
+            self.protocol.tasks.discard(self.task)
+            self._gone_callbacks = None
+            self.scope["extensions"].clear()  # else it would hold itself, until the garbage collector comes
+
+    # from the connection
+
+    def feed(self, body: bytes) -> None:
+        """Take in a piece of the body."""
+        self.body += body
+        self._tell()
+
+    def end_body(self) -> None:
+        """There is no more body."""
+        self.more_body = False
+        self._tell()
+
+    def disconnect(self) -> None:
+        """Note that the caller is gone, or as good as gone, and tell whoever asked to be told."""
+        self.disconnected = True
+        callbacks, self._gone_callbacks = self._gone_callbacks, None
+        for callback in callbacks or ():
+            self.protocol.loop.call_soon(callback)
+        self._tell()
+
+    def _tell(self) -> None:
+        self._news = True
+        if self._signal is not None:
+            self._signal.set()
+
+    # to the application
+
+    def detach(self) -> None:
+        """Stop waiting for the task that serves the request: see :meth:`Caller.detach`."""
+        self._is_detached = True
+        self.protocol.tasks.discard(self.task)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the caller went away before the answer was complete."""
+        return self.disconnected
+
+    def on_gone(self, callback: Callable[[], object]) -> None:
+        """Call something once if the caller goes away: see :meth:`~tigrest.concurrency.caller.Waiting.on_gone`."""
+        if self.disconnected:
+            self.protocol.loop.call_soon(callback)
+        elif not self.response_complete:
+            if self._gone_callbacks is None:
+                self._gone_callbacks = []
+            self._gone_callbacks.append(callback)
+
+    def off_gone(self, callback: Callable[[], object]) -> None:
+        """Undo one :meth:`on_gone`."""
+        if self._gone_callbacks is not None and callback in self._gone_callbacks:
+            self._gone_callbacks.remove(callback)
+
+    async def receive(self) -> Any:
+        """Give what came in since the last call, and wait for something if need be (ASGI)."""
+        if self.waiting_for_100_continue and not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.waiting_for_100_continue = False
+        if self.flow.read_paused:
+            self.flow.resume_reading()
+        if not self._news and not self.disconnected and not self.response_complete:
+            self._signal = asyncio.Event()
+            if self.more_body and not self.response_started:
+                await self._wait_for_body(self._signal)
+            else:
+                await self._signal.wait()
+        self._news = False
+        if self.disconnected or self.response_complete:
+            return {"type": "http.disconnect"}
+        body, self.body = bytes(self.body), bytearray()
+        return {"type": "http.request", "body": body, "more_body": self.more_body}
+
+    async def _wait_for_body(self, signal: asyncio.Event) -> None:
+        """Wait for a piece of the body; the time for all of it is limited, but not what the application does between two of them.
+
+        Raises:
+            BodyTimeout: it is over.
+        """
+        limit, loop = self.protocol.limits.body, self.protocol.loop
+        began = loop.time()
+        self.waits_for_body = True
+        try:
+            async with asyncio.timeout_at(began + limit - self._waited):
+                await signal.wait()
+        except BaseException as error:
+            self.keep_alive = False
+            if isinstance(error, TimeoutError):
+                raise BodyTimeout(limit) from None
+            raise
+        self.waits_for_body = False  # it stays true when the wait is cancelled: then the body was not there in time
+        self._waited += loop.time() - began
+
+    def reply(self, status: int, content_type: bytes, body: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bool:
+        """Send a whole answer at once, in one piece.
+
+        Args:
+            status: HTTP status.
+            content_type: header ``Content-Type``; empty for none.
+            body: left out for HEAD.
+            headers: further headers, in lower case.
+
+        Returns:
+            Whether it was sent. ``False`` when the caller does not read, or the headers say how the body is framed: then it is
+            to be sent in the usual messages.
+        """
+        if self.response_started or self.flow.write_paused:
+            return False
+        if self.disconnected:
+            return True
+        parts = [STATUS_LINE[status], _rendered(self.default_headers)]
+        if content_type:
+            parts.append(b"content-type: %b\r\n" % content_type)
+        for name, value in headers:
+            if name in _FRAMING:
+                return False
+            parts.append(b"%b: %b\r\n" % (name, value))
+        if not self.keep_alive:
+            parts.append(b"connection: close\r\n")
+        if status in _WITHOUT_BODY:
+            parts.append(b"\r\n")
+        else:
+            parts.append(b"content-length: %d\r\n\r\n" % len(body))
+            if self.scope["method"] != "HEAD":
+                parts.append(body)
+        self.response_started = self.response_complete = True
+        self.transport.write(b"".join(parts))
+        self._tell()
+        if not self.keep_alive:
+            if self.more_body:
+                self.protocol.linger()
+            else:
+                self.transport.close()
+        self.on_response()
+        return True
+
+    async def send(self, message: Any) -> None:
+        """Send a part of an answer (ASGI)."""
+        if message["type"] == "http.response.start":
+            self.is_event_stream = any(name == b"content-type" and value.startswith(_EVENTS) for name, value in message.get("headers", ()))
+        await super().send(message)
+        if self._is_last:
+            self._end_event_stream()
+
+    def finish(self) -> None:
+        """The server is about to end: so does an event stream, now or as soon as it begins."""
+        self._is_last = True
+        self._end_event_stream()
+
+    def _end_event_stream(self) -> None:
+        """End it for the application too, which is told that the caller is gone."""
+        if self.is_event_stream and not self.disconnected and not self.response_complete:
+            if self.chunked_encoding:
+                self.transport.write(b"0\r\n\r\n")
+            self.response_complete = True
+            self.disconnect()
+            self.transport.close()
+            self.protocol.loop.call_later(FLUSH, self.transport.abort)
+
+    @property
+    def message_event(self) -> Any:  # type: ignore[override]
+        """What uvicorn's part sets when there is news."""
+        return _Set(self._tell)
+
+
+class _Set:
+    """The part of an event that uvicorn uses."""
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        self.set = tell
+
+
+def _rendered(default_headers: Any) -> bytes:
+    """The headers of all answers as bytes; uvicorn makes new ones every second, for the date."""
+    global _defaults
+    known, rendered = _defaults
+    if known is not default_headers:
+        rendered = b"".join([b"%b: %b\r\n" % header for header in default_headers])
+        _defaults = (default_headers, rendered)
+    return rendered

@@ -1,0 +1,197 @@
+"""The live stream of our addresses: who reads which, and what is kept for those who come back.
+
+Stanzas become events only for addresses that somebody reads or has read lately, so that strangers who write to many addresses
+fill no memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import orjson
+
+from tigrest.backends.inbound import Inbound
+from tigrest.errors import InvalidValue, MalformedContent, NotConnected, TooManyStreams
+from tigrest.formats.stanza_json.writing import to_json
+from tigrest.inbound.events.ring import Event, Ring
+from tigrest.inbound.events.stream import Stream
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.stanza import Stanza
+
+log = logging.getLogger(__name__)
+
+READ_SECONDS = 60.0
+"""How long an address counts as read after its last reader has left: most of them come back in a moment."""
+
+KEEP_SECONDS = 600.0
+"""How long events are kept and collected after the last reader has left."""
+
+TOTAL_BYTES = 64 * 1024 * 1024
+"""Most bytes of events of all addresses; beyond them the address that has most loses its oldest."""
+
+MAX_ADDRESSES = 2000
+"""Most addresses for which events are kept; beyond them the one goes whose reader left longest ago."""
+
+MAX_STREAMS = 1000
+"""Most streams open at once; fewer than :data:`MAX_ADDRESSES`."""
+
+USER_STREAMS = 10
+"""Most streams open at once for one user."""
+
+RETRY_AFTER = 10.0
+"""Seconds after which to try again when there are too many streams."""
+
+_EVERYTHING = "*"
+
+
+class Events:
+    """Shows what comes in to those who read it live, each with his own :class:`Stream`. To be used on the event loop.
+
+    Args:
+        inbound: of our addresses.
+    """
+
+    def __init__(self, inbound: Inbound) -> None:
+        self._inbound = inbound
+        self._boot = f"{time.time_ns() // 1_000_000:x}"
+        self._number = 0
+        self._rings: dict[str, Ring] = {}
+        self._size = 0
+        self._streams: set[Stream] = set()
+        self._users: Counter[JID] = Counter()
+        self._unwatch: Callable[[], None] | None = None
+
+    def start(self) -> None:
+        """Begin to watch what comes in."""
+        self._unwatch = self._inbound.watch(self.see)
+
+    def stop(self) -> None:
+        """End all streams, and forget everything."""
+        if self._unwatch is not None:
+            self._unwatch()
+            self._unwatch = None
+        for stream in tuple(self._streams):
+            stream.close()
+        for ring in tuple(self._rings.values()):
+            self._forget(ring)
+
+    def dismiss(self, user: JID) -> None:
+        """End the streams of a user whose password has changed or who is gone; he may log in again."""
+        if user.bare not in self._users:
+            return
+        for stream in [stream for stream in self._streams if stream.user == user.bare]:
+            stream.close()
+
+    @property
+    def streams(self) -> int:
+        """How many streams are open."""
+        return len(self._streams)
+
+    def subscribe(self, address: JID | None, user: JID, last_id: str = "") -> Stream:
+        """Begin to read an address; whether the user may do that is for the caller to decide.
+
+        Args:
+            address: one of ours, without resource; ``None`` for all of them, which changes nothing for those who write to them.
+            user: who reads.
+            last_id: id of the last event he has; empty for none: then he gets what comes in from now on.
+
+        Returns:
+            What to send him; to be closed in the end.
+
+        Raises:
+            InvalidValue: the address is not ours, or has a resource.
+            TooManyStreams: the user has too many already.
+            NotConnected: too many are open, or the gateway is stopping.
+        """
+        if address is not None and (address.resource or not self._inbound.is_ours(address)):
+            raise InvalidValue(f"{address} is not a bare address of the gateway: use one of {self._inbound.jid}, or * for all")
+        if self._unwatch is None:
+            raise NotConnected("the gateway is stopping; there are no more events", RETRY_AFTER)
+        if self._users[user.bare] >= USER_STREAMS:
+            raise TooManyStreams(USER_STREAMS, RETRY_AFTER)
+        if len(self._streams) >= MAX_STREAMS:
+            raise NotConnected(f"there are {MAX_STREAMS} streams already, and may not be more; try again later", RETRY_AFTER)
+        ring = self._ring(address or _EVERYTHING)
+        last = self._number_of(last_id)
+        is_gap = last_id != "" and (last is None or last < ring.since)
+        if last is None or is_gap:
+            last = ring.since if is_gap else self._number
+        stream = Stream(ring, user.bare, ring.after(last), last, is_gap, self._id, self._closed)
+        self._streams.add(stream)
+        self._users[user.bare] += 1
+        return stream
+
+    def see(self, stanza: Stanza) -> bool:
+        """Take in a stanza.
+
+        Returns:
+            Whether somebody reads the address it is for, or did so a moment ago.
+        """
+        if not self._rings:
+            return False
+        to = stanza.to
+        ring = self._rings.get(to.bare) if to is not None else None
+        everything = self._rings.get(_EVERYTHING)
+        if ring is None and everything is None:
+            return False
+        self._number += 1
+        event = Event(self._number, f"id: {self._id(self._number)}\nevent: {stanza.kind}\ndata: ".encode() + _as_json(stanza) + b"\n\n")
+        for each in (ring, everything):
+            if each is not None:
+                self._size += each.append(event)
+        while self._size > TOTAL_BYTES:
+            self._size -= max(self._rings.values(), key=lambda ring: ring.size).drop()
+        return ring is not None and (bool(ring.readers) or asyncio.get_running_loop().time() - ring.left_at < READ_SECONDS)
+
+    def _id(self, number: int) -> str:
+        return f"{self._boot}-{number}"
+
+    def _number_of(self, id: str) -> int | None:
+        """The number of an event by its id; ``None`` when it is none of ours since the start."""
+        boot, _, digits = id.partition("-")
+        if boot != self._boot or not (digits.isascii() and digits.isdecimal() and len(digits) < 20):
+            return None
+        return number if (number := int(digits)) <= self._number else None
+
+    def _ring(self, address: str) -> Ring:
+        ring = self._rings.get(address)
+        if ring is None:
+            if len(self._rings) >= MAX_ADDRESSES:
+                self._forget(min((ring for ring in self._rings.values() if not ring.readers), key=lambda ring: ring.left_at))
+            self._number += 1  # whoever has an earlier id may have missed what nobody collected
+            ring = self._rings[address] = Ring(address, self._number)
+        elif ring.forgetting is not None:
+            ring.forgetting.cancel()
+            ring.forgetting = None
+        return ring
+
+    def _closed(self, stream: Stream) -> None:
+        self._streams.discard(stream)
+        self._users[stream.user] -= 1
+        if not self._users[stream.user]:
+            del self._users[stream.user]
+        ring = stream.ring
+        if not ring.readers:
+            loop = asyncio.get_running_loop()
+            ring.left_at = loop.time()
+            ring.forgetting = loop.call_later(KEEP_SECONDS, self._forget, ring)
+
+    def _forget(self, ring: Ring) -> None:
+        del self._rings[ring.address]
+        self._size -= ring.size
+        if ring.forgetting is not None:
+            ring.forgetting.cancel()
+
+
+def _as_json(stanza: Stanza) -> bytes:
+    """A stanza as JSON; what JSON cannot carry as XML in it."""
+    try:
+        return orjson.dumps(to_json(stanza))
+    except (MalformedContent, orjson.JSONEncodeError) as error:
+        log.debug("a %s has no JSON: %s", stanza.kind, error)
+        known = {name: stanza.attributes[name] for name in ("type", "id", "from", "to") if name in stanza.attributes}
+        return orjson.dumps({"kind": stanza.kind, **known, "xml": str(stanza)})

@@ -1,0 +1,13 @@
+"""Stanzas for our domain, delivered to URLs: stored first, signed, retried, in order for each sender.
+
+::
+
+    webhooks = Webhooks([Target("orders", "https://example.org/hook/{kind}")], database, codec, backend.send, JID("http.example.org"))
+    await webhooks.start()
+    webhooks.take(stanza)
+"""
+
+from tigrest.inbound.webhooks.target import Target
+from tigrest.inbound.webhooks.webhooks import Statistics, Webhooks
+
+__all__ = ["Statistics", "Target", "Webhooks"]

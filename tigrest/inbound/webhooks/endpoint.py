@@ -1,0 +1,129 @@
+"""The HTTP side of a webhook: one signed POST, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import email.utils
+import re
+import ssl
+import time
+
+import httpx2
+
+from tigrest.errors import StanzaError
+from tigrest.inbound.webhooks.answers import MAX_BODY, Answer, Codec, NoResponse
+from tigrest.inbound.webhooks.target import Target
+from tigrest.webhooks import sign
+from tigrest.xmpp.stanza import Stanza
+
+ACCEPT = "application/xmpp+xml, application/json, application/x-www-form-urlencoded, text/plain"
+"""What an answer may be written in."""
+
+IDLE_SECONDS = 3.0
+"""How long a connection is kept for the next request: less than receivers keep it, which close it without a word."""
+
+_LANGUAGE = re.compile(r"[A-Za-z0-9-]{1,35}")
+
+
+class Endpoint:
+    """Posts stanzas to a webhook. Redirects are not followed, proxies of the environment are not used.
+
+    Args:
+        target: which webhook.
+        codec: writes stanzas.
+    """
+
+    def __init__(self, target: Target, codec: Codec) -> None:
+        self._target, self._codec = target, codec
+        self._client: httpx2.AsyncClient | None = None
+
+    async def start(self) -> None:
+        """Make the client."""
+        limits = httpx2.Limits(max_connections=2 * self._target.concurrency, keepalive_expiry=IDLE_SECONDS)
+        tls = ssl.create_default_context()  # the system's authorities; SSL_CERT_FILE names others
+        self._client = httpx2.AsyncClient(
+            verify=tls, trust_env=False, follow_redirects=False, timeout=None, limits=limits
+        )  # post() bounds it all
+
+    async def stop(self) -> None:
+        """Close all connections."""
+        if self._client is not None:
+            await self._client.aclose()
+
+    async def post(self, stanza: Stanza, id: str) -> Answer | NoResponse:
+        """Deliver a stanza once.
+
+        Args:
+            stanza: what to deliver.
+            id: the header ``webhook-id``.
+
+        Raises:
+            TigrestError: the stanza cannot be written in the webhook's content type.
+        """
+        body = self._codec.write(stanza, self._target.content_type)
+        try:
+            async with asyncio.timeout(self._target.timeout):
+                return await self._send(self._target.address(stanza), self._headers(stanza, id, body), body)
+        except TimeoutError:
+            return no_answer(self._target.timeout)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            return _away(f"cannot be reached: {error}", unreachable=True)
+        except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, OSError) as error:
+            return _away(f"the connection failed: {type(error).__name__}: {error}")
+
+    def _headers(self, stanza: Stanza, id: str, body: bytes) -> dict[str, str]:
+        timestamp = int(time.time())
+        headers = {
+            "content-type": self._target.content_type,
+            "accept": ACCEPT,
+            "accept-encoding": "identity",
+            "user-agent": "tigrest",
+            "webhook-id": id,
+            "webhook-timestamp": str(timestamp),
+        }
+        if self._target.secret is not None:
+            headers["webhook-signature"] = sign(self._target.secret, id, timestamp, body)
+        if self._target.authorization is not None:
+            headers["authorization"] = self._target.authorization
+        if _LANGUAGE.fullmatch(language := stanza.attributes.get("xml:lang", "")):
+            headers["content-language"] = language
+        return headers
+
+    async def _send(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
+        assert self._client is not None, "start() first"
+        async with self._client.stream("POST", url, headers=headers, content=body) as response:
+            media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+            content = await _content(response)
+            return Answer(response.status_code, response.reason_phrase, media_type, content, _retry_after(response))
+
+
+def no_answer(seconds: float) -> NoResponse:
+    """That time was up."""
+    return NoResponse(f"no answer within {seconds:g} s", StanzaError("remote-server-timeout", "wait"))
+
+
+def _away(problem: str, unreachable: bool = False) -> NoResponse:
+    return NoResponse(problem[:300], StanzaError("recipient-unavailable", "wait"), unreachable)
+
+
+async def _content(response: httpx2.Response) -> bytes | None:
+    """The body; ``None`` when it is too large, or compressed, which we did not ask for."""
+    if response.headers.get("content-encoding", "identity").lower() != "identity":
+        return None
+    content = bytearray()
+    async for chunk in response.aiter_raw():
+        content += chunk
+        if len(content) > MAX_BODY:
+            return None
+    return bytes(content)
+
+
+def _retry_after(response: httpx2.Response) -> float:
+    """Seconds of the header ``Retry-After``, which are a number or a date. RFC 9110 §10.2.3"""
+    value = response.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value[:10])
+    with contextlib.suppress(ValueError, TypeError, OverflowError):
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    return 0.0

@@ -1,0 +1,208 @@
+"""The table of deliveries: what waits for a webhook, and what has been given up.
+
+A delivery is numbered when it is stored, and numbers only grow: they are the order of each sender. Only the gateway makes numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tigrest.errors import InvalidValue
+from tigrest.state.database import Database
+
+WAITING = "waiting"
+"""To be delivered."""
+ANSWERED = "answered"
+"""Delivered, but the reply could not be sent yet."""
+FAILED = "failed"
+"""Given up, but the error could not be sent yet."""
+DEAD = "dead"
+"""Given up."""
+REPLAYED = "replayed"
+"""To be put at the end of the queue by the gateway."""
+
+OPEN = (WAITING, ANSWERED, FAILED)
+
+metadata = sa.MetaData()
+table = sa.Table(
+    "webhook_deliveries",
+    metadata,
+    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
+    sa.Column("webhook", sa.Text, nullable=False),
+    sa.Column("sender", sa.Text, nullable=False),
+    sa.Column("kind", sa.String(8), nullable=False),
+    sa.Column("id", sa.String(40), nullable=False),
+    sa.Column("stanza", sa.LargeBinary, nullable=False),
+    sa.Column("state", sa.String(8), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("problem", sa.Text, nullable=False),
+    sa.Column("reply", sa.LargeBinary),
+    sa.Index("webhook_deliveries_order", "webhook", "number", "state"),
+    sa.Index("webhook_deliveries_senders", "webhook", "sender", "number"),
+    sqlite_autoincrement=True,
+)
+_change = (
+    sa.update(table)
+    .where(table.c.number == sa.bindparam("of"))
+    .values({name: sa.bindparam(f"new_{name}") for name in ("state", "attempts", "problem", "reply")})
+)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A row: one stanza for one webhook.
+
+    Args:
+        number: its place in the order.
+        webhook: name of the webhook.
+        sender: bare address that it is from.
+        kind: ``message`` or ``presence``.
+        id: the header ``webhook-id``, the same for all attempts.
+        stanza: in XML; empty where only the rest was asked for.
+        state: :data:`WAITING`, :data:`ANSWERED`, :data:`FAILED`, :data:`DEAD` or :data:`REPLAYED`.
+        attempts: that have failed.
+        created: when it came, in seconds since 1970.
+        problem: of the last attempt.
+        reply: to be sent, in XML.
+    """
+
+    number: int
+    webhook: str
+    sender: str
+    kind: str
+    id: str
+    stanza: bytes = field(repr=False)
+    state: str
+    attempts: int
+    created: float
+    problem: str
+    reply: bytes | None = field(repr=False)
+
+
+@dataclass
+class Changes:
+    """What is written in one transaction."""
+
+    added: list[dict[str, Any]] = field(default_factory=list)
+    changed: list[dict[str, Any]] = field(default_factory=list)
+    removed: list[int] = field(default_factory=list)
+    requeue: bool = False
+    """Whether to put what is replayed at the end."""
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.removed or self.requeue)
+
+
+class Store:
+    """Deliveries in the database.
+
+    Args:
+        database: opened here, closed by its owner.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def start(self) -> None:
+        """Make the table if it is missing.
+
+        Raises:
+            ConfigError: the database cannot be used.
+        """
+        await self._database.start(metadata)
+
+    async def write(self, changes: Changes) -> None:
+        """Write changes, all or none."""
+        async with self._database.begin() as connection:
+            if changes.requeue:
+                await _requeue(connection)
+            if changes.added:
+                await connection.execute(sa.insert(table), changes.added)
+            if changes.changed:
+                await connection.execute(_change, changes.changed)
+            if changes.removed:
+                await connection.execute(sa.delete(table).where(table.c.number.in_(changes.removed)))
+
+    async def page(self, webhook: str, after: int, limit: int) -> Sequence[Delivery]:
+        """What is to be delivered to a webhook, in order."""
+        return await self._open(limit, table.c.webhook == webhook, table.c.number > after)
+
+    async def of_sender(self, webhook: str, sender: str, after: int, upto: int, limit: int) -> Sequence[Delivery]:
+        """What is to be delivered of one sender, in order."""
+        return await self._open(limit, table.c.webhook == webhook, table.c.sender == sender, table.c.number.between(after + 1, upto))
+
+    async def _open(self, limit: int, *conditions: sa.ColumnElement[bool]) -> Sequence[Delivery]:
+        query = sa.select(table).where(*conditions, table.c.state.in_(OPEN)).order_by(table.c.number).limit(limit)
+        async with self._database.begin() as connection:
+            return [Delivery(*row) for row in await connection.execute(query)]
+
+    async def counts(self) -> dict[tuple[str, str], int]:
+        """How many there are, by webhook and state."""
+        query = sa.select(table.c.webhook, table.c.state, sa.func.count()).group_by(table.c.webhook, table.c.state)
+        async with self._database.begin() as connection:
+            return {(webhook, state): count for webhook, state, count in await connection.execute(query)}
+
+    async def list(self, dead_only: bool = False, limit: int | None = None) -> Sequence[Delivery]:
+        """What waits or is dead, in order, without the stanzas.
+
+        Args:
+            dead_only: whether to leave out what waits.
+            limit: how many at most; all when absent.
+        """
+        hidden: dict[str, Any] = {"stanza": sa.literal(b"").label("stanza"), "reply": sa.null().label("reply")}
+        shown: list[Any] = [hidden.get(column.name, column) for column in table.c]
+        query = sa.select(*shown).order_by(table.c.number).limit(limit)
+        async with self._database.begin() as connection:
+            rows = await connection.execute(query.where(table.c.state == DEAD) if dead_only else query)
+            return [Delivery(*row) for row in rows]
+
+    async def replay(self, numbers: Sequence[int] | None) -> int:
+        """Have dead deliveries tried again, as often as new ones. The gateway puts them at the end of the queue.
+
+        Args:
+            numbers: which; all that are dead when absent.
+
+        Raises:
+            InvalidValue: one of them is not there, or not dead; none is touched then.
+        """
+        change = sa.update(table).where(table.c.state == DEAD).values(state=REPLAYED, attempts=0)
+        async with self._database.begin() as connection:
+            return await _each(connection, change, numbers, "dead delivery")
+
+    async def drop(self, numbers: Sequence[int] | None) -> int:
+        """Delete deliveries.
+
+        Args:
+            numbers: which, dead or waiting; all that are dead when absent.
+
+        Raises:
+            InvalidValue: one of them is not there; none is touched then.
+        """
+        change = sa.delete(table) if numbers is not None else sa.delete(table).where(table.c.state == DEAD)
+        async with self._database.begin() as connection:
+            return await _each(connection, change, numbers, "delivery")
+
+
+async def _each(connection: AsyncConnection, change: Any, numbers: Sequence[int] | None, what: str) -> int:
+    if numbers is None:
+        return int((await connection.execute(change)).rowcount)
+    for number in numbers:
+        if not (await connection.execute(change.where(table.c.number == number))).rowcount:
+            raise InvalidValue(f"there is no {what} {number}; see tigrest webhooks list")
+    return len(numbers)
+
+
+async def _requeue(connection: AsyncConnection) -> None:
+    """Give what is replayed new numbers, so that it comes after what waits already."""
+    replayed = sa.select(table.c.number).where(table.c.state == REPLAYED).order_by(table.c.number).limit(500)
+    numbers = (await connection.execute(replayed)).scalars().all()
+    kept = [column for column in table.c if column.name not in ("number", "state")]
+    copied = sa.select(*kept, sa.literal(WAITING)).where(table.c.number.in_(numbers)).order_by(table.c.number)
+    await connection.execute(sa.insert(table).from_select([*[column.name for column in kept], "state"], copied))
+    await connection.execute(sa.delete(table).where(table.c.number.in_(numbers)))

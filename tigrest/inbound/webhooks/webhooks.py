@@ -1,0 +1,228 @@
+"""All webhooks together: what the rest of the gateway sees of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tigrest.errors import InvalidStanza, NotPermitted, StanzaError
+from tigrest.inbound.rejections import Rejections
+from tigrest.inbound.webhooks.answers import Codec, refusal
+from tigrest.inbound.webhooks.backoff import Backoff
+from tigrest.inbound.webhooks.courier import Courier
+from tigrest.inbound.webhooks.store import DEAD, REPLAYED, Store
+from tigrest.inbound.webhooks.target import Target
+from tigrest.inbound.webhooks.writer import MAX_STANZAS, QueuedStanza, Writer
+from tigrest.state.database import TROUBLE, Database
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.stanza import Stanza
+
+log = logging.getLogger(__name__)
+
+REFUSE_SECONDS = 2.0
+"""How long telling senders may take at the end."""
+
+POLL_SECONDS = 2.0
+"""How often the store is asked for what ``tigrest webhooks`` has changed."""
+
+
+class Sender(Protocol):
+    """Sends what webhooks answer, within their rights."""
+
+    def addressed(self, stanza: Stanza) -> Stanza:
+        """Return a stanza as it may be sent.
+
+        Raises:
+            NotPermitted: a webhook may not answer that.
+        """
+
+    async def send(self, stanza: Stanza) -> None:
+        """Send a stanza.
+
+        Raises:
+            NotPermitted: a webhook may not answer that.
+            NotConnected: there is no link now.
+        """
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Numbers of one webhook.
+
+    Args:
+        waiting: deliveries that are stored and not over.
+        dead: deliveries that were given up.
+        delivered: requests since the start that were answered for good, iqs included.
+        failed: requests since the start that were not.
+    """
+
+    waiting: int
+    dead: int
+    delivered: int
+    failed: int
+
+
+class Webhooks:
+    """Delivers stanzas to webhooks and sends their answers back.
+
+    Args:
+        targets: where to; names are different.
+        database: where deliveries are stored; started here, stopped by its owner.
+        codec: reads and writes stanzas in the content types of the targets.
+        sender: sends what webhooks answer, within their rights.
+        jid: our address; only stanzas to its domain are selected.
+        backoff: delays between attempts.
+        max_buffer: most stanzas that wait in memory to be stored.
+        poll: seconds between looks at what the command line has changed.
+    """
+
+    def __init__(
+        self,
+        targets: Sequence[Target],
+        database: Database,
+        codec: Codec,
+        sender: Sender,
+        jid: JID,
+        backoff: Backoff | None = None,
+        max_buffer: int = MAX_STANZAS,
+        poll: float = POLL_SECONDS,
+    ) -> None:
+        self._domain, self._poll, self._sender = jid.domain, poll, sender
+        self._store = Store(database)
+        self._writer = Writer(self._store, self._notice, max_buffer)
+        schedule = backoff or Backoff()
+        self._couriers = [Courier(target, self._store, self._writer, codec, sender.send, schedule) for target in targets]
+        self._counts: dict[tuple[str, str], int] = {}
+        self._polling: asyncio.Task[None] | None = None
+        self._overflow = Rejections(sender.send, "webhooks")
+        self._is_open = True
+
+    async def start(self) -> None:
+        """Go on with what is stored, and begin to take more.
+
+        Raises:
+            ConfigError: the database cannot be used.
+        """
+        await self._store.start()
+        self._counts = await self._store.counts()
+        self._tell_orphans()
+        if not self._couriers:
+            return
+        await self._writer.start()
+        self._is_open = True
+        self._writer.requeue()
+        for courier in self._couriers:
+            await courier.start()
+        self._polling = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        """Stop delivering, and store what has been taken; tell the senders of what cannot be stored, so the link must still be up."""
+        self._is_open = False
+        if self._polling is not None:
+            self._polling.cancel()
+            await asyncio.gather(self._polling, return_exceptions=True)
+        for courier in self._couriers:
+            await courier.stop()
+        await self._refuse(await self._writer.stop())
+        await self._overflow.stop()
+
+    def selects(self, stanza: Stanza) -> bool:
+        """Tell whether a webhook is for a stanza: to our domain; of iqs only those that await a reply."""
+        return bool(self._selecting(stanza))
+
+    def take(self, stanza: Stanza) -> None:
+        """Take a message or presence for every webhook that selects it. Returns at once and raises nothing.
+
+        Where there is no room for it, its sender is told by ``resource-constraint``.
+        """
+        couriers = self._selecting(stanza) if stanza.kind != "iq" else []
+        if not couriers:
+            return
+        sender, data, now = _sender(stanza), stanza.to_bytes(""), time.time()
+        taken = [QueuedStanza(courier.target.name, sender, stanza.kind, data, now) for courier in couriers]
+        if not self._is_open or not self._writer.offer(taken):
+            reason = "too many stanzas wait for webhooks" if self._is_open else "the gateway is stopping"
+            self._overflow.tell(refusal(stanza, StanzaError("resource-constraint", "wait", reason)))
+
+    async def _refuse(self, left: Sequence[QueuedStanza]) -> None:
+        """Tell the senders of what could not be stored, each once, however many webhooks it was for."""
+        error = StanzaError("resource-constraint", "wait", "the gateway could not store what it had taken, and is stopping")
+        stanzas = dict.fromkeys((taken.stanza, taken.created) for taken in left)
+        try:
+            async with asyncio.timeout(REFUSE_SECONDS):
+                for data, _ in stanzas:
+                    if (told := refusal(Stanza.received(data), error)) is not None:
+                        await self._overflow.deliver(told)
+        except TimeoutError:
+            log.error("not all of %d senders could be told that what they sent was not stored", len(stanzas))
+
+    async def answer(self, iq: Stanza) -> Stanza:
+        """Deliver an iq of type get or set to the first webhook that selects it.
+
+        Returns:
+            The reply, a result or an error, addressed to who asked.
+        """
+        couriers = self._selecting(iq)
+        if not couriers:
+            return iq.error_reply(StanzaError("service-unavailable"))
+        reply = await couriers[0].ask(iq)
+        try:
+            return self._sender.addressed(reply)
+        except NotPermitted as error:
+            log.warning("webhook %s: its reply to an iq is not sent: %s", couriers[0].target.name, error)
+            return iq.error_reply(StanzaError("internal-server-error"))
+
+    def statistics(self) -> dict[str, Statistics]:
+        """Numbers by name of webhook; what is stored as of the last look at it."""
+        return {
+            courier.target.name: Statistics(
+                sum(count for (name, state), count in self._counts.items() if name == courier.target.name and state != DEAD),
+                self._counts.get((courier.target.name, DEAD), 0),
+                courier.delivered,
+                courier.failed,
+            )
+            for courier in self._couriers
+        }
+
+    def _selecting(self, stanza: Stanza) -> list[Courier]:
+        try:
+            to = stanza.to
+        except InvalidStanza:
+            return []
+        if to is None or to.domain != self._domain or (stanza.kind == "iq" and not stanza.awaits_reply):
+            return []
+        return [courier for courier in self._couriers if courier.target.selects(stanza.kind, to)]
+
+    def _notice(self) -> None:
+        for courier in self._couriers:
+            courier.notice()
+
+    async def _watch(self) -> None:
+        """See what the command line has changed, and count."""
+        while True:
+            await asyncio.sleep(self._poll)
+            try:
+                self._counts = await self._store.counts()
+            except TROUBLE as error:
+                log.debug("deliveries were not counted: %s", error)
+                continue
+            if any(state == REPLAYED for _, state in self._counts):
+                self._writer.requeue()
+
+    def _tell_orphans(self) -> None:
+        names = {courier.target.name for courier in self._couriers}
+        for name in sorted({name for name, state in self._counts if state != DEAD} - names):
+            log.warning("deliveries wait for webhook %s, which is not configured; see tigrest webhooks list", name)
+
+
+def _sender(stanza: Stanza) -> str:
+    """Whose order a stanza is part of."""
+    try:
+        sender = stanza.sender
+    except InvalidStanza:
+        return stanza.attributes["from"][:1000]
+    return sender.bare if sender is not None else ""

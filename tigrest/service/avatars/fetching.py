@@ -1,0 +1,182 @@
+"""Fetching images from the web on behalf of others, without reaching anything that only we can reach."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from functools import cached_property
+from urllib.parse import urljoin
+
+import httpx2
+
+from tigrest.formats.images import image_type
+from tigrest.service.avatars.encodings import web_address
+
+log = logging.getLogger(__name__)
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+MAX_BYTES = 1024 * 1024
+"""Largest image that is fetched."""
+
+MAX_REDIRECTS = 3
+"""Most redirects that are followed."""
+
+SECONDS = 5.0
+"""Seconds for the whole of it: names, connections, redirects, image."""
+
+MAX_FETCHES = 16
+"""Most fetches at once."""
+
+MAX_RESOLVES = 2
+"""Most names resolved at once: resolvers are slow, and the threads that wait for them are few."""
+
+MAX_ADDRESSES = 3
+"""Most addresses of one host that are tried."""
+
+HEADERS = {"Accept": "image/*", "Accept-Encoding": "identity", "User-Agent": "tigrest"}
+
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+"""IPv6 addresses that lead to the IPv4 addresses in their last 32 bits. RFC 6052 §2.1"""
+
+NOT_ROUTED = tuple(ipaddress.ip_network(text) for text in ("64:ff9b:1::/48", "192.88.99.0/24", "2001::/32", "fec0::/10", "::/96"))
+"""What Python's tables call global, or older ones of them, and must not be reached: local NAT64, relays of 6to4, Teredo, site-local,
+IPv4-compatible."""
+
+
+class _Refused(Exception):
+    """An address is not to be fetched from, or what is there is not wanted."""
+
+
+def is_public(address: Address) -> bool:
+    """Tell whether an address belongs to the public internet.
+
+    Private, loopback, link-local, shared, reserved, multicast and unspecified addresses do not, nor do IPv6 addresses that lead to such
+    an IPv4 address.
+
+    RFC 6890
+    """
+    inner = _embedded(address)
+    if inner is not None:
+        return is_public(inner)
+    reachable = address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified or address.is_link_local)
+    return reachable and not any(address in network for network in NOT_ROUTED if network.version == address.version)
+
+
+def _embedded(address: Address) -> ipaddress.IPv4Address | None:
+    """Give the IPv4 address that an IPv6 address leads to, if any. RFC 4291 §2.5.5.2, RFC 3056 §2, RFC 6052 §2.1"""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address in NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour
+
+
+class Fetcher:
+    """Fetches images.
+
+    Args:
+        is_allowed: decides whether an IP address may be connected to.
+        trust: whom to believe the names of ``https`` servers; the usual authorities by default.
+        seconds: that fetching one image may take.
+    """
+
+    def __init__(
+        self, is_allowed: Callable[[Address], bool] = is_public, trust: ssl.SSLContext | None = None, seconds: float = SECONDS
+    ) -> None:
+        self._is_allowed = is_allowed
+        self._trust, self._seconds = trust, seconds
+        self._fetches, self._resolves = asyncio.Semaphore(MAX_FETCHES), asyncio.Semaphore(MAX_RESOLVES)
+
+    async def __call__(self, url: str) -> bytes | None:
+        """Fetch an image.
+
+        Every host is resolved once, its addresses are checked, and the connection goes to an address that was checked. There are no
+        cookies and no credentials, and no proxy of the environment is used.
+
+        Args:
+            url: its address, as :func:`~tigrest.service.avatars.encodings.web_address` writes it.
+
+        Returns:
+            Its bytes, which are one of the formats that :func:`~tigrest.formats.images.image_type` knows; ``None`` when there is no
+            such image in time.
+        """
+        try:
+            async with asyncio.timeout(self._seconds), self._fetches:
+                return await self._follow(url)
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, _Refused) as error:  # OSError, ValueError: what is no name in DNS
+            log.debug("an avatar was not fetched: %s: %s", type(error).__name__, error)
+            return None
+
+    async def _follow(self, url: str) -> bytes:
+        for _ in range(MAX_REDIRECTS + 1):
+            target = httpx2.URL(url)
+            async with httpx2.AsyncClient(verify=self._context, trust_env=False) as client:
+                response = await self._open(client, target)
+                try:
+                    if not response.has_redirect_location:
+                        return await _image(response)
+                    url = web_address(urljoin(url, response.headers["location"]))
+                finally:
+                    await response.aclose()
+            if not url:
+                raise _Refused(f"{target.host} redirects to what is no web address")
+        raise _Refused(f"{target.host} redirects more than {MAX_REDIRECTS} times")
+
+    async def _open(self, client: httpx2.AsyncClient, target: httpx2.URL) -> httpx2.Response:
+        """Send a request to a checked address of the host; its head and the TLS handshake name the host.
+
+        Raises:
+            httpx2.ConnectError: none of the addresses answers.
+        """
+        host = target.raw_host.decode("ascii")
+        addresses = await self._resolve(host, target.port or (443 if target.scheme == "https" else 80))
+        headers = {**HEADERS, "Host": target.netloc.decode("ascii")}
+        for address in addresses[:-1]:
+            with contextlib.suppress(httpx2.ConnectError):
+                return await client.send(_request(target, address, headers, host), stream=True)
+        return await client.send(_request(target, addresses[-1], headers, host), stream=True)
+
+    async def _resolve(self, host: str, port: int) -> list[str]:
+        """Give the addresses of a host, IPv4 first.
+
+        Raises:
+            _Refused: one of its addresses may not, so that nobody hides it among others.
+        """
+        async with self._resolves:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = [ipaddress.ip_address(str(entry[4][0])) for entry in found]
+        if not addresses or not all(self._is_allowed(address) for address in addresses):
+            raise _Refused(f"{host} is not on the public internet")
+        return [str(address) for address in sorted(addresses, key=lambda address: address.version)][:MAX_ADDRESSES]
+
+    @cached_property
+    def _context(self) -> ssl.SSLContext:
+        return self._trust or ssl.create_default_context()
+
+
+def _request(target: httpx2.URL, address: str, headers: dict[str, str], host: str) -> httpx2.Request:
+    return httpx2.Request("GET", target.copy_with(host=address, fragment=None), headers=headers, extensions={"sni_hostname": host})
+
+
+async def _image(response: httpx2.Response) -> bytes:
+    """Read an image.
+
+    Raises:
+        _Refused: it is none, or too large.
+    """
+    if response.status_code != 200 or response.headers.get("content-encoding", "identity") != "identity":
+        raise _Refused(f"{response.request.headers['host']} answered {response.status_code}, or compressed")
+    data = bytearray()
+    async for chunk in response.aiter_raw():
+        data += chunk
+        if len(data) > MAX_BYTES:
+            raise _Refused(f"{response.request.headers['host']} has more than {MAX_BYTES} bytes")
+    if not image_type(bytes(data[:32])):
+        raise _Refused(f"{response.request.headers['host']} has no image there")
+    return bytes(data)
