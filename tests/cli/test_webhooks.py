@@ -40,7 +40,7 @@ async def test_what_is_dead_is_listed_replayed_and_dropped(world: World) -> None
     world.receiver.response = Response(503)
     async with world.webhooks(world.target(max_attempts=2)) as webhooks:
         for text in ("one", "two", "three"):
-            webhooks.take(message(text))
+            webhooks.offer(message(text))
         await until(lambda: len(world.sent) == 3)
         await until(lambda: webhooks.statistics()["hook"].dead == 3)
         before = await listed(folder)
@@ -73,8 +73,8 @@ async def test_what_is_dead_is_listed_replayed_and_dropped(world: World) -> None
 async def test_what_is_replayed_without_a_gateway_is_delivered_at_its_start(world: World) -> None:
     world.receiver.response = Response(500)
     async with world.webhooks(world.target(max_attempts=1)) as webhooks:
-        webhooks.take(message("one"))
-        webhooks.take(message("two"))
+        webhooks.offer(message("one"))
+        webhooks.offer(message("two"))
         await until(lambda: webhooks.statistics()["hook"].dead == 2)
     assert (await run(world.folder, "replay", "--all")).returncode == 0
     assert [one["state"] for one in await listed(world.folder)] == ["replayed", "replayed"]
@@ -88,7 +88,7 @@ async def test_what_is_replayed_without_a_gateway_is_delivered_at_its_start(worl
 async def test_an_unknown_delivery_is_an_error_and_nothing_is_touched(world: World) -> None:
     await world.receiver.kill()
     async with world.webhooks() as webhooks:
-        webhooks.take(message())
+        webhooks.offer(message())
     done = await run(world.folder, "replay", "1")
     assert (done.returncode, done.stderr) == (1, "tigrest: there is no dead delivery 1; see tigrest webhooks list\n")
     done = await run(world.folder, "drop", "1", "2")
@@ -102,7 +102,7 @@ async def test_the_list_is_cut_unless_all_is_asked_for(world: World) -> None:
     await world.receiver.kill()
     async with world.webhooks() as webhooks:
         for number in range(101):
-            webhooks.take(message(str(number)))
+            webhooks.offer(message(str(number)))
     done = await run(world.folder, "list")
     assert len(done.stdout.splitlines()) == 101
     assert done.stderr == "only the first 100; --all shows more\n"

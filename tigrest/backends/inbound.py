@@ -1,7 +1,7 @@
-"""What comes in for our own addresses, and who gets it: scripts that listen, webhooks, the live stream.
+"""Dispatch of the stanzas that come in for our own addresses: to scripts that listen, to webhooks, to the live stream.
 
-Listeners take messages and presence, and answer iqs; the first one that does answers an iq, every one that selects a message
-gets it. Watchers only look. What belongs to a request under way goes to nobody else. What nobody takes is left to the gateway itself.
+A message or presence goes to every listener that wants it, an iq to the first one that answers. Watchers see everything and consume
+nothing. A stanza that belongs to a request under way is claimed by it and goes to nobody else. What is left the back end answers.
 """
 
 from __future__ import annotations
@@ -16,28 +16,25 @@ from tigrest.xmpp.stanza import Stanza
 log = logging.getLogger(__name__)
 
 Watcher = Callable[[Stanza], bool]
-"""Told of every stanza that comes in for our addresses; tells whether anybody will read it. It must be quick."""
+"""Called with each inbound stanza; returns whether a subscriber reads it. Must not block."""
 
 
 Claim = Callable[[Stanza], bool]
-"""Told of every message and presence; tells whether it belongs to a request that is under way. It must be quick."""
+"""Called with each inbound message and presence; returns whether it belongs to a request under way. Must not block."""
 
 
-class Listener(Protocol):
-    """Somebody who wants stanzas."""
+class StanzaListener(Protocol):
+    """A consumer of inbound stanzas."""
 
-    def selects(self, stanza: Stanza) -> bool:
-        """Tell whether a stanza is for it."""
-
-    def take(self, stanza: Stanza) -> None:
-        """Take a message or presence that it selects. Returns at once and raises nothing."""
+    def offer(self, stanza: Stanza) -> bool:
+        """Take a message or presence if it is wanted; return whether it was. Must not block, and raises nothing."""
 
     async def answer(self, iq: Stanza) -> Stanza | None:
-        """Answer an iq of type get or set that it selects: the result or the error; ``None`` to leave it to others."""
+        """Answer an iq of type get or set: return the result or the error, or ``None`` to leave it to others."""
 
 
 class Inbound:
-    """Hands out what comes in for the addresses of one domain.
+    """Dispatches stanzas that come in for the addresses of one domain.
 
     Args:
         jid: our own address; all addresses of its domain are ours, unless it has a local part: then only that one is.
@@ -45,19 +42,19 @@ class Inbound:
 
     def __init__(self, jid: JID) -> None:
         self.jid = jid
-        self._listeners: list[Listener] = []
+        self._listeners: list[StanzaListener] = []
         self._watchers: list[Watcher] = []
         self._claims: list[Claim] = []
 
-    def add(self, listener: Listener) -> None:
-        """Give a listener what comes in from now on, after those that are there already."""
+    def add(self, listener: StanzaListener) -> None:
+        """Offer what comes in from now on to a listener, after those that were added before."""
         self._listeners.append(listener)
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
-        """Show a watcher what comes in from now on.
+        """Show what comes in from now on to a watcher.
 
         Returns:
-            What ends that.
+            A function that removes the watcher.
         """
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher)
@@ -66,49 +63,47 @@ class Inbound:
         """Keep from all others, from now on, the messages and presences that belong to a request.
 
         Returns:
-            What ends that.
+            A function that removes the claim.
         """
         self._claims.append(belongs)
         return lambda: self._claims.remove(belongs)
 
     def is_ours(self, jid: JID) -> bool:
-        """Whether an address is one of ours."""
+        """Tell whether an address is one of ours."""
         return jid.bare == self.jid if self.jid.local else jid.domain == self.jid.domain
 
     def take(self, stanza: Stanza) -> bool:
-        """Hand out a message or presence.
+        """Dispatch a message or presence.
 
         Returns:
-            Whether anybody wanted it.
+            Whether it was claimed, is read by a watcher's subscriber, or was taken by a listener.
         """
-        if _says_so(self._claims, stanza):
+        if _call_all(self._claims, stanza):
             return True
-        taken = _says_so(self._watchers, stanza)
+        is_taken = _call_all(self._watchers, stanza)
         for listener in self._listeners:
-            if listener.selects(stanza):
-                taken = True
-                listener.take(stanza)
-        return taken
+            is_taken = listener.offer(stanza) or is_taken
+        return is_taken
 
     async def answer(self, iq: Stanza) -> Stanza | None:
-        """Have an iq of type get or set answered.
+        """Ask the listeners, one after the other, to answer an iq of type get or set.
 
         Returns:
-            The result or the error; ``None`` when nobody wants it.
+            The result or the error of the first that answers; ``None`` when none does.
         """
-        _says_so(self._watchers, iq)
+        _call_all(self._watchers, iq)
         for listener in self._listeners:
-            if listener.selects(iq) and (reply := await listener.answer(iq)) is not None:
+            if (reply := await listener.answer(iq)) is not None:
                 return reply
         return None
 
 
-def _says_so(asked: list[Callable[[Stanza], bool]], stanza: Stanza) -> bool:
-    """Show a stanza to all who are asked; whether one of them said yes."""
-    yes = False
-    for ask in tuple(asked):
+def _call_all(callbacks: list[Callable[[Stanza], bool]], stanza: Stanza) -> bool:
+    """Call all callbacks with a stanza, and return whether one of them returned true. One that raises is logged."""
+    result = False
+    for callback in tuple(callbacks):  # a callback may remove itself
         try:
-            yes = ask(stanza) or yes
+            result = callback(stanza) or result
         except Exception:
             log.exception("a %s could not be shown", stanza.kind)
-    return yes
+    return result

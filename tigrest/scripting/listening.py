@@ -81,7 +81,6 @@ class Listening:
         self._service, self._is_ours, self._timeout = service, is_ours, timeout
         self._kinds: dict[str, _Index] = {}
         self._lanes: dict[tuple[Path, str], Lane[Job]] = {}
-        self._selected: tuple[Stanza | None, list[Job]] = (None, [])
         self._methods: set[asyncio.Task[Any]] = set()
         self._overflow = Rejections(service.send, "scripts")
         self._threads = CapacityLimiter(math.inf)  # the lanes limit them
@@ -97,31 +96,26 @@ class Listening:
             for kind, selector in listener.selectors.items():
                 kinds.setdefault(kind, []).append((listener, selector))
         self._kinds = {kind: _Index(some) for kind, some in kinds.items()}
-        self._selected = (None, [])
         self._lanes = {key: lane for key, lane in self._lanes.items() if key in keys or not lane.is_idle}
 
-    def selects(self, stanza: Stanza) -> bool:
-        """Tell whether a script listens to a stanza."""
-        return stanza.kind in self._kinds and bool(self._jobs(stanza))
-
-    def take(self, stanza: Stanza) -> None:
-        """Put a message or presence into the lane of each script that listens to it."""
+    def offer(self, stanza: Stanza) -> bool:
+        """Put a message or presence into the lane of each script that listens to it; return whether there is one."""
         if stanza.kind == "iq" or stanza.kind not in self._kinds:
-            return
+            return False
+        jobs = self._jobs(stanza)
         is_full = False
-        for job in self._jobs(stanza):
+        for job in jobs:
             job.listener.active += 1
             if not self._lane(job.listener).offer(job.heard.sender.bare, job):
                 job.listener.active -= 1
                 is_full = True
-        self._selected = (None, [])
         if is_full:
             self._overflow.tell(_refusal(stanza, StanzaError("resource-constraint", "wait", "too many stanzas wait here")))
+        return bool(jobs)
 
     async def answer(self, iq: Stanza) -> Stanza | None:
         """Have an iq answered by the first script that does."""
         jobs = self._jobs(iq) if "iq" in self._kinds else []
-        self._selected = (None, [])
         for job in jobs:
             if (reply := await self._ask(job)) is not None:
                 return reply
@@ -148,14 +142,7 @@ class Listening:
                 await asyncio.wait(running, timeout=1.0)
 
     def _jobs(self, stanza: Stanza) -> list[Job]:
-        """Who listens to a stanza; of the last one it is known."""
-        known, jobs = self._selected
-        if known is not stanza:
-            jobs = self._find(stanza)
-            self._selected = (stanza, jobs)
-        return jobs
-
-    def _find(self, stanza: Stanza) -> list[Job]:
+        """Return a job for each script that listens to a stanza."""
         try:
             to, sender = stanza.to, stanza.sender
         except InvalidStanza:

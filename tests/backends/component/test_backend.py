@@ -146,11 +146,11 @@ class Listens:
     def __init__(self) -> None:
         self.taken: list[Stanza] = []
 
-    def selects(self, stanza: Stanza) -> bool:
-        return stanza.to is not None and stanza.to.local != "nobody"
-
-    def take(self, stanza: Stanza) -> None:
+    def offer(self, stanza: Stanza) -> bool:
+        if stanza.to is None or stanza.to.local == "nobody":
+            return False
         self.taken.append(stanza)
+        return True
 
     async def answer(self, iq: Stanza) -> Stanza | None:
         return iq.reply() if iq.to is not None and iq.to.local == "bot" else None

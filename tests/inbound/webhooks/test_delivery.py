@@ -32,8 +32,7 @@ def of_sender(receiver: Receiver) -> dict[str, list[str]]:
 
 async def test_a_message_is_delivered_and_forgotten(world: World) -> None:
     async with world.webhooks() as webhooks:
-        assert webhooks.selects(message())
-        webhooks.take(message())
+        assert webhooks.offer(message())
         await until(lambda: webhooks.statistics()["hook"].delivered)
     assert [request.body for request in world.receiver.requests] == [message().to_bytes("")]
     assert world.sent == []
@@ -45,9 +44,8 @@ async def test_what_is_not_for_our_domain_is_left_alone(world: World) -> None:
         presence = Stanza.parse('<presence from="a@b" to="shop@http.example.org"/>')
         result = Stanza.parse('<iq type="result" from="a@b" to="http.example.org"/>')
         for stanza in (message(to="shop@example.org"), message(to="a@@b"), message().with_(to=None), presence, result):
-            assert not webhooks.selects(stanza)
-            webhooks.take(stanza)
-        webhooks.take(message("last"))
+            assert not webhooks.offer(stanza)
+        webhooks.offer(message("last"))
         await until(lambda: world.receiver.requests)
     assert world.receiver.texts == ["last"]
 
@@ -55,7 +53,7 @@ async def test_what_is_not_for_our_domain_is_left_alone(world: World) -> None:
 async def test_a_reply_is_sent(world: World) -> None:
     world.receiver.response = Response(200, JSON, b'{"body": "hello"}')
     async with world.webhooks() as webhooks:
-        webhooks.take(message())
+        webhooks.offer(message())
         await until(lambda: world.sent)
     [reply] = world.sent
     assert (reply.type, reply.to, reply.sender) == ("chat", "alice@example.org/desk", "shop@http.example.org")
@@ -65,7 +63,7 @@ async def test_every_webhook_that_selects_has_its_own_delivery(world: World) -> 
     world.receiver.response = Response(200, JSON, b'{"body": "hello"}')
     targets = [world.target("/a", name="a"), world.target("/b", name="b"), world.target("/c", name="c", events=["host"])]
     async with world.webhooks(*targets) as webhooks:
-        webhooks.take(message())
+        webhooks.offer(message())
         await until(lambda: len(world.sent) == 2)
     assert sorted(request.target for request in world.receiver.requests) == ["/a", "/b"]
     assert len({request.headers["webhook-id"] for request in world.receiver.requests}) == 2
@@ -80,7 +78,7 @@ async def test_order_is_kept_for_each_sender_while_many_are_served_at_once(world
     async with world.webhooks(world.target(concurrency=4)) as webhooks:
         for number in range(30):
             for sender in SENDERS:
-                webhooks.take(message(str(number), sender))
+                webhooks.offer(message(str(number), sender))
         await until(lambda: webhooks.statistics()["hook"].delivered == 150)
     assert of_sender(world.receiver) == {sender: [str(number) for number in range(30)] for sender in SENDERS}
     assert 1 < world.receiver.most_at_once <= 4
@@ -94,10 +92,10 @@ async def test_one_sender_waits_and_others_go_on(world: World) -> None:
     world.receiver.respond = refuse_alice
     async with world.webhooks(world.target(concurrency=1), backoff=Backoff(60)) as webhooks:
         for text in ("1", "2"):
-            webhooks.take(message(text))
-        webhooks.take(message("3", "alice@example.org/phone"))
+            webhooks.offer(message(text))
+        webhooks.offer(message("3", "alice@example.org/phone"))
         for text in ("4", "5"):
-            webhooks.take(message(text, "bob@example.org"))
+            webhooks.offer(message(text, "bob@example.org"))
         await until(lambda: webhooks.statistics()["hook"].delivered == 2)
         assert world.receiver.texts == ["1", "4", "5"]
     assert [(one.state, one.attempts, one.problem) for one in await world.stored()] == [
@@ -114,7 +112,7 @@ async def test_what_may_change_is_tried_again_with_the_same_id(world: World, sta
 
     world.receiver.respond = third_time
     async with world.webhooks(world.target(secret="whsec_c2VjcmV0")) as webhooks:
-        webhooks.take(message())
+        webhooks.offer(message())
         await until(lambda: webhooks.statistics()["hook"].delivered)
         assert webhooks.statistics()["hook"].failed == 2
     assert len({request.headers["webhook-id"] for request in world.receiver.requests}) == 1
@@ -127,7 +125,7 @@ async def test_what_may_change_is_tried_again_with_the_same_id(world: World, sta
 async def test_a_definite_no_is_told_to_the_sender_at_once(world: World, status: int) -> None:
     world.receiver.response = Response(status)
     async with world.webhooks() as webhooks:
-        webhooks.take(message())
+        webhooks.offer(message())
         await until(lambda: world.sent)
     assert world.sent[0].type == "error"
     assert f"{status} Words" in str(world.sent[0])
@@ -138,7 +136,7 @@ async def test_a_definite_no_is_told_to_the_sender_at_once(world: World, status:
 async def test_redirects_are_not_followed(world: World) -> None:
     world.receiver.response = Response(307, headers={"Location": "/elsewhere"})
     async with world.webhooks() as webhooks:
-        webhooks.take(message())
+        webhooks.offer(message())
         await until(lambda: world.sent)
     assert [request.target for request in world.receiver.requests] == ["/hook"]
     assert world.sent[0].error is not None
@@ -152,7 +150,7 @@ async def test_a_receiver_may_ask_for_time(world: World) -> None:
     world.receiver.respond = busy
     started = time.monotonic()
     async with world.webhooks() as webhooks:
-        webhooks.take(message())
+        webhooks.offer(message())
         await until(lambda: webhooks.statistics()["hook"].delivered)
     assert time.monotonic() - started >= 0.3  # the patience of the backoff, not an hour
 
@@ -169,7 +167,7 @@ async def test_a_connection_that_breaks_or_hangs_is_tried_again(world: World) ->
 
     world.receiver.respond = strange
     async with world.webhooks(world.target(timeout=0.2)) as webhooks:
-        webhooks.take(message())
+        webhooks.offer(message())
         await until(lambda: webhooks.statistics()["hook"].delivered)
         assert webhooks.statistics()["hook"].failed == 2
 
@@ -179,7 +177,7 @@ async def test_nothing_is_lost_when_the_receiver_is_killed(world: World) -> None
     async with world.webhooks(world.target(concurrency=3)) as webhooks:
         for number in range(60):
             for sender in SENDERS:
-                webhooks.take(message(str(number), sender))
+                webhooks.offer(message(str(number), sender))
             if number == 20:
                 await until(lambda: len(world.receiver.requests) > 20)
                 await world.receiver.kill()
@@ -196,10 +194,10 @@ async def test_all_who_wait_go_on_when_the_receiver_is_back(world: World) -> Non
     await world.receiver.kill()
     async with world.webhooks(backoff=Backoff(60)) as webhooks:
         for sender in SENDERS:
-            webhooks.take(message("1", sender))
+            webhooks.offer(message("1", sender))
         await until(lambda: webhooks.statistics()["hook"].failed == 5)
         await world.receiver.start()
-        webhooks.take(message("new", "bob@example.org"))
+        webhooks.offer(message("new", "bob@example.org"))
         await until(lambda: webhooks.statistics()["hook"].delivered == 6)
 
 
@@ -208,7 +206,7 @@ async def test_what_is_stored_is_delivered_after_a_restart(world: World) -> None
     async with world.webhooks() as webhooks:
         for number in range(50):
             for sender in SENDERS:
-                webhooks.take(message(str(number), sender))
+                webhooks.offer(message(str(number), sender))
     assert len(await world.stored()) == 250
     await world.receiver.start()
     async with world.webhooks() as webhooks:
@@ -224,7 +222,7 @@ async def test_what_is_under_way_at_the_end_is_delivered_again(world: World) -> 
 
     world.receiver.respond = hang
     async with world.webhooks() as webhooks:
-        webhooks.take(message())
+        webhooks.offer(message())
         await until(lambda: world.receiver.requests)
     [first] = world.receiver.requests
     world.receiver.respond = world.receiver._same
@@ -236,8 +234,8 @@ async def test_what_is_under_way_at_the_end_is_delivered_again(world: World) -> 
 async def test_a_delivery_is_dead_after_the_last_attempt(world: World) -> None:
     world.receiver.response = Response(503)
     async with world.webhooks(world.target(max_attempts=3)) as webhooks:
-        webhooks.take(message("1"))
-        webhooks.take(message("2"))
+        webhooks.offer(message("1"))
+        webhooks.offer(message("2"))
         await until(lambda: len(world.sent) == 2)
         await until(lambda: webhooks.statistics()["hook"] == Statistics(0, 2, 0, 6))
     assert world.receiver.texts == ["1", "1", "1", "2", "2", "2"]
@@ -250,7 +248,7 @@ async def test_attempts_are_counted_across_restarts(world: World) -> None:
     for attempt in range(1, 4):
         async with world.webhooks(world.target(max_attempts=3), backoff=Backoff(60)) as webhooks:
             if attempt == 1:
-                webhooks.take(message())
+                webhooks.offer(message())
             await until(lambda: webhooks.statistics()["hook"].failed)
             if attempt == 3:
                 await until(lambda: world.sent)
@@ -261,7 +259,7 @@ async def test_attempts_are_counted_across_restarts(world: World) -> None:
 async def test_an_unreachable_webhook_is_told_in_the_end(world: World) -> None:
     await world.receiver.kill()
     async with world.webhooks(world.target(max_attempts=2)) as webhooks:
-        webhooks.take(message())
+        webhooks.offer(message())
         await until(lambda: world.sent)
     assert world.sent[0].error is not None
     assert (world.sent[0].error.condition, world.sent[0].error.type) == ("recipient-unavailable", "wait")
@@ -271,7 +269,7 @@ async def test_an_unreachable_webhook_is_told_in_the_end(world: World) -> None:
 async def test_errors_are_delivered_but_not_answered(world: World) -> None:
     world.receiver.response = Response(404)
     async with world.webhooks() as webhooks:
-        webhooks.take(message(type="error"))
+        webhooks.offer(message(type="error"))
         await until(lambda: webhooks.statistics()["hook"].delivered)
     assert world.sent == []
 
@@ -281,8 +279,8 @@ async def test_a_reply_waits_for_the_link_even_through_a_restart(world: World, r
     world.receiver.response = Response(200, JSON, b'{"body": "hello"}')
     world.is_up, world.refusal = False, refusal
     async with world.webhooks() as webhooks:
-        webhooks.take(message("1"))
-        webhooks.take(message("2"))
+        webhooks.offer(message("1"))
+        webhooks.offer(message("2"))
         await until(lambda: world.refused > 2)
     assert [one.state for one in await world.stored()] == [ANSWERED, WAITING]
     world.is_up = True
@@ -296,8 +294,8 @@ async def test_a_stored_reply_that_may_not_be_sent_any_more_holds_nobody_up(worl
     world.receiver.response = Response(200, JSON, b'{"body": "hello"}')
     world.is_up = False
     async with world.webhooks() as webhooks:
-        webhooks.take(message("1"))
-        webhooks.take(message("2"))
+        webhooks.offer(message("1"))
+        webhooks.offer(message("2"))
         await until(lambda: world.refused > 2)
     with sqlite3.connect(world.folder / "state.sqlite3") as file:  # an earlier version let it in
         [number] = [one.number for one in await world.stored() if one.state == ANSWERED]
@@ -314,7 +312,7 @@ async def test_the_error_of_a_dead_delivery_waits_for_the_link(world: World) -> 
     world.receiver.response = Response(503)
     world.is_up = False
     async with world.webhooks(world.target(max_attempts=1)) as webhooks:
-        webhooks.take(message())
+        webhooks.offer(message())
         await until(lambda: world.refused > 2)
         assert [one.state for one in await world.stored()] == [FAILED]
         world.is_up = True
@@ -330,15 +328,15 @@ async def test_a_reply_that_cannot_be_sent_is_no_reply(world: World, monkeypatch
     monkeypatch.setattr(world, "send", refuse)
     world.receiver.response = Response(200, JSON, b'{"body": "hello"}')
     async with world.webhooks() as webhooks:
-        webhooks.take(message())
+        webhooks.offer(message())
         await until(lambda: webhooks.statistics()["hook"].delivered)
     assert await world.stored() == []
 
 
 async def test_what_cannot_be_written_is_dead_at_once(world: World) -> None:
     async with world.webhooks() as webhooks:
-        webhooks.take(message(id="unwritable"))
-        webhooks.take(message("next"))
+        webhooks.offer(message(id="unwritable"))
+        webhooks.offer(message("next"))
         await until(lambda: webhooks.statistics()["hook"].delivered)
     assert world.receiver.texts == ["next"]
     assert "internal-server-error" in str(world.sent[0])
@@ -350,7 +348,7 @@ async def test_an_answer_that_is_too_large_or_compressed_is_not_read(world: Worl
     body = b'{"body": "' + (b"" if headers else b"x" * 2**20) + b'"}'
     world.receiver.response = Response(200, JSON, body, headers)
     async with world.webhooks() as webhooks:
-        webhooks.take(message())
+        webhooks.offer(message())
         await until(lambda: webhooks.statistics()["hook"].delivered)
     assert world.sent == []
 
@@ -358,9 +356,9 @@ async def test_an_answer_that_is_too_large_or_compressed_is_not_read(world: Worl
 async def test_a_full_buffer_is_told_and_nothing_is_lost(world: World) -> None:
     async with world.webhooks(max_buffer=20) as webhooks:
         for number in range(50):
-            webhooks.take(message(str(number)))
+            webhooks.offer(message(str(number)))
         room = message("room", "room@muc.example.org/nick", type="groupchat")
-        webhooks.take(room)
+        webhooks.offer(room)
         await until(lambda: len(world.sent) == 30)
         await until(lambda: webhooks.statistics()["hook"].delivered == 20)
     assert {(reply.error.condition, reply.error.type) for reply in world.sent if reply.error} == {("resource-constraint", "wait")}
@@ -370,7 +368,7 @@ async def test_a_full_buffer_is_told_and_nothing_is_lost(world: World) -> None:
 async def test_after_the_end_nothing_is_taken(world: World) -> None:
     async with world.webhooks() as webhooks:
         pass
-    webhooks.take(message())
+    webhooks.offer(message())
     await until(lambda: world.sent)
     assert "resource-constraint" in str(world.sent[0])
 
@@ -380,7 +378,7 @@ async def test_more_senders_than_are_kept_in_memory(world: World, monkeypatch: p
     async with world.webhooks() as webhooks:
         webhooks._couriers[0]._lanes._most = 5
         for number in range(200):
-            webhooks.take(message(str(number), f"user{number % 40}@example.org"))
+            webhooks.offer(message(str(number), f"user{number % 40}@example.org"))
         await until(lambda: webhooks.statistics()["hook"].delivered == 200)
         assert len(webhooks._couriers[0]._lanes._lanes) <= 7
     assert all(texts == sorted(texts, key=int) for texts in of_sender(world.receiver).values())
@@ -400,7 +398,7 @@ async def test_a_store_that_fails_for_a_while_loses_nothing(
 
         monkeypatch.setattr(webhooks._store, "write", fail)
         for number in range(5):
-            webhooks.take(message(str(number)))
+            webhooks.offer(message(str(number)))
         await until(lambda: webhooks.statistics()["hook"].delivered == 5)
     assert caplog.text.count("cannot be stored: disk full") == 1
 
@@ -410,7 +408,7 @@ async def test_the_store_and_the_log_have_no_secrets(world: World, tmp_path: Pat
     world.receiver.response = Response(503)
     url = world.receiver.url.replace("//", "//me:hush@") + "/?token=hush"
     async with world.webhooks(world.target(url=url, secret="hush", max_attempts=2)) as webhooks:
-        webhooks.take(message())
+        webhooks.offer(message())
         await until(lambda: world.sent)
     assert "is dead after 2 attempts" in caplog.text
     assert "hush" not in caplog.text
@@ -420,7 +418,7 @@ async def test_the_store_and_the_log_have_no_secrets(world: World, tmp_path: Pat
 async def test_deliveries_for_a_webhook_that_is_gone_are_named(world: World, caplog: pytest.LogCaptureFixture) -> None:
     await world.receiver.kill()
     async with world.webhooks() as webhooks:
-        webhooks.take(message())
+        webhooks.offer(message())
     async with world.webhooks(world.target(name="other")):
         pass
     assert "deliveries wait for webhook hook, which is not configured" in caplog.text
@@ -441,7 +439,7 @@ async def test_a_store_that_cannot_be_read_for_a_while_loses_nothing(
 
         monkeypatch.setattr(webhooks._store, "_open", fail)
         for number in range(5):
-            webhooks.take(message(str(number)))
+            webhooks.offer(message(str(number)))
         await until(lambda: webhooks.statistics()["hook"].delivered == 5)
     assert world.receiver.texts == [str(number) for number in range(5)]
     assert "the store cannot be read: no such disk" in caplog.text
@@ -454,7 +452,7 @@ async def test_a_codec_that_surprises_does_no_harm(world: World, monkeypatch: py
     monkeypatch.setattr("tests.inbound.webhooks.world.TinyCodec.read", read)
     world.receiver.response = Response(200, JSON, b"[[[[")
     async with world.webhooks() as webhooks:
-        webhooks.take(message())
+        webhooks.offer(message())
         await until(lambda: webhooks.statistics()["hook"].delivered)
         assert "internal-server-error" in str(await webhooks.answer(iq()))
     assert "an answer cannot be understood" in caplog.text
@@ -469,7 +467,7 @@ async def test_a_codec_that_breaks_is_a_failed_attempt(
 
     monkeypatch.setattr("tests.inbound.webhooks.world.TinyCodec.write", write)
     async with world.webhooks(world.target(max_attempts=2)) as webhooks:
-        webhooks.take(message())
+        webhooks.offer(message())
         await until(lambda: world.sent)
         assert "internal-server-error" in str(await webhooks.answer(iq()))
     assert "an attempt ended badly" in caplog.text
@@ -483,7 +481,7 @@ async def test_senders_are_told_what_could_not_be_stored_before_the_end(world: W
     async with world.webhooks(world.target(), world.target(name="second")) as webhooks:
         other.execute("BEGIN EXCLUSIVE")
         for text in ("one", "two"):
-            webhooks.take(message(text))
+            webhooks.offer(message(text))
     other.execute("ROLLBACK")
     other.close()
     errors = [(stanza.to, stanza.error.condition, stanza.error.type) for stanza in world.sent if stanza.error is not None]

@@ -88,7 +88,7 @@ async def test_what_is_sent(world: World) -> None:
     url = world.receiver.url.replace("//", "//me:pw@") + "/{kind}/{type}?to={to}"
     stanza = message(to="shop@http.example.org/a/../b", type="").with_(**{"xml:lang": "de"})
     async with world.webhooks(Target("x", url)) as webhooks:
-        webhooks.take(stanza)
+        webhooks.offer(stanza)
         await until(lambda: world.receiver.requests)
     [request] = world.receiver.requests
     assert (request.method, request.target) == ("POST", "/message/normal?to=shop%40http.example.org%2Fa%2F..%2Fb")

@@ -4,7 +4,7 @@
 
     webhooks = Webhooks([Target("orders", "https://example.org/hook/{kind}")], database, codec, backend.send, JID("http.example.org"))
     await webhooks.start()
-    webhooks.take(stanza)
+    webhooks.offer(stanza)
 """
 
 from tigrest.inbound.webhooks.target import Target

@@ -130,23 +130,20 @@ class Webhooks:
         await self._refuse(await self._writer.stop())
         await self._overflow.stop()
 
-    def selects(self, stanza: Stanza) -> bool:
-        """Tell whether a webhook is for a stanza: to our domain; of iqs only those that await a reply."""
-        return bool(self._selecting(stanza))
-
-    def take(self, stanza: Stanza) -> None:
-        """Take a message or presence for every webhook that selects it. Returns at once and raises nothing.
+    def offer(self, stanza: Stanza) -> bool:
+        """Take a message or presence for every webhook that selects it; return whether there is one. Does not block, raises nothing.
 
         Where there is no room for it, its sender is told by ``resource-constraint``.
         """
         couriers = self._selecting(stanza) if stanza.kind != "iq" else []
         if not couriers:
-            return
+            return False
         sender, data, now = _sender(stanza), stanza.to_bytes(""), time.time()
         taken = [QueuedStanza(courier.target.name, sender, stanza.kind, data, now) for courier in couriers]
         if not self._is_open or not self._writer.offer(taken):
             reason = "too many stanzas wait for webhooks" if self._is_open else "the gateway is stopping"
             self._overflow.tell(refusal(stanza, StanzaError("resource-constraint", "wait", reason)))
+        return True
 
     async def _refuse(self, left: Sequence[QueuedStanza]) -> None:
         """Tell the senders of what could not be stored, each once, however many webhooks it was for."""
@@ -160,15 +157,15 @@ class Webhooks:
         except TimeoutError:
             log.error("not all of %d senders could be told that what they sent was not stored", len(stanzas))
 
-    async def answer(self, iq: Stanza) -> Stanza:
+    async def answer(self, iq: Stanza) -> Stanza | None:
         """Deliver an iq of type get or set to the first webhook that selects it.
 
         Returns:
-            The reply, a result or an error, addressed to who asked.
+            The reply, a result or an error, addressed to who asked; ``None`` when no webhook selects it.
         """
         couriers = self._selecting(iq)
         if not couriers:
-            return iq.error_reply(StanzaError("service-unavailable"))
+            return None
         reply = await couriers[0].ask(iq)
         try:
             return self._sender.addressed(reply)
@@ -189,6 +186,7 @@ class Webhooks:
         }
 
     def _selecting(self, stanza: Stanza) -> list[Courier]:
+        """Return the couriers of the webhooks that select a stanza: one to our domain; of iqs only those that await a reply."""
         try:
             to = stanza.to
         except InvalidStanza:
