@@ -39,7 +39,7 @@ STATE = "var/tigrest.sqlite3"
 MAX_NAME = 200
 """Longest name of a webhook."""
 
-Identity = Literal["gateway", "user"]
+ActingAs = Literal["gateway", "user"]
 
 
 class Section(BaseModel):
@@ -77,7 +77,7 @@ def _secret_in(key: str, path: Path) -> str:
     return secret
 
 
-class Http(Section):
+class HttpConfig(Section):
     """``[http]``: the side that serves."""
 
     host: Text = "127.0.0.1"
@@ -89,7 +89,7 @@ class Http(Section):
     cors_origins: ListOf[Origin] = ()
 
 
-class Scripts(Section):
+class ScriptsConfig(Section):
     """``[scripts]``: where handlers come from."""
 
     dirs: ListOf[File] = (Path("scripts/rest"),)
@@ -97,7 +97,7 @@ class Scripts(Section):
     builtins: bool = True
 
 
-class Xmpp(Section):
+class XmppConfig(Section):
     """``[xmpp]``: the side behind."""
 
     backend: Literal["embedded", "component"] = "embedded"
@@ -111,25 +111,25 @@ class Xmpp(Section):
     c2s_host: Text = "127.0.0.1"
     c2s_port: Port = 5222
     c2s_tls: Literal["require", "allow", "never"] = "require"
-    send_as: Identity | None = None
-    adhoc_as: Identity | None = None
+    send_as: ActingAs | None = None
+    adhoc_as: ActingAs | None = None
 
     @property
-    def effective_send_as(self) -> Identity:
+    def effective_send_as(self) -> ActingAs:
         """``send_as``, or what the back end suggests."""
-        return self.send_as or self._suggested_identity
+        return self.send_as or self._suggested
 
     @property
-    def effective_adhoc_as(self) -> Identity:
+    def effective_adhoc_as(self) -> ActingAs:
         """``adhoc_as``, or what the back end suggests."""
-        return self.adhoc_as or self._suggested_identity
+        return self.adhoc_as or self._suggested
 
     @property
-    def _suggested_identity(self) -> Identity:
+    def _suggested(self) -> ActingAs:
         return "user" if self.backend == "embedded" else "gateway"
 
     @model_validator(mode="after")
-    def _check(self) -> Xmpp:
+    def _check(self) -> XmppConfig:
         if self.jid == self.domain:
             raise KeyProblem("jid", f'"{self.jid}" is the domain of the users; use one of our own, such as "http.{self.domain}"')
         if self.backend == "component" and not self.secret.get_secret_value():
@@ -137,7 +137,7 @@ class Xmpp(Section):
         return self
 
 
-class ApiKey(Section):
+class ApiKeyConfig(Section):
     """``[[auth.api_keys]]``: a key and where it is valid."""
 
     name: Text
@@ -148,12 +148,12 @@ class ApiKey(Section):
     domains: ListOf[Text] = ()
 
     @model_validator(mode="after")
-    def _check(self) -> ApiKey:
+    def _check(self) -> ApiKeyConfig:
         _one_of("key", self.key, "key_hash", self.key_hash)
         return self
 
 
-class Account(Section):
+class AccountConfig(Section):
     """``[[auth.accounts]]``: an account that exists only in the gateway."""
 
     jid: User
@@ -162,7 +162,7 @@ class Account(Section):
     password_hash: PasswordHash | None = Field(default=None, repr=False)
 
     @model_validator(mode="after")
-    def _check(self) -> Account:
+    def _check(self) -> AccountConfig:
         _one_of("password", self.password, "password_hash", self.password_hash)
         return self
 
@@ -182,29 +182,29 @@ def _no_twin(table: str, key: str, values: Sequence[str]) -> None:
             raise KeyProblem(f"{table}[{index}].{key}", f'"{value}" is there twice')
 
 
-class Auth(Section):
+class AuthConfig(Section):
     """``[auth]``: who may do what."""
 
     admins: ListOf[User] = (JID("admin@localhost"),)
     open_access: bool = False
     cache_seconds: MemorySeconds = 60.0
-    api_keys: ListOf[ApiKey] = ()
-    accounts: ListOf[Account] = ()
+    api_keys: ListOf[ApiKeyConfig] = ()
+    accounts: ListOf[AccountConfig] = ()
 
     @model_validator(mode="after")
-    def _check(self) -> Auth:
+    def _check(self) -> AuthConfig:
         _no_twin("api_keys", "name", [key.name for key in self.api_keys])
         _no_twin("accounts", "jid", [account.jid for account in self.accounts])
         return self
 
 
-class Bosh(Section):
+class BoshConfig(Section):
     """``[bosh]``: the XMPP server's BOSH endpoint."""
 
     url: HttpUrl = "http://127.0.0.1:5280/http-bind"
 
 
-class Webhook(Section):
+class WebhookConfig(Section):
     """``[[webhooks]]``: a URL that stanzas are delivered to."""
 
     url: WebhookUrl
@@ -225,14 +225,14 @@ class Webhook(Section):
         return self.name or f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     @model_validator(mode="after")
-    def _check(self) -> Webhook:
+    def _check(self) -> WebhookConfig:
         if len(self.effective_name) > MAX_NAME or not self.effective_name.isprintable():
             what = "is" if self.name else "is missing, and the URL, which stands for it, is"
             raise KeyProblem("name", f"{what} longer than {MAX_NAME} characters, or not printable")
         return self
 
 
-class EmbeddedAccount(Section):
+class EmbeddedAccountConfig(Section):
     """``[[embedded.accounts]]``: an account of the embedded domain."""
 
     jid: User
@@ -240,7 +240,7 @@ class EmbeddedAccount(Section):
     password_file: File | None = None
 
     @model_validator(mode="after")
-    def _check(self) -> EmbeddedAccount:
+    def _check(self) -> EmbeddedAccountConfig:
         if self.password is None:
             raise KeyProblem("password", "is missing: give password or password_file")
         if not self.password.get_secret_value():
@@ -248,25 +248,25 @@ class EmbeddedAccount(Section):
         return self
 
 
-class Embedded(Section):
+class EmbeddedConfig(Section):
     """``[embedded]``: the domain inside the process."""
 
     database: Location = STATE
-    accounts: ListOf[EmbeddedAccount] = ()
+    accounts: ListOf[EmbeddedAccountConfig] = ()
 
     @model_validator(mode="after")
-    def _check(self) -> Embedded:
+    def _check(self) -> EmbeddedConfig:
         _no_twin("accounts", "jid", [account.jid for account in self.accounts])
         return self
 
 
-class State(Section):
+class StateConfig(Section):
     """``[state]``: where the gateway keeps what is its own."""
 
     database: Location = STATE
 
 
-class Avatars(Section):
+class AvatarsConfig(Section):
     """``[avatars]``: which avatars are served, and their cache."""
 
     as_owner: bool = False
@@ -279,15 +279,15 @@ class Avatars(Section):
 class Config(Section):
     """The whole configuration."""
 
-    http: Http = Http()
-    scripts: Scripts = Scripts()
-    xmpp: Xmpp = Xmpp()
-    auth: Auth = Auth()
-    bosh: Bosh = Bosh()
-    webhooks: ListOf[Webhook] = ()
-    embedded: Embedded = Embedded()
-    state: State = State()
-    avatars: Avatars = Avatars()
+    http: HttpConfig = HttpConfig()
+    scripts: ScriptsConfig = ScriptsConfig()
+    xmpp: XmppConfig = XmppConfig()
+    auth: AuthConfig = AuthConfig()
+    bosh: BoshConfig = BoshConfig()
+    webhooks: ListOf[WebhookConfig] = ()
+    embedded: EmbeddedConfig = EmbeddedConfig()
+    state: StateConfig = StateConfig()
+    avatars: AvatarsConfig = AvatarsConfig()
 
     @model_validator(mode="after")
     def _check(self) -> Config:

@@ -14,8 +14,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tigrest.auth.api_keys import KeyStore
+from tigrest.backends.backend import Backend
+from tigrest.backends.embedded.domain import EmbeddedDomain
+from tigrest.config.models import EmbeddedConfig
 from tigrest.service import Service
-from tigrest.state.database import tighten
+from tigrest.state.database import MEMORY, tighten
 from tigrest.xmpp.jid import JID
 
 log = logging.getLogger(__name__)
@@ -84,6 +87,26 @@ class Demo:
             f'-d \'<iq type="get" to="{self.domain}"><ping xmlns="urn:xmpp:ping"/></iq>\' {base}/rest/stream',
             f"Or open {base}/rest/ in a browser.",
         ]
+
+
+async def demo_of(embedded: EmbeddedConfig, backend: Backend, service: Service, keys: KeyStore) -> Demo | None:
+    """Fill the embedded domain on its first start, and read the credentials on later ones.
+
+    Args:
+        embedded: its configuration; with accounts of its own there is no demo.
+        backend: the back end, which was started.
+        service: access to it; may send as its users.
+        keys: where the API key goes.
+
+    Returns:
+        The credentials; ``None`` when there are none to show.
+    """
+    if not isinstance(backend, EmbeddedDomain) or embedded.accounts:
+        return None
+    folder = None if embedded.database == MEMORY or "://" in embedded.database else Path(embedded.database).parent
+    if backend.created:
+        return await make_demo(service, keys, folder)
+    return await recall_demo(service, folder) if folder is not None else None
 
 
 async def make_demo(service: Service, keys: KeyStore, folder: Path | None) -> Demo:

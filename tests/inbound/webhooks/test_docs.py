@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.test_docs import blocks, section, tables
-from tigrest.config.models import Webhook
+from tigrest.config.models import WebhookConfig
 from tigrest.inbound.webhooks.answers import MAX_BODY
 from tigrest.inbound.webhooks.backoff import Backoff
 from tigrest.inbound.webhooks.lanes import MOST
@@ -56,7 +56,7 @@ def test_numbers_are_as_described() -> None:
 
 
 def test_defaults_are_those_of_the_configuration() -> None:
-    target, configured = Target("a", "http://a"), Webhook(url="http://a")
+    target, configured = Target("a", "http://a"), WebhookConfig(url="http://a")
     for name in ("content_type", "stanzas", "events", "timeout", "max_attempts", "concurrency"):
         assert getattr(target, name) == getattr(configured, name), name
 

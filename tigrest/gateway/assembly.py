@@ -1,0 +1,328 @@
+"""Make the parts of a gateway from its configuration. Nothing is opened, connected or started here."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import SecretStr
+from starlette.types import ASGIApp
+
+from tigrest.auth.accounts import Account, Accounts
+from tigrest.auth.admission import Admission
+from tigrest.auth.api_keys import ApiKey, ApiKeys, KeyStore, hash_key
+from tigrest.auth.logins import Logins
+from tigrest.auth.principal import Principal
+from tigrest.auth.throttle import Throttle
+from tigrest.backends.backend import Backend
+from tigrest.backends.component.backend import Component
+from tigrest.backends.component.c2s import ClientPort
+from tigrest.backends.embedded.domain import EmbeddedDomain
+from tigrest.backends.inbound import Inbound
+from tigrest.config import Config
+from tigrest.config.models import AccountConfig, ApiKeyConfig, AvatarsConfig, WebhookConfig
+from tigrest.formats.stanza_json import representations
+from tigrest.gateway.provision import provider
+from tigrest.http.app import App
+from tigrest.http.cors import with_cors
+from tigrest.inbound.events import Events
+from tigrest.inbound.webhooks import Target, Webhooks
+from tigrest.passwords import Passwords
+from tigrest.plugins import load_plugins
+from tigrest.scripting.lifecycle import Scripts
+from tigrest.scripting.listening import Listening
+from tigrest.scripting.loader import Loader
+from tigrest.scripting.routing import Table
+from tigrest.service import Policy, Service
+from tigrest.service.avatars import AvatarCache, AvatarSettings, Fetcher
+from tigrest.service.bosh import BoshEndpoint
+from tigrest.state.database import Database
+
+BOOTSTRAP = "HTTP_API_KEY_BOOTSTRAP"
+"""Environment variable with an API key that works while none is configured."""
+
+
+@dataclass(frozen=True)
+class Databases:
+    """The databases of a gateway, which are often one.
+
+    Args:
+        state: what is the gateway's own.
+        embedded: the state of the embedded domain.
+    """
+
+    state: Database
+    embedded: Database
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a gateway.
+
+    Args:
+        passwords: hashes passwords, in threads of its own.
+        databases: where state is kept.
+        keys: the API keys that are stored.
+        events: the live stream.
+        webhooks: delivers stanzas to URLs.
+        backend: the way to XMPP.
+        service: access to XMPP, as scripts have it.
+        listening: gives stanzas to scripts.
+        app: answers HTTP requests.
+        entry: ``app``, with what stands before it.
+        scripts: loads scripts, and replaces them.
+    """
+
+    passwords: Passwords
+    databases: Databases
+    keys: KeyStore
+    events: Events
+    webhooks: Webhooks
+    backend: Backend
+    service: Service
+    listening: Listening
+    app: App
+    entry: ASGIApp
+    scripts: Scripts
+
+
+def assemble(config: Config, script_dirs: Sequence[Path], passwords: Passwords) -> Parts:
+    """Make all parts, on the event loop that they will run on.
+
+    Args:
+        config: how the gateway is set up.
+        script_dirs: directories of scripts, the most important first.
+        passwords: how passwords are hashed.
+    """
+    databases = make_databases(config)
+    keys = KeyStore(databases.state)
+    policy = make_policy(config)
+    inbound = Inbound(config.xmpp.jid)
+    events = Events(inbound)
+    backend = make_backend(config, databases, passwords, policy, inbound)
+    service = make_service(config, backend, policy)
+    webhooks = make_webhooks(config, databases.state, service)
+    listening = Listening(service, inbound.is_ours, config.http.request_timeout)
+    inbound.add(listening)
+    inbound.add(webhooks)
+    logins = make_logins(config, service, passwords)
+    backend.on_account_change(logins.forget)
+    backend.on_account_change(events.dismiss)
+    app = make_app(config, service, Admission(logins, make_api_keys(config, keys), policy.roles_of))
+    _count(app, webhooks, events)
+    return Parts(
+        passwords=passwords,
+        databases=databases,
+        keys=keys,
+        events=events,
+        webhooks=webhooks,
+        backend=backend,
+        service=service,
+        listening=listening,
+        app=app,
+        entry=with_cors(app, config.http.cors_origins),
+        scripts=make_scripts(script_dirs, service, events, app, listening),
+    )
+
+
+def make_databases(config: Config) -> Databases:
+    """Make the databases."""
+    state = Database(config.state.database)
+    is_one = config.embedded.database == config.state.database
+    return Databases(state, state if is_one else Database(config.embedded.database))
+
+
+def make_policy(config: Config) -> Policy:
+    """Make what decides who may do what."""
+    xmpp = config.xmpp
+    return Policy(
+        xmpp.jid,
+        xmpp.domain,
+        admins=frozenset(config.auth.admins),
+        send_as=xmpp.effective_send_as,
+        adhoc_as=xmpp.effective_adhoc_as,
+    )
+
+
+def make_backend(config: Config, databases: Databases, passwords: Passwords, policy: Policy, inbound: Inbound) -> Backend:
+    """Make the way to XMPP that ``[xmpp] backend`` names.
+
+    Args:
+        config: how the gateway is set up.
+        databases: where its state is kept.
+        passwords: how passwords of the embedded domain are hashed.
+        policy: tells who administers.
+        inbound: gets what comes in.
+    """
+    if config.xmpp.backend == "component":
+        return _make_component(config, databases.state, policy, inbound)
+    return EmbeddedDomain(
+        jid=config.xmpp.jid,
+        domain=config.xmpp.domain,
+        administers=policy.administers,
+        database=databases.embedded,
+        passwords=passwords,
+        accounts={account.jid: _secret(account.password) for account in config.embedded.accounts},
+        inbound=inbound,
+    )
+
+
+def _make_component(config: Config, database: Database, policy: Policy, inbound: Inbound) -> Component:
+    xmpp = config.xmpp
+    is_trusted = xmpp.effective_send_as == "user"
+    return Component(
+        jid=xmpp.jid,
+        domain=xmpp.domain,
+        secret=_secret(xmpp.secret),
+        host=xmpp.host,
+        port=xmpp.port,
+        max_stanza=xmpp.max_stanza,
+        passwords=ClientPort(host=xmpp.c2s_host, port=xmpp.c2s_port, domain=xmpp.domain, tls=xmpp.c2s_tls),
+        database=database,
+        administers=policy.administers,
+        inbound=inbound,
+        is_trusted=is_trusted,
+        borrows=is_trusted and xmpp.effective_adhoc_as == "user",
+    )
+
+
+def make_service(config: Config, backend: Backend, policy: Policy) -> Service:
+    """Make what scripts get to reach XMPP."""
+    service = Service(backend, policy, _avatar_settings(config.avatars))
+    if config.xmpp.backend == "component":
+        service.bosh = BoshEndpoint(config.bosh.url, config.xmpp.domain)
+    return service
+
+
+def _avatar_settings(avatars: AvatarsConfig) -> AvatarSettings:
+    return AvatarSettings(
+        as_owner=avatars.as_owner,
+        urls=avatars.urls,
+        fetch=Fetcher() if avatars.urls == "proxy" else None,
+        cache=AvatarCache(max_bytes=avatars.cache_bytes, seconds=avatars.cache_seconds, miss_seconds=avatars.miss_seconds),
+    )
+
+
+def make_webhooks(config: Config, database: Database, service: Service) -> Webhooks:
+    """Make what delivers stanzas to URLs. What these answer is bounded like what a plain user sends."""
+    return Webhooks(
+        targets=[_target(webhook) for webhook in config.webhooks],
+        database=database,
+        codec=representations,
+        sender=service.for_(Principal(None, via="webhook")),
+        jid=config.xmpp.jid,
+    )
+
+
+def _target(webhook: WebhookConfig) -> Target:
+    return Target(
+        name=webhook.effective_name,
+        url=webhook.url,
+        content_type=webhook.content_type,
+        stanzas=webhook.stanzas,
+        events=webhook.events,
+        secret=_secret(webhook.secret) or None,
+        timeout=webhook.timeout,
+        max_attempts=webhook.max_attempts,
+        concurrency=webhook.concurrency,
+    )
+
+
+def make_logins(config: Config, service: Service, passwords: Passwords) -> Logins:
+    """Make what checks the passwords of callers."""
+    return Logins(
+        domain=service.domain,
+        check_backend=service.check_credentials,
+        accounts=Accounts([_account(account) for account in config.auth.accounts], passwords),
+        throttle=Throttle(),
+        cache_seconds=config.auth.cache_seconds,
+    )
+
+
+def _account(account: AccountConfig) -> Account:
+    return Account(jid=account.jid, password=_secret(account.password), password_hash=account.password_hash or "")
+
+
+def make_api_keys(config: Config, store: KeyStore) -> ApiKeys:
+    """Make what recognises API keys: those of the configuration, and those that are stored."""
+    return ApiKeys(
+        configured=[_api_key(key) for key in config.auth.api_keys],
+        store=store,
+        bootstrap=os.environ.get(BOOTSTRAP),
+        open_access=config.auth.open_access,
+    )
+
+
+def _api_key(key: ApiKeyConfig) -> ApiKey:
+    return ApiKey(
+        name=key.name,
+        digest=key.key_hash or hash_key(_secret(key.key)),
+        paths=tuple(re.compile(path) for path in key.paths),
+        domains=key.domains,
+    )
+
+
+def make_app(config: Config, service: Service, admission: Admission) -> App:
+    """Make what answers HTTP requests."""
+    return App(
+        service=service,
+        admission=admission,
+        max_body=config.http.max_body,
+        request_timeout=config.http.request_timeout,
+        is_ready=lambda: service.connected,
+        cors_origins=config.http.cors_origins,
+    )
+
+
+def _count(app: App, webhooks: Webhooks, events: Events) -> None:
+    """Show numbers of parts in ``/metrics``."""
+    app.metrics.gauge("tigrest_webhook_deliveries", "Deliveries of webhooks.", ("webhook", "state"), _deliveries(webhooks))
+    app.metrics.gauge("tigrest_event_streams", "Open live streams.", (), lambda: [((), events.streams)])
+
+
+def _deliveries(webhooks: Webhooks) -> Callable[[], Iterator[tuple[tuple[str, str], float]]]:
+    def numbers() -> Iterator[tuple[tuple[str, str], float]]:
+        for name, statistics in webhooks.statistics().items():
+            for state, number in asdict(statistics).items():
+                yield (name, state), number
+
+    return numbers
+
+
+def make_scripts(script_dirs: Sequence[Path], service: Service, events: Events, app: App, listening: Listening) -> Scripts:
+    """Make what loads scripts, and serves them in the two places where they are used.
+
+    Args:
+        script_dirs: directories of scripts, the most important first.
+        service: access to XMPP.
+        events: the live stream, for handlers that ask for it.
+        app: gets the routes.
+        listening: gets the listeners.
+    """
+    loader = Loader(script_dirs, provider(load_plugins(), service, events))
+    return Scripts(loader, service, TableSwitch(app, listening).serve)
+
+
+@dataclass(frozen=True)
+class TableSwitch:
+    """Gives each new table of scripts to those who use it.
+
+    Args:
+        app: gets the routes.
+        listening: gets the listeners.
+    """
+
+    app: App
+    listening: Listening
+
+    def serve(self, table: Table) -> None:
+        """Replace the table for requests and stanzas from now on."""
+        self.app.serve(table)
+        self.listening.serve(table.listeners)
+
+
+def _secret(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value is not None else ""

@@ -1,0 +1,50 @@
+"""Provide the objects that handlers ask for by ``inject()``: plugins first, then the gateway's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pluggy
+
+from tigrest.backends.adhoc import AdHoc
+from tigrest.backends.backend import UserRepository
+from tigrest.inbound.events import Events
+from tigrest.plugins import hookimpl
+from tigrest.service import Service
+from tigrest.service.avatars import Avatars
+
+
+def provider(plugins: pluggy.PluginManager, service: Service, events: Events) -> Callable[[type], object | None]:
+    """Return what gives the object for a type.
+
+    Args:
+        plugins: asked first.
+        service: access to XMPP.
+        events: the live stream.
+    """
+    plugins.register(_Core(events), "core")
+
+    def provide(wanted: type) -> object | None:
+        found: object | None = plugins.hook.tigrest_provide(type=wanted, service=service)
+        return found
+
+    return provide
+
+
+class _Core:
+    """Provide what is the gateway's own, as a plugin that comes last."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+
+    @hookimpl(trylast=True)
+    def tigrest_provide(self, type: type, service: Service) -> object | None:
+        """Return the service or one of its parts."""
+        parts: dict[object, object] = {
+            Service: service,
+            UserRepository: service.users,
+            AdHoc: service.adhoc,
+            Avatars: service.avatars,
+            Events: self._events,
+        }
+        return parts.get(type)
