@@ -14,11 +14,12 @@ import pytest
 from tests.servers.process import free_ports
 from tigrest.errors import InvalidValue, NotConnected, NotPermitted, NotSupported, StanzaError, TigrestError
 from tigrest.http.statuses import status_of
-from tigrest.service.bosh import HTTPBIND, MAX_ANSWER, MAX_CONCURRENT, BoshEndpoint, PreBound
+from tigrest.service.bosh import MAX_ANSWER, MAX_CONCURRENT, BoshEndpoint, PreBound
 from tigrest.testing import TestGateway, serving
 from tigrest.xmpp.commands import CommandItem, CommandReply
 from tigrest.xmpp.forms import DataForm
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.namespaces import BOSH
 
 ALICE = JID("alice@localhost/web")
 STREAM = 'xmlns:stream="http://etherx.jabber.org/streams"'
@@ -36,7 +37,7 @@ def http(body: str | bytes, status: str = "200 OK", *headers: str) -> bytes:
 
 def bosh(payload: str = "", attributes: str = "") -> bytes:
     """A response with a ``body``."""
-    return http(f'<body xmlns="{HTTPBIND}" {STREAM} {attributes}>{payload}</body>')
+    return http(f'<body xmlns="{BOSH}" {STREAM} {attributes}>{payload}</body>')
 
 
 def features(payload: str, attributes: str = "") -> bytes:
@@ -212,7 +213,7 @@ ENTITIES = '<?xml version="1.0"?><!DOCTYPE body [<!ENTITY a "aaaa">]>'
     [
         (http("<html><body>It works!</body></html>"), "does not speak BOSH"),
         (http("<!DOCTYPE html><html><p>It works!"), "does not speak BOSH"),
-        (http(f'{ENTITIES}<body xmlns="{HTTPBIND}" sid="&a;"/>'), "does not speak BOSH"),
+        (http(f'{ENTITIES}<body xmlns="{BOSH}" sid="&a;"/>'), "does not speak BOSH"),
         (http(b"\xff\xfe\x00"), "does not speak BOSH"),
         (http(""), "does not speak BOSH"),
         (http("<a>" * 1000), "does not speak BOSH"),

@@ -33,6 +33,7 @@ from tigrest.config.fields import (
     WebhookUrl,
 )
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.kinds import KINDS, Kind
 
 STATE = "var/tigrest.sqlite3"
 
@@ -210,7 +211,7 @@ class WebhookConfig(Section):
     url: WebhookUrl
     name: Text | None = None
     content_type: Literal["application/json", "application/xmpp+xml"] = "application/json"
-    stanzas: ListOf[Literal["message", "presence", "iq"]] = ("message", "presence", "iq")
+    stanzas: ListOf[Kind] = KINDS
     events: ListOf[Literal["bare", "full", "host"]] = ("bare", "full", "host")
     secret: SigningSecret | None = None
     secret_file: File | None = None

@@ -19,7 +19,9 @@ from tigrest.backends.embedded.domain import EmbeddedDomain
 from tigrest.config.models import EmbeddedConfig
 from tigrest.service import Service
 from tigrest.state.database import MEMORY, tighten
+from tigrest.xmpp.commands import ADMIN_NODES
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.namespaces import PING
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +75,7 @@ class Demo:
         key = f"-H 'Api-Key: {self.api_key}'"
         json_type = "-H 'Content-Type: application/json'"
         fields = [{"var": "domainjid", "value": self.domain}, {"var": "max_items", "value": "25"}]
-        command = json.dumps({"command": {"node": "http://jabber.org/protocol/admin#get-active-users", "fields": fields}})
+        command = json.dumps({"command": {"node": f"{ADMIN_NODES}get-active-users", "fields": fields}})
         kept = f" (kept in {self.file}; delete it to have them shown no more)" if self.file else ""
         return [
             f"An embedded XMPP domain, {self.domain}, is served, to try things out{kept}:",
@@ -84,7 +86,7 @@ class Demo:
             f'  curl {key} {json_type} -d \'{{"show": "xa", "status": "On the phone"}}\' {base}/rest/user/{alice}/status',
             f"  curl {login} {json_type} -d '{command}' {base}/rest/adhoc/sess-man@{self.domain}",
             f"  curl {login} {key} -H 'Content-Type: application/xml' "
-            f'-d \'<iq type="get" to="{self.domain}"><ping xmlns="urn:xmpp:ping"/></iq>\' {base}/rest/stream',
+            f'-d \'<iq type="get" to="{self.domain}"><ping xmlns="{PING}"/></iq>\' {base}/rest/stream',
             f"Or open {base}/rest/ in a browser.",
         ]
 

@@ -10,13 +10,10 @@ from xml.etree import ElementTree as ET
 from tigrest.backends.component.backend import Component
 from tigrest.errors import NotConnected, NotSupported, StanzaError, TigrestError
 from tigrest.gateway import Gateway
-from tigrest.service.avatars import PUBSUB
-from tigrest.xmpp.commands import ADMIN
+from tigrest.xmpp.commands import ADMIN_NODES
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.namespaces import COMMANDS, DISCO_ITEMS
+from tigrest.xmpp.namespaces import COMMANDS, DISCO_ITEMS, PUBSUB, SOFTWARE_VERSION
 from tigrest.xmpp.stanza import make
-
-VERSION = "jabber:iq:version"
 
 ALL_USERS = "all users"
 """Node where ejabberd lists its accounts for administrators (XEP-0030)."""
@@ -69,11 +66,11 @@ async def survey(gateway: Gateway) -> Diagnostics:
 
 async def _software(gateway: Gateway) -> str:
     try:
-        query = make("iq", "get", gateway.service.domain, ET.Element(f"{{{VERSION}}}query"), id="version")
+        query = make("iq", "get", gateway.service.domain, ET.Element(f"{{{SOFTWARE_VERSION}}}query"), id="version")
         payload = (await gateway.service.request(query, ASK_SECONDS)).raise_error().payload
     except TigrestError as error:
         return f"unknown ({error})"
-    texts = [payload.findtext(f"{{{VERSION}}}{key}", "") if payload is not None else "" for key in ("name", "version")]
+    texts = [payload.findtext(f"{{{SOFTWARE_VERSION}}}{key}", "") if payload is not None else "" for key in ("name", "version")]
     return " ".join(text for text in texts if text) or "unknown"
 
 
@@ -122,7 +119,7 @@ async def _rights(gateway: Gateway) -> Check:
     """
     service = gateway.service
     commands, users = await asyncio.gather(*(_seen_by_nobody(gateway, node) for node in (COMMANDS, ALL_USERS)))
-    administration = [item for item in commands if item.get("node", "").startswith(ADMIN)]
+    administration = [item for item in commands if item.get("node", "").startswith(ADMIN_NODES)]
     seen = [text for text, items in (("administration commands", administration), ("user list", users)) if items]
     if not seen:
         return Check("rights", True, f"those of {service.jid} are its alone")
@@ -161,8 +158,8 @@ ADMINISTRATION = {
 
 
 def _administration(name: str, node: str, commands: tuple[str, ...], administrator: str) -> Check:
-    works = ADMIN + node in commands
-    need = f"the server does not offer {ADMIN}{node}" if commands else administrator
+    works = ADMIN_NODES + node in commands
+    need = f"the server does not offer {ADMIN_NODES}{node}" if commands else administrator
     return Check(name, works, "" if works else need)
 
 

@@ -10,20 +10,21 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from tigrest.errors import InvalidJID
-from tigrest.formats.stanza_json.envelope import TYPES as TYPES_IN_JSON
 from tigrest.scripting.handler import LISTENS, Handler, Match, Role
 from tigrest.scripting.signature import Group, Invocation
 from tigrest.spelling import nearest
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.stanza import CLIENT, Stanza
+from tigrest.xmpp.kinds import DEFAULT_TYPES, REQUESTS, TYPES
+from tigrest.xmpp.namespaces import CLIENT
+from tigrest.xmpp.stanza import Stanza
 
-TYPES = {**TYPES_IN_JSON, "iq": ("get", "set")}
+LISTENED_TYPES = {**TYPES, "iq": REQUESTS}
 """Types of each kind that may be listened to."""
 
 UNASKED = {
     "message": frozenset({"normal", "chat", "headline"}),
-    "presence": frozenset(TYPES["presence"]) - {"error"},
-    "iq": frozenset(TYPES["iq"]),
+    "presence": frozenset(LISTENED_TYPES["presence"]) - {"error"},
+    "iq": frozenset(LISTENED_TYPES["iq"]),
 }
 """Those that are heard without being asked for. Rooms send everybody's messages to everybody, their sender too. XEP-0045 §7.4"""
 
@@ -126,8 +127,8 @@ class Listener:
 def type_of(stanza: Stanza) -> str:
     """The type of a stanza, in full. RFC 6121 §5.2.2, §4.7.1"""
     if stanza.kind == "message":
-        return stanza.type if stanza.type in TYPES["message"] else "normal"
-    return stanza.type or ("available" if stanza.kind == "presence" else "")
+        return stanza.type if stanza.type in TYPES["message"] else DEFAULT_TYPES["message"]
+    return stanza.type or DEFAULT_TYPES.get(stanza.kind, "")
 
 
 def compile_match(match: Any, kinds: Sequence[str]) -> dict[str, Selector]:
@@ -155,7 +156,7 @@ def compile_match(match: Any, kinds: Sequence[str]) -> dict[str, Selector]:
     return {
         kind: Selector(
             kind=kind,
-            types=asked.intersection(TYPES[kind]) or UNASKED[kind],
+            types=asked.intersection(LISTENED_TYPES[kind]) or UNASKED[kind],
             local=_local(match.local),
             to=_pattern("to", match.to),
             sender=_pattern("sender", match.sender),
@@ -176,7 +177,7 @@ def _several(value: str | Iterable[str]) -> list[str]:
 def _types(value: Any, kinds: Sequence[str]) -> frozenset[str]:
     if value is None:
         return frozenset()
-    known = sorted({name for kind in kinds for name in TYPES[kind]})
+    known = sorted({name for kind in kinds for name in LISTENED_TYPES[kind]})
     if not isinstance(value, str | list | tuple | set | frozenset) or not value:
         raise MatchError(f"type is {value!r}; use one or several of {', '.join(known)}")
     for name in _several(value):

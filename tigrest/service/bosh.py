@@ -30,7 +30,8 @@ import httpx2
 from tigrest.concurrency.threads import callable_from_threads
 from tigrest.errors import InvalidJID, InvalidStanza, InvalidValue, NotConnected, NotSupported, StanzaError
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.stanza import CLIENT, Stanza
+from tigrest.xmpp.namespaces import BIND, BOSH, CLIENT, SASL, SESSION, STREAMS, XMPP_OVER_BOSH
+from tigrest.xmpp.stanza import Stanza
 from tigrest.xmpp.xml import escape, escape_attribute, parse, split_name
 
 log = logging.getLogger(__name__)
@@ -49,13 +50,6 @@ MAX_CONCURRENT = 8
 
 PAUSE = 0.1
 """Seconds between two looks at a server that has not answered yet."""
-
-HTTPBIND = "http://jabber.org/protocol/httpbind"
-XBOSH = "urn:xmpp:xbosh"
-STREAMS = "http://etherx.jabber.org/streams"
-SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
-BIND = "urn:ietf:params:xml:ns:xmpp-bind"
-SESSION = "urn:ietf:params:xml:ns:xmpp-session"
 
 _FEATURES = f"{{{STREAMS}}}features"
 _SUCCESS, _FAILURE = f"{{{SASL}}}success", f"{{{SASL}}}failure"
@@ -192,7 +186,7 @@ class _Session:
         """Create the session; give the features of its stream. XEP-0124 §7"""
         body = await self._send(
             attributes=f' to="{self._domain}" hold="{hold}" wait="{wait}" ver="1.6" content="text/xml; charset=utf-8" xml:lang="en"'
-            f' xmpp:version="1.0" xmlns:xmpp="{XBOSH}"'
+            f' xmpp:version="1.0" xmlns:xmpp="{XMPP_OVER_BOSH}"'
         )
         self.sid = body.get("sid", "")
         if not self.sid:
@@ -215,7 +209,7 @@ class _Session:
 
     async def _restart(self) -> ET.Element:
         """Restart the stream; give its features. XEP-0206 §5"""
-        attributes = f' to="{self._domain}" xml:lang="en" xmpp:restart="true" xmlns:xmpp="{XBOSH}"'
+        attributes = f' to="{self._domain}" xml:lang="en" xmpp:restart="true" xmlns:xmpp="{XMPP_OVER_BOSH}"'
         return await self._first(await self._send(attributes=attributes), _FEATURES)
 
     async def _bind(self, resource: str) -> JID:
@@ -258,7 +252,7 @@ class _Session:
             NotConnected: there is none, or it ends the session for another reason than a failed login.
         """
         sid = f' sid="{escape_attribute(self.sid)}"' if self.sid else ""
-        request = f'<body xmlns="{HTTPBIND}" rid="{self.rid}"{sid}{attributes}>{payload}</body>'
+        request = f'<body xmlns="{BOSH}" rid="{self.rid}"{sid}{attributes}>{payload}</body>'
         self.rid += 1
         try:
             return _read(await self._post(request.encode()))
@@ -283,7 +277,7 @@ def _read(data: bytes) -> ET.Element:
         body = parse(data)
     except (ValueError, LookupError, ET.ParseError):
         raise NotConnected(f"{_SERVER} does not speak BOSH: its answer is not XML, or not harmless") from None
-    if body.tag != f"{{{HTTPBIND}}}body":
+    if body.tag != f"{{{BOSH}}}body":
         raise NotConnected(f"{_SERVER} does not speak BOSH: its answer has no <body>")
     if body.get("type") in ("terminate", "error") and body.find(_FAILURE) is None:
         condition = body.get("condition", "")

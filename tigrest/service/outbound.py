@@ -10,9 +10,10 @@ from collections.abc import Awaitable
 
 from tigrest.backends.backend import Backend
 from tigrest.errors import ServerFailed
+from tigrest.xmpp.namespaces import MESSAGE_ARCHIVE
 from tigrest.xmpp.stanza import Stanza, make
 
-ARCHIVE = b"urn:xmpp:mam:2"
+_ARCHIVE = MESSAGE_ARCHIVE.encode()
 
 PAGE_BYTES = 16 * 1024 * 1024
 """Most bytes of messages that are kept for one query of an archive: whoever is asked decides how many he sends."""
@@ -58,7 +59,7 @@ class Outbound:
 
         XEP-0313 §4.2
         """
-        if not iq.mentions(ARCHIVE):
+        if not iq.mentions(_ARCHIVE):
             return [await self.request(iq, timeout)]
         page = _Page(self, self._with_queryid(iq))
         stop = self._backend.inbound.claim(page.take)
@@ -76,7 +77,7 @@ class Outbound:
     def _with_queryid(self, query: Stanza) -> Stanza:
         """Give an archive query a ``queryid``, so that what comes for it does not mix with what comes for others. XEP-0313 §4.1"""
         element = query.payload
-        if element is None or element.tag != f"{{{ARCHIVE.decode()}}}query" or element.get("queryid"):
+        if element is None or element.tag != f"{{{MESSAGE_ARCHIVE}}}query" or element.get("queryid"):
             return query
         named = copy.copy(element)
         named.set("queryid", self.new_id())
@@ -119,8 +120,8 @@ class _Page:
 
 def _belongs(inbound: Stanza, query: Stanza) -> bool:
     """Tell whether a stanza is a result of an archive query: from whom was asked, for who asked, with the id of the query."""
-    if inbound.kind != "message" or not inbound.mentions(ARCHIVE) or inbound.attributes.get("to") != query.attributes.get("from"):
+    if inbound.kind != "message" or not inbound.mentions(_ARCHIVE) or inbound.attributes.get("to") != query.attributes.get("from"):
         return False
     asked = query.payload.get("queryid") if query.payload is not None else None
-    found = inbound.xml.find(f"{{{ARCHIVE.decode()}}}result")
+    found = inbound.xml.find(f"{{{MESSAGE_ARCHIVE}}}result")
     return found is not None and found.get("queryid") == asked and inbound.sender == query.to

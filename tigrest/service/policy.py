@@ -15,7 +15,29 @@ from tigrest.auth.principal import ADMIN, USER, Principal
 from tigrest.backends.backend import SERVICES
 from tigrest.errors import NotPermitted, SenderNotAllowed
 from tigrest.xmpp.jid import JID, escaped
-from tigrest.xmpp.namespaces import COMMANDS, DISCO_ITEMS
+from tigrest.xmpp.namespaces import (
+    COMMANDS,
+    DELEGATION_PREFIX,
+    DISCO_INFO,
+    DISCO_ITEMS,
+    ENTITY_TIME,
+    EXTERNAL_SERVICES,
+    EXTERNAL_SERVICES_1,
+    HTTP_UPLOAD,
+    LAST_ACTIVITY,
+    LEGACY_ENTITY_TIME,
+    PING,
+    PRIVACY,
+    PRIVATE_STORAGE,
+    PRIVILEGE_PREFIX,
+    PUBSUB,
+    REGISTER,
+    ROSTER,
+    SOFTWARE_VERSION,
+    STATISTICS,
+    VCARD4,
+    VCARD_TEMP,
+)
 from tigrest.xmpp.stanza import Stanza
 from tigrest.xmpp.xml import split_name
 
@@ -25,20 +47,20 @@ Identity = Literal["gateway", "user"]
 Action = Literal["send", "command", "act_as", "listen"]
 """``send`` a stanza, run or list the ``command``\\ s of an address, ``act_as`` the owner of an account, ``listen`` to an address."""
 
-PRIVILEGED = (b"urn:xmpp:privilege:", b"urn:xmpp:delegation:")
+PRIVILEGED = (PRIVILEGE_PREFIX.encode(), DELEGATION_PREFIX.encode())
 """Beginnings of the namespaces by which servers lend the gateway their rights. XEP-0356, XEP-0355"""
 
-OF_ACCOUNTS = frozenset({"jabber:iq:roster", "jabber:iq:privacy", "jabber:iq:private", "jabber:iq:register"})
+OF_ACCOUNTS = frozenset({ROSTER, PRIVACY, PRIVATE_STORAGE, REGISTER})
 """What belongs to the owner of an account alone, and servers let the gateway see or change."""
 
-DISCO = frozenset({"http://jabber.org/protocol/disco#info", DISCO_ITEMS})
+DISCO = frozenset({DISCO_INFO, DISCO_ITEMS})
 
-PUBLIC = DISCO | {"urn:xmpp:ping", "urn:xmpp:time", "jabber:iq:time", "jabber:iq:version", "jabber:iq:last", "vcard-temp"}
+PUBLIC = DISCO | {PING, ENTITY_TIME, LEGACY_ENTITY_TIME, SOFTWARE_VERSION, LAST_ACTIVITY, VCARD_TEMP}
 
-OF_DOMAIN = PUBLIC | {"urn:xmpp:extdisco:1", "urn:xmpp:extdisco:2", "urn:xmpp:http:upload:0", "http://jabber.org/protocol/stats"}
+OF_DOMAIN = PUBLIC | {EXTERNAL_SERVICES_1, EXTERNAL_SERVICES, HTTP_UPLOAD, STATISTICS}
 """What every user may ask the served domain itself for."""
 
-OF_OTHERS = PUBLIC | {"urn:ietf:params:xml:ns:vcard-4.0", "http://jabber.org/protocol/pubsub"}
+OF_OTHERS = PUBLIC | {VCARD4, PUBSUB}
 """What every user may ask the account of another for; whether he gets it is for the server and its owner to say."""
 
 ANNOUNCEMENTS = ("announce", "motd")
@@ -294,7 +316,7 @@ class Policy:
                 False, "node", f"what {to} lists at a node, such as all users, is for admins: the gateway's rights stand behind it"
             )
         is_own = to.bare == principal.jid
-        if namespace in OF_ACCOUNTS and not is_own and (to.domain == self.domain or namespace != "jabber:iq:register"):
+        if namespace in OF_ACCOUNTS and not is_own and (to.domain == self.domain or namespace != REGISTER):
             return Decision(False, "account", f"{namespace} of {to} is for its owner: a user may send it to his own account only")
         if to.domain != self.domain or is_own or (to.local and to.resource and to.local not in SERVICES):
             return _IQ

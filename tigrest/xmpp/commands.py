@@ -7,10 +7,10 @@ from xml.etree import ElementTree as ET
 
 from tigrest.xmpp.forms import DataForm
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.namespaces import COMMANDS
+from tigrest.xmpp.namespaces import COMMANDS, ROSTER, SERVICE_ADMINISTRATION
 from tigrest.xmpp.xml import split_name
 
-ADMIN = "http://jabber.org/protocol/admin#"
+ADMIN_NODES = f"{SERVICE_ADMINISTRATION}#"
 """Beginning of the nodes of the commands for administrators. XEP-0133"""
 
 ACTIONS = ("execute", "next", "prev", "complete", "cancel")
@@ -92,7 +92,7 @@ class CommandReply:
 
 
 def _roster(element: ET.Element) -> tuple[RosterItem, ...]:
-    ns = "{jabber:iq:roster}"
+    ns = f"{{{ROSTER}}}"
     query = next(element.iter(f"{ns}query"), None)
     if query is None:
         return ()

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-NAMESPACE = "jabber:x:data"
-_N = f"{{{NAMESPACE}}}"
+from tigrest.xmpp.namespaces import DATA_FORMS
+
+_N = f"{{{DATA_FORMS}}}"
 
 
 @dataclass(frozen=True)
@@ -167,4 +168,4 @@ def _write_fields(parent: ET.Element, fields: Iterable[Field]) -> None:
             ET.SubElement(choice, f"{_N}value").text = option.value
 
 
-__all__ = ["NAMESPACE", "DataForm", "Field", "Option", "Table", "submit"]
+__all__ = ["DataForm", "Field", "Option", "Table", "submit"]

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 from tigrest.errors import InvalidValue
 from tigrest.xmpp.jid import JID
-
-SHOWS = ("chat", "away", "xa", "dnd")
-"""Values of a presence's ``show``. RFC 6121 §4.7.2.1"""
+from tigrest.xmpp.kinds import SHOWS
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from xml.etree import ElementTree as ET
 
 from tigrest.errors import StanzaError
 from tigrest.xmpp.conditions import CONDITIONS, meaning_of
-from tigrest.xmpp.stanza import CLIENT, Stanza
+from tigrest.xmpp.namespaces import CLIENT
+from tigrest.xmpp.stanza import Stanza
 
 log = logging.getLogger(__name__)
 

@@ -14,21 +14,15 @@ from xml.etree import ElementTree as ET
 
 from tigrest.errors import InvalidStanza, MalformedContent, StanzaError
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.kinds import KINDS, REQUESTS
+from tigrest.xmpp.namespaces import CLIENT, CONTENT_NAMESPACES, STANZA_ERRORS
 from tigrest.xmpp.xml import MAX_NODES, SEPARATOR, START_TAG, check, escape_attribute, serialize, split_name, tree
-
-CLIENT = "jabber:client"
-STREAM_NAMESPACES = frozenset({"", CLIENT, "jabber:component:accept", "jabber:server"})
-"""Default namespaces a stanza may be written in; all mean "the namespace of the stream"."""
-
-KINDS = frozenset({"message", "presence", "iq"})
-
-NEVER_BOUNCED = frozenset({"error", "groupchat", "headline"})
-"""Types of messages to which no error goes back. RFC 6121 §8.5.2"""
 
 MAX_RECEIVED_NODES = 100_000
 """Most elements and attributes of an incoming stanza: twice what callers may send, for long lists of the server."""
 
-STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
+_CHILDREN_START = f'<x xmlns="{CLIENT}">'.encode()
+"""Start tag around the children of a stanza that are checked together."""
 
 
 class Stanza:
@@ -88,9 +82,9 @@ class Stanza:
         namespace, _, kind = name.rpartition(SEPARATOR)
         if SEPARATOR in namespace:  # the root itself is written with a prefix
             return cls._read(serialize(tree(data)), max_nodes)
-        if kind not in KINDS or namespace not in STREAM_NAMESPACES:
+        if kind not in KINDS or namespace not in CONTENT_NAMESPACES:
             inside = f" in namespace {namespace[:80]!r}" if namespace else ""
-            raise InvalidStanza(f"<{kind[:80]}>{inside} is not a stanza: send one message, presence or iq in jabber:client")
+            raise InvalidStanza(f"<{kind[:80]}>{inside} is not a stanza: send one message, presence or iq in {CLIENT}")
         written = {_as_written(name): value for name, value in attributes.items()} if SEPARATOR in "".join(attributes) else attributes
         return cls.cut(kind, written, declarations(declared) if declared else "", data[start:].rstrip()), children
 
@@ -183,7 +177,7 @@ class Stanza:
     @property
     def awaits_reply(self) -> bool:
         """Whether it is an iq of type get or set."""
-        return self.kind == "iq" and self.type in ("get", "set")
+        return self.kind == "iq" and self.type in REQUESTS
 
     @property
     def is_empty(self) -> bool:
@@ -342,7 +336,7 @@ def make(kind: str, type: str, to: str | None, *payload: ET.Element, sender: str
     if payload:
         try:
             children = "".join([serialize(child, CLIENT) for child in payload]).encode()
-            check(b'<x xmlns="jabber:client">' + children + b"</x>", sys.maxsize)
+            check(_CHILDREN_START + children + b"</x>", sys.maxsize)
         except MalformedContent as error:
             raise InvalidStanza(str(error)) from None
         rest = b">" + children + f"</{kind}>".encode()

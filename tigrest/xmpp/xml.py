@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
 from tigrest.errors import MalformedContent
+from tigrest.xmpp.namespaces import XML_NAMESPACE, XMLNS_NAMESPACE
 
 MAX_DEPTH = 256
 """Deepest nesting of elements accepted in a document. ejabberd 23.01 as a whole ends at about 3,500."""
@@ -22,8 +23,6 @@ MAX_NODES = 50_000
 
 MIN_NODE = 4
 """Bytes that one of them has at least: ``<a/>``."""
-
-XML_LANG = "http://www.w3.org/XML/1998/namespace"
 
 SEPARATOR = "\x01"
 """Stands between the parts of a name as expat gives it: no XML document can have it, so no part of a name can."""
@@ -61,7 +60,7 @@ def is_namespace_name(text: str) -> bool:
     return True
 
 
-RESERVED = frozenset({XML_LANG, "http://www.w3.org/2000/xmlns/"})
+RESERVED = frozenset({XML_NAMESPACE, XMLNS_NAMESPACE})
 """Namespaces of the prefixes ``xml`` and ``xmlns``; nothing else may be bound to them. "Namespaces in XML" §3"""
 
 _XML_ATTRIBUTES = ("xml:lang", "xml:space", "xml:base", "xml:id")
@@ -325,7 +324,7 @@ def _write(element: ET.Element, outer: str, write: Callable[[str], Any]) -> None
         write(f' xmlns="{escape_attribute(namespace)}"')
     for index, (key, value) in enumerate(element.items()):
         uri, local = split_name(key)
-        if uri == XML_LANG:
+        if uri == XML_NAMESPACE:
             local = f"xml:{local}"
         elif uri:
             write(f' xmlns:n{index}="{escape_attribute(uri)}"')

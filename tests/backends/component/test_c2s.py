@@ -14,9 +14,10 @@ from tests.backends.component.fake import HEADER, PROCEED, SASL, STARTTLS, SUCCE
 from tests.conftest import Run
 from tigrest.backends.component import client_stream
 from tigrest.backends.component.c2s import ClientPort
-from tigrest.backends.component.client_stream import STREAM_ERRORS, is_loopback
+from tigrest.backends.component.client_stream import is_loopback
 from tigrest.errors import NotConnected
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.namespaces import STREAM_ERRORS
 
 ALICE = JID("alice@localhost")
 SECRET = "s3cret-word"

@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tigrest.backends.component import stream as module
-from tigrest.backends.component.stream import NAMESPACE, STREAMS, Child, ComponentStream, StreamEnded, _Slicer
-from tigrest.xmpp.stanza import CLIENT, Stanza
+from tigrest.backends.component.stream import Child, ComponentStream, StreamEnded, _Slicer
+from tigrest.xmpp.namespaces import CLIENT, COMPONENT, STREAMS
+from tigrest.xmpp.stanza import Stanza
 
-HEADER = f"<?xml version='1.0'?><stream:stream xmlns='{NAMESPACE}' xmlns:stream='{STREAMS}' xmlns:db='urn:db' id='a&lt;b'>".encode()
+HEADER = f"<?xml version='1.0'?><stream:stream xmlns='{COMPONENT}' xmlns:stream='{STREAMS}' xmlns:db='urn:db' id='a&lt;b'>".encode()
 CHILDREN = [
     b"<handshake/>",
     b"<iq id='1' type='result' from='a' to='b'/>",

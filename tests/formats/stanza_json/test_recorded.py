@@ -16,7 +16,8 @@ import pytest
 from tigrest.errors import MalformedContent
 from tigrest.formats.stanza_json.reading import from_json
 from tigrest.formats.stanza_json.writing import to_json
-from tigrest.xmpp.stanza import CLIENT, Stanza
+from tigrest.xmpp.namespaces import CLIENT
+from tigrest.xmpp.stanza import Stanza
 
 PAIRS: list[dict[str, Any]] = [
     json.loads(line) for line in (Path(__file__).parent / "recorded_pairs.jsonl").read_text("utf-8").splitlines()

@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.formats.stanza_json import strategies
-from tigrest.formats.stanza_json.envelope import TYPES
 from tigrest.formats.stanza_json.reading import from_json
 from tigrest.formats.stanza_json.table import ROWS, VOCABULARIES
 from tigrest.formats.stanza_json.vocabulary import Row
 from tigrest.formats.stanza_json.writing import to_json
+from tigrest.xmpp.kinds import TYPES
 from tigrest.xmpp.stanza import Stanza
 
 ONLY_WRITTEN = {"formdata": "dataform", "error_code": "error"}

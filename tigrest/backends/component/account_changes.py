@@ -17,20 +17,19 @@ from xml.etree import ElementTree as ET
 
 from tigrest.backends.backend import SERVICES
 from tigrest.errors import InvalidJID, StanzaTimeout, StanzaTooLarge, TigrestError
-from tigrest.xmpp.commands import ADMIN
+from tigrest.xmpp.commands import ADMIN_NODES
 from tigrest.xmpp.forms import DataForm
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.namespaces import COMMANDS
+from tigrest.xmpp.namespaces import COMMANDS, REGISTER
 from tigrest.xmpp.saslprep import expect_settable
 from tigrest.xmpp.stanza import Stanza
 
 log = logging.getLogger(__name__)
 
-REGISTER = "jabber:iq:register"
 _COMMAND, _QUERY = f"{{{COMMANDS}}}command", f"{{{REGISTER}}}query"
 
 _NAMESPACES = (REGISTER.encode(), COMMANDS.encode())
-_SETS_PASSWORD = (f"{ADMIN}add-user", f"{ADMIN}change-user-password")
+_SETS_PASSWORD = (f"{ADMIN_NODES}add-user", f"{ADMIN_NODES}change-user-password")
 _HARMLESS = ("add-user", "user-stats", "pre-bind-bosh-session", "USER_STATUS", "ping")
 """Last parts of nodes that name accounts and change none that is there; so are those that begin with ``get-``."""
 
@@ -179,7 +178,7 @@ class AccountChanges:
         if node in _SETS_PASSWORD and form is not None and form.value("password"):
             expect_settable(form.value("password"))
         name = node.rpartition("#")[2].rpartition("/")[2]
-        if name in _HARMLESS or name.startswith("get-") or not (is_ours or node.startswith((ADMIN, "api-commands/"))):
+        if name in _HARMLESS or name.startswith("get-") or not (is_ours or node.startswith((ADMIN_NODES, "api-commands/"))):
             return None
         earlier = self._sessions.get(command.get("sessionid", ""), frozenset())
         return earlier | frozenset(self._named(form) if form is not None else ())

@@ -19,15 +19,16 @@ from tigrest.backends.component.users import CommandUsers
 from tigrest.backends.entities.commands import Command, Commands
 from tigrest.backends.entities.entity import Entity, Identity
 from tigrest.backends.entities.request import Request
-from tigrest.backends.entities.server import VERSION, Server
+from tigrest.backends.entities.server import Server
 from tigrest.backends.inbound import Inbound
 from tigrest.errors import InvalidStanza, NotConnected, NotSupported, StanzaError, StanzaTooLarge, TigrestError
 from tigrest.state.database import Database
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.namespaces import COMMANDS
+from tigrest.xmpp.kinds import NEVER_BOUNCED
+from tigrest.xmpp.namespaces import CLIENT, COMMANDS, SOFTWARE_VERSION
 from tigrest.xmpp.presence import StatusOutcome, UserStatus
 from tigrest.xmpp.refusals import as_stanza_error, error_reply
-from tigrest.xmpp.stanza import CLIENT, NEVER_BOUNCED, Stanza, make
+from tigrest.xmpp.stanza import Stanza, make
 from tigrest.xmpp.xml import split_name
 
 log = logging.getLogger(__name__)
@@ -188,12 +189,12 @@ class Component:
     async def _get_to_know(self) -> None:
         """Learn what software the server is, and show the statuses again."""
         try:
-            reply = await self._ask(make("iq", "get", self.domain, ET.Element(f"{{{VERSION}}}query"), id="version"), 5.0)
+            reply = await self._ask(make("iq", "get", self.domain, ET.Element(f"{{{SOFTWARE_VERSION}}}query"), id="version"), 5.0)
         except TigrestError as error:
             log.debug("the server does not tell its software: %s", error)
         else:
             payload = reply.payload if reply.error is None else None
-            self.software = payload.findtext(f"{{{VERSION}}}name", "") if payload is not None else ""
+            self.software = payload.findtext(f"{{{SOFTWARE_VERSION}}}name", "") if payload is not None else ""
         self._statuses.announce()
 
     def _down(self) -> None:

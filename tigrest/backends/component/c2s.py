@@ -15,12 +15,10 @@ from xml.etree import ElementTree as ET
 from tigrest.backends.component.client_stream import ClientStream, condition, explained, shown
 from tigrest.errors import NotConnected
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.namespaces import SASL, STARTTLS
 from tigrest.xmpp.sasl import Mechanism, Refused, choose
 
 log = logging.getLogger(__name__)
-
-TLS = "urn:ietf:params:xml:ns:xmpp-tls"
-SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
 
 REFUSALS = {"not-authorized", "credentials-expired", "account-disabled", "invalid-authzid", "malformed-request"}
 """Conditions that say: this login is wrong. All others say that it cannot be told now. RFC 6120 §6.5"""
@@ -132,14 +130,14 @@ class ClientPort:
         Returns:
             The features that hold now.
         """
-        offered = features.find(f"{{{TLS}}}starttls") is not None
+        offered = features.find(f"{{{STARTTLS}}}starttls") is not None
         if self._tls == "require" and not offered:
             raise stream.broken('offers no STARTTLS; configure a certificate there, or set [xmpp] c2s_tls = "allow"')
         if self._tls == "never" or not offered:
             return features
-        stream.send(f"<starttls xmlns='{TLS}'/>")
+        stream.send(f"<starttls xmlns='{STARTTLS}'/>")
         answer = await stream.next()
-        if answer.tag != f"{{{TLS}}}proceed":
+        if answer.tag != f"{{{STARTTLS}}}proceed":
             raise stream.broken(f"offers STARTTLS but does not do it (<{shown(answer.tag)}>): is its certificate in order?")
         await stream.start_tls(self._ssl_context, self._domain)
         return await stream.open(self._domain)
@@ -149,7 +147,7 @@ class ClientPort:
         mechanism = choose(offered, user, password, stream.is_private)
         if mechanism is not None:
             return mechanism
-        if not stream.is_encrypted and features.find(f"{{{TLS}}}starttls") is not None:
+        if not stream.is_encrypted and features.find(f"{{{STARTTLS}}}starttls") is not None:
             raise stream.broken('offers no login without TLS; set [xmpp] c2s_tls = "require"')
         if not stream.is_private and "PLAIN" in offered:
             raise stream.broken("wants passwords in clear over the network; configure a certificate or SCRAM there")

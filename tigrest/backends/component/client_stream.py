@@ -15,10 +15,8 @@ from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
 from tigrest.errors import NotConnected
+from tigrest.xmpp.namespaces import CLIENT, STREAM_ERRORS, STREAMS
 from tigrest.xmpp.xml import escape_attribute
-
-STREAMS = "http://etherx.jabber.org/streams"
-STREAM_ERRORS = "urn:ietf:params:xml:ns:xmpp-streams"
 
 MAX_BYTES = 65_536
 """Most that a server may send on a connection before the login is decided."""
@@ -157,8 +155,7 @@ class ClientStream(asyncio.Protocol):
         self._parser = self._new_parser()
         self._elements.clear()  # what came before TLS may be anybody's
         self.send(
-            f"<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='{STREAMS}' version='1.0' "
-            f"to='{escape_attribute(domain)}'>"
+            f"<?xml version='1.0'?><stream:stream xmlns='{CLIENT}' xmlns:stream='{STREAMS}' version='1.0' to='{escape_attribute(domain)}'>"
         )
         features = await self.next()
         if features.tag != f"{{{STREAMS}}}features":

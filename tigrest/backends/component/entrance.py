@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from tigrest.errors import InvalidStanza, StanzaError
 from tigrest.observability.log_limit import LogLimit
-from tigrest.xmpp.stanza import NEVER_BOUNCED, Stanza
+from tigrest.xmpp.kinds import NEVER_BOUNCED
+from tigrest.xmpp.stanza import Stanza
 
 log = logging.getLogger(__name__)
 

@@ -8,12 +8,10 @@ from xml.etree import ElementTree as ET
 
 from tigrest.errors import StanzaError
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.stanza import CLIENT, Stanza, make
+from tigrest.xmpp.namespaces import CLIENT, FORWARD, PRIVILEGES
+from tigrest.xmpp.stanza import Stanza, make
 
 log = logging.getLogger(__name__)
-
-NAMESPACES = ("urn:xmpp:privilege:2", "urn:xmpp:privilege:1")
-FORWARD = "urn:xmpp:forward:0"
 
 
 @dataclass
@@ -41,7 +39,7 @@ class Privileges:
         """
         if message.attributes.get("from") != domain:
             return False
-        for namespace in NAMESPACES:
+        for namespace in PRIVILEGES:
             privilege = message.xml.find(f"{{{namespace}}}privilege")
             if privilege is None or privilege.find(f"{{{FORWARD}}}forwarded") is not None:
                 continue

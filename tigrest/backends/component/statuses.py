@@ -18,14 +18,12 @@ from tigrest.errors import NotConnected, NotSupported, StanzaError, StanzaTimeou
 from tigrest.state.database import Database
 from tigrest.xmpp.forms import DataForm, Field
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.namespaces import ACTIVITY, CLIENT, COMMANDS, ROSTER
 from tigrest.xmpp.presence import StatusOutcome, UserStatus
-from tigrest.xmpp.stanza import CLIENT, Stanza, make
+from tigrest.xmpp.stanza import Stanza, make
 
 log = logging.getLogger(__name__)
 
-ACTIVITY = "http://jabber.org/protocol/activity"
-COMMANDS = "http://jabber.org/protocol/commands"
-ROSTER = "jabber:iq:roster"
 WAIT = 5.0
 """Seconds to wait for each answer of the server."""
 

@@ -19,11 +19,10 @@ from xml.parsers import expat
 
 from tigrest.backends.component.window import Window
 from tigrest.errors import MalformedContent, StanzaError, TigrestError
-from tigrest.xmpp.stanza import KINDS, Stanza, declarations
+from tigrest.xmpp.kinds import KINDS
+from tigrest.xmpp.namespaces import COMPONENT, STREAMS
+from tigrest.xmpp.stanza import Stanza, declarations
 from tigrest.xmpp.xml import MAX_DEPTH, end_of_element, escape_attribute, is_namespace_name, parse, split_name
-
-NAMESPACE = "jabber:component:accept"
-STREAMS = "http://etherx.jabber.org/streams"
 
 BATCH = 8
 """Stanzas written together: the server works on the first ones while the next are being made."""
@@ -92,7 +91,7 @@ class ComponentStream(asyncio.Protocol):
         if (sock := transport.get_extra_info("socket")) is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         to = escape_attribute(self._jid)
-        header = f"<?xml version='1.0'?><stream:stream xmlns='{NAMESPACE}' xmlns:stream='{STREAMS}' to='{to}'>"
+        header = f"<?xml version='1.0'?><stream:stream xmlns='{COMPONENT}' xmlns:stream='{STREAMS}' to='{to}'>"
         transport.write(header.encode())
 
     def data_received(self, data: bytes) -> None:
@@ -221,7 +220,7 @@ class ComponentStream(asyncio.Protocol):
 def _stream_error(child: Child) -> StreamEnded:
     """Read a stream error. RFC 6120 §4.9"""
     try:
-        error = parse(f'<x xmlns="{NAMESPACE}">'.encode() + child.whole() + b"</x>")[0]
+        error = parse(f'<x xmlns="{COMPONENT}">'.encode() + child.whole() + b"</x>")[0]
     except MalformedContent as trouble:
         return StreamEnded(f"the server ended the stream, and why cannot be read: {trouble}")
     names = [split_name(child.tag)[1] for child in error]

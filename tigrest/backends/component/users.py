@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from tigrest.backends.adhoc import AdHoc, Requests
 from tigrest.concurrency.threads import callable_from_threads
 from tigrest.errors import InvalidValue, NoSuchUser, NotConnected, NotPermitted, NotSupported, ServerFailed, StanzaError, UserExists
-from tigrest.xmpp.commands import ADMIN, CommandReply
+from tigrest.xmpp.commands import ADMIN_NODES, CommandReply
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.saslprep import expect_settable
 
@@ -109,7 +109,7 @@ class CommandUsers:
     async def _run(self, command: str, fields: Mapping[str, str | Sequence[str]], account: JID) -> CommandReply:
         """Run a command of the server; what it says went wrong is raised, in whatever way it says it."""
         try:
-            reply = await self._adhoc.execute(self._domain, ADMIN + command, fields)
+            reply = await self._adhoc.execute(self._domain, ADMIN_NODES + command, fields)
         except StanzaError as error:
             raise _explained(error, command, account, self._domain) from None
         complaint = next((note.text for note in reply.notes if note.type == "error"), "")
@@ -123,14 +123,16 @@ def _explained(error: StanzaError, command: str, account: JID, domain: JID) -> E
     if error.condition == "conflict":
         return UserExists(f"there is an account {account} already")
     if error.condition in ("forbidden", "not-allowed", "not-authorized"):
-        return NotSupported(f"{domain} does not let the gateway run {ADMIN}{command}; make the component an administrator of the server")
+        return NotSupported(
+            f"{domain} does not let the gateway run {ADMIN_NODES}{command}; make the component an administrator of the server"
+        )
     if error.condition == "item-not-found" and command != "get-registered-users-list" and "command" not in error.text.lower():
         return NoSuchUser(f"there is no account {account}")
     if error.condition == "item-not-found" and "No hook" in error.text:
         return NoSuchUser(f"there is no account {account}")
     if error.condition in ("item-not-found", "service-unavailable", "feature-not-implemented"):
         return NotSupported(
-            f"{domain} does not offer the command {ADMIN}{command}; enable its module for administration by ad-hoc commands"
+            f"{domain} does not offer the command {ADMIN_NODES}{command}; enable its module for administration by ad-hoc commands"
         )
     return error
 

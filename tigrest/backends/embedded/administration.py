@@ -7,13 +7,14 @@ from tigrest.backends.embedded.messages import OfflineMessages
 from tigrest.backends.embedded.presences import Presences
 from tigrest.backends.entities.commands import Call, Command, Outcome, always
 from tigrest.errors import InvalidValue, NoSuchUser
+from tigrest.xmpp.commands import ADMIN_NODES
 from tigrest.xmpp.forms import DataForm, Field, Option, Table
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.namespaces import SERVICE_ADMINISTRATION
 
-ADMIN = "http://jabber.org/protocol/admin"
 OFFLINE_MESSAGES = "urn:tigrest:admin#get-offline-messages"
 
-FORM_TYPE = Field("FORM_TYPE", (ADMIN,), "hidden")
+FORM_TYPE = Field("FORM_TYPE", (SERVICE_ADMINISTRATION,), "hidden")
 _LIMITS = ("25", "50", "75", "100", "150", "200")
 MAX_ITEMS = Field(
     "max_items",
@@ -55,12 +56,14 @@ class Administration:
         self._presences = presences
         self._messages = messages
         self.commands = (
-            Command(f"{ADMIN}#add-user", "Add User", always(ADD_USER), self._add_user),
-            Command(f"{ADMIN}#delete-user", "Delete User", always(DELETE_USER), self._delete_user),
-            Command(f"{ADMIN}#change-user-password", "Change User Password", always(CHANGE_PASSWORD), self._change_password),
-            Command(f"{ADMIN}#get-registered-users-list", "Get List of Registered Users", always(LIST_REGISTERED), self._list_registered),
-            Command(f"{ADMIN}#get-online-users-list", "Get List of Online Users", always(LIST_ONLINE), self._list_online),
-            Command(f"{ADMIN}#end-user-session", "End User Session", always(END_SESSION), self._end_session),
+            Command(f"{ADMIN_NODES}add-user", "Add User", always(ADD_USER), self._add_user),
+            Command(f"{ADMIN_NODES}delete-user", "Delete User", always(DELETE_USER), self._delete_user),
+            Command(f"{ADMIN_NODES}change-user-password", "Change User Password", always(CHANGE_PASSWORD), self._change_password),
+            Command(
+                f"{ADMIN_NODES}get-registered-users-list", "Get List of Registered Users", always(LIST_REGISTERED), self._list_registered
+            ),
+            Command(f"{ADMIN_NODES}get-online-users-list", "Get List of Online Users", always(LIST_ONLINE), self._list_online),
+            Command(f"{ADMIN_NODES}end-user-session", "End User Session", always(END_SESSION), self._end_session),
             Command(OFFLINE_MESSAGES, "Get Offline Messages", always(LIST_OFFLINE), self._list_offline),
         )
 

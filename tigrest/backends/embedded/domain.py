@@ -17,20 +17,21 @@ from tigrest.backends.embedded.pep import FEATURES, PersonalEvents
 from tigrest.backends.embedded.presences import Presences
 from tigrest.backends.embedded.session_manager import SessionManager
 from tigrest.backends.embedded.tables import metadata
-from tigrest.backends.embedded.vcards import VCARD4_NODE, VCards
+from tigrest.backends.embedded.vcards import VCards
 from tigrest.backends.embedded.vhost_manager import VHostManager
 from tigrest.backends.entities.commands import Command, Commands, SessionCommands
 from tigrest.backends.entities.entity import Entity, Identity
 from tigrest.backends.entities.request import Request
-from tigrest.backends.entities.server import PING, Server
+from tigrest.backends.entities.server import Server
 from tigrest.backends.inbound import Inbound
 from tigrest.errors import ConfigError, InvalidStanza, InvalidValue, NotConnected, StanzaError, StanzaTimeout, StorageUnavailable
 from tigrest.passwords import Passwords
 from tigrest.state.database import Database
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.namespaces import CLIENT, PING, VCARD4_NODE
 from tigrest.xmpp.presence import StatusOutcome, UserStatus
 from tigrest.xmpp.refusals import as_stanza_error, error_reply
-from tigrest.xmpp.stanza import CLIENT, Stanza
+from tigrest.xmpp.stanza import Stanza
 
 log = logging.getLogger(__name__)
 
@@ -178,7 +179,7 @@ class EmbeddedDomain:
 
     def offer(self, commands: Iterable[Command]) -> None:
         """Offer commands at our own address; see :meth:`tigrest.backends.backend.Backend.offer`."""
-        self._gateway = Entity(self._identity, answers={("get", PING): self._pong}, commands=Commands(commands))
+        self._gateway = Entity(self._identity, answers={("get", f"{{{PING}}}ping"): self._pong}, commands=Commands(commands))
 
     def on_account_change(self, changed: Callable[[JID], None]) -> None:
         """Have somebody told of changed accounts; see :meth:`tigrest.backends.backend.Backend.on_account_change`."""

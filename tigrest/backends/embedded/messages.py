@@ -11,12 +11,11 @@ from tigrest.backends.embedded.tables import accounts, messages
 from tigrest.errors import NoSuchUser, StanzaError
 from tigrest.state.database import Database
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.stanza import CLIENT, Stanza
+from tigrest.xmpp.namespaces import CHAT_STATES, CLIENT
+from tigrest.xmpp.stanza import Stanza
 
 MAX_MESSAGES = 1000
 """Most messages kept for a user; further ones are refused."""
-
-CHAT_STATES = "http://jabber.org/protocol/chatstates"
 
 
 @dataclass(frozen=True)

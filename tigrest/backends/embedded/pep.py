@@ -15,11 +15,9 @@ from tigrest.errors import InvalidValue, StanzaError
 from tigrest.state.database import Database
 from tigrest.xmpp.forms import DataForm
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.namespaces import PUBSUB, PUBSUB_ERRORS
 from tigrest.xmpp.refusals import Refusal
 from tigrest.xmpp.xml import serialize
-
-PUBSUB = "http://jabber.org/protocol/pubsub"
-PUBSUB_ERRORS = f"{PUBSUB}#errors"
 
 MAX_ITEMS = 10
 """Items kept of each node; the oldest go first."""

@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from tigrest.backends.embedded.administration import ADMIN, END_SESSION, MAX_ITEMS, form, limited
+from tigrest.backends.embedded.administration import END_SESSION, MAX_ITEMS, form, limited
 from tigrest.backends.embedded.presences import Presences
 from tigrest.backends.embedded.scripted import ScriptedCommands
 from tigrest.backends.entities.commands import Call, Command, Commands, Outcome, always
 from tigrest.state.database import Database
+from tigrest.xmpp.commands import ADMIN_NODES
 from tigrest.xmpp.forms import DataForm, Field
 from tigrest.xmpp.jid import JID
 
-ACTIVE_USERS = f"{ADMIN}#get-active-users"
-END_USER_SESSION = f"{ADMIN}#end-user-session"
+ACTIVE_USERS = f"{ADMIN_NODES}get-active-users"
+END_USER_SESSION = f"{ADMIN_NODES}end-user-session"
 
 
 class SessionManager:

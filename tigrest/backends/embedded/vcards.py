@@ -11,11 +11,11 @@ from tigrest.backends.embedded.tables import accounts, vcards
 from tigrest.backends.entities.request import Answers, Request
 from tigrest.errors import StanzaError
 from tigrest.state.database import Database
+from tigrest.xmpp.namespaces import VCARD4, VCARD4_NODE, VCARD_TEMP
 from tigrest.xmpp.xml import serialize
 
-VCARD_TEMP = "{vcard-temp}vCard"
-VCARD4 = "{urn:ietf:params:xml:ns:vcard-4.0}vcard"
-VCARD4_NODE = "urn:xmpp:vcard4"
+_VCARD_TEMP, _VCARD4 = f"{{{VCARD_TEMP}}}vCard", f"{{{VCARD4}}}vcard"
+"""Names of the elements that hold a card."""
 
 
 class VCards:
@@ -30,10 +30,10 @@ class VCards:
         self._database = database
         self._events = events
         self.answers: Answers = {
-            ("get", VCARD_TEMP): self._get,
-            ("set", VCARD_TEMP): self._set,
-            ("get", VCARD4): self._get4,
-            ("set", VCARD4): self._set4,
+            ("get", _VCARD_TEMP): self._get,
+            ("set", _VCARD_TEMP): self._set,
+            ("get", _VCARD4): self._get4,
+            ("set", _VCARD4): self._set4,
         }
 
     async def _get(self, request: Request) -> ET.Element:
@@ -43,7 +43,7 @@ class VCards:
             found = (await connection.execute(query)).first()
         if found is None:
             raise StanzaError("service-unavailable")
-        return ET.fromstring(found.vcard) if found.vcard else ET.Element(VCARD_TEMP)
+        return ET.fromstring(found.vcard) if found.vcard else ET.Element(_VCARD_TEMP)
 
     async def _set(self, request: Request) -> None:
         """Replace a card. XEP-0054 §3.2"""
@@ -58,7 +58,7 @@ class VCards:
     async def _get4(self, request: Request) -> ET.Element:
         """Give the newest card of its node, or an empty one. XEP-0292 §5"""
         items = await self._events.items(request, VCARD4_NODE, limit=1)
-        return ET.fromstring(items[0].payload) if items and items[0].payload else ET.Element(VCARD4)
+        return ET.fromstring(items[0].payload) if items and items[0].payload else ET.Element(_VCARD4)
 
     async def _set4(self, request: Request) -> None:
         """Publish a card at its node. XEP-0292 §5"""

@@ -14,7 +14,7 @@ from tigrest.errors import InvalidValue, StanzaError
 from tigrest.xmpp.commands import ACTIONS
 from tigrest.xmpp.forms import DataForm, Field
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.namespaces import COMMANDS
+from tigrest.xmpp.namespaces import COMMANDS, DATA_FORMS
 from tigrest.xmpp.refusals import Refusal
 
 MAX_SESSIONS = 1000
@@ -173,7 +173,7 @@ class SessionCommands(Commands):
             return _command(command, status="canceled", sessionid=sessionid)
         if action not in ("execute", "complete"):
             raise _refused("bad-action", f"action {action!r} is not possible here: complete or cancel")
-        if payload.find("{jabber:x:data}x") is None:
+        if payload.find(f"{{{DATA_FORMS}}}x") is None:
             raise _refused("bad-payload", "the form is missing: fill it in and submit it")
         outcome = await command.run(call)
         self._sessions.pop(sessionid, None)

@@ -10,7 +10,7 @@ from tigrest.backends.entities.commands import Commands
 from tigrest.backends.entities.request import Answers, Request
 from tigrest.errors import StanzaError
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.namespaces import COMMANDS, DISCO_INFO, DISCO_ITEMS
+from tigrest.xmpp.namespaces import COMMANDS, DATA_FORMS, DISCO_INFO, DISCO_ITEMS
 from tigrest.xmpp.xml import split_name
 
 
@@ -76,7 +76,7 @@ class Entity:
         command = await self._commands.find(node) if self._commands is not None else None
         if command is None:
             raise StanzaError("item-not-found")
-        return _info(node, (Identity("automation", "command-node", command.name),), (COMMANDS, "jabber:x:data"))
+        return _info(node, (Identity("automation", "command-node", command.name),), (COMMANDS, DATA_FORMS))
 
     async def _list(self, request: Request) -> ET.Element:
         if self._check is not None:

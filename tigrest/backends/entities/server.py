@@ -7,10 +7,7 @@ from xml.etree import ElementTree as ET
 
 from tigrest.backends.entities.request import Answers, Request
 from tigrest.version import __version__
-
-PING = "{urn:xmpp:ping}ping"
-VERSION = "jabber:iq:version"
-LAST = "jabber:iq:last"
+from tigrest.xmpp.namespaces import LAST_ACTIVITY, PING, SOFTWARE_VERSION
 
 
 class Server:
@@ -19,9 +16,9 @@ class Server:
     def __init__(self) -> None:
         self._started = time.monotonic()
         self.answers: Answers = {
-            ("get", PING): self.pong,
-            ("get", f"{{{VERSION}}}query"): self._version,
-            ("get", f"{{{LAST}}}query"): self._uptime,
+            ("get", f"{{{PING}}}ping"): self.pong,
+            ("get", f"{{{SOFTWARE_VERSION}}}query"): self._version,
+            ("get", f"{{{LAST_ACTIVITY}}}query"): self._uptime,
         }
 
     async def pong(self, _request: Request) -> None:
@@ -29,11 +26,11 @@ class Server:
 
     async def _version(self, _request: Request) -> ET.Element:
         """XEP-0092 §3"""
-        query = ET.Element(f"{{{VERSION}}}query")
-        ET.SubElement(query, f"{{{VERSION}}}name").text = "tigrest"
-        ET.SubElement(query, f"{{{VERSION}}}version").text = __version__
+        query = ET.Element(f"{{{SOFTWARE_VERSION}}}query")
+        ET.SubElement(query, f"{{{SOFTWARE_VERSION}}}name").text = "tigrest"
+        ET.SubElement(query, f"{{{SOFTWARE_VERSION}}}version").text = __version__
         return query
 
     async def _uptime(self, _request: Request) -> ET.Element:
         """XEP-0012 §5"""
-        return ET.Element(f"{{{LAST}}}query", {"seconds": str(int(time.monotonic() - self._started))})
+        return ET.Element(f"{{{LAST_ACTIVITY}}}query", {"seconds": str(int(time.monotonic() - self._started))})

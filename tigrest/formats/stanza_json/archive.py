@@ -10,10 +10,7 @@ from tigrest.formats.stanza_json.record import Record, attribute, child
 from tigrest.formats.stanza_json.shapes import TextElement
 from tigrest.formats.stanza_json.validation import LIST, ValidationError
 from tigrest.formats.stanza_json.values import BOOLEAN, COUNT, Schema
-from tigrest.xmpp.forms import NAMESPACE as DATA_FORMS
-
-MAM = "urn:xmpp:mam:2"
-RSM = "http://jabber.org/protocol/rsm"
+from tigrest.xmpp.namespaces import DATA_FORMS, MESSAGE_ARCHIVE, RESULT_SET
 
 FILTERS = ("with", "start", "end", "before-id", "after-id", "ids")
 """Fields of the query's form."""
@@ -32,7 +29,7 @@ PAGE = Record(
 )
 """One page of a long result. XEP-0059"""
 
-FIN = Record(child("page", PAGE, name="set", namespace=RSM), attribute("complete", BOOLEAN))
+FIN = Record(child("page", PAGE, name="set", namespace=RESULT_SET), attribute("complete", BOOLEAN))
 """The end of a result. XEP-0313 §4.3"""
 
 
@@ -47,7 +44,7 @@ class ArchiveQuery(Record):
         super().__init__(
             attribute("queryid"),
             child("form", DataForm(as_lists=True), name="x", namespace=DATA_FORMS),
-            child("page", PAGE, name="set", namespace=RSM),
+            child("page", PAGE, name="set", namespace=RESULT_SET),
         )
 
     def normalised(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -69,7 +66,7 @@ class ArchiveQuery(Record):
 
 
 def _form(filters: Mapping[str, Any]) -> dict[str, Any]:
-    fields: list[dict[str, Any]] = [{"var": "FORM_TYPE", "type": "hidden", "value": MAM}]
+    fields: list[dict[str, Any]] = [{"var": "FORM_TYPE", "type": "hidden", "value": MESSAGE_ARCHIVE}]
     for key, value in filters.items():
         if not isinstance(value, str) and not (key == "ids" and isinstance(value, LIST)):
             raise ValidationError.of(value, "a list of texts" if key == "ids" else "text").under(key)

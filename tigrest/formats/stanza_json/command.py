@@ -10,7 +10,7 @@ from tigrest.formats.stanza_json.forms import DATA_FORM
 from tigrest.formats.stanza_json.record import Record, attribute, child, children, own_text
 from tigrest.formats.stanza_json.shapes import Flag
 from tigrest.formats.stanza_json.values import Choice
-from tigrest.xmpp.forms import NAMESPACE as DATA_FORMS
+from tigrest.xmpp.namespaces import DATA_FORMS
 
 ACTIONS = Record(
     attribute("execute", Choice("next", "prev", "complete")),

@@ -10,21 +10,9 @@ from tigrest.formats.stanza_json.validation import ValidationError
 from tigrest.formats.stanza_json.values import attribute_value
 from tigrest.spelling import nearest
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.stanza import KINDS
-
-TYPES = {
-    "message": ("chat", "normal", "headline", "groupchat", "error"),
-    "presence": ("available", "unavailable", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "probe", "error"),
-    "iq": ("get", "set", "result", "error"),
-}
-"""Types of each kind. RFC 6120 §8.2.3, RFC 6121 §4.7.1 and §5.2.2; ``available`` stands for a presence without type."""
-
-KIND_OF_TYPE = {name: kind for kind, names in TYPES.items() for name in names if name != "error"}
+from tigrest.xmpp.kinds import DEFAULT_TYPES, KINDS, TYPES, WITH_ARTICLE
 
 KEYS = frozenset({"kind", "type", "to", "from", "id", "lang"})
-
-A = {"message": "a message", "presence": "a presence", "iq": "an iq"}
-"""The kinds with an article."""
 
 
 def kind_of(value: Any) -> str:
@@ -53,7 +41,7 @@ def type_of(value: Any, kind: str) -> str:
     if isinstance(value, str):
         if value in TYPES[kind]:
             return value
-        raise InvalidStanza(f"type: {value[:40]!r} is not a type of {A[kind]}; there are {', '.join(TYPES[kind])}")
+        raise InvalidStanza(f"type: {value[:40]!r} is not a type of {WITH_ARTICLE[kind]}; there are {', '.join(TYPES[kind])}")
     raise ValidationError.of(value, "text").under("type")
 
 
@@ -77,7 +65,7 @@ def attributes(value: Mapping[str, Any], type: str, to: str) -> dict[str, str]:
         found["from"] = _address("from", sender)
     if (name := value.get("id")) is not None:
         found["id"] = _text("id", name)
-    if type and type != "available":
+    if type and type != DEFAULT_TYPES["presence"]:
         found["type"] = type
     if (lang := value.get("lang")) is not None:
         found["xml:lang"] = _text("lang", lang)
@@ -88,7 +76,7 @@ def described(kind: str, attributes: Mapping[str, str]) -> dict[str, Any]:
     """The attributes of a stanza as JSON."""
     found: dict[str, Any] = {}
     if "type" in attributes or kind == "presence":
-        found["type"] = attributes.get("type", "available")
+        found["type"] = attributes.get("type", DEFAULT_TYPES["presence"])
     for name in ("to", "from", "id"):
         if (value := attributes.get(name)) is not None:
             found[name] = value

@@ -10,7 +10,7 @@ from tigrest.formats.stanza_json.record import Record, attribute, child
 from tigrest.formats.stanza_json.shapes import Element, NameIsValue, Read, Shape, Write
 from tigrest.formats.stanza_json.values import Choice, Integer, Schema
 from tigrest.xmpp.conditions import CONDITIONS, ERROR_TYPES, told_as
-from tigrest.xmpp.stanza import STANZA_ERRORS
+from tigrest.xmpp.namespaces import STANZA_ERRORS
 
 TYPES = Choice(*ERROR_TYPES)
 

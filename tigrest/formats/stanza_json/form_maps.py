@@ -9,7 +9,7 @@ from tigrest.formats.stanza_json.forms import DATA_FORM, FORM_TYPE, VALUE, DataF
 from tigrest.formats.stanza_json.shapes import Element, Read, Shape, Write
 from tigrest.formats.stanza_json.validation import LIST, OBJECT, ValidationError
 from tigrest.formats.stanza_json.values import Schema
-from tigrest.xmpp.forms import NAMESPACE
+from tigrest.xmpp.namespaces import DATA_FORMS
 
 
 class FormData(Shape):
@@ -40,7 +40,7 @@ class Extensions(Shape):
     """
 
     def writer(self, element: Element) -> Write:
-        write_form = DATA_FORM.writer(element.child("x", NAMESPACE))
+        write_form = DATA_FORM.writer(element.child("x", DATA_FORMS))
 
         def write(value: Any) -> str:
             if not isinstance(value, OBJECT):
@@ -59,7 +59,7 @@ class Extensions(Shape):
             raise mismatch.under(form_type) from None
 
     def reader(self, element: Element) -> Read:
-        child = element.child("x", NAMESPACE)
+        child = element.child("x", DATA_FORMS)
         read = DataForm(as_lists=True).reader(child)
 
         def read_all(found: Any) -> Any:

@@ -12,9 +12,7 @@ from tigrest.formats.stanza_json.shapes import LANG, Attribute, Element, Read, S
 from tigrest.formats.stanza_json.validation import OBJECT, ValidationError
 from tigrest.formats.stanza_json.values import Schema, attribute_value
 from tigrest.formats.stanza_json.vocabulary import Vocabulary
-from tigrest.xmpp.stanza import CLIENT
-
-DELAY = "urn:xmpp:delay"
+from tigrest.xmpp.namespaces import CLIENT, DELAYED_DELIVERY
 
 MOST = 32
 """How many messages may be forwarded in one another."""
@@ -65,6 +63,6 @@ class Forwarded(Record):
 
     def __init__(self, vocabulary: Callable[[], Vocabulary]) -> None:
         super().__init__(
-            child("delay", Attribute("stamp"), namespace=DELAY),
+            child("delay", Attribute("stamp"), namespace=DELAYED_DELIVERY),
             child("message", InnerMessage(vocabulary), namespace=CLIENT, required=True),
         )

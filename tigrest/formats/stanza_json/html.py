@@ -9,9 +9,8 @@ from tigrest.errors import MalformedContent
 from tigrest.formats.stanza_json.shapes import Element, Read, Shape, Write
 from tigrest.formats.stanza_json.validation import ValidationError
 from tigrest.formats.stanza_json.values import Schema
+from tigrest.xmpp.namespaces import XHTML
 from tigrest.xmpp.xml import escape, parse, serialize
-
-XHTML = "http://www.w3.org/1999/xhtml"
 
 
 class Html(Shape):

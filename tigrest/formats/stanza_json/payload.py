@@ -13,9 +13,7 @@ from tigrest.formats.stanza_json.record import Record, attribute, child
 from tigrest.formats.stanza_json.shapes import Element, Read, Shape, Write
 from tigrest.formats.stanza_json.validation import ValidationError
 from tigrest.formats.stanza_json.values import Schema, content
-
-JSON = "urn:xmpp:json:0"
-
+from tigrest.xmpp.namespaces import JSON_CONTAINER
 
 _ESCAPED = {code: f"\\u{code:04x}" for code in (0xFFFE, 0xFFFF)}
 """Characters of JSON texts that XML cannot carry; orjson has escaped the others."""
@@ -46,10 +44,10 @@ class Payload(Record):
     """``{"datatype": "urn:x", "data": …}``. JSON that stands in the payload itself, as newer versions of mod_rest write it, is read."""
 
     def __init__(self) -> None:
-        super().__init__(attribute("datatype", required=True), child("data", Json(), name="json", namespace=JSON, required=True))
+        super().__init__(attribute("datatype", required=True), child("data", Json(), name="json", namespace=JSON_CONTAINER, required=True))
 
     def reader(self, element: Element) -> Read:
-        tag = element.child("json", JSON).tag
+        tag = element.child("json", JSON_CONTAINER).tag
 
         def read(found: ET.Element) -> Any:
             inner = found.find(tag)

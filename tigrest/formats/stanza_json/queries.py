@@ -11,7 +11,7 @@ from tigrest.formats.stanza_json.record import Record, attribute, child, childre
 from tigrest.formats.stanza_json.shapes import Flag
 from tigrest.formats.stanza_json.validation import ValidationError
 from tigrest.formats.stanza_json.values import COUNT, NUMBER, Boolean, Integer, Schema
-from tigrest.xmpp.forms import NAMESPACE as DATA_FORMS
+from tigrest.xmpp.namespaces import DATA_FORMS, REPORTING, STANZA_IDS
 
 
 class Stat(Record):
@@ -63,7 +63,7 @@ SERVICES = Record(
 ACCOUNT = ("username", "nick", "password", "name", "first", "last", "email", "address", "city", "state", "zip", "phone", "url", "date")
 """Fields of an account. XEP-0077 §14.1"""
 
-REGISTER = Record(
+REGISTRATION = Record(
     child("instructions"),
     *[child(name) for name in (*ACCOUNT, "misc", "text", "key")],
     child("registered", Flag()),
@@ -85,10 +85,10 @@ UPLOAD_SLOT = Record(
 
 REPORT = Record(
     attribute("reason", required=True),
-    children("stanza_ids", "stanza-id", Record(attribute("id", required=True), attribute("by", required=True)), namespace="urn:xmpp:sid:0"),
+    children("stanza_ids", "stanza-id", Record(attribute("id", required=True), attribute("by", required=True)), namespace=STANZA_IDS),
     child("text"),
 )
 """An abuse report. XEP-0377"""
 
-BLOCK = Array("item", Record(attribute("jid", required=True), child("report", REPORT, namespace="urn:xmpp:reporting:1"), shorthand="jid"))
+BLOCK = Array("item", Record(attribute("jid", required=True), child("report", REPORT, namespace=REPORTING), shorthand="jid"))
 """Blocked addresses. XEP-0191"""

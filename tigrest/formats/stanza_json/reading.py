@@ -10,6 +10,7 @@ from tigrest.formats.stanza_json import envelope
 from tigrest.formats.stanza_json.table import ROWS, VOCABULARIES
 from tigrest.formats.stanza_json.validation import OBJECT, ValidationError
 from tigrest.spelling import nearest
+from tigrest.xmpp.kinds import KIND_OF_TYPE
 from tigrest.xmpp.stanza import Stanza
 
 KINDS_OF = {row.key: {kind for other in ROWS if other.key == row.key for kind in other.kinds} for row in ROWS}
@@ -127,8 +128,8 @@ def _type(value: Mapping[str, Any], kind: str, wanted: Any) -> str:
 
 def _inferred_kind(value: Mapping[str, Any], type: Any) -> str:
     """The kind of a stanza that does not say it: by its type, by a key that only one kind has; a message."""
-    if isinstance(type, str) and type in envelope.KIND_OF_TYPE:
-        return envelope.KIND_OF_TYPE[type]
+    if isinstance(type, str) and type in KIND_OF_TYPE:
+        return KIND_OF_TYPE[type]
     keys = {key for key, item in value.items() if item is not None or key in VOCABULARIES["iq"].nullable}
     if "archive" in keys and not (isinstance(value["archive"], OBJECT) and "forward" in value["archive"]):
         return "iq"

@@ -16,7 +16,8 @@ import orjson
 from tigrest.formats.stanza_json.schema import ENVELOPE
 from tigrest.formats.stanza_json.table import GROUPS
 from tigrest.formats.stanza_json.values import Schema
-from tigrest.formats.stanza_json.vocabulary import EVERY, SEED, Row
+from tigrest.formats.stanza_json.vocabulary import SEED, Row
+from tigrest.xmpp.kinds import KINDS
 
 BEGIN, END = "<!-- keys: written from the table by make docs -->", "<!-- end of keys -->"
 """Lines of a page between which the reference stands."""
@@ -37,7 +38,7 @@ def updated(page: str) -> str:
 
 
 def _entry(row: Row) -> list[str]:
-    kinds = "any" if len(row.kinds) == len(EVERY) else ", ".join(row.kinds)
+    kinds = "any" if len(row.kinds) == len(KINDS) else ", ".join(row.kinds)
     meaning = row.meaning if row.meaning.endswith("?") else row.meaning + "."
     newer = "" if row.generation == SEED else f", {row.generation}"
     xml = row.shape.writer(row.element)(row.example)

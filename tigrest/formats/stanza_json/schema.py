@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from tigrest.formats.stanza_json.envelope import TYPES
 from tigrest.formats.stanza_json.table import ROWS
 from tigrest.formats.stanza_json.values import Schema
 from tigrest.formats.stanza_json.vocabulary import Row
+from tigrest.xmpp.kinds import KINDS, TYPES
 
 
 class EnvelopeKey(NamedTuple):
@@ -19,7 +19,7 @@ class EnvelopeKey(NamedTuple):
 
 
 ENVELOPE = {
-    "kind": EnvelopeKey({"type": "string", "enum": list(TYPES)}, "kind of stanza", "message"),
+    "kind": EnvelopeKey({"type": "string", "enum": list(KINDS)}, "kind of stanza", "message"),
     "type": EnvelopeKey(
         {"type": "string", "enum": list(dict.fromkeys(name for names in TYPES.values() for name in names))},
         "type of stanza; that of a presence without type is `available`",

@@ -14,8 +14,8 @@ from xml.etree import ElementTree as ET
 
 from tigrest.formats.stanza_json.validation import ValidationError
 from tigrest.formats.stanza_json.values import TEXT, Choice, Schema, Value, attribute_value, content, truth
-from tigrest.xmpp.stanza import CLIENT
-from tigrest.xmpp.xml import XML_LANG, escape_attribute
+from tigrest.xmpp.namespaces import CLIENT, XML_NAMESPACE
+from tigrest.xmpp.xml import escape_attribute
 
 Write = Callable[[Any], str]
 """Writes a JSON value as XML. Raises ValidationError when it does not fit."""
@@ -23,7 +23,7 @@ Write = Callable[[Any], str]
 Read = Callable[[ET.Element], Any]
 """Reads an element as a JSON value. Gives ``None`` when it makes no sense."""
 
-LANG = f"{{{XML_LANG}}}lang"
+LANG = f"{{{XML_NAMESPACE}}}lang"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ mod_rest of prosody-modules: OpenAPI document 0.1.0 ("seed") and what came later
 
 from __future__ import annotations
 
-from tigrest.formats.stanza_json.archive import FIN, MAM, PAGE, RSM, ArchiveQuery
+from tigrest.formats.stanza_json.archive import FIN, PAGE, ArchiveQuery
 from tigrest.formats.stanza_json.command import Command
 from tigrest.formats.stanza_json.disco import DISCO, ITEMS
 from tigrest.formats.stanza_json.failure import Code, Failure
@@ -18,19 +18,61 @@ from tigrest.formats.stanza_json.forwarded import Forwarded
 from tigrest.formats.stanza_json.html import Html
 from tigrest.formats.stanza_json.lists import Array, ListOf
 from tigrest.formats.stanza_json.payload import Payload
-from tigrest.formats.stanza_json.queries import BLOCK, REGISTER, SERVICES, STATS, UPLOAD_REQUEST, UPLOAD_SLOT
+from tigrest.formats.stanza_json.queries import BLOCK, REGISTRATION, SERVICES, STATS, UPLOAD_REQUEST, UPLOAD_SLOT
 from tigrest.formats.stanza_json.record import Record, attribute, child, children, own_text
 from tigrest.formats.stanza_json.shapes import Attribute, Element, Flag, NameIsValue, OnlyChild, TextElement
 from tigrest.formats.stanza_json.values import BOOLEAN, COUNT, Choice, Integer
-from tigrest.formats.stanza_json.vocabulary import EVERY, NEWER, SEED, Row, Vocabulary
-from tigrest.xmpp.forms import NAMESPACE as DATA_FORMS
+from tigrest.formats.stanza_json.vocabulary import NEWER, SEED, Row, Vocabulary
+from tigrest.xmpp.kinds import KINDS, SHOWS
+from tigrest.xmpp.namespaces import (
+    BLOCKING,
+    CAPABILITIES,
+    CHAT_MARKERS,
+    CHAT_STATES,
+    COMMANDS,
+    DATA_FORMS,
+    DELAYED_DELIVERY,
+    DIRECT_INVITATION,
+    DISCO_INFO,
+    DISCO_ITEMS,
+    ENCRYPTION,
+    EXTERNAL_SERVICES,
+    FALLBACK,
+    FORWARD,
+    HTTP_UPLOAD,
+    IDLE,
+    JSON_MESSAGE,
+    LAST_ACTIVITY,
+    LEGACY_GATEWAY,
+    MESSAGE_ARCHIVE,
+    MESSAGE_ATTACHING,
+    MESSAGE_CORRECTION,
+    MUC,
+    NICKNAME,
+    OCCUPANT_ID,
+    OUT_OF_BAND,
+    OUT_OF_BAND_QUERY,
+    PING,
+    REACTIONS,
+    REFERENCES,
+    REGISTER,
+    REPLIES,
+    REPORTED_SPAM,
+    RESULT_SET,
+    SOFTWARE_VERSION,
+    STANZA_IDS,
+    STATISTICS,
+    VCARD_UPDATE,
+    XHTML_IM,
+)
 
 MESSAGE, PRESENCE, IQ = ("message",), ("presence",), ("iq",)
-DELAY = "2002-09-10T23:08:25Z"
+MESSAGE_OR_PRESENCE = (*MESSAGE, *PRESENCE)
+TIME = "2002-09-10T23:08:25Z"
 FORWARDED = Forwarded(lambda: VOCABULARIES["message"])
-FORM = {"type": "submit", "fields": [{"var": "colour", "value": "red"}]}
+EXAMPLE_FORM = {"type": "submit", "fields": [{"var": "colour", "value": "red"}]}
 OOB = Record(child("url", required=True), child("desc"))
-IN_STANZAS, IN_QUERIES = Element("x", "jabber:x:oob"), Element("query", "jabber:iq:oob")
+IN_STANZAS, IN_QUERIES = Element("x", OUT_OF_BAND), Element("query", OUT_OF_BAND_QUERY)
 
 # fmt: off
 TEXTS = (
@@ -39,42 +81,42 @@ TEXTS = (
     Row("thread", MESSAGE, Element("thread"),
         Record(own_text("id", always=True), attribute("parent"), shorthand="id", collapses=True),
         SEED, "conversation it belongs to; an object `id`, `parent` where the conversation is part of another", "t1", "RFC 6121 §5.2.5"),
-    Row("html", MESSAGE, Element("html", "http://jabber.org/protocol/xhtml-im"), Html(), SEED,
+    Row("html", MESSAGE, Element("html", XHTML_IM), Html(), SEED,
         "`body` with formatting: XML, in `<body>`", "<body><p>Hello <em>World</em>!</p></body>", "XEP-0071"),
 )
 """What people say."""
 
 ABOUT = (
-    Row("state", MESSAGE, Element("state", "http://jabber.org/protocol/chatstates"),
+    Row("state", MESSAGE, Element("state", CHAT_STATES),
         NameIsValue("active", "inactive", "gone", "composing", "paused"),
         SEED, "what the sender is doing, such as typing", "composing", "XEP-0085"),
-    Row("nick", EVERY, Element("nick", "http://jabber.org/protocol/nick"), TextElement(), SEED,
+    Row("nick", KINDS, Element("nick", NICKNAME), TextElement(), SEED,
         "nickname of the sender", "Ally", "XEP-0172"),
-    Row("delay", EVERY, Element("delay", "urn:xmpp:delay"), Attribute("stamp"), SEED,
-        "when it was sent, if it was kept on the way", DELAY, "XEP-0203"),
-    Row("replace", MESSAGE, Element("replace", "urn:xmpp:message-correct:0"), Attribute("id"), SEED,
+    Row("delay", KINDS, Element("delay", DELAYED_DELIVERY), Attribute("stamp"), SEED,
+        "when it was sent, if it was kept on the way", TIME, "XEP-0203"),
+    Row("replace", MESSAGE, Element("replace", MESSAGE_CORRECTION), Attribute("id"), SEED,
         "id of the message that this one corrects", "m1", "XEP-0308"),
-    Row("reactions", MESSAGE, Element("reactions", "urn:xmpp:reactions:0"),
+    Row("reactions", MESSAGE, Element("reactions", REACTIONS),
         Record(attribute("id", required=True), children("reactions", "reaction")),
         NEWER, "emoji in reaction to the message with this id; none to take them back", {"id": "m1", "reactions": ["👋"]}, "XEP-0444"),
-    Row("reply", MESSAGE, Element("reply", "urn:xmpp:reply:0"), Record(attribute("id", required=True), attribute("to")), NEWER,
+    Row("reply", MESSAGE, Element("reply", REPLIES), Record(attribute("id", required=True), attribute("to")), NEWER,
         "the message that is answered, and its sender", {"id": "m1", "to": "alice@example.com"}, "XEP-0461"),
-    Row("markable", MESSAGE, Element("markable", "urn:xmpp:chat-markers:0"), Flag(), NEWER,
+    Row("markable", MESSAGE, Element("markable", CHAT_MARKERS), Flag(), NEWER,
         "the sender would like to know when it is read", True, "XEP-0333"),
-    Row("displayed", MESSAGE, Element("displayed", "urn:xmpp:chat-markers:0"), Attribute("id"), NEWER,
+    Row("displayed", MESSAGE, Element("displayed", CHAT_MARKERS), Attribute("id"), NEWER,
         "id of the last message that was read", "m1", "XEP-0333"),
-    Row("encryption", MESSAGE, Element("encryption", "urn:xmpp:eme:0"), Attribute("namespace"), NEWER,
+    Row("encryption", MESSAGE, Element("encryption", ENCRYPTION), Attribute("namespace"), NEWER,
         "how it is encrypted, as a namespace", "eu.siacs.conversations.axolotl", "XEP-0380"),
-    Row("fallback", MESSAGE, Element("fallback", "urn:xmpp:fallback:0"), Flag(), NEWER,
+    Row("fallback", MESSAGE, Element("fallback", FALLBACK), Flag(), NEWER,
         "`body` is only for clients that do not understand the rest", True, "XEP-0428"),
-    Row("attach_to", MESSAGE, Element("attach-to", "urn:xmpp:message-attaching:1"), Attribute("id"), NEWER,
+    Row("attach_to", MESSAGE, Element("attach-to", MESSAGE_ATTACHING), Attribute("id"), NEWER,
         "id of the message that this one belongs to", "m1", "XEP-0367"),
-    Row("occupant_id", ("message", "presence"), Element("occupant-id", "urn:xmpp:occupant-id:0"), Attribute("id"), NEWER,
+    Row("occupant_id", MESSAGE_OR_PRESENCE, Element("occupant-id", OCCUPANT_ID), Attribute("id"), NEWER,
         "who it is in a room, whatever the nickname", "dd72603deec90a38ba552f7c68cbcc61bca202cd", "XEP-0421"),
-    Row("stanza_ids", MESSAGE, Element("stanza-id", "urn:xmpp:sid:0"),
+    Row("stanza_ids", MESSAGE, Element("stanza-id", STANZA_IDS),
         ListOf(Record(attribute("id", required=True), attribute("by", required=True))),
         NEWER, "ids given on the way, and by whom", [{"id": "28482", "by": "room@muc.example.com"}], "XEP-0359"),
-    Row("reference", MESSAGE, Element("reference", "urn:xmpp:reference:0"),
+    Row("reference", MESSAGE, Element("reference", REFERENCES),
         Record(attribute("type", required=True), attribute("uri", required=True), attribute("begin", COUNT), attribute("end", COUNT)),
         NEWER, "somebody or something that `body` mentions, and where in it",
         {"type": "mention", "uri": "xmpp:bob@example.com", "begin": 0, "end": 3}, "XEP-0372"),
@@ -82,22 +124,22 @@ ABOUT = (
 """What goes with it."""
 
 CARRIED = (
-    Row("oob_url", ("message", "presence"), IN_STANZAS, OnlyChild("url"), SEED, "URL of an attached file", "https://example.com/a.jpg",
+    Row("oob_url", MESSAGE_OR_PRESENCE, IN_STANZAS, OnlyChild("url"), SEED, "URL of an attached file", "https://example.com/a.jpg",
         "XEP-0066", also=(IN_QUERIES,), part_of=("oob", "url")),
-    Row("oob", ("message", "presence"), IN_STANZAS, OOB, NEWER, "`oob_url` with a description",
+    Row("oob", MESSAGE_OR_PRESENCE, IN_STANZAS, OOB, NEWER, "`oob_url` with a description",
         {"url": "https://example.com/a.jpg", "desc": "A pic"}, "XEP-0066", also=(IN_QUERIES,)),
     Row("oob_url", IQ, IN_QUERIES, OnlyChild("url"), SEED, "URL of a file to fetch", "https://example.com/a.jpg",
         "XEP-0066", also=(IN_STANZAS,), part_of=("oob", "url")),
     Row("oob", IQ, IN_QUERIES, OOB, NEWER, "`oob_url` with a description",
         {"url": "https://example.com/a.jpg", "desc": "A pic"}, "XEP-0066", also=(IN_STANZAS,)),
-    Row("payload", EVERY, Element("payload", "urn:xmpp:json-msg:0"), Payload(), SEED,
+    Row("payload", KINDS, Element("payload", JSON_MESSAGE), Payload(), SEED,
         "any JSON, and what it is", {"datatype": "urn:example:reading", "data": {"celsius": 21.5}}, "XEP-0432"),
-    Row("dataform", EVERY, Element("x", DATA_FORMS), DATA_FORM, SEED, "a [data form](#data-forms)", FORM, "XEP-0004"),
-    Row("formdata", EVERY, Element("x", DATA_FORMS), FormData(), SEED, "a form of type `submit`, as a map; comes back as `dataform`",
+    Row("dataform", KINDS, Element("x", DATA_FORMS), DATA_FORM, SEED, "a [data form](#data-forms)", EXAMPLE_FORM, "XEP-0004"),
+    Row("formdata", KINDS, Element("x", DATA_FORMS), FormData(), SEED, "a form of type `submit`, as a map; comes back as `dataform`",
         {"FORM_TYPE": "urn:example:order", "colour": "red"}, "XEP-0004"),
-    Row("forwarded", MESSAGE, Element("forwarded", "urn:xmpp:forward:0"), FORWARDED, NEWER,
-        "another message, and when it was sent", {"delay": DELAY, "message": {"from": "bob@example.com", "body": "Hi"}}, "XEP-0297"),
-    Row("invite", MESSAGE, Element("x", "jabber:x:conference"),
+    Row("forwarded", MESSAGE, Element("forwarded", FORWARD), FORWARDED, NEWER,
+        "another message, and when it was sent", {"delay": TIME, "message": {"from": "bob@example.com", "body": "Hi"}}, "XEP-0297"),
+    Row("invite", MESSAGE, Element("x", DIRECT_INVITATION),
         Record(
             *(attribute("jid", required=True), attribute("reason"), attribute("password")),
             *(attribute("thread"), attribute("continue", BOOLEAN)),
@@ -107,84 +149,84 @@ CARRIED = (
 """What it carries."""
 
 PRESENCES = (
-    Row("show", PRESENCE, Element("show"), TextElement(Choice("away", "chat", "dnd", "xa")), SEED,
+    Row("show", PRESENCE, Element("show"), TextElement(Choice(*sorted(SHOWS))), SEED,
         "kind of availability", "away", "RFC 6121 §4.7.2.1"),
     Row("status", PRESENCE, Element("status"), TextElement(), SEED, "availability in words", "Gone fishing", "RFC 6121 §4.7.2.2"),
     Row("priority", PRESENCE, Element("priority"), TextElement(Integer(-128, 127, as_text=True)), SEED,
         "which of a user's clients gets his messages; a number is taken, too", "5", "RFC 6121 §4.7.2.3"),
-    Row("join", PRESENCE, Element("x", "http://jabber.org/protocol/muc"), Flag(), SEED, "enters a room", True, "XEP-0045 §7.2",
+    Row("join", PRESENCE, Element("x", MUC), Flag(), SEED, "enters a room", True, "XEP-0045 §7.2",
         part_of=("muc", "")),
-    Row("muc", PRESENCE, Element("x", "http://jabber.org/protocol/muc"),
+    Row("muc", PRESENCE, Element("x", MUC),
         Record(
             child("history", Record(*[attribute(name, COUNT) for name in ("maxchars", "maxstanzas", "seconds")], attribute("since"))),
             child("password"),
         ),
         NEWER, "enters a room; how much of its history is wanted", {"history": {"maxstanzas": 20}}, "XEP-0045 §7.2"),
-    Row("caps", PRESENCE, Element("c", "http://jabber.org/protocol/caps"),
+    Row("caps", PRESENCE, Element("c", CAPABILITIES),
         Record(*[attribute(name) for name in ("hash", "node", "ver", "ext")]),
         NEWER, "what the client can do, as a hash",
         {"hash": "sha-1", "node": "https://example.com/client", "ver": "QgayPKawpkPSDYmwT/WM94uAlu0="}, "XEP-0115"),
-    Row("vcard_update", PRESENCE, Element("x", "vcard-temp:x:update"), Record(child("photo")), NEWER,
+    Row("vcard_update", PRESENCE, Element("x", VCARD_UPDATE), Record(child("photo")), NEWER,
         "hash of the avatar", {"photo": "01b87fcd030b72895ff8e88db57ec525450f000d"}, "XEP-0153"),
-    Row("idle_since", PRESENCE, Element("idle", "urn:xmpp:idle:1"), Attribute("since"), NEWER,
-        "since when the user is away from the keyboard", DELAY, "XEP-0319"),
+    Row("idle_since", PRESENCE, Element("idle", IDLE), Attribute("since"), NEWER,
+        "since when the user is away from the keyboard", TIME, "XEP-0319"),
 )
 """Of a presence."""
 
 QUERIES = (
-    Row("ping", IQ, Element("ping", "urn:xmpp:ping"), Flag(), SEED, "is anybody there?", True, "XEP-0199"),
-    Row("version", IQ, Element("query", "jabber:iq:version"), Record(child("name"), child("version"), child("os")), SEED,
+    Row("ping", IQ, Element("ping", PING), Flag(), SEED, "is anybody there?", True, "XEP-0199"),
+    Row("version", IQ, Element("query", SOFTWARE_VERSION), Record(child("name"), child("version"), child("os")), SEED,
         "asks with `true` or `{}`; the software and its version", {"name": "tigrest", "version": "1.0"}, "XEP-0092"),
-    Row("disco", IQ, Element("query", "http://jabber.org/protocol/disco#info"), DISCO, SEED,
+    Row("disco", IQ, Element("query", DISCO_INFO), DISCO, SEED,
         "asks with `true`, or with a node; what an entity is and can do. `extensions` are forms by their `FORM_TYPE`",
-        {"identities": [{"category": "server", "type": "im", "name": "Example"}], "features": ["urn:xmpp:ping"]},
+        {"identities": [{"category": "server", "type": "im", "name": "Example"}], "features": [PING]},
         "XEP-0030"),
-    Row("items", IQ, Element("query", "http://jabber.org/protocol/disco#items"), ITEMS, SEED,
+    Row("items", IQ, Element("query", DISCO_ITEMS), ITEMS, SEED,
         "asks with `true`, or with a node; other entities", [{"jid": "muc.example.com", "name": "Rooms"}], "XEP-0030"),
-    Row("command", IQ, Element("command", "http://jabber.org/protocol/commands"), Command(), SEED,
+    Row("command", IQ, Element("command", COMMANDS), Command(), SEED,
         "an [ad-hoc command](#commands)", {"node": "uptime"}, "XEP-0050", sets=True),
-    Row("stats", IQ, Element("query", "http://jabber.org/protocol/stats"), Array("stat", STATS), SEED,
+    Row("stats", IQ, Element("query", STATISTICS), Array("stat", STATS), SEED,
         "asks with `true`, `[]`, or for names; `value` is text, a number is taken, too; the unit is written `units`, as XEP-0039 has it",
         [{"name": "time/uptime", "unit": "seconds", "value": "3054635"}], "XEP-0039"),
-    Row("lastactivity", IQ, Element("query", "jabber:iq:last"), Record(attribute("seconds", COUNT), own_text("status")), NEWER,
+    Row("lastactivity", IQ, Element("query", LAST_ACTIVITY), Record(attribute("seconds", COUNT), own_text("status")), NEWER,
         "asks with `{}`; how long a client is idle, a user gone, a server up", {"seconds": 903}, "XEP-0012"),
-    Row("extdisco", IQ, Element("services", "urn:xmpp:extdisco:2"), SERVICES, NEWER,
+    Row("extdisco", IQ, Element("services", EXTERNAL_SERVICES), SERVICES, NEWER,
         "asks with `{}` or for a `type`; services of other protocols",
         {"services": [{"type": "turn", "host": "turn.example.com", "port": 3478, "transport": "udp"}]},
         "XEP-0215"),
-    Row("gateway", IQ, Element("query", "jabber:iq:gateway"), Record(child("desc"), child("prompt"), child("jid")), NEWER,
+    Row("gateway", IQ, Element("query", LEGACY_GATEWAY), Record(child("desc"), child("prompt"), child("jid")), NEWER,
         "asks with `{}` how to address somebody beyond a gateway", {"desc": "Your friend's number", "prompt": "Number"}, "XEP-0100"),
-    Row("register", IQ, Element("query", "jabber:iq:register"), REGISTER, NEWER,
+    Row("register", IQ, Element("query", REGISTER), REGISTRATION, NEWER,
         "asks with `{}` what is wanted to register; registers; `remove` ends it", {"username": "alice", "password": "…"}, "XEP-0077"),
-    Row("upload_request", IQ, Element("request", "urn:xmpp:http:upload:0"), UPLOAD_REQUEST, NEWER,
+    Row("upload_request", IQ, Element("request", HTTP_UPLOAD), UPLOAD_REQUEST, NEWER,
         "asks where to upload a file", {"filename": "a.jpg", "size": 23456, "content-type": "image/jpeg"}, "XEP-0363"),
-    Row("upload_slot", IQ, Element("slot", "urn:xmpp:http:upload:0"), UPLOAD_SLOT, NEWER,
+    Row("upload_slot", IQ, Element("slot", HTTP_UPLOAD), UPLOAD_SLOT, NEWER,
         "where to upload it, and where it will be",
         {"put": {"url": "https://up.example.com/a", "headers": [{"name": "Cookie", "value": "x"}]}, "get": {"url": "https://example.com/a"}},
         "XEP-0363"),
-    Row("block", IQ, Element("block", "urn:xmpp:blocking"), BLOCK, NEWER, "blocks addresses, with an abuse report if wanted",
-        [{"jid": "spam@example.org", "report": {"reason": "urn:xmpp:reporting:spam"}}], "XEP-0191, XEP-0377", sets=True),
-    Row("blocklist", IQ, Element("blocklist", "urn:xmpp:blocking"), BLOCK, NEWER,
+    Row("block", IQ, Element("block", BLOCKING), BLOCK, NEWER, "blocks addresses, with an abuse report if wanted",
+        [{"jid": "spam@example.org", "report": {"reason": REPORTED_SPAM}}], "XEP-0191, XEP-0377", sets=True),
+    Row("blocklist", IQ, Element("blocklist", BLOCKING), BLOCK, NEWER,
         "asks with `[]`; the addresses that are blocked", [{"jid": "spam@example.org"}], "XEP-0191"),
 )
 """Of an iq, which has exactly one of these when it asks."""
 
 PAGES = (
-    Row("archive", IQ, Element("query", MAM), ArchiveQuery(), NEWER, "asks an [archive](#archives)",
+    Row("archive", IQ, Element("query", MESSAGE_ARCHIVE), ArchiveQuery(), NEWER, "asks an [archive](#archives)",
         {"with": "bob@example.com", "max": 10}, "XEP-0313", sets=True, only_reads=True),
-    Row("archive", MESSAGE, Element("result", MAM),
-        Record(attribute("queryid"), attribute("id"), child("forward", FORWARDED, name="forwarded", namespace="urn:xmpp:forward:0")),
-        NEWER, "one message from an archive", {"id": "28482", "forward": {"delay": DELAY, "message": {"body": "Hi"}}}, "XEP-0313"),
-    Row("result", IQ, Element("fin", MAM), FIN, NEWER, "the end of an archive's answer",
+    Row("archive", MESSAGE, Element("result", MESSAGE_ARCHIVE),
+        Record(attribute("queryid"), attribute("id"), child("forward", FORWARDED, name="forwarded", namespace=FORWARD)),
+        NEWER, "one message from an archive", {"id": "28482", "forward": {"delay": TIME, "message": {"body": "Hi"}}}, "XEP-0313"),
+    Row("result", IQ, Element("fin", MESSAGE_ARCHIVE), FIN, NEWER, "the end of an archive's answer",
         {"page": {"first": "28482", "last": "09af3", "count": 20}, "complete": True}, "XEP-0313"),
-    Row("rsm", EVERY, Element("set", RSM), PAGE, NEWER, "which page of a long result", {"max": 10, "after": "09af3"}, "XEP-0059"),
+    Row("rsm", KINDS, Element("set", RESULT_SET), PAGE, NEWER, "which page of a long result", {"max": 10, "after": "09af3"}, "XEP-0059"),
 )
 """Archives."""
 
 FAILURES = (
-    Row("error", EVERY, Element("error"), Failure(), NEWER, "what went wrong; the stanza is of type `error`",
+    Row("error", KINDS, Element("error"), Failure(), NEWER, "what went wrong; the stanza is of type `error`",
         {"type": "cancel", "condition": "item-not-found", "text": "No such room"}, "RFC 6120 §8.3"),
-    Row("error_code", EVERY, Element("error"), Code(), NEWER,
+    Row("error_code", KINDS, Element("error"), Code(), NEWER,
         "`error` by its code, an HTTP status as in the answers of webhooks; comes back as `error`", 404, "XEP-0086", part_of=("error", "")),
 )
 """Errors."""
@@ -204,5 +246,5 @@ GROUPS = {
 }
 """The table by subjects."""
 
-VOCABULARIES: dict[str, Vocabulary] = {kind: Vocabulary(kind, ROWS) for kind in EVERY}
+VOCABULARIES: dict[str, Vocabulary] = {kind: Vocabulary(kind, ROWS) for kind in KINDS}
 """The keys of each kind, ready for use."""

@@ -11,11 +11,10 @@ from tigrest.formats.stanza_json import envelope
 from tigrest.formats.stanza_json.lists import ListOf
 from tigrest.formats.stanza_json.shapes import LANG, Element, Read, Shape, Write
 from tigrest.formats.stanza_json.validation import OBJECT, ValidationError
+from tigrest.xmpp.kinds import WITH_ARTICLE
 
 SEED, NEWER = "seed", "newer"
 """Which generation of mod_rest knows a key: that of OpenAPI document 0.1.0, of 2021, or only later ones."""
-
-EVERY = ("message", "presence", "iq")
 
 
 @dataclass(frozen=True)
@@ -128,8 +127,8 @@ class Vocabulary:
 
     def _unknown(self, key: str) -> ValidationError:
         if key in self.elsewhere:
-            others = " and ".join([envelope.A[kind] for kind in self.elsewhere[key]])
-            return ValidationError(f"is not a key of {envelope.A[self.kind]}, but of {others}")
+            others = " and ".join([WITH_ARTICLE[kind] for kind in self.elsewhere[key]])
+            return ValidationError(f"is not a key of {WITH_ARTICLE[self.kind]}, but of {others}")
         return ValidationError.unknown(key, self.keys | envelope.KEYS)
 
     def read(self, stanza: ET.Element) -> dict[str, Any]:

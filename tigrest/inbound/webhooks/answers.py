@@ -14,7 +14,8 @@ from xml.etree import ElementTree as ET
 
 from tigrest.errors import StanzaError, TigrestError
 from tigrest.xmpp.conditions import told_as
-from tigrest.xmpp.stanza import CLIENT, Stanza, make
+from tigrest.xmpp.namespaces import CLIENT, STANZA_ERRORS
+from tigrest.xmpp.stanza import Stanza, make
 
 MAX_BODY = 1024 * 1024
 """Most bytes of an answer that are read."""
@@ -170,7 +171,7 @@ def _read(stanza: Stanza, answer: Answer, codec: Codec) -> Stanza | None:
     return said if len(children) <= 1 or stanza.kind != "iq" else None
 
 
-UNDEFINED = f'<error xmlns="{CLIENT}" type="cancel"><undefined-condition xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/></error>'
+UNDEFINED = f'<error xmlns="{CLIENT}" type="cancel"><undefined-condition xmlns="{STANZA_ERRORS}"/></error>'
 """The error of those who say that there is one, but not which."""
 
 

@@ -10,20 +10,10 @@ from functools import cached_property
 from urllib.parse import SplitResult, quote, unquote_to_bytes, urlsplit
 
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.kinds import DEFAULT_TYPES, KINDS, TYPES
 from tigrest.xmpp.stanza import Stanza
 
-KINDS = ("message", "presence", "iq")
 EVENTS = ("bare", "full", "host")
-
-TYPES: dict[str, tuple[frozenset[str], str]] = {
-    "message": (frozenset({"chat", "error", "groupchat", "headline", "normal"}), "normal"),
-    "presence": (
-        frozenset({"error", "probe", "subscribe", "subscribed", "unavailable", "unsubscribe", "unsubscribed"}),
-        "available",
-    ),
-    "iq": (frozenset({"error", "get", "result", "set"}), "get"),
-}
-"""Types of each kind, and what another one or none counts as. RFC 6121 §4.7.1, §5.2.2"""
 
 _VARIABLE = re.compile(r"\{(kind|type|to|from)\}")
 
@@ -90,10 +80,9 @@ def variables(stanza: Stanza) -> dict[str, str]:
 
     A type that is missing or unknown is what RFC 6121 takes it for: ``normal`` or ``available``.
     """
-    known, otherwise = TYPES[stanza.kind]
     return {
         "kind": stanza.kind,
-        "type": stanza.type if stanza.type in known else otherwise,
+        "type": stanza.type if stanza.type in TYPES[stanza.kind] else DEFAULT_TYPES.get(stanza.kind, "get"),
         "to": _encoded(stanza.attributes.get("to", "")),
         "from": _encoded(stanza.attributes.get("from", "")),
     }

@@ -17,9 +17,10 @@ from tigrest.formats.images import image_type
 from tigrest.service.avatars.avatar import Avatar, sha1
 from tigrest.service.avatars.budget import Budget
 from tigrest.service.avatars.cache import AvatarCache, Key
-from tigrest.service.avatars.entries import DATA, METADATA, PUBSUB, SOURCES, VCARD_TEMP, Source
+from tigrest.service.avatars.entries import SOURCES, Source
 from tigrest.service.avatars.lookup import LOOKUP_TIMEOUT, Lookup, Server
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.namespaces import AVATAR_DATA, AVATAR_METADATA, PUBSUB, VCARD_TEMP
 from tigrest.xmpp.stanza import make
 
 log = logging.getLogger(__name__)
@@ -164,11 +165,11 @@ class Avatars:
 
     async def _publish(self, owner: JID, kind: str, identity: str, text: str, size: int) -> None:
         """Publish data, then the metadata that names it. XEP-0084 §3.1, §3.2"""
-        content = ET.Element(f"{{{DATA}}}data")
+        content = ET.Element(f"{{{AVATAR_DATA}}}data")
         content.text = text
-        metadata = ET.Element(f"{{{METADATA}}}metadata")
-        ET.SubElement(metadata, f"{{{METADATA}}}info", {"id": identity, "type": kind, "bytes": str(size)})
-        for node, payload in ((DATA, content), (METADATA, metadata)):
+        metadata = ET.Element(f"{{{AVATAR_METADATA}}}metadata")
+        ET.SubElement(metadata, f"{{{AVATAR_METADATA}}}info", {"id": identity, "type": kind, "bytes": str(size)})
+        for node, payload in ((AVATAR_DATA, content), (AVATAR_METADATA, metadata)):
             pubsub = ET.Element(f"{{{PUBSUB}}}pubsub")
             publish = ET.SubElement(pubsub, f"{{{PUBSUB}}}publish", {"node": node})
             ET.SubElement(publish, f"{{{PUBSUB}}}item", {"id": identity}).append(payload)

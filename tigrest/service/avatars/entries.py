@@ -9,13 +9,7 @@ from xml.etree import ElementTree as ET
 
 from tigrest.formats.images import raster_type
 from tigrest.service.avatars.encodings import decode_base64, decode_data_uri, is_data_uri
-
-METADATA = "urn:xmpp:avatar:metadata"
-DATA = "urn:xmpp:avatar:data"
-PUBSUB = "http://jabber.org/protocol/pubsub"
-VCARD4 = "urn:ietf:params:xml:ns:vcard-4.0"
-VCARD4_NODE = "urn:xmpp:vcard4"
-VCARD_TEMP = "vcard-temp"
+from tigrest.xmpp.namespaces import AVATAR_DATA, AVATAR_METADATA, VCARD4, VCARD_TEMP
 
 Source = Literal["avatar", "vcard4", "vcard-temp"]
 SOURCES: tuple[Source, ...] = ("avatar", "vcard4", "vcard-temp")
@@ -32,7 +26,7 @@ class Entry:
     Args:
         claimed_type: what its owner says it is.
         data: the bytes.
-        item: id of the item at the node :data:`DATA`.
+        item: id of the item at the node :data:`~tigrest.xmpp.namespaces.AVATAR_DATA`.
         url: where it is.
     """
 
@@ -52,7 +46,7 @@ def metadata_entries(items: ET.Element | None) -> list[Entry]:
 
     XEP-0084 §4.2.1
     """
-    infos = items.iter(f"{{{METADATA}}}info") if items is not None else ()
+    infos = items.iter(f"{{{AVATAR_METADATA}}}info") if items is not None else ()
     entries = [
         Entry(info.get("type", ""), url=info.get("url", "")) if info.get("url") else Entry(info.get("type", ""), item=info.get("id", ""))
         for info in infos
@@ -68,7 +62,7 @@ def data_entry(items: ET.Element | None, claimed_type: str) -> Entry:
 
     XEP-0084 §4.1
     """
-    text = items.findtext(f".//{{{DATA}}}data", "") if items is not None else ""
+    text = items.findtext(f".//{{{AVATAR_DATA}}}data", "") if items is not None else ""
     return Entry(claimed_type, data=decode_base64(text))
 
 

@@ -10,12 +10,6 @@ from xml.etree import ElementTree as ET
 from tigrest.errors import InvalidStanza, NotSupported, StanzaError, StanzaTimeout, StanzaTooLarge
 from tigrest.service.avatars.avatar import Avatar, sha1
 from tigrest.service.avatars.entries import (
-    DATA,
-    METADATA,
-    PUBSUB,
-    VCARD4,
-    VCARD4_NODE,
-    VCARD_TEMP,
     Entry,
     Source,
     data_entry,
@@ -24,6 +18,7 @@ from tigrest.service.avatars.entries import (
     vcard_temp_entries,
 )
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.namespaces import AVATAR_DATA, AVATAR_METADATA, PUBSUB, VCARD4, VCARD4_NODE, VCARD_TEMP
 from tigrest.xmpp.stanza import Stanza, make
 
 HIDDEN = ("forbidden", "not-authorized", "presence-subscription-required", "subscription-required", "not-allowed", "item-not-found")
@@ -128,11 +123,11 @@ class Lookup:
         not match: it comes from the account of the owner all the same. So an image that matches wins, and one that does not is
         better than none; our ETag is computed from the bytes.
         """
-        metadata, for_contacts = await self._items(METADATA)
+        metadata, for_contacts = await self._items(AVATAR_METADATA)
         entries = metadata_entries(metadata)
         others: list[Avatar] = []
         for held in [entry for entry in entries if entry.item][:MAX_ITEMS]:
-            items, for_contacts_too = await self._items(DATA, held.item)
+            items, for_contacts_too = await self._items(AVATAR_DATA, held.item)
             data = data_entry(items, held.claimed_type)
             avatar = Avatar.of_image(data.data, data.claimed_type)
             if avatar is None:
