@@ -154,11 +154,11 @@ SOURCE = """
 from tigrest import Handler, Match, Service, inject
 
 class Answers(Handler):
-    regex = "/answers"
+    regex = "/answers(?:/([0-9]+))?"
     match = Match(local="bot")
     service: Service = inject()
 
-    async def exec_get(self):
+    async def exec_get(self, number: int | None = None):
         return {answer!r}
 
     async def on_message(self, body):

@@ -37,7 +37,7 @@ from tigrest.scripting.handler import LISTENS, Handler, Match
 from tigrest.scripting.lanes import AT_ONCE, MOST, MOST_OF_ONE
 from tigrest.scripting.listening import IQS, STOP_SECONDS
 from tigrest.scripting.loader import Loader
-from tigrest.scripting.signature import HEARD, INJECTED
+from tigrest.scripting.signature import REQUEST, STANZA
 from tigrest.scripting.usage import usages
 from tigrest.service import Service
 from tigrest.service.avatars import Avatars
@@ -408,14 +408,16 @@ def test_attributes_are_described_with_their_defaults() -> None:
 
 
 def test_every_injected_argument_is_described_and_no_other() -> None:
-    assert [code(row[0]) for row in tables(section("arguments.md", "Injected arguments"))[0]] == list(INJECTED)
+    assert [code(row[0]) for row in tables(section("arguments.md", "Injected arguments"))[0]] == list(REQUEST.injected)
 
 
 def test_what_listeners_are_given_is_described_and_nothing_else() -> None:
     methods, arguments = tables(section("listening.md", "Methods"))
     assert [code(row[0]) for row in methods] == list(LISTENS)
     described = {code(row[0]): ["message", "presence", "iq"] if row[1] == "all" else [LISTENS[code(row[1])]] for row in arguments}
-    assert {kind: tuple(name for name, kinds in described.items() if kind in kinds) for kind in HEARD} == HEARD
+    assert {kind: tuple(name for name, kinds in described.items() if kind in kinds) for kind in STANZA} == {
+        kind: sources.injected for kind, sources in STANZA.items()
+    }
 
 
 def test_every_field_of_a_match_is_described_with_its_default() -> None:

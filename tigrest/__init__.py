@@ -8,13 +8,16 @@ from tigrest.errors import NotConnected, StanzaError, StanzaTimeout, TigrestErro
 from tigrest.scripting.handler import Handler, Match, Result, inject
 from tigrest.service import Service
 from tigrest.version import __version__
-from tigrest.xmpp.jid import JID
+from tigrest.xmpp.jid import JID, BareJID, DomainJID, FullJID
 from tigrest.xmpp.presence import Activity, UserStatus
 from tigrest.xmpp.stanza import Stanza
 
 __all__ = [
     "JID",
     "Activity",
+    "BareJID",
+    "DomainJID",
+    "FullJID",
     "HTTPException",
     "Handler",
     "Match",

@@ -10,7 +10,7 @@ import pytest
 from tigrest.auth.principal import Principal
 from tigrest.errors import InvalidValue
 from tigrest.scripting.handler import Role
-from tigrest.scripting.signature import Call, SignatureError, compile_signature
+from tigrest.scripting.signature import SCHEDULE, Call, ScheduleCall, SignatureError, compile_method, compile_signature
 from tigrest.service import Service
 from tigrest.xmpp.jid import JID
 
@@ -110,3 +110,19 @@ def test_what_does_not_convert_is_an_invalid_value_naming_the_argument(kind: typ
 def test_a_user_needs_a_role() -> None:
     with pytest.raises(SignatureError, match="requiredRole"):
         run(lambda user: user, "/", "/", role=None)
+
+
+def test_a_list_is_no_group() -> None:
+    def method(a: list[int]) -> Any:
+        return a
+
+    with pytest.raises(SignatureError, match="asks for a list"):
+        run(method, "/(.)", "/1")
+
+
+def test_a_method_without_a_pattern_gets_what_is_injected_and_nothing_else() -> None:
+    invocation = compile_method(lambda service: service, SCHEDULE)
+    assert invocation(ScheduleCall(NO_SERVICE)) == "service"
+    assert invocation.names == {"service"}
+    with pytest.raises(SignatureError, match=r"^argument 'servce' has no source: it is none of service; did you mean 'service'\?$"):
+        compile_method(lambda servce: servce, SCHEDULE)

@@ -1,41 +1,58 @@
-"""Injection by signature, compiled once when a script is loaded."""
+"""Injection by signature, compiled once when a script is loaded.
+
+Every method of a script that we call is compiled here, whatever kind of part it belongs to: :func:`compile_method`.
+"""
 
 from __future__ import annotations
 
-import enum
 import inspect
 import operator
 import re
-import types
-import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tigrest.auth.principal import Principal
 from tigrest.errors import InvalidValue
+from tigrest.scripting.arguments import ArgumentType, UnknownType, argument_type
 from tigrest.scripting.handler import Role
 from tigrest.service import Service
 from tigrest.spelling import nearest
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.stanza import Stanza
 
-INJECTED = ("service", "callback", "user", "principal", "request", "content")
-"""Names of arguments of ``exec_`` methods that are not groups of the pattern."""
-
-HEARD = {
-    "message": ("service", "stanza", "sender", "body"),
-    "presence": ("service", "stanza", "sender"),
-    "iq": ("service", "stanza", "sender"),
-}
-"""The same of ``on_`` methods, by kind of stanza."""
-
 Group = str | None
-Converter = Callable[[str], Any]
 
 
 class SignatureError(Exception):
     """A method's arguments do not fit its pattern; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where the arguments of one kind of methods come from.
+
+    Args:
+        injected: names of arguments that are attributes of the call, e.g. ``service``.
+        groups_of: attribute of the handler whose groups the other arguments take; empty where there is no pattern.
+    """
+
+    injected: tuple[str, ...]
+    groups_of: str = ""
+
+
+REQUEST = Sources(("service", "callback", "user", "principal", "request", "content"), "regex")
+"""Of ``exec_`` methods."""
+
+STANZA = {
+    "message": Sources(("service", "stanza", "sender", "body"), "match.body"),
+    "presence": Sources(("service", "stanza", "sender"), "match.body"),
+    "iq": Sources(("service", "stanza", "sender"), "match.body"),
+}
+"""Of ``on_`` methods, by kind of stanza."""
+
+SCHEDULE = Sources(("service",))
+"""Of ``on_schedule``."""
 
 
 @dataclass(slots=True)
@@ -70,8 +87,15 @@ class StanzaCall:
         return self.stanza.body
 
 
+@dataclass(slots=True)
+class ScheduleCall:
+    """One run of a schedule as the arguments of a handler's method."""
+
+    service: Service
+
+
 Getter = Callable[[Any], Any]
-"""Takes an argument out of a :class:`Call` or :class:`StanzaCall`."""
+"""Takes an argument out of a call such as :class:`Call`: an object with the injected names and ``groups`` as attributes."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +106,7 @@ class Invocation:
         method: bound to its handler.
         arguments: getters of the positional arguments, in order.
         keywords: getters of the keyword-only arguments.
-        rest: index from which ``*groups`` takes groups; ``None`` when there is no such argument.
+        rest: takes the groups of ``*groups``; ``None`` when there is no such argument.
         names: names of the arguments injected.
         is_coroutine: whether it is ``async def``.
         group_names: names of the arguments that take groups, by the group's index from 0.
@@ -96,8 +120,11 @@ class Invocation:
     is_coroutine: bool
     group_names: Mapping[int, str]
 
-    def __call__(self, call: Call | StanzaCall) -> Any:
+    def __call__(self, call: Any) -> Any:
         """Run the method (or make its coroutine).
+
+        Args:
+            call: has the arguments as attributes, e.g. a :class:`Call`.
 
         Raises:
             InvalidValue: a group does not convert.
@@ -121,15 +148,10 @@ def compile_signature(method: Callable[..., Any], pattern: re.Pattern[str], role
     Raises:
         SignatureError: an argument has no source, or a group no argument.
     """
-    _expect_method(method)
-    if role is None and (asked := {"user", "principal"}.intersection(inspect.signature(method).parameters)):
+    invocation = compile_method(method, REQUEST, pattern)
+    if role is None and (asked := invocation.names.intersection({"user", "principal"})):
         raise SignatureError(f'argument {min(asked)!r} needs a login: set requiredRole to "user" or "admin", or leave it out')
-    return _compile(method, pattern, INJECTED, "regex")
-
-
-def _expect_method(method: Any) -> None:
-    if not callable(method):
-        raise SignatureError("is no method; write async def or def")
+    return invocation
 
 
 def compile_listener(method: Callable[..., Any], kind: str, body: re.Pattern[str] | None) -> Invocation:
@@ -143,145 +165,133 @@ def compile_listener(method: Callable[..., Any], kind: str, body: re.Pattern[str
     Raises:
         SignatureError: an argument has no source, or a group no argument.
     """
-    _expect_method(method)
-    return _compile(method, body or re.compile(""), HEARD[kind], "match.body")
+    return compile_method(method, STANZA[kind], body)
 
 
-def _compile(method: Callable[..., Any], pattern: re.Pattern[str], injected: Sequence[str], origin: str) -> Invocation:
-    parameters = inspect.signature(method).parameters
-    annotations = _annotations(method, injected)
-    by_name = pattern.groupindex
-    unnamed = [index for index in range(pattern.groups) if index + 1 not in by_name.values()]
-    used: set[int] = set()
-    positional: list[Getter] = []
-    keywords: dict[str, Getter] = {}
-    group_names: dict[int, str] = {}
-    rest: Callable[[Any], tuple[Group, ...]] | None = None
-    for name, parameter in parameters.items():
-        if parameter.kind is parameter.VAR_KEYWORD:
-            raise SignatureError(f"**{name} takes nothing here; name the arguments you want")
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            remaining = [index for index in range(pattern.groups) if index not in used]
-            used.update(remaining)
-            rest = _groups(remaining)
-            continue
-        getter: Getter
-        if name in injected:
-            getter = operator.attrgetter(name)
-        else:
-            index = by_name[name] - 1 if name in by_name else next((i for i in unnamed if i not in used), None)
-            if index is None:
-                raise SignatureError(_unknown_argument(name, pattern, injected, origin))
-            used.add(index)
-            group_names[index] = name
-            getter = _group(index, name, annotations.get(name, str), parameter.default)
-        if parameter.kind is parameter.KEYWORD_ONLY:
-            keywords[name] = getter
-        else:
-            positional.append(getter)
-    if unused := [index for index in range(pattern.groups) if index not in used]:
-        names = {index - 1: name for name, index in by_name.items()}
-        which = ", ".join(names.get(index, f"number {index + 1}") for index in unused)
-        raise SignatureError(f"no argument takes group {which} of {origin} {pattern.pattern!r}; add one, or write (?:…) for the group")
-    names_taken = frozenset(name for name in parameters if name in injected)
-    return Invocation(method, tuple(positional), keywords, rest, names_taken, inspect.iscoroutinefunction(method), group_names)
+def compile_method(method: Callable[..., Any], sources: Sources, pattern: re.Pattern[str] | None = None) -> Invocation:
+    """Work out where each argument of a method comes from.
+
+    Args:
+        method: bound to its handler.
+        sources: what may be injected, and where groups come from.
+        pattern: whose groups the other arguments take; ``None`` for none.
+
+    Raises:
+        SignatureError: an argument has no source, or a group no argument.
+    """
+    if not callable(method):
+        raise SignatureError("is no method; write async def or def")
+    return _Compiler(method, sources, pattern or re.compile("")).compile()
 
 
-def _unknown_argument(name: str, pattern: re.Pattern[str], injected: Sequence[str], origin: str) -> str:
-    near = nearest(name, [*injected, *pattern.groupindex])
-    hint = f"; did you mean {near!r}?" if near else ""
-    return f"argument {name!r} has no source: it is none of {', '.join(injected)}, and {origin} has {pattern.groups} group(s){hint}"
+class _Compiler:
+    """Works out the arguments of one method."""
 
+    def __init__(self, method: Callable[..., Any], sources: Sources, pattern: re.Pattern[str]) -> None:
+        self._method, self._sources, self._pattern = method, sources, pattern
+        function = inspect.unwrap(getattr(method, "__func__", method))
+        self._annotations: Mapping[str, Any] = getattr(function, "__annotations__", {})
+        self._globals: dict[str, Any] = getattr(function, "__globals__", {})
+        self._named = {name: number - 1 for name, number in pattern.groupindex.items()}
+        self._used: set[int] = set()
+        self._group_names: dict[int, str] = {}
 
-def _annotations(method: Callable[..., Any], injected: Sequence[str]) -> dict[str, Any]:
-    """Annotations by argument, evaluated; those of injected arguments do not matter."""
-    function = inspect.unwrap(getattr(method, "__func__", method))
-    evaluated: dict[str, Any] = {}
-    for name, annotation in getattr(function, "__annotations__", {}).items():
-        if name in injected or name == "return":
-            continue
-        if isinstance(annotation, str):
-            try:
-                annotation = eval(annotation, getattr(function, "__globals__", {}))  # noqa: S307 - the script's own code
-            except Exception as error:
-                raise SignatureError(f"annotation {annotation!r} of argument {name!r} cannot be evaluated: {error}") from None
-        evaluated[name] = annotation
-    return evaluated
+    def compile(self) -> Invocation:
+        """Work out all of them."""
+        positional: list[Getter] = []
+        keywords: dict[str, Getter] = {}
+        names: list[str] = []
+        rest: Callable[[Any], tuple[Group, ...]] | None = None
+        for name, parameter in inspect.signature(self._method).parameters.items():
+            if parameter.kind is parameter.VAR_KEYWORD:
+                raise SignatureError(f"**{name} takes nothing here; name the arguments you want")
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                rest = _groups(list(self._take_unused()))
+                continue
+            if name in self._sources.injected:
+                names.append(name)
+                getter: Getter = operator.attrgetter(name)
+            else:
+                getter = self._group(name, parameter.default)
+            if parameter.kind is parameter.KEYWORD_ONLY:
+                keywords[name] = getter
+            else:
+                positional.append(getter)
+        self._expect_all_used()
+        is_coroutine = inspect.iscoroutinefunction(self._method)
+        return Invocation(self._method, tuple(positional), keywords, rest, frozenset(names), is_coroutine, self._group_names)
+
+    def _take_unused(self) -> Iterator[int]:
+        for index in range(self._pattern.groups):
+            if index not in self._used:
+                self._used.add(index)
+                yield index
+
+    def _group(self, name: str, default: Any) -> Getter:
+        """Take the group of this name, or the next one without a name."""
+        index = self._named.get(name)
+        if index is None:
+            taken = self._used.union(self._named.values())
+            index = next((index for index in range(self._pattern.groups) if index not in taken), None)
+        if index is None:
+            raise SignatureError(self._unknown_argument(name))
+        self._used.add(index)
+        self._group_names[index] = name
+        return _group(index, name, self._type(name), None if default is inspect.Parameter.empty else default)
+
+    def _type(self, name: str) -> ArgumentType[Any] | None:
+        """Return the type that an argument is annotated with; ``None`` for text as it is."""
+        annotation = self._annotation(name)
+        if annotation in (str, Any):
+            return None
+        try:
+            kind = argument_type(annotation)
+        except UnknownType as error:
+            raise SignatureError(f"annotation {annotation!r} of argument {name!r} is not understood: {error}") from None
+        if kind.is_list:
+            raise SignatureError(f"annotation {annotation!r} of argument {name!r} asks for a list, and a group is one value")
+        return kind
+
+    def _annotation(self, name: str) -> Any:
+        annotation = self._annotations.get(name, str)
+        if not isinstance(annotation, str):
+            return annotation
+        try:
+            return eval(annotation, self._globals)  # noqa: S307 - the script's own code
+        except Exception as error:
+            raise SignatureError(f"annotation {annotation!r} of argument {name!r} cannot be evaluated: {error}") from None
+
+    def _unknown_argument(self, name: str) -> str:
+        near = nearest(name, [*self._sources.injected, *self._named])
+        hint = f"; did you mean {near!r}?" if near else ""
+        origin = self._sources.groups_of
+        groups = f", and {origin} has {self._pattern.groups} group(s)" if origin else ""
+        return f"argument {name!r} has no source: it is none of {', '.join(self._sources.injected)}{groups}{hint}"
+
+    def _expect_all_used(self) -> None:
+        names = {index: name for name, index in self._named.items()}
+        unused = ", ".join(names.get(index, f"number {index + 1}") for index in self._take_unused())
+        if unused:
+            where = f"{self._sources.groups_of} {self._pattern.pattern!r}"
+            raise SignatureError(f"no argument takes group {unused} of {where}; add one, or write (?:…) for the group")
 
 
 def _groups(indices: list[int]) -> Callable[[Any], tuple[Group, ...]]:
     return lambda call: tuple(call.groups[index] for index in indices)
 
 
-def _group(index: int, name: str, annotation: Any, default: Any) -> Getter:
-    fallback = None if default is inspect.Parameter.empty else default
-    convert = converter(annotation, name)
-    if convert is None:
-        return lambda call: fallback if (value := call.groups[index]) is None else value
+def _group(index: int, name: str, kind: ArgumentType[Any] | None, default: Any) -> Getter:
+    if kind is None:
+        return lambda call: default if (value := call.groups[index]) is None else value
+    parse = kind.parse
 
-    def get(call: Call | StanzaCall) -> Any:
+    def get(call: Any) -> Any:
         value = call.groups[index]
         if value is None:
-            return fallback
+            return default
         try:
-            return convert(value)
+            return parse(value)
         except ValueError as error:
             raise InvalidValue(f"{name}: {error}") from None
 
     return get
-
-
-def converter(annotation: Any, name: str) -> Converter | None:
-    """Find how the text of a group becomes what an annotation asks for; ``None`` for text as it is.
-
-    Raises:
-        SignatureError: the annotation is not one of ``str``, ``JID``, ``int``, ``float``, ``bool``, an ``Enum``, or one of
-            these ``| None``.
-    """
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        choices = [choice for choice in typing.get_args(annotation) if choice is not type(None)]
-        annotation = choices[0] if len(choices) == 1 else annotation
-    if annotation in (str, Any):
-        return None
-    if annotation is JID:
-        return JID
-    if annotation is int:
-        return _integer
-    if annotation is float:
-        return _number
-    if annotation is bool:
-        return _boolean
-    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
-        return _member(annotation)
-    raise SignatureError(f"annotation {annotation!r} of argument {name!r} is not understood: use str, JID, int, float, bool or an Enum")
-
-
-def _integer(text: str) -> int:
-    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
-        raise ValueError(f"{text[:80]!r} is not a whole number")
-    return int(text)
-
-
-def _number(text: str) -> float:
-    if not re.fullmatch(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,3})?", text):
-        raise ValueError(f"{text[:80]!r} is not a number")
-    return float(text)
-
-
-def _boolean(text: str) -> bool:
-    if text.lower() in ("true", "1", "yes", "on"):
-        return True
-    if text.lower() in ("false", "0", "no", "off"):
-        return False
-    raise ValueError(f"{text[:80]!r} is not true or false")
-
-
-def _member(kind: type[enum.Enum]) -> Converter:
-    members = {str(member.value): member for member in kind} | {member.name: member for member in kind}
-
-    def convert(text: str) -> enum.Enum:
-        if text not in members:
-            raise ValueError(f"{text[:80]!r} is not one of {', '.join(str(member.value) for member in kind)}")
-        return members[text]
-
-    return convert

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import enum
 import re
 from functools import lru_cache
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, GetCoreSchemaHandler, WithJsonSchema
+from pydantic_core import CoreSchema
 
 from tigrest.errors import InvalidJID
 
@@ -67,6 +72,52 @@ class JID(str):
 
     def __str__(self) -> str:
         return str.__str__(self)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Let models have fields of this type. https://docs.pydantic.dev/latest/concepts/types/#custom-types"""
+        return handler.generate_schema(Annotated[str, AfterValidator(cls), WithJsonSchema({"type": "string", "format": "jid"})])
+
+
+class AddressKind(enum.Enum):
+    """Which parts an address has to have, where not any address will do: ``Annotated[JID, AddressKind.BARE]``.
+
+    RFC 6120 §1.4
+    """
+
+    BARE = "bare"
+    FULL = "full"
+    DOMAIN = "domain"
+
+    def check(self, jid: JID) -> JID:
+        """Return an address of this kind as it is.
+
+        Raises:
+            InvalidJID: it is of another kind.
+        """
+        if self is AddressKind.FULL:
+            cure = "" if jid.resource else "write local@domain/resource"
+        elif self is AddressKind.BARE:
+            cure = "" if jid.is_bare else "leave out the /resource"
+        else:
+            cure = "" if jid.is_bare and not jid.local else "write only the domain"
+        if cure:
+            raise InvalidJID(f"{_shown(jid)} is not a {self.value} address: {cure}")
+        return jid
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Let models have fields of this kind."""
+        return handler.generate_schema(Annotated[source, AfterValidator(self.check), WithJsonSchema({"type": "string", "format": "jid"})])
+
+
+BareJID = Annotated[JID, AddressKind.BARE]
+"""An address without a resource."""
+
+FullJID = Annotated[JID, AddressKind.FULL]
+"""An address with a resource."""
+
+DomainJID = Annotated[JID, AddressKind.DOMAIN]
+"""The address of a domain."""
 
 
 _ESCAPED = re.compile(r"[ \"&'/:<>@]|\\(?=20|22|26|27|2f|3a|3c|3e|40|5c)")
