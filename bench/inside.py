@@ -33,8 +33,9 @@ from tigrest.backends.component.stream import ComponentStream  # noqa: E402
 from tigrest.backends.component.window import Window  # noqa: E402
 from tigrest.config import Config  # noqa: E402
 from tigrest.gateway import Gateway  # noqa: E402
+from tigrest.http.wire.memory import calm_garbage_collection  # noqa: E402
 from tigrest.http.wire.protocol import HttpProtocol  # noqa: E402
-from tigrest.http.wire.server import calm_garbage_collection, uvicorn_config  # noqa: E402
+from tigrest.http.wire.server import uvicorn_config  # noqa: E402
 
 LOGIN = base64.b64encode(b"admin:secret").decode()
 MESSAGE = "<message to='bob@localhost' type='chat'><body>Hello there, this is a message of some length</body></message>"
@@ -177,7 +178,7 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> None:
     logging.disable()  # nobody listens on that port: the server is played below
     await gateway.start()
     await link_up(gateway)
-    served = uvicorn_config(gateway, config, 1)
+    served = uvicorn_config(gateway, config)
     calm_garbage_collection()
     served.load()
     bare = uvicorn.Config(hello, http="httptools", access_log=False, log_config=None)

@@ -24,7 +24,8 @@ from tests.test_layers import ROOMS
 from tigrest.concurrency.loop import new_event_loop
 from tigrest.config import Config, builtin_scripts
 from tigrest.gateway import Gateway
-from tigrest.http.wire.server import bind, serve
+from tigrest.http.wire.listener import bind
+from tigrest.http.wire.server import serve_gateway
 from tigrest.passwords import Passwords
 
 ROOT = Path(__file__).parent.parent
@@ -221,7 +222,7 @@ async def world(folder: Path) -> AsyncIterator[World]:
     running.save("old")
     gateway = Gateway(config, [folder, builtin_scripts()], Passwords(1, 8, 1))
     ready, stop = asyncio.Event(), asyncio.Event()
-    serving = asyncio.create_task(serve(gateway, config, listener, stop=stop, ready=lambda _: ready.set()))
+    serving = asyncio.create_task(serve_gateway(gateway, config, listener, stop=stop, ready=lambda _: ready.set()))
     serving.add_done_callback(lambda _: ready.set())  # also when it fails
     try:
         await ready.wait()

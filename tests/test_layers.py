@@ -72,6 +72,11 @@ ROOMS: dict[str, set[str]] = {
     "__init__": {"errors", "version", "xmpp", "backends", "service", "scripting"},
 }
 
+WIRE, WIRE_CONTRACT = "tigrest.http.wire", "tigrest.http.wire.whole_reply"
+"""HTTP on the wire is a room inside ``http`` that knows nothing of what is served; the rest of ``http`` knows this one module of it."""
+BELOW_WIRE = {"concurrency", "config", "errors"}
+"""Rooms that the wire may import."""
+
 
 def files() -> list[Path]:
     return sorted(path for path in PACKAGE.rglob("*.py") if "builtin_scripts" not in path.parts and "templates" not in path.parts)
@@ -145,6 +150,17 @@ def test_modules_make_no_circle() -> None:
 
     for name in arrows:
         visit(name, ())
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "http").rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_the_wire_and_the_rest_of_http_are_apart(path: Path) -> None:
+    is_wire = module_of(path).startswith(WIRE)
+    for line, module in imports(path):
+        room = module.split(".")[1]
+        if is_wire:
+            assert module.startswith(WIRE) or room in BELOW_WIRE, f"{path}:{line}: the wire may not import {module}"
+        else:
+            assert not module.startswith(WIRE) or module == WIRE_CONTRACT, f"{path}:{line}: import {WIRE_CONTRACT} only, not {module}"
 
 
 def test_imports_that_cost_little_stand_at_the_top() -> None:

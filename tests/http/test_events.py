@@ -19,7 +19,9 @@ from tests.cli.process import environment
 from tests.test_docs import blocks
 from tigrest.config import Config, builtin_scripts
 from tigrest.gateway import Gateway
-from tigrest.http.wire.server import bind, serve
+from tigrest.http.wire.limits import ServerLimits
+from tigrest.http.wire.listener import bind
+from tigrest.http.wire.server import serve_gateway
 from tigrest.inbound.events import events, ring, stream
 from tigrest.passwords import Passwords
 from tigrest.state.database import MEMORY
@@ -153,7 +155,8 @@ async def running(scripts: Path | None = None, grace: int = 10, **sections: Any)
     stop, ready = asyncio.Event(), asyncio.Event()
     listener = bind("127.0.0.1", 0)
     port = listener.getsockname()[1]
-    task = asyncio.create_task(serve(gateway, config, listener, stop=stop, ready=lambda _: ready.set(), grace=grace))
+    limits = ServerLimits(grace=grace)
+    task = asyncio.create_task(serve_gateway(gateway, config, listener, stop=stop, ready=lambda _: ready.set(), limits=limits))
     await asyncio.wait_for(ready.wait(), 10)
     world = World(gateway, port, stop, task)
     try:

@@ -9,10 +9,11 @@ from typing import Any
 import typer
 
 from tigrest.cli.configured import configured
-from tigrest.config import Config, script_dirs
+from tigrest.config import Config, builtin_scripts, script_dirs
 from tigrest.errors import ConfigError
 from tigrest.gateway import Gateway
-from tigrest.http.wire import server
+from tigrest.http.wire.server import run_server
+from tigrest.scripting.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,8 @@ def serve_forever(path: Path | None, host: str | None, port: int | None, reload:
     config = _with(configured(path), "http", host=host, port=port)
     config = _with(config, "scripts", reload=reload)
     gateway = Gateway(config, script_dirs(config, create=True))
-    return server.run(gateway, config, lambda base: _greet(gateway, base))
+    folders = [*config.scripts.dirs, builtin_scripts()]
+    return run_server(gateway, config, lambda base: _greet(gateway, base), lambda: Watchdog(folders).watching())
 
 
 def _with(config: Config, section: str, **values: Any) -> Config:

@@ -8,27 +8,27 @@ from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tigrest.http.wire.request_cycle import REPLY
+from tigrest.http.wire.whole_reply import WHOLE_REPLY
 from tigrest.scripting.handler import METHODS
 
-HEADERS = ("Authorization", "Api-Key", "Content-Type", "Last-Event-ID", "Prosody-Rest-Timeout")
-"""Headers that a page may send."""
+REQUEST_HEADERS = ("Authorization", "Api-Key", "Content-Type", "Last-Event-ID", "Prosody-Rest-Timeout")
+"""Headers that a page of another origin may send. Fetch standard, ``Access-Control-Allow-Headers``"""
 
 
 def with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
-    """Let pages of other origins call an application.
+    """Wrap an application so that pages of other origins may call it.
 
     Args:
         app: the application.
-        origins: whose pages, e.g. ``https://app.example.com``; none for the application as it is.
+        origins: of those pages, e.g. ``https://app.example.com``; with none the application is returned as it is.
     """
-    return _Cors(app, allow_origins=list(origins), allow_methods=list(METHODS), allow_headers=list(HEADERS)) if origins else app
+    return _Cors(app, allow_origins=list(origins), allow_methods=list(METHODS), allow_headers=list(REQUEST_HEADERS)) if origins else app
 
 
 class _Cors(CORSMiddleware):
-    """Adds its headers to answers, which therefore are sent in the usual messages."""
+    """Starlette's middleware, which adds headers to the messages of an answer: so answers must not be sent whole."""
 
     async def simple_response(self, scope: Scope, receive: Receive, send: Send, request_headers: Headers) -> None:
-        """Answer a request that comes from a page of another origin."""
-        others = {name: extension for name, extension in scope.get("extensions", {}).items() if name != REPLY}
+        """Have a request from a page of another origin answered, without the extension for whole replies."""
+        others = {name: extension for name, extension in scope.get("extensions", {}).items() if name != WHOLE_REPLY}
         await super().simple_response({**scope, "extensions": others}, receive, send, request_headers)

@@ -19,7 +19,7 @@ from tigrest.formats.images import image_type
 from tigrest.http.negotiation import Form
 from tigrest.http.pages import render
 from tigrest.http.statuses import phrase, status_of
-from tigrest.http.wire.request_cycle import REPLY, WholeReply
+from tigrest.http.wire.whole_reply import WHOLE_REPLY, WholeReply
 from tigrest.observability.context import request_id
 from tigrest.scripting.handler import Result
 from tigrest.scripting.routing import Endpoint
@@ -57,7 +57,7 @@ class Reply:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it (ASGI), in one piece where the server can do that."""
-        whole: WholeReply | None = scope.get("extensions", {}).get(REPLY)
+        whole: WholeReply | None = scope.get("extensions", {}).get(WHOLE_REPLY)
         if whole is not None and whole(self.status, self.content_type, self.body, self.headers):
             return
         headers: Headers = [(b"content-length", str(len(self.body)).encode()), *self.headers]

@@ -14,9 +14,10 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from tigrest.config import Config
-from tigrest.http.wire import protocol
 from tigrest.http.wire.head import MAX_HEADERS, MAX_TARGET
-from tigrest.http.wire.server import bind, serve
+from tigrest.http.wire.limits import DEFAULT_LIMITS, ConnectionLimits, ServerLimits
+from tigrest.http.wire.listener import bind
+from tigrest.http.wire.server import serve_gateway
 
 
 @dataclass
@@ -71,11 +72,13 @@ async def _read(reader: asyncio.StreamReader) -> bytes:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[Client]:
+async def running(connection: ConnectionLimits = DEFAULT_LIMITS) -> AsyncIterator[Client]:
     echo, stop, ready = Echo(), asyncio.Event(), asyncio.Event()
     listener = bind("127.0.0.1", 0)
     port = listener.getsockname()[1]
-    task = asyncio.create_task(serve(echo, Config(), listener, stop=stop, ready=lambda _: ready.set(), grace=1))
+    task = asyncio.create_task(
+        serve_gateway(echo, Config(), listener, stop=stop, ready=lambda _: ready.set(), limits=ServerLimits(connection, grace=1))
+    )
     await asyncio.wait_for(ready.wait(), 5)
     try:
         yield Client(port, echo)
@@ -323,9 +326,8 @@ async def test_an_offered_upgrade_does_not_lose_the_body(caplog: pytest.LogCaptu
     assert not caplog.records
 
 
-async def test_a_connection_that_gets_nowhere_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "PATIENCE", 0.1)
-    async with running() as client:
+async def test_a_connection_that_gets_nowhere_is_closed() -> None:
+    async with running(ConnectionLimits(progress=0.1)) as client:
         assert await client.exchange() == b""
         assert status(await client.exchange(b"GET / HTTP/1.1\r\n")) == 408
         assert b"/slow 0" in await client.exchange(GET % (b"/slow", b""))

@@ -12,8 +12,10 @@ from starlette.types import Receive, Scope, Send
 from tigrest.concurrency.caller import CALLER, Caller
 from tigrest.config import Config
 from tigrest.http.replies import Reply
-from tigrest.http.wire.request_cycle import REPLY
-from tigrest.http.wire.server import bind, serve
+from tigrest.http.wire.limits import ServerLimits
+from tigrest.http.wire.listener import bind
+from tigrest.http.wire.server import serve_gateway
+from tigrest.http.wire.whole_reply import WHOLE_REPLY
 
 BIG = b"x" * (8 * 1024 * 1024)
 
@@ -53,13 +55,13 @@ class Answers:
             message = await receive()
             self.whole.append(message["type"] == "http.disconnect")
             return
-        whole = scope["extensions"][REPLY]
+        whole = scope["extensions"][WHOLE_REPLY]
 
         def watched(*arguments: object) -> bool:
             self.whole.append(whole(*arguments))
             return self.whole[-1]
 
-        await answers[scope["path"]]({**scope, "extensions": {REPLY: watched}}, receive, send)
+        await answers[scope["path"]]({**scope, "extensions": {WHOLE_REPLY: watched}}, receive, send)
 
     async def wait(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Note when the caller goes away; answer after 0.2 s, or, at /wait/long, after 10 s."""
@@ -89,7 +91,9 @@ async def running() -> AsyncIterator[tuple[Answers, asyncio.StreamReader, asynci
     answers, stop, ready = Answers(), asyncio.Event(), asyncio.Event()
     listener = bind("127.0.0.1", 0)
     port = listener.getsockname()[1]
-    task = asyncio.create_task(serve(answers, Config(), listener, stop=stop, ready=lambda _: ready.set(), grace=1))
+    task = asyncio.create_task(
+        serve_gateway(answers, Config(), listener, stop=stop, ready=lambda _: ready.set(), limits=ServerLimits(grace=1))
+    )
     await asyncio.wait_for(ready.wait(), 5)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:

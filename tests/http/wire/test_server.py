@@ -14,7 +14,9 @@ from starlette.types import Receive, Scope, Send
 
 from tigrest.config import Config
 from tigrest.errors import ConfigError, NotConnected
-from tigrest.http.wire.server import bind, serve
+from tigrest.http.wire.limits import ServerLimits
+from tigrest.http.wire.listener import bind
+from tigrest.http.wire.server import serve_gateway
 
 
 @dataclass
@@ -70,7 +72,7 @@ async def running(fake: Fake, config: Config | None = None, host: str = "127.0.0
         ready.set()
 
     listener = bind(host, 0)
-    task = asyncio.create_task(serve(fake, config, listener, stop=stop, ready=note, grace=grace))
+    task = asyncio.create_task(serve_gateway(fake, config, listener, stop=stop, ready=note, limits=ServerLimits(grace=grace)))
     await asyncio.wait_for(ready.wait(), 5)
     yield Running(listener.getsockname()[1], stop, task, bases)
     stop.set()
@@ -151,14 +153,14 @@ async def test_idle_connections_do_not_hold_up_the_end() -> None:
 async def test_a_gateway_that_does_not_start_ends_it(failure: Exception, capfd: pytest.CaptureFixture[str]) -> None:
     fake = Fake(failure=failure)
     with pytest.raises(type(failure)):
-        await serve(fake, Config(), bind("127.0.0.1", 0), stop=asyncio.Event())
+        await serve_gateway(fake, Config(), bind("127.0.0.1", 0), stop=asyncio.Event())
     assert fake.events == ["start"]
     assert capfd.readouterr().out == ""
 
 
 async def test_it_can_be_stopped_while_the_gateway_starts() -> None:
     fake, stop = Fake(slow_start=True), asyncio.Event()
-    task = asyncio.create_task(serve(fake, Config(), bind("127.0.0.1", 0), stop=stop))
+    task = asyncio.create_task(serve_gateway(fake, Config(), bind("127.0.0.1", 0), stop=stop))
     await fake.starting.wait()
     stop.set()
     assert await asyncio.wait_for(task, 5) == 0
@@ -190,7 +192,7 @@ async def test_a_port_that_another_program_takes_meanwhile_is_a_config_error() -
     with bind("127.0.0.1", config.http.port) as other:
         other.listen()
         with pytest.raises(ConfigError, match="is already in use"):
-            await serve(fake, config, listener, stop=asyncio.Event())
+            await serve_gateway(fake, config, listener, stop=asyncio.Event())
     assert fake.events == ["start", "stop"]
 
 

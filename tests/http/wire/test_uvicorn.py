@@ -188,12 +188,12 @@ def test_each_status_has_its_line() -> None:
 
 
 async def test_the_server_makes_our_protocol_and_its_headers() -> None:
-    made = uvicorn.Server(server.uvicorn_config(_Served(), Config(), 1))
+    made = uvicorn.Server(server.uvicorn_config(_Served(), Config()))
     made.config.load()
     assert made.config.lifespan_class(made.config) is not None
     await made.on_tick(0)
     names = [name for name, _ in made.server_state.default_headers]
-    assert names == [b"date", *(name.encode() for name, _ in server.HEADERS)]
+    assert names == [b"date", *(name.encode() for name, _ in server.RESPONSE_HEADERS)]
     keywords = dict.fromkeys(INIT.split(", ")[1:]) | {"config": made.config, "server_state": made.server_state, "app_state": {}}
     protocol = made.config.http_protocol_class(**keywords)
     assert isinstance(protocol, HttpProtocol)

@@ -1,29 +1,28 @@
-"""What a request head may be: its size, the host it is for, its target."""
+"""Checks of a request head: its size, its ``Host``, its target."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from itertools import chain
 
+from tigrest.http.wire.whole_reply import HeaderFields
+
 MAX_HEAD = 65536
-"""Most bytes of request line and headers together."""
+"""Maximum of request target and header fields together, in bytes."""
 
 MAX_TARGET = 16384
-"""Most bytes of the request target."""
+"""Maximum of the request target, in bytes."""
 
 MAX_HEADERS = 200
-"""Most header fields of a request."""
+"""Maximum number of header fields."""
 
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)(?::[0-9]{0,5})?")
 """Value of ``Host``, which is not empty for http and https. RFC 9110 §7.2, §4.2.1; RFC 3986 §3.2"""
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#]*)(.*)", re.DOTALL)
 
-Headers = Sequence[tuple[bytes, bytes]]
-
 
 class BadHead(Exception):
-    """A request head that is refused.
+    """Refuse a request head.
 
     Args:
         status: of the answer.
@@ -36,24 +35,24 @@ class BadHead(Exception):
 
 
 def too_large(target: bytes) -> BadHead:
-    """Return the error for a head that is over a limit, whatever has come in of it.
+    """Return the error for a head that is over a limit, complete or not.
 
     RFC 6585 §5
 
     Args:
-        target: of the request; too long itself, or not.
+        target: of the request, as far as it has come in.
     """
     if len(target) > MAX_TARGET:
         return BadHead(414, f"the request target is longer than {MAX_TARGET} bytes")
     return BadHead(431, f"the request head is larger than {MAX_HEAD} bytes, or has more than {MAX_HEADERS} headers")
 
 
-def head_size(target: bytes, headers: Headers) -> int:
-    """Return how many bytes a head has."""
+def head_size(target: bytes, headers: HeaderFields) -> int:
+    """Return the size of a head in bytes, with the separators of its fields."""
     return len(target) + 4 * len(headers) + sum(map(len, chain.from_iterable(headers)))
 
 
-def check_host(host: bytes | None, version: str, headers: Headers) -> None:
+def check_host(host: bytes | None, version: str, headers: HeaderFields) -> None:
     """Check that there is one well-formed ``Host``; only requests of HTTP/1.0 may have none.
 
     Args:

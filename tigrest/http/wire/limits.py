@@ -1,4 +1,4 @@
-"""Time limits of connections."""
+"""Time limits of connections and of the server."""
 
 from __future__ import annotations
 
@@ -12,16 +12,51 @@ SEND_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Time limits of connections, in seconds.
+class ConnectionLimits:
+    """Limits of one connection; times in seconds.
 
     Args:
         body: how long a request's body may be waited for, in all.
         send: how long a peer may take nothing of what is sent to it.
+        progress: how long a connection may take for its first request, and for what it has sent the beginning of: the rest of a request
+            head, or of one part of a body.
+        linger: how long the rest of a refused request is read and dropped, so that a reset does not take the answer away.
+        linger_bytes: how much of it, in bytes.
+        flush: how long the end of an event stream may take to reach a caller who does not read.
     """
 
     body: float = BODY_SECONDS
     send: float = SEND_SECONDS
+    progress: float = 30.0
+    linger: float = 2.0
+    linger_bytes: int = 8 * 1024 * 1024
+    flush: float = 1.0
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = ConnectionLimits()
+
+
+@dataclass(frozen=True)
+class ServerLimits:
+    """Limits of the server; times in seconds.
+
+    Args:
+        connection: of each connection; ``[http]`` sets its ``body`` and ``send``.
+        backlog: connections that may wait to be accepted.
+        idle: how long an idle connection is kept; a little longer than proxies keep theirs.
+        grace: how long running requests may go on when the server stops.
+        stop: how long the gateway may take to stop.
+        cancelled: how long cancelled tasks may take to end.
+        stall_check: how often connections are checked for peers that take nothing.
+    """
+
+    connection: ConnectionLimits = DEFAULT_LIMITS
+    backlog: int = 2048
+    idle: int = 65
+    grace: int = 10
+    stop: float = 10.0
+    cancelled: float = 2.0
+    stall_check: float = 5.0
+
+
+DEFAULT_SERVER_LIMITS = ServerLimits()

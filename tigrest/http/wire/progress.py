@@ -1,4 +1,4 @@
-"""What the peer of a connection has taken of what was sent to it, as TCP knows it."""
+"""Progress of sending: how many bytes the peer of a connection has acknowledged, as TCP counts them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _UNSENT = struct.Struct("=I").unpack_from, 144
 
 
 def progress_of(transport: asyncio.Transport, waiting: int) -> int:
-    """Return a number that stays the same while a peer takes nothing; -1 when nothing waits for it.
+    """Return a number that stays the same while the peer takes nothing; -1 when nothing waits for it.
 
-    On Linux it is the number of bytes that it has acknowledged. Elsewhere it is made of what waits in this process, where
-    bytes that are sent meanwhile look like progress, too.
+    On Linux it is the number of acknowledged bytes. Elsewhere it is the number of bytes that wait in this process, so that new bytes to
+    send look like progress too.
 
     Args:
         transport: of the connection.
@@ -41,7 +41,7 @@ def progress_of(transport: asyncio.Transport, waiting: int) -> int:
 
 
 def reset(transport: asyncio.Transport) -> None:
-    """Cut a connection with a reset; else the operating system would go on to offer its peer what was sent, for minutes."""
+    """Close a connection with a reset; otherwise the kernel would retransmit what was sent for minutes. socket(7), ``SO_LINGER``"""
     found = transport.get_extra_info("socket")
     if found is not None:
         with contextlib.suppress(OSError):

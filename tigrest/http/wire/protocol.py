@@ -1,9 +1,8 @@
-"""HTTP/1.1 on the wire: uvicorn's protocol, with an end to what a request head may cost.
+"""HTTP/1.1 connections: uvicorn's protocol with limits on request heads, on slow senders and on slow readers.
 
-httptools keeps no total of a head that is still coming in, and calls back for a header only when it is complete. So the
-bytes fed are counted until the parser gets somewhere: a head, a piece of a body, the end of a message. What grows beyond
-the limit without getting anywhere is refused; a head that came in whole is measured once. What one connection can make us
-keep is so bounded by the limit and one piece read from the socket (256 KiB).
+httptools keeps no total of a head that is still coming in, and calls back for a header only when that is complete. So the bytes fed
+since the last callback that completes something (a head, a piece of a body, a message) are counted, and refused beyond the limit; a
+head that came in whole is measured once. One connection can so make us buffer the limit plus one read from the socket (256 KiB).
 """
 
 from __future__ import annotations
@@ -21,75 +20,70 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from tigrest.http.wire.head import MAX_HEAD, MAX_HEADERS, MAX_TARGET, BadHead, check_host, head_size, split_absolute, too_large
-from tigrest.http.wire.limits import DEFAULT_LIMITS, Limits
+from tigrest.http.wire.limits import DEFAULT_LIMITS, ConnectionLimits
 from tigrest.http.wire.progress import progress_of, reset
 from tigrest.http.wire.request_cycle import RequestCycle
 
-PATIENCE = 30.0
-"""Seconds for a connection to get somewhere with what it has begun to send."""
-
-LINGER = 2.0
-"""Seconds for which the rest of a refused request is read and thrown away, so that the answer is not lost by a reset."""
-
-MAX_LINGER = 8 * 1024 * 1024
-"""Most bytes of it."""
-
 _ASGI = {"version": "3.0", "spec_version": "2.3"}
 _NOT_HTTP = "the request is not valid HTTP/1.1"
-_TOO_SLOW = f"the request did not arrive within {PATIENCE:.0f} s"
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """Serves one connection."""
+    """Serve one connection.
+
+    Args:
+        limits: of the connection; everything else as uvicorn gives it.
+    """
 
     url = b""
     _stalled = 0
-    """Bytes fed since the parser last got somewhere."""
+    """Bytes fed since the last callback that completed something."""
     _is_long = False
-    """Whether what came in lately is so long that a head in it may be too large."""
+    """Whether so many bytes were fed since then that a head among them may be over the limit."""
     _host: bytes | None = None
-    """Header ``Host`` of the request that comes in; empty when there are several."""
+    """Header ``Host`` of the request being parsed; empty when there are several."""
     _valid_host: bytes | None = None
-    """The last one that was found well-formed: most requests of a connection have the same."""
+    """The last well-formed one: it is not checked again, since most requests of a connection have the same."""
     _refused = False
-    _thrown_away = 0
+    _dropped = 0
+    """Bytes dropped since a request was refused."""
     _timer: asyncio.TimerHandle | None = None
 
     _idle_since = 0.0
-    """When the last answer was complete, by the clock of the loop."""
+    """When the last answer was complete, in seconds of the loop's clock."""
     _taken = -1
-    """What the peer had taken when it was last seen to take something, see :func:`progress_of`; -1 when nothing waits for it."""
+    """Result of :func:`progress_of` when it last changed; -1 while nothing waits for the peer."""
     _taken_at = 0.0
-    """When that was, by the clock of the loop."""
+    """When it changed, in seconds of the loop's clock."""
     cycle: RequestCycle
     """The request that came in last."""
     serving: RequestCycle | None = None
-    """The request being answered; further ones may wait behind it."""
+    """The request being answered; pipelined ones wait behind it."""
 
-    def __init__(self, *args: Any, limits: Limits = DEFAULT_LIMITS, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, limits: ConnectionLimits = DEFAULT_LIMITS, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.limits = limits
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to serve, and to wait for the first request."""
+        """Start the timers for the first request and for idleness."""
         super().connection_made(transport)
-        self._timer = self.loop.call_later(PATIENCE, self._give_up)
+        self._timer = self.loop.call_later(self.limits.progress, self._give_up)
         self._idle_since = self.loop.time()
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell the requests that have no complete answer yet that their caller is gone."""
+        """Disconnect the requests whose answers are not complete."""
         self._stop_timer()
         self._unset_keepalive_if_required()
-        for exchange in {self.serving, self.cycle}:
-            if exchange is not None and not exchange.response_complete:
-                exchange.disconnect()
+        for cycle in {self.serving, self.cycle}:
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnect()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came in."""
+        """Feed the parser, or drop what follows a refused request."""
         if self._refused:
-            self._throw_away(data)
+            self._drop(data)
             return
         self._stalled += len(data)
         self._is_long = self._stalled > MAX_HEAD
@@ -104,14 +98,14 @@ class HttpProtocol(HttpToolsProtocol):
                 self._watch()
 
     def on_message_begin(self) -> None:
-        """Begin with a request."""
+        """Reset what is known of the request."""
         self.url = b""
         self.expect_100_continue = False
         self.headers = []
         self._host = None
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take in a header field."""
+        """Add a header field."""
         name = name.lower()
         if name == b"host":
             self._host = value if self._host is None else b""
@@ -120,7 +114,11 @@ class HttpProtocol(HttpToolsProtocol):
         self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Check the head; if it is within the limits and says for which host it is, have the request answered."""
+        """Check the head, and start a task for the request, or queue it behind the one being answered.
+
+        Raises:
+            BadHead: it is over a limit, or its ``Host`` is missing or malformed; the parser reports it to :meth:`data_received`.
+        """
         self._stalled = 0
         if self._timer is not None:
             self._stop_timer()
@@ -136,16 +134,16 @@ class HttpProtocol(HttpToolsProtocol):
         if not self.url.startswith(b"/") and self.url != b"*":
             self._resolve_target()
         keep_alive = version != "1.0" and self.parser.should_keep_alive()
-        self.cycle = exchange = RequestCycle(self, self._scope(version), keep_alive, self.expect_100_continue)
+        self.cycle = cycle = RequestCycle(self, self._scope(version), keep_alive, self.expect_100_continue)
         self.headers = []  # trailer fields are no header fields; they are ignored, as RFC 9110 §6.5.1 allows
         if before is None or before.response_complete:
-            self._start_asgi_task(exchange, self.app)
+            self._start_asgi_task(cycle, self.app)
         else:
             self.flow.pause_reading()
-            self.pipeline.appendleft((exchange, self.app))
+            self.pipeline.appendleft((cycle, self.app))
 
     def _resolve_target(self) -> None:
-        """Turn a target in absolute form into one in origin form; its host counts, whatever ``Host`` says."""
+        """Turn a target in absolute form into origin form; its host replaces ``Host``. RFC 9112 §3.2.2"""
         host, self.url = split_absolute(self.url)
         self.headers[:] = [(b"host", host), *[header for header in self.headers if header[0] != b"host"]]
 
@@ -175,18 +173,18 @@ class HttpProtocol(HttpToolsProtocol):
         self.tasks.add(cycle.task)
 
     def on_body(self, body: bytes) -> None:
-        """Pass on a piece of a body."""
+        """Give a piece of a body to its request; stop reading when too much is buffered."""
         self._stalled = 0
         if self._timer is not None:
             self._stop_timer()
-        exchange = self.cycle
-        if not exchange.response_complete:
-            exchange.feed(body)
-            if len(exchange.body) > HIGH_WATER_LIMIT:
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.feed(body)
+            if len(cycle.body) > HIGH_WATER_LIMIT:
                 self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
-        """Pass on the end of a body."""
+        """Tell the request that its body is complete."""
         self._stalled = 0
         if self._timer is not None:
             self._stop_timer()
@@ -194,7 +192,7 @@ class HttpProtocol(HttpToolsProtocol):
             self.cycle.end_body()
 
     def on_response_complete(self) -> None:
-        """Go on with the next request, if it is here already."""
+        """Start the next pipelined request, if there is one."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
@@ -205,13 +203,16 @@ class HttpProtocol(HttpToolsProtocol):
             self._start_asgi_task(*self.pipeline.pop())
 
     def shutdown(self) -> None:
-        """Answer what is being answered, and close. An event stream, which would go on for ever, ends now."""
+        """Close when the current answer is complete; an event stream, which never is, ends now."""
         if self.serving is not None:
             self.serving.finish()
         super().shutdown()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close a connection that is idle for too long; one timer, which looks again when that may be so."""
+        """Close the connection if it has been idle for too long; otherwise set the timer again.
+
+        One timer a connection is cheaper than uvicorn's way, a new one after each answer.
+        """
         busy = self._stalled > 0 or (self.cycle is not None and not self.cycle.response_complete)
         left = self.timeout_keep_alive - (0.0 if busy else self.loop.time() - self._idle_since)
         if left > 0 and not self.transport.is_closing():
@@ -220,19 +221,19 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _watch(self) -> None:
-        """Look after what has begun to come in and is not complete."""
+        """Limit size and time of what has begun to come in and is not complete."""
         if self._stalled > MAX_HEAD:
             error = too_large(self.url)
             self._refuse(error.status, error.detail)
         elif self._timer is None:
-            self._timer = self.loop.call_later(PATIENCE, self._give_up)
+            self._timer = self.loop.call_later(self.limits.progress, self._give_up)
 
     def _give_up(self) -> None:
         self._timer = None
         if self.flow.read_paused:
-            self._timer = self.loop.call_later(PATIENCE, self._give_up)  # it is we who do not read
+            self._timer = self.loop.call_later(self.limits.progress, self._give_up)  # not the peer's fault: reading is paused
         elif self._stalled:
-            self._refuse(408, _TOO_SLOW)
+            self._refuse(408, f"the request did not arrive within {self.limits.progress:g} s")
         else:
             self.transport.close()
 
@@ -262,7 +263,7 @@ class HttpProtocol(HttpToolsProtocol):
         return False
 
     def _refuse(self, status: int, detail: str) -> None:
-        """Read nothing more from this connection; say why, if nothing else is being said on it."""
+        """Read no further request from this connection; answer with an error unless another answer is on its way."""
         self._refused = True
         self._stop_timer()
         cycle = self.cycle
@@ -295,7 +296,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.write(STATUS_LINE[status] + head + b"\r\n" + body)
 
     def give_up(self) -> None:
-        """Answer 503, unless an answer has begun: the server stops, and the application does not answer any more."""
+        """Answer 503 unless an answer has begun: the server stops, and the application was cancelled."""
         serving = self.serving
         if serving is not None and not serving.response_started and not serving.disconnected:
             serving.response_started = serving.response_complete = True
@@ -303,25 +304,28 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.close()  # at once: the loop is about to end
 
     def linger(self) -> None:
-        """Close, but read and drop what still comes in for a moment: a reset would take the answer away from the caller."""
+        """Half-close, and drop what still comes in for a moment.
+
+        Closing at once would make the kernel send a reset when unread bytes arrive, and the peer would lose the answer. RFC 9112 §9.6
+        """
         self._refused = True
         self._stop_timer()
         if self.transport.can_write_eof():
             self.transport.write_eof()
             self.flow.resume_reading()
-            self._timer = self.loop.call_later(LINGER, self.transport.abort)
+            self._timer = self.loop.call_later(self.limits.linger, self.transport.abort)
         else:
             self.transport.close()
 
-    def _throw_away(self, data: bytes) -> None:
-        self._thrown_away += len(data)
-        if self._thrown_away > MAX_LINGER:
+    def _drop(self, data: bytes) -> None:
+        self._dropped += len(data)
+        if self._dropped > self.limits.linger_bytes:
             self.transport.abort()
 
     def _continue_without_upgrade(self, rest: bytes) -> None:
-        """Serve a request that offers an upgrade as the plain request that it is too (Java's client offers HTTP/2 so).
+        """Ignore an offered upgrade, and serve the request (Java's client offers HTTP/2 with each one).
 
-        The parser stops behind such a head as if there were no body, so another one goes on from there.
+        The parser stops behind such a head as if there were no body, so a new parser goes on from there.
 
         RFC 9110 §7.8
         """
@@ -342,17 +346,17 @@ class HttpProtocol(HttpToolsProtocol):
             self.data_received(rest)
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Nothing is wrong with an upgrade that is offered and not taken."""
+        """Log nothing: an upgrade that is offered and not taken is normal."""
 
 
 def _fault(error: HttpParserError) -> tuple[int, str]:
-    """Return status and reason for a request that the parser gave up, by itself or because one of our callbacks raised."""
+    """Return status and reason for a request that the parser refused, or one of our callbacks."""
     cause = error.__context__
     return (cause.status, cause.detail) if isinstance(cause, BadHead) else (400, _NOT_HTTP)
 
 
 class _MutableHead:
-    """The callbacks of a protocol, silent at first: its new parser is told framing that the protocol knows already."""
+    """Callbacks of a protocol that can be muted, while its new parser is fed header fields that the protocol has already seen."""
 
     def __init__(self, protocol: HttpProtocol) -> None:
         self.muted = True

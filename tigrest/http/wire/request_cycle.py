@@ -1,31 +1,26 @@
-"""One request and its answer, on the way between a connection and the application.
+"""One request and its answer, between a connection and the application.
 
-It speaks ASGI like uvicorn's own, which does the streaming, but makes nothing that a request with a short answer does not
-need, and offers the application a shortcut: the whole answer in one call, instead of two messages.
+A cycle speaks ASGI like uvicorn's, which it extends. It does not create what a request with a short answer never uses (an event, the
+state of a chunked answer), and it offers the application to send a whole answer in one call instead of two messages.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from tigrest.concurrency.caller import CALLER
 from tigrest.errors import BodyTimeout
-from tigrest.http.wire.limits import Limits
-
-REPLY = "tigrest.reply"
-"""Name of the ASGI extension: ``scope["extensions"][REPLY]`` is :meth:`RequestCycle.reply`."""
-
-WholeReply = Callable[[int, bytes, bytes, Sequence[tuple[bytes, bytes]]], bool]
-"""Sends status, ``Content-Type`` (may be empty), body and further headers at once; ``False`` when it has not."""
+from tigrest.http.wire.limits import ConnectionLimits
+from tigrest.http.wire.whole_reply import WHOLE_REPLY, HeaderFields
 
 
 class Connection(Protocol):
-    """The connection, as an exchange needs it."""
+    """The connection, as far as a request cycle uses it."""
 
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
@@ -33,7 +28,7 @@ class Connection(Protocol):
     logger: logging.Logger
     server_state: Any
     tasks: set[asyncio.Task[None]]
-    limits: Limits
+    limits: ConnectionLimits
 
     def on_response_complete(self) -> None:
         """Go on with the next request."""
@@ -45,9 +40,6 @@ class Connection(Protocol):
         """Close, but read and drop what still comes in for a moment."""
 
 
-FLUSH = 1.0
-"""Seconds for the end of an event stream to reach a caller who does not read."""
-
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 _EVENTS = b"text/event-stream"
 _WITHOUT_BODY = frozenset({204, 304})
@@ -55,13 +47,13 @@ _defaults: tuple[Any, bytes] = (None, b"")
 
 
 class RequestCycle(RequestResponseCycle):
-    """Serves one request.
+    """Serve one request.
 
     Args:
         protocol: of the connection.
         scope: of the request (ASGI).
         keep_alive: whether the connection stays open behind it.
-        expects_continue: whether the caller waits for ``100 Continue`` before he sends the body.
+        expects_continue: whether the caller waits for ``100 Continue`` before sending the body. RFC 9110 §10.1.1
     """
 
     disconnected = False
@@ -72,12 +64,12 @@ class RequestCycle(RequestResponseCycle):
     expected_content_length = 0
     access_log = False
     is_event_stream = False
-    """Whether the answer has no end of its own; known when it has begun."""
+    """Whether the answer is ``text/event-stream``, which has no end of its own; set when it has begun."""
     task: asyncio.Task[None]
-    """What serves it; set when it has begun."""
+    """The task that serves it; set when it has begun."""
     waits_for_body = False
     _waited = 0.0
-    """Seconds that it has waited for parts that came."""
+    """Seconds spent waiting for the parts of the body that have come in."""
     _is_last = False
     _is_detached = False
     _news = False
@@ -95,18 +87,18 @@ class RequestCycle(RequestResponseCycle):
         self.keep_alive = keep_alive
         self.waiting_for_100_continue = expects_continue
         self.body = bytearray()
-        scope["extensions"] = {REPLY: self.reply, CALLER: self}
+        scope["extensions"] = {WHOLE_REPLY: self.reply, CALLER: self}
 
     async def run_asgi(self, app: Any) -> None:
-        """Let the application answer."""
+        """Run the application; answer 500 or close the connection when it fails."""
         try:
             await app(self.scope, self.receive, self.send)
             if not self.response_complete and not self.disconnected:
                 raise RuntimeError("the application ended without an answer")
-        except BaseException as error:  # also when it is cancelled at the end: the caller waits
+        except BaseException as error:  # CancelledError too: when the server stops, the caller still waits
             is_cancelled = isinstance(error, asyncio.CancelledError)
             if is_cancelled and (self.disconnected or self.response_complete or self._is_detached):
-                return  # nobody waits, or for somebody else's answer
+                return  # nobody waits any more, or another task answers
             if is_cancelled and not self.response_started and self.task.cancelling():
                 self.protocol.give_up()
                 return
@@ -118,22 +110,22 @@ class RequestCycle(RequestResponseCycle):
         finally:
             self.protocol.tasks.discard(self.task)
             self._gone_callbacks = None
-            self.scope["extensions"].clear()  # else it would hold itself, until the garbage collector comes
+            self.scope["extensions"].clear()  # break the cycle scope → extensions → self → scope
 
     # from the connection
 
     def feed(self, body: bytes) -> None:
-        """Take in a piece of the body."""
+        """Add a piece of the body."""
         self.body += body
         self._tell()
 
     def end_body(self) -> None:
-        """There is no more body."""
+        """Note that the body is complete."""
         self.more_body = False
         self._tell()
 
     def disconnect(self) -> None:
-        """Note that the caller is gone, or as good as gone, and tell whoever asked to be told."""
+        """Note that the caller is gone, and schedule the callbacks of :meth:`on_gone`."""
         self.disconnected = True
         callbacks, self._gone_callbacks = self._gone_callbacks, None
         for callback in callbacks or ():
@@ -148,7 +140,7 @@ class RequestCycle(RequestResponseCycle):
     # to the application
 
     def detach(self) -> None:
-        """Stop waiting for the task that serves the request: see :meth:`Caller.detach`."""
+        """Stop waiting for the task that serves the request: see :meth:`~tigrest.concurrency.caller.Caller.detach`."""
         self._is_detached = True
         self.protocol.tasks.discard(self.task)
 
@@ -158,7 +150,7 @@ class RequestCycle(RequestResponseCycle):
         return self.disconnected
 
     def on_gone(self, callback: Callable[[], object]) -> None:
-        """Call something once if the caller goes away: see :meth:`~tigrest.concurrency.caller.Waiting.on_gone`."""
+        """Call back once if the caller goes away: see :meth:`~tigrest.concurrency.caller.Waiting.on_gone`."""
         if self.disconnected:
             self.protocol.loop.call_soon(callback)
         elif not self.response_complete:
@@ -172,7 +164,7 @@ class RequestCycle(RequestResponseCycle):
             self._gone_callbacks.remove(callback)
 
     async def receive(self) -> Any:
-        """Give what came in since the last call, and wait for something if need be (ASGI)."""
+        """Return what came in since the last call, or wait for it (ASGI)."""
         if self.waiting_for_100_continue and not self.transport.is_closing():
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self.waiting_for_100_continue = False
@@ -191,10 +183,12 @@ class RequestCycle(RequestResponseCycle):
         return {"type": "http.request", "body": body, "more_body": self.more_body}
 
     async def _wait_for_body(self, signal: asyncio.Event) -> None:
-        """Wait for a piece of the body; the time for all of it is limited, but not what the application does between two of them.
+        """Wait for a piece of the body.
+
+        The limit is for all waits of a request together, without the time that the application takes between them.
 
         Raises:
-            BodyTimeout: it is over.
+            BodyTimeout: the limit is reached.
         """
         limit, loop = self.protocol.limits.body, self.protocol.loop
         began = loop.time()
@@ -207,11 +201,11 @@ class RequestCycle(RequestResponseCycle):
             if isinstance(error, TimeoutError):
                 raise BodyTimeout(limit) from None
             raise
-        self.waits_for_body = False  # it stays true when the wait is cancelled: then the body was not there in time
+        self.waits_for_body = False  # stays true when the wait is cancelled: then the body did not arrive in time
         self._waited += loop.time() - began
 
-    def reply(self, status: int, content_type: bytes, body: bytes, headers: Sequence[tuple[bytes, bytes]]) -> bool:
-        """Send a whole answer at once, in one piece.
+    def reply(self, status: int, content_type: bytes, body: bytes, headers: HeaderFields) -> bool:
+        """Send a whole answer in one write.
 
         Args:
             status: HTTP status.
@@ -262,35 +256,35 @@ class RequestCycle(RequestResponseCycle):
             self._end_event_stream()
 
     def finish(self) -> None:
-        """The server is about to end: so does an event stream, now or as soon as it begins."""
+        """End an event stream, now or as soon as it begins: the server stops."""
         self._is_last = True
         self._end_event_stream()
 
     def _end_event_stream(self) -> None:
-        """End it for the application too, which is told that the caller is gone."""
+        """End the event stream on the wire, and tell the application that the caller is gone."""
         if self.is_event_stream and not self.disconnected and not self.response_complete:
             if self.chunked_encoding:
                 self.transport.write(b"0\r\n\r\n")
             self.response_complete = True
             self.disconnect()
             self.transport.close()
-            self.protocol.loop.call_later(FLUSH, self.transport.abort)
+            self.protocol.loop.call_later(self.protocol.limits.flush, self.transport.abort)
 
     @property
     def message_event(self) -> Any:  # type: ignore[override]
-        """What uvicorn's part sets when there is news."""
+        """Stand in for the event that uvicorn's ``send`` sets when the answer is complete."""
         return _Set(self._tell)
 
 
 class _Set:
-    """The part of an event that uvicorn uses."""
+    """The one method of ``asyncio.Event`` that uvicorn calls here."""
 
     def __init__(self, tell: Callable[[], None]) -> None:
         self.set = tell
 
 
 def _rendered(default_headers: Any) -> bytes:
-    """The headers of all answers as bytes; uvicorn makes new ones every second, for the date."""
+    """Return the headers of all answers as bytes; memoised until uvicorn makes new ones, each second for the date."""
     global _defaults
     known, rendered = _defaults
     if known is not default_headers:
