@@ -13,6 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tigrest.scripting import lanes, listening
+from tigrest.scripting.listeners import Listener
 from tigrest.testing import TestGateway, serving
 from tigrest.xmpp.stanza import Stanza
 
@@ -160,7 +161,7 @@ def test_one_class_may_serve_and_listen_with_one_startup(bot: Bot) -> None:
 def test_a_class_that_only_listens_is_no_route(bot: Bot) -> None:
     table = bot(handler(ECHO, 'local="echo", body="(?:/x )?.*"')).gateway.table
     assert [route for route in table.routes if route.relative.name == "bot.py"] == []
-    [listener] = table.listeners
+    [listener] = table.of(Listener)
     assert (listener.methods, listener.shown) == (["on_message"], "to echo@…, body (?:/x )?.*")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tigrest.scripting.handler import Handler
 from tigrest.scripting.loader import Loader
-from tigrest.scripting.routing import Table
+from tigrest.scripting.table import Table
 from tigrest.service import Service
 
 

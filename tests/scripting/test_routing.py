@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from tigrest.scripting.loader import Loader
-from tigrest.scripting.routing import Table, first_segment, readable
+from tigrest.scripting.patterns import first_segment, readable
+from tigrest.scripting.routing import Router
+from tigrest.scripting.table import Table
 
 
 def table_of(tmp_path: Path, *routes: tuple[str, str, str]) -> Table:
@@ -124,7 +126,7 @@ def test_a_pattern_is_shown_as_a_uri(pattern: str, names: dict[int, str], shown:
 
 def test_a_thousand_scripts_route_like_ten(tmp_path: Path) -> None:
     table = table_of(tmp_path, *[("many", f"/s{n}/([^/]+)", "get") for n in range(1000)], ("many", "/([^/]+)/x", "get"))
-    folder = table._folders["/rest/many"]
+    folder = Router(table.routes)._folders["/rest/many"]
     assert found(table, "/rest/many/s500/a") == "/rest/many/s500/([^/]+)"
     assert len(list(folder.candidates("/s500/a"))) == 2
     assert len(list(folder.candidates("/other/x"))) == 1

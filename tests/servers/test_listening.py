@@ -8,6 +8,7 @@ from tests.servers.client import Client, online
 from tests.servers.gateway import eventually, settings
 from tests.servers.process import XmppServer
 from tests.servers.test_story import ask
+from tigrest.scripting.listeners import Listener
 from tigrest.testing import TestGateway, serving
 
 BOTS = Path(__file__).parent.parent.parent / "examples" / "bots"
@@ -18,7 +19,7 @@ def say(client: Client, text: str, to: str = "echo@http.localhost") -> None:
 
 
 def listeners(gateway: TestGateway) -> list[str]:
-    return [str(listener.relative) for listener in gateway.gateway.table.listeners]
+    return [str(listener.relative) for listener in gateway.gateway.table.of(Listener)]
 
 
 def test_a_bot_is_dropped_in_answers_and_is_edited(server: XmppServer, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from tigrest.config import script_dirs
 from tigrest.errors import ScriptError
 from tigrest.scripting.listeners import Listener
 from tigrest.scripting.loader import Loader
-from tigrest.scripting.routing import Route, Table
+from tigrest.scripting.routes import Route
+from tigrest.scripting.table import Table
 
 
 def check_scripts(path: Path | None) -> int:
@@ -49,13 +50,15 @@ def list_routes(path: Path | None, as_json: bool) -> int:
     for problem in table.problems:
         typer.echo(f"tigrest: {_line(problem)}", err=True)
     if as_json:
-        typer.echo(json.dumps([*map(_entry, table.routes), *map(_listener, table.listeners)], indent=2))
+        typer.echo(json.dumps([*map(_entry, table.routes), *map(_listener, table.of(Listener))], indent=2))
         return 0
     rows = [
         [" ".join(route.methods), route.uri, route.role or "-", "key" if route.api_key else "-", _shown(route.path)]
         for route in table.routes
     ]
-    rows += [[" ".join(listener.methods), listener.shown, listener.role or "-", "-", _shown(listener.path)] for listener in table.listeners]
+    rows += [
+        [" ".join(listener.methods), listener.shown, listener.role or "-", "-", _shown(listener.path)] for listener in table.of(Listener)
+    ]
     for line in columns([["METHODS", "URI", "ROLE", "KEY", "SCRIPT"], *rows]):
         typer.echo(line)
     return 0

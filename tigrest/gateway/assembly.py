@@ -33,9 +33,10 @@ from tigrest.inbound.webhooks import Target, Webhooks
 from tigrest.passwords import Passwords
 from tigrest.plugins import load_plugins
 from tigrest.scripting.lifecycle import Scripts
+from tigrest.scripting.listeners import Listener
 from tigrest.scripting.listening import Listening
 from tigrest.scripting.loader import Loader
-from tigrest.scripting.routing import Table
+from tigrest.scripting.table import Table
 from tigrest.service import Policy, Service
 from tigrest.service.avatars import AvatarCache, AvatarSettings, Fetcher
 from tigrest.service.bosh import BoshEndpoint
@@ -321,7 +322,7 @@ class TableSwitch:
     def serve(self, table: Table) -> None:
         """Replace the table for requests and stanzas from now on."""
         self.app.serve(table)
-        self.listening.serve(table.listeners)
+        self.listening.serve(table.of(Listener))
 
 
 def _secret(value: SecretStr | None) -> str:

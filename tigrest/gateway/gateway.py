@@ -17,7 +17,7 @@ from tigrest.gateway.control import gateway_commands
 from tigrest.gateway.demo import Demo, demo_of
 from tigrest.inbound.events import Events
 from tigrest.passwords import Passwords
-from tigrest.scripting.routing import Table
+from tigrest.scripting.table import Table
 from tigrest.service import Service
 from tigrest.xmpp.jid import load_preparation
 

@@ -30,8 +30,11 @@ from tigrest.http.requests import HandlerRequest, bounded, decode, has_body, hea
 from tigrest.observability.context import new_request_id, request_id
 from tigrest.observability.metrics import Metrics
 from tigrest.scripting.execution import Execution
-from tigrest.scripting.routing import ROOT, Endpoint, Route, RouteMatch, Table
+from tigrest.scripting.parts import ROOT
+from tigrest.scripting.routes import Endpoint, Route
+from tigrest.scripting.routing import RouteMatch
 from tigrest.scripting.signature import Call
+from tigrest.scripting.table import Table
 from tigrest.service import Service
 
 access_log = logging.getLogger("tigrest.access")

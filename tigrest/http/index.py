@@ -6,7 +6,7 @@ from tigrest.formats.content import JSON, write_json
 from tigrest.http.pages import render
 from tigrest.http.replies import HTML, PAGE_HEADERS, Headers, Reply
 from tigrest.scripting.listeners import Listener
-from tigrest.scripting.routing import Table
+from tigrest.scripting.table import Table
 from tigrest.scripting.usage import Usage, samples, usages
 from tigrest.version import __version__
 
@@ -41,7 +41,7 @@ class Index:
             self._folders, self._table = folders, table
         count = len(table.problems)
         problems = [table.shown(problem) for problem in table.problems] if is_admin else []
-        listeners = table.listeners if is_admin else ()
+        listeners = table.of(Listener) if is_admin else ()
         headers = PRIVATE if is_admin else PUBLIC
         if html:
             values = {"folders": self._folders, "listeners": listeners, "problems": problems, "problem_count": count}

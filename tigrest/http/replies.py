@@ -22,7 +22,7 @@ from tigrest.http.statuses import phrase, status_of
 from tigrest.http.wire.whole_reply import WHOLE_REPLY, WholeReply
 from tigrest.observability.context import request_id
 from tigrest.scripting.handler import Result
-from tigrest.scripting.routing import Endpoint
+from tigrest.scripting.routes import Endpoint
 from tigrest.xmpp.stanza import Stanza
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tigrest.errors import ScriptError
-from tigrest.scripting.handler import LISTENS, ROLES, Handler, Match
+from tigrest.scripting.handler import ROLES, Handler
 from tigrest.scripting.misspelt import ATTRIBUTES, misspelt
 
 PARSES = 10
@@ -108,8 +108,6 @@ def validate(path: Path, cls: type[Handler], lines: Lines) -> None:
         raise wrong(path, cls, lines, "description", 'use a dict such as {"regex": "/{jid}", "GET": {"info": "…"}}')
     if not callable(cls.authRequired):
         raise wrong(path, cls, lines, "authRequired", "write def authRequired(self, api_key)")
-    if isinstance(cls.match, Match) and not any(getattr(cls, name, None) is not None for name in LISTENS):
-        raise wrong(path, cls, lines, "match", "write on_message, on_presence or on_iq, or leave it out")
 
 
 def validate_instance(path: Path, handler: Handler, lines: Lines) -> None:

@@ -15,7 +15,7 @@ from tigrest.concurrency.caller import caller_of
 from tigrest.concurrency.deadlines import Deadlines
 from tigrest.errors import BodyTimeout, HandlerTimeout, TigrestError
 from tigrest.observability.context import request_id
-from tigrest.scripting.routing import Endpoint, Route
+from tigrest.scripting.routes import Endpoint, Route
 from tigrest.scripting.signature import Call, Invocation
 from tigrest.scripting.workers import Workers
 from tigrest.service import reply_failed

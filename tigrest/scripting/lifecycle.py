@@ -11,7 +11,8 @@ from typing import Any
 from tigrest.errors import ScriptError
 from tigrest.scripting.loader import Loader
 from tigrest.scripting.module import LOAD_SECONDS, script_error
-from tigrest.scripting.routing import Part, Table
+from tigrest.scripting.parts import Part
+from tigrest.scripting.table import Table
 from tigrest.scripting.watcher import changes
 from tigrest.service import Service
 

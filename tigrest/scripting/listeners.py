@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as ET
 
 from tigrest.errors import InvalidJID
 from tigrest.scripting.handler import LISTENS, Handler, Match, Role
-from tigrest.scripting.signature import Group, Invocation
+from tigrest.scripting.parts import Declaration, Part
+from tigrest.scripting.signature import Group, Invocation, SignatureError, compile_listener
 from tigrest.spelling import nearest
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.kinds import DEFAULT_TYPES, REQUESTS, TYPES
@@ -82,32 +82,19 @@ class Selector:
         return found.groups() if found is not None else None
 
 
-@dataclass(eq=False)
-class Listener:
+@dataclass(eq=False, kw_only=True)
+class Listener(Part):
     """A loaded handler that listens.
 
     Args:
-        path: the script file.
-        relative: the same below its scripts directory.
-        name: of the class.
-        handler: the one instance of this load.
         selectors: what it listens to, by kind of stanza.
         invocations: how to call its methods, by kind of stanza.
         role: whose stanzas it hears.
-        timeout: seconds that a stanza may take; ``None`` for the default.
     """
 
-    path: Path
-    relative: Path
-    name: str
-    handler: Handler
     selectors: Mapping[str, Selector]
     invocations: Mapping[str, Invocation]
     role: Role
-    timeout: float | None
-    line: int = 1
-    active: int = field(default=0, init=False)
-    """Stanzas that wait for it or run now."""
 
     @property
     def methods(self) -> list[str]:
@@ -122,6 +109,59 @@ class Listener:
         local = "" if match.local is None else f"{match.local}@…" if match.local else "the domain itself"
         named = (("type", types), ("to", local or match.to), ("from", match.sender), ("body", match.body), ("with", match.xpath))
         return ", ".join(f"{name} {value}" for name, value in named if value) or "to any of our addresses"
+
+
+class ListenerKind:
+    """Handlers with ``on_message``, ``on_presence`` or ``on_iq``."""
+
+    methods = tuple(LISTENS)
+    attributes = ("match",)
+
+    def recognise(self, declared: Declaration) -> bool:
+        """Check the attributes of a class, and return whether it listens.
+
+        Raises:
+            ScriptError: it has a ``match`` for nothing, or demands a key.
+        """
+        cls = declared.cls
+        if not declared.defines(*self.methods):
+            if isinstance(cls.match, Match):
+                raise declared.wrong("match", "write on_message, on_presence or on_iq, or leave it out")
+            return False
+        if cls.apiKey:
+            raise declared.wrong("apiKey", "a stanza carries no API key: put the on_ methods into a class of their own")
+        return True
+
+    def compile(self, declared: Declaration, handler: Handler) -> Listener:
+        """Make the listener of a class.
+
+        Raises:
+            ScriptError: its ``match`` does not make sense, or arguments of a method have no source.
+        """
+        cls, source = declared.cls, declared.source
+        methods = {kind: method for name, kind in LISTENS.items() if (method := getattr(handler, name, None)) is not None}
+        try:
+            selectors = compile_match(cls.match, list(methods))
+        except MatchError as error:
+            raise declared.error("match", f".match: {error}") from None
+        return Listener(
+            path=source.path,
+            relative=source.relative,
+            name=cls.__name__,
+            handler=handler,
+            selectors=selectors,
+            invocations={kind: _invocation(declared, kind, method, selectors[kind]) for kind, method in methods.items()},
+            role=cls.requiredRole,
+            timeout=cls.timeout,
+            line=declared.line,
+        )
+
+
+def _invocation(declared: Declaration, kind: str, method: Callable[..., Any], selector: Selector) -> Invocation:
+    try:
+        return compile_listener(method, kind, selector.body)
+    except SignatureError as error:
+        raise declared.error(f"on_{kind}", f".on_{kind}: {error}") from None
 
 
 def type_of(stanza: Stanza) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from tigrest.formats.content import write_json, write_xml
-from tigrest.scripting.routing import Route
+from tigrest.scripting.routes import Route
 
 
 @dataclass(frozen=True)

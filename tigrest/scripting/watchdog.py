@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from tigrest.scripting.execution import Execution
-from tigrest.scripting.routing import Route
+from tigrest.scripting.routes import Route
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 
 from tigrest.errors import NoThread
-from tigrest.scripting.routing import Route
+from tigrest.scripting.routes import Route
 from tigrest.scripting.signature import Call, Invocation
 
 THREADS = 100

@@ -1,0 +1,10 @@
+"""The kinds of parts that a script may have."""
+
+from __future__ import annotations
+
+from tigrest.scripting.listeners import ListenerKind
+from tigrest.scripting.parts import Kind
+from tigrest.scripting.routes import RouteKind
+
+KINDS: tuple[Kind, ...] = (RouteKind(), ListenerKind())
+"""All kinds, in the order in which a handler's parts are made."""

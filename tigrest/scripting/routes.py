@@ -1,0 +1,196 @@
+"""Parts that answer requests: a folder, a pattern, and a method for each HTTP method."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+from jinja2 import Environment, FileSystemLoader, Template, TemplateError, TemplateSyntaxError
+
+from tigrest.errors import ScriptError
+from tigrest.scripting.attributes import pattern_of
+from tigrest.scripting.handler import METHODS, Handler, Role
+from tigrest.scripting.parts import Claim, Declaration, Part, Source
+from tigrest.scripting.patterns import readable
+from tigrest.scripting.signature import Invocation, SignatureError, compile_signature
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One method of one handler.
+
+    Args:
+        method: ``GET``, ``POST``, ….
+        invocation: how to call it.
+        template: HTML page for its results, if there is one.
+    """
+
+    method: str
+    invocation: Invocation
+    template: Template | None = None
+
+
+@dataclass(eq=False, kw_only=True)
+class Route(Part):
+    """A loaded handler of requests.
+
+    Args:
+        folder: URI of its folder, e.g. ``/rest/avatar``.
+        pattern: the handler's ``regex``.
+        endpoints: by HTTP method; ``HEAD`` is there with ``GET``.
+        asks_auth_required: whether it overrides ``authRequired``.
+    """
+
+    cure: ClassVar[str] = "change one regex"
+
+    folder: str
+    pattern: re.Pattern[str]
+    endpoints: Mapping[str, Endpoint]
+    role: Role
+    is_async: bool
+    decode_content: bool
+    api_key: bool
+    asks_auth_required: bool
+
+    @property
+    def methods(self) -> list[str]:
+        """HTTP methods implemented, in the usual order; without the implied HEAD and OPTIONS."""
+        return [method for method in METHODS if method in self.endpoints]
+
+    @cached_property
+    def allow(self) -> str:
+        """Value of the ``Allow`` header."""
+        implied = ["HEAD"] if "GET" in self.endpoints else []
+        return ", ".join([*self.methods, *implied, "OPTIONS"])
+
+    @cached_property
+    def is_guarded(self) -> bool:
+        """Whether it looks at API keys and logins at all."""
+        return self.api_key or self.role is not None or self.asks_auth_required
+
+    def auth_required(self, api_key: str | None) -> bool:
+        """Tell whether a login is demanded.
+
+        Args:
+            api_key: name of the valid key that came with the request; ``None`` when there is none.
+        """
+        return self.handler.authRequired(api_key) if self.asks_auth_required else self.role is not None
+
+    @cached_property
+    def uri(self) -> str:
+        """The URI as shown to people, e.g. ``/rest/avatar/{jid}``."""
+        described = (self.handler.description or {}).get("regex")
+        if described is not None:
+            return self.folder + str(described)
+        names = {index: name for endpoint in self.endpoints.values() for index, name in endpoint.invocation.group_names.items()}
+        return self.folder + readable(self.pattern, names)
+
+    @property
+    def title(self) -> str:
+        """Its URI."""
+        return self.uri
+
+    @property
+    def rank(self) -> tuple[str | int, ...]:
+        """By folder; of one folder the longest pattern first."""
+        return self.folder, -len(self.pattern.pattern), str(self.path)
+
+    def claims(self) -> Iterator[Claim]:
+        """Return each method with folder and pattern."""
+        for method in self.methods:
+            yield Claim(method, self.folder, self.pattern.pattern)
+
+
+class RouteKind:
+    """Handlers with ``exec_`` methods."""
+
+    methods = tuple(f"exec_{method.lower()}" for method in METHODS)
+    attributes = ("regex",)
+
+    def recognise(self, declared: Declaration) -> bool:
+        """Check the pattern of a class, and return whether it answers requests.
+
+        Raises:
+            ScriptError: it has no pattern, or one that is no regular expression.
+        """
+        if not declared.defines(*self.methods):
+            return False
+        _pattern(declared)
+        return True
+
+    def compile(self, declared: Declaration, handler: Handler) -> Route:
+        """Make the route of a class.
+
+        Raises:
+            ScriptError: arguments do not fit the pattern, or a template is broken.
+        """
+        cls, source = declared.cls, declared.source
+        pattern = _pattern(declared)
+        return Route(
+            path=source.path,
+            relative=source.relative,
+            name=cls.__name__,
+            folder=source.folder,
+            pattern=pattern,
+            handler=handler,
+            endpoints=_endpoints(declared, handler, pattern),
+            role=cls.requiredRole,
+            is_async=cls.isAsync,
+            decode_content=cls.decodeContent,
+            api_key=cls.apiKey,
+            timeout=cls.timeout,
+            asks_auth_required=cls.authRequired is not Handler.authRequired,
+            line=declared.line,
+        )
+
+
+def _pattern(declared: Declaration) -> re.Pattern[str]:
+    return pattern_of(declared.source.path, declared.cls, declared.lines)
+
+
+def _endpoints(declared: Declaration, handler: Handler, pattern: re.Pattern[str]) -> dict[str, Endpoint]:
+    endpoints: dict[str, Endpoint] = {}
+    for method in METHODS:
+        name = f"exec_{method.lower()}"
+        function = getattr(handler, name, None)
+        if function is None:
+            continue
+        try:
+            invocation = compile_signature(function, pattern, declared.cls.requiredRole)
+        except SignatureError as error:
+            raise declared.error(name, f".{name}: {error}") from None
+        endpoints[method] = Endpoint(method, invocation, _template(declared.source, method))
+    if "GET" in endpoints:
+        endpoints["HEAD"] = endpoints["GET"]
+    return endpoints
+
+
+def _template(source: Source, method: str) -> Template | None:
+    path = next((path for path in _template_names(source.path, method) if path.is_file()), None)
+    if path is None:
+        return None
+    environment = Environment(loader=FileSystemLoader([source.path.parent, source.root]), autoescape=True)
+    try:
+        return environment.from_string(path.read_text("utf-8"))
+    except TemplateSyntaxError as error:
+        raise ScriptError(path, error.lineno, f"template: {error.message}") from None
+    except (TemplateError, OSError, UnicodeDecodeError) as error:
+        raise ScriptError(path, 1, f"template: {error}") from None
+
+
+def templates(script: Path) -> list[Path]:
+    """Return the files with the pages of a script, in order.
+
+    Args:
+        script: its file.
+    """
+    candidates = {path for method in METHODS for path in _template_names(script, method)}
+    return sorted(path for path in candidates if path.is_file())
+
+
+def _template_names(script: Path, method: str) -> list[Path]:
+    return [script.with_name(f"{script.stem}{method.capitalize()}.html"), script.with_suffix(".html")]
