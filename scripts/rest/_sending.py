@@ -2,7 +2,7 @@
 
 from tigrest import HTTPException, Result
 from tigrest.errors import InvalidStanza
-from tigrest.formats.stanza_json.negotiation import negotiate
+from tigrest.formats.stanza_json.media_types import choose_media_type
 from tigrest.formats.stanza_json.representations import read, read_query, write, write_all
 
 TIMEOUT = 30.0
@@ -60,7 +60,7 @@ def shown(caller, request, stanza):
 
 def media_for(request):
     """The form that the caller wants the answer in."""
-    return negotiate(request.headers.get("accept", ""), content_type(request))
+    return choose_media_type(request.headers.get("accept", ""), content_type(request))
 
 
 def timeout_of(request):

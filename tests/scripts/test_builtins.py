@@ -11,7 +11,7 @@ import pytest
 from tigrest.gateway.demo import picture
 from tigrest.testing import API_KEY, TestGateway, serving
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.stanza import make
+from tigrest.xmpp.stanza import make_stanza
 
 PNG = picture("alice")
 JPEG = b"\xff\xd8\xff\xe0" + bytes(50)
@@ -25,14 +25,14 @@ def domain() -> Iterator[TestGateway]:
 
 def set_vcard(domain: TestGateway, user: str, photo: str) -> None:
     vcard = ET.fromstring(f'<vCard xmlns="vcard-temp"><FN>Somebody</FN><PHOTO>{photo}</PHOTO></vCard>')
-    domain.service.request(make("iq", "set", user, vcard, sender=user, id="1")).raise_error()  # type: ignore[attr-defined]
+    domain.service.request(make_stanza("iq", "set", user, vcard, sender=user, id="1")).raise_error()  # type: ignore[attr-defined]
 
 
 def publish(domain: TestGateway, user: str, node: str, payload: str, item: str = "current") -> None:
     pubsub = (
         f'<pubsub xmlns="http://jabber.org/protocol/pubsub"><publish node="{node}"><item id="{item}">{payload}</item></publish></pubsub>'
     )
-    iq = make("iq", "set", user, ET.fromstring(pubsub), sender=user, id="1")
+    iq = make_stanza("iq", "set", user, ET.fromstring(pubsub), sender=user, id="1")
     domain.service.request(iq).raise_error()  # type: ignore[attr-defined]
 
 
@@ -44,7 +44,7 @@ def test_an_avatar_that_was_put_is_in_pep_and_in_the_vcard(domain: TestGateway) 
         found = domain.get(f"/rest/avatar/alice@localhost{path}")
         assert (found.status_code, found.headers["content-type"], found.content) == (200, "image/png", PNG), path
     assert domain.get("/rest/avatar/alice@localhost/vcard4").status_code == 404
-    vcard = domain.service.request(make("iq", "get", "alice@localhost", ET.Element("{vcard-temp}vCard"), id="1")).xml  # type: ignore[attr-defined]
+    vcard = domain.service.request(make_stanza("iq", "get", "alice@localhost", ET.Element("{vcard-temp}vCard"), id="1")).xml  # type: ignore[attr-defined]
     assert vcard.findtext("{vcard-temp}vCard/{vcard-temp}FN") == "Somebody"
 
 

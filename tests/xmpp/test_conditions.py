@@ -10,7 +10,7 @@ from tigrest import errors
 from tigrest.errors import StanzaError
 from tigrest.http.statuses import status_of
 from tigrest.testing import serving
-from tigrest.xmpp.conditions import BY_STATUS, CONDITIONS, ERROR_TYPES, EXCEPTIONS
+from tigrest.xmpp.conditions import CONDITIONS, ERROR_TYPES, ERRORS_BY_STATUS, EXCEPTIONS
 
 OURS = {401, 405, 407, 503}
 """Statuses that say something about the gateway, or that need a header of its own: none that a remote entity can cause."""
@@ -39,14 +39,14 @@ def test_a_remote_entity_does_not_speak_for_the_gateway() -> None:
 
 
 def test_what_we_tell_as_a_condition_is_one() -> None:
-    assert {name for _, name in BY_STATUS.values()} <= set(CONDITIONS)
-    assert {kind for kind, _ in BY_STATUS.values()} <= set(ERROR_TYPES)
+    assert {name for _, name in ERRORS_BY_STATUS.values()} <= set(CONDITIONS)
+    assert {kind for kind, _ in ERRORS_BY_STATUS.values()} <= set(ERROR_TYPES)
     assert {row.condition for row in EXCEPTIONS.values() if row.condition} <= set(CONDITIONS)
 
 
 def test_a_status_is_told_by_one_condition_only() -> None:
     statuses = [status for condition in CONDITIONS.values() for status in condition.statuses]
-    assert sorted(statuses) == sorted(BY_STATUS)
+    assert sorted(statuses) == sorted(ERRORS_BY_STATUS)
 
 
 def test_every_error_of_ours_has_a_status_of_its_own_or_of_its_base() -> None:

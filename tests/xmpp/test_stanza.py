@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tigrest.errors import InvalidStanza, StanzaError
-from tigrest.xmpp.stanza import Stanza, _memoised, make
+from tigrest.xmpp.stanza import Stanza, _memoised, make_stanza
 from tigrest.xmpp.xml import MAX_NODES, escape, escape_attribute, serialize
 
 
@@ -125,7 +125,7 @@ def test_namespaces_survive_serialization() -> None:
 
 def test_a_built_stanza_carries_its_payload() -> None:
     ping = ET.Element("{urn:xmpp:ping}ping")
-    assert str(make("iq", "get", "b", ping, sender="a", id="1")) == (
+    assert str(make_stanza("iq", "get", "b", ping, sender="a", id="1")) == (
         '<iq xmlns="jabber:client" type="get" to="b" from="a" id="1"><ping xmlns="urn:xmpp:ping"/></iq>'
     )
 
@@ -194,12 +194,12 @@ def test_elements_that_scripts_build_are_checked() -> None:
         with pytest.raises(InvalidStanza):
             Stanza.of(message)
         with pytest.raises(InvalidStanza):
-            make("message", "", "a@b", payload)
+            make_stanza("message", "", "a@b", payload)
     deep = element = ET.Element("x")
     for _ in range(5000):
         element = ET.SubElement(element, "x")
     with pytest.raises(InvalidStanza, match="nested"):
-        make("message", "", "a@b", deep)
+        make_stanza("message", "", "a@b", deep)
 
 
 def test_addresses_are_prepared() -> None:

@@ -13,7 +13,7 @@ from tigrest.xmpp.commands import ACTIONS, CommandItem, CommandReply
 from tigrest.xmpp.forms import DataForm, submit
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import COMMANDS, DISCO_ITEMS
-from tigrest.xmpp.stanza import Stanza, make
+from tigrest.xmpp.stanza import Stanza, make_stanza
 
 REFUSES_EARLY_FORM = ("feature-not-implemented", "service-unavailable")
 """What servers say that want no form before they have asked for one (ejabberd, for commands that ask nothing)."""
@@ -116,7 +116,7 @@ class AdHoc:
         return CommandReply(to, node) if reply is None else CommandReply.of(to, node, reply)
 
     async def _ask(self, type: str, to: JID, payload: ET.Element, timeout: float) -> ET.Element | None:
-        iq = make("iq", type, to, payload, id="adhoc")
+        iq = make_stanza("iq", type, to, payload, id="adhoc")
         return (await self._requests.request(iq, timeout)).raise_error().payload
 
 

@@ -23,6 +23,8 @@ from tigrest.xmpp.xml import MAX_DEPTH, escape, escape_attribute, parse, seriali
 
 JSON = "application/json"
 XML = "application/xml"
+URLENCODED = "application/x-www-form-urlencoded"
+PLAIN_TEXT = "text/plain"
 
 _XML_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9._-]*")
 
@@ -127,13 +129,13 @@ def write_json(value: Any) -> bytes:
     return orjson.dumps(_in_pieces(value, 0), default=_plain, option=orjson.OPT_NON_STR_KEYS)
 
 
-PIECE = 200
+LEVELS_AT_A_TIME = 200
 """Levels of nesting written at a time: orjson writes 254 at most, but documents of :data:`MAX_DEPTH` levels come in."""
 
 
 def _in_pieces(value: Any, depth: int) -> Any:
-    """Replace what lies :data:`PIECE` levels deep in a value by its JSON."""
-    if isinstance(value, dict | list | tuple) and depth == PIECE:
+    """Replace what lies :data:`LEVELS_AT_A_TIME` levels deep in a value by its JSON."""
+    if isinstance(value, dict | list | tuple) and depth == LEVELS_AT_A_TIME:
         return orjson.Fragment(write_json(value))
     if isinstance(value, dict):
         return {name: _in_pieces(item, depth + 1) for name, item in value.items()}

@@ -13,7 +13,7 @@ from tigrest.gateway import Gateway
 from tigrest.xmpp.commands import ADMIN_NODES
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import COMMANDS, DISCO_ITEMS, PUBSUB, SOFTWARE_VERSION
-from tigrest.xmpp.stanza import make
+from tigrest.xmpp.stanza import make_stanza
 
 ALL_USERS = "all users"
 """Node where ejabberd lists its accounts for administrators (XEP-0030)."""
@@ -66,7 +66,7 @@ async def survey(gateway: Gateway) -> Diagnostics:
 
 async def _software(gateway: Gateway) -> str:
     try:
-        query = make("iq", "get", gateway.service.domain, ET.Element(f"{{{SOFTWARE_VERSION}}}query"), id="version")
+        query = make_stanza("iq", "get", gateway.service.domain, ET.Element(f"{{{SOFTWARE_VERSION}}}query"), id="version")
         payload = (await gateway.service.request(query, ASK_SECONDS)).raise_error().payload
     except TigrestError as error:
         return f"unknown ({error})"
@@ -135,7 +135,7 @@ def _nobody(jid: JID) -> JID:
 async def _seen_by_nobody(gateway: Gateway, node: str) -> list[ET.Element]:
     """Return the items of a node of the server that another address of our domain gets; none when it is refused. XEP-0030 §4"""
     service = gateway.service
-    query = make("iq", "get", service.domain, ET.Element(f"{{{DISCO_ITEMS}}}query", {"node": node}), sender=_nobody(service.jid))
+    query = make_stanza("iq", "get", service.domain, ET.Element(f"{{{DISCO_ITEMS}}}query", {"node": node}), sender=_nobody(service.jid))
     try:
         payload = (await gateway.backend.request(query, ASK_SECONDS)).raise_error().payload
     except TigrestError:

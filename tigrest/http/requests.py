@@ -15,9 +15,7 @@ from starlette.types import Message, Receive, Scope
 
 from tigrest.concurrency.threads import HOME, callable_from_threads
 from tigrest.errors import ContentTooLarge, MalformedContent
-from tigrest.formats.content import is_json, is_xml, media_type, read_json, read_xml
-
-FORM = "application/x-www-form-urlencoded"
+from tigrest.formats.content import URLENCODED, is_json, is_xml, media_type, read_json, read_xml
 
 
 @callable_from_threads
@@ -142,7 +140,7 @@ def decode(content_type: str, body: bytes) -> Any:
         return read_json(body)
     if is_xml(media):
         return read_xml(body)
-    if media == FORM:
+    if media == URLENCODED:
         return _read_form(body)
     return None
 
@@ -150,7 +148,7 @@ def decode(content_type: str, body: bytes) -> Any:
 def is_decodable(content_type: str) -> bool:
     """Whether :func:`decode` knows a type."""
     media = media_type(content_type)
-    return is_json(media) or is_xml(media) or media == FORM
+    return is_json(media) or is_xml(media) or media == URLENCODED
 
 
 def _read_form(body: bytes) -> dict[str, str | list[str]]:

@@ -11,7 +11,7 @@ from tigrest.formats.stanza_json.reading import from_json
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.kinds import KINDS
 from tigrest.xmpp.namespaces import CLIENT, CONTENT_NAMESPACES
-from tigrest.xmpp.stanza import Stanza, make
+from tigrest.xmpp.stanza import Stanza, make_stanza
 from tigrest.xmpp.xml import parse, split_name
 
 
@@ -43,7 +43,7 @@ def _text(stanza: Stanza, text: str) -> Stanza | None:
     body = ET.Element(f"{{{CLIENT}}}body")
     body.text = text
     thread = stanza.xml.find(f"{{{CLIENT}}}thread")
-    return make("message", "", None, body, *([] if thread is None else [_without_tail(thread)]))
+    return make_stanza("message", "", None, body, *([] if thread is None else [_without_tail(thread)]))
 
 
 def _without_tail(element: ET.Element) -> ET.Element:

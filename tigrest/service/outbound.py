@@ -11,7 +11,7 @@ from collections.abc import Awaitable
 from tigrest.backends.backend import Backend
 from tigrest.errors import ServerFailed
 from tigrest.xmpp.namespaces import MESSAGE_ARCHIVE
-from tigrest.xmpp.stanza import Stanza, make
+from tigrest.xmpp.stanza import Stanza, make_stanza
 
 _ARCHIVE = MESSAGE_ARCHIVE.encode()
 
@@ -81,7 +81,7 @@ class Outbound:
             return query
         named = copy.copy(element)
         named.set("queryid", self.new_id())
-        return make("iq", query.type, None, named).with_(**query.attributes)
+        return make_stanza("iq", query.type, None, named).with_(**query.attributes)
 
 
 class _Page:

@@ -8,12 +8,20 @@ from xml.etree import ElementTree as ET
 from tigrest.xmpp.forms import DataForm
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import COMMANDS, ROSTER, SERVICE_ADMINISTRATION
+from tigrest.xmpp.roster import RosterItem, roster_of
 from tigrest.xmpp.xml import split_name
 
 ADMIN_NODES = f"{SERVICE_ADMINISTRATION}#"
 """Beginning of the nodes of the commands for administrators. XEP-0133"""
 
 ACTIONS = ("execute", "next", "prev", "complete", "cancel")
+"""What a requester may ask of a command. XEP-0050 §3.1"""
+
+STATES = ("executing", "completed", "canceled")
+"""Values of the attribute ``status`` of a command. XEP-0050 §3.2"""
+
+NOTE_TYPES = ("info", "warn", "error")
+"""Types of notes. XEP-0050 §3.3"""
 
 
 @dataclass(frozen=True)
@@ -31,16 +39,6 @@ class Note:
 
     text: str
     type: str = "info"
-
-
-@dataclass(frozen=True)
-class RosterItem:
-    """A contact in a reply that carries a roster."""
-
-    jid: str
-    subscription: str
-    name: str
-    groups: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -82,26 +80,10 @@ class CommandReply:
             actions=tuple(sorted(offered, key=lambda action: action != default)),
             form=DataForm.find(element),
             notes=notes,
-            roster=_roster(element),
+            roster=roster_of(next(element.iter(f"{{{ROSTER}}}query"), None)),
         )
 
     @property
     def awaits_form(self) -> bool:
         """Whether a session is open and the responder wants the form that came with it filled in."""
         return self.status == "executing" and bool(self.sessionid) and self.form is not None and self.form.type == "form"
-
-
-def _roster(element: ET.Element) -> tuple[RosterItem, ...]:
-    ns = f"{{{ROSTER}}}"
-    query = next(element.iter(f"{ns}query"), None)
-    if query is None:
-        return ()
-    return tuple(
-        RosterItem(
-            item.get("jid", ""),
-            item.get("subscription", ""),
-            item.get("name", ""),
-            tuple(group.text or "" for group in item.findall(f"{ns}group")),
-        )
-        for item in query.findall(f"{ns}item")
-    )

@@ -3,7 +3,7 @@
 Conversions:
 
 - from an error stanza to the HTTP status for a caller: :attr:`Condition.status`;
-- from the HTTP status of a webhook, or ``error_code`` in JSON, to an error stanza: :attr:`Condition.statuses`, :func:`told_as`;
+- from the HTTP status of a webhook, or ``error_code`` in JSON, to an error stanza: :attr:`Condition.statuses`, :func:`error_of_status`;
 - from an exception of ours to an HTTP status or an error stanza: :data:`EXCEPTIONS`, :func:`meaning_of`.
 
 The first two are not inverse: the 401 of a webhook is ``not-authorized``, but the ``not-authorized`` of a remote entity is 403, since 401
@@ -71,16 +71,16 @@ CONDITIONS: dict[str, Condition] = {
 follow Prosody's mod_rest.
 """
 
-UNDEFINED = CONDITIONS["undefined-condition"]
+UNDEFINED_CONDITION = CONDITIONS["undefined-condition"]
 """Used for unknown conditions, and for statuses without a condition."""
 
 _TYPES = {413: "modify", 414: "modify", 431: "modify", 500: "wait"}
 """Types of statuses that say more than their condition: whether the same stanza may succeed later."""
 
-BY_STATUS: dict[int, tuple[str, str]] = {
+ERRORS_BY_STATUS: dict[int, tuple[str, str]] = {
     status: (_TYPES.get(status, condition.type), name) for name, condition in CONDITIONS.items() for status in condition.statuses
 }
-"""Type and condition of the error for an HTTP status, as in Prosody's mod_rest. See :func:`told_as` for those not listed."""
+"""Type and condition of the error for an HTTP status, as in Prosody's mod_rest. See :func:`error_of_status` for those not listed."""
 
 
 @dataclass(frozen=True)
@@ -127,10 +127,10 @@ EXCEPTIONS: dict[type[errors.TigrestError], Meaning] = {
 def meaning_of(error: BaseException) -> Meaning | None:
     """Return status and condition of an exception; ``None`` for one that is not ours."""
     if isinstance(error, errors.StanzaError):
-        return Meaning(CONDITIONS.get(error.condition, UNDEFINED).status, error.condition)
+        return Meaning(CONDITIONS.get(error.condition, UNDEFINED_CONDITION).status, error.condition)
     return next((EXCEPTIONS[kind] for kind in type(error).__mro__ if kind in EXCEPTIONS), None)
 
 
-def told_as(status: int) -> tuple[str, str]:
+def error_of_status(status: int) -> tuple[str, str]:
     """Return type and condition of the error stanza for an HTTP status."""
-    return BY_STATUS.get(status, (UNDEFINED.type, "undefined-condition"))
+    return ERRORS_BY_STATUS.get(status, (UNDEFINED_CONDITION.type, "undefined-condition"))

@@ -8,6 +8,26 @@ from xml.etree import ElementTree as ET
 
 from tigrest.xmpp.namespaces import DATA_FORMS
 
+FORM_TYPE = "FORM_TYPE"
+"""Name of the field that says what the other fields mean. XEP-0068"""
+
+FORM_TYPES = ("form", "submit", "cancel", "result")
+"""Types of forms. XEP-0004 §3.1"""
+
+FIELD_TYPES = (
+    "boolean",
+    "fixed",
+    "hidden",
+    "jid-multi",
+    "jid-single",
+    "list-multi",
+    "list-single",
+    "text-multi",
+    "text-private",
+    "text-single",
+)
+"""Types of fields. XEP-0004 §3.3"""
+
 _N = f"{{{DATA_FORMS}}}"
 
 
@@ -53,7 +73,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Table:
+class FormTable:
     """Rows of a result form (``reported`` and ``item``, XEP-0004 §3.4)."""
 
     columns: tuple[Field, ...]
@@ -75,7 +95,7 @@ class DataForm:
     fields: tuple[Field, ...] = ()
     title: str = ""
     instructions: str = ""
-    table: Table | None = None
+    table: FormTable | None = None
 
     def field(self, var: str) -> Field | None:
         """The field of this name."""
@@ -98,7 +118,7 @@ class DataForm:
         table = None
         if reported is not None:
             rows = tuple(_fields(item) for item in element.findall(f"{_N}item"))
-            table = Table(_fields(reported), rows)
+            table = FormTable(_fields(reported), rows)
         return cls(element.get("type", "form"), _fields(element), element.findtext(f"{_N}title", ""), "\n".join(instructions), table)
 
     @classmethod
@@ -166,6 +186,3 @@ def _write_fields(parent: ET.Element, fields: Iterable[Field]) -> None:
         for option in f.options:
             choice = ET.SubElement(element, f"{_N}option", {"label": option.label} if option.label else {})
             ET.SubElement(choice, f"{_N}value").text = option.value
-
-
-__all__ = ["DataForm", "Field", "Option", "Table", "submit"]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from tigrest.errors import InvalidValue
 
-MAX_BYTES = 1023
+MAX_PASSWORD_BYTES = 1023
 """Most bytes of a prepared password: servers prepare strings in buffers of 1024 bytes (measured: Prosody, ejabberd)."""
 
 _FORBIDDEN: tuple[tuple[Callable[[str], bool], str], ...] = (
@@ -62,9 +62,9 @@ def expect_settable(password: str) -> None:
 
     RFC 4013, RFC 8265 §4.2
     """
-    size = len(password) if len(password) > MAX_BYTES else len(saslprep(password).encode())
-    if size > MAX_BYTES:
-        raise InvalidValue(f"the password is {size} long; servers take at most {MAX_BYTES} bytes")
+    size = len(password) if len(password) > MAX_PASSWORD_BYTES else len(saslprep(password).encode())
+    if size > MAX_PASSWORD_BYTES:
+        raise InvalidValue(f"the password is {size} long; servers take at most {MAX_PASSWORD_BYTES} bytes")
     unknown = next((char for char in password if unicodedata.category(char) in ("Cn", "Co", "Cs", "Cc")), None)
     if unknown is not None:
         raise InvalidValue(f"the password has U+{ord(unknown):04X}, which is not an assigned character: servers do not accept it")

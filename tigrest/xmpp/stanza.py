@@ -16,7 +16,7 @@ from tigrest.errors import InvalidStanza, MalformedContent, StanzaError
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.kinds import KINDS, REQUESTS
 from tigrest.xmpp.namespaces import CLIENT, CONTENT_NAMESPACES, STANZA_ERRORS
-from tigrest.xmpp.xml import MAX_NODES, SEPARATOR, START_TAG, check, escape_attribute, serialize, split_name, tree
+from tigrest.xmpp.xml import MAX_NODES, SEPARATOR, START_TAG, check_document, escape_attribute, serialize, split_name, tree
 
 MAX_RECEIVED_NODES = 100_000
 """Most elements and attributes of an incoming stanza: twice what callers may send, for long lists of the server."""
@@ -28,7 +28,7 @@ _CHILDREN_START = f'<x xmlns="{CLIENT}">'.encode()
 class Stanza:
     """One ``message``, ``presence`` or ``iq``, known to be well-formed and harmless.
 
-    Make one with :meth:`parse`, :meth:`of` or :func:`make`. Immutable: :meth:`with_` gives a changed copy.
+    Make one with :meth:`parse`, :meth:`of` or :func:`make_stanza`. Immutable: :meth:`with_` gives a changed copy.
     """
 
     flaw = ""
@@ -76,7 +76,7 @@ class Stanza:
         """Check a stanza; give it, and how many children it has."""
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
         try:
-            name, attributes, declared, start, children = check(data, max_nodes)
+            name, attributes, declared, start, children = check_document(data, max_nodes)
         except MalformedContent as error:
             raise InvalidStanza(str(error)) from error
         namespace, _, kind = name.rpartition(SEPARATOR)
@@ -306,7 +306,7 @@ class Stanza:
 
     def reply(self, *payload: ET.Element) -> Stanza:
         """The result to this request, addresses swapped, same id."""
-        return make("iq", "result", self.attributes.get("from"), *payload, sender=self.attributes.get("to"), id=self.id)
+        return make_stanza("iq", "result", self.attributes.get("from"), *payload, sender=self.attributes.get("to"), id=self.id)
 
     def error_reply(self, error: StanzaError) -> Stanza:
         """The error to this stanza, addresses swapped, same id. RFC 6120 §8.3.1."""
@@ -314,10 +314,10 @@ class Stanza:
         ET.SubElement(element, f"{{{STANZA_ERRORS}}}{error.condition}")
         if error.text:
             ET.SubElement(element, f"{{{STANZA_ERRORS}}}text").text = error.text
-        return make(self.kind, "error", self.attributes.get("from"), element, sender=self.attributes.get("to"), id=self.id)
+        return make_stanza(self.kind, "error", self.attributes.get("from"), element, sender=self.attributes.get("to"), id=self.id)
 
 
-def make(kind: str, type: str, to: str | None, *payload: ET.Element, sender: str | None = None, id: str = "") -> Stanza:
+def make_stanza(kind: str, type: str, to: str | None, *payload: ET.Element, sender: str | None = None, id: str = "") -> Stanza:
     """Build a stanza from elements.
 
     Args:
@@ -336,7 +336,7 @@ def make(kind: str, type: str, to: str | None, *payload: ET.Element, sender: str
     if payload:
         try:
             children = "".join([serialize(child, CLIENT) for child in payload]).encode()
-            check(_CHILDREN_START + children + b"</x>", sys.maxsize)
+            check_document(_CHILDREN_START + children + b"</x>", sys.maxsize)
         except MalformedContent as error:
             raise InvalidStanza(str(error)) from None
         rest = b">" + children + f"</{kind}>".encode()

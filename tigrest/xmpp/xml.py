@@ -87,7 +87,7 @@ class Root(NamedTuple):
     children: int
 
 
-def check(data: bytes, max_nodes: int = MAX_NODES) -> Root:
+def check_document(data: bytes, max_nodes: int = MAX_NODES) -> Root:
     """Check that a text is one well-formed, harmless XML document in UTF-8.
 
     Harmless means: no document type, entity, processing instruction or comment, no nesting deeper than :data:`MAX_DEPTH`, and
@@ -286,9 +286,9 @@ def parse(data: bytes) -> ET.Element:
     """Build the element tree of a document after checking it.
 
     Raises:
-        MalformedContent: see :func:`check`.
+        MalformedContent: see :func:`check_document`.
     """
-    check(data)
+    check_document(data)
     return tree(data)
 
 

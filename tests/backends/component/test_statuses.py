@@ -15,7 +15,7 @@ from tigrest.errors import StanzaError, StorageUnavailable
 from tigrest.state.database import MEMORY, Database
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.presence import Activity, UserStatus
-from tigrest.xmpp.stanza import Stanza, make
+from tigrest.xmpp.stanza import Stanza, make_stanza
 
 BOB = JID("bob@example.org/desk")
 ROSTER = "<query xmlns='jabber:iq:roster'><item jid='alice@example.org' subscription='both'/><item jid='eve@x' subscription='to'/></query>"
@@ -39,7 +39,7 @@ class World:
         self.asked.append(iq)
         if self.refuse:
             return iq.error_reply(StanzaError(self.refuse))
-        return make("iq", "result", None, ET.fromstring(ROSTER))
+        return make_stanza("iq", "result", None, ET.fromstring(ROSTER))
 
 
 @pytest.fixture

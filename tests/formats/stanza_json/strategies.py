@@ -9,18 +9,19 @@ from hypothesis import strategies as st
 
 from tigrest.formats.stanza_json import values
 from tigrest.formats.stanza_json.archive import ArchiveQuery
-from tigrest.formats.stanza_json.command import NOTE, Command
-from tigrest.formats.stanza_json.disco import Query
-from tigrest.formats.stanza_json.failure import TYPES, Code, Failure
+from tigrest.formats.stanza_json.command import NOTE, CommandShape
+from tigrest.formats.stanza_json.disco import DiscoQuery
+from tigrest.formats.stanza_json.failure import ErrorCodeShape, ErrorShape
 from tigrest.formats.stanza_json.form_maps import Extensions, FormData
-from tigrest.formats.stanza_json.forms import FIELD_TYPES, SEVERAL, DataForm, Field
+from tigrest.formats.stanza_json.forms import LIST_FIELD_TYPES, DataFormShape, FieldShape
 from tigrest.formats.stanza_json.forwarded import InnerMessage
 from tigrest.formats.stanza_json.html import Html
-from tigrest.formats.stanza_json.lists import Array, ListOf
+from tigrest.formats.stanza_json.lists import Repeated, WrappedList
 from tigrest.formats.stanza_json.payload import Payload
 from tigrest.formats.stanza_json.record import Member, Record
 from tigrest.formats.stanza_json.shapes import Attribute, Flag, NameIsValue, OnlyChild, TextElement
-from tigrest.xmpp.conditions import CONDITIONS
+from tigrest.xmpp.conditions import CONDITIONS, ERROR_TYPES
+from tigrest.xmpp.forms import FIELD_TYPES
 from tigrest.xmpp.xml import escape
 
 Strategy = st.SearchStrategy[Any]
@@ -44,7 +45,7 @@ def of(shape: Any) -> Strategy:
     raise TypeError(f"write a strategy for {type(shape).__name__}")
 
 
-@of.register(values.Text)
+@of.register(values.AnyText)
 @of.register(values.Number)
 def _text(value: values.Value) -> Strategy:
     return TEXT
@@ -84,12 +85,12 @@ def _flag(shape: Flag) -> Strategy:
 
 
 @of.register
-def _several(shape: ListOf) -> Strategy:
+def _several(shape: Repeated) -> Strategy:
     return st.lists(of(shape.shape), min_size=1, max_size=3)
 
 
 @of.register
-def _array(shape: Array) -> Strategy:
+def _array(shape: WrappedList) -> Strategy:
     return st.lists(of(shape.shape), max_size=3)
 
 
@@ -108,7 +109,7 @@ def members(shape: Record, *without: str) -> Strategy:
 
 
 def member_of(member: Member) -> Strategy:
-    if isinstance(member.shape, ListOf) and member.always:
+    if isinstance(member.shape, Repeated) and member.always:
         return st.lists(of(member.shape.shape), max_size=3)
     strategy: Strategy = of(member.shape or member.value)
     return strategy if member.name or member.always else strategy.filter(bool)  # text of its own that is empty is none
@@ -125,7 +126,7 @@ def _payload(shape: Payload) -> Strategy:
 
 
 @of.register
-def _query(shape: Query) -> Strategy:
+def _query(shape: DiscoQuery) -> Strategy:
     if shape.list_key:
         [items] = [member.shape for member in shape.full.members if member.key == shape.list_key]
         return st.just(True) | SOME_TEXT | of(items)
@@ -139,14 +140,14 @@ def _extensions(shape: Extensions) -> Strategy:
 
 
 @of.register
-def _command(shape: Command) -> Strategy:
+def _command(shape: CommandShape) -> Strategy:
     notes = st.lists(of(NOTE), min_size=2, max_size=3)
     command = members(shape, "data", "notes")
     return command | st.builds(lambda value, several: value | {"note": several[0], "notes": several}, command, notes)
 
 
 @of.register
-def _field(shape: Field) -> Strategy:
+def _field(shape: FieldShape) -> Strategy:
     types = st.sampled_from(("", *FIELD_TYPES))
     rest = members(shape, "type", "values")
     return types.flatmap(lambda name: st.builds(lambda *parts: parts[0] | parts[1] | parts[2], rest, typed(name), valued(shape, name)))
@@ -156,20 +157,20 @@ def typed(name: str) -> Strategy:
     return st.just({"type": name} if name else {})
 
 
-def valued(shape: Field, name: str) -> Strategy:
+def valued(shape: FieldShape, name: str) -> Strategy:
     if shape.as_list:
         return st.fixed_dictionaries({}, optional={"values": st.lists(TEXT, min_size=1, max_size=3)})
     return st.fixed_dictionaries({}, optional={"value": field_value(name)})
 
 
 def field_value(name: str) -> Strategy:
-    if name in SEVERAL:
+    if name in LIST_FIELD_TYPES:
         return st.lists(TEXT, min_size=1, max_size=3)
     return TEXT if name == "text-multi" else TEXT | st.lists(TEXT, min_size=2, max_size=3)
 
 
 @of.register
-def _dataform(shape: DataForm) -> Strategy:
+def _dataform(shape: DataFormShape) -> Strategy:
     plain = members(shape, "type", "instructions", "reported", "items")
     columns = {"a": "", "b": "list-multi", "c": "text-multi", "d": "jid-single"}
     row = st.fixed_dictionaries({}, optional={var: st.none() | field_value(name) for var, name in columns.items()})
@@ -180,14 +181,14 @@ def _dataform(shape: DataForm) -> Strategy:
 
 
 @of.register
-def _failure(shape: Failure) -> Strategy:
+def _failure(shape: ErrorShape) -> Strategy:
     return st.fixed_dictionaries(
-        {"type": st.sampled_from(TYPES.names), "condition": st.sampled_from(sorted(CONDITIONS))}, optional={"text": TEXT, "by": TEXT}
+        {"type": st.sampled_from(ERROR_TYPES), "condition": st.sampled_from(sorted(CONDITIONS))}, optional={"text": TEXT, "by": TEXT}
     )
 
 
 @of.register
-def _code(shape: Code) -> Strategy:
+def _code(shape: ErrorCodeShape) -> Strategy:
     return st.integers(100, 999)
 
 

@@ -12,7 +12,7 @@ import pytest
 from tests.formats.stanza_json.test_recorded import tree
 from tigrest.errors import InvalidJID, InvalidStanza, MalformedContent
 from tigrest.formats.stanza_json.reading import from_json
-from tigrest.formats.stanza_json.reference import BEGIN, main, reference, updated
+from tigrest.formats.stanza_json.reference import BEGIN, reference, update_pages, updated
 from tigrest.formats.stanza_json.table import GROUPS, ROWS
 
 PAGE = Path(__file__).parent.parent.parent.parent / "docs" / "stanzas-as-json.md"
@@ -39,7 +39,7 @@ def test_the_key_reference_is_up_to_date() -> None:
 def test_the_reference_can_be_written_anew(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(TEXT.split(BEGIN)[0] + BEGIN + "\nold\n<!-- end of keys -->\n")
-    main([str(page)])
+    update_pages([str(page)])
     assert page.read_text() == TEXT
 
 

@@ -21,7 +21,7 @@ from tigrest.inbound.webhooks.store import ANSWERED, DEAD, FAILED, REPLAYED, WAI
 from tigrest.inbound.webhooks.target import EVENTS, Target
 from tigrest.inbound.webhooks.writer import MAX_BYTES, MAX_STANZAS
 from tigrest.webhooks import sign
-from tigrest.xmpp.conditions import BY_STATUS
+from tigrest.xmpp.conditions import ERRORS_BY_STATUS
 
 PAGE = "webhooks.md"
 
@@ -36,7 +36,7 @@ def test_every_status_is_described_and_no_other() -> None:
         for statuses, kind, condition in tables(section(PAGE, "Answers"))[1]
         for status in re.findall(r"\d{3}", statuses)
     }
-    assert documented == BY_STATUS
+    assert documented == ERRORS_BY_STATUS
 
 
 def test_the_schedule_is_as_described() -> None:

@@ -11,7 +11,7 @@ from tests.inbound.webhooks.receiver import until
 from tests.inbound.webhooks.world import World, message
 from tigrest.inbound.webhooks import Target
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.stanza import Stanza, make
+from tigrest.xmpp.stanza import Stanza, make_stanza
 
 EVIL = [
     "a@b/../../../etc/passwd",
@@ -29,7 +29,7 @@ EVIL = [
 
 
 def to(jid: str, kind: str = "message", type: str = "") -> Stanza:
-    return make(kind, type, jid, sender=jid)
+    return make_stanza(kind, type, jid, sender=jid)
 
 
 @pytest.mark.parametrize(

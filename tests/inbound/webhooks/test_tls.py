@@ -13,7 +13,7 @@ from tigrest.formats.stanza_json import representations
 from tigrest.inbound.webhooks import Target
 from tigrest.inbound.webhooks.answers import Answer, NoResponse
 from tigrest.inbound.webhooks.endpoint import Endpoint
-from tigrest.xmpp.stanza import make
+from tigrest.xmpp.stanza import make_stanza
 
 PROXY = "http://127.0.0.1:1"
 """Nobody listens there."""
@@ -30,7 +30,7 @@ async def _post(port: int) -> Answer | NoResponse:
     endpoint = Endpoint(Target("a", f"https://localhost:{port}/"), representations)
     await endpoint.start()
     try:
-        return await endpoint.post(make("message", "", "a@localhost", sender="b@localhost"), "id")
+        return await endpoint.post(make_stanza("message", "", "a@localhost", sender="b@localhost"), "id")
     finally:
         await endpoint.stop()
 

@@ -28,7 +28,7 @@ from tigrest.xmpp.kinds import NEVER_BOUNCED
 from tigrest.xmpp.namespaces import CLIENT, COMMANDS, SOFTWARE_VERSION
 from tigrest.xmpp.presence import StatusOutcome, UserStatus
 from tigrest.xmpp.refusals import as_stanza_error, error_reply
-from tigrest.xmpp.stanza import Stanza, make
+from tigrest.xmpp.stanza import Stanza, make_stanza
 from tigrest.xmpp.xml import split_name
 
 log = logging.getLogger(__name__)
@@ -189,7 +189,7 @@ class Component:
     async def _get_to_know(self) -> None:
         """Learn what software the server is, and show the statuses again."""
         try:
-            reply = await self._ask(make("iq", "get", self.domain, ET.Element(f"{{{SOFTWARE_VERSION}}}query"), id="version"), 5.0)
+            reply = await self._ask(make_stanza("iq", "get", self.domain, ET.Element(f"{{{SOFTWARE_VERSION}}}query"), id="version"), 5.0)
         except TigrestError as error:
             log.debug("the server does not tell its software: %s", error)
         else:

@@ -18,7 +18,7 @@ from tigrest.concurrency.deadlines import Deadlines
 from tigrest.errors import InvalidStanza, NotConnected, StanzaTimeout, StanzaTooLarge, TigrestError
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import PING
-from tigrest.xmpp.stanza import Stanza, make
+from tigrest.xmpp.stanza import Stanza, make_stanza
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ class Link:
         self._pending: dict[str, _Pending | _Barrier] = {}
         self._deadlines = Deadlines()
         self._loop = asyncio.get_running_loop()
-        self._ping = make("iq", "get", domain, ET.Element(f"{{{PING}}}ping"), sender=jid)
+        self._ping = make_stanza("iq", "get", domain, ET.Element(f"{{{PING}}}ping"), sender=jid)
         self._prefix = secrets.token_hex(4)
         self._numbers = itertools.count(1)
         self._tasks: list[asyncio.Task[None]] = []

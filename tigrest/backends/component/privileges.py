@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 from tigrest.errors import StanzaError
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import CLIENT, FORWARD, PRIVILEGES
-from tigrest.xmpp.stanza import Stanza, make
+from tigrest.xmpp.stanza import Stanza, make_stanza
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def wrap(owner: JID, iq: Stanza, namespace: str) -> Stanza:
     """
     wrapper = ET.Element(f"{{{namespace}}}privileged_iq")
     wrapper.append(iq.prepared().with_(sender=None, to=iq.attributes.get("to", owner), id=iq.id or "privileged").xml)
-    return make("iq", iq.type, owner, wrapper, id="privileged")
+    return make_stanza("iq", iq.type, owner, wrapper, id="privileged")
 
 
 def unwrap(reply: Stanza) -> Stanza:

@@ -20,7 +20,8 @@ from tigrest.xmpp.forms import DataForm, Field
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import ACTIVITY, CLIENT, COMMANDS, ROSTER
 from tigrest.xmpp.presence import StatusOutcome, UserStatus
-from tigrest.xmpp.stanza import Stanza, make
+from tigrest.xmpp.roster import roster_of
+from tigrest.xmpp.stanza import Stanza, make_stanza
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +140,7 @@ class Statuses:
         command.append(form)
         command.append(presence(status).xml)
         to = JID.of("sess-man", status.jid.domain)
-        reply = await self._request(make("iq", "set", to, command, id="status"), WAIT)
+        reply = await self._request(make_stanza("iq", "set", to, command, id="status"), WAIT)
         if (error := reply.error) is None:
             return StatusOutcome(True)
         cure = "; add the gateway's address to the trusted of sess-man" if error.condition == "forbidden" else ""
@@ -147,11 +148,9 @@ class Statuses:
 
     async def _roster(self, user: JID) -> frozenset[JID]:
         """Contacts who may see the presence of a user. XEP-0356 §5.1"""
-        query = make("iq", "get", user, ET.Element(f"{{{ROSTER}}}query"), id="roster")
+        query = make_stanza("iq", "get", user, ET.Element(f"{{{ROSTER}}}query"), id="roster")
         payload = (await self._request(query, WAIT)).raise_error().payload
-        items = payload.findall(f"{{{ROSTER}}}item") if payload is not None else []
-        seeing = [item.get("jid", "") for item in items if item.get("subscription") in ("from", "both")]
-        return frozenset(JID(jid) for jid in seeing)
+        return frozenset(JID(item.jid) for item in roster_of(payload) if item.sees_presence)
 
     async def _tell(self, status: UserStatus, contacts: frozenset[JID]) -> None:
         stanza = presence(status)
@@ -199,7 +198,7 @@ def presence(status: UserStatus) -> Stanza:
     RFC 6121 §4.7, XEP-0108 §3
     """
     if not status.available:
-        return make("presence", "unavailable", None, sender=status.jid)
+        return make_stanza("presence", "unavailable", None, sender=status.jid)
     texts = {"show": status.show, "status": status.status, "priority": str(status.priority)}
     payload = []
     for name, text in texts.items():
@@ -215,4 +214,4 @@ def presence(status: UserStatus) -> Stanza:
         if status.activity.text:
             ET.SubElement(activity, f"{{{ACTIVITY}}}text").text = status.activity.text
         payload.append(activity)
-    return make("presence", "", None, *payload, sender=status.jid)
+    return make_stanza("presence", "", None, *payload, sender=status.jid)

@@ -8,13 +8,13 @@ from tigrest.backends.embedded.presences import Presences
 from tigrest.backends.entities.commands import Call, Command, Outcome, always
 from tigrest.errors import InvalidValue, NoSuchUser
 from tigrest.xmpp.commands import ADMIN_NODES
-from tigrest.xmpp.forms import DataForm, Field, Option, Table
+from tigrest.xmpp.forms import FORM_TYPE, DataForm, Field, FormTable, Option
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import SERVICE_ADMINISTRATION
 
 OFFLINE_MESSAGES = "urn:tigrest:admin#get-offline-messages"
 
-FORM_TYPE = Field("FORM_TYPE", (SERVICE_ADMINISTRATION,), "hidden")
+FORM_TYPE_FIELD = Field(FORM_TYPE, (SERVICE_ADMINISTRATION,), "hidden")
 _LIMITS = ("25", "50", "75", "100", "150", "200")
 MAX_ITEMS = Field(
     "max_items",
@@ -27,7 +27,7 @@ MAX_ITEMS = Field(
 
 def form(title: str, instructions: str, *fields: Field) -> DataForm:
     """A form of XEP-0133."""
-    return DataForm("form", (FORM_TYPE, *fields), title, instructions)
+    return DataForm("form", (FORM_TYPE_FIELD, *fields), title, instructions)
 
 
 def limited(jids: list[JID], limit: str) -> list[JID]:
@@ -119,11 +119,11 @@ class Administration:
             )
             for message in waiting
         )
-        return Outcome(DataForm("result", table=Table(columns, rows)))
+        return Outcome(DataForm("result", table=FormTable(columns, rows)))
 
 
 def _jids(var: str, label: str, jids: list[JID]) -> DataForm:
-    return DataForm("result", (FORM_TYPE, Field(var, tuple(jids), "jid-multi", label)))
+    return DataForm("result", (FORM_TYPE_FIELD, Field(var, tuple(jids), "jid-multi", label)))
 
 
 _OFFLINE_COLUMNS = (("from", "From"), ("stamp", "Time"), ("type", "Type"), ("body", "Text"))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tigrest.formats.stanza_json.forms import DataForm, texts
+from tigrest.formats.stanza_json.forms import DataFormShape, texts
 from tigrest.formats.stanza_json.record import Record, attribute, child
 from tigrest.formats.stanza_json.shapes import TextElement
 from tigrest.formats.stanza_json.validation import LIST, ValidationError
 from tigrest.formats.stanza_json.values import BOOLEAN, COUNT, Schema
+from tigrest.xmpp.forms import FORM_TYPE
 from tigrest.xmpp.namespaces import DATA_FORMS, MESSAGE_ARCHIVE, RESULT_SET
 
 FILTERS = ("with", "start", "end", "before-id", "after-id", "ids")
@@ -18,7 +19,7 @@ FILTERS = ("with", "start", "end", "before-id", "after-id", "ids")
 PAGING = ("before", "after", "max")
 """Children of its ``set``."""
 
-PAGE = Record(
+RESULT_PAGE = Record(
     child("max", TextElement(COUNT)),
     child("after"),
     child("before"),
@@ -29,7 +30,7 @@ PAGE = Record(
 )
 """One page of a long result. XEP-0059"""
 
-FIN = Record(child("page", PAGE, name="set", namespace=RESULT_SET), attribute("complete", BOOLEAN))
+ARCHIVE_END = Record(child("page", RESULT_PAGE, name="set", namespace=RESULT_SET), attribute("complete", BOOLEAN))
 """The end of a result. XEP-0313 §4.3"""
 
 
@@ -43,8 +44,8 @@ class ArchiveQuery(Record):
     def __init__(self) -> None:
         super().__init__(
             attribute("queryid"),
-            child("form", DataForm(as_lists=True), name="x", namespace=DATA_FORMS),
-            child("page", PAGE, name="set", namespace=RESULT_SET),
+            child("form", DataFormShape(as_lists=True), name="x", namespace=DATA_FORMS),
+            child("page", RESULT_PAGE, name="set", namespace=RESULT_SET),
         )
 
     def normalised(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -66,7 +67,7 @@ class ArchiveQuery(Record):
 
 
 def _form(filters: Mapping[str, Any]) -> dict[str, Any]:
-    fields: list[dict[str, Any]] = [{"var": "FORM_TYPE", "type": "hidden", "value": MESSAGE_ARCHIVE}]
+    fields: list[dict[str, Any]] = [{"var": FORM_TYPE, "type": "hidden", "value": MESSAGE_ARCHIVE}]
     for key, value in filters.items():
         if not isinstance(value, str) and not (key == "ids" and isinstance(value, LIST)):
             raise ValidationError.of(value, "a list of texts" if key == "ids" else "text").under(key)

@@ -10,18 +10,19 @@ from tigrest.formats.stanza_json.forms import DATA_FORM
 from tigrest.formats.stanza_json.record import Record, attribute, child, children, own_text
 from tigrest.formats.stanza_json.shapes import Flag
 from tigrest.formats.stanza_json.values import Choice
+from tigrest.xmpp.commands import ACTIONS, NOTE_TYPES, STATES
 from tigrest.xmpp.namespaces import DATA_FORMS
 
-ACTIONS = Record(
+OFFERED_ACTIONS = Record(
     attribute("execute", Choice("next", "prev", "complete")),
     child("prev", Flag()),
     child("next", Flag()),
     child("complete", Flag()),
 )
-NOTE = Record(attribute("type", Choice("info", "warn", "error")), own_text("text", always=True), shorthand="text")
+NOTE = Record(attribute("type", Choice(*NOTE_TYPES)), own_text("text", always=True), shorthand="text")
 
 
-class Command(Record):
+class CommandShape(Record):
     """``{"node": "uptime"}`` or ``"uptime"`` is ``<command node="uptime"/>``.
 
     ``data`` fills in a form as a map, and counts only where there is no ``form``. The first note is ``note``; where there are several,
@@ -31,10 +32,10 @@ class Command(Record):
     def __init__(self) -> None:
         super().__init__(
             attribute("node", required=True),
-            attribute("action", Choice("execute", "next", "prev", "complete", "cancel")),
+            attribute("action", Choice(*ACTIONS)),
             attribute("sessionid"),
-            attribute("status", Choice("executing", "completed", "canceled")),
-            child("actions", ACTIONS),
+            attribute("status", Choice(*STATES)),
+            child("actions", OFFERED_ACTIONS),
             child("note", NOTE),
             children("notes", "note", NOTE),
             child("form", DATA_FORM, name="x", namespace=DATA_FORMS),

@@ -8,20 +8,20 @@ from xml.etree import ElementTree as ET
 
 from tigrest.formats.stanza_json.form_maps import Extensions
 from tigrest.formats.stanza_json.record import Member, Record, attribute, children, inline
-from tigrest.formats.stanza_json.shapes import LANG, Attribute, Element, Read, Shape, Write
+from tigrest.formats.stanza_json.shapes import LANG, Attribute, Element, ReadElement, Shape, WriteValue
 from tigrest.formats.stanza_json.validation import LIST, OBJECT, ValidationError
 from tigrest.formats.stanza_json.values import Schema, truth
 
-IDENTITY = Record(
+DISCO_IDENTITY = Record(
     attribute("category", required=True),
     attribute("type", required=True),
     attribute("name"),
     Member("lang", "xml:lang", also=LANG),
 )
-ITEM = Record(attribute("jid", required=True), attribute("node"), attribute("name"), shorthand="jid")
+DISCO_ITEM = Record(attribute("jid", required=True), attribute("node"), attribute("name"), shorthand="jid")
 
 
-class Query(Shape):
+class DiscoQuery(Shape):
     """A query that is ``true``, or a text, the node; its result has more.
 
     Args:
@@ -34,7 +34,7 @@ class Query(Shape):
     def __init__(self, full: Record, list_key: str = "") -> None:
         self.full, self.list_key = full, list_key
 
-    def writer(self, element: Element) -> Write:
+    def writer(self, element: Element) -> WriteValue:
         write_full, wanted = self.full.writer(element), "true, text or " + ("a list" if self.list_key else "an object")
 
         def write(value: Any) -> str:
@@ -54,7 +54,7 @@ class Query(Shape):
 
         return write
 
-    def reader(self, element: Element) -> Read:
+    def reader(self, element: Element) -> ReadElement:
         read_full = self.full.reader(element)
 
         def read(found: ET.Element) -> Any:
@@ -77,15 +77,15 @@ class Query(Shape):
         return {"anyOf": [*others, *lists, self.full.schema()["anyOf"][0]]}
 
 
-DISCO = Query(
+INFO_QUERY = DiscoQuery(
     Record(
         attribute("node"),
-        children("identities", "identity", IDENTITY, always=True),
+        children("identities", "identity", DISCO_IDENTITY, always=True),
         children("features", "feature", Attribute("var"), always=True),
         inline("extensions", Extensions()),
     )
 )
 """``disco``: ``true``, ``"node"``, or ``{"node", "identities": […], "features": […], "extensions": {…}}``."""
 
-ITEMS = Query(Record(attribute("node"), children("items", "item", ITEM, always=True)), "items")
+ITEMS_QUERY = DiscoQuery(Record(attribute("node"), children("items", "item", DISCO_ITEM, always=True)), "items")
 """``items``: ``true``, ``"node"``, or ``[{"jid", "node", "name"}]``."""

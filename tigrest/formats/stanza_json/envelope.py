@@ -15,7 +15,7 @@ from tigrest.xmpp.kinds import DEFAULT_TYPES, KINDS, TYPES, WITH_ARTICLE
 KEYS = frozenset({"kind", "type", "to", "from", "id", "lang"})
 
 
-def kind_of(value: Any) -> str:
+def check_kind(value: Any) -> str:
     """Check a kind.
 
     Raises:
@@ -31,7 +31,7 @@ def kind_of(value: Any) -> str:
     raise ValidationError.of(value, "message, presence or iq").under("kind")
 
 
-def type_of(value: Any, kind: str) -> str:
+def check_type(value: Any, kind: str) -> str:
     """Check a type.
 
     Raises:
@@ -45,7 +45,7 @@ def type_of(value: Any, kind: str) -> str:
     raise ValidationError.of(value, "text").under("type")
 
 
-def attributes(value: Mapping[str, Any], type: str, to: str) -> dict[str, str]:
+def attributes_from_json(value: Mapping[str, Any], type: str, to: str) -> dict[str, str]:
     """The attributes of a stanza.
 
     Args:
@@ -72,7 +72,7 @@ def attributes(value: Mapping[str, Any], type: str, to: str) -> dict[str, str]:
     return found
 
 
-def described(kind: str, attributes: Mapping[str, str]) -> dict[str, Any]:
+def attributes_as_json(kind: str, attributes: Mapping[str, str]) -> dict[str, Any]:
     """The attributes of a stanza as JSON."""
     found: dict[str, Any] = {}
     if "type" in attributes or kind == "presence":

@@ -7,15 +7,13 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from tigrest.formats.stanza_json.record import Record, attribute, child
-from tigrest.formats.stanza_json.shapes import Element, NameIsValue, Read, Shape, Write
+from tigrest.formats.stanza_json.shapes import Element, NameIsValue, ReadElement, Shape, WriteValue
 from tigrest.formats.stanza_json.values import Choice, Integer, Schema
-from tigrest.xmpp.conditions import CONDITIONS, ERROR_TYPES, told_as
+from tigrest.xmpp.conditions import CONDITIONS, ERROR_TYPES, error_of_status
 from tigrest.xmpp.namespaces import STANZA_ERRORS
 
-TYPES = Choice(*ERROR_TYPES)
 
-
-class Condition(NameIsValue):
+class ConditionShape(NameIsValue):
     """``"item-not-found"`` is ``<item-not-found/>``, or whatever else stands for it."""
 
     def __init__(self) -> None:
@@ -25,13 +23,13 @@ class Condition(NameIsValue):
         return {"title": "condition", **super().schema()}
 
 
-class Failure(Record):
+class ErrorShape(Record):
     """``{"type": "cancel", "condition": "item-not-found", "text": "…", "by": "…"}``. The default is ``cancel``, ``undefined-condition``."""
 
     def __init__(self) -> None:
         super().__init__(
-            attribute("type", TYPES),
-            child("condition", Condition(), namespace=STANZA_ERRORS),
+            attribute("type", Choice(*ERROR_TYPES)),
+            child("condition", ConditionShape(), namespace=STANZA_ERRORS),
             child("text", namespace=STANZA_ERRORS),
             attribute("by"),
         )
@@ -40,7 +38,7 @@ class Failure(Record):
         given = {key: item for key, item in value.items() if item is not None}
         return {"type": "cancel", "condition": "undefined-condition"} | given
 
-    def reader(self, element: Element) -> Read:
+    def reader(self, element: Element) -> ReadElement:
         read_members = super().reader(element)
 
         def read(found: ET.Element) -> Any:
@@ -53,19 +51,19 @@ class Failure(Record):
         return read
 
 
-class Code(Shape):
+class ErrorCodeShape(Shape):
     """``404`` is an error with the condition that this status is told as, also in the answer of a webhook. It is only written."""
 
-    def writer(self, element: Element) -> Write:
-        write, number = Failure().writer(element), Integer(100, 999)
+    def writer(self, element: Element) -> WriteValue:
+        write, number = ErrorShape().writer(element), Integer(100, 999)
 
         def write_code(value: Any) -> str:
-            kind, condition = told_as(int(number.write(value)))
+            kind, condition = error_of_status(int(number.write(value)))
             return write({"type": kind, "condition": condition})
 
         return write_code
 
-    def reader(self, element: Element) -> Read:
+    def reader(self, element: Element) -> ReadElement:
         return lambda found: None
 
     def schema(self) -> Schema:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tigrest.formats.stanza_json.forms import DATA_FORM, FORM_TYPE, VALUE, DataForm, field_of
-from tigrest.formats.stanza_json.shapes import Element, Read, Shape, Write
+from tigrest.formats.stanza_json.forms import DATA_FORM, VALUE, DataFormShape, field_of
+from tigrest.formats.stanza_json.shapes import Element, ReadElement, Shape, WriteValue
 from tigrest.formats.stanza_json.validation import LIST, OBJECT, ValidationError
 from tigrest.formats.stanza_json.values import Schema
+from tigrest.xmpp.forms import FORM_TYPE
 from tigrest.xmpp.namespaces import DATA_FORMS
 
 
 class FormData(Shape):
     """A form as a map, for sending: ``{"FORM_TYPE": "urn:x", "a": "1", "b": ["x", "y"]}``. It is of type ``submit``."""
 
-    def writer(self, element: Element) -> Write:
+    def writer(self, element: Element) -> WriteValue:
         write = DATA_FORM.writer(element)
 
         def write_map(value: Any) -> str:
@@ -25,7 +26,7 @@ class FormData(Shape):
 
         return write_map
 
-    def reader(self, element: Element) -> Read:
+    def reader(self, element: Element) -> ReadElement:
         return lambda found: None
 
     def schema(self) -> Schema:
@@ -39,7 +40,7 @@ class Extensions(Shape):
     for list fields and fields without a type.
     """
 
-    def writer(self, element: Element) -> Write:
+    def writer(self, element: Element) -> WriteValue:
         write_form = DATA_FORM.writer(element.child("x", DATA_FORMS))
 
         def write(value: Any) -> str:
@@ -49,7 +50,7 @@ class Extensions(Shape):
 
         return write
 
-    def _written(self, form_type: str, fields: Any, write_form: Write) -> str:
+    def _written(self, form_type: str, fields: Any, write_form: WriteValue) -> str:
         try:
             if not isinstance(fields, OBJECT):
                 raise ValidationError.of(fields, "an object")
@@ -58,9 +59,9 @@ class Extensions(Shape):
         except ValidationError as mismatch:
             raise mismatch.under(form_type) from None
 
-    def reader(self, element: Element) -> Read:
+    def reader(self, element: Element) -> ReadElement:
         child = element.child("x", DATA_FORMS)
-        read = DataForm(as_lists=True).reader(child)
+        read = DataFormShape(as_lists=True).reader(child)
 
         def read_all(found: Any) -> Any:
             extensions: dict[str, Any] = {}

@@ -5,31 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tigrest.formats.stanza_json.lists import Array
+from tigrest.formats.stanza_json.lists import WrappedList
 from tigrest.formats.stanza_json.record import Record, attribute, child, children
 from tigrest.formats.stanza_json.shapes import Flag
 from tigrest.formats.stanza_json.validation import LIST, OBJECT, ValidationError
 from tigrest.formats.stanza_json.values import NUMBER, Choice, Schema, content
+from tigrest.xmpp.forms import FIELD_TYPES, FORM_TYPE, FORM_TYPES
 
-FORM_TYPE = "FORM_TYPE"
-"""The field that says what the others mean. XEP-0068"""
-
-SEVERAL = frozenset({"list-multi", "jid-multi"})
+LIST_FIELD_TYPES = frozenset({"list-multi", "jid-multi"})
 """Types of fields whose value is a list, however many there are."""
-
-FIELD_TYPES = (
-    "boolean",
-    "fixed",
-    "hidden",
-    "jid-multi",
-    "jid-single",
-    "list-multi",
-    "list-single",
-    "text-multi",
-    "text-private",
-    "text-single",
-)
-"""XEP-0004 §3.3"""
 
 VALUE: Schema = {"anyOf": [{"type": "string"}, {"type": "boolean"}, {"type": "number"}, {"type": "array", "items": {"type": "string"}}]}
 
@@ -82,12 +66,12 @@ def plain(values: Sequence[str], type: str) -> Any:
     """
     if type == "text-multi" and values:
         return "\n".join(values)
-    if type in SEVERAL or len(values) > 1:
+    if type in LIST_FIELD_TYPES or len(values) > 1:
         return list(values) or None
     return values[0] if values else None
 
 
-class Field(Record):
+class FieldShape(Record):
     """``{"var": "a", "value": "x"}`` is ``<field var="a"><value>x</value></field>``.
 
     Args:
@@ -129,7 +113,7 @@ class Field(Record):
         return {"title": "field", **whole, "properties": whole["properties"] | texts_or_one}
 
 
-class DataForm(Record):
+class DataFormShape(Record):
     """A form in full: ``{"type": "form", "title": "T", "fields": […]}``.
 
     A table of results has ``reported`` (its columns, as fields) and ``items`` (its rows, each ``{"var": "value"}``).
@@ -139,14 +123,14 @@ class DataForm(Record):
     """
 
     def __init__(self, as_lists: bool = False) -> None:
-        field = Field(as_lists)
+        field = FieldShape(as_lists)
         super().__init__(
-            attribute("type", Choice("form", "submit", "cancel", "result")),
+            attribute("type", Choice(*FORM_TYPES)),
             child("title"),
             children("instructions", "instructions"),
             children("fields", "field", field, always=True),
-            child("reported", Array("field", Field())),
-            children("items", "item", Array("field", Field(as_list=True))),
+            child("reported", WrappedList("field", FieldShape())),
+            children("items", "item", WrappedList("field", FieldShape(as_list=True))),
         )
 
     def normalised(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -171,7 +155,7 @@ class DataForm(Record):
     def schema(self) -> Schema:
         whole: Schema = super().schema()["anyOf"][0]
         rows = {"type": "array", "items": {"type": "object", "additionalProperties": VALUE}}
-        fields = {"type": "array", "items": Field().schema()}
+        fields = {"type": "array", "items": FieldShape().schema()}
         members = {"instructions": {"type": "string"}, "reported": fields, "items": rows}
         return {"title": "data form", **whole, "properties": whole["properties"] | members}
 
@@ -198,4 +182,4 @@ def field_of(var: str, value: Any) -> dict[str, Any]:
     return {"var": var, "values": values, **({"type": "hidden"} if var == FORM_TYPE else {})}
 
 
-DATA_FORM = DataForm()
+DATA_FORM = DataFormShape()

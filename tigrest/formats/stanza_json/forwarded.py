@@ -8,13 +8,13 @@ from xml.etree import ElementTree as ET
 
 from tigrest.formats.stanza_json import envelope
 from tigrest.formats.stanza_json.record import Record, child
-from tigrest.formats.stanza_json.shapes import LANG, Attribute, Element, Read, Shape, Write
+from tigrest.formats.stanza_json.shapes import LANG, Attribute, Element, ReadElement, Shape, WriteValue
 from tigrest.formats.stanza_json.validation import OBJECT, ValidationError
 from tigrest.formats.stanza_json.values import Schema, attribute_value
 from tigrest.formats.stanza_json.vocabulary import Vocabulary
 from tigrest.xmpp.namespaces import CLIENT, DELAYED_DELIVERY
 
-MOST = 32
+MAX_FORWARDED = 32
 """How many messages may be forwarded in one another."""
 
 
@@ -28,25 +28,25 @@ class InnerMessage(Shape):
     def __init__(self, vocabulary: Callable[[], Vocabulary]) -> None:
         self.vocabulary = vocabulary
 
-    def writer(self, element: Element) -> Write:
+    def writer(self, element: Element) -> WriteValue:
         def write(value: Any) -> str:
             if not isinstance(value, OBJECT):
                 raise ValidationError.of(value, "an object")
-            if envelope.kind_of(value.get("kind", "message")) != "message":
+            if envelope.check_kind(value.get("kind", "message")) != "message":
                 raise ValidationError.of(value["kind"], "message").under("kind")
             inside = "".join(self.vocabulary().write(value))
-            if inside.count("<forwarded ") >= MOST:
-                raise ValidationError(f"has messages forwarded in each other more than {MOST} times over")
+            if inside.count("<forwarded ") >= MAX_FORWARDED:
+                raise ValidationError(f"has messages forwarded in each other more than {MAX_FORWARDED} times over")
             given = "error" if value.get("error") is not None else value.get("type")
-            attributes = envelope.attributes(value, "" if given is None else envelope.type_of(given, "message"), "")
+            attributes = envelope.attributes_from_json(value, "" if given is None else envelope.check_type(given, "message"), "")
             return element.whole(inside, "".join([f' {name}="{attribute_value(text)}"' for name, text in attributes.items()]))
 
         return write
 
-    def reader(self, element: Element) -> Read:
+    def reader(self, element: Element) -> ReadElement:
         def read(found: ET.Element) -> Any:
             attributes = {"xml:lang" if name == LANG else name: text for name, text in found.attrib.items()}
-            return envelope.described("message", attributes) | self.vocabulary().read(found)
+            return envelope.attributes_as_json("message", attributes) | self.vocabulary().read(found)
 
         return read
 

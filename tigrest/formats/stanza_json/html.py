@@ -6,7 +6,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from tigrest.errors import MalformedContent
-from tigrest.formats.stanza_json.shapes import Element, Read, Shape, Write
+from tigrest.formats.stanza_json.shapes import Element, ReadElement, Shape, WriteValue
 from tigrest.formats.stanza_json.validation import ValidationError
 from tigrest.formats.stanza_json.values import Schema
 from tigrest.xmpp.namespaces import XHTML
@@ -19,7 +19,7 @@ class Html(Shape):
     The text goes in as it is, checked to be well-formed and harmless XML; the caller wraps it in ``<body>``.
     """
 
-    def writer(self, element: Element) -> Write:
+    def writer(self, element: Element) -> WriteValue:
         def write(value: Any) -> str:
             if not isinstance(value, str):
                 raise ValidationError.of(value, "text")
@@ -34,7 +34,7 @@ class Html(Shape):
 
         return write
 
-    def reader(self, element: Element) -> Read:
+    def reader(self, element: Element) -> ReadElement:
         return lambda found: _inside(found, XHTML) if len(found) else None
 
     def schema(self) -> Schema:

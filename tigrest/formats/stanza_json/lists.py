@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tigrest.formats.stanza_json.shapes import Element, Read, Shape, Write
+from tigrest.formats.stanza_json.shapes import Element, ReadElement, Shape, WriteValue
 from tigrest.formats.stanza_json.validation import LIST, ValidationError
 from tigrest.formats.stanza_json.values import Schema, truth
 
 
-class ListOf(Shape):
+class Repeated(Shape):
     """``[…, …]`` is the same element several times.
 
     Args:
@@ -20,18 +20,18 @@ class ListOf(Shape):
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
 
-    def writer(self, element: Element) -> Write:
+    def writer(self, element: Element) -> WriteValue:
         write = self.shape.writer(element)
         return lambda value: written(value, write)
 
-    def reader(self, element: Element) -> Read:
+    def reader(self, element: Element) -> ReadElement:
         return self.shape.reader(element)
 
     def schema(self) -> Schema:
         return {"type": "array", "items": self.shape.schema()}
 
 
-class Array(ListOf):
+class WrappedList(Repeated):
     """``[…, …]`` is children in one element. ``true`` and ``{}`` mean the empty list: they ask for it.
 
     Args:
@@ -43,11 +43,11 @@ class Array(ListOf):
         super().__init__(shape)
         self.name = name
 
-    def writer(self, element: Element) -> Write:
+    def writer(self, element: Element) -> WriteValue:
         write = self.shape.writer(element.child(self.name))
         return lambda value: element.whole("" if value is True or value == {} else written(value, write))
 
-    def reader(self, element: Element) -> Read:
+    def reader(self, element: Element) -> ReadElement:
         child = element.child(self.name)
         read = self.shape.reader(child)
         return lambda found: [read(item) for item in found.findall(child.tag)]
@@ -62,7 +62,7 @@ class Array(ListOf):
         return {"anyOf": [super().schema(), {"type": "boolean", "enum": [True]}, {"type": "object", "additionalProperties": False}]}
 
 
-def written(values: Any, write: Write) -> str:
+def written(values: Any, write: WriteValue) -> str:
     """Write the items of a list.
 
     Raises:

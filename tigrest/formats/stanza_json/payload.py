@@ -10,7 +10,7 @@ import orjson
 from tigrest.errors import MalformedContent
 from tigrest.formats.content import read_json
 from tigrest.formats.stanza_json.record import Record, attribute, child
-from tigrest.formats.stanza_json.shapes import Element, Read, Shape, Write
+from tigrest.formats.stanza_json.shapes import Element, ReadElement, Shape, WriteValue
 from tigrest.formats.stanza_json.validation import ValidationError
 from tigrest.formats.stanza_json.values import Schema, content
 from tigrest.xmpp.namespaces import JSON_CONTAINER
@@ -24,7 +24,7 @@ class Json(Shape):
 
     takes_null = True
 
-    def writer(self, element: Element) -> Write:
+    def writer(self, element: Element) -> WriteValue:
         def write(value: Any) -> str:
             try:
                 return element.whole(content(orjson.dumps(value).decode().translate(_ESCAPED)))
@@ -33,7 +33,7 @@ class Json(Shape):
 
         return write
 
-    def reader(self, element: Element) -> Read:
+    def reader(self, element: Element) -> ReadElement:
         return lambda found: _read(found.text)
 
     def schema(self) -> Schema:
@@ -46,7 +46,7 @@ class Payload(Record):
     def __init__(self) -> None:
         super().__init__(attribute("datatype", required=True), child("data", Json(), name="json", namespace=JSON_CONTAINER, required=True))
 
-    def reader(self, element: Element) -> Read:
+    def reader(self, element: Element) -> ReadElement:
         tag = element.child("json", JSON_CONTAINER).tag
 
         def read(found: ET.Element) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tigrest.formats.stanza_json.forms import DATA_FORM
-from tigrest.formats.stanza_json.lists import Array
+from tigrest.formats.stanza_json.lists import WrappedList
 from tigrest.formats.stanza_json.record import Record, attribute, child, children, own_text
 from tigrest.formats.stanza_json.shapes import Flag
 from tigrest.formats.stanza_json.validation import ValidationError
@@ -44,9 +44,9 @@ def _with(schema: Schema, **members: Schema) -> Schema:
     return {"anyOf": [{**whole, "properties": whole["properties"] | members}, *others]}
 
 
-STATS = Stat()
+STATISTIC = Stat()
 
-SERVICES = Record(
+SERVICE_LIST = Record(
     attribute("type"),
     children(
         "services",
@@ -60,12 +60,15 @@ SERVICES = Record(
 )
 """External services. XEP-0215"""
 
-ACCOUNT = ("username", "nick", "password", "name", "first", "last", "email", "address", "city", "state", "zip", "phone", "url", "date")
+ACCOUNT_FIELDS = (
+    *("username", "nick", "password", "name", "first", "last", "email"),
+    *("address", "city", "state", "zip", "phone", "url", "date"),
+)
 """Fields of an account. XEP-0077 §14.1"""
 
 REGISTRATION = Record(
     child("instructions"),
-    *[child(name) for name in (*ACCOUNT, "misc", "text", "key")],
+    *[child(name) for name in (*ACCOUNT_FIELDS, "misc", "text", "key")],
     child("registered", Flag()),
     child("remove", Flag()),
     child("form", DATA_FORM, name="x", namespace=DATA_FORMS),
@@ -75,20 +78,22 @@ REGISTRATION = Record(
 UPLOAD_REQUEST = Record(attribute("filename", required=True), attribute("size", COUNT, required=True), attribute("content-type"))
 """XEP-0363 §5"""
 
-HEADERS = children("headers", "header", Record(attribute("name", required=True), own_text("value", always=True)))
+UPLOAD_HEADERS = children("headers", "header", Record(attribute("name", required=True), own_text("value", always=True)))
 
 UPLOAD_SLOT = Record(
-    child("put", Record(attribute("url", required=True), HEADERS), required=True),
+    child("put", Record(attribute("url", required=True), UPLOAD_HEADERS), required=True),
     child("get", Record(attribute("url", required=True)), required=True),
 )
 """XEP-0363 §5"""
 
-REPORT = Record(
+ABUSE_REPORT = Record(
     attribute("reason", required=True),
     children("stanza_ids", "stanza-id", Record(attribute("id", required=True), attribute("by", required=True)), namespace=STANZA_IDS),
     child("text"),
 )
 """An abuse report. XEP-0377"""
 
-BLOCK = Array("item", Record(attribute("jid", required=True), child("report", REPORT, namespace=REPORTING), shorthand="jid"))
+BLOCK_LIST = WrappedList(
+    "item", Record(attribute("jid", required=True), child("report", ABUSE_REPORT, namespace=REPORTING), shorthand="jid")
+)
 """Blocked addresses. XEP-0191"""

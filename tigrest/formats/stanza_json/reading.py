@@ -105,14 +105,14 @@ def _stanza(value: Mapping[str, Any], kind: str | None, type: str | None, to: st
     if not isinstance(value, OBJECT) or (not value and kind is None):
         raise ValidationError.of(value, "an object with the keys of a stanza")
     wanted_kind, wanted_type = kind or value.get("kind"), type or value.get("type")
-    kind = _inferred_kind(value, wanted_type) if wanted_kind is None else envelope.kind_of(wanted_kind)
+    kind = _inferred_kind(value, wanted_type) if wanted_kind is None else envelope.check_kind(wanted_kind)
     vocabulary = VOCABULARIES[kind]
     written = vocabulary.write(value)
     settled = _type(value, kind, wanted_type)
     if kind == "iq" and settled != "error":
         _check_payload(settled, value, len(written))
     rest = f">{''.join(written)}</{kind}>" if written else "/>"
-    return Stanza(kind, envelope.attributes(value, settled, to), "", rest.encode())
+    return Stanza(kind, envelope.attributes_from_json(value, settled, to), "", rest.encode())
 
 
 def _type(value: Mapping[str, Any], kind: str, wanted: Any) -> str:
@@ -120,7 +120,7 @@ def _type(value: Mapping[str, Any], kind: str, wanted: Any) -> str:
     if value.get("error") is not None or value.get("error_code") is not None:
         return "error"
     if wanted is not None:
-        return envelope.type_of(wanted, kind)
+        return envelope.check_type(wanted, kind)
     if kind != "iq":
         return ""
     return "get" if VOCABULARIES[kind].sets.isdisjoint(value) else "set"

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from tigrest.formats.stanza_json.lists import ListOf
-from tigrest.formats.stanza_json.shapes import Element, Read, Shape, TextElement, Write
+from tigrest.formats.stanza_json.lists import Repeated
+from tigrest.formats.stanza_json.shapes import Element, ReadElement, Shape, TextElement, WriteValue
 from tigrest.formats.stanza_json.validation import OBJECT, ValidationError
 from tigrest.formats.stanza_json.values import TEXT, Schema, Value, attribute_value, content, truth
 
@@ -44,7 +44,7 @@ class Member:
         """Whether ``null`` is a value; otherwise it means that the member is not there."""
         return self.shape is not None and self.shape.takes_null
 
-    def writer(self, element: Element) -> Write:
+    def writer(self, element: Element) -> WriteValue:
         """Make the function that writes it, inside the start tag or after it."""
         encode, name = self.value.write, self.name
         if self.shape is not None:
@@ -53,7 +53,7 @@ class Member:
             return lambda value: f' {name}="{attribute_value(encode(value))}"'
         return lambda value: content(encode(value))
 
-    def reader(self, element: Element) -> Read:
+    def reader(self, element: Element) -> ReadElement:
         """Make the function that reads it from the element of the record."""
         if self.shape is not None:
             return self._child_reader(self.shape, element)
@@ -66,12 +66,12 @@ class Member:
 
         return read
 
-    def _child_reader(self, shape: Shape, element: Element) -> Read:
+    def _child_reader(self, shape: Shape, element: Element) -> ReadElement:
         if self.inline:
             return shape.reader(element)
         child = element.child(self.name, self.namespace)
         read, tag = shape.reader(child), child.tag
-        if type(shape) is ListOf:
+        if type(shape) is Repeated:
             return lambda found: [read(item) for item in found.findall(tag)] or ([] if self.always else None)
 
         def first(found: ET.Element) -> Any:
@@ -106,7 +106,7 @@ def child(key: str, shape: Shape | None = None, *, name: str = "", namespace: st
 
 def children(key: str, name: str, shape: Shape | None = None, *, namespace: str = "", always: bool = False) -> Member:
     """A member that is a list of children."""
-    return Member(key, name, shape=ListOf(shape or TextElement()), namespace=namespace, always=always)
+    return Member(key, name, shape=Repeated(shape or TextElement()), namespace=namespace, always=always)
 
 
 def inline(key: str, shape: Shape) -> Member:
@@ -139,7 +139,7 @@ class Record(Shape):
         """Our own JSON for the members as they were read."""
         return found[self.shorthand] if self.collapses and list(found) == [self.shorthand] else found
 
-    def writer(self, element: Element) -> Write:
+    def writer(self, element: Element) -> WriteValue:
         start, end = element.start, element.end
         writers = {member.key: (member.writer(element), member.shape is None and member.name != "") for member in self.members}
         nullable = {member.key for member in self.members if member.takes_null}
@@ -174,7 +174,7 @@ class Record(Shape):
             return {}
         raise ValidationError.of(value, "an object or text" if self.shorthand else "an object")
 
-    def reader(self, element: Element) -> Read:
+    def reader(self, element: Element) -> ReadElement:
         readers = [(member.key, member.reader(element)) for member in self.members]
 
         def read(found: ET.Element) -> Any:

@@ -86,11 +86,11 @@ def _member(key: str, value: Any, is_required: bool) -> str:
     return f"`{key}`" + ("" if is_required else "?") + ("" if what == "text" else f": {what}")
 
 
-def main(paths: Iterable[str]) -> None:
+def update_pages(paths: Iterable[str]) -> None:
     """Bring pages up to date."""
     for path in map(Path, paths):
         path.write_text(updated(path.read_text("utf-8")), "utf-8")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    update_pages(sys.argv[1:])

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from urllib.parse import parse_qsl, urlencode
 
 from tigrest.errors import InvalidStanza, MalformedContent, UnsupportedContent
-from tigrest.formats.content import JSON, media_type, read_json, write_json
-from tigrest.formats.stanza_json.negotiation import ANSWERS, FORM, OFFERED, TEXT, XMLS
+from tigrest.formats.content import JSON, PLAIN_TEXT, URLENCODED, media_type, read_json, write_json
+from tigrest.formats.stanza_json.media_types import ANSWER_TYPES, READABLE_TYPES, XML_TYPES
 from tigrest.formats.stanza_json.reading import check_query, from_json, from_parameters, from_query, from_texts
 from tigrest.formats.stanza_json.writing import to_json
 from tigrest.xmpp.stanza import Stanza
 from tigrest.xmpp.xml import MAX_NODES
 
-KEPT = ("from", "to", "id", "type", "xml:lang")
+KEPT_ATTRIBUTES = ("from", "to", "id", "type", "xml:lang")
 """Attributes of a stanza; others are left out."""
 
 
@@ -32,17 +32,17 @@ def read(content_type: str, body: bytes, *, kind: str | None = None, type: str |
         InvalidJID: an address in JSON or a form is none.
     """
     media = media_type(content_type)
-    if media in XMLS:
+    if media in XML_TYPES:
         return _from_xml(body)
     if media == JSON:
         return from_json(read_json(body, MAX_NODES), kind=kind, type=type, to=to)
-    if media == FORM and (b"=" in body or not body):
+    if media == URLENCODED and (b"=" in body or not body):
         return from_texts(_fields(body), kind=kind, type=type, to=to)
-    if media in (TEXT, FORM):
+    if media in (PLAIN_TEXT, URLENCODED):
         return from_json(_of_text(_decoded(body), kind), kind=kind or "message", type=type or ("chat" if kind is None else None), to=to)
     if not media and not body and kind is not None:
         return from_json({}, kind=kind, type=type, to=to)
-    raise UnsupportedContent(media, OFFERED)
+    raise UnsupportedContent(media, READABLE_TYPES)
 
 
 def read_query(content_type: str, body: bytes, query: str, to: str = "") -> Stanza:
@@ -64,9 +64,9 @@ def read_query(content_type: str, body: bytes, query: str, to: str = "") -> Stan
     media = media_type(content_type)
     if media == JSON:
         return from_query(query, read_json(body, MAX_NODES), to)
-    if media == FORM or (not media and not body):
+    if media == URLENCODED or (not media and not body):
         return from_parameters(query, _fields(body), to)
-    raise UnsupportedContent(media, (JSON, FORM))
+    raise UnsupportedContent(media, (JSON, URLENCODED))
 
 
 def write(stanza: Stanza, media: str) -> bytes:
@@ -76,18 +76,18 @@ def write(stanza: Stanza, media: str) -> bytes:
 
     Args:
         stanza: any.
-        media: one of those that :func:`~tigrest.formats.stanza_json.negotiation.negotiate` gives.
+        media: one of those that :func:`~tigrest.formats.stanza_json.media_types.choose_media_type` gives.
 
     Raises:
         UnsupportedContent: it is none of these.
     """
-    if media in XMLS:
+    if media in XML_TYPES:
         return stanza.to_bytes("")
     if media == JSON:
         return write_json(to_json(stanza))
-    if media == FORM:
+    if media == URLENCODED:
         return urlencode({key: "" if value is True else value for key, value in to_json(stanza).items() if _is_flat(value)}).encode()
-    raise UnsupportedContent(media, ANSWERS)
+    raise UnsupportedContent(media, ANSWER_TYPES)
 
 
 def write_all(stanzas: Sequence[Stanza], media: str) -> bytes:
@@ -104,7 +104,7 @@ def write_all(stanzas: Sequence[Stanza], media: str) -> bytes:
     """
     if len(stanzas) == 1:
         return write(stanzas[0], media)
-    if media in XMLS:
+    if media in XML_TYPES:
         return b"<xmpp>" + b"".join([write(stanza, media) for stanza in stanzas]) + b"</xmpp>"
     if media == JSON:
         return write_json({"xmpp": [to_json(stanza) for stanza in stanzas]})
@@ -118,7 +118,7 @@ def _from_xml(body: bytes) -> Stanza:
         if isinstance(error.__cause__, MalformedContent):  # XML that cannot be read at all is another error than XML that is no stanza
             raise error.__cause__ from None
         raise
-    kept = {name: value for name in KEPT if (value := stanza.attributes.get(name)) is not None}
+    kept = {name: value for name in KEPT_ATTRIBUTES if (value := stanza.attributes.get(name)) is not None}
     dropped = dict.fromkeys(stanza.attributes.keys() - kept.keys())
     addresses = {name: str(address) for name, address in (("to", stanza.to), ("sender", stanza.sender)) if address is not None}
     return stanza.with_(**dropped, **addresses)

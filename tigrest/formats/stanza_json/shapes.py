@@ -17,10 +17,10 @@ from tigrest.formats.stanza_json.values import TEXT, Choice, Schema, Value, attr
 from tigrest.xmpp.namespaces import CLIENT, XML_NAMESPACE
 from tigrest.xmpp.xml import escape_attribute
 
-Write = Callable[[Any], str]
+WriteValue = Callable[[Any], str]
 """Writes a JSON value as XML. Raises ValidationError when it does not fit."""
 
-Read = Callable[[ET.Element], Any]
+ReadElement = Callable[[ET.Element], Any]
 """Reads an element as a JSON value. Gives ``None`` when it makes no sense."""
 
 LANG = f"{{{XML_NAMESPACE}}}lang"
@@ -71,11 +71,11 @@ class Shape(ABC):
     """Whether ``null`` is a value; otherwise it means that the key is not there."""
 
     @abstractmethod
-    def writer(self, element: Element) -> Write:
+    def writer(self, element: Element) -> WriteValue:
         """Make the function that writes it."""
 
     @abstractmethod
-    def reader(self, element: Element) -> Read:
+    def reader(self, element: Element) -> ReadElement:
         """Make the function that reads it."""
 
     @abstractmethod
@@ -114,11 +114,11 @@ class TextElement(Shape):
     def __init__(self, value: Value = TEXT) -> None:
         self.value = value
 
-    def writer(self, element: Element) -> Write:
+    def writer(self, element: Element) -> WriteValue:
         start, end, encode = element.start + ">", element.end, self.value.write
         return lambda value: f"{start}{content(encode(value))}{end}"
 
-    def reader(self, element: Element) -> Read:
+    def reader(self, element: Element) -> ReadElement:
         decode = self.value.read
         return lambda found: decode(found.text or "")
 
@@ -141,11 +141,11 @@ class Attribute(Shape):
     def __init__(self, name: str, value: Value = TEXT) -> None:
         self.name, self.value = name, value
 
-    def writer(self, element: Element) -> Write:
+    def writer(self, element: Element) -> WriteValue:
         start, encode = f'{element.start} {self.name}="', self.value.write
         return lambda value: f'{start}{attribute_value(encode(value))}"/>'
 
-    def reader(self, element: Element) -> Read:
+    def reader(self, element: Element) -> ReadElement:
         def read(found: ET.Element) -> Any:
             text = found.get(self.name)
             return None if text is None else self.value.read(text)
@@ -159,7 +159,7 @@ class Attribute(Shape):
 class Flag(Shape):
     """``true`` is ``<ping/>``; ``false`` is nothing. An empty object is true, too."""
 
-    def writer(self, element: Element) -> Write:
+    def writer(self, element: Element) -> WriteValue:
         written = {True: element.whole(""), False: ""}
 
         def write(value: Any) -> str:
@@ -171,7 +171,7 @@ class Flag(Shape):
 
         return write
 
-    def reader(self, element: Element) -> Read:
+    def reader(self, element: Element) -> ReadElement:
         return lambda found: True
 
     def from_text(self, text: str) -> Any:
@@ -194,11 +194,11 @@ class NameIsValue(Shape):
     def __init__(self, *names: str) -> None:
         self.value = Choice(*names)
 
-    def writer(self, element: Element) -> Write:
+    def writer(self, element: Element) -> WriteValue:
         written = {name: Element(name, element.namespace, element.around).whole("") for name in self.value.names}
         return lambda value: written[self.value.write(value)]
 
-    def reader(self, element: Element) -> Read:
+    def reader(self, element: Element) -> ReadElement:
         return lambda found: found.tag.rpartition("}")[2]
 
     def tags(self, element: Element) -> tuple[str, ...]:
@@ -221,11 +221,11 @@ class OnlyChild(Shape):
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def writer(self, element: Element) -> Write:
+    def writer(self, element: Element) -> WriteValue:
         write = TextElement().writer(element.child(self.name))
         return lambda value: element.whole(write(value))
 
-    def reader(self, element: Element) -> Read:
+    def reader(self, element: Element) -> ReadElement:
         def read(found: ET.Element) -> Any:
             child = found.find(f"{{*}}{self.name}")
             return None if child is None else child.text or ""

@@ -7,7 +7,7 @@ from typing import Any
 
 from tigrest.spelling import nearest
 
-SHOWN = 40
+MAX_SHOWN_LENGTH = 40
 """Most characters of a text that are repeated in a message."""
 
 OBJECT = (dict, Mapping)
@@ -32,7 +32,7 @@ class ValidationError(Exception):
     @classmethod
     def of(cls, found: Any, wanted: str) -> ValidationError:
         """A value of the wrong type, or outside what is allowed."""
-        return cls(f"found {described(found)}, wanted {wanted}")
+        return cls(f"found {describe(found)}, wanted {wanted}")
 
     @classmethod
     def unknown(cls, key: str, known: Iterable[str]) -> ValidationError:
@@ -58,7 +58,7 @@ class ValidationError(Exception):
         return f"{self.path}: {self.problem}" if self.steps else self.problem
 
 
-def described(value: Any) -> str:
+def describe(value: Any) -> str:
     """A JSON value in a few words.
 
     Args:
@@ -80,7 +80,7 @@ def described(value: Any) -> str:
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+    return text if len(text) <= MAX_SHOWN_LENGTH else text[: MAX_SHOWN_LENGTH - 1] + "…"
 
 
 def _named(key: str) -> str:

@@ -73,7 +73,7 @@ class Value(ABC):
         """Its JSON Schema."""
 
 
-class Text(Value):
+class AnyText(Value):
     """Any text."""
 
     wanted = "text"
@@ -199,7 +199,7 @@ def truth(text: str) -> Any:
     return True if lower in TRUE else False if lower in ("0", "false") else text
 
 
-TEXT = Text()
+TEXT = AnyText()
 COUNT = Integer(0)
 NUMBER = Number()
 BOOLEAN = Boolean()

@@ -8,8 +8,8 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from tigrest.formats.stanza_json import envelope
-from tigrest.formats.stanza_json.lists import ListOf
-from tigrest.formats.stanza_json.shapes import LANG, Element, Read, Shape, Write
+from tigrest.formats.stanza_json.lists import Repeated
+from tigrest.formats.stanza_json.shapes import LANG, Element, ReadElement, Shape, WriteValue
 from tigrest.formats.stanza_json.validation import OBJECT, ValidationError
 from tigrest.xmpp.kinds import WITH_ARTICLE
 
@@ -49,7 +49,7 @@ class Row:
     sets: bool = False
     only_reads: bool = False
 
-    def reader(self) -> Read:
+    def reader(self) -> ReadElement:
         """Make the function that reads any of the elements."""
         if not self.also:
             return self.shape.reader(self.element)
@@ -67,12 +67,12 @@ class Slot:
     """How the elements of one key are read."""
 
     key: str
-    read: Read
+    read: ReadElement
     shape: Shape
 
     def value(self, elements: Sequence[ET.Element], lang: str) -> Any:
         """The value for all elements of this key in a stanza; ``None`` when there is none."""
-        if type(self.shape) is ListOf:
+        if type(self.shape) is Repeated:
             return [self.read(element) for element in elements]
         return self.read(elements[0] if len(elements) == 1 else self.shape.choose(elements, lang))
 
@@ -93,7 +93,7 @@ class Vocabulary:
         self.sets = frozenset(row.key for row in self.rows.values() if row.sets)
         self.changing = frozenset(row.key for row in self.rows.values() if row.sets and not row.only_reads)
         self.nullable = frozenset(row.key for row in self.rows.values() if row.shape.takes_null)
-        self._writers: dict[str, Write] = {row.key: row.shape.writer(row.element) for row in self.rows.values()}
+        self._writers: dict[str, WriteValue] = {row.key: row.shape.writer(row.element) for row in self.rows.values()}
         self._parts = [(row.key, *row.part_of) for row in self.rows.values() if row.part_of[0]]
         self._slots: dict[str, list[Slot]] = {}
         for row in self.rows.values():

@@ -22,7 +22,7 @@ def to_json(stanza: Stanza) -> dict[str, Any]:
         MalformedContent: messages are forwarded in it too many times over.
     """
     kind = stanza.kind
-    found = {"kind": kind, **envelope.described(kind, stanza.attributes)}
+    found = {"kind": kind, **envelope.attributes_as_json(kind, stanza.attributes)}
     if not stanza.is_empty:
         try:
             found |= VOCABULARIES[kind].read(stanza.xml)

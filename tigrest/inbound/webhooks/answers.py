@@ -13,9 +13,9 @@ from typing import Protocol
 from xml.etree import ElementTree as ET
 
 from tigrest.errors import StanzaError, TigrestError
-from tigrest.xmpp.conditions import told_as
+from tigrest.xmpp.conditions import error_of_status
 from tigrest.xmpp.namespaces import CLIENT, STANZA_ERRORS
-from tigrest.xmpp.stanza import Stanza, make
+from tigrest.xmpp.stanza import Stanza, make_stanza
 
 MAX_BODY = 1024 * 1024
 """Most bytes of an answer that are read."""
@@ -88,7 +88,7 @@ class Answer:
     @property
     def error(self) -> StanzaError:
         """The error that stands for the status."""
-        category, condition = told_as(self.status)
+        category, condition = error_of_status(self.status)
         return StanzaError(condition, category, self.problem)
 
 
@@ -165,7 +165,7 @@ def _read(stanza: Stanza, answer: Answer, codec: Codec) -> Stanza | None:
     if any(child.tag == f"{{{CLIENT}}}error" for child in children):
         return said.with_(type="error")
     if said.type == "error":
-        return make(said.kind, "error", None, ET.fromstring(UNDEFINED))
+        return make_stanza(said.kind, "error", None, ET.fromstring(UNDEFINED))
     if stanza.kind == "message" and not children:
         return None
     return said if len(children) <= 1 or stanza.kind != "iq" else None

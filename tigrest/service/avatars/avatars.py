@@ -21,7 +21,7 @@ from tigrest.service.avatars.entries import SOURCES, Source
 from tigrest.service.avatars.lookup import LOOKUP_TIMEOUT, Lookup, Server
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import AVATAR_DATA, AVATAR_METADATA, PUBSUB, VCARD_TEMP
-from tigrest.xmpp.stanza import make
+from tigrest.xmpp.stanza import make_stanza
 
 log = logging.getLogger(__name__)
 
@@ -188,7 +188,7 @@ class Avatars:
         await self._request_as(owner, "set", vcard)
 
     async def _request_as(self, owner: JID, type: str, payload: ET.Element) -> ET.Element | None:
-        iq = make("iq", type, owner, payload, id="avatar")
+        iq = make_stanza("iq", type, owner, payload, id="avatar")
         return (await self._server.request_as(owner, iq, LOOKUP_TIMEOUT)).raise_error().payload
 
 

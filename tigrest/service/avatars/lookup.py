@@ -19,7 +19,7 @@ from tigrest.service.avatars.entries import (
 )
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import AVATAR_DATA, AVATAR_METADATA, PUBSUB, VCARD4, VCARD4_NODE, VCARD_TEMP
-from tigrest.xmpp.stanza import Stanza, make
+from tigrest.xmpp.stanza import Stanza, make_stanza
 
 HIDDEN = ("forbidden", "not-authorized", "presence-subscription-required", "subscription-required", "not-allowed", "item-not-found")
 """How servers refuse what is not for strangers; the embedded domain and others do not even tell that it is there."""
@@ -199,7 +199,7 @@ class Lookup:
         """
         if self._turn is not None:
             await self._turn()
-        iq = make("iq", "get", self._jid, payload, id="avatar")
+        iq = make_stanza("iq", "get", self._jid, payload, id="avatar")
         try:
             if as_owner:
                 reply = await self._server.request_as(self._jid, iq, LOOKUP_TIMEOUT)

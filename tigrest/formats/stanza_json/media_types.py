@@ -4,27 +4,24 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from tigrest.formats.content import JSON, media_type
+from tigrest.formats.content import JSON, PLAIN_TEXT, URLENCODED, media_type
 
 XMPP_XML = "application/xmpp+xml"
-XMLS = frozenset({XMPP_XML, "application/xml", "text/xml"})
+XML_TYPES = frozenset({XMPP_XML, "application/xml", "text/xml"})
 """Media types of a stanza in XML. RFC 3923 §3 names the first; the others are what people send."""
 
-FORM = "application/x-www-form-urlencoded"
-TEXT = "text/plain"
-
-OFFERED = (XMPP_XML, JSON, FORM, TEXT)
+READABLE_TYPES = (XMPP_XML, JSON, URLENCODED, PLAIN_TEXT)
 """What stanzas are read from and written as, best first."""
 
-ANSWERS = (XMPP_XML, JSON, FORM, "application/xml", "text/xml")
+ANSWER_TYPES = (XMPP_XML, JSON, URLENCODED, "application/xml", "text/xml")
 """What is answered: not text, in which a reply to an iq would be empty."""
 
 
-MAX_CACHED_LENGTH = 512
+MAX_CACHED_HEADERS = 512
 """Longest headers whose outcome is cached, in characters: callers choose them."""
 
 
-def negotiate(accept: str, content_type: str) -> str:
+def choose_media_type(accept: str, content_type: str) -> str:
     """Choose the media type of an answer.
 
     The best by quality, then the one named most precisely, then the first. What ``*/*`` leaves open, and an ``Accept`` that names
@@ -36,15 +33,15 @@ def negotiate(accept: str, content_type: str) -> str:
 
     RFC 9110 §12.5.1, except that there is no 406
     """
-    return (_remembered if len(accept) + len(content_type) <= MAX_CACHED_LENGTH else _negotiated)(accept, content_type)
+    return (_remembered if len(accept) + len(content_type) <= MAX_CACHED_HEADERS else _negotiated)(accept, content_type)
 
 
 def _negotiated(accept: str, content_type: str) -> str:
     request = media_type(content_type)
-    default = request if request in ANSWERS else XMPP_XML
+    default = request if request in ANSWER_TYPES else XMPP_XML
     ranges = [_range(part, index) for index, part in enumerate(accept.split(",")) if part.strip()]
     choices = []
-    for position, media in enumerate((default, *[offer for offer in ANSWERS if offer != default])):
+    for position, media in enumerate((default, *[offer for offer in ANSWER_TYPES if offer != default])):
         matching = [(precision, -index, quality) for name, quality, index in ranges if (precision := _precision(name, media))]
         if matching:
             precision, order, quality = max(matching)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tigrest.formats.stanza_json.negotiation import negotiate
+from tigrest.formats.stanza_json.media_types import choose_media_type
 
 XML, JSON, FORM, TEXT = "application/xmpp+xml", "application/json", "application/x-www-form-urlencoded", "text/plain"
 
@@ -50,4 +50,4 @@ XML, JSON, FORM, TEXT = "application/xmpp+xml", "application/json", "application
     ],
 )
 def test_the_answer_has_the_type_that_is_wanted_most(accept: str, content_type: str, answer: str) -> None:
-    assert negotiate(accept, content_type) == answer
+    assert choose_media_type(accept, content_type) == answer
