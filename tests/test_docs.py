@@ -32,7 +32,7 @@ from tigrest.config import Config, builtin_scripts, known_keys, load
 from tigrest.config.keys import table_at
 from tigrest.formats.content import read_xml, write_xml
 from tigrest.gateway.demo import picture
-from tigrest.http.negotiation import SHORT, negotiate
+from tigrest.http.accepted_format import TYPE_NAMES, choose_format
 from tigrest.scripting.handler import LISTENS, Handler, Match
 from tigrest.scripting.lanes import AT_ONCE, MOST, MOST_OF_ONE
 from tigrest.scripting.listening import IQS, STOP_SECONDS
@@ -485,8 +485,8 @@ def test_forms_are_negotiated_as_described() -> None:
     text = section("results.md", "JSON or XML")
     for *given, form in tables(text)[0]:
         asked = [code(cell) for cell in given]
-        assert negotiate(asked[0], asked[1], asked[2])[0] == form.lower(), asked
-    assert all(f"`{name}`" in text for name in SHORT)
+        assert choose_format(asked[0], asked[1], asked[2]).encoding == form.lower(), asked
+    assert all(f"`{name}`" in text for name in TYPE_NAMES)
 
 
 def test_every_status_is_described_and_no_other() -> None:

@@ -40,6 +40,7 @@ ROOMS: dict[str, set[str]] = {
     "gateway": {
         "plugins",
         "errors",
+        "observability",
         "passwords",
         "xmpp",
         "formats",

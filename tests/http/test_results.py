@@ -122,7 +122,9 @@ def test_the_headers_of_an_exception_are_sent(serve: Serve) -> None:
 
 def test_a_traceback_is_in_the_log_under_the_request_id(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     problem = serve(RESULTS).get("/rest/give/broken?type=json").json()
+    [record] = [record for record in caplog.records if record.exc_info]
     assert "secret detail" in caplog.text
+    assert record.getMessage() == "GET /rest/give/broken failed in Sync.exec_get of script.py"
     assert problem["title"] == "Internal Server Error"
 
 

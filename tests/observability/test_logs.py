@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tigrest.observability import logs
-from tigrest.observability.context import request_id
+from tigrest.observability.context import begin_request, current_request, set_caller
 
 
 @pytest.fixture(autouse=True)
@@ -25,13 +25,27 @@ def _logging_as_before() -> Iterator[None]:
         logging.getLogger(name).setLevel(level)
 
 
-def test_a_line_has_level_logger_and_request_id(capsys: pytest.CaptureFixture[str]) -> None:
-    logs.configure("info", False)
-    token = request_id.set("abc-1")
-    logging.getLogger("tigrest.x").info("hello %s", "you")
-    request_id.reset(token)
+def test_a_line_has_level_logger_request_and_caller(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", True)
+    logger = logging.getLogger("tigrest.x")
+    logger.info("outside")
+    request = begin_request()
+    logger.info("hello %s", "you")
+    set_caller("alice@localhost")
+    logger.info("hello again")
+    logging.getLogger(logs.ACCESS).info("GET / 200 alice@localhost")
+    set_caller("key x\n2026 INFO forged")
+    logger.info("key")
+    current_request.set(None)
+    set_caller("nobody asks")
     logging.getLogger("my_script").debug("too fine")
-    assert capsys.readouterr().err.endswith(" INFO tigrest.x [abc-1] hello you\n")
+    assert [line.split(" INFO ", 1)[1] for line in capsys.readouterr().err.splitlines()] == [
+        "tigrest.x [-] outside",
+        f"tigrest.x [{request.id}] hello you",
+        f"tigrest.x [{request.id} alice@localhost] hello again",
+        f"tigrest.access [{request.id}] GET / 200 alice@localhost",
+        rf"tigrest.x [{request.id} key x\x0a2026 INFO forged] key",
+    ]
 
 
 def test_a_message_stays_in_its_line_and_a_traceback_does_not(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -30,6 +30,7 @@ from tigrest.http.app import App
 from tigrest.http.cors import with_cors
 from tigrest.inbound.events import Events
 from tigrest.inbound.webhooks import Target, Webhooks
+from tigrest.observability.metrics import Metrics
 from tigrest.passwords import Passwords
 from tigrest.plugins import load_plugins
 from tigrest.scripting.lifecycle import Scripts
@@ -112,8 +113,10 @@ def assemble(config: Config, script_dirs: Sequence[Path], passwords: Passwords) 
     logins = make_logins(config, service, passwords)
     backend.on_account_change(logins.forget)
     backend.on_account_change(events.dismiss)
-    app = make_app(config, service, Admission(logins, make_api_keys(config, keys), policy.roles_of))
-    _count(app, webhooks, events)
+    metrics = Metrics()
+    app = make_app(config, service, metrics, Admission(logins, make_api_keys(config, keys), policy.roles_of))
+    events.add_metrics(metrics)
+    webhooks.add_metrics(metrics)
     return Parts(
         passwords=passwords,
         databases=databases,
@@ -266,7 +269,7 @@ def _api_key(key: ApiKeyConfig) -> ApiKey:
     )
 
 
-def make_app(config: Config, service: Service, admission: Admission) -> App:
+def make_app(config: Config, service: Service, metrics: Metrics, admission: Admission) -> App:
     """Make what answers HTTP requests."""
     return App(
         service=service,
@@ -274,23 +277,9 @@ def make_app(config: Config, service: Service, admission: Admission) -> App:
         max_body=config.http.max_body,
         request_timeout=config.http.request_timeout,
         is_ready=lambda: service.connected,
+        metrics=metrics,
         cors_origins=config.http.cors_origins,
     )
-
-
-def _count(app: App, webhooks: Webhooks, events: Events) -> None:
-    """Show numbers of parts in ``/metrics``."""
-    app.metrics.gauge("tigrest_webhook_deliveries", "Deliveries of webhooks.", ("webhook", "state"), _deliveries(webhooks))
-    app.metrics.gauge("tigrest_event_streams", "Open live streams.", (), lambda: [((), events.streams)])
-
-
-def _deliveries(webhooks: Webhooks) -> Callable[[], Iterator[tuple[tuple[str, str], float]]]:
-    def numbers() -> Iterator[tuple[tuple[str, str], float]]:
-        for name, statistics in webhooks.statistics().items():
-            for state, number in asdict(statistics).items():
-                yield (name, state), number
-
-    return numbers
 
 
 def make_scripts(script_dirs: Sequence[Path], service: Service, events: Events, app: App, listening: Listening) -> Scripts:

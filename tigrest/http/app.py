@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qs, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
@@ -21,13 +21,15 @@ from starlette.types import Message, Receive, Scope, Send
 from tigrest.auth.admission import Admission
 from tigrest.concurrency.caller import caller_of, waiting
 from tigrest.errors import ContentTooLarge, MalformedContent, TigrestError, TooManyFailures
+from tigrest.http.accepted_format import format_of
 from tigrest.http.cross_site import SAFE_METHODS, CrossSite
 from tigrest.http.index import Index
-from tigrest.http.negotiation import negotiate
 from tigrest.http.proxies import UnnamedProxy
-from tigrest.http.replies import AcceptedFormat, Reply, problem, reply_to, send_stream
+from tigrest.http.replies import Reply, is_expected, make_reply, problem, send_stream
+from tigrest.http.request_metrics import RequestMetrics
 from tigrest.http.requests import HandlerRequest, bounded, decode, has_body, header, is_decodable, read_body
-from tigrest.observability.context import new_request_id, request_id
+from tigrest.observability.context import begin_request, current_request, set_caller
+from tigrest.observability.logs import ACCESS
 from tigrest.observability.metrics import Metrics
 from tigrest.scripting.execution import Execution
 from tigrest.scripting.parts import ROOT
@@ -37,7 +39,8 @@ from tigrest.scripting.signature import Call
 from tigrest.scripting.table import Table
 from tigrest.service import Service
 
-access_log = logging.getLogger("tigrest.access")
+log = logging.getLogger(__name__)
+access_log = logging.getLogger(ACCESS)
 
 INDEX = (ROOT, f"{ROOT}/")
 """Paths of the list of handlers."""
@@ -45,9 +48,9 @@ INDEX = (ROOT, f"{ROOT}/")
 LOG_IN = b"login"
 """Query of the index that asks for a login, for browsers."""
 
-Answer = Reply | Response
+AnyResponse = Reply | Response
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-Headers = Mapping[bytes, bytes]
+HeaderMap = Mapping[bytes, bytes]
 """Headers of a request by name in lower case."""
 
 
@@ -60,6 +63,7 @@ class App:
         max_body: most bytes of a request body.
         request_timeout: seconds a request may take where its handler does not say.
         is_ready: tells whether requests can be served well, for ``/health/ready``.
+        metrics: the registry; requests are counted in it.
         cors_origins: whose pages may send unsafe requests, besides our own.
     """
 
@@ -70,6 +74,7 @@ class App:
         max_body: int,
         request_timeout: float,
         is_ready: Callable[[], bool],
+        metrics: Metrics,
         cors_origins: Sequence[str] = (),
     ) -> None:
         self._service = service
@@ -79,11 +84,10 @@ class App:
         self._is_ready = is_ready
         self._cross_site = CrossSite(cors_origins)
         self._unnamed_proxy = UnnamedProxy()
-        self.metrics = Metrics()
-        """Numbers for ``/metrics``."""
-        execution = self._execution
-        self.metrics.gauge("tigrest_threads", "Threads for def methods.", ("state",), execution.workers.numbers)
-        self.metrics.gauge("tigrest_handlers_left_behind", "Handlers that go on.", (), lambda: [((), execution.left_behind)])
+        self._metrics = metrics
+        self._requests = RequestMetrics()
+        metrics.add(self._requests)
+        self._execution.add_metrics(metrics)
         self._index = Index()
         self._statics: dict[Path, StaticFiles] = {}
         self._table = Table()
@@ -93,7 +97,7 @@ class App:
         if scope["type"] != "http":
             return
         started = time.perf_counter()
-        request_id.set(new_request_id())  # a request has a task of its own, and that its own context
+        begin_request()  # the server gives each request a task, and so a context, of its own
         match: RouteMatch | None = None
         try:
             match = self._match(scope)
@@ -104,7 +108,9 @@ class App:
         except Exception as error:
             if isinstance(error, TooManyFailures):
                 self._unnamed_proxy.notice(scope)
-            answer = problem(error, _accepted_format(scope))
+            if not is_expected(error):
+                _log_failure(scope, match, error)
+            answer = problem(error, format_of(scope))
         status = answer.status if isinstance(answer, Reply) else answer.status_code
         uri = match.route.uri if match is not None and match.route is not None else ""
         if isinstance(answer, StreamingResponse):
@@ -116,15 +122,16 @@ class App:
 
     async def _answer_instead(self, scope: Scope, send: Send, uri: str, error: TigrestError, seconds: float) -> None:
         """Answer a request whose handler goes on although it was cancelled."""
-        answer = problem(error, _accepted_format(scope))
+        answer = problem(error, format_of(scope))
         await answer(scope, _nothing_more, send)
         self._count(scope, uri, answer.status, time.perf_counter() - seconds)
 
     def _count(self, scope: Scope, uri: str, status: int, started: float) -> None:
         seconds = time.perf_counter() - started
-        self.metrics.observe(uri, scope["method"], status, seconds)
+        self._requests.observe(uri, scope["method"], status, seconds)
         if access_log.isEnabledFor(logging.INFO):
-            caller = scope.get("tigrest.principal") or "-"
+            request = current_request.get()
+            caller = "-" if request is None else request.caller or "-"
             access_log.info(
                 "%s %s %d %.1f ms %s %s", scope["method"], scope["path"], status, seconds * 1000, caller, _address(scope) or "-"
             )
@@ -139,7 +146,7 @@ class App:
             _check_path(scope)
         return self._table.match(scope["method"], path)
 
-    async def _answer_otherwise(self, scope: Scope, match: RouteMatch | None) -> Answer:
+    async def _answer_otherwise(self, scope: Scope, match: RouteMatch | None) -> AnyResponse:
         if scope["method"] not in SAFE_METHODS:
             self._cross_site.check(scope, dict(scope["headers"]))
         if match is None or (scope["path"] in INDEX and scope["method"] in ("GET", "HEAD")):
@@ -148,14 +155,14 @@ class App:
             return Reply(204, b"", b"", [(b"allow", match.allow.encode())])
         raise HTTPException(404, f"{scope['method']} is not implemented here; there is {match.allow}", {"allow": match.allow})
 
-    async def _handle(self, scope: Scope, receive: Receive, send: Send, match: RouteMatch, route: Route, endpoint: Endpoint) -> Answer:
+    async def _handle(self, scope: Scope, receive: Receive, send: Send, match: RouteMatch, route: Route, endpoint: Endpoint) -> AnyResponse:
         headers = dict(reversed(scope["headers"]))  # of several of one name the first counts
         if scope["method"] not in SAFE_METHODS:
             self._cross_site.check(scope, headers)
         principal = None
         if route.is_guarded:
             principal = await self._admission.admit(route, scope["path"], scope["query_string"], headers, _address(scope))
-            scope["tigrest.principal"] = principal
+            set_caller(principal)
         call = Call(self._service, match.groups, principal=principal)
         names = endpoint.invocation.names
         if "content" in names and has_body(headers):
@@ -176,9 +183,9 @@ class App:
         if endpoint.template is not None:
             request = call.request or HandlerRequest(scope, bounded(receive, self._max_body), self._service.loop)
             shown = {"user": call.user, "principal": principal, "request": request}
-        return reply_to(result, lambda: _accepted_format(scope), endpoint, shown)
+        return make_reply(result, lambda: format_of(scope), endpoint, shown)
 
-    async def _read_content(self, scope: Scope, headers: Headers, receive: Receive, route: Route, call: Call) -> Receive:
+    async def _read_content(self, scope: Scope, headers: HeaderMap, receive: Receive, route: Route, call: Call) -> Receive:
         """Read the body, or give the handler the request to read it itself."""
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         length = headers.get(b"content-length", b"")
@@ -194,14 +201,14 @@ class App:
             call.content = decode(content_type, body)
         return receive
 
-    async def _other(self, scope: Scope) -> Answer:
+    async def _other(self, scope: Scope) -> AnyResponse:
         """What is not a handler: index, static files, health, metrics."""
         path, method = scope["path"], scope["method"]
-        pages: dict[str, Callable[[Scope], Answer]] = {
+        pages: dict[str, Callable[[Scope], AnyResponse]] = {
             "/": lambda _: Reply(307, b"", b"", [(b"location", f"{ROOT}/".encode())]),
             "/health/live": lambda _: _health(True),
             "/health/ready": lambda _: _health(self._is_ready()),
-            "/metrics": lambda _: Reply(200, *self.metrics.render()),
+            "/metrics": lambda _: Reply(200, *self._metrics.render()),
         }
         page = pages.get(path)
         static = self._static(path) if page is None else None
@@ -218,13 +225,14 @@ class App:
         files, relative = static
         return await files.get_response(relative, scope)
 
-    async def _show_index(self, scope: Scope) -> Answer:
+    async def _show_index(self, scope: Scope) -> AnyResponse:
         """Show the index. It needs no login, but a login that comes along is checked: admins see more."""
         headers = dict(reversed(scope["headers"]))
         authorization = headers.get(b"authorization")
         is_admin = False
         if authorization is not None or scope["query_string"] == LOG_IN:
-            principal = scope["tigrest.principal"] = await self._admission.log_in(authorization, _address(scope))
+            principal = await self._admission.log_in(authorization, _address(scope))
+            set_caller(principal)
             is_admin = principal.is_admin
         accept = headers.get(b"accept", b"")
         return self._index.show(self._table, html=b"text/html" in accept, base=_base_url(scope), is_admin=is_admin)
@@ -260,13 +268,13 @@ def _check_path(scope: Scope) -> None:
     raise MalformedContent("the path is not UTF-8 or has a NUL character")
 
 
-def _accepted_format(scope: Scope) -> AcceptedFormat:
-    query = scope["query_string"]
-    parameter = ""
-    if b"type=" in query:
-        parameter = parse_qs(query.decode("latin-1")).get("type", [""])[0]
-    form, html = negotiate(header(scope, b"content-type")[:200], parameter[:200], header(scope, b"accept")[:1000])
-    return AcceptedFormat(form, html)
+def _log_failure(scope: Scope, match: RouteMatch | None, error: Exception) -> None:
+    """Log a defect with its traceback; the log adds the request's id and the caller to the line."""
+    if match is not None and match.route is not None and match.endpoint is not None:
+        where = f"in {match.endpoint.invocation.method.__qualname__} of {match.route.relative}"
+    else:
+        where = "in the gateway"
+    log.error("%s %s failed %s", scope["method"], scope["path"], where, exc_info=error)
 
 
 def _health(well: bool) -> Reply:

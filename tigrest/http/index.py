@@ -1,22 +1,22 @@
-"""The index of everything served: ``GET /rest/``."""
+"""The index of all handlers: ``GET /rest/``."""
 
 from __future__ import annotations
 
 from tigrest.formats.content import JSON, write_json
 from tigrest.http.pages import render
-from tigrest.http.replies import HTML, PAGE_HEADERS, Headers, Reply
+from tigrest.http.replies import HTML, PAGE_HEADERS, HeaderList, Reply
 from tigrest.scripting.listeners import Listener
 from tigrest.scripting.table import Table
 from tigrest.scripting.usage import Usage, samples, usages
 from tigrest.version import __version__
 
-PUBLIC: Headers = [(b"vary", b"Accept, Authorization")]
-PRIVATE: Headers = [*PUBLIC, (b"cache-control", b"no-store")]
-"""Of what an admin sees."""
+PUBLIC_HEADERS: HeaderList = [(b"vary", b"Accept, Authorization")]
+PRIVATE_HEADERS: HeaderList = [*PUBLIC_HEADERS, (b"cache-control", b"no-store")]
+"""Headers of the index for an admin, who sees more than others."""
 
 
 class Index:
-    """Shows a table; what it shows is worked out once for each table."""
+    """Shows a table of handlers. Their usage is memoised for each table."""
 
     def __init__(self) -> None:
         self._table: Table | None = None
@@ -42,7 +42,7 @@ class Index:
         count = len(table.problems)
         problems = [table.shown(problem) for problem in table.problems] if is_admin else []
         listeners = table.of(Listener) if is_admin else ()
-        headers = PRIVATE if is_admin else PUBLIC
+        headers = PRIVATE_HEADERS if is_admin else PUBLIC_HEADERS
         if html:
             values = {"folders": self._folders, "listeners": listeners, "problems": problems, "problem_count": count}
             values["version"] = __version__ if is_admin else ""

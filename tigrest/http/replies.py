@@ -1,8 +1,7 @@
-"""Responses: what a handler gave, or an error, as status, headers and bytes."""
+"""Replies: the result of a handler, or an error, as status, headers and bytes."""
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from tigrest.errors import RetryLater, StanzaError, TigrestError
 from tigrest.formats.content import JSON, XML, is_xml, media_type, write_json, write_xml
 from tigrest.formats.images import image_type
-from tigrest.http.negotiation import Form
+from tigrest.http.accepted_format import AcceptedFormat
 from tigrest.http.pages import render
 from tigrest.http.statuses import phrase, status_of
 from tigrest.http.wire.whole_reply import WHOLE_REPLY, WholeReply
@@ -25,42 +24,40 @@ from tigrest.scripting.handler import Result
 from tigrest.scripting.routes import Endpoint
 from tigrest.xmpp.stanza import Stanza
 
-log = logging.getLogger(__name__)
-
-Headers = list[tuple[bytes, bytes]]
+HeaderList = list[tuple[bytes, bytes]]
 _JSON, _XML = JSON.encode(), XML.encode()
-XHTML = "application/xhtml+xml"
+XHTML_TYPE = "application/xhtml+xml"
 PROBLEM_NAMESPACE = "urn:ietf:rfc:7807"
 
-SHORT = 100
-"""Length of media types that are remembered."""
+MEMOISED_TYPE_LENGTH = 100
+"""Length up to which media types of scripts are memoised as headers, in characters."""
 
 HTML = b"text/html; charset=utf-8"
-PAGE_HEADERS: Headers = [
+PAGE_HEADERS: HeaderList = [
     (
         b"content-security-policy",
         b"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     )
 ]
-XML_HEADERS: Headers = [(b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; sandbox")]
-"""Browsers show XML as a document, and run scripts of the namespace of XHTML in it: a stranger's reply must not."""
+XML_HEADERS: HeaderList = [(b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; sandbox")]
+"""Browsers show XML as a document, and would run XHTML scripts in it, such as those in a stranger's reply."""
 
 
 @dataclass
 class Reply:
-    """A response whose body is at hand."""
+    """A response whose body is complete."""
 
     status: int
     content_type: bytes
     body: bytes
-    headers: Headers = field(default_factory=list)
+    headers: HeaderList = field(default_factory=list)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it (ASGI), in one piece where the server can do that."""
+        """Send it (ASGI), in one call where the server can do that."""
         whole: WholeReply | None = scope.get("extensions", {}).get(WHOLE_REPLY)
         if whole is not None and whole(self.status, self.content_type, self.body, self.headers):
             return
-        headers: Headers = [(b"content-length", str(len(self.body)).encode()), *self.headers]
+        headers: HeaderList = [(b"content-length", str(len(self.body)).encode()), *self.headers]
         if self.content_type:
             headers.insert(0, (b"content-type", self.content_type))
         if self.status in (204, 304):
@@ -70,9 +67,9 @@ class Reply:
 
 
 async def send_stream(answer: StreamingResponse, scope: Scope, receive: Receive, send: Send) -> None:
-    """Send an answer that comes piece by piece (ASGI); what makes it is closed at once when the caller goes away.
+    """Send a streamed answer (ASGI), and close its iterator when the caller goes away.
 
-    Starlette leaves that to the garbage collector. For HEAD it is not begun: it may have no end.
+    Starlette leaves closing to the garbage collector. For HEAD the iterator is not started: it may have no end.
     """
     body = answer.body_iterator
     if scope["method"] == "HEAD":
@@ -89,34 +86,21 @@ async def _nothing() -> AsyncIterator[bytes]:
         yield piece
 
 
-@dataclass(frozen=True)
-class AcceptedFormat:
-    """What form the caller wants.
-
-    Args:
-        form: JSON or XML.
-        html: whether he prefers a page where there is one.
-    """
-
-    form: Form = "xml"
-    html: bool = False
-
-
-def reply_to(result: Any, negotiated: Callable[[], AcceptedFormat], endpoint: Endpoint, page_values: Mapping[str, Any]) -> Reply | Response:
+def make_reply(result: Any, accepted: Callable[[], AcceptedFormat], endpoint: Endpoint, page_values: Mapping[str, Any]) -> Reply | Response:
     """Turn the result of a handler into a response.
 
     Args:
         result: what it returned or gave to ``callback``.
-        negotiated: tells what form the caller wants; asked only where there is a choice.
-        endpoint: the method that gave it; may have a page.
-        page_values: what its page may show besides ``result``.
+        accepted: returns the format that the caller accepts; called only where there is a choice.
+        endpoint: the method that returned it; may have a page.
+        page_values: values for its page besides ``result``.
 
     Raises:
         HTTPException: 404 for ``None``.
         TypeError: the result is of a kind that cannot be sent.
     """
     if isinstance(result, (dict, list)):
-        return _reply_to_value(result, negotiated(), endpoint, page_values)
+        return _reply_to_value(result, accepted(), endpoint, page_values)
     if isinstance(result, Result):
         return _reply_to_result(result)
     if isinstance(result, str):
@@ -131,17 +115,17 @@ def reply_to(result: Any, negotiated: Callable[[], AcceptedFormat], endpoint: En
     if result is None:
         raise HTTPException(404, "there is nothing here")
     if isinstance(result, Mapping | tuple):
-        return reply_to(dict(result) if isinstance(result, Mapping) else list(result), negotiated, endpoint, page_values)
+        return make_reply(dict(result) if isinstance(result, Mapping) else list(result), accepted, endpoint, page_values)
     raise TypeError(
         f"a handler cannot answer with {type(result).__name__}: give None, str, bytes, dict, list, Result or a Starlette response"
     )
 
 
-def _reply_to_value(value: Any, wish: AcceptedFormat, endpoint: Endpoint, page_values: Mapping[str, Any]) -> Reply:
-    if wish.html and endpoint.template is not None:
+def _reply_to_value(value: Any, accepted: AcceptedFormat, endpoint: Endpoint, page_values: Mapping[str, Any]) -> Reply:
+    if accepted.html and endpoint.template is not None:
         page = endpoint.template.render(result=value, **page_values)
         return Reply(200, HTML, page.encode("utf-8", "replace"))
-    if wish.form == "json":
+    if accepted.encoding == "json":
         return Reply(200, _JSON, write_json(value))
     return Reply(200, _XML, write_xml(value), XML_HEADERS)
 
@@ -152,14 +136,16 @@ def _reply_to_result(result: Result) -> Reply:
     if data and _is_document(result.content_type) and not any(name == XML_HEADERS[0][0] for name, _ in headers):
         headers += XML_HEADERS
     content_type = result.content_type
-    return Reply(result.status, _known_token(content_type) if len(content_type) < SHORT else _token(content_type), data, headers)
+    return Reply(
+        result.status, _known_token(content_type) if len(content_type) < MEMOISED_TYPE_LENGTH else _token(content_type), data, headers
+    )
 
 
 @lru_cache(maxsize=256)
 def _is_document(content_type: str) -> bool:
-    """Return whether browsers show this as XML that may have scripts in it, and that is no page which a script made as such."""
+    """Return whether browsers show a type as XML that may contain scripts; XHTML is exempt, since a handler that sends it made a page."""
     media = media_type(content_type)
-    return is_xml(media) and media != XHTML
+    return is_xml(media) and media != XHTML_TYPE
 
 
 _NOT_A_NAME = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
@@ -170,44 +156,46 @@ _known_token = lru_cache(maxsize=256)(lambda text: _token(text))
 
 
 def _name(text: str) -> bytes:
-    """A header's name. RFC 9110 §5.6.2"""
+    """Return the name of a header as bytes. RFC 9110 §5.6.2"""
     if not text or _NOT_A_NAME.search(text):
         raise ValueError(f"{text!r} is not the name of a header")
     return text.lower().encode()
 
 
 def _token(text: str) -> bytes:
-    """A header's value, on one line."""
+    """Return the value of a header as bytes, if it is on one line. RFC 9110 §5.5"""
     if _CONTROL.search(text):
         raise ValueError("a header may not contain a line break or another control character")
     return text.encode("latin-1", "replace")
 
 
-def problem(error: BaseException, wish: AcceptedFormat, headers: Headers | None = None) -> Reply:
-    """Turn an error into a problem document (RFC 9457); what nobody expected is logged and not shown.
+def problem(error: BaseException, accepted: AcceptedFormat, headers: HeaderList | None = None) -> Reply:
+    """Turn an error into a problem document (RFC 9457). Unexpected errors are not shown: see :func:`is_expected`.
 
     Args:
         error: what was raised.
-        wish: what form the caller wants.
+        accepted: the format that the caller accepts.
         headers: headers to add.
     """
     status = status_of(error)
-    known = isinstance(error, TigrestError | HTTPException)
-    if not known:
-        log.error("request failed", exc_info=error)
-    detail = _detail(error) if known else f"an error in the gateway or in a script; its log has it under {request_id.get()}"
+    detail = _detail(error) if is_expected(error) else f"an error in the gateway or in a script; its log has it under {request_id()}"
     document: dict[str, Any] = {"type": "about:blank", "title": phrase(status), "status": status, "detail": detail}
     if isinstance(error, StanzaError):
         document["condition"] = error.condition
         document["text"] = error.text or None
-    document["request_id"] = request_id.get()
+    document["request_id"] = request_id()
     extra = [*(headers or []), *_headers_of(error)]
-    if wish.html:
+    if accepted.html:
         return Reply(status, HTML, render("problem.html", problem=document), [*extra, *PAGE_HEADERS])
-    if wish.form == "json":
+    if accepted.encoding == "json":
         return Reply(status, b"application/problem+json", write_json(document), extra)
     body = write_xml({"problem": document}).replace(b"<problem>", f'<problem xmlns="{PROBLEM_NAMESPACE}">'.encode(), 1)
     return Reply(status, b"application/problem+xml", body, [*extra, *XML_HEADERS])
+
+
+def is_expected(error: BaseException) -> bool:
+    """Return whether an error says what callers may know; other errors are defects, whose texts may hold secrets."""
+    return isinstance(error, TigrestError | HTTPException)
 
 
 def _detail(error: BaseException) -> str:
@@ -216,7 +204,7 @@ def _detail(error: BaseException) -> str:
     return str(error)
 
 
-def _headers_of(error: BaseException) -> Headers:
+def _headers_of(error: BaseException) -> HeaderList:
     if status_of(error) == 401:
         return [(b"www-authenticate", b'Basic realm="tigrest"')]
     if isinstance(error, RetryLater):

@@ -1,1 +1,1 @@
-"""Logs, metrics, and the request that they belong to."""
+"""Logs, metrics, and the context of the request that they belong to."""

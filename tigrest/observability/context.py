@@ -1,4 +1,4 @@
-"""What belongs to the request being served."""
+"""The request being served, as its log lines and error bodies name it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,52 @@ import itertools
 import secrets
 from contextvars import ContextVar
 
-request_id: ContextVar[str] = ContextVar("request_id", default="-")
-"""Id of the request being served; stands in every log line and error body."""
-
 _process = secrets.token_hex(4)
 _numbers = itertools.count(1)
 
 
-def new_request_id() -> str:
-    """Make the id of a new request: unique across processes, short enough to read out."""
-    return f"{_process}-{next(_numbers):x}"
+class RequestContext:
+    """One request: its id, and who sent it.
+
+    The id is unique across processes, and short enough to read out. It is written only when somebody asks for it, which few requests do.
+    """
+
+    __slots__ = ("_number", "caller")
+
+    def __init__(self) -> None:
+        self._number = next(_numbers)
+        self.caller: object = None
+        """Who sent it, shown by ``str()``; ``None`` until he is known, and where nobody asks who he is."""
+
+    @property
+    def id(self) -> str:
+        """The id, e.g. ``5f0c1e2a-1``."""
+        return f"{_process}-{self._number:x}"
+
+
+current_request: ContextVar[RequestContext | None] = ContextVar("current_request", default=None)
+"""The request being served; ``None`` outside of requests."""
+
+
+def begin_request() -> RequestContext:
+    """Begin to serve a request in the current context, which has to be one of its own."""
+    request = RequestContext()
+    current_request.set(request)
+    return request
+
+
+def set_caller(caller: object) -> None:
+    """Note who sent the request being served; nothing happens outside of requests.
+
+    Args:
+        caller: shown by ``str()``.
+    """
+    request = current_request.get()
+    if request is not None:
+        request.caller = caller
+
+
+def request_id() -> str:
+    """Return the id of the request being served; ``-`` outside of requests."""
+    request = current_request.get()
+    return "-" if request is None else request.id

@@ -1,4 +1,4 @@
-"""Limiting how often something is logged that may happen any number of times."""
+"""Limit how often a message is logged that strangers can trigger any number of times."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 
 class LogLimit:
-    """Lets one line into the log at a time, and counts the others.
+    """Admits one log line per period, and counts those suppressed.
 
     Args:
         seconds: between two lines.
-        now: tells the time in seconds.
+        now: monotonic clock, in seconds.
     """
 
     def __init__(self, seconds: float = 60.0, now: Callable[[], float] = time.monotonic) -> None:

@@ -1,19 +1,19 @@
-"""Logging, which only the command line sets up: to standard error, a request id in every line, no secrets."""
+"""Set up logging, for the command line only: to standard error, the request and its caller in every line, no secrets."""
 
 from __future__ import annotations
 
 import logging
 import sys
 
-from tigrest.observability.context import request_id
+from tigrest.observability.context import current_request
 
 ACCESS = "tigrest.access"
 """Logger of one line for each request."""
 
-_FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
+_FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request)s] %(message)s"
 
 _QUIET = ("aiosqlite", "asyncio", "httpcore2", "httpx2", "slixmpp", "sqlalchemy", "uvicorn", "watchfiles")
-"""Loggers that tell little, or secrets: below INFO slixmpp prints whole stanzas, aiosqlite and SQLAlchemy values."""
+"""Loggers kept at WARNING: below it slixmpp prints whole stanzas, aiosqlite and SQLAlchemy print values, the others little of use."""
 
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))}
 
@@ -27,7 +27,7 @@ def configure(level: str, access_log: bool) -> None:
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter(_FORMAT))
-    handler.addFilter(_add_request_id)
+    handler.addFilter(_add_request)
     threshold: int = getattr(logging, level.upper())
     logging.basicConfig(level=threshold, handlers=[handler], force=True)
     for name in _QUIET:
@@ -36,13 +36,20 @@ def configure(level: str, access_log: bool) -> None:
     logging.captureWarnings(True)
 
 
-def _add_request_id(record: logging.LogRecord) -> bool:
-    record.request_id = request_id.get()
+def _add_request(record: logging.LogRecord) -> bool:
+    """Add id and caller of the request being served; the access log names the caller itself."""
+    request = current_request.get()
+    if request is None:
+        record.request = "-"
+    elif request.caller is None or record.name == ACCESS:
+        record.request = request.id
+    else:
+        record.request = f"{request.id} {request.caller}".translate(_ESCAPES)
     return True
 
 
 class _Formatter(logging.Formatter):
-    """Keeps a message in its line: what a stranger sent cannot make lines of its own."""
+    """Escapes control characters in messages, so that what a stranger sent cannot forge lines. CWE-117"""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         record.message = record.message.translate(_ESCAPES)

@@ -14,7 +14,8 @@ from starlette.types import Scope, Send
 from tigrest.concurrency.caller import caller_of
 from tigrest.concurrency.deadlines import Deadlines
 from tigrest.errors import BodyTimeout, HandlerTimeout, TigrestError
-from tigrest.observability.context import request_id
+from tigrest.observability.context import current_request
+from tigrest.observability.metrics import Metrics
 from tigrest.scripting.routes import Endpoint, Route
 from tigrest.scripting.signature import Call, Invocation
 from tigrest.scripting.workers import Workers
@@ -80,12 +81,12 @@ def _wake(waiter: asyncio.Future[Any]) -> None:
 class _Run:
     """A method that is running."""
 
-    __slots__ = ("deadline", "execution", "expired", "id", "left", "route", "scope", "seconds", "send", "task")
+    __slots__ = ("deadline", "execution", "expired", "left", "request", "route", "scope", "seconds", "send", "task")
 
     def __init__(self, execution: Execution, route: Route, scope: Scope, send: Send, task: asyncio.Task[Any], seconds: float) -> None:
         self.execution, self.route, self.scope, self.send, self.task, self.seconds = execution, route, scope, send, task, seconds
         self.deadline = 0.0
-        self.id = request_id.get()
+        self.request = current_request.get()
         self.expired = self.left = False
 
     def expire(self) -> None:
@@ -127,6 +128,11 @@ class Execution:
         self.workers = Workers()
         self._left: set[asyncio.Task[Any]] = set()
         self._answering: set[asyncio.Task[None]] = set()
+
+    def add_metrics(self, metrics: Metrics) -> None:
+        """Add the numbers of threads, and of handlers that go on, to the metrics."""
+        metrics.gauge("tigrest_threads", "Threads for def methods.", ("state",), self.workers.numbers)
+        metrics.gauge("tigrest_handlers_left_behind", "Handlers that go on.", (), lambda: [((), self.left_behind)])
 
     @property
     def left_behind(self) -> int:
@@ -198,7 +204,7 @@ class Execution:
         """Answer the request of a method that goes on although it was cancelled, and let it go on."""
         self._left.add(run.task)
         context = Context()
-        context.run(request_id.set, run.id)
+        context.run(current_request.set, run.request)
         route, caller = run.route, caller_of(run.scope)
         route.active -= 1  # it does not keep a script that was replaced from being shut down
         line = _line(run.task, str(route.path)) or route.line

@@ -19,6 +19,7 @@ from tigrest.errors import InvalidValue, MalformedContent, NotConnected, TooMany
 from tigrest.formats.stanza_json.writing import to_json
 from tigrest.inbound.events.ring import Event, Ring
 from tigrest.inbound.events.stream import Stream
+from tigrest.observability.metrics import Metrics
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.stanza import Stanza
 
@@ -64,6 +65,10 @@ class Events:
         self._streams: set[Stream] = set()
         self._users: Counter[JID] = Counter()
         self._unwatch: Callable[[], None] | None = None
+
+    def add_metrics(self, metrics: Metrics) -> None:
+        """Add the number of open streams to the metrics."""
+        metrics.gauge("tigrest_event_streams", "Open event streams.", (), lambda: [((), self.streams)])
 
     def start(self) -> None:
         """Begin to watch what comes in."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from tigrest.errors import InvalidStanza, NotPermitted, StanzaError
@@ -17,6 +17,7 @@ from tigrest.inbound.webhooks.courier import Courier
 from tigrest.inbound.webhooks.store import DEAD, REPLAYED, Store
 from tigrest.inbound.webhooks.target import Target
 from tigrest.inbound.webhooks.writer import MAX_STANZAS, QueuedStanza, Writer
+from tigrest.observability.metrics import Metrics
 from tigrest.state.database import TROUBLE, Database
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.stanza import Stanza
@@ -100,6 +101,15 @@ class Webhooks:
         self._polling: asyncio.Task[None] | None = None
         self._overflow = Rejections(sender.send, "webhooks")
         self._is_open = True
+
+    def add_metrics(self, metrics: Metrics) -> None:
+        """Add the numbers of deliveries to the metrics."""
+        metrics.gauge("tigrest_webhook_deliveries", "Deliveries of webhooks.", ("webhook", "state"), self._numbers)
+
+    def _numbers(self) -> Iterator[tuple[tuple[str, str], float]]:
+        for name, statistics in self.statistics().items():
+            for state, number in asdict(statistics).items():
+                yield (name, state), number
 
     async def start(self) -> None:
         """Go on with what is stored, and begin to take more.

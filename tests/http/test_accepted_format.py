@@ -3,7 +3,7 @@
 import pytest
 
 from tests.http.conftest import Serve
-from tigrest.http.negotiation import negotiate
+from tigrest.http.accepted_format import AcceptedFormat, Encoding, choose_format
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
@@ -33,8 +33,8 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
         ("application/json", "text/html", "", "json", True),
     ],
 )
-def test_the_form_of_an_answer(content_type: str, type_parameter: str, accept: str, form: str, html: bool) -> None:
-    assert negotiate(content_type, type_parameter, accept) == (form, html)
+def test_the_form_of_an_answer(content_type: str, type_parameter: str, accept: str, form: Encoding, html: bool) -> None:
+    assert choose_format(content_type, type_parameter, accept) == AcceptedFormat(form, html)
 
 
 @pytest.mark.parametrize(
