@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tigrest.errors import InvalidJID
-from tigrest.xmpp.jid import JID, _remembered
+from tigrest.xmpp.jid import JID, _memoised
 
 
 def test_an_address_has_three_parts() -> None:
@@ -47,10 +47,10 @@ def test_what_servers_let_pass_is_prepared_as_they_do(text: str, prepared: str) 
     assert JID(text) == prepared
 
 
-def test_long_addresses_are_not_remembered() -> None:
-    before = _remembered.cache_info().currsize
+def test_long_addresses_are_not_memoised() -> None:
+    before = _memoised.cache_info().currsize
     assert JID(f"a@b/{'c' * 300}").resource == "c" * 300
-    assert _remembered.cache_info().currsize == before
+    assert _memoised.cache_info().currsize == before
 
 
 @given(st.text(max_size=60))

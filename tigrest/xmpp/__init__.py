@@ -1,1 +1,1 @@
-"""XMPP as its RFCs have it, without I/O."""
+"""XMPP as values and bytes: addresses, stanzas, forms, namespaces, error conditions, SASL. No input, no output."""

@@ -1,4 +1,4 @@
-"""Ad-hoc commands as values (XEP-0050)."""
+"""Ad-hoc commands as values. XEP-0050"""
 
 from __future__ import annotations
 
@@ -12,21 +12,27 @@ from tigrest.xmpp.roster import RosterItem, roster_of
 from tigrest.xmpp.xml import split_name
 
 ADMIN_NODES = f"{SERVICE_ADMINISTRATION}#"
-"""Beginning of the nodes of the commands for administrators. XEP-0133"""
+"""Prefix of the nodes of commands for administrators. XEP-0133 §4"""
 
 ACTIONS = ("execute", "next", "prev", "complete", "cancel")
-"""What a requester may ask of a command. XEP-0050 §3.1"""
+"""Actions of a requester. XEP-0050 §4.1"""
 
 STATES = ("executing", "completed", "canceled")
-"""Values of the attribute ``status`` of a command. XEP-0050 §3.2"""
+"""Values of the attribute ``status`` of a command. XEP-0050 §4.1"""
 
 NOTE_TYPES = ("info", "warn", "error")
-"""Types of notes. XEP-0050 §3.3"""
+"""Types of notes. XEP-0050 §4.3"""
 
 
 @dataclass(frozen=True)
 class CommandItem:
-    """One command on offer."""
+    """A command that an entity offers.
+
+    Args:
+        jid: address that runs it.
+        node: its node.
+        name: text for people; ``None`` when the entity gives none.
+    """
 
     jid: str
     node: str
@@ -35,7 +41,12 @@ class CommandItem:
 
 @dataclass(frozen=True)
 class Note:
-    """A remark of the responder; ``type`` is ``info``, ``warn`` or ``error``."""
+    """A note of the responder.
+
+    Args:
+        text: text for people.
+        type: one of :data:`NOTE_TYPES`.
+    """
 
     text: str
     type: str = "info"
@@ -43,15 +54,16 @@ class Note:
 
 @dataclass(frozen=True)
 class CommandReply:
-    """What came back from a command.
+    """The response to a command.
 
     Args:
-        jid, node: who was asked for what.
-        status: ``executing``, ``completed`` or ``canceled``; empty when the responder does not say.
-        sessionid: to go on with, when ``status`` is ``executing``; empty when there is none.
-        actions: what may be done next, the default first.
+        jid: the responder.
+        node: node of the command.
+        status: one of :data:`STATES`; empty when the responder does not say.
+        sessionid: id of the session, for the next stage; empty when there is none.
+        actions: actions allowed next, the default first.
         form: the form to fill in, or the result.
-        notes: remarks.
+        notes: notes of the responder.
         roster: contacts, when the form carries a roster (``get-user-roster``).
     """
 
@@ -66,7 +78,13 @@ class CommandReply:
 
     @classmethod
     def of(cls, jid: JID, node: str, element: ET.Element) -> CommandReply:
-        """Read a ``command`` element."""
+        """Parse a ``command`` element.
+
+        Args:
+            jid: the responder.
+            node: node of the command.
+            element: the payload of its reply.
+        """
         name = f"{{{COMMANDS}}}"
         actions = element.find(f"{name}actions")
         offered = [split_name(child.tag)[1] for child in actions] if actions is not None else []
@@ -85,5 +103,5 @@ class CommandReply:
 
     @property
     def awaits_form(self) -> bool:
-        """Whether a session is open and the responder wants the form that came with it filled in."""
+        """Return whether a session is open whose form is to be filled in."""
         return self.status == "executing" and bool(self.sessionid) and self.form is not None and self.form.type == "form"

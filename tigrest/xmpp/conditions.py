@@ -1,4 +1,4 @@
-"""Error conditions of XMPP, with their types, HTTP statuses and exceptions.
+"""Error conditions of XMPP, with their types, HTTP statuses and exceptions: the only table of them.
 
 Conversions:
 
@@ -6,8 +6,8 @@ Conversions:
 - from the HTTP status of a webhook, or ``error_code`` in JSON, to an error stanza: :attr:`Condition.statuses`, :func:`error_of_status`;
 - from an exception of ours to an HTTP status or an error stanza: :data:`EXCEPTIONS`, :func:`meaning_of`.
 
-The first two are not inverse: the 401 of a webhook is ``not-authorized``, but the ``not-authorized`` of a remote entity is 403, since 401
-would ask the caller for another login at the gateway.
+The first two are not inverse. The 401 of a webhook becomes ``not-authorized``, but the ``not-authorized`` of a remote entity becomes 403:
+401 would ask the caller to log in to the gateway again.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Condition:
 
     Args:
         type: default type of an error with it.
-        status: HTTP status of our answer when the error came back for a caller's request.
-        statuses: HTTP statuses of a webhook for which the sender of the stanza gets this condition.
+        status: HTTP status for a caller whose request got the error.
+        statuses: HTTP statuses of a webhook that become this condition for the sender of the stanza.
     """
 
     type: str
@@ -75,7 +75,7 @@ UNDEFINED_CONDITION = CONDITIONS["undefined-condition"]
 """Used for unknown conditions, and for statuses without a condition."""
 
 _TYPES = {413: "modify", 414: "modify", 431: "modify", 500: "wait"}
-"""Types of statuses that say more than their condition: whether the same stanza may succeed later."""
+"""Error types that differ from the default of their condition: a retry may succeed after 500, and only with less data after the others."""
 
 ERRORS_BY_STATUS: dict[int, tuple[str, str]] = {
     status: (_TYPES.get(status, condition.type), name) for name, condition in CONDITIONS.items() for status in condition.statuses
@@ -89,7 +89,7 @@ class Meaning:
 
     Args:
         status: HTTP status.
-        condition: for an error stanza; empty if senders of stanzas get ``internal-server-error`` instead.
+        condition: condition of the error stanza; empty for ``internal-server-error``.
     """
 
     status: int
@@ -125,12 +125,20 @@ EXCEPTIONS: dict[type[errors.TigrestError], Meaning] = {
 
 
 def meaning_of(error: BaseException) -> Meaning | None:
-    """Return status and condition of an exception; ``None`` for one that is not ours."""
+    """Return HTTP status and condition of an exception.
+
+    Returns:
+        ``None`` for an exception that is not in :data:`EXCEPTIONS`, nor derived from one that is.
+    """
     if isinstance(error, errors.StanzaError):
         return Meaning(CONDITIONS.get(error.condition, UNDEFINED_CONDITION).status, error.condition)
     return next((EXCEPTIONS[kind] for kind in type(error).__mro__ if kind in EXCEPTIONS), None)
 
 
 def error_of_status(status: int) -> tuple[str, str]:
-    """Return type and condition of the error stanza for an HTTP status."""
+    """Return type and condition of the error stanza for an HTTP status.
+
+    Args:
+        status: any; those without a condition become ``undefined-condition``.
+    """
     return ERRORS_BY_STATUS.get(status, (UNDEFINED_CONDITION.type, "undefined-condition"))

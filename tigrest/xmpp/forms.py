@@ -1,4 +1,4 @@
-"""Data forms (XEP-0004), read and written."""
+"""Data forms as values: parsed from XML, written as XML. XEP-0004"""
 
 from __future__ import annotations
 
@@ -33,7 +33,12 @@ _N = f"{{{DATA_FORMS}}}"
 
 @dataclass(frozen=True)
 class Option:
-    """One choice of a ``list-*`` field."""
+    """A choice of a list field. XEP-0004 §3.2
+
+    Args:
+        value: value that the choice submits.
+        label: text for people; empty for none.
+    """
 
     value: str
     label: str = ""
@@ -41,16 +46,16 @@ class Option:
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a form.
+    """A field of a form. XEP-0004 §3.2
 
     Args:
-        var: its name; empty only for ``fixed`` fields.
-        values: its values, in order. No value and one empty value are different: ``()`` and ``("",)``.
-        type: one of XEP-0004 §3.3, e.g. ``text-single``; empty when not said.
-        label: text for people; empty when not said.
+        var: its name; empty for ``fixed`` fields, which need none.
+        values: its values, in order. ``()`` is no value, ``("",)`` one empty value.
+        type: one of :data:`FIELD_TYPES`; empty when the form does not say.
+        label: text for people; empty for none.
         options: choices of a list field.
-        required: whether it must be filled in.
-        desc: help for people.
+        required: whether a value is required.
+        desc: longer description for people; empty for none.
     """
 
     var: str
@@ -63,18 +68,24 @@ class Field:
 
     @property
     def value(self) -> str:
-        """First value, or the empty string."""
+        """Return the first value; empty when there is none."""
         return self.values[0] if self.values else ""
 
     @property
     def is_multi(self) -> bool:
-        """Whether it may have several values. Tigase's older commands write the type into ``label``."""
+        """Return whether the field may have several values."""
+        # Tigase's older commands write the type into the label
         return (self.type or self.label).endswith("-multi") or len(self.values) > 1
 
 
 @dataclass(frozen=True)
 class FormTable:
-    """Rows of a result form (``reported`` and ``item``, XEP-0004 §3.4)."""
+    """Rows of a form of type ``result``. XEP-0004 §3.4
+
+    Args:
+        columns: the ``reported`` fields.
+        rows: an ``item`` each, as fields.
+    """
 
     columns: tuple[Field, ...]
     rows: tuple[tuple[Field, ...], ...]
@@ -85,10 +96,11 @@ class DataForm:
     """A data form.
 
     Args:
-        type: ``form``, ``submit``, ``cancel`` or ``result``.
+        type: one of :data:`FORM_TYPES`.
         fields: its fields, in order.
-        title, instructions: texts for people; empty when absent. Several instructions are joined by newlines.
-        table: its ``reported`` table, if it has one.
+        title: text for people; empty for none.
+        instructions: text for people, several joined by newlines; empty for none.
+        table: its rows; ``None`` without ``reported``.
     """
 
     type: str
@@ -98,21 +110,21 @@ class DataForm:
     table: FormTable | None = None
 
     def field(self, var: str) -> Field | None:
-        """The field of this name."""
+        """Return the field of a name; ``None`` when there is none."""
         return next((f for f in self.fields if f.var == var), None)
 
     def values(self, var: str) -> tuple[str, ...]:
-        """All values of a field; empty when there is no such field."""
+        """Return all values of a field; empty when there is no such field."""
         found = self.field(var)
         return found.values if found else ()
 
     def value(self, var: str) -> str:
-        """First value of a field; empty when there is none."""
+        """Return the first value of a field; empty when there is none."""
         return next(iter(self.values(var)), "")
 
     @classmethod
     def of(cls, element: ET.Element) -> DataForm:
-        """Read an ``x`` element."""
+        """Parse an ``x`` element."""
         instructions = [child.text or "" for child in element.findall(f"{_N}instructions")]
         reported = element.find(f"{_N}reported")
         table = None
@@ -123,12 +135,12 @@ class DataForm:
 
     @classmethod
     def find(cls, parent: ET.Element) -> DataForm | None:
-        """Read the form among the children of an element, if there is one."""
+        """Parse the form among the children of an element; ``None`` when there is none."""
         element = parent.find(f"{_N}x")
         return None if element is None else cls.of(element)
 
     def to_element(self) -> ET.Element:
-        """Write it as an ``x`` element."""
+        """Write the form as an ``x`` element."""
         x = ET.Element(f"{_N}x", {"type": self.type})
         if self.title:
             ET.SubElement(x, f"{_N}title").text = self.title
@@ -146,8 +158,10 @@ def submit(values: Iterable[tuple[str, Sequence[str]]], template: DataForm | Non
     """Fill in a form.
 
     Args:
-        values: names and values, in the order wanted.
-        template: the form being answered; its types are used, and its ``hidden`` fields go back where not given.
+        values: names and values, in the order in which they are sent.
+        template: the form being answered: gives the types of fields, and the ``hidden`` fields that are returned with their values.
+
+    XEP-0004 §3.1
     """
     types = {f.var: f.type for f in template.fields} if template else {}
     fields = [Field(var, tuple(given), types.get(var, "")) for var, given in values]

@@ -1,4 +1,4 @@
-"""XMPP addresses."""
+"""XMPP addresses: parsed, prepared and compared. RFC 7622"""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pydantic_core import CoreSchema
 
 from tigrest.errors import InvalidJID
 
+# Nearly all addresses are ASCII: these parts need no stringprep but for their case.
 _ASCII_LOCAL = re.compile(r"[!#-%(-.0-9;=?A-\[\]-~\\]{1,1023}", re.ASCII)
 _ASCII_DOMAIN = re.compile(r"(?=.{1,1023}\Z)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*", re.ASCII | re.I)
 _ASCII_RESOURCE = re.compile(r"[ -~]{1,1023}", re.ASCII)
@@ -23,7 +24,7 @@ class JID(str):
     A JID *is* a string (its full form), so it may be used wherever text is: as a key, in JSON, in a format.
 
     Args:
-        text: an address. Case is folded in local part and domain.
+        text: an address; case is folded in local part and domain.
 
     Raises:
         InvalidJID: the text is not an address: a part is empty, too long (1023 bytes), or has a forbidden character.
@@ -43,7 +44,7 @@ class JID(str):
     def __new__(cls, text: str) -> JID:
         if isinstance(text, JID):
             return text
-        return _remembered(text) if len(text) <= _MAX_CACHED_LENGTH else _parsed(text)
+        return _memoised(text) if len(text) <= _MAX_CACHED_LENGTH else _parse(text)
 
     @classmethod
     def of(cls, local: str, domain: str, resource: str = "") -> JID:
@@ -55,16 +56,20 @@ class JID(str):
 
     @property
     def bare(self) -> JID:
-        """The address without its resource."""
+        """Return the address without its resource."""
         return JID.of(self.local, self.domain) if self.resource else self
 
     @property
     def is_bare(self) -> bool:
-        """Whether the address has no resource."""
+        """Return whether the address has no resource."""
         return not self.resource
 
     def with_resource(self, resource: str) -> JID:
-        """The same account with another resource, which is checked."""
+        """Return the address of the same account with another resource.
+
+        Raises:
+            InvalidJID: the resource is empty, too long or has a forbidden character.
+        """
         return JID(f"{self.bare}/{resource}")
 
     def __reduce__(self) -> tuple[type[JID], tuple[str]]:
@@ -80,7 +85,7 @@ class JID(str):
 
 
 class AddressKind(enum.Enum):
-    """Which parts an address has to have, where not any address will do: ``Annotated[JID, AddressKind.BARE]``.
+    """A kind of address, to restrict an argument to: ``Annotated[JID, AddressKind.BARE]``.
 
     RFC 6120 §1.4
     """
@@ -124,7 +129,7 @@ _ESCAPED = re.compile(r"[ \"&'/:<>@]|\\(?=20|22|26|27|2f|3a|3c|3e|40|5c)")
 
 
 def escaped(text: str) -> str:
-    r"""Write any text as a local part, e.g. ``robot\40example.org`` for ``robot@example.org``.
+    r"""Escape a text for use as a local part: ``robot@example.org`` becomes ``robot\40example.org``.
 
     XEP-0106 §4.1
     """
@@ -132,14 +137,14 @@ def escaped(text: str) -> str:
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""Controls and line separators: not even where preparation would drop them."""
+"""Controls, line separators and surrogates: refused even where preparation would drop them."""
 
 _MAX_CACHED_LENGTH = 256
-"""Longest address that is cached, in characters: strangers choose them."""
+"""Longest address in the cache, in characters: strangers choose addresses, and must not fill the memory with them."""
 
 
-def _parsed(text: str) -> JID:
-    """Take an address apart and prepare its parts."""
+def _parse(text: str) -> JID:
+    """Split an address and prepare its parts."""
     head, slash, resource = text.partition("/")
     local, at, domain = head.rpartition("@")
     if (at and not local) or (slash and not resource) or "@" in local:
@@ -151,7 +156,7 @@ def _parsed(text: str) -> JID:
     )
 
 
-_remembered = lru_cache(maxsize=4096)(_parsed)
+_memoised = lru_cache(maxsize=4096)(_parse)
 
 
 def _prepared(part: str, value: str, whole: str) -> str:
@@ -167,12 +172,21 @@ def _prepared(part: str, value: str, whole: str) -> str:
 
 
 def load_preparation() -> None:
-    """Import what prepares addresses that are not ASCII, which takes about 0.1 s: the event loop should not spend it on the first one."""
+    """Import slixmpp, which prepares addresses that are not ASCII.
+
+    The import takes about 0.1 s, which the event loop must not spend on the first such address: call this at the start.
+    """
     _stringprep("domain", "ü.example")
 
 
 def _stringprep(part: str, value: str) -> str:
-    """Prepare a part with slixmpp's profiles; empty when it is not allowed."""
+    """Prepare a part with slixmpp's stringprep profiles.
+
+    Returns:
+        The prepared part; empty when it has a forbidden character.
+
+    RFC 6122 Appendix A and B
+    """
     from slixmpp.jid import JID as Prepared
     from slixmpp.jid import InvalidJID as Refused
 

@@ -1,7 +1,4 @@
-"""XML namespaces of the protocols that the gateway speaks, and names that are made like namespaces: each stands here once.
-
-The sections follow RFC 6120 first, then the XEPs by the words that their namespaces stand for.
-"""
+"""XML namespaces of the protocols that the gateway speaks, with names of nodes and reasons that are URIs too: each stands here once."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ SERVER = "jabber:server"
 """Stanzas between two servers. RFC 6120 §4.8.2"""
 
 COMPONENT = "jabber:component:accept"
-"""Stanzas between a component and its server. XEP-0114 §4"""
+"""Stanzas between a component and its server. XEP-0114"""
 
 CONTENT_NAMESPACES = frozenset({"", CLIENT, COMPONENT, SERVER})
 """Default namespaces in which a stanza is read; without one, that of the stream is meant. RFC 6120 §4.8.2"""
@@ -70,7 +67,7 @@ REPORTING = "urn:xmpp:reporting:1"
 """XEP-0377"""
 
 REPORTED_SPAM = "urn:xmpp:reporting:spam"
-"""A reason for a report. XEP-0377 §2"""
+"""A reason for a report. XEP-0377"""
 
 ROSTER = "jabber:iq:roster"
 """RFC 6121 §2.1"""
@@ -122,7 +119,7 @@ LEGACY_ENTITY_TIME = "jabber:iq:time"
 """XEP-0090"""
 
 LEGACY_GATEWAY = "jabber:iq:gateway"
-"""XEP-0100 §6.3"""
+"""XEP-0100"""
 
 PING = "urn:xmpp:ping"
 """XEP-0199"""
@@ -157,10 +154,10 @@ RESULT_SET = "http://jabber.org/protocol/rsm"
 """XEP-0059"""
 
 VCARD4 = "urn:ietf:params:xml:ns:vcard-4.0"
-"""RFC 6351 §4"""
+"""RFC 6351"""
 
 VCARD4_NODE = "urn:xmpp:vcard4"
-"""The node of a vCard4. XEP-0292 §3"""
+"""The node of a vCard4. XEP-0292"""
 
 VCARD_TEMP = "vcard-temp"
 """XEP-0054"""
@@ -237,7 +234,7 @@ STANZA_IDS = "urn:xmpp:sid:0"
 """XEP-0359"""
 
 XHTML = "http://www.w3.org/1999/xhtml"
-"""The body inside :data:`XHTML_IM`. XEP-0071 §7"""
+"""The body inside :data:`XHTML_IM`. XEP-0071"""
 
 XHTML_IM = "http://jabber.org/protocol/xhtml-im"
 """XEP-0071"""

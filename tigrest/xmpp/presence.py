@@ -1,4 +1,4 @@
-"""The presence of users at resources that no client of theirs holds."""
+"""Presence that the gateway shows for users, at resources without a client."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tigrest.xmpp.kinds import SHOWS
 
 @dataclass(frozen=True)
 class Activity:
-    """What a user is doing.
+    """The activity of a user. XEP-0108
 
     Args:
         category, type: element names of XEP-0108 §3, e.g. ``talking`` and ``on_the_phone``.
-        text: words for people.
+        text: text for people; empty for none.
     """
 
     category: str
@@ -25,15 +25,20 @@ class Activity:
 
 @dataclass(frozen=True)
 class UserStatus:
-    """The presence of a user at a resource that no client of his holds.
+    """The presence of a user at a resource without a client.
 
     Args:
-        jid: full address, user and resource.
+        jid: full address, with user and resource.
         available: whether he is online there.
-        priority: -128 to 127. Keep it negative, so that messages are not routed to it.
+        priority: -128 to 127. Keep it negative: servers then route no messages to it (RFC 6121 §8.5.2.1.1).
         show: one of :data:`SHOWS`; empty for plainly available.
         status: text for people.
-        activity: what he is doing.
+        activity: activity of the user; ``None`` for none.
+
+    Raises:
+        InvalidValue: the address is not full, or a value is not allowed.
+
+    RFC 6121 §4.7
     """
 
     jid: JID
@@ -54,7 +59,12 @@ class UserStatus:
 
 @dataclass(frozen=True)
 class StatusOutcome:
-    """Whether a status was set; ``reason`` says why not, and what to configure."""
+    """The outcome of setting a presence.
+
+    Args:
+        success: whether it is set.
+        reason: for people, why it is not set and what to configure; empty on success.
+    """
 
     success: bool
     reason: str = ""

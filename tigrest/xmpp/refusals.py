@@ -1,4 +1,4 @@
-"""From what went wrong to the error stanza that says so."""
+"""Error stanzas for exceptions. RFC 6120 §8.3"""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(eq=False)
 class Refusal(StanzaError):
-    """A stanza error with a condition of a protocol of its own.
+    """A stanza error with an application-specific condition beside the defined one.
 
     Args:
-        specific: name of that condition, ``{namespace}name``.
+        specific: name of the application-specific condition, ``{namespace}name``.
 
     RFC 6120 §8.3.4
     """
@@ -28,7 +28,11 @@ class Refusal(StanzaError):
 
 
 def as_stanza_error(error: Exception) -> StanzaError:
-    """Tell an exception as an XMPP error; what nobody expected is logged here and told without its words."""
+    """Convert an exception into a stanza error.
+
+    An exception without a condition is logged with its traceback and becomes ``internal-server-error`` without its message, which may
+    hold secrets.
+    """
     if isinstance(error, StanzaError):
         return error
     meaning = meaning_of(error)
@@ -39,9 +43,15 @@ def as_stanza_error(error: Exception) -> StanzaError:
 
 
 def error_reply(stanza: Stanza, error: StanzaError) -> Stanza:
-    """The error to a stanza::
+    """Build the error reply to a stanza::
 
     <iq type="error" id="…"><error type="modify"><bad-request xmlns="…stanzas"/><bad-sessionid xmlns="…"/></error></iq>
+
+    Args:
+        stanza: the stanza that failed.
+        error: its error; of a :class:`Refusal` both conditions are written.
+
+    RFC 6120 §8.3.1
     """
     reply = stanza.error_reply(error)
     if not isinstance(error, Refusal):

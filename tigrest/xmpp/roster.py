@@ -26,12 +26,12 @@ class RosterItem:
 
     @property
     def sees_presence(self) -> bool:
-        """Whether the contact gets the presence of the user. RFC 6121 §2.1.2.5"""
+        """Return whether the contact gets the presence of the user. RFC 6121 §2.1.2.5"""
         return self.subscription in ("from", "both")
 
 
 def roster_of(query: ET.Element | None) -> tuple[RosterItem, ...]:
-    """Read the contacts of a roster.
+    """Parse a roster.
 
     Args:
         query: ``<query xmlns="jabber:iq:roster"/>``; ``None`` counts as an empty one.

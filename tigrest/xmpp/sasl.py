@@ -1,4 +1,4 @@
-"""SASL mechanisms as a client: proving a password to a server, and having the server prove that it knows it too."""
+"""SASL mechanisms, client side: PLAIN and SCRAM. RFC 4422"""
 
 from __future__ import annotations
 
@@ -16,59 +16,59 @@ from tigrest.errors import InvalidValue, NotConnected
 from tigrest.xmpp.saslprep import saslprep
 
 HASHES = {"SCRAM-SHA-256": "sha256", "SCRAM-SHA-512": "sha512", "SCRAM-SHA-1": "sha1"}
-"""The SCRAM mechanisms known, the preferred one first."""
+"""Supported SCRAM mechanisms and their hash functions, in order of preference."""
 
 MIN_ITERATIONS = 4096
-"""Fewest rounds of key derivation: with fewer, whoever listens on an unencrypted line guesses the password too quickly. RFC 7677 §4"""
+"""Least iteration count accepted: with fewer, an eavesdropper on an unencrypted connection could guess the password. RFC 7677 §4"""
 
 MAX_ITERATIONS = 10_000_000
-"""Most rounds of key derivation that a server may have us do: some seconds of one core."""
+"""Greatest iteration count accepted: some seconds of one core, so that a server cannot keep us busy for hours."""
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _NONCE = re.compile(r"[!-+\--~]+", re.ASCII)
 
 
 class Refused(Exception):
-    """The login is not accepted: it is wrong, not the server."""
+    """The login is wrong; nothing is wrong with the server."""
 
 
 class Mechanism(Protocol):
-    """A way to prove a password."""
+    """A SASL mechanism in one exchange with a server."""
 
     name: str
 
     def first(self) -> bytes:
-        """The initial response."""
+        """Return the initial response. RFC 4422 §3.3"""
 
     async def answer(self, challenge: bytes) -> bytes:
-        """Answer a challenge of the server.
+        """Compute the response to a challenge. RFC 4422 §3.4
 
         Raises:
-            NotConnected: the challenge is not one of this mechanism.
+            NotConnected: the challenge does not fit the mechanism.
         """
 
     def finish(self, data: bytes) -> None:
-        """Check the server's last word; empty when it gave none.
+        """Verify the additional data that came with success; empty when none came. RFC 4422 §3.6
 
         Raises:
             NotConnected: the server did not prove that it knows the password.
         """
 
 
-def choose(offered: Collection[str], user: str, password: str, plain: bool) -> Mechanism | None:
-    """Choose the mechanism: the cheapest that is safe, then the strongest.
+def choose_mechanism(offered: Collection[str], user: str, password: str, plain: bool) -> Mechanism | None:
+    """Choose a mechanism: PLAIN where it is safe, since it is the cheapest, else the first of :data:`HASHES`.
 
     Args:
-        offered: names of those the server offers.
-        user: the local part.
-        password: without NUL.
-        plain: whether nobody can listen, so that the password itself may be sent.
+        offered: names of the mechanisms that the server offers.
+        user: local part of the account.
+        password: its password, without NUL.
+        plain: whether the connection is safe from eavesdroppers, so that the password itself may be sent.
 
     Returns:
-        ``None`` when none of those offered may be used.
+        ``None`` when no offered mechanism may be used.
 
     Raises:
-        Refused: no server accepts such a password by SCRAM.
+        Refused: the password has a character that SASLprep forbids, so that no server accepts it by SCRAM.
 
     RFC 6120 §6.3.3
     """
@@ -79,7 +79,12 @@ def choose(offered: Collection[str], user: str, password: str, plain: bool) -> M
 
 
 class Plain:
-    """The password itself; only where nobody listens. RFC 4616"""
+    """SASL PLAIN, which sends the password itself. RFC 4616
+
+    Args:
+        user: local part of the account.
+        password: its password, without NUL.
+    """
 
     name = "PLAIN"
 
@@ -88,27 +93,27 @@ class Plain:
         self._password = password
 
     def first(self) -> bytes:
-        """User and password; no other identity to act as."""
+        """Return user and password, with an empty authorization identity. RFC 4616 §2"""
         return f"\0{self._user}\0{self._password}".encode()
 
     async def answer(self, challenge: bytes) -> bytes:
-        """There is nothing to ask."""
+        """Refuse any challenge: PLAIN has none."""
         raise NotConnected("the server asks something in SASL PLAIN, which has no questions")
 
     def finish(self, data: bytes) -> None:
-        """The server proves nothing."""
+        """Accept anything: PLAIN does not authenticate the server."""
 
 
 class Scram:
-    """A proof of the password that does not show it, and proves the server likewise. No channel binding.
+    """SCRAM without channel binding: proves that both sides know the password, without sending it.
 
-    The key is derived in a thread. A cancelled derivation ends by itself, unheard.
+    Derives the key in a thread, which goes on to its end when :meth:`answer` is cancelled.
 
     Args:
         name: one of :data:`HASHES`.
-        user: the local part.
-        password: any text.
-        nonce: random; given by tests only.
+        user: local part of the account.
+        password: its password.
+        nonce: client nonce, in printable ASCII without commas; empty for a random one.
 
     Raises:
         Refused: the password has a character that SASLprep forbids.
@@ -126,11 +131,11 @@ class Scram:
         self._verified = False
 
     def first(self) -> bytes:
-        """The client-first-message."""
+        """Return the client-first-message. RFC 5802 §7"""
         return f"n,,{self._bare}".encode()
 
     async def answer(self, challenge: bytes) -> bytes:
-        """Answer the server-first-message; or take its final one, which it may send as a challenge too."""
+        """Compute the client-final-message; or verify the server-final-message, which may come as a challenge too. RFC 5802 §5"""
         if self._signature:
             self.finish(challenge)
             return b""
@@ -144,7 +149,7 @@ class Scram:
         return f"{final},p={base64.b64encode(proof).decode()}".encode()
 
     def finish(self, data: bytes) -> None:
-        """Check the server's signature, which comes exactly once."""
+        """Verify the server's signature, which has to come exactly once. RFC 5802 §3"""
         if self._verified and not data:
             return
         if not self._signature or self._verified or not hmac.compare_digest(data[:2] + _decoded(data[2:]), b"v=" + self._signature):
@@ -152,7 +157,13 @@ class Scram:
         self._verified = True
 
     def _read(self, message: bytes) -> tuple[str, bytes, int]:
-        """Read the server-first-message: nonce, salt, iterations."""
+        """Parse the server-first-message.
+
+        Returns:
+            Nonce, salt and iteration count.
+
+        RFC 5802 §7
+        """
         try:
             fields = {part[:2]: part[2:] for part in message.decode().split(",")}
             nonce, salt, count = fields["r="], _decoded(fields["s="].encode()), fields["i="]
@@ -178,7 +189,7 @@ def _prepared(password: str) -> bytes:
 
 
 def _decoded(text: bytes) -> bytes:
-    """Decode base64; empty when it is none."""
+    """Decode base64; return nothing when it is malformed."""
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

@@ -1,4 +1,4 @@
-"""Preparation of passwords: SASLprep (RFC 4013), and which passwords may be set."""
+"""Preparation of passwords by SASLprep, and the rules for new passwords. RFC 4013"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from tigrest.errors import InvalidValue
 
 MAX_PASSWORD_BYTES = 1023
-"""Most bytes of a prepared password: servers prepare strings in buffers of 1024 bytes (measured: Prosody, ejabberd)."""
+"""Longest prepared password in bytes: servers prepare strings in buffers of 1024 bytes (measured: Prosody, ejabberd)."""
 
 _FORBIDDEN: tuple[tuple[Callable[[str], bool], str], ...] = (
     (stringprep.in_table_c12, "a space that is not allowed"),
@@ -22,13 +22,13 @@ _FORBIDDEN: tuple[tuple[Callable[[str], bool], str], ...] = (
     (stringprep.in_table_c8, "a character that changes the direction of writing"),
     (stringprep.in_table_c9, "a tagging character"),
 )
-"""Tables of prohibited output, and what to say of a character in one. RFC 4013 §2.3"""
+"""Tables of prohibited output, with words for the error message. RFC 4013 §2.3"""
 
 
 def saslprep(text: str) -> str:
-    """Prepare a password, so that the same word typed on different keyboards is the same bytes.
+    """Prepare a password, so that the same characters typed on different keyboards become the same bytes.
 
-    Code points that Unicode 3.2 did not know, such as many emoji, stay as they are.
+    Code points that are not assigned in Unicode 3.2, such as many emoji, stay as they are.
 
     Raises:
         InvalidValue: a character is forbidden, directions of writing are mixed, or nothing is left. The message names the code
@@ -52,13 +52,13 @@ def saslprep(text: str) -> str:
 
 
 def expect_settable(password: str) -> None:
-    """Refuse a new password that servers do not take.
+    """Check a new password.
 
-    Stricter than :func:`saslprep`, which has to let an old password through: code points that are not assigned are refused too,
-    since servers with newer tables may prepare them otherwise.
+    Stricter than :func:`saslprep`, which has to accept existing passwords: unassigned code points are refused too, since servers with
+    newer Unicode tables may prepare them differently.
 
     Raises:
-        InvalidValue: it has a character that is forbidden or not assigned, mixes directions of writing, is empty or too long.
+        InvalidValue: it has a forbidden or unassigned character, mixes directions of writing, is empty or too long.
 
     RFC 4013, RFC 8265 §4.2
     """
@@ -71,7 +71,7 @@ def expect_settable(password: str) -> None:
 
 
 def _mixes_directions(text: str) -> bool:
-    """Tell whether a text is right-to-left in part only. RFC 3454 §6"""
+    """Return whether a text is right-to-left in part only. RFC 3454 §6"""
     if not any(map(stringprep.in_table_d1, text)):
         return False
     return any(map(stringprep.in_table_d2, text)) or not (stringprep.in_table_d1(text[0]) and stringprep.in_table_d1(text[-1]))

@@ -1,7 +1,7 @@
-"""XMPP stanzas as checked bytes: what goes over the link, and what comes back.
+"""XMPP stanzas as checked bytes.
 
-A :class:`Stanza` is checked once, in one pass of expat, when it is made. Addresses are then changed by writing a new
-start tag in front of the untouched rest; a tree is only built for those who ask for one.
+A :class:`Stanza` is checked once, in one pass of expat, when it is made. Attributes of its root are then changed by writing a new start
+tag in front of the untouched bytes; an element tree is built only on demand.
 """
 
 from __future__ import annotations
@@ -19,32 +19,38 @@ from tigrest.xmpp.namespaces import CLIENT, CONTENT_NAMESPACES, STANZA_ERRORS
 from tigrest.xmpp.xml import MAX_NODES, SEPARATOR, START_TAG, check_document, escape_attribute, serialize, split_name, tree
 
 MAX_RECEIVED_NODES = 100_000
-"""Most elements and attributes of an incoming stanza: twice what callers may send, for long lists of the server."""
+"""Limit of elements and attributes in an incoming stanza: twice that for callers, since servers send long lists."""
 
 _CHILDREN_START = f'<x xmlns="{CLIENT}">'.encode()
-"""Start tag around the children of a stanza that are checked together."""
+"""Start tag of the element around the children of a stanza, to check them as one document."""
 
 
 class Stanza:
-    """One ``message``, ``presence`` or ``iq``, known to be well-formed and harmless.
+    """One ``message``, ``presence`` or ``iq`` that has passed :func:`~tigrest.xmpp.xml.check_document`.
 
-    Make one with :meth:`parse`, :meth:`of` or :func:`make_stanza`. Immutable: :meth:`with_` gives a changed copy.
+    Made by :meth:`parse`, :meth:`of` or :func:`make_stanza`. Immutable: :meth:`with_` returns a changed copy.
+
+    Args:
+        kind: ``message``, ``presence`` or ``iq``.
+        attributes: attributes of the root, without namespace declarations.
+        prefixes: declarations of the namespace prefixes used inside, as written by :func:`declarations`.
+        rest: bytes of the stanza after the attributes of its start tag.
     """
 
     flaw = ""
-    """Why it came in without what is inside, for people: the XML that its sender wrote cannot be used. Empty for a whole stanza."""
+    """Error message for the sender when the payload was dropped because its XML cannot be used; empty for a complete stanza."""
 
     def __init__(self, kind: str, attributes: dict[str, str], prefixes: str, rest: bytes) -> None:
         self.kind = kind
         """``message``, ``presence`` or ``iq``."""
         self.attributes = attributes
-        """Attributes of the root as written, e.g. ``from``, ``to``, ``id``, ``type``, ``xml:lang``."""
+        """Attributes of the root by their names, e.g. ``from``, ``to``, ``id``, ``type``, ``xml:lang``."""
         self._prefixes = prefixes
         self._rest = rest
 
     @classmethod
     def parse(cls, text: bytes | str) -> Stanza:
-        """Read one stanza.
+        """Parse a stanza that a caller wants sent.
 
         Args:
             text: the stanza in UTF-8, in the default namespace ``jabber:client`` or none.
@@ -61,26 +67,30 @@ class Stanza:
 
     @classmethod
     def received(cls, text: bytes | str) -> Stanza:
-        """Read a stanza that came in: now, if it is to be looked at closely, or before it was stored.
+        """Parse an incoming stanza: one that needs the full check, or that was stored.
 
         Args:
-            text: the stanza, with all the prefixes it needs declared.
+            text: the stanza; every prefix that it uses is declared in it.
 
         Raises:
-            InvalidStanza: as :meth:`parse`, but an iq may have any number of children: it deserves an answer.
+            InvalidStanza: as for :meth:`parse`, but an iq may have any number of children, so that it can be answered with an error.
         """
         return cls._read(text, MAX_RECEIVED_NODES)[0]
 
     @classmethod
     def _read(cls, text: bytes | str, max_nodes: int) -> tuple[Stanza, int]:
-        """Check a stanza; give it, and how many children it has."""
+        """Parse a stanza.
+
+        Returns:
+            The stanza, and the number of its children.
+        """
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
         try:
             name, attributes, declared, start, children = check_document(data, max_nodes)
         except MalformedContent as error:
             raise InvalidStanza(str(error)) from error
         namespace, _, kind = name.rpartition(SEPARATOR)
-        if SEPARATOR in namespace:  # the root itself is written with a prefix
+        if SEPARATOR in namespace:  # the root has a prefix: inside a stream it needs none, so write it anew
             return cls._read(serialize(tree(data)), max_nodes)
         if kind not in KINDS or namespace not in CONTENT_NAMESPACES:
             inside = f" in namespace {namespace[:80]!r}" if namespace else ""
@@ -90,13 +100,13 @@ class Stanza:
 
     @classmethod
     def cut(cls, kind: str, attributes: dict[str, str], prefixes: str, data: bytes) -> Stanza:
-        """Make a stanza from bytes that expat has accepted.
+        """Make a stanza of bytes that expat has accepted.
 
         Args:
             kind: ``message``, ``presence`` or ``iq``.
-            attributes: of its root, without namespace declarations.
-            prefixes: declarations of the prefixes that it needs, written.
-            data: its bytes, from ``<`` to the last ``>``.
+            attributes: attributes of its root, without namespace declarations.
+            prefixes: declarations of the namespace prefixes used inside, as written by :func:`declarations`.
+            data: its bytes, from the first ``<`` to the last ``>``.
         """
         tag = START_TAG.match(data)
         assert tag is not None
@@ -105,12 +115,12 @@ class Stanza:
 
     @classmethod
     def flawed(cls, kind: str, attributes: Mapping[str, str], flaw: str) -> Stanza:
-        """Make an empty stanza in place of one that cannot be used.
+        """Make a stanza without payload in place of one that cannot be used.
 
         Args:
             kind: ``message``, ``presence`` or ``iq``.
-            attributes: of its root; only ``from``, ``to``, ``id`` and ``type`` are kept.
-            flaw: why it cannot be used, for people.
+            attributes: attributes of its root; only ``from``, ``to``, ``id`` and ``type`` are kept.
+            flaw: error message for its sender.
         """
         stanza = cls(kind, {name: attributes[name] for name in ("from", "to", "id", "type") if name in attributes}, "", b"/>")
         stanza.flaw = flaw
@@ -118,7 +128,10 @@ class Stanza:
 
     @classmethod
     def of(cls, value: Any) -> Stanza:
-        """Make a stanza from whatever a script has: text, bytes, an ElementTree element, a slixmpp stanza, a Stanza.
+        """Make a stanza of any object that scripts use for one.
+
+        Args:
+            value: a Stanza, text, bytes, an ElementTree element or a slixmpp stanza.
 
         Raises:
             InvalidStanza: see :meth:`parse`.
@@ -139,17 +152,17 @@ class Stanza:
 
     @property
     def type(self) -> str:
-        """The ``type`` attribute, or the empty string."""
+        """Return the attribute ``type``; empty when there is none."""
         return self.attributes.get("type", "")
 
     @property
     def id(self) -> str:
-        """The ``id`` attribute, or the empty string."""
+        """Return the attribute ``id``; empty when there is none."""
         return self.attributes.get("id", "")
 
     @property
     def to(self) -> JID | None:
-        """Whom it is for.
+        """Return the address in the attribute ``to``; ``None`` when there is none.
 
         Raises:
             InvalidStanza: the attribute is not an XMPP address.
@@ -158,7 +171,7 @@ class Stanza:
 
     @property
     def sender(self) -> JID | None:
-        """Whom it is from (the ``from`` attribute).
+        """Return the address in the attribute ``from``; ``None`` when there is none.
 
         Raises:
             InvalidStanza: the attribute is not an XMPP address.
@@ -176,19 +189,19 @@ class Stanza:
 
     @property
     def awaits_reply(self) -> bool:
-        """Whether it is an iq of type get or set."""
+        """Return whether the stanza is an iq of type get or set. RFC 6120 §8.2.3"""
         return self.kind == "iq" and self.type in REQUESTS
 
     @property
     def is_empty(self) -> bool:
-        """Whether it has neither children nor text; known without building a tree."""
+        """Return whether the stanza has neither children nor text, without building a tree."""
         return self._rest == b"/>" or self._rest.startswith(b"></")
 
     def with_(self, **attributes: str | None) -> Stanza:
-        """A copy with other root attributes.
+        """Return a copy with other attributes of the root.
 
         Args:
-            attributes: new values by name; ``None`` removes. Write ``sender`` for ``from``.
+            attributes: new values by name; ``None`` removes an attribute. Write ``sender`` for ``from``.
         """
         changed = dict(self.attributes)
         for name, value in attributes.items():
@@ -200,13 +213,13 @@ class Stanza:
         return Stanza(self.kind, changed, self._prefixes, self._rest)
 
     def addressed(self, sender: JID, to: JID, id: str) -> Stanza:
-        """Return a copy that is from somebody, for somebody, with an id; quicker than :meth:`with_`."""
+        """Return a copy with these addresses and this id; faster than :meth:`with_`."""
         return Stanza(self.kind, {**self.attributes, "from": sender, "to": to, "id": id}, self._prefixes, self._rest)
 
     def prepared(self) -> Stanza:
-        """Give it with ``from`` and ``to`` in the form that addresses are compared in; one that is no address stays as it is.
+        """Return the stanza with prepared ``from`` and ``to``; a value that is no address stays as it is.
 
-        ``X@HTTP.example.org.`` goes out as ``x@http.example.org``. RFC 7622 §3.1
+        ``X@HTTP.example.org.`` becomes ``x@http.example.org``. RFC 7622 §3.1
         """
         attributes = self.attributes
         if type(attributes.get("from")) is JID and type(attributes.get("to")) is JID:
@@ -226,15 +239,15 @@ class Stanza:
         return self if changed is None else Stanza(self.kind, changed, self._prefixes, self._rest)
 
     def to_bytes(self, namespace: str = CLIENT) -> bytes:
-        """Write it.
+        """Serialize the stanza.
 
         Args:
-            namespace: default namespace to declare; empty for none, as inside a stream that declares its own.
+            namespace: default namespace to declare; empty for none, as inside a stream, whose header has declared it.
         """
         declared = f' xmlns="{namespace}"' if namespace else ""
         attributes = "".join(
             [
-                _memoised(name, value) if name in _REPEATED and len(value) <= _LONGEST_REPEATED else _written(name, value)
+                _memoised(name, value) if name in _REPEATED and len(value) <= _MAX_REPEATED_LENGTH else _written(name, value)
                 for name, value in self.attributes.items()
             ]
         )
@@ -250,39 +263,39 @@ class Stanza:
         return f"<Stanza {self.kind} {' '.join(f'{k}={v!r}' for k, v in self.attributes.items())}>"
 
     def mentions(self, text: bytes) -> bool:
-        """Whether a text, such as a namespace, stands anywhere inside: a quick look before :attr:`xml` is built."""
+        """Return whether a text, such as a namespace, occurs in the payload: a cheap test before :attr:`xml` is built."""
         return text in self._rest
 
     def uses_namespace(self, *beginnings: bytes) -> bool:
-        """Tell whether an element inside, at any depth, is of a namespace, however that is written.
+        """Return whether an element of the payload, at any depth, has a namespace that starts with one of some prefixes.
 
         Args:
-            beginnings: of which the namespace has one; ASCII without ``&``, ``<`` and quotes.
+            beginnings: the prefixes, in ASCII without ``&``, ``<`` and quotes.
         """
         rest = self._prefixes.encode() + self._rest if self._prefixes else self._rest
         if b"&#" not in rest and not any(text in rest for text in beginnings):
-            return False  # a namespace stands there letter by letter, unless characters are written as numbers
+            return False  # only character references can hide a namespace from a search in the bytes
         texts = tuple(text.decode() for text in beginnings)
         return any(split_name(element.tag)[0].startswith(texts) for element in self.xml.iter())
 
     @cached_property
     def xml(self) -> ET.Element:
-        """The stanza as an element tree in ``jabber:client``."""
+        """Return the stanza as an element tree in ``jabber:client``."""
         return ET.fromstring(self.to_bytes())
 
     @property
     def payload(self) -> ET.Element | None:
-        """First child that is not an ``error``; of an iq, its only payload."""
+        """Return the first child that is no ``error``: the payload of an iq; ``None`` when there is none."""
         return next((child for child in self.xml if child.tag != f"{{{CLIENT}}}error"), None)
 
     @cached_property
     def body(self) -> str:
-        """Text of a message; empty when it has none. RFC 6121 §5.2.3"""
+        """Return the text of a message; empty when it has none. RFC 6121 §5.2.3"""
         return self.xml.findtext(f"{{{CLIENT}}}body", "") if b"body" in self._rest else ""
 
     @property
     def error(self) -> StanzaError | None:
-        """The error it carries, or ``None`` when its type is not ``error``. RFC 6120 §8.3."""
+        """Return the error of a stanza of type ``error``; ``None`` for other types. RFC 6120 §8.3"""
         if self.type != "error":
             return None
         element = self.xml.find(f"{{{CLIENT}}}error")
@@ -295,21 +308,25 @@ class Stanza:
         return StanzaError(condition, element.get("type", "cancel"), text, self.attributes.get("from", ""))
 
     def raise_error(self) -> Stanza:
-        """Raise the error it carries, if any; otherwise give the stanza itself.
+        """Return the stanza itself unless it is an error.
 
         Raises:
-            StanzaError: its type is ``error``.
+            StanzaError: it is of type ``error``.
         """
         if (error := self.error) is not None:
             raise error
         return self
 
     def reply(self, *payload: ET.Element) -> Stanza:
-        """The result to this request, addresses swapped, same id."""
+        """Build the result for this iq: addresses swapped, same id. RFC 6120 §8.2.3
+
+        Args:
+            payload: at most one child.
+        """
         return make_stanza("iq", "result", self.attributes.get("from"), *payload, sender=self.attributes.get("to"), id=self.id)
 
     def error_reply(self, error: StanzaError) -> Stanza:
-        """The error to this stanza, addresses swapped, same id. RFC 6120 §8.3.1."""
+        """Build the error reply to this stanza: addresses swapped, same id. RFC 6120 §8.3.1"""
         element = ET.Element(f"{{{CLIENT}}}error", {"type": error.type})
         ET.SubElement(element, f"{{{STANZA_ERRORS}}}{error.condition}")
         if error.text:
@@ -322,14 +339,14 @@ def make_stanza(kind: str, type: str, to: str | None, *payload: ET.Element, send
 
     Args:
         kind: ``message``, ``presence`` or ``iq``.
-        type: its ``type``; empty for none.
-        to: whom it is for; ``None`` for no attribute.
-        payload: children, in order.
-        sender: the ``from`` attribute; ``None`` for no attribute.
-        id: its ``id``; empty for none.
+        type: its attribute ``type``; empty for none.
+        to: its attribute ``to``; ``None`` for none.
+        payload: its children, in order.
+        sender: its attribute ``from``; ``None`` for none.
+        id: its attribute ``id``; empty for none.
 
     Raises:
-        InvalidStanza: the payload has something that XML cannot carry or that may not go out, see :meth:`Stanza.parse`.
+        InvalidStanza: the payload cannot be written as XML, or does not pass the check, see :meth:`Stanza.parse`.
     """
     attributes = {"type": type, "to": to, "from": sender, "id": id}
     rest = b"/>"
@@ -348,20 +365,21 @@ def _written(name: str, value: str) -> str:
 
 
 _memoised = lru_cache(maxsize=4096)(_written)
-"""Addresses and types come again and again; others do not, and long ones would fill the memory."""
+"""Attributes whose values recur, already escaped; for the names in :data:`_REPEATED` only."""
 
-_REPEATED, _LONGEST_REPEATED = frozenset({"from", "to", "type", "xml:lang"}), 256
+_REPEATED, _MAX_REPEATED_LENGTH = frozenset({"from", "to", "type", "xml:lang"}), 256
+"""Names of the memoised attributes, and the length of their longest value: strangers choose values, and must not fill the memory."""
 
 
 def _as_written(name: str) -> str:
-    """``xml:lang`` for the namespace of XML, ``lang`` and ``xml``, as expat gives them."""
+    """Return an attribute's name as written, e.g. ``xml:lang``, of namespace, name and prefix as expat reports them."""
     return ":".join(reversed(name.split(SEPARATOR)[1:])) if SEPARATOR in name else name
 
 
 def declarations(declared: Mapping[str, str]) -> str:
-    """Write namespace declarations, each with a space before it.
+    """Write namespace declarations, each preceded by a space.
 
     Args:
-        declared: prefixes and their namespaces.
+        declared: namespaces by their prefixes.
     """
     return "".join([f' xmlns:{prefix}="{escape_attribute(uri)}"' for prefix, uri in declared.items()])

@@ -1,7 +1,7 @@
-"""XML from strangers: checked in one pass of expat before anything is built from it.
+"""Safe XML: documents from strangers are checked in one pass of expat before anything is built of them.
 
-XML parsers differ at the edges of "Namespaces in XML": a separator inside a namespace name, a reserved namespace under another
-prefix. What passes here passes every parser on its way: ElementTree here, expat in Prosody, ejabberd and clients.
+Parsers differ at the edges of "Namespaces in XML", such as a separator inside a namespace name or a reserved namespace bound to another
+prefix. The check accepts only what every parser on the way accepts: ElementTree, and expat in Prosody, ejabberd and clients.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from tigrest.errors import MalformedContent
 from tigrest.xmpp.namespaces import XML_NAMESPACE, XMLNS_NAMESPACE
 
 MAX_DEPTH = 256
-"""Deepest nesting of elements accepted in a document. ejabberd 23.01 as a whole ends at about 3,500."""
+"""Limit of the nesting of elements. ejabberd 23.01 as a whole crashes at about 3,500."""
 
 MAX_NODES = 50_000
-"""Most elements, attributes and namespace declarations accepted in a document."""
+"""Limit of elements, attributes and namespace declarations in a document that a caller sends."""
 
 MIN_NODE = 4
-"""Bytes that one of them has at least: ``<a/>``."""
+"""Length of the shortest element, ``<a/>``, in bytes: shorter documents need no counting."""
 
 SEPARATOR = "\x01"
-"""Stands between the parts of a name as expat gives it: no XML document can have it, so no part of a name can."""
+"""Separator in names that expat reports. No XML document can contain it, so no part of a name can."""
 
 START_TAG = re.compile(rb"""<[^>"']*(?:"[^"]*"[^>"']*|'[^']*'[^>"']*)*>""")
-"""A start tag, in bytes known to be well-formed."""
+"""A start tag, in bytes that are known to be well-formed."""
 
 MAX_READ = 256 * 1024
 """Discard a pooled parser after this many bytes: expat never frees the names it has seen."""
@@ -36,48 +36,48 @@ MAX_READ = 256 * 1024
 _URI_REFERENCE = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+")
 """Characters of a URI reference. RFC 3986 §2"""
 
-_MAX_KNOWN, _MAX_KNOWN_LENGTH = 1024, 128
-"""Most namespace names remembered as sound, and the length of the longest."""
+_CACHE_SIZE, _MAX_CACHED_LENGTH = 1024, 128
+"""Entries of the cache of valid namespace names, and the length of the longest in characters."""
 
-_known: set[str] = set()
-"""Namespace names that were found to be sound."""
+_valid_names: set[str] = set()
+"""Cache of valid namespace names. Cleared when it is full: real traffic uses some dozens."""
 
 
 def is_namespace_name(text: str) -> bool:
-    """Tell whether a text may name a namespace: it has the characters of a URI reference, and is not reserved.
+    """Return whether a text may name a namespace: it has only characters of a URI reference, and is not reserved.
 
     Relative references such as ``vcard-temp`` pass: namespaces are compared "as strings" and never resolved ("Namespaces in
-    XML" §2.3). What is no URI reference at all does not: "An XML namespace is identified by a URI reference" (§2.2).
+    XML" §2.3). Other texts do not: "An XML namespace is identified by a URI reference" (§2.2).
     """
-    if text in _known:
+    if text in _valid_names:
         return True
     if _URI_REFERENCE.fullmatch(text) is None or text in RESERVED:
         return False
-    if len(text) <= _MAX_KNOWN_LENGTH:
-        if len(_known) >= _MAX_KNOWN:
-            _known.clear()
-        _known.add(text)
+    if len(text) <= _MAX_CACHED_LENGTH:
+        if len(_valid_names) >= _CACHE_SIZE:
+            _valid_names.clear()
+        _valid_names.add(text)
     return True
 
 
 RESERVED = frozenset({XML_NAMESPACE, XMLNS_NAMESPACE})
-"""Namespaces of the prefixes ``xml`` and ``xmlns``; nothing else may be bound to them. "Namespaces in XML" §3"""
+"""Namespaces of the prefixes ``xml`` and ``xmlns``; no other prefix may be bound to them. "Namespaces in XML" §3"""
 
 _XML_ATTRIBUTES = ("xml:lang", "xml:space", "xml:base", "xml:id")
 
 _XML_PREFIX = re.compile(rb"xml:(?!(?:lang|space|base|id)[\s=])")
-"""The prefix ``xml``, but for the attributes there are: Prosody and ejabberd write the others so that clients break off."""
+"""The prefix ``xml`` before other names than its four attributes: Prosody and ejabberd relay them in a form that clients refuse."""
 
 
 class Root(NamedTuple):
-    """The root of a document, as expat tells it.
+    """The root element of a document, as expat reports it.
 
     Args:
-        name: namespace, name and prefix with :data:`SEPARATOR` between, parts that do not apply left out.
-        attributes: by their names, written alike.
-        declared: the prefixes it declares, and their namespaces.
-        start: where it begins, in bytes.
-        children: how many it has.
+        name: namespace, name and prefix with :data:`SEPARATOR` between them; those that it lacks are left out.
+        attributes: attributes by their names, in the same form.
+        declared: namespaces by the prefixes that it declares.
+        start: offset of its start tag in bytes.
+        children: number of its child elements.
     """
 
     name: str
@@ -88,22 +88,22 @@ class Root(NamedTuple):
 
 
 def check_document(data: bytes, max_nodes: int = MAX_NODES) -> Root:
-    """Check that a text is one well-formed, harmless XML document in UTF-8.
+    """Check that bytes are one well-formed and safe XML document in UTF-8.
 
-    Harmless means: no document type, entity, processing instruction or comment, no nesting deeper than :data:`MAX_DEPTH`, and
-    every namespace has a name that :func:`is_namespace_name`.
+    Safe means: no document type, entity, processing instruction or comment, no nesting deeper than :data:`MAX_DEPTH`, and
+    every namespace name passes :func:`is_namespace_name`.
 
     Args:
         data: the document.
-        max_nodes: most elements, attributes and namespace declarations.
+        max_nodes: limit of elements, attributes and namespace declarations.
 
     Returns:
         Its root.
 
     Raises:
-        MalformedContent: it is not, with the line and column of the culprit, or its name.
+        MalformedContent: it is not such a document; the message names the culprit, with line and column of a syntax error.
     """
-    if b"\0" in data:  # expat would take it for UTF-16
+    if b"\0" in data:  # expat would guess that it is UTF-16
         raise MalformedContent("XML must be UTF-8 without NUL characters")
     reader = _readers.pop() if _readers else _Reader(b"<d>")
     try:
@@ -120,7 +120,7 @@ def check_document(data: bytes, max_nodes: int = MAX_NODES) -> Root:
 
 
 def _check_alone(data: bytes, max_nodes: int) -> Root:
-    """Check a document with a parser of its own: it may have a declaration, and tells where it is wrong."""
+    """Check a document with a parser of its own, which accepts an XML declaration and reports the position of errors."""
     try:
         root = _Reader().read(data, max_nodes, is_all=True)
     except expat.ExpatError as error:
@@ -131,13 +131,13 @@ def _check_alone(data: bytes, max_nodes: int) -> Root:
 
 
 def _refuse_xml_prefix(data: bytes) -> None:
-    """Refuse names with the prefix ``xml`` that XML has not defined.
+    """Refuse names with the prefix ``xml`` other than its four attributes.
 
     Args:
-        data: a document that is well-formed.
+        data: a well-formed document.
 
     Raises:
-        MalformedContent: there is one, in markup rather than in text.
+        MalformedContent: it has such a name, in markup rather than in text.
     """
 
     def start(name: str, attributes: dict[str, str]) -> None:
@@ -151,19 +151,19 @@ def _refuse_xml_prefix(data: bytes) -> None:
 
 
 class _Reader:
-    """A parser, and what it tells of a document.
+    """An expat parser that checks documents.
 
-    Making one costs as much as a short document. So one reads many, as children of an element that nobody sees, until one of
-    them is not sound.
+    Creating a parser costs as much as parsing a short document. Therefore one parser reads many documents, as children of an element
+    around them, until a document is refused.
 
     Args:
-        around: start tag of that element; empty for none, and one document only.
+        around: start tag of the element around the documents; empty for a parser of one document.
     """
 
     def __init__(self, around: bytes = b"") -> None:
         parser = self._parser = expat.ParserCreate("utf-8", SEPARATOR)
         parser.namespace_prefixes = True
-        if hasattr(parser, "SetReparseDeferralEnabled"):  # else it may wait for more
+        if hasattr(parser, "SetReparseDeferralEnabled"):  # expat 2.6 may otherwise hold back the end of a document
             parser.SetReparseDeferralEnabled(False)
         parser.StartDoctypeDeclHandler = _refuse_doctype
         parser.ProcessingInstructionHandler = _refuse_instruction
@@ -173,29 +173,29 @@ class _Reader:
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         self.fed = len(around)
-        """Bytes taken in so far."""
+        """Bytes parsed so far."""
 
     def read(self, data: bytes, max_nodes: int, is_all: bool = False) -> Root | None:
-        """Read a document.
+        """Parse a document.
 
         Args:
             data: the document.
-            max_nodes: most elements, attributes and namespace declarations.
-            is_all: whether nothing stands around it.
+            max_nodes: limit of elements, attributes and namespace declarations.
+            is_all: whether the parser has no element around the document.
 
         Returns:
-            Its root; ``None`` when there is not exactly one, from the first byte on, and nothing but space behind it.
+            Its root; ``None`` unless there is exactly one, from the first byte on, with only space behind it.
 
         Raises:
             xml.parsers.expat.ExpatError: it is not well-formed.
-            MalformedContent: it is not harmless.
+            MalformedContent: it is not safe.
         """
         began = self.fed
         self.fed += len(data)
         self._depth = self._roots = self._children = 0
         self._declared: dict[str, str] = {}
         if len(data) > MIN_NODE * max_nodes and data.count(b"<") - data.count(b"</") + data.count(b"=") > max_nodes:
-            self._parse_counting(data, max_nodes, is_all)  # it may have too many, or text that looks like them
+            self._parse_counting(data, max_nodes, is_all)  # it has too many nodes, or text that looks like them
         else:
             self._parser.Parse(data, is_all)
         if not is_all and (self._depth or self._roots != 1 or self._begin != began or _rest(data, self._close - began)):
@@ -203,7 +203,7 @@ class _Reader:
         return Root(self._name, self._attributes, self._declared, self._begin - began, self._children)
 
     def _parse_counting(self, data: bytes, max_nodes: int, is_all: bool) -> None:
-        """Parse a document that may have too many elements and attributes."""
+        """Parse a document, counting its nodes."""
         left = max_nodes
 
         def count(more: int) -> None:
@@ -225,7 +225,7 @@ class _Reader:
         self._parser.StartElementHandler, self._parser.StartNamespaceDeclHandler = self._start, self._declare
 
     def _declare(self, prefix: str | None, uri: str | None) -> None:
-        if uri and uri not in _known and prefix != "xml" and not is_namespace_name(uri):
+        if uri and uri not in _valid_names and prefix != "xml" and not is_namespace_name(uri):
             raise MalformedContent(f"namespace {uri[:80]!r} is not a URI reference")
         if prefix is not None and self._roots == 0:
             self._declared[prefix] = uri or ""
@@ -247,16 +247,19 @@ class _Reader:
 
 
 _readers: list[_Reader] = []
-"""Parsers that nobody uses now; taking one out and putting it back is safe in any thread."""
+"""Idle parsers. Threads share the list without a lock: ``pop`` and ``append`` of a list are atomic."""
 
 
 def end_of_element(data: bytes, begin: int, close: int) -> int:
-    """Find where an element ends, in bytes that expat has accepted.
+    """Find the end of an element, in bytes that expat has accepted.
 
     Args:
         data: the bytes.
-        begin: where its start tag begins.
-        close: where expat says that its end tag is; of an empty element that is its begin, or the place behind it.
+        begin: offset of its start tag.
+        close: offset of its end tag as expat reports it; for an empty element that is ``begin``, or the byte behind the element.
+
+    Returns:
+        Offset of the byte behind the element.
     """
     if close > begin:
         return data.index(b">", close) + 1 if data.startswith(b"</", close) else close
@@ -266,7 +269,7 @@ def end_of_element(data: bytes, begin: int, close: int) -> int:
 
 
 def _rest(data: bytes, close: int) -> bytes:
-    """What stands behind the root, space left out."""
+    """Return the bytes behind the root, stripped of space."""
     return data[end_of_element(data, 0, close) :].strip()
 
 
@@ -283,7 +286,7 @@ _refuse_comment = _refuse("a comment")
 
 
 def parse(data: bytes) -> ET.Element:
-    """Build the element tree of a document after checking it.
+    """Check a document and build its element tree.
 
     Raises:
         MalformedContent: see :func:`check_document`.
@@ -293,19 +296,19 @@ def parse(data: bytes) -> ET.Element:
 
 
 def tree(data: bytes) -> ET.Element:
-    """Build the element tree of a document that was checked."""
-    return ET.fromstring(data, ET.XMLParser(encoding="utf-8"))  # whatever it declares: that is what was checked
+    """Build the element tree of a document that has passed :func:`check_document`."""
+    return ET.fromstring(data, ET.XMLParser(encoding="utf-8"))  # not the declared one: the check has read UTF-8
 
 
 def serialize(element: ET.Element, namespace: str = "") -> str:
-    """Write an element with default-namespace declarations where the namespace changes, as XMPP does.
+    """Write an element, with a default-namespace declaration wherever the namespace changes, as XMPP does.
 
     Args:
-        element: what to write; names in ElementTree's ``{namespace}name`` form.
+        element: the element; names in ElementTree's ``{namespace}name`` form.
         namespace: default namespace in force around it.
 
     Raises:
-        MalformedContent: it holds something else than elements and text, or is nested too deeply. Names are written as they are.
+        MalformedContent: it contains something else than elements and text, or is nested too deeply. Names are not checked.
     """
     out: list[str] = []
     try:
@@ -351,15 +354,16 @@ def split_name(name: str) -> tuple[str, str]:
     return "", name
 
 
+# XML 1.0 §2.2 has no way to write these, not even as character references
 _UNCARRIABLE = {chr(code): "\ufffd" for code in (*range(0x20), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF)}
 _TEXT = str.maketrans(_UNCARRIABLE | {"\t": "\t", "\n": "\n", "\r": "&#13;", "&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _ATTRIBUTE = str.maketrans(
     _UNCARRIABLE | {"\t": "&#9;", "\n": "&#10;", "\r": "&#13;"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}
 )
 
-
 _SPECIAL = re.compile("[^\t\n -%'-;=?-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SPECIAL_IN_ATTRIBUTE = re.compile("[^ -!#-%(-;=?-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that need escaping. Most texts have none, and a search is cheaper than a translation."""
 
 
 def escape(text: str) -> str:
@@ -368,5 +372,5 @@ def escape(text: str) -> str:
 
 
 def escape_attribute(text: str) -> str:
-    """Escape text for an attribute in either kind of quotes; the rest as :func:`escape`."""
+    """Escape text for an attribute in single or double quotes; otherwise like :func:`escape`."""
     return text.translate(_ATTRIBUTE) if _SPECIAL_IN_ATTRIBUTE.search(text) else text

@@ -3,7 +3,7 @@ import base64
 import pytest
 
 from tigrest.errors import NotConnected
-from tigrest.xmpp.sasl import MAX_ITERATIONS, Plain, Refused, Scram, choose
+from tigrest.xmpp.sasl import MAX_ITERATIONS, Plain, Refused, Scram, choose_mechanism
 
 SHA1 = ("SCRAM-SHA-1", "fyko+d2lbbFgONRv9qkxdawL", "3rfcNHYJY1ZVvWVs7j", "QSXCR+Q6sek8bf92")
 SHA256 = ("SCRAM-SHA-256", "rOprNGfwEbeRWgbNEkqO", "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0", "W22ZaJ0SNY7soEsUEjb6gQ==")
@@ -101,7 +101,7 @@ def test_nonces_differ() -> None:
     ],
 )
 def test_the_mechanism_fits_the_line(offered: set[str], plain: bool, name: str | None) -> None:
-    mechanism = choose(offered, "user", "pencil", plain)
+    mechanism = choose_mechanism(offered, "user", "pencil", plain)
     assert (mechanism.name if mechanism else None) == name
 
 

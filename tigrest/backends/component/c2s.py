@@ -16,7 +16,7 @@ from tigrest.backends.component.client_stream import ClientStream, condition, ex
 from tigrest.errors import NotConnected
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import SASL, STARTTLS
-from tigrest.xmpp.sasl import Mechanism, Refused, choose
+from tigrest.xmpp.sasl import Mechanism, Refused, choose_mechanism
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ class ClientPort:
 
     def _choose(self, stream: ClientStream, features: ET.Element, user: str, password: str) -> Mechanism:
         offered = {(element.text or "").strip() for element in features.iterfind(f"{{{SASL}}}mechanisms/{{{SASL}}}mechanism")}
-        mechanism = choose(offered, user, password, stream.is_private)
+        mechanism = choose_mechanism(offered, user, password, stream.is_private)
         if mechanism is not None:
             return mechanism
         if not stream.is_encrypted and features.find(f"{{{STARTTLS}}}starttls") is not None:
