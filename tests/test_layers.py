@@ -70,7 +70,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "__main__": {"cli"},
     # what scripts import
-    "__init__": {"errors", "version", "xmpp", "backends", "service", "scripting"},
+    "__init__": {"errors", "version", "xmpp", "formats", "auth", "backends", "service", "inbound", "scripting"},
 }
 
 WIRE, WIRE_CONTRACT = "tigrest.http.wire", "tigrest.http.wire.whole_reply"

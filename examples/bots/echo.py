@@ -1,6 +1,6 @@
 """A bot that says what it is told: write to echo@ the gateway's domain. Copy it into scripts/rest."""
 
-from tigrest import Handler, Match
+from tigrest import JID, Handler, Match, Service, Stanza
 
 
 class Echo(Handler):
@@ -8,7 +8,7 @@ class Echo(Handler):
 
     match = Match(local="echo")
 
-    async def on_message(self, body):
+    async def on_message(self, body: str) -> str:
         return body
 
 
@@ -17,7 +17,7 @@ class EchoContact(Handler):
 
     match = Match(local="echo", type=("subscribe", "probe"))
 
-    async def on_presence(self, service, stanza, sender):
+    async def on_presence(self, service: Service, stanza: Stanza, sender: JID) -> dict[str, str]:
         if stanza.type == "subscribe":
-            await service.send(f'<presence type="subscribed" from="{stanza.to.bare}" to="{sender.bare}"/>')
+            await service.send(f'<presence type="subscribed" from="echo@{service.jid.domain}" to="{sender.bare}"/>')
         return {"type": "available", "status": "Tell me something."}

@@ -1,9 +1,9 @@
-"""What the handlers of stanzas share: who sends, what is answered, and how long one waits."""
+"""What the handlers of stanzas share: reading and sending them, and how long one waits."""
 
-from tigrest import HTTPException, Result
-from tigrest.errors import InvalidStanza
-from tigrest.formats.stanza_json.media_types import choose_media_type
-from tigrest.formats.stanza_json.representations import read, read_query, write, write_all
+from collections.abc import Callable
+from typing import ParamSpec
+
+from tigrest import BoundedService, HTTPException, InvalidStanza, Request, Result, Stanza, stanza_json
 
 TIMEOUT = 30.0
 """Seconds that an iq waits for its reply unless the request says otherwise."""
@@ -11,35 +11,41 @@ TIMEOUT = 30.0
 MAX_TIMEOUT = 300.0
 """Longest it may say, with ``Prosody-Rest-Timeout``."""
 
-
-async def stanza_in(request, content, **overrides):
-    """The stanza in the body of a request."""
-    return as_sent(read, content_type(request), await body_of(content), **overrides)
+P = ParamSpec("P")
 
 
-async def query_in(request, content, query, to):
-    """The iq that a body is the query of."""
-    return as_sent(read_query, content_type(request), await body_of(content), query, to)
+async def stanza_in(
+    request: Request, content: Request | None, *, kind: str | None = None, type: str | None = None, to: str | None = None
+) -> Stanza:
+    """Return the stanza in the body of a request; what is given takes the place of what the body says."""
+    return as_sent(stanza_json.read, content_type(request), await body_of(content), kind=kind, type=type, to=to)
 
 
-def as_sent(make, *arguments, **overrides):
+async def query_in(request: Request, content: Request | None, query: str, to: str) -> Stanza:
+    """Return the iq that a body is the query of."""
+    return as_sent(stanza_json.read_query, content_type(request), await body_of(content), query, to)
+
+
+def as_sent(make: Callable[P, Stanza], *arguments: P.args, **keywords: P.kwargs) -> Stanza:
     """Make a stanza; what can be read but is none is 422."""
     try:
-        return make(*arguments, **overrides)
+        return make(*arguments, **keywords)
     except InvalidStanza as error:
         raise HTTPException(422, str(error)) from None
 
 
-def content_type(request):
+def content_type(request: Request) -> str:
+    """Return the type of a body; empty when not said."""
     return request.headers.get("content-type", "")
 
 
-async def body_of(content):
+async def body_of(content: Request | None) -> bytes:
+    """Return a body; empty when there is none."""
     return await content.body() if content is not None else b""
 
 
-async def sent(caller, request, stanza):
-    """Send a stanza for a caller; the reply to an iq, 202 for everything else."""
+async def sent(caller: BoundedService, request: Request, stanza: Stanza) -> Result:
+    """Send a stanza for a caller; return the reply to an iq, 202 for everything else."""
     if stanza.kind != "iq":
         await caller.send(stanza)
         return Result("", b"", 202)
@@ -49,22 +55,22 @@ async def sent(caller, request, stanza):
     if replies[-1].type == "error" and request.query_params.get("errors") == "http":
         replies[-1].raise_error()
     media = media_for(request)
-    return Result(media, write_all(replies, media))
+    return Result(media, stanza_json.write_all(replies, media))
 
 
-def shown(caller, request, stanza):
+def shown(caller: BoundedService, request: Request, stanza: Stanza) -> Result:
     """Return the stanza as it would be sent, for those who want to see what they do."""
     media = media_for(request)
-    return Result(media, write(caller.addressed(stanza), media))
+    return Result(media, stanza_json.write(caller.addressed(stanza), media))
 
 
-def media_for(request):
-    """The form that the caller wants the answer in."""
-    return choose_media_type(request.headers.get("accept", ""), content_type(request))
+def media_for(request: Request) -> str:
+    """Return the media type that the caller wants the answer in."""
+    return stanza_json.choose_media_type(request.headers.get("accept", ""), content_type(request))
 
 
-def timeout_of(request):
-    """How long the caller wants to wait."""
+def timeout_of(request: Request) -> float:
+    """Return the seconds that the caller wants to wait; what is no number counts for nothing."""
     given = request.headers.get("prosody-rest-timeout")
     try:
         seconds = float(given) if given else TIMEOUT

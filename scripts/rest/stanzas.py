@@ -1,13 +1,10 @@
 """Stanzas as XML, JSON, forms or text, the way Prosody's mod_rest takes them."""
 
-from tigrest import Handler
-from tigrest.formats.stanza_json.reading import from_parameters
-from tigrest.formats.stanza_json.table import VOCABULARIES
+from tigrest import Handler, Principal, Request, Result, Service, stanza_json
 
 from ._sending import MAX_TIMEOUT, as_sent, query_in, sent, shown, stanza_in
 
-IQ = VOCABULARIES["iq"]
-ASKING, CHANGING = "|".join(sorted(IQ.keys - IQ.changing)), "|".join(sorted(IQ.changing))
+ASKING, CHANGING = "|".join(sorted(stanza_json.ASKING)), "|".join(sorted(stanza_json.CHANGING))
 
 
 class Stanzas(Handler):
@@ -27,7 +24,7 @@ class Stanzas(Handler):
         },
     }
 
-    async def exec_post(self, service, principal, request, content):
+    async def exec_post(self, service: Service, principal: Principal, request: Request, content: Request | None) -> Result:
         return await sent(service.for_(principal), request, await stanza_in(request, content))
 
 
@@ -44,7 +41,7 @@ class Echo(Handler):
         },
     }
 
-    async def exec_post(self, service, principal, request, content):
+    async def exec_post(self, service: Service, principal: Principal, request: Request, content: Request | None) -> Result:
         return shown(service.for_(principal), request, await stanza_in(request, content))
 
 
@@ -65,7 +62,9 @@ class Path(Handler):
         },
     }
 
-    async def exec_post(self, service, principal, request, content, kind, type, to):
+    async def exec_post(
+        self, service: Service, principal: Principal, request: Request, content: Request | None, kind: str, type: str, to: str
+    ) -> Result:
         if kind == "iq" and type not in ("get", "set", "result", "error"):
             stanza = await query_in(request, content, type, to)
         else:
@@ -87,9 +86,9 @@ class Query(Handler):
         },
     }
 
-    async def exec_get(self, service, principal, request, query, to):
+    async def exec_get(self, service: Service, principal: Principal, request: Request, query: str, to: str) -> Result:
         parameters = {name: value for name, value in request.query_params.items() if name != "errors"}
-        return await sent(service.for_(principal), request, as_sent(from_parameters, query, parameters, to))
+        return await sent(service.for_(principal), request, as_sent(stanza_json.from_parameters, query, parameters, to))
 
 
 class Change(Handler):
@@ -108,5 +107,7 @@ class Change(Handler):
         },
     }
 
-    async def exec_post(self, service, principal, request, content, query, to):
+    async def exec_post(
+        self, service: Service, principal: Principal, request: Request, content: Request | None, query: str, to: str
+    ) -> Result:
         return await sent(service.for_(principal), request, await query_in(request, content, query, to))

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
+from tigrest.errors import InvalidValue
 from tigrest.xmpp.forms import Field, Option
 from tigrest.xmpp.jid import JID, AddressKind
 
@@ -411,6 +412,31 @@ def argument_type(annotation: Any) -> ArgumentType[Any]:
         return TYPES[annotation]
     except (KeyError, TypeError):
         raise UnknownType("use str, JID, int, float, bool, a Literal or an Enum") from None
+
+
+def read_argument(annotation: type[T], value: object, name: str, *, default: T | None = None) -> T:
+    """Make a value of what a caller wrote: of text as it is in XML, forms and queries, or of JSON.
+
+    Args:
+        annotation: see :func:`argument_type`.
+        value: what was written; ``None`` and the empty text are nothing.
+        name: of it, for messages.
+        default: the value of nothing; ``None`` where there must be something.
+
+    Raises:
+        InvalidValue: it is not of that type, or missing.
+        UnknownType: there is no such type.
+    """
+    if value is None or value == "":
+        if default is not None:
+            return default
+        raise InvalidValue(f"{name} is missing")
+    kind = argument_type(annotation)
+    try:
+        made: T = kind.parse(value) if isinstance(value, str) else kind.parse_json(value)
+    except ValueError as error:
+        raise InvalidValue(f"{name}: {error}") from None
+    return made
 
 
 def _shown(value: object) -> str:

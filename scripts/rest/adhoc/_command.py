@@ -1,15 +1,21 @@
 """What the handlers of ad-hoc commands share: commands as requests write them, replies as the guide prints them."""
 
-from tigrest import HTTPException
+from collections.abc import Mapping
+from typing import Any
+
+from tigrest import JID, BoundedService, CommandReply, Field, HTTPException, RosterItem
+
+Shown = dict[str, Any]
+"""Part of an answer."""
 
 
-async def listed(caller, jid):
+async def listed(caller: BoundedService, jid: JID) -> Shown:
     """Return the commands that an entity offers to a caller."""
     items = await caller.adhoc.list(jid)
     return {"items": [{"jid": item.jid, "node": item.node, "name": item.name} for item in items]}
 
 
-async def executed(caller, jid, command):
+async def executed(caller: BoundedService, jid: JID, command: Mapping[str, Any]) -> Shown:
     """Return the reply of an entity to a command of a caller."""
     reply = await caller.adhoc.execute(
         jid,
@@ -21,9 +27,9 @@ async def executed(caller, jid, command):
     return {"command": as_dict(reply)}
 
 
-def command_of(content):
-    """The command of a request, which says at least its node."""
-    command = content.get("command") if isinstance(content, dict) else None
+def command_of(content: Any) -> Mapping[str, Any]:
+    """Return the command of a request, which says at least its node."""
+    command: Any = content.get("command") if isinstance(content, dict) else None
     if not isinstance(command, dict):
         raise HTTPException(400, 'send {"command": {"node": "…", "fields": […]}} as JSON, or the same as XML')
     if not text(command, "node"):
@@ -31,21 +37,21 @@ def command_of(content):
     return command
 
 
-def text(command, key):
-    """A key of the command that is text; empty when absent."""
+def text(command: Mapping[str, Any], key: str) -> str:
+    """Return the text under a key of the command; empty when absent."""
     value = command.get(key)
     if value is not None and not isinstance(value, str):
         raise HTTPException(400, f"command.{key} must be text")
     return value or ""
 
 
-def fields_of(fields):
-    """The fields of a request as values by name."""
+def fields_of(fields: Any) -> dict[str, list[str]]:
+    """Return the fields of a request as values by name."""
     if not fields:
         return {}
     if not isinstance(fields, list):
         raise HTTPException(400, 'command.fields must be a list of {"var": "…", "value": "…"}')
-    values = {}
+    values: dict[str, list[str]] = {}
     for field in fields:
         if not isinstance(field, dict) or not isinstance(field.get("var"), str):
             raise HTTPException(400, f'each of command.fields must be {{"var": "…", "value": "…"}}, not {str(field)[:80]}')
@@ -53,8 +59,8 @@ def fields_of(fields):
     return values
 
 
-def values_of(field):
-    """The value or values of one field as text; none for an empty one."""
+def values_of(field: Mapping[str, Any]) -> list[str]:
+    """Return the value or values of one field as text; none for an empty one."""
     value = field.get("value")
     values = value if isinstance(value, list) else [value]
     if any(isinstance(item, dict | list) for item in values):
@@ -62,17 +68,17 @@ def values_of(field):
     return [spelled(item) for item in values if item is not None and item != ""]
 
 
-def spelled(value):
-    """A JSON value the way data forms spell it."""
+def spelled(value: object) -> str:
+    """Return a JSON value the way data forms spell it. XEP-0004 §3.3"""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
 
 
-def as_dict(reply):
-    """A reply as the guide prints it, without what does not apply."""
+def as_dict(reply: CommandReply) -> Shown:
+    """Return a reply as the guide prints it, without what does not apply."""
     form = reply.form
-    command = {"jid": reply.jid, "node": reply.node, "fields": [field_dict(field) for field in form.fields] if form else []}
+    command: Shown = {"jid": reply.jid, "node": reply.node, "fields": [field_dict(field) for field in form.fields] if form else []}
     if form and form.title:
         command["title"] = form.title
     if form and form.instructions:
@@ -94,9 +100,9 @@ def as_dict(reply):
     return command
 
 
-def field_dict(field):
-    """A form field: a list where several values are possible, null where the only value is empty."""
-    shown = {"var": field.var}
+def field_dict(field: Field) -> Shown:
+    """Return a form field: a list where several values are possible, null where the only value is empty."""
+    shown: Shown = {"var": field.var}
     if field.label:
         shown["label"] = field.label
     if field.type:
@@ -114,9 +120,9 @@ def field_dict(field):
     return shown
 
 
-def roster_dict(item):
-    """A contact."""
-    shown = {"jid": item.jid, "subscription": item.subscription}
+def roster_dict(item: RosterItem) -> Shown:
+    """Return a contact."""
+    shown: Shown = {"jid": item.jid, "subscription": item.subscription}
     if item.name:
         shown["name"] = item.name
     if item.groups:

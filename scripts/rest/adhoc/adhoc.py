@@ -1,8 +1,10 @@
 """Ad-hoc commands (XEP-0050) of any XMPP entity."""
 
-from tigrest import JID, Handler
+from typing import Any
 
-from ._command import command_of, executed, listed
+from tigrest import JID, Handler, Principal, Service
+
+from ._command import Shown, command_of, executed, listed
 
 NODE = "http://jabber.org/protocol/admin#get-active-users"
 FIELDS = [{"var": "domainjid", "value": "example.com"}, {"var": "max_items", "value": "25"}]
@@ -34,10 +36,10 @@ class AdHoc(Handler):
         },
     }
 
-    async def exec_get(self, service, principal, jid: JID):
+    async def exec_get(self, service: Service, principal: Principal, jid: JID) -> Shown:
         return await listed(service.for_(principal), jid)
 
-    async def exec_post(self, service, principal, content, jid: JID):
+    async def exec_post(self, service: Service, principal: Principal, content: Any, jid: JID) -> Shown:
         return await executed(service.for_(principal), jid, command_of(content))
 
 
@@ -52,8 +54,8 @@ class ClientAdHoc(Handler):
         "POST": {"info": "Execute an ad-hoc command of a client", "request": {"command": {"node": "uptime"}}},
     }
 
-    async def exec_get(self, service, principal, jid: JID):
+    async def exec_get(self, service: Service, principal: Principal, jid: JID) -> Shown:
         return await listed(service.for_(principal), jid)
 
-    async def exec_post(self, service, principal, content, jid: JID):
+    async def exec_post(self, service: Service, principal: Principal, content: Any, jid: JID) -> Shown:
         return await executed(service.for_(principal), jid, command_of(content))

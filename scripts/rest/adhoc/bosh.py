@@ -1,9 +1,25 @@
 """BOSH sessions that are logged in already, for a client in a browser to go on with (XEP-0124, XEP-0206)."""
 
-from tigrest import JID, Handler, HTTPException, StanzaError, StanzaTimeout, TigrestError
-from tigrest.auth.basic import read_basic
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from ._command import command_of, executed, fields_of, listed, text
+from tigrest import (
+    JID,
+    BoshEndpoint,
+    BoundedService,
+    Handler,
+    HTTPException,
+    Principal,
+    Request,
+    Service,
+    StanzaError,
+    StanzaTimeout,
+    TigrestError,
+    read_argument,
+    read_basic,
+)
+
+from ._command import Shown, command_of, executed, fields_of, listed, text
 
 NODE = "pre-bind-bosh-session"
 NAME = "Pre-bind BOSH user session"
@@ -52,7 +68,7 @@ class Bosh(Handler):
         },
     }
 
-    async def exec_get(self, service, principal, domain):
+    async def exec_get(self, service: Service, principal: Principal, domain: str) -> Shown:
         jid, caller = JID(f"bosh@{domain}"), service.for_(principal)
         if service.bosh is None or jid.domain != service.domain:
             return await listed(caller, jid)
@@ -62,7 +78,7 @@ class Bosh(Handler):
             offered = {"items": []}
         return offered if offered["items"] else {"items": [{"jid": jid, "node": NODE, "name": NAME}]}
 
-    async def exec_post(self, service, principal, request, content, domain):
+    async def exec_post(self, service: Service, principal: Principal, user: JID, request: Request, content: Any, domain: str) -> Shown:
         jid, caller = JID(f"bosh@{domain}"), service.for_(principal)
         command = command_of(content)
         if text(command, "node") != NODE or jid.domain != service.domain:
@@ -72,11 +88,14 @@ class Bosh(Handler):
                 raise HTTPException(501, "there is no BOSH here: the embedded domain has none; on the component back end set [bosh] url")
             return await executed(caller, jid, command)
         values = fields_of(command.get("fields"))
-        fields = await prebound(service, principal, request, values) if values else form(principal.jid)
-        return {"command": {"jid": jid, "node": NODE, "fields": fields}}
+        if not values:
+            return answer(jid, [field("from", user, "jid-single"), field("hold", 1), field("wait", 60)])
+        whose = JID(one(values, "from")) if one(values, "from") else user
+        password = password_of(service, principal, request, whose, one(values, "password"))
+        return answer(jid, await prebound(service.bosh, whose, password, values))
 
 
-async def is_offered(caller, jid):
+async def is_offered(caller: BoundedService, jid: JID) -> bool:
     """Tell whether the server itself has the command, as Tigase does."""
     try:
         offered = await caller.adhoc.list(jid)
@@ -85,16 +104,10 @@ async def is_offered(caller, jid):
     return any(item.node == NODE for item in offered)
 
 
-def form(user):
-    """The fields to fill in."""
-    return [field("from", user, "jid-single"), field("hold", 1), field("wait", 60)]
-
-
-async def prebound(service, principal, request, values):
+async def prebound(bosh: BoshEndpoint, whose: JID, password: str, values: Mapping[str, Sequence[str]]) -> list[Shown]:
     """Open a session, and return it as the guide prints it."""
-    whose = JID(one(values, "from") or principal.jid)
-    password = password_of(service, principal, request, whose, one(values, "password"))
-    session = await service.bosh.prebind(whose, password, number(values, "hold", 1), number(values, "wait", 60))
+    hold, wait = (read_argument(int, one(values, name) or default, name) for name, default in (("hold", 1), ("wait", 60)))
+    session = await bosh.prebind(whose, password, hold, wait)
     return [
         field("from", session.jid, "jid-single"),
         field("hostname", session.host, "jid-single"),
@@ -105,7 +118,7 @@ async def prebound(service, principal, request, values):
     ]
 
 
-def password_of(service, principal, request, whose, given):
+def password_of(service: Service, principal: Principal, request: Request, whose: JID, given: str) -> str:
     """Return the password to log in with: the caller's own, or for admins the one they give."""
     service.policy.require(principal, "act_as", whose)
     if given and not principal.is_admin:
@@ -117,22 +130,19 @@ def password_of(service, principal, request, whose, given):
     return read_basic(request.headers.get("Authorization", "").encode("latin-1"), service.domain)[1]
 
 
-def one(values, name):
-    """The only value of a field; empty when there is none."""
+def one(values: Mapping[str, Sequence[str]], name: str) -> str:
+    """Return the only value of a field; empty when there is none."""
     found = values.get(name, [])
     if len(found) > 1:
         raise HTTPException(400, f"field {name} must have one value")
     return found[0] if found else ""
 
 
-def number(values, name, default):
-    """The value of a field that is a whole number."""
-    value = one(values, name) or str(default)
-    if not (value.isascii() and value.isdigit() and len(value) < 10):
-        raise HTTPException(400, f"field {name} is {value[:80]!r}; use a whole number")
-    return int(value)
-
-
-def field(var, value, kind="text-single"):
-    """A field of the answer."""
+def field(var: str, value: object, kind: str = "text-single") -> Shown:
+    """Return a field of the answer."""
     return {"var": var, "label": kind, "value": str(value)}
+
+
+def answer(jid: JID, fields: Sequence[Shown]) -> Shown:
+    """Return the answer to the command."""
+    return {"command": {"jid": jid, "node": NODE, "fields": fields}}

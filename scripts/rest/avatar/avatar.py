@@ -1,9 +1,9 @@
 """Avatars of users, by plain GET: for web pages, chat lists, phone books."""
 
-from tigrest import JID, Handler, HTTPException, Result
+from tigrest import JID, AvatarSource, Handler, HTTPException, Request, Result, Service
 
-#: An avatar never runs scripts, whatever its bytes are.
 SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
+"""An avatar never runs scripts, whatever its bytes are."""
 
 
 class Avatar(Handler):
@@ -19,7 +19,7 @@ class Avatar(Handler):
         },
     }
 
-    async def exec_get(self, service, request, jid: JID, source):
+    async def exec_get(self, service: Service, request: Request, jid: JID, source: AvatarSource | None) -> Result:
         avatar = await service.avatars.get(jid, source, is_limited=True)
         if avatar is None:
             raise HTTPException(404, f"{jid.bare} has no avatar that may be seen by all")
@@ -33,7 +33,7 @@ class Avatar(Handler):
         return Result(avatar.content_type, avatar.data, 200, headers)
 
 
-def has_already(if_none_match, etag):
+def has_already(if_none_match: str, etag: str) -> bool:
     """Tell whether the caller has this very image already (RFC 9110 §13.1.2)."""
     tags = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
     return etag in tags or tags == ["*"]

@@ -1,6 +1,6 @@
 """Setting avatars."""
 
-from tigrest import JID, Handler, HTTPException
+from tigrest import JID, Handler, HTTPException, Principal, Request, Service
 
 
 class AvatarPut(Handler):
@@ -19,7 +19,7 @@ class AvatarPut(Handler):
         },
     }
 
-    async def exec_put(self, service, principal, content, jid: JID):
+    async def exec_put(self, service: Service, principal: Principal, content: Request | None, jid: JID) -> dict[str, object]:
         if content is None:
             raise HTTPException(400, "send the image as the body")
         await service.for_(principal).set_avatar(jid, await content.body())

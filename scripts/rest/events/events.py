@@ -1,12 +1,9 @@
 """What comes in for the gateway's addresses, live."""
 
-from starlette.responses import StreamingResponse
+from tigrest import JID, Events, Handler, Principal, Request, Service, StreamingResponse, inject
 
-from tigrest import JID, Handler, inject
-from tigrest.inbound.events import Events
-
-#: For proxies: do not keep it, do not hold it back.
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+"""For proxies: do not keep it, do not hold it back."""
 
 
 class LiveEvents(Handler):
@@ -25,11 +22,11 @@ class LiveEvents(Handler):
         },
     }
 
-    async def exec_get(self, service, principal, request):
+    async def exec_get(self, service: Service, principal: Principal, user: JID, request: Request) -> StreamingResponse:
         query = request.query_params
         wanted = query.get("address")
-        address = None if wanted == "*" else JID(wanted) if wanted else service.address_of(principal.jid)
+        address = None if wanted == "*" else JID(wanted) if wanted else service.address_of(user)
         service.policy.require(principal, "listen", address)
         last_id = request.headers.get("last-event-id") or query.get("last-event-id", "")
-        stream = self.events.subscribe(address, principal.jid, last_id)
+        stream = self.events.subscribe(address, user, last_id)
         return StreamingResponse(stream, headers=HEADERS, media_type="text/event-stream")

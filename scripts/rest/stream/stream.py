@@ -1,6 +1,6 @@
 """Any XMPP stanza, as it is."""
 
-from tigrest import JID, Handler, HTTPException, Result, Stanza
+from tigrest import JID, Handler, HTTPException, Principal, Request, Result, Service, Stanza
 
 
 class Stream(Handler):
@@ -21,7 +21,7 @@ class Stream(Handler):
         },
     }
 
-    async def exec_post(self, service, principal, content, to):
+    async def exec_post(self, service: Service, principal: Principal, content: Request | None, to: str | None) -> Result:
         body = await content.body() if content is not None else b""
         if not body.strip():
             raise HTTPException(400, "no data received: send one message, presence or iq as the body")

@@ -8,5 +8,5 @@ class TestHandler(Handler):
 
     regex = r"/test"
 
-    async def exec_get(self):
+    async def exec_get(self) -> dict[str, object]:
         return {"test": {"success": True}}

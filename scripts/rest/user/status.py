@@ -1,6 +1,9 @@
 """Presence for users whose phone, calendar or door says where they are."""
 
-from tigrest import JID, Activity, Handler, HTTPException, UserStatus
+from collections.abc import Mapping
+from typing import Any
+
+from tigrest import JID, Activity, Handler, HTTPException, Service, StatusOutcome, UserStatus, read_argument
 
 DEFAULT_RESOURCE = "tigase-external"
 
@@ -31,15 +34,15 @@ class Status(Handler):
         },
     }
 
-    def authRequired(self, api_key):
+    def authRequired(self, api_key: str | None) -> bool:
         return api_key is None
 
-    async def exec_post(self, service, content, jid: JID, resource):
+    async def exec_post(self, service: Service, content: Any, jid: JID, resource: str | None) -> dict[str, Any]:
         command = command_of(content)
         status = UserStatus(
             jid=jid.bare.with_resource(resource or DEFAULT_RESOURCE),
-            available=boolean(command.get("available")),
-            priority=integer(command.get("priority")),
+            available=read_argument(bool, command.get("available"), "available", default=True),
+            priority=read_argument(int, command.get("priority"), "priority", default=-1),
             show=text(command, "show"),
             status=text(command, "status"),
             activity=activity_of(command.get("activity")),
@@ -48,11 +51,11 @@ class Status(Handler):
         return {"status": as_dict(status, outcome)}
 
 
-def command_of(content):
-    """The fields of a request: as they are, or under ``command``."""
+def command_of(content: Any) -> Mapping[str, Any]:
+    """Return the fields of a request: as they are, or under ``command``."""
     if content is None:
         return {}
-    fields = content.get("command", content) if isinstance(content, dict) else None
+    fields: Any = content.get("command", content) if isinstance(content, dict) else None
     if fields == "":
         return {}
     known = {"available", "priority", "show", "status", "activity"}
@@ -61,35 +64,16 @@ def command_of(content):
     return fields
 
 
-def boolean(value):
-    """Whether available; yes when not said."""
-    if value is None or value == "":
-        return True
-    if str(value).lower() not in ("true", "false"):
-        raise HTTPException(400, f"available is {str(value)[:80]!r}; use true or false")
-    return str(value).lower() == "true"
-
-
-def integer(value):
-    """The priority; -1 when not said."""
-    if value is None or value == "":
-        return -1
-    try:
-        return int(str(value))
-    except ValueError:
-        raise HTTPException(400, f"priority is {str(value)[:80]!r}; use a number from -128 to 127") from None
-
-
-def text(command, key):
-    """A field that is text; empty when absent."""
+def text(command: Mapping[str, Any], key: str) -> str:
+    """Return a field that is text; empty when absent."""
     value = command.get(key)
     if isinstance(value, dict | list):
         raise HTTPException(400, f"{key} must be text")
     return "" if value is None else str(value)
 
 
-def activity_of(value):
-    """What the user is doing; ``None`` when not said."""
+def activity_of(value: Any) -> Activity | None:
+    """Return what the user is doing; ``None`` when not said."""
     if not value:
         return None
     if not isinstance(value, dict) or not value.get("category"):
@@ -97,9 +81,9 @@ def activity_of(value):
     return Activity(text(value, "category"), text(value, "type"), text(value, "text"))
 
 
-def as_dict(status, outcome):
-    """The answer as the guide prints it."""
-    shown = {
+def as_dict(status: UserStatus, outcome: StatusOutcome) -> dict[str, Any]:
+    """Return the answer as the guide prints it."""
+    shown: dict[str, Any] = {
         "user": status.jid,
         "available": "true" if status.available else "false",
         "priority": str(status.priority),

@@ -1,6 +1,9 @@
 """Accounts, one by one."""
 
-from tigrest import JID, Handler, HTTPException
+from collections.abc import Mapping
+from typing import Any
+
+from tigrest import JID, Handler, HTTPException, Service
 
 USER = {"user": {"jid": "alice@example.com", "domain": "example.com", "isAdmin": False}}
 
@@ -22,35 +25,35 @@ class User(Handler):
         "DELETE": {"info": "Delete an account and all it owns", "response": USER},
     }
 
-    async def exec_get(self, service, jid: JID):
+    async def exec_get(self, service: Service, jid: JID) -> dict[str, Any] | None:
         jid = account(service, jid)
         return as_dict(service, jid) if await service.users.exists(jid) else None
 
-    async def exec_put(self, service, content, jid: JID):
+    async def exec_put(self, service: Service, content: Any, jid: JID) -> dict[str, Any]:
         jid = account(service, jid)
         user = user_of(content)
         await service.users.add(jid, password_of(user), str(user["email"]) if user.get("email") else None)
         return as_dict(service, jid)
 
-    async def exec_post(self, service, content, jid: JID):
+    async def exec_post(self, service: Service, content: Any, jid: JID) -> dict[str, Any]:
         jid = account(service, jid)
         await service.users.set_password(jid, password_of(user_of(content)))
         return as_dict(service, jid)
 
-    async def exec_delete(self, service, jid: JID):
+    async def exec_delete(self, service: Service, jid: JID) -> dict[str, Any]:
         jid = account(service, jid)
         await service.users.remove(jid)
         return as_dict(service, jid)
 
 
-def account(service, jid):
-    """The bare address of an account; a local part alone is one of our domain."""
+def account(service: Service, jid: JID) -> JID:
+    """Return the bare address of an account; a local part alone is one of our domain."""
     return jid.bare if jid.local else JID(f"{jid.domain}@{service.domain}")
 
 
-def user_of(content):
-    """What stands under ``user`` in the body."""
-    user = content.get("user") if isinstance(content, dict) else None
+def user_of(content: Any) -> Mapping[str, Any]:
+    """Return what stands under ``user`` in the body."""
+    user: Any = content.get("user") if isinstance(content, dict) else None
     if not isinstance(user, dict):
         raise HTTPException(400, 'send {"user": {"password": "…"}} as JSON, or the same as XML')
     if "isAdmin" in user:
@@ -58,14 +61,14 @@ def user_of(content):
     return user
 
 
-def password_of(user):
-    """The password, which must be text and not empty."""
+def password_of(user: Mapping[str, Any]) -> str:
+    """Return the password, which must be text and not empty."""
     password = user.get("password")
     if not isinstance(password, str) or not password:
         raise HTTPException(400, "user.password is missing")
     return password
 
 
-def as_dict(service, jid):
-    """An account as the answer shows it."""
+def as_dict(service: Service, jid: JID) -> dict[str, Any]:
+    """Return an account as the answer shows it."""
     return {"user": {"jid": jid, "domain": jid.domain, "isAdmin": service.is_admin(jid)}}

@@ -1,6 +1,8 @@
 """Accounts, all of them."""
 
-from tigrest import JID, Handler, HTTPException
+from typing import Any
+
+from tigrest import JID, Handler, HTTPException, Service
 
 
 class Users(Handler):
@@ -16,11 +18,11 @@ class Users(Handler):
         },
     }
 
-    async def exec_get(self, service, domain: JID):
+    async def exec_get(self, service: Service, domain: JID | None) -> dict[str, Any]:
         if domain is not None and (domain.local or domain.resource):
             raise HTTPException(400, f"{domain} is not a domain; /rest/user/{domain.bare} is about one account")
         users = await service.users.list(domain)
-        found = {"items": users, "count": len(users)}
+        found: dict[str, Any] = {"items": users, "count": len(users)}
         if domain is not None:
             found["domain"] = domain
         return {"users": found}

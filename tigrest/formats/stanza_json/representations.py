@@ -1,4 +1,4 @@
-"""Bodies of requests and responses: one stanza as XML, JSON, form or text."""
+"""Bodies of requests and responses: one stanza as XML, JSON, form or text. Scripts import it as ``tigrest.stanza_json``."""
 
 from __future__ import annotations
 
@@ -7,11 +7,20 @@ from urllib.parse import parse_qsl, urlencode
 
 from tigrest.errors import InvalidStanza, MalformedContent, UnsupportedContent
 from tigrest.formats.content import JSON, PLAIN_TEXT, URLENCODED, media_type, read_json, write_json
-from tigrest.formats.stanza_json.media_types import ANSWER_TYPES, READABLE_TYPES, XML_TYPES
+from tigrest.formats.stanza_json.media_types import ANSWER_TYPES, READABLE_TYPES, XML_TYPES, choose_media_type
 from tigrest.formats.stanza_json.reading import check_query, from_json, from_parameters, from_query, from_texts
+from tigrest.formats.stanza_json.table import VOCABULARIES
 from tigrest.formats.stanza_json.writing import to_json
 from tigrest.xmpp.stanza import Stanza
 from tigrest.xmpp.xml import MAX_NODES
+
+__all__ = ["ASKING", "CHANGING", "choose_media_type", "from_parameters", "read", "read_query", "write", "write_all"]
+
+CHANGING = VOCABULARIES["iq"].changing
+"""Keys of iqs that change something, e.g. ``block``."""
+
+ASKING = VOCABULARIES["iq"].keys - CHANGING
+"""Keys of iqs that only ask, e.g. ``version``."""
 
 KEPT_ATTRIBUTES = ("from", "to", "id", "type", "xml:lang")
 """Attributes of a stanza; others are left out."""
