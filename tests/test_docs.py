@@ -34,8 +34,7 @@ from tigrest.formats.content import read_xml, write_xml
 from tigrest.gateway.demo import picture
 from tigrest.http.accepted_format import TYPE_NAMES, choose_format
 from tigrest.scripting.handler import LISTENS, Handler, Match
-from tigrest.scripting.lanes import AT_ONCE, MOST, MOST_OF_ONE
-from tigrest.scripting.listening import IQS, STOP_SECONDS
+from tigrest.scripting.listening import ListeningLimits
 from tigrest.scripting.loader import Loader
 from tigrest.scripting.signature import REQUEST, STANZA
 from tigrest.scripting.usage import usages
@@ -427,9 +426,11 @@ def test_every_field_of_a_match_is_described_with_its_default() -> None:
 
 def test_the_limits_of_listeners_are_described() -> None:
     text = section("listening.md", "Order and limits")
-    assert f"of {AT_ONCE} senders at once. {MOST} may wait for it, {MOST_OF_ONE} of one sender" in text
-    assert f"answers {IQS} iqs at once" in text
-    assert f"for {STOP_SECONDS:g} seconds" in text
+    limits = ListeningLimits()
+    lane = limits.lane
+    assert f"of {lane.at_once} senders at once. {lane.waiting} may wait for it, {lane.waiting_of_sender} of one sender" in text
+    assert f"answers {limits.iqs} iqs at once" in text
+    assert f"for {limits.stop_seconds:g} seconds" in text
 
 
 def test_the_first_bot_is_the_example() -> None:

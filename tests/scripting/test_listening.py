@@ -12,8 +12,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tigrest.scripting import lanes, listening
+from tigrest.scripting.lanes import LaneLimits
 from tigrest.scripting.listeners import Listener
+from tigrest.scripting.listening import ListeningLimits
 from tigrest.testing import TestGateway, serving
 from tigrest.xmpp.stanza import Stanza
 
@@ -38,6 +39,11 @@ def bot(tmp_path: Path) -> Iterator[Bot]:
             return running[0]
 
         yield serve
+
+
+def limit(gateway: TestGateway, **limits: Any) -> None:
+    """Set limits of scripts that listen, before anything comes in."""
+    gateway.gateway.parts.listening.limits = ListeningLimits(**limits)
 
 
 def handler(method: str, match: str = "", name: str = "Bot", more: str = "") -> str:
@@ -383,11 +389,9 @@ def eventually(ask: Callable[[], bool]) -> None:
 def test_a_stuck_listener_harms_no_other_and_senders_are_told(
     bot: Bot, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(listening, "STOP_SECONDS", 0.1)
-    monkeypatch.setattr(lanes, "MOST", 30)
-    monkeypatch.setattr(lanes, "MOST_OF_ONE", 5)
     wait = handler("async def on_message(self): await asyncio.sleep(99)", 'local="stuck"', "Stuck", "    timeout = 100\n")
     gateway = bot(wait + handler(ECHO, 'local="well"', "Well"))
+    limit(gateway, lane=LaneLimits(waiting=30, waiting_of_sender=5), stop_seconds=0.1)
     sent = record(gateway, monkeypatch)
     push(gateway, *[message(to="stuck@http.localhost") for _ in range(10)])
     eventually(lambda: len(sent) == 4)  # one runs, five wait
@@ -473,19 +477,17 @@ def test_a_gateway_that_stops_finishes_what_it_has(tmp_path: Path, capsys: pytes
     assert capsys.readouterr().out == "one\ntwo\ndown\n"
 
 
-def test_a_gateway_that_stops_gives_up_what_does_not_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(listening, "STOP_SECONDS", 0.1)
+def test_a_gateway_that_stops_gives_up_what_does_not_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "bot.py").write_text(HEAD + handler("async def on_message(self): await asyncio.sleep(99)", more="    timeout = 100\n"))
     with serving(tmp_path) as gateway:
+        limit(gateway, stop_seconds=0.1)
         push(gateway, message("one"), message("two"))
     assert "stanzas that scripts listened to were given up" in caplog.text
 
 
-def test_too_many_iqs_are_told_to_wait(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listening, "IQS", 3)
+def test_too_many_iqs_are_told_to_wait(bot: Bot) -> None:
     gateway = bot(handler("async def on_iq(self):\n    await asyncio.sleep(0.2)\n    return {}"))
+    limit(gateway, iqs=3)
 
     async def ask() -> list[str]:
         import asyncio

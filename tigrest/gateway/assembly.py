@@ -33,6 +33,7 @@ from tigrest.inbound.webhooks import Target, Webhooks
 from tigrest.observability.metrics import Metrics
 from tigrest.passwords import Passwords
 from tigrest.plugins import load_plugins
+from tigrest.scripting.execution import Execution
 from tigrest.scripting.lifecycle import Scripts
 from tigrest.scripting.listeners import Listener
 from tigrest.scripting.listening import Listening
@@ -107,16 +108,18 @@ def assemble(config: Config, script_dirs: Sequence[Path], passwords: Passwords) 
     backend = make_backend(config, databases, passwords, policy, inbound)
     service = make_service(config, backend, policy)
     webhooks = make_webhooks(config, databases.state, service)
-    listening = Listening(service, inbound.is_ours, config.http.request_timeout)
+    execution = Execution()
+    listening = Listening(service, inbound.is_ours, execution, config.http.request_timeout)
     inbound.add(listening)
     inbound.add(webhooks)
     logins = make_logins(config, service, passwords)
     backend.on_account_change(logins.forget)
     backend.on_account_change(events.dismiss)
     metrics = Metrics()
-    app = make_app(config, service, metrics, Admission(logins, make_api_keys(config, keys), policy.roles_of))
+    app = make_app(config, service, metrics, Admission(logins, make_api_keys(config, keys), policy.roles_of), execution)
     events.add_metrics(metrics)
     webhooks.add_metrics(metrics)
+    execution.add_metrics(metrics)
     return Parts(
         passwords=passwords,
         databases=databases,
@@ -269,11 +272,12 @@ def _api_key(key: ApiKeyConfig) -> ApiKey:
     )
 
 
-def make_app(config: Config, service: Service, metrics: Metrics, admission: Admission) -> App:
+def make_app(config: Config, service: Service, metrics: Metrics, admission: Admission, execution: Execution) -> App:
     """Make what answers HTTP requests."""
     return App(
         service=service,
         admission=admission,
+        execution=execution,
         max_body=config.http.max_body,
         request_timeout=config.http.request_timeout,
         is_ready=lambda: service.connected,

@@ -23,6 +23,7 @@ from tigrest.concurrency.caller import caller_of, waiting
 from tigrest.errors import ContentTooLarge, MalformedContent, TigrestError, TooManyFailures
 from tigrest.http.accepted_format import format_of
 from tigrest.http.cross_site import SAFE_METHODS, CrossSite
+from tigrest.http.handling import Handling
 from tigrest.http.index import Index
 from tigrest.http.proxies import UnnamedProxy
 from tigrest.http.replies import Reply, is_expected, make_reply, problem, send_stream
@@ -60,6 +61,7 @@ class App:
     Args:
         service: access to XMPP.
         admission: finds out who a caller is and whether he may in.
+        execution: runs methods of handlers.
         max_body: most bytes of a request body.
         request_timeout: seconds a request may take where its handler does not say.
         is_ready: tells whether requests can be served well, for ``/health/ready``.
@@ -71,6 +73,7 @@ class App:
         self,
         service: Service,
         admission: Admission,
+        execution: Execution,
         max_body: int,
         request_timeout: float,
         is_ready: Callable[[], bool],
@@ -80,14 +83,13 @@ class App:
         self._service = service
         self._admission = admission
         self._max_body = max_body
-        self._execution = Execution(request_timeout, service.loop, self._answer_instead)
+        self._handling = Handling(execution, request_timeout, self._answer_instead)
         self._is_ready = is_ready
         self._cross_site = CrossSite(cors_origins)
         self._unnamed_proxy = UnnamedProxy()
         self._metrics = metrics
         self._requests = RequestMetrics()
         metrics.add(self._requests)
-        self._execution.add_metrics(metrics)
         self._index = Index()
         self._statics: dict[Path, StaticFiles] = {}
         self._table = Table()
@@ -173,7 +175,7 @@ class App:
         if is_asking:
             waiting.set(caller_of(scope))
         try:
-            result = await self._execution.run(route, endpoint, call, scope, send)
+            result = await self._handling.run(route, endpoint, call, scope, send)
         finally:
             if is_asking:
                 waiting.set(None)  # else the request would hold itself, until the garbage collector comes

@@ -1,133 +1,130 @@
-"""Running a handler's method: on the loop or in a thread, with its callback, within its time."""
+"""The one way to run a method of a script: on the loop or in a thread, within its time.
+
+A request, a stanza and a run of a schedule differ in what becomes of the result, and of a method that does not end: that is what a
+subclass of :class:`Run` says.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-from collections.abc import Callable, Coroutine
 from contextvars import Context
+from dataclasses import dataclass, field
 from typing import Any, cast
 
-from starlette.types import Scope, Send
-
-from tigrest.concurrency.caller import caller_of
 from tigrest.concurrency.deadlines import Deadlines
-from tigrest.errors import BodyTimeout, HandlerTimeout, TigrestError
-from tigrest.observability.context import current_request
+from tigrest.errors import HandlerTimeout, TigrestError
+from tigrest.observability.context import RequestContext, current_request
 from tigrest.observability.metrics import Metrics
-from tigrest.scripting.routes import Endpoint, Route
-from tigrest.scripting.signature import Call, Invocation
-from tigrest.scripting.workers import Workers
-from tigrest.service import reply_failed
+from tigrest.scripting.parts import Part
+from tigrest.scripting.signature import Invocation
+from tigrest.scripting.workers import ThreadCall, WorkerLimits, Workers
 
 log = logging.getLogger(__name__)
 
-NOTICE = 1.0
-"""Seconds that a cancelled method gets to end."""
+
+@dataclass(frozen=True)
+class ExecutionLimits:
+    """Limits of the methods of scripts.
+
+    Args:
+        notice: seconds that a cancelled method gets to end.
+        workers: limits of ``def`` methods, which run in threads.
+    """
+
+    notice: float = 1.0
+    workers: WorkerLimits = field(default_factory=WorkerLimits)
 
 
-class Callback:
-    """What a handler gets as ``callback``: takes one result, from any thread."""
+class Run:
+    """One call of a method. It runs in the task that calls :meth:`Execution.run`, which is cancelled when its time is over.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._lock = threading.Lock()
-        self._waiter: asyncio.Future[Any] | None = None
-        self.called = False
-        """Whether there is a result."""
-        self._result: Any = None
-        self._error: BaseException | None = None
+    Args:
+        part: what is called.
+        invocation: its method.
+        call: the arguments.
+        seconds: its time.
+    """
 
-    def __call__(self, result: Any = None) -> None:
-        """Give the result of the request; a second call is logged and ignored."""
-        if not self._settle(result, None):
-            log.warning("callback was called again; only its first result counts")
+    __slots__ = (
+        "call",
+        "completes",
+        "deadline",
+        "execution",
+        "expired",
+        "invocation",
+        "left",
+        "part",
+        "request",
+        "seconds",
+        "task",
+        "thread",
+    )
 
-    def fail(self, error: BaseException) -> None:
-        """End the request with an error, unless it has a result already."""
-        self._settle(None, error)
+    left_means = "its result is dropped"
+    """What becomes of a call that goes on although it was cancelled, for the log."""
 
-    def _settle(self, result: Any, error: BaseException | None) -> bool:
-        with self._lock:
-            if self.called:
-                return False
-            self.called, self._result, self._error = True, result, error
-            if self._waiter is not None:
-                self._loop.call_soon_threadsafe(_wake, self._waiter)
-            return True
+    execution: Execution
+    task: asyncio.Task[Any]
 
-    async def wait(self) -> Any:
-        """Wait for the result.
-
-        Raises:
-            Exception: what the request was made to :meth:`fail` with.
-        """
-        with self._lock:
-            if not self.called:
-                self._waiter = self._loop.create_future()
-        if self._waiter is not None:
-            await self._waiter
-        if self._error is not None:
-            raise self._error
-        return self._result
-
-
-def _wake(waiter: asyncio.Future[Any]) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
-
-
-class _Run:
-    """A method that is running."""
-
-    __slots__ = ("deadline", "execution", "expired", "left", "request", "route", "scope", "seconds", "send", "task")
-
-    def __init__(self, execution: Execution, route: Route, scope: Scope, send: Send, task: asyncio.Task[Any], seconds: float) -> None:
-        self.execution, self.route, self.scope, self.send, self.task, self.seconds = execution, route, scope, send, task, seconds
+    def __init__(self, part: Part, invocation: Invocation, call: Any, seconds: float) -> None:
+        self.part, self.invocation, self.call, self.seconds = part, invocation, call, seconds
         self.deadline = 0.0
-        self.request = current_request.get()
         self.expired = self.left = False
+        self.completes = False
+        """Whether :meth:`complete` has to see what the method returned."""
+        self.request: RequestContext | None = None
+        self.thread: ThreadCall | None = None
+
+    def __str__(self) -> str:
+        """Name script, line and method, e.g. ``bots/echo.py:4: Echo.on_message``."""
+        part = self.part
+        return f"{part.relative}:{part.line}: {part.name}.{getattr(self.invocation.method, '__name__', 'method')}"
+
+    async def complete(self, result: Any) -> Any:
+        """Make the result out of what the method returned; within its time. Called only if ``completes``."""
+        return result
+
+    def error(self) -> TigrestError:
+        """Return what to raise when the time is over."""
+        return HandlerTimeout(f"{self.part.title} gave no result within {self.seconds:g} s")
+
+    def give_up(self) -> None:
+        """Take notice that the time is over: the method is being cancelled."""
+
+    def leave(self) -> None:
+        """Take notice that the method goes on although it was cancelled."""
+
+    async def ended(self) -> None:
+        """Wait for the thread of a ``def`` method, which goes on when its time is over."""
+        if self.thread is not None:
+            await self.thread.wait()
 
     def expire(self) -> None:
-        """Cancel it; if it goes on nevertheless, have somebody else answer the request."""
+        """Cancel the method; when it goes on nevertheless, leave it behind. Called when its deadline has passed."""
         if self.expired:
             self.left = True
             self.execution.leave_behind(self)
         else:
             self.expired = True
+            self.give_up()
             self.task.cancel()
             self.execution.expect_end(self)
 
-    def error(self) -> TigrestError:
-        """Return what to answer: a body that did not arrive is not the handler's fault."""
-        caller = caller_of(self.scope)
-        if caller is not None and caller.waits_for_body:
-            return BodyTimeout(self.seconds)
-        return HandlerTimeout(f"{self.route.uri} gave no result within {self.seconds:g} s")
-
-
-Answer = Callable[[Scope, Send, str, TigrestError, float], Coroutine[Any, Any, None]]
-"""Answers a request whose handler does not: its scope and ``send`` (ASGI), the URI of its route, why, and seconds since it began."""
-
 
 class Execution:
-    """Runs handlers' methods.
+    """Runs methods of scripts.
 
     Args:
-        request_timeout: seconds a request may take where its handler does not say.
-        loop: the running event loop.
-        answer: answers requests whose handlers go on although they were cancelled.
+        limits: its limits.
     """
 
-    def __init__(self, request_timeout: float, loop: asyncio.AbstractEventLoop, answer: Answer) -> None:
-        self._request_timeout = request_timeout
-        self._loop = loop
-        self._answer = answer
+    def __init__(self, limits: ExecutionLimits | None = None) -> None:
+        self.limits = limits or ExecutionLimits()
+        self._loop = asyncio.get_running_loop()
         self._deadlines = Deadlines()
-        self.workers = Workers()
+        self.workers = Workers(self.limits.workers)
         self._left: set[asyncio.Task[Any]] = set()
-        self._answering: set[asyncio.Task[None]] = set()
 
     def add_metrics(self, metrics: Metrics) -> None:
         """Add the numbers of threads, and of handlers that go on, to the metrics."""
@@ -136,89 +133,67 @@ class Execution:
 
     @property
     def left_behind(self) -> int:
-        """Number of handlers that go on although they were cancelled."""
+        """Number of methods that go on although they were cancelled."""
         return len(self._left)
 
-    async def run(self, route: Route, endpoint: Endpoint, call: Call, scope: Scope, send: Send) -> Any:
-        """Run a method and return its result.
+    async def run(self, run: Run) -> Any:
+        """Run a method in the current task and return its result. No task and no future where it does not wait.
 
         Args:
-            route: the handler.
-            endpoint: its method.
-            call: the arguments.
-            scope: of the request (ASGI).
-            send: of the request (ASGI); used when the method goes on although it was cancelled.
+            run: the call; each is run once.
 
         Raises:
-            HandlerTimeout: there is no result in time.
-            BodyTimeout: the method waited for the body of the request, which did not arrive in time.
-            asyncio.CancelledError: nobody wants the result any more, also because the request was answered meanwhile.
+            TigrestError: there is no result in time (:meth:`Run.error`), or no thread (:class:`tigrest.errors.NoThread`).
+            asyncio.CancelledError: nobody wants the result any more, or :meth:`Run.leave` has dealt with the call meanwhile.
             Exception: whatever the method raises.
         """
-        seconds = route.timeout or self._request_timeout
         task = asyncio.current_task(self._loop)
         assert task is not None
-        run = _Run(self, route, scope, send, task, seconds)
-        run.deadline = self._deadlines.after(seconds)
+        run.execution, run.task, run.request = self, task, current_request.get()
+        run.deadline = self._deadlines.after(run.seconds)
         self._deadlines.add(run)
-        invocation = endpoint.invocation
-        route.active += 1
+        part, invocation = run.part, run.invocation
+        part.active += 1
         try:
-            if invocation.is_coroutine and "callback" not in invocation.names:
-                result = await invocation(call)
-            else:
-                result = await self._run(route, invocation, call, seconds)
+            result = await invocation(run.call) if invocation.is_coroutine else await self.workers.run(run)
+            if run.completes:
+                result = await run.complete(result)
             if not run.expired:
                 return result
+        except SystemExit as error:  # would end the event loop
+            if not run.expired:
+                raise RuntimeError("the script calls sys.exit(); a method only returns or raises") from error
         except BaseException:
             if not run.expired:
                 raise  # its own error, or somebody else wants it to end
         finally:
             self._deadlines.discard(run)
             if not run.left:
-                route.active -= 1
+                part.active -= 1
         self._left.discard(task)
         if task.uncancel() > 0 or run.left:
             raise asyncio.CancelledError
         raise run.error()
 
-    async def _run(self, route: Route, invocation: Invocation, call: Call, seconds: float) -> Any:
-        callback: Callback | None = None
-        if "callback" in invocation.names:
-            callback = call.callback = Callback(asyncio.get_running_loop())
-            reply_failed.set(callback.fail)
-        if invocation.is_coroutine:
-            result = await cast("Coroutine[Any, Any, Any]", invocation(call))
-        else:
-            result = await self.workers.run(route, invocation, call, seconds)
-        if result is None and callback is not None and (callback.called or route.is_async):
-            result = await callback.wait()
-        return result
-
-    def expect_end(self, run: _Run) -> None:
+    def expect_end(self, run: Run) -> None:
         """Give a cancelled method a moment to end."""
-        run.deadline = self._deadlines.after(NOTICE)
+        run.deadline = self._deadlines.after(self.limits.notice)
         self._deadlines.add(run)
 
-    def leave_behind(self, run: _Run) -> None:
-        """Answer the request of a method that goes on although it was cancelled, and let it go on."""
+    def leave_behind(self, run: Run) -> None:
+        """Go on without a method that goes on although it was cancelled."""
         self._left.add(run.task)
         context = Context()
         context.run(current_request.set, run.request)
-        route, caller = run.route, caller_of(run.scope)
-        route.active -= 1  # it does not keep a script that was replaced from being shut down
-        line = _line(run.task, str(route.path)) or route.line
+        part = run.part
+        part.active -= 1  # it does not keep a script that was replaced from being shut down
+        line = _line(run.task, str(part.path)) or part.line
         context.run(
             log.error,
-            "%s was cancelled after %g s and goes on: %s:%d swallows CancelledError; the request is answered without it",
-            *(route.uri, run.seconds, route.relative, line),
+            "%s was cancelled after %g s and goes on: %s:%d swallows CancelledError; %s",
+            *(part.title, run.seconds, part.relative, line, run.left_means),
         )
-        if caller is not None:
-            caller.detach()
-        coroutine = self._answer(run.scope, run.send, route.uri, run.error(), run.seconds + NOTICE)
-        answering = self._loop.create_task(coroutine, context=context)
-        self._answering.add(answering)
-        answering.add_done_callback(self._answering.discard)
+        context.run(run.leave)
 
 
 def _line(task: asyncio.Task[Any], path: str) -> int:

@@ -1,21 +1,29 @@
-"""What waits for one listener: in order for each sender, side by side for several of them."""
+"""Queue the stanzas of one listener: in order for each sender, several senders at once."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-AT_ONCE = 10
-"""Most stanzas of different senders that a listener deals with at the same time."""
 
-MOST = 1000
-"""Most stanzas that wait for a listener, those it deals with included."""
+@dataclass(frozen=True)
+class LaneLimits:
+    """Limits of the stanzas of one listener.
 
-MOST_OF_ONE = 100
-"""Most of them from one sender: nobody fills the lane alone."""
+    Args:
+        at_once: most stanzas of different senders that it deals with at the same time.
+        waiting: most stanzas that wait for it, those it deals with included.
+        waiting_of_sender: most of them from one sender: nobody fills the lane alone.
+    """
+
+    at_once: int = 10
+    waiting: int = 1000
+    waiting_of_sender: int = 100
+
 
 J = TypeVar("J")
 
@@ -25,27 +33,28 @@ class Lane(Generic[J]):
 
     Args:
         run: deals with one of them; raises nothing.
+        limits: its limits.
     """
 
-    def __init__(self, run: Callable[[J], Coroutine[Any, Any, None]]) -> None:
-        self._run = run
+    def __init__(self, run: Callable[[J], Coroutine[Any, Any, None]], limits: LaneLimits) -> None:
+        self._run, self._limits = run, limits
         self._waiting: dict[str, deque[J]] = {}
         self._ready: deque[str] = deque()
         self._count = 0
         self.running: set[asyncio.Task[None]] = set()
-        """What it deals with now."""
+        """Tasks that run now."""
         self.asked = 0
         """Iqs that are being answered; they do not wait here."""
 
     @property
     def is_idle(self) -> bool:
-        """Whether there is nothing."""
+        """Whether nothing waits or runs."""
         return not self._count and not self.asked
 
     def offer(self, sender: str, job: J) -> bool:
-        """Put a stanza behind what is there from its sender; tell whether there was room."""
+        """Queue a stanza behind those of its sender; return whether there was room."""
         queue = self._waiting.get(sender)
-        if self._count >= MOST or (queue is not None and len(queue) >= MOST_OF_ONE):
+        if self._count >= self._limits.waiting or (queue is not None and len(queue) >= self._limits.waiting_of_sender):
             return False
         self._count += 1
         if queue is not None:
@@ -57,7 +66,7 @@ class Lane(Generic[J]):
         return True
 
     def clear(self) -> list[J]:
-        """Take out what waits and does not run yet."""
+        """Remove and return what waits and does not run yet."""
         dropped = [job for queue in self._waiting.values() for job in queue]
         self._count -= len(dropped)
         self._ready.clear()
@@ -66,7 +75,7 @@ class Lane(Generic[J]):
         return dropped
 
     def _fill(self) -> None:
-        while self._ready and len(self.running) < AT_ONCE:
+        while self._ready and len(self.running) < self._limits.at_once:
             sender = self._ready.popleft()
             task = asyncio.create_task(self._run(self._waiting[sender].popleft()))
             self.running.add(task)

@@ -1,7 +1,7 @@
-"""Giving stanzas to the scripts that listen: which one, in which order, for how long, and what becomes of its answer.
+"""Give stanzas to the scripts that listen, in order for each sender, and send what they answer.
 
-Each listener has a lane of its own, so that one that is slow, broken or flooded harms no other. Nothing here waits on the link's
-time: what comes in is put into lanes, and dealt with in tasks.
+Each listener has a queue of its own, a lane, so that one that is slow, broken or flooded harms no other. Nothing here blocks the link:
+what comes in is queued, and dealt with in tasks.
 """
 
 from __future__ import annotations
@@ -10,22 +10,20 @@ import asyncio
 import inspect
 import itertools
 import logging
-import math
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from anyio import CapacityLimiter
-from anyio.to_thread import run_sync
-
-from tigrest.errors import InvalidStanza, NotConnected, StanzaError, TigrestError
+from tigrest.errors import InvalidStanza, NotConnected, NoThread, StanzaError, TigrestError
 from tigrest.inbound.rejections import Rejections
-from tigrest.scripting.lanes import Lane
+from tigrest.observability.context import begin_request
+from tigrest.scripting.execution import Execution, Run
+from tigrest.scripting.lanes import Lane, LaneLimits
 from tigrest.scripting.listeners import Listener, Selector, type_of
 from tigrest.scripting.replies import reply_to
-from tigrest.scripting.signature import StanzaCall
+from tigrest.scripting.signature import Invocation, StanzaCall
 from tigrest.service import Service
 from tigrest.xmpp.conditions import EXCEPTIONS
 from tigrest.xmpp.jid import JID
@@ -34,11 +32,21 @@ from tigrest.xmpp.stanza import Stanza
 
 log = logging.getLogger(__name__)
 
-IQS = 50
-"""Most iqs that a listener answers at the same time; further ones are told to wait."""
 
-STOP_SECONDS = 5.0
-"""How long a gateway that stops goes on with what it has taken."""
+@dataclass(frozen=True)
+class ListeningLimits:
+    """Limits of scripts that listen.
+
+    Args:
+        lane: of the messages and presence of one listener.
+        iqs: most iqs that a listener answers at the same time; further ones are told to wait.
+        stop_seconds: how long a gateway that stops goes on with what it has taken.
+    """
+
+    lane: LaneLimits = field(default_factory=LaneLimits)
+    iqs: int = 50
+    stop_seconds: float = 5.0
+
 
 TOLD: tuple[type[TigrestError], ...] = (StanzaError, *[kind for kind, meaning in EXCEPTIONS.items() if meaning.condition])
 """What a method may raise to have the sender told."""
@@ -52,8 +60,28 @@ class Job:
     kind: str
     heard: StanzaCall
 
-    def __str__(self) -> str:
-        return f"{self.listener.relative}:{self.listener.line}: {self.listener.name}.on_{self.kind}"
+
+class StanzaRun(Run):
+    """The method of a handler that a stanza is for."""
+
+    __slots__ = ("given_up",)
+
+    left_means = "what its sender sent since then waits until it ends"
+
+    def __init__(self, listener: Listener, invocation: Invocation, heard: StanzaCall, seconds: float) -> None:
+        super().__init__(listener, invocation, heard, seconds)
+        self.completes = not invocation.is_coroutine
+        self.given_up: asyncio.Future[None] | None = None
+        """Done when the time is over, for who waits for an iq."""
+
+    async def complete(self, result: Any) -> Any:
+        """Await what a ``def`` method returned, if it can be."""
+        return await result if inspect.isawaitable(result) else result
+
+    def give_up(self) -> None:
+        """Let who waits for an iq go on."""
+        if self.given_up is not None and not self.given_up.done():
+            self.given_up.set_result(None)
 
 
 class _Index:
@@ -74,16 +102,18 @@ class Listening:
     Args:
         service: what scripts get.
         is_ours: tells whether an address is one of ours.
+        execution: runs methods.
         timeout: seconds that a stanza may take where its handler does not say.
     """
 
-    def __init__(self, service: Service, is_ours: Callable[[JID], bool], timeout: float) -> None:
-        self._service, self._is_ours, self._timeout = service, is_ours, timeout
+    def __init__(self, service: Service, is_ours: Callable[[JID], bool], execution: Execution, timeout: float) -> None:
+        self._service, self._is_ours, self._execution, self._timeout = service, is_ours, execution, timeout
+        self.limits = ListeningLimits()
+        """Its limits."""
         self._kinds: dict[str, _Index] = {}
         self._lanes: dict[tuple[Path, str], Lane[Job]] = {}
         self._methods: set[asyncio.Task[Any]] = set()
         self._overflow = Rejections(service.send, "scripts")
-        self._threads = CapacityLimiter(math.inf)  # the lanes limit them
         self._prefix = secrets.token_hex(6)
         self._numbers = itertools.count(1)
 
@@ -130,7 +160,7 @@ class Listening:
         """Take no more, and go on for a while with what there is."""
         self._kinds = {}
         try:
-            async with asyncio.timeout(STOP_SECONDS):
+            async with asyncio.timeout(self.limits.stop_seconds):
                 await self.settle()
         except TimeoutError:
             dropped = [job for lane in self._lanes.values() for job in lane.clear()]
@@ -175,98 +205,97 @@ class Listening:
         key = _key(listener)
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = Lane(self._process)
+            lane = self._lanes[key] = Lane(self._process, self.limits.lane)
         return lane
 
     async def _process(self, job: Job) -> None:
         """Deal with a message or presence. When its time is over it is given up, but what is next waits until it has ended."""
+        begin_request().caller = job.heard.sender.bare  # a lane gives each stanza a task, and so a context, of its own
+        run = self._run_of(job)
         try:
-            method = self._begin(job)
-            if await self._is_in_time(job, method):
-                reply = self._outcome(job, method)
-                if reply is not None:
-                    await self._send(job, reply)
-            else:
-                await asyncio.wait({method})
+            reply = await self._outcome(job, run)
+            if reply is not None:
+                await self._send(run, reply)
+            await run.ended()
         finally:
             job.listener.active -= 1
 
     async def _ask(self, job: Job) -> Stanza | None:
         """Have an iq answered by one script. ``None`` when it leaves it to others."""
         lane, iq = self._lane(job.listener), job.heard.stanza
-        if lane.asked >= IQS:
+        if lane.asked >= self.limits.iqs:
             return iq.error_reply(StanzaError("resource-constraint", "wait"))
-        method = self._begin(job)
         lane.asked += 1
         job.listener.active += 1
+        run = self._run_of(job)
+        run.given_up = asyncio.get_running_loop().create_future()
+        method = asyncio.create_task(self._answer(job, run))
+        self._methods.add(method)
 
         def ended(_: asyncio.Task[Any]) -> None:
+            self._methods.discard(method)
             lane.asked -= 1
             job.listener.active -= 1
 
         method.add_done_callback(ended)
         try:
-            if await self._is_in_time(job, method):
-                return self._outcome(job, method)
+            either: set[asyncio.Future[Any]] = {method, run.given_up}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             method.cancel()
             raise
-        return iq.error_reply(StanzaError("remote-server-timeout", "wait"))
+        return _late(iq) if run.expired or method.cancelled() else method.result()
 
-    def _begin(self, job: Job) -> asyncio.Task[Any]:
-        method = asyncio.create_task(self._call(job))
-        self._methods.add(method)
-        method.add_done_callback(self._methods.discard)
-        return method
+    async def _answer(self, job: Job, run: StanzaRun) -> Stanza | None:
+        """Run the method for an iq, and wait until it has ended."""
+        begin_request().caller = job.heard.sender.bare
+        reply = await self._outcome(job, run)
+        await run.ended()
+        return reply
 
-    async def _call(self, job: Job) -> Any:
-        invocation = job.listener.invocations[job.kind]
-        try:
-            if invocation.is_coroutine:
-                return await invocation(job.heard)
-            result = await run_sync(invocation, job.heard, abandon_on_cancel=True, limiter=self._threads)
-            return await result if inspect.isawaitable(result) else result
-        except SystemExit as error:
-            raise RuntimeError("the script calls sys.exit(); a method only returns or raises") from error
+    def _run_of(self, job: Job) -> StanzaRun:
+        listener = job.listener
+        return StanzaRun(listener, listener.invocations[job.kind], job.heard, listener.timeout or self._timeout)
 
-    async def _is_in_time(self, job: Job, method: asyncio.Task[Any]) -> bool:
-        seconds = job.listener.timeout or self._timeout
-        await asyncio.wait({method}, timeout=seconds)
-        if method.done():
-            return True
-        log.error("%s gave no result within %g s", job, seconds)
-        if job.listener.invocations[job.kind].is_coroutine:
-            method.cancel()
-        method.add_done_callback(lambda task: task.cancelled() or task.exception())  # nobody else asks
-        return False
-
-    def _outcome(self, job: Job, method: asyncio.Task[Any]) -> Stanza | None:
-        """The reply that a method that has ended stands for. The edge: whatever it raised goes no further."""
+    async def _outcome(self, job: Job, run: StanzaRun) -> Stanza | None:
+        """Run a method, and return the reply that its result stands for. The edge: whatever it raised goes no further."""
         stanza = job.heard.stanza
-        error: BaseException | None = asyncio.CancelledError() if method.cancelled() else method.exception()
-        if error is None:
-            try:
-                return reply_to(stanza, method.result(), self._next_id())
-            except TigrestError as problem:
-                log.error("%s returned what cannot be sent: %s", job, problem)
-            except Exception:
-                log.exception("%s returned what cannot be sent", job)
-        elif isinstance(error, TOLD):
-            log.debug("%s raised %s", job, type(error).__name__)
-            return _refusal(stanza, as_stanza_error(error))
+        try:
+            result = await self._execution.run(run)
+        except asyncio.CancelledError as error:
+            if run.task.cancelling() or run.left:
+                raise
+            log.error("%s failed", run, exc_info=error)
+        except Exception as error:
+            if run.expired:
+                log.error("%s gave no result within %g s", run, run.seconds)
+                return _late(stanza) if stanza.kind == "iq" else None
+            if isinstance(error, TOLD):
+                log.log(logging.ERROR if isinstance(error, NoThread) else logging.DEBUG, "%s: %s: %s", run, type(error).__name__, error)
+                return _refusal(stanza, as_stanza_error(error))
+            log.error("%s failed", run, exc_info=error)
         else:
-            log.error("%s failed", job, exc_info=error)
+            return self._reply(run, stanza, result)
         return error_reply(stanza, StanzaError("internal-server-error")) if stanza.kind == "iq" else None
 
-    async def _send(self, job: Job, reply: Stanza) -> None:
+    def _reply(self, run: StanzaRun, stanza: Stanza, result: Any) -> Stanza | None:
+        try:
+            return reply_to(stanza, result, self._next_id())
+        except TigrestError as problem:
+            log.error("%s returned what cannot be sent: %s", run, problem)
+        except Exception:
+            log.exception("%s returned what cannot be sent", run)
+        return error_reply(stanza, StanzaError("internal-server-error")) if stanza.kind == "iq" else None
+
+    async def _send(self, run: StanzaRun, reply: Stanza) -> None:
         try:
             await self._service.send(reply)
         except NotConnected as error:
-            log.warning("%s: its reply was not sent: %s", job, error)
+            log.warning("%s: its reply was not sent: %s", run, error)
         except TigrestError as error:
-            log.error("%s: its reply cannot be sent: %s", job, error)
+            log.error("%s: its reply cannot be sent: %s", run, error)
         except Exception:
-            log.exception("%s: its reply cannot be sent", job)
+            log.exception("%s: its reply cannot be sent", run)
 
     def _next_id(self) -> str:
         """An id by which we know our own messages when a room sends them back."""
@@ -275,6 +304,10 @@ class Listening:
 
 def _key(listener: Listener) -> tuple[Path, str]:
     return listener.path, listener.name
+
+
+def _late(iq: Stanza) -> Stanza:
+    return iq.error_reply(StanzaError("remote-server-timeout", "wait"))
 
 
 def _refusal(stanza: Stanza, error: StanzaError) -> Stanza | None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from tigrest.scripting.execution import Execution
-from tigrest.scripting.routes import Route
+from tigrest.scripting.parts import Part
 
 log = logging.getLogger(__name__)
 
@@ -108,21 +108,21 @@ class Watchdog:
             return
         frames = self._own(_frames(sys._current_frames().get(self._ident)))
         stack = [(frame, frame.f_lineno) for frame in frames]  # at once: what follows may let the loop go on
-        routes = [frame.f_locals["route"] for frame in frames if frame.f_code is Execution.run.__code__]
+        parts = [frame.f_locals["run"].part for frame in frames if frame.f_code is Execution.run.__code__]
         since, before = self._seen
         self._seen = turned, frames
         if late >= self._limit and frames:
             self._seen = 0.0, []
             lasts = since != turned or any(frame is other for frame in frames for other in before)
-            self._reported = turned, self._report(stack, routes, late) if lasts else self._report_load(late)
+            self._reported = turned, self._report(stack, parts, late) if lasts else self._report_load(late)
 
     def _own(self, frames: list[FrameType]) -> list[FrameType]:
         """Leave out what runs the loop: nothing is left while it waits for something to happen."""
         usual = {id(frame) for frame in self._usual}
         return [frame for frame in frames if id(frame) not in usual and not frame.f_code.co_filename.endswith(_LOOP)]
 
-    def _report(self, stack: list[Line], routes: list[Route], late: float) -> str:
-        culprit = self._culprit(stack, routes)
+    def _report(self, stack: list[Line], parts: list[Part], late: float) -> str:
+        culprit = self._culprit(stack, parts)
         lines = traceback.StackSummary.extract(iter(stack)).format()
         message, arguments = "the event loop has been blocked for %.1f s by %s", (late, culprit)
         log.handle(log.makeRecord(log.name, logging.ERROR, __file__, 0, message, arguments, None, sinfo="".join(lines).rstrip()))
@@ -132,10 +132,10 @@ class Watchdog:
         log.warning("the event loop has not come round for %.1f s: there is too much to do at once", late)
         return "too much to do at once"
 
-    def _culprit(self, stack: list[Line], routes: list[Route]) -> str:
-        """Name the route and the line of the script, or the line of our own, that runs."""
+    def _culprit(self, stack: list[Line], parts: list[Part]) -> str:
+        """Name the part and the line of the script, or the line of our own, that runs."""
         frame, number = next((line for line in reversed(stack) if self._is_script(line[0])), stack[-1])
-        name = routes[-1].uri if routes else frame.f_code.co_qualname
+        name = parts[-1].title if parts else frame.f_code.co_qualname
         return f"{name} at {frame.f_code.co_filename}:{number}"
 
     def _is_script(self, frame: FrameType) -> bool:

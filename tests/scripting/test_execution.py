@@ -1,0 +1,167 @@
+"""Methods for requests and for stanzas run in the same way: within their time, in bounded threads, and none takes others down."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tigrest.scripting.execution import Execution, ExecutionLimits, Run
+from tigrest.scripting.handler import Handler
+from tigrest.scripting.parts import Part
+from tigrest.scripting.signature import SCHEDULE, ScheduleCall, compile_method
+from tigrest.scripting.workers import WorkerLimits
+from tigrest.testing import TestGateway, serving
+from tigrest.xmpp.stanza import Stanza
+
+SCRIPT = """
+import asyncio, sys, threading, time
+from tigrest import Handler, Match
+
+released = threading.Event()
+answered = []
+
+class Waits(Handler):
+    match = Match(local="waits")
+    timeout = 0.1
+    def on_message(self, body):
+        if body == "wait":
+            released.wait(20)
+        answered.append(body)
+    async def on_iq(self):
+        while not released.is_set():
+            try:
+                await asyncio.sleep(0.05)  # LINE swallows
+            except asyncio.CancelledError:
+                pass
+
+class Swallows(Handler):
+    match = Match(local="swallows")
+    timeout = 0.1
+    async def on_message(self, body):
+        while body == "wait" and not released.is_set():
+            try:
+                await asyncio.sleep(0.05)
+            except asyncio.CancelledError:
+                pass
+        answered.append(body)
+
+class State(Handler):
+    regex = "/state/(exit|answered|release)"
+    async def exec_get(self, what):
+        if what == "exit":
+            sys.exit(3)
+        if what == "release":
+            released.set()
+        return {"answered": answered}
+"""
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[TestGateway]:
+    (tmp_path / "slow.py").write_text(SCRIPT)
+    with ExitStack() as stack:
+        running = stack.enter_context(serving(tmp_path, builtins=False))
+        stack.callback(running.get, "/rest/state/release")
+        assert running.gateway.table.problems == ()
+        yield running
+
+
+def push(gateway: TestGateway, *bodies: str, to: str) -> None:
+    async def take() -> None:
+        for body in bodies:
+            stanza = f"<message from='alice@localhost/x' to='{to}@http.localhost' type='chat'><body>{body}</body></message>"
+            await gateway.gateway.backend.send(Stanza.parse(stanza))
+
+    gateway.client.portal.call(take)
+
+
+def eventually(ask: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not ask():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)
+
+
+def answered(gateway: TestGateway) -> list[str]:
+    found: list[str] = gateway.get("/rest/state/answered?type=json").json()["answered"]
+    return found
+
+
+def test_the_thread_of_a_listener_that_hangs_is_counted_and_what_is_next_waits(
+    gateway: TestGateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    push(gateway, "wait", "next", to="waits")
+    eventually(lambda: 'tigrest_threads{state="stuck"} 1.0' in gateway.get("/metrics").text)
+    assert "slow.py:8: Waits.on_message gave no result within 0.1 s" in caplog.text
+    assert answered(gateway) == []
+    gateway.get("/rest/state/release")
+    eventually(lambda: answered(gateway) == ["wait", "next"])
+    assert 'tigrest_threads{state="stuck"} 0.0' in gateway.get("/metrics").text
+
+
+def test_a_listener_that_swallows_its_cancellation_is_left_behind_and_named(gateway: TestGateway, caplog: pytest.LogCaptureFixture) -> None:
+    push(gateway, "wait", "next", to="swallows")
+    eventually(lambda: "tigrest_handlers_left_behind 1.0" in gateway.get("/metrics").text)
+    line = SCRIPT.splitlines().index("            except asyncio.CancelledError:", 25)
+    assert f"Swallows was cancelled after 0.1 s and goes on: slow.py:{line}" in caplog.text
+    assert answered(gateway) == []
+    gateway.get("/rest/state/release")
+    eventually(lambda: answered(gateway) == ["wait", "next"])
+    assert "tigrest_handlers_left_behind 0.0" in gateway.get("/metrics").text
+
+
+def test_an_iq_is_answered_when_the_time_is_over_also_by_what_swallows_its_cancellation(gateway: TestGateway) -> None:
+    async def ask() -> Stanza:
+        iq = "<iq from='alice@localhost/x' to='waits@http.localhost' id='q' type='get'><x xmlns='urn:x'/></iq>"
+        return await gateway.gateway.backend.request(Stanza.parse(iq), 10.0)
+
+    reply: Stanza = gateway.client.portal.call(ask)
+    assert reply.error is not None
+    assert reply.error.condition == "remote-server-timeout"
+    eventually(lambda: "tigrest_handlers_left_behind 1.0" in gateway.get("/metrics").text)
+
+
+def test_sys_exit_ends_the_request_and_not_the_gateway(gateway: TestGateway, caplog: pytest.LogCaptureFixture) -> None:
+    assert gateway.get("/rest/state/exit").status_code == 500
+    assert "the script calls sys.exit(); a method only returns or raises" in caplog.text
+    assert gateway.get("/rest/state/answered").status_code == 200
+
+
+class Hangs(Handler):
+    """A handler whose method goes on until it is told."""
+
+    def __init__(self, until: Callable[[], bool]) -> None:
+        self._until = until
+
+    def on_schedule(self) -> None:
+        """Wait."""
+        while not self._until():
+            time.sleep(0.005)
+
+
+async def test_threads_that_are_stuck_are_bounded_for_each_part() -> None:
+    done: list[bool] = []
+    handler = Hangs(lambda: bool(done))
+    execution = Execution(ExecutionLimits(notice=0.1, workers=WorkerLimits(stuck_of_part=2)))
+    invocation = compile_method(handler.on_schedule, SCHEDULE)
+    parts = [Part(path=Path(f"/s/{name}.py"), relative=Path(f"{name}.py"), name=name, handler=handler, timeout=None) for name in "ab"]
+    outcomes = []
+    runs: list[Run] = []
+    try:
+        for part in [parts[0], parts[0], parts[0], parts[1]]:
+            runs.append(Run(part, invocation, ScheduleCall(None), 0.05))  # type: ignore[arg-type]
+            try:
+                await execution.run(runs[-1])
+            except Exception as error:
+                outcomes.append(str(error))
+    finally:
+        done.append(True)
+    late = "gave no result within 0.05 s"
+    assert outcomes == [f"a {late}", f"a {late}", "2 calls of a are stuck in threads; correct a.py, line 1", f"b {late}"]
+    for run in runs:
+        await run.ended()
+    assert dict(execution.workers.numbers())["stuck",] == 0
