@@ -208,3 +208,94 @@ def test_startup_and_shutdown_are_awaited(serve: Serve, tmp_path: Path) -> None:
     assert gateway.get("/rest/life").status_code == 404
     gateway.client.portal.call(gateway.gateway.stop)
     assert (tmp_path / "down").read_text() == "done"
+
+
+VALUES = """
+import datetime, enum
+from dataclasses import dataclass
+from decimal import Decimal
+from pydantic import BaseModel
+
+@dataclass
+class Point:
+    x: int
+    when: datetime.date
+
+class Order(BaseModel):
+    price: Decimal
+
+class Gives(Handler):
+    regex = r"/gives/(.+)"
+    async def exec_get(self, service, what):
+        point = Point(1, datetime.date(2026, 11, 26))
+        if what == "created": return Result(data={"id": 7}, status=201, headers={"Location": "/rest/gives/7"})
+        if what == "nothing": return Result(status=202)
+        if what == "text": return Result(data="héllo", status=418)
+        if what == "image": return Result(data=b"\\x89PNG\\r\\n\\x1a\\n" + bytes(8), headers={"X-Mine": "1"})
+        if what == "own": return Result("application/problem+json", {"when": point.when}, 409)
+        if what == "own-xml": return Result("application/atom+xml", {"feed": None})
+        if what == "policy": return Result(data={"a": 1}, headers={"Content-Security-Policy": "default-src 'self'"})
+        if what == "dataclass": return point
+        if what == "model": return Order(price=Decimal("1.10"))
+        if what == "set": return {"b", "a"}
+        if what == "forgotten": return service.request("<iq/>")
+        if what == "within": return {"items": [1, {"reply": service.request("<iq/>")}]}
+        if what == "generator": return {"all": (n for n in range(3))}
+        if what == "number": return 5
+        if what == "data": return Result(data={"raw": b"1"})
+        if what == "unfit": return Result("text/csv", {"a": 1})
+        if what == "header": return Result(data={"a": 1}, headers={"X": "a\\r\\nb: c"})
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "status", "content_type", "body"),
+    [
+        ("created", 201, "application/json", b'{"id":7}'),
+        ("nothing", 202, None, b""),
+        ("text", 418, "text/plain; charset=utf-8", "héllo".encode()),
+        ("image", 200, "image/png", b"\x89PNG\r\n\x1a\n" + bytes(8)),
+        ("own", 409, "application/problem+json", b'{"when":"2026-11-26"}'),
+        ("own-xml", 200, "application/atom+xml", b"<feed/>"),
+        ("dataclass", 200, "application/json", b'{"x":1,"when":"2026-11-26"}'),
+        ("model", 200, "application/json", b'{"price":"1.10"}'),
+        ("set", 200, "application/json", b'["a","b"]'),
+    ],
+)
+def test_values_with_a_status_of_their_own(serve: Serve, what: str, status: int, content_type: str | None, body: bytes) -> None:
+    response = serve(VALUES).get(f"/rest/gives/{what}?type=json")
+    assert (response.status_code, response.headers.get("content-type"), response.content) == (status, content_type, body)
+
+
+def test_a_result_is_negotiated_like_its_data(serve: Serve) -> None:
+    gateway = serve(VALUES, {"scriptGet.html": "<p>{{ result.id }}</p>"})
+    created = gateway.get("/rest/gives/created")
+    assert (created.status_code, created.headers["location"], created.content) == (201, "/rest/gives/7", b"<id>7</id>")
+    assert "sandbox" in created.headers["content-security-policy"]
+    page = gateway.get("/rest/gives/created?type=html")
+    assert (page.status_code, page.headers["location"], page.text) == (201, "/rest/gives/7", "<p>7</p>")
+    assert gateway.get("/rest/gives/policy").headers.get_list("content-security-policy") == ["default-src 'self'"]
+
+
+@pytest.mark.parametrize(
+    ("what", "problem"),
+    [
+        ("forgotten", "$ is a coroutine that was not awaited: write await"),
+        ("within", "$.items[1].reply is a coroutine that was not awaited: write await"),
+        ("generator", "$.all is a generator: make a list of it"),
+        ("number", "$ is of type int: give None, str, bytes, dict, list, a dataclass, Result or a Starlette response"),
+        ("data", "$.raw is bytes: decode them to text"),
+        ("unfit", "$ is of type dict, which text/csv cannot carry: give str or bytes, or leave content_type out"),
+    ],
+)
+def test_what_cannot_be_sent_is_one_line_in_the_log(serve: Serve, caplog: pytest.LogCaptureFixture, what: str, problem: str) -> None:
+    for form in ("json", "xml"):
+        caplog.clear()
+        response = serve(VALUES).get(f"/rest/gives/{what}?type={form}")
+        assert response.status_code == 500
+        assert "$" not in response.text
+        [record] = [record for record in caplog.records if record.levelname == "ERROR"]
+        where, _, said = record.getMessage().partition(": Gives.exec_get: the result cannot be sent: ")
+        assert (said, record.exc_info) == (problem, None)
+        assert where.startswith(f"GET /rest/gives/{what} failed: ")
+        assert where.endswith("script.py:18")

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, is_dataclass
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -19,7 +18,8 @@ from xml.etree import ElementTree as ET
 import orjson
 
 from tigrest.errors import MalformedContent
-from tigrest.xmpp.xml import MAX_DEPTH, escape, escape_attribute, parse, serialize
+from tigrest.formats.encoding import Unencodable, key_text, plain, simplify
+from tigrest.xmpp.xml import MAX_DEPTH, escape, escape_attribute, parse
 
 JSON = "application/json"
 XML = "application/xml"
@@ -115,18 +115,23 @@ def _local_name(element: ET.Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
+_OPTIONS = orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS
+
+
 def write_json(value: Any) -> bytes:
     """Write a value as JSON.
 
     Raises:
-        TypeError: it has a part that JSON cannot carry.
+        Unencodable: it has a part that JSON cannot carry.
     """
     try:
-        return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS)
-    except orjson.JSONEncodeError as error:
-        if "ecursion limit" not in str(error):
-            raise
-    return orjson.dumps(_in_pieces(value, 0), default=_plain, option=orjson.OPT_NON_STR_KEYS)
+        return orjson.dumps(value, default=simplify, option=_OPTIONS)
+    except orjson.JSONEncodeError:
+        pass
+    try:
+        return orjson.dumps(_in_pieces(plain(value), 0), option=_OPTIONS)
+    except RecursionError:
+        raise Unencodable("nested too deeply, or holds itself") from None
 
 
 LEVELS_AT_A_TIME = 200
@@ -135,11 +140,11 @@ LEVELS_AT_A_TIME = 200
 
 def _in_pieces(value: Any, depth: int) -> Any:
     """Replace what lies :data:`LEVELS_AT_A_TIME` levels deep in a value by its JSON."""
-    if isinstance(value, dict | list | tuple) and depth == LEVELS_AT_A_TIME:
+    if isinstance(value, dict | list) and depth == LEVELS_AT_A_TIME:
         return orjson.Fragment(write_json(value))
     if isinstance(value, dict):
         return {name: _in_pieces(item, depth + 1) for name, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
         return [_in_pieces(item, depth + 1) for item in value]
     return value
 
@@ -148,13 +153,28 @@ def write_xml(value: Any) -> bytes:
     """Write a value as one XML document.
 
     A mapping with a single key gives the root element its name; everything else is wrapped in ``<result>``.
+
+    Raises:
+        Unencodable: it has a part that XML cannot carry.
     """
+    try:
+        return _document(value)
+    except (Unencodable, ValueError):
+        plain(value)  # says where it is
+        raise
+    except RecursionError:
+        raise Unencodable("nested too deeply, or holds itself") from None
+
+
+def _document(value: Any) -> bytes:
     out: list[str] = []
-    value = _plain(value) if is_dataclass(value) else value
-    if isinstance(value, Mapping) and len(value) == 1:
-        [(name, content)] = value.items()
-        if str(name) not in ("item", "value"):
-            _element(str(name), content, out.append)
+    if not isinstance(value, dict | list | str | int | float | None):
+        value = simplify(value)
+    if isinstance(value, dict) and len(value) == 1:
+        [(key, content)] = value.items()
+        name = key_text(key)
+        if name not in ("item", "value"):
+            _element(name, content, out.append)
             return "".join(out).encode()
     _element("result", value, out.append)
     return "".join(out).encode()
@@ -162,20 +182,39 @@ def write_xml(value: Any) -> bytes:
 
 def _element(name: str, value: Any, write: Callable[[str], Any]) -> None:
     start, end = _tags(name)
-    if value is None:
-        write(start[:-1] + "/>")
-    elif isinstance(value, str):
+    kind = type(value)
+    if kind is str:
         write(f"{start}{escape(value)}{end}")
+    elif value is None:
+        write(start[:-1] + "/>")
+    elif kind is dict:
+        _children(start, end, [(key if type(key) is str else key_text(key), item) for key, item in value.items()], write)
+    elif kind is list:
+        _children(start, end, [("item", item) for item in value], write)
     elif value is True or value is False:
         write(f"{start}{'true' if value else 'false'}{end}")
-    elif isinstance(value, (dict, Mapping)):
-        _children(start, end, [(str(key), item) for key, item in value.items()], write)
-    elif isinstance(value, (list, tuple)):
-        _children(start, end, [("item", item) for item in value], write)
-    elif isinstance(value, (int, float)):
+    elif kind is int:
         write(f"{start}{value}{end}")
+    elif kind is float:
+        text = orjson.dumps(value).decode()  # null, where it is infinite or no number
+        write(start[:-1] + "/>" if text == "null" else f"{start}{text}{end}")
     else:
-        _element(name, _plain(value), write)
+        _element(name, _exact(value), write)
+
+
+def _exact(value: Any) -> Any:
+    """Return a value of another type, possibly derived from one of JSON's, as one of these."""
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, dict):
+        return dict(value)
+    return list(value) if isinstance(value, list) else simplify(value)
 
 
 def _children(start: str, end: str, children: list[tuple[str, Any]], write: Callable[[str], Any]) -> None:
@@ -184,8 +223,8 @@ def _children(start: str, end: str, children: list[tuple[str, Any]], write: Call
         return
     write(start)
     for name, value in children:
-        if name == "value" and isinstance(value, (list, tuple)):
-            for item in value:
+        if name == "value" and isinstance(value, (list, tuple, set, frozenset)):
+            for item in value if isinstance(value, list) else simplify(value):
                 _element("value", item, write)
         else:
             _element(name, value, write)
@@ -208,21 +247,6 @@ def _written_tags(name: str) -> tuple[str, str]:
 
 
 _remembered_tags = lru_cache(maxsize=1024)(_written_tags)
-
-
-def _plain(value: Any) -> Any:
-    """Values of other types as plain ones."""
-    if isinstance(value, enum.Enum):
-        return value.value
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, set | frozenset):
-        return sorted(value, key=str)
-    if hasattr(value, "tag") and hasattr(value, "iter"):  # an ElementTree element
-        return serialize(value)
-    return str(value)
 
 
 def media_type(header: str) -> str:

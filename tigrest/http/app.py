@@ -26,9 +26,10 @@ from tigrest.http.cross_site import SAFE_METHODS, CrossSite
 from tigrest.http.handling import Handling
 from tigrest.http.index import Index
 from tigrest.http.proxies import UnnamedProxy
-from tigrest.http.replies import Reply, is_expected, make_reply, problem, send_stream
+from tigrest.http.replies import Reply, is_expected, problem, send_stream
 from tigrest.http.request_metrics import RequestMetrics
 from tigrest.http.requests import HandlerRequest, bounded, decode, has_body, header, is_decodable, read_body
+from tigrest.http.results import InvalidResult, make_reply
 from tigrest.observability.context import begin_request, current_request, set_caller
 from tigrest.observability.logs import ACCESS
 from tigrest.observability.metrics import Metrics
@@ -276,6 +277,9 @@ def _log_failure(scope: Scope, match: RouteMatch | None, error: Exception) -> No
         where = f"in {match.endpoint.invocation.method.__qualname__} of {match.route.relative}"
     else:
         where = "in the gateway"
+    if isinstance(error, InvalidResult):  # a traceback would show our code only
+        log.error("%s %s failed: %s", scope["method"], scope["path"], error)
+        return
     log.error("%s %s failed %s", scope["method"], scope["path"], where, exc_info=error)
 
 

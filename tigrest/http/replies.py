@@ -1,36 +1,26 @@
-"""Replies: the result of a handler, or an error, as status, headers and bytes."""
+"""Replies: status, headers and bytes; and errors as such. Results of handlers are in :mod:`tigrest.http.results`."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from tigrest.errors import RetryLater, StanzaError, TigrestError
-from tigrest.formats.content import JSON, XML, is_xml, media_type, write_json, write_xml
-from tigrest.formats.images import image_type
+from tigrest.formats.content import write_json, write_xml
 from tigrest.http.accepted_format import AcceptedFormat
 from tigrest.http.pages import render
 from tigrest.http.statuses import phrase, status_of
 from tigrest.http.wire.whole_reply import WHOLE_REPLY, WholeReply
 from tigrest.observability.context import request_id
-from tigrest.scripting.handler import Result
-from tigrest.scripting.routes import Endpoint
-from tigrest.xmpp.stanza import Stanza
 
 HeaderList = list[tuple[bytes, bytes]]
-_JSON, _XML = JSON.encode(), XML.encode()
-XHTML_TYPE = "application/xhtml+xml"
 PROBLEM_NAMESPACE = "urn:ietf:rfc:7807"
-
-MEMOISED_TYPE_LENGTH = 100
-"""Length up to which media types of scripts are memoised as headers, in characters."""
 
 HTML = b"text/html; charset=utf-8"
 PAGE_HEADERS: HeaderList = [
@@ -86,83 +76,18 @@ async def _nothing() -> AsyncIterator[bytes]:
         yield piece
 
 
-def make_reply(result: Any, accepted: Callable[[], AcceptedFormat], endpoint: Endpoint, page_values: Mapping[str, Any]) -> Reply | Response:
-    """Turn the result of a handler into a response.
-
-    Args:
-        result: what it returned or gave to ``callback``.
-        accepted: returns the format that the caller accepts; called only where there is a choice.
-        endpoint: the method that returned it; may have a page.
-        page_values: values for its page besides ``result``.
-
-    Raises:
-        HTTPException: 404 for ``None``.
-        TypeError: the result is of a kind that cannot be sent.
-    """
-    if isinstance(result, (dict, list)):
-        return _reply_to_value(result, accepted(), endpoint, page_values)
-    if isinstance(result, Result):
-        return _reply_to_result(result)
-    if isinstance(result, str):
-        return Reply(200, b"text/plain; charset=utf-8", result.encode("utf-8", "replace"))
-    if isinstance(result, Response):
-        return result
-    if isinstance(result, (bytes, bytearray, memoryview)):
-        data = bytes(result)
-        return Reply(200, (image_type(data) or "application/octet-stream").encode(), data)
-    if isinstance(result, Stanza):
-        return Reply(200, _XML, result.to_bytes(), XML_HEADERS)
-    if result is None:
-        raise HTTPException(404, "there is nothing here")
-    if isinstance(result, Mapping | tuple):
-        return make_reply(dict(result) if isinstance(result, Mapping) else list(result), accepted, endpoint, page_values)
-    raise TypeError(
-        f"a handler cannot answer with {type(result).__name__}: give None, str, bytes, dict, list, Result or a Starlette response"
-    )
-
-
-def _reply_to_value(value: Any, accepted: AcceptedFormat, endpoint: Endpoint, page_values: Mapping[str, Any]) -> Reply:
-    if accepted.html and endpoint.template is not None:
-        page = endpoint.template.render(result=value, **page_values)
-        return Reply(200, HTML, page.encode("utf-8", "replace"))
-    if accepted.encoding == "json":
-        return Reply(200, _JSON, write_json(value))
-    return Reply(200, _XML, write_xml(value), XML_HEADERS)
-
-
-def _reply_to_result(result: Result) -> Reply:
-    data = result.data.encode("utf-8", "replace") if isinstance(result.data, str) else bytes(result.data)
-    headers = [(_name(name), _token(value)) for name, value in result.headers.items()] if result.headers else []
-    if data and _is_document(result.content_type) and not any(name == XML_HEADERS[0][0] for name, _ in headers):
-        headers += XML_HEADERS
-    content_type = result.content_type
-    return Reply(
-        result.status, _known_token(content_type) if len(content_type) < MEMOISED_TYPE_LENGTH else _token(content_type), data, headers
-    )
-
-
-@lru_cache(maxsize=256)
-def _is_document(content_type: str) -> bool:
-    """Return whether browsers show a type as XML that may contain scripts; XHTML is exempt, since a handler that sends it made a page."""
-    media = media_type(content_type)
-    return is_xml(media) and media != XHTML_TYPE
-
-
 _NOT_A_NAME = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
-_known_token = lru_cache(maxsize=256)(lambda text: _token(text))
-
-
-def _name(text: str) -> bytes:
+def header_name(text: str) -> bytes:
     """Return the name of a header as bytes. RFC 9110 §5.6.2"""
     if not text or _NOT_A_NAME.search(text):
         raise ValueError(f"{text!r} is not the name of a header")
     return text.lower().encode()
 
 
-def _token(text: str) -> bytes:
+def header_value(text: str) -> bytes:
     """Return the value of a header as bytes, if it is on one line. RFC 9110 §5.5"""
     if _CONTROL.search(text):
         raise ValueError("a header may not contain a line break or another control character")
@@ -210,5 +135,5 @@ def _headers_of(error: BaseException) -> HeaderList:
     if isinstance(error, RetryLater):
         return [(b"retry-after", str(max(1, round(error.retry_after))).encode())]
     if isinstance(error, HTTPException) and error.headers:
-        return [(_name(name), _token(value)) for name, value in error.headers.items()]
+        return [(header_name(name), header_value(value)) for name, value in error.headers.items()]
     return []

@@ -105,17 +105,19 @@ class Handler:
 
 @dataclass(frozen=True)
 class Result:
-    """A response whose bytes are final.
+    """A response with a status, headers or a media type of its own.
 
     Args:
-        content_type: its media type, e.g. ``image/png``.
-        data: its body; text is sent as UTF-8.
+        content_type: its media type, e.g. ``image/png``. ``None`` for that which the data would have if they were returned as they are:
+            of a dict, JSON or XML as the caller wants; ``""`` for none.
+        data: its body. Text is sent as UTF-8, bytes as they are, ``None`` is an empty body. What else may be returned is encoded as
+            ``content_type`` says.
         status: HTTP status.
         headers: further headers.
     """
 
-    content_type: str
-    data: bytes | str
+    content_type: str | None = None
+    data: Any = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import operator
 import re
+import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -119,6 +120,14 @@ class Invocation:
     names: frozenset[str]
     is_coroutine: bool
     group_names: Mapping[int, str]
+
+    @property
+    def where(self) -> str:
+        """File, line and name of the method, for the log."""
+        function = inspect.unwrap(getattr(self.method, "__func__", self.method))
+        code: types.CodeType | None = getattr(function, "__code__", None)
+        name = getattr(function, "__qualname__", repr(function))
+        return name if code is None else f"{code.co_filename}:{code.co_firstlineno}: {name}"
 
     def __call__(self, call: Any) -> Any:
         """Run the method (or make its coroutine).

@@ -1,0 +1,168 @@
+"""Python values as JSON and XML can carry them: each type has one spelling, the same in both."""
+
+from __future__ import annotations
+
+import enum
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import fields, is_dataclass
+from datetime import date, time
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+from xml.etree import ElementTree as ET
+
+import orjson
+from pydantic import BaseModel, TypeAdapter
+from pydantic_core import PydanticSerializationError
+
+from tigrest.xmpp.stanza import Stanza
+from tigrest.xmpp.xml import serialize
+
+ROOT = "$"
+"""Path of the whole value. RFC 9535 §2.2"""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LARGE = 1 << 63
+_OTHER: TypeAdapter[Any] = TypeAdapter(Any)
+"""Knows what pydantic does: URLs, addresses of hosts, paths, durations, secrets (which it hides)."""
+
+
+class Unencodable(TypeError):
+    """A value has a part that neither JSON nor XML can carry.
+
+    Args:
+        reason: what the part is, and what to do about it.
+        culprit: the part.
+        path: where it is, e.g. ``$.items[3].when``; empty while that is not known.
+    """
+
+    def __init__(self, reason: str, culprit: object = None, path: str = "") -> None:
+        super().__init__(f"{path or ROOT} is {reason}")
+        self.reason, self.culprit, self.path = reason, culprit, path
+
+
+def is_document(value: object) -> bool:
+    """Return whether a value is an object or a list in JSON, so that it can be a document on its own."""
+    return isinstance(value, Mapping | list | tuple | AbstractSet | BaseModel) or (is_dataclass(value) and not isinstance(value, type))
+
+
+def simplify(value: object) -> Any:
+    """Return a value of a type that JSON has not as one that it has; what is inside stays as it is.
+
+    Dates and times are in ISO 8601, decimals and UUIDs text. Of a dataclass the fields count that do not begin with ``_``.
+
+    Raises:
+        Unencodable: nothing can be made of it.
+    """
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, Decimal | UUID | Stanza):
+        return str(value)
+    if isinstance(value, BaseModel):
+        return value.model_dump()
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in fields(value) if not field.name.startswith("_")}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, tuple):
+        return list(value)
+    if isinstance(value, AbstractSet):
+        return _ordered(value)
+    if isinstance(value, ET.Element):
+        return serialize(value)
+    return _as_pydantic(value)
+
+
+def _ordered(value: AbstractSet[Any]) -> list[Any]:
+    """Return the members of a set in an order that does not depend on their hashes."""
+    members = [plain(member) for member in value]
+    try:
+        return sorted(members)
+    except TypeError:
+        if len({type(member) for member in members}) == 1:
+            return sorted(members, key=lambda member: orjson.dumps(member, option=orjson.OPT_SORT_KEYS))
+    raise Unencodable("a set of mixed types, which has no order: make a list of it", value)
+
+
+def _as_pydantic(value: object) -> Any:
+    if (reason := _refused(value)) is None:
+        try:
+            return _OTHER.dump_python(value, mode="json")
+        except PydanticSerializationError:
+            reason = f"an object of type {type(value).__qualname__}: make a dict or a text of it"
+    raise Unencodable(reason, value)
+
+
+def _refused(value: object) -> str | None:
+    """Tell why a value is refused although something could be made of it, or which is a usual mistake."""
+    if inspect.isawaitable(value):
+        return f"a {type(value).__name__} that was not awaited: write await"
+    if isinstance(value, bytes | bytearray | memoryview):
+        return "bytes: decode them to text"
+    if hasattr(value, "__next__") or hasattr(value, "__anext__"):
+        return f"a {type(value).__name__}: make a list of it"
+    return None
+
+
+def key_text(key: object) -> str:
+    """Return the key of a mapping as text, as JSON has it.
+
+    Raises:
+        Unencodable: nothing can be made of it.
+    """
+    if isinstance(key, str) and not isinstance(key, enum.Enum):
+        return str(key)
+    if key is None or isinstance(key, bool | float):
+        return orjson.dumps(key).decode()
+    if isinstance(key, int) and not isinstance(key, enum.Enum):
+        return str(int(key))
+    simple = simplify(key)
+    if isinstance(simple, dict | list):
+        raise Unencodable(f"a key of type {type(key).__qualname__}: use text", key)
+    return key_text(simple)
+
+
+def plain(value: object, path: str = ROOT) -> Any:
+    """Return a value with everything in it as JSON has it. This is slow; it finds what :func:`simplify` does not know.
+
+    Args:
+        value: the value.
+        path: where it is.
+
+    Raises:
+        Unencodable: something in it cannot be carried; says where it is.
+    """
+    if value is None or isinstance(value, bool | float | orjson.Fragment):
+        return value
+    if isinstance(value, enum.Enum):
+        return plain(value.value, path)
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, int):
+        return int(value) if -_LARGE <= value < _LARGE else orjson.Fragment(_at(path, str, int(value)))
+    if isinstance(value, dict):
+        return {_at(path, key_text, key): plain(item, path + _step(key)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item, f"{path}[{index}]") for index, item in enumerate(value)]
+    return plain(_at(path, simplify, value), path)
+
+
+def _at(path: str, convert: Callable[[Any], Any], value: object) -> Any:
+    """Convert a part; an error says where it is."""
+    try:
+        return convert(value)
+    except Unencodable as error:
+        raise Unencodable(error.reason, error.culprit, path + error.path.removeprefix(ROOT)) from None
+    except ValueError:  # Python writes numbers of up to 4300 digits
+        raise Unencodable("a number of too many digits", value, path) from None
+
+
+def _step(key: object) -> str:
+    text = str(key)
+    return f".{text}" if _IDENTIFIER.fullmatch(text) else f"[{text!r}]"
