@@ -50,7 +50,7 @@ PAGES = sorted(path.name for path in DOCS.glob("*.md"))
 ANY = "…"
 """Stands in an example for what is different each time."""
 
-PLACE = re.compile(r"(?:# |\{# )((?:scripts|tests)/\S+|\w+\.py)(?: #\})?\n")
+PLACE = re.compile(r"(?:# |\{# )((?:scripts|tests|plugins)/\S+|\w+\.py)(?: #\})?\n")
 """First line of an example that is a file."""
 
 
@@ -200,7 +200,11 @@ def test_examples_work_as_printed(page: str, tmp_path: Path) -> None:
     scripts.mkdir(parents=True)
     domain = "example.com" if page == "handlers.md" else "localhost"
     examples = blocks(page)
-    with serving(scripts, domain=domain) as gateway:
+    plugins = [block for block in examples if block.path.startswith("plugins/")]
+    for block in plugins:
+        (tmp_path / "plugins").mkdir(exist_ok=True)
+        (tmp_path / block.path).write_text(block.text)
+    with serving(scripts, domain=domain, plugins={"dirs": [str(tmp_path / "plugins")] if plugins else []}) as gateway:
         assert gateway.put(f"/rest/avatar/alice@{domain}", login="alice", content=picture("alice")).status_code == 200
         for block, after in zip_longest(examples, examples[1:]):
             if block.path.startswith("scripts/"):
@@ -305,13 +309,14 @@ def test_the_tests_on_the_page_about_testing_pass(tmp_path: Path) -> None:
     assert f"{sum(block.text.count('def test_') for block in files)} passed" in done.stdout
 
 
-def test_the_example_of_a_plugin_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    [block] = [block for block in blocks("arguments.md", "python") if block.path == "shop_plugin.py"]
+def test_the_example_of_a_plugin_works_in_a_package_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    [block] = [block for block in blocks("plugins.md", "python") if block.path == "plugins/shop.py"]
     (tmp_path / "shop_plugin.py").write_text(block.text)
     info = tmp_path / "shop-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: shop\nVersion: 1\n")
-    [entry] = [tomllib.loads(block.text)["project"]["entry-points"] for block in blocks("arguments.md", "toml")]
+    examples = [tomllib.loads(block.text) for block in blocks("plugins.md", "toml")]
+    [entry] = [example["project"]["entry-points"] for example in examples if "project" in example]
     lines = [f"[{group}]\n" + "".join(f"{name} = {target}\n" for name, target in names.items()) for group, names in entry.items()]
     (info / "entry_points.txt").write_text("".join(lines))
     monkeypatch.syspath_prepend(tmp_path)

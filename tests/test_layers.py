@@ -36,7 +36,7 @@ ROOMS: dict[str, set[str]] = {
     "scripting": {"errors", "spelling", "concurrency", "observability", "xmpp", "formats", "auth", "service", "inbound"},
     "http": {"errors", "version", "concurrency", "observability", "xmpp", "formats", "auth", "config", "service", "scripting"},
     # put together
-    "plugins": {"service"},
+    "plugins": {"errors", "spelling", "service"},
     "gateway": {
         "plugins",
         "errors",
@@ -65,6 +65,7 @@ ROOMS: dict[str, set[str]] = {
         "config",
         "inbound",
         "scripting",
+        "plugins",
         "http",
         "gateway",
     },

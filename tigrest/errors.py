@@ -5,6 +5,7 @@
     TigrestError
     ├── ConfigError            the configuration cannot be used (exit 2)
     ├── ScriptError            a handler script cannot be loaded (path, line, message)
+    ├── PluginError            a plugin cannot be loaded, or raised
     ├── InvalidJID             not an XMPP address                              → 400
     ├── MalformedContent       a request body that cannot be read               → 400
     │   └── InvalidStanza      … as one XMPP stanza                             → 400
@@ -76,6 +77,10 @@ class ScriptError(TigrestError):
         self.path = Path(path)
         self.line = line
         self.message = message
+
+
+class PluginError(TigrestError):
+    """A plugin cannot be loaded, or raised when it was called. The message names plugin, place, cause and cure."""
 
 
 class InvalidJID(TigrestError, ValueError):

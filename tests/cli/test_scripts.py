@@ -97,3 +97,25 @@ def test_scripts_that_listen_are_counted_and_listed(tmp_path: Path) -> None:
     )
     _, bot = json.loads(tigrest("routes", "--json", cwd=folder, TIGREST__SCRIPTS__BUILTINS="false").stdout)
     assert (bot["methods"], bot["uri"], bot["stanzas"]) == (["on_message", "on_iq"], None, "type chat, to bot@…, body /.*")
+
+
+def test_check_names_broken_plugins_and_counts_those_that_work(tmp_path: Path) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "bad.py").write_text("x = 1\nimport no_such_module\n")
+    (tmp_path / "plugins" / "shop.py").write_text("class Stock: ...\n")
+    user = "from tigrest_plugins.shop import Stock\n" + GOOD
+    variables = {"TIGREST__SCRIPTS__BUILTINS": "false", "TIGREST__PLUGINS__DIRS": '["plugins"]'}
+    done = tigrest("check", cwd=project(tmp_path, good=user), **variables)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout == (
+        "plugins/bad.py:2: plugin bad: ModuleNotFoundError: No module named 'no_such_module'; mend it, or take it out of the folder\n"
+    )
+    (tmp_path / "plugins" / "bad.py").unlink()
+    done = tigrest("check", cwd=tmp_path, **variables)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "no problems; 1 handlers in 1 scripts, 1 plugins\n", "")
+
+
+def test_check_reports_a_missing_folder_of_plugins(tmp_path: Path) -> None:
+    done = tigrest("check", cwd=tmp_path, TIGREST__PLUGINS__DIRS='["no"]')
+    assert done.returncode == 2
+    assert done.stderr == "tigrest: plugins.dirs: no does not exist; create it (mkdir -p no) or correct plugins.dirs\n"

@@ -9,8 +9,9 @@ import typer
 
 from tigrest.cli.configured import configured
 from tigrest.cli.tables import columns
-from tigrest.config import script_dirs
+from tigrest.config import plugin_dirs, script_dirs
 from tigrest.errors import ScriptError
+from tigrest.plugins import Plugins
 from tigrest.scripting.listeners import Listener
 from tigrest.scripting.loader import Loader
 from tigrest.scripting.routes import Route
@@ -18,7 +19,7 @@ from tigrest.scripting.table import Table
 
 
 def check_scripts(path: Path | None) -> int:
-    """Load every script and print what is wrong, as ``file:line: message``.
+    """Load every plugin and script and print what is wrong, as ``file:line: message``.
 
     Args:
         path: configuration file that was named.
@@ -26,18 +27,20 @@ def check_scripts(path: Path | None) -> int:
     Returns:
         Exit code.
     """
-    table = _load(path)
-    for problem in table.problems:
-        typer.echo(_line(problem))
-    if table.problems:
+    plugins, table = _load(path)
+    problems = [*map(str, plugins.problems), *map(_line, table.problems)]
+    for problem in problems:
+        typer.echo(problem)
+    if problems:
         return 1
     scripts = {part.path for part in table.parts}
-    typer.echo(f"no problems; {len(table.handlers)} handlers in {len(scripts)} scripts")
+    more = f", {len(plugins.names)} plugins" if plugins.names else ""
+    typer.echo(f"no problems; {len(table.handlers)} handlers in {len(scripts)} scripts{more}")
     return 0
 
 
 def list_routes(path: Path | None, as_json: bool) -> int:
-    """Print the routes being served, and what is listened to; scripts that cannot be loaded are named on standard error.
+    """Print the routes being served, and what is listened to; plugins and scripts that cannot be loaded are named on standard error.
 
     Args:
         path: configuration file that was named.
@@ -46,9 +49,9 @@ def list_routes(path: Path | None, as_json: bool) -> int:
     Returns:
         Exit code.
     """
-    table = _load(path)
-    for problem in table.problems:
-        typer.echo(f"tigrest: {_line(problem)}", err=True)
+    plugins, table = _load(path)
+    for problem in [*map(str, plugins.problems), *map(_line, table.problems)]:
+        typer.echo(f"tigrest: {problem}", err=True)
     if as_json:
         typer.echo(json.dumps([*map(_entry, table.routes), *map(_listener, table.of(Listener))], indent=2))
         return 0
@@ -64,8 +67,12 @@ def list_routes(path: Path | None, as_json: bool) -> int:
     return 0
 
 
-def _load(path: Path | None) -> Table:
-    return Loader(script_dirs(configured(path), create=False)).load()
+def _load(path: Path | None) -> tuple[Plugins, Table]:
+    """Load plugins, since scripts may import them, and scripts."""
+    config = configured(path)
+    plugins = Plugins(plugin_dirs(config))
+    plugins.load()
+    return plugins, Loader(script_dirs(config, create=False)).load()
 
 
 def _entry(route: Route) -> dict[str, object]:
@@ -94,6 +101,6 @@ def _line(problem: ScriptError) -> str:
 
 
 def _shown(path: Path) -> str:
-    """A path as people like it: relative where it is below the working directory."""
+    """Return a path for people: relative where it is below the working directory."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)

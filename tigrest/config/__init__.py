@@ -6,9 +6,9 @@
     config.http.port
 """
 
+from tigrest.config.folders import builtin_scripts, plugin_dirs, script_dirs
 from tigrest.config.keys import known_keys
 from tigrest.config.loading import find, load
 from tigrest.config.models import Config
-from tigrest.config.scripts import builtin_scripts, script_dirs
 
-__all__ = ["Config", "builtin_scripts", "find", "known_keys", "load", "script_dirs"]
+__all__ = ["Config", "builtin_scripts", "find", "known_keys", "load", "plugin_dirs", "script_dirs"]

@@ -98,6 +98,12 @@ class ScriptsConfig(Section):
     builtins: bool = True
 
 
+class PluginsConfig(Section):
+    """``[plugins]``: folders of plugins, besides those that are installed."""
+
+    dirs: ListOf[File] = ()
+
+
 class XmppConfig(Section):
     """``[xmpp]``: the side behind."""
 
@@ -282,6 +288,7 @@ class Config(Section):
 
     http: HttpConfig = HttpConfig()
     scripts: ScriptsConfig = ScriptsConfig()
+    plugins: PluginsConfig = PluginsConfig()
     xmpp: XmppConfig = XmppConfig()
     auth: AuthConfig = AuthConfig()
     bosh: BoshConfig = BoshConfig()

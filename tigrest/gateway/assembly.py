@@ -32,12 +32,12 @@ from tigrest.inbound.events import Events
 from tigrest.inbound.webhooks import Target, Webhooks
 from tigrest.observability.metrics import Metrics
 from tigrest.passwords import Passwords
-from tigrest.plugins import load_plugins
+from tigrest.plugins import Plugins
 from tigrest.scripting.execution import Execution
 from tigrest.scripting.lifecycle import Scripts
 from tigrest.scripting.listeners import Listener
 from tigrest.scripting.listening import Listening
-from tigrest.scripting.loader import Loader
+from tigrest.scripting.loader import Loader, Provide
 from tigrest.scripting.table import Table
 from tigrest.service import Policy, Service
 from tigrest.service.avatars import AvatarCache, AvatarSettings, Fetcher
@@ -92,12 +92,13 @@ class Parts:
     scripts: Scripts
 
 
-def assemble(config: Config, script_dirs: Sequence[Path], passwords: Passwords) -> Parts:
+def assemble(config: Config, script_dirs: Sequence[Path], plugins: Plugins, passwords: Passwords) -> Parts:
     """Make all parts, on the event loop that they will run on.
 
     Args:
         config: how the gateway is set up.
         script_dirs: directories of scripts, the most important first.
+        plugins: provide what handlers ask for by ``inject()``.
         passwords: how passwords are hashed.
     """
     databases = make_databases(config)
@@ -131,7 +132,7 @@ def assemble(config: Config, script_dirs: Sequence[Path], passwords: Passwords) 
         listening=listening,
         app=app,
         entry=with_cors(app, config.http.cors_origins),
-        scripts=make_scripts(script_dirs, service, events, app, listening),
+        scripts=make_scripts(script_dirs, provider(plugins, service, events), service, TableSwitch(app, listening)),
     )
 
 
@@ -286,18 +287,16 @@ def make_app(config: Config, service: Service, metrics: Metrics, admission: Admi
     )
 
 
-def make_scripts(script_dirs: Sequence[Path], service: Service, events: Events, app: App, listening: Listening) -> Scripts:
-    """Make what loads scripts, and serves them in the two places where they are used.
+def make_scripts(script_dirs: Sequence[Path], provide: Provide, service: Service, switch: TableSwitch) -> Scripts:
+    """Make what loads scripts, and serves them.
 
     Args:
         script_dirs: directories of scripts, the most important first.
+        provide: gives what handlers ask for by ``inject()``.
         service: access to XMPP.
-        events: the live stream, for handlers that ask for it.
-        app: gets the routes.
-        listening: gets the listeners.
+        switch: gets each new table.
     """
-    loader = Loader(script_dirs, provider(load_plugins(), service, events))
-    return Scripts(loader, service, TableSwitch(app, listening).serve)
+    return Scripts(Loader(script_dirs, provide), service, switch.serve)
 
 
 @dataclass(frozen=True)

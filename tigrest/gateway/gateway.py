@@ -11,12 +11,13 @@ from pathlib import Path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tigrest.backends.backend import Backend
-from tigrest.config import Config
+from tigrest.config import Config, plugin_dirs
 from tigrest.gateway.assembly import Parts, assemble
 from tigrest.gateway.control import gateway_commands
 from tigrest.gateway.demo import Demo, demo_of
 from tigrest.inbound.events import Events
 from tigrest.passwords import Passwords
+from tigrest.plugins import Plugins
 from tigrest.scripting.table import Table
 from tigrest.service import Service
 from tigrest.xmpp.jid import load_preparation
@@ -101,7 +102,7 @@ class Gateway:
         """Open the databases, connect, load the scripts. When this fails or is cancelled, what was started is stopped again.
 
         Raises:
-            ConfigError: a database cannot be used, or a plugin does not fit.
+            ConfigError: a database or a folder of plugins cannot be used.
         """
         preparation = asyncio.create_task(asyncio.to_thread(load_preparation))
         try:
@@ -118,7 +119,11 @@ class Gateway:
         start does nothing. They stop in this order: the live stream; listening, which finishes by the scripts what it has; the
         scripts; webhooks, which store what they have, or refuse it over the link; the link; the databases, which all of them use.
         """
-        parts = self._parts = assemble(self.config, self._script_dirs, self._passwords or Passwords())
+        plugins = Plugins(plugin_dirs(self.config))
+        stack.callback(plugins.close)
+        await asyncio.to_thread(plugins.load)
+        plugins.report()
+        parts = self._parts = assemble(self.config, self._script_dirs, plugins, self._passwords or Passwords())
         for stop in (
             parts.passwords.close,
             parts.databases.embedded.stop,

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pluggy
-
 from tigrest.backends.adhoc import AdHoc
 from tigrest.backends.backend import UserRepository
 from tigrest.inbound.events import Events
-from tigrest.plugins import hookimpl
+from tigrest.plugins import Plugins, hookimpl
 from tigrest.service import Service
 from tigrest.service.avatars import Avatars
 
 
-def provider(plugins: pluggy.PluginManager, service: Service, events: Events) -> Callable[[type], object | None]:
+def provider(plugins: Plugins, service: Service, events: Events) -> Callable[[type], object | None]:
     """Return what gives the object for a type.
 
     Args:
@@ -22,13 +20,8 @@ def provider(plugins: pluggy.PluginManager, service: Service, events: Events) ->
         service: access to XMPP.
         events: the live stream.
     """
-    plugins.register(_Core(events), "core")
-
-    def provide(wanted: type) -> object | None:
-        found: object | None = plugins.hook.tigrest_provide(type=wanted, service=service)
-        return found
-
-    return provide
+    plugins.add(_Core(events), "core")
+    return lambda wanted: plugins.provide(wanted, service)
 
 
 class _Core:

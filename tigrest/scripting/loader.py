@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tigrest.errors import ScriptError
+from tigrest.errors import PluginError, ScriptError
 from tigrest.scripting.attributes import Lines, validate, validate_instance
 from tigrest.scripting.handler import Handler, Injection
 from tigrest.scripting.kinds import KINDS
@@ -20,8 +20,8 @@ from tigrest.scripting.table import Table
 
 log = logging.getLogger(__name__)
 
-Provide = Callable[[type], Any]
-"""Gives the object for an ``inject()`` of a type, or ``None``."""
+Provide = Callable[[type], object]
+"""Gives the object for an ``inject()`` of a type, or ``None``; raises ``PluginError`` when what should give it raised."""
 
 
 class Loader:
@@ -165,7 +165,10 @@ class Loader:
                 raise declared.error(name, f".{name} needs a type: write {name}: SomeType = inject()")
             if self._provide is None:
                 continue
-            bean = self._provide(types[name])
+            try:
+                bean = self._provide(types[name])
+            except PluginError as error:
+                raise declared.error(name, f".{name}: {error}") from error
             if bean is None:
                 raise declared.error(name, f".{name}: nothing provides {getattr(types[name], '__name__', types[name])}")
             setattr(handler, name, bean)

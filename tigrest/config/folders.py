@@ -1,7 +1,8 @@
-"""Which directories handlers are loaded from."""
+"""Tell which folders scripts and plugins are loaded from."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from tigrest.config.models import Config
@@ -11,7 +12,7 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def script_dirs(config: Config, create: bool) -> list[Path]:
-    """Tell which directories to load handlers from, the most important first and the built-in ones last.
+    """Return the directories to load handlers from, the most important first and the built-in ones last.
 
     Args:
         config: the configuration.
@@ -21,9 +22,7 @@ def script_dirs(config: Config, create: bool) -> list[Path]:
         ConfigError: a directory that the configuration names does not exist, or the default one cannot be made.
     """
     named = "dirs" in config.scripts.model_fields_set
-    problems = [_problem(path) for path in config.scripts.dirs if not path.is_dir() and (named or path.exists())]
-    if problems:
-        raise ConfigError(*problems)
+    _check("scripts.dirs", [path for path in config.scripts.dirs if named or path.exists()])
     if create:
         for path in config.scripts.dirs:
             _make(path)
@@ -32,15 +31,36 @@ def script_dirs(config: Config, create: bool) -> list[Path]:
 
 
 def builtin_scripts() -> Path:
-    """The directory of the scripts that come with tigrest: inside the installed package, or beside it in a checkout."""
+    """Return the directory of the scripts that come with tigrest: inside the installed package, or beside it in a checkout."""
     installed = _PACKAGE / "builtin_scripts"
     return installed if installed.is_dir() else _PACKAGE.parent / "scripts" / "rest"
 
 
-def _problem(path: Path) -> str:
+def plugin_dirs(config: Config) -> list[Path]:
+    """Return the folders to load plugins from, the most important first.
+
+    Raises:
+        ConfigError: one of them does not exist.
+    """
+    _check("plugins.dirs", config.plugins.dirs)
+    return list(config.plugins.dirs)
+
+
+def _check(key: str, paths: Iterable[Path]) -> None:
+    """Raise the problems of all folders that a key names.
+
+    Raises:
+        ConfigError: one of them is no directory.
+    """
+    problems = [_problem(key, path) for path in paths if not path.is_dir()]
+    if problems:
+        raise ConfigError(*problems)
+
+
+def _problem(key: str, path: Path) -> str:
     if path.exists():
-        return f"scripts.dirs: {path} is not a directory; name one that is"
-    return f"scripts.dirs: {path} does not exist; create it (mkdir -p {path}) or correct scripts.dirs"
+        return f"{key}: {path} is not a directory; name one that is"
+    return f"{key}: {path} does not exist; create it (mkdir -p {path}) or correct {key}"
 
 
 def _make(path: Path) -> None:

@@ -1,0 +1,200 @@
+"""Load plugins: one that is broken is left out and described in one line, and the others are loaded."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pluggy
+
+from tigrest.errors import PluginError
+from tigrest.plugins.folders import FolderFinder
+from tigrest.plugins.hooks import GROUP, Hooks
+from tigrest.plugins.sources import Source, in_folders, installed
+from tigrest.service import Service
+from tigrest.spelling import nearest
+
+log = logging.getLogger(__name__)
+
+HOOKS = {name: function for name, function in vars(Hooks).items() if not name.startswith("_")}
+"""The hooks, by name."""
+
+
+class Plugins:
+    """The plugins of folders and of installed packages.
+
+    Of two that provide the same type the first counts: folders before packages, sorted by name.
+
+    Args:
+        dirs: the folders.
+    """
+
+    def __init__(self, dirs: Sequence[Path] = ()) -> None:
+        self._dirs = dirs
+        self._finder = FolderFinder(dirs)
+        self._manager = pluggy.PluginManager(GROUP)
+        self._manager.add_hookspecs(Hooks)
+        self._sources: dict[str, Source] = {}
+        self.problems: list[PluginError] = []
+        """What is wrong with those that could not be loaded."""
+
+    def load(self) -> None:
+        """Import and register all plugins; blocks, so call it off the event loop. One that is broken is left out, as a problem."""
+        self._finder.install()
+        loaded = [(source, plugin) for source in self._find() if (plugin := self._load(source)) is not None]
+        for source, plugin in reversed(loaded):  # pluggy calls the last one registered first
+            self._register(source, plugin)
+
+    def close(self) -> None:
+        """Import from the folders no longer."""
+        self._finder.uninstall()
+
+    @property
+    def names(self) -> list[str]:
+        """The plugins that were loaded, for messages; the first one is asked first."""
+        return [f"{source.name}{f' from {source.file}' if source.file else ''}" for source in reversed(self._sources.values())]
+
+    def add(self, plugin: object, name: str) -> None:
+        """Add a plugin of tigrest itself.
+
+        Args:
+            plugin: an object with hooks.
+            name: of the plugin.
+        """
+        self._manager.register(plugin, name)
+
+    def report(self) -> None:
+        """Log what was loaded and what was not."""
+        for name in self.names:
+            log.info("loaded %s", name)
+        for problem in self.problems:
+            log.error("%s", problem)
+            if problem.__cause__ is not None:
+                log.debug("traceback of the line above", exc_info=problem.__cause__)
+
+    def provide(self, wanted: type, service: Service) -> object | None:
+        """Return the object for an ``inject()``; ``None`` when no plugin has one of that type.
+
+        Args:
+            wanted: the type.
+            service: access to XMPP, for the hooks.
+
+        Raises:
+            PluginError: a plugin raised.
+        """
+        try:
+            found: object | None = self._manager.hook.tigrest_provide(type=wanted, service=service)
+        except (Exception, SystemExit) as error:
+            log.debug("a plugin failed to provide %s", wanted, exc_info=error)
+            raise self._blame(error) from error
+        return found
+
+    def _find(self) -> list[Source]:
+        try:
+            return [*in_folders(self._dirs), *installed()]
+        except OSError as error:
+            self.problems.append(PluginError(f"plugins.dirs: {error.filename} cannot be read: {error.strerror}; let tigrest read it"))
+            return installed()
+
+    def _load(self, source: Source) -> object | None:
+        """Import a plugin; ``None`` when it is broken."""
+        try:
+            plugin = source.load()
+            misfits = list(_misfits(plugin, self._manager))
+        except (Exception, SystemExit) as error:
+            self._reject(source, error, _cause(error))
+            return None
+        if misfits:
+            places, texts = zip(*misfits, strict=True)
+            self._reject(source, None, "; ".join(texts), places[0])
+        return None if misfits else plugin
+
+    def _register(self, source: Source, plugin: object) -> None:
+        """Register a plugin altogether or not at all."""
+        name = f"{source.package}: {source.name}"
+        try:
+            self._manager.register(plugin, name)
+            self._sources[name] = source
+        except (Exception, SystemExit) as error:
+            if self._manager.has_plugin(name):
+                self._manager.unregister(name=name)
+            self._reject(source, error, " ".join(_cause(error).split()))
+
+    def _reject(self, source: Source, error: BaseException | None, cause: str, place: str = "") -> None:
+        place = place or _place(source, error)
+        problem = PluginError(f"{place}{': ' if place else ''}{source.name}: {cause}; {source.cure}")
+        problem.__cause__ = error
+        self.problems.append(problem)
+
+    def _blame(self, error: BaseException) -> PluginError:
+        """Say which plugin raised: the one whose hook is on the stack."""
+        codes = {frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)}
+        for implementation in self._manager.hook.tigrest_provide.get_hookimpls():
+            source = self._sources.get(implementation.plugin_name)
+            if source is not None and getattr(inspect.unwrap(implementation.function), "__code__", None) in codes:
+                return PluginError(f"{source.name} raised {_cause(error)} ({_place(source, error)})")
+        return PluginError(f"a plugin raised {_cause(error)}")
+
+
+def _cause(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return "it calls sys.exit()"
+    if isinstance(error, SyntaxError):
+        return f"{type(error).__name__}: {error.msg}"
+    return f"{type(error).__name__}: {error}"
+
+
+def _place(source: Source, error: BaseException | None) -> str:
+    """Return file and line of a plugin where an error happened; empty when they are not known.
+
+    Args:
+        source: the plugin; the place is in its own code.
+        error: what was raised.
+    """
+    if isinstance(error, SyntaxError) and error.filename:
+        return _shown(error.filename, error.lineno or 1)
+    place = f"{source.file}:1" if source.file is not None else ""
+    for frame, line in traceback.walk_tb(error.__traceback__ if error is not None else None):
+        name = str(frame.f_globals.get("__name__"))
+        if name == source.package or name.startswith(f"{source.package}."):
+            place = _shown(frame.f_code.co_filename, line)
+    return place
+
+
+def _shown(file: str, line: int) -> str:
+    """Return a place, relative to the working directory where it is below."""
+    path, here = Path(file), Path.cwd()
+    return f"{path.relative_to(here) if path.is_relative_to(here) else path}:{line}"
+
+
+def _misfits(plugin: object, manager: pluggy.PluginManager) -> Iterator[tuple[str, str]]:
+    """Find the hooks of a plugin that would not be called as they are meant; give place and description."""
+    for name in dir(plugin):
+        options = manager.parse_hookimpl_opts(plugin, name)
+        is_forgotten = options is None and name in HOOKS
+        if options is None and not is_forgotten:
+            continue
+        function = getattr(plugin, name)
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        place = _shown(code.co_filename, code.co_firstlineno) if code is not None else ""
+        hook = (options.get("specname") if options is not None else None) or name
+        if options is None:
+            yield place, f"{name} is not marked as a hook; write @hookimpl above it (from tigrest.plugins import hookimpl)"
+        elif hook in HOOKS:
+            yield from ((place, text) for text in _misfit(hook, function, HOOKS[hook]))
+        elif not options.get("optionalhook"):
+            near = nearest(hook, HOOKS)
+            yield place, f"there is no hook {hook}; " + (f"did you mean {near}?" if near else f"there is {', '.join(HOOKS)}")
+
+
+def _misfit(hook: str, function: Callable[..., object], specified: Callable[..., object]) -> Iterator[str]:
+    if inspect.iscoroutinefunction(function):
+        yield f"{hook} is async, and hooks are not awaited; write def"
+    known = [name for name in inspect.signature(specified).parameters if name != "self"]
+    for name, parameter in inspect.signature(function).parameters.items():
+        is_given = parameter.default is not parameter.empty or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if name not in known and not is_given:
+            yield f"{hook} has no argument {name}; there are {', '.join(known)}"
