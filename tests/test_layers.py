@@ -166,13 +166,15 @@ def test_the_wire_and_the_rest_of_http_are_apart(path: Path) -> None:
 
 
 def test_imports_that_cost_little_stand_at_the_top() -> None:
-    """Imports inside functions are for start-up time only: in the command line, and for slixmpp and the test client."""
+    """Imports inside functions are for start-up time only: in the command line, and for slixmpp, Alembic and the test client."""
     for path in files():
         for node in ast.walk(ast.parse(path.read_bytes())):
             if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 continue
             inside = [n for n in ast.walk(node) if isinstance(n, ast.Import | ast.ImportFrom)]
             late = [
-                n for n in inside if room_of(path) != "cli" and not ast.unparse(n).startswith(("from slixmpp", "from starlette.testclient"))
+                n
+                for n in inside
+                if room_of(path) != "cli" and not ast.unparse(n).startswith(("from slixmpp", "from starlette.testclient", "from alembic"))
             ]
             assert not late, f"{path}:{late[0].lineno}: move this import to the top"

@@ -4,6 +4,7 @@
 
     TigrestError
     ├── ConfigError            the configuration cannot be used (exit 2)
+    ├── DatabaseInUse          another gateway uses the database (exit 1)
     ├── ScriptError            a handler script cannot be loaded (path, line, message)
     ├── PluginError            a plugin cannot be loaded, or raised
     ├── InvalidJID             not an XMPP address                              → 400
@@ -33,6 +34,7 @@
     │   └── Unavailable        what a request needs is away for a while         → 503
     │       ├── NotConnected       … the XMPP server
     │       ├── StorageUnavailable … the database: locked, full, out of reach
+    │       │   └── DatabaseUnreachable … its server, at the start (exit 3)
     │       └── NoThread           … a thread for a ``def`` method
     ├── StanzaTimeout          no reply in time                                 → 504
     └── HandlerTimeout         a handler gave no result in time                 → 504
@@ -61,6 +63,19 @@ class ConfigError(TigrestError):
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class DatabaseInUse(TigrestError):
+    """Another gateway uses the database.
+
+    Args:
+        database: which.
+        holder: who has it, as far as that is known.
+    """
+
+    def __init__(self, database: str, holder: str = "") -> None:
+        known = f" ({holder})" if holder else ""
+        super().__init__(f"database {database} is in use by another gateway{known}; stop that one, or give this one a database of its own")
 
 
 class ScriptError(TigrestError):
@@ -260,6 +275,10 @@ class StorageUnavailable(Unavailable):
 
     def __init__(self, message: str, retry_after: float = 5.0) -> None:
         super().__init__(message, retry_after)
+
+
+class DatabaseUnreachable(StorageUnavailable):
+    """The server of a database cannot be reached at the start."""
 
 
 class NoThread(Unavailable):

@@ -24,7 +24,7 @@ from tigrest.config import Config, builtin_scripts
 from tigrest.gateway import Gateway
 from tigrest.passwords import Passwords
 from tigrest.service import Service
-from tigrest.state.database import MEMORY
+from tigrest.state.location import MEMORY
 from tigrest.xmpp.stanza import Stanza
 
 ACCOUNTS = ("admin", "alice", "bob")

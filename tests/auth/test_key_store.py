@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from tigrest.auth.key_store import TABLE, ApiKey, KeyStore, hash_key, host_name, new_key
+from tigrest.auth.key_store import ApiKey, KeyStore, hash_key, host_name, new_key
 from tigrest.errors import InvalidValue
 from tigrest.state.database import Database
+from tigrest.state.gateway_tables import api_keys
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ async def test_a_key_is_stored_as_its_hash(store: KeyStore, database: Database) 
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", stored.created)
     assert key not in repr(stored)
     assert stored.digest not in repr(stored)
-    for file in Path(database.location).parent.iterdir():
+    for file in Path(str(database.location)).parent.iterdir():
         assert key.encode() not in file.read_bytes()
 
 
@@ -105,7 +106,7 @@ async def test_a_key_spoilt_by_hand_is_left_out_and_logged_once(
 ) -> None:
     await store.add("good", (), ())
     async with database.begin() as connection:
-        await connection.execute(insert(TABLE).values(name="bad", digest="sha256:0", paths=paths, domains=domains, created=""))
+        await connection.execute(insert(api_keys).values(name="bad", digest="sha256:0", paths=paths, domains=domains, created=""))
     for _ in range(3):
         assert [key.name for key in await store.list()] == ["good"]
     assert [record.getMessage().split(":")[0] for record in caplog.records] == ['the stored API key "bad" cannot be used']

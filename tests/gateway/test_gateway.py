@@ -13,7 +13,7 @@ from tigrest.errors import ConfigError
 from tigrest.gateway import Gateway
 from tigrest.inbound.webhooks import Webhooks
 from tigrest.passwords import Passwords
-from tigrest.state.database import MEMORY
+from tigrest.state.location import MEMORY
 
 SCRIPT = """
 import asyncio

@@ -24,7 +24,7 @@ from tigrest.http.wire.listener import bind
 from tigrest.http.wire.server import serve_gateway
 from tigrest.inbound.events import events, ring, stream
 from tigrest.passwords import Passwords
-from tigrest.state.database import MEMORY
+from tigrest.state.location import MEMORY
 from tigrest.testing import ACCOUNTS, API_KEY, PASSWORD
 from tigrest.xmpp.jid import JID
 

@@ -12,10 +12,18 @@ from sqlalchemy import Column, Integer, MetaData, Table, insert, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from tigrest.errors import StorageUnavailable
-from tigrest.state.database import MEMORY, Database, make_private_folder
+from tigrest.state.database import Database, DatabaseLimits
+from tigrest.state.files import make_private_folder
+from tigrest.state.location import MEMORY
 
 metadata = MetaData()
 numbers = Table("numbers", metadata, Column("number", Integer, primary_key=True))
+
+
+async def opened(database: Database) -> None:
+    await database.start()
+    async with database.begin() as connection:
+        await connection.run_sync(metadata.create_all)
 
 
 async def stored(database: Database) -> list[int]:
@@ -26,7 +34,7 @@ async def stored(database: Database) -> list[int]:
 @pytest.mark.parametrize("location", [MEMORY, "numbers.sqlite3"])
 async def test_a_failed_transaction_leaves_nothing_behind_and_disturbs_no_other(tmp_path: Path, location: str) -> None:
     database = Database(location if location == MEMORY else tmp_path / location)
-    await database.start(metadata)
+    await opened(database)
 
     async def add(number: int) -> None:
         async with database.begin() as connection:
@@ -42,7 +50,7 @@ async def test_a_failed_transaction_leaves_nothing_behind_and_disturbs_no_other(
 
 async def test_a_cancelled_task_does_not_lose_the_database_in_memory() -> None:
     database = Database(MEMORY)
-    await database.start(metadata)
+    await opened(database)
 
     async def add(number: int) -> None:
         async with database.begin() as connection:
@@ -63,7 +71,7 @@ async def test_a_cancelled_task_does_not_lose_the_database_in_memory() -> None:
 @pytest.mark.parametrize("location", [MEMORY, "numbers.sqlite3"])
 async def test_errors_do_not_show_what_was_to_be_stored(tmp_path: Path, location: str) -> None:
     database = Database(location if location == MEMORY else tmp_path / location)
-    await database.start(metadata)
+    await opened(database)
 
     async def add(number: int) -> None:
         async with database.begin() as connection:
@@ -89,7 +97,7 @@ def modes(folder: Path) -> dict[str, int]:
 
 async def test_state_is_for_its_owner_whatever_the_umask(tmp_path: Path, umask: int) -> None:
     database = Database(tmp_path / "var" / "state.sqlite3")
-    await database.start(metadata)
+    await opened(database)
     async with database.begin() as connection:
         await connection.execute(insert(numbers), {"number": 1})
     assert modes(tmp_path)["var"] == 0o700
@@ -107,7 +115,7 @@ async def test_state_that_everybody_may_read_is_tightened(
     for each in tmp_path.iterdir():
         each.chmod(mode)
     database = Database(path)
-    await database.start(metadata)
+    await opened(database)
     await stored(database)
     assert set(modes(tmp_path).values()) == {tightened}
     assert ("open to all users" in caplog.text) is (mode != tightened)
@@ -125,12 +133,9 @@ def test_a_folder_that_everybody_may_write_into_is_reported(tmp_path: Path, capl
     assert not caplog.text
 
 
-async def test_a_locked_database_is_unavailable_and_nothing_is_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr("tigrest.state.database.BUSY_SECONDS", 0.05)
-    database = Database(tmp_path / "state.sqlite3")
-    await database.start(metadata)
+async def test_a_locked_database_is_unavailable_and_nothing_is_lost(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    database = Database(tmp_path / "state.sqlite3", DatabaseLimits(busy_seconds=0.05))
+    await opened(database)
     other = sqlite3.connect(tmp_path / "state.sqlite3", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     for number in range(3):
@@ -150,7 +155,7 @@ async def test_a_locked_database_is_unavailable_and_nothing_is_lost(
 
 async def test_a_full_database_is_unavailable_and_keeps_what_it_has(tmp_path: Path) -> None:
     database = Database(tmp_path / "state.sqlite3")
-    await database.start(metadata)
+    await opened(database)
     with pytest.raises(StorageUnavailable, match="full"):
         async with database.begin() as connection:
             await connection.execute(text("PRAGMA max_page_count=1"))
@@ -162,17 +167,16 @@ async def test_a_full_database_is_unavailable_and_keeps_what_it_has(tmp_path: Pa
 
 async def test_a_mistake_is_not_taken_for_a_database_that_is_away(tmp_path: Path) -> None:
     database = Database(tmp_path / "state.sqlite3")
-    await database.start(metadata)
+    await opened(database)
     with pytest.raises(OperationalError, match="no such table"):
         async with database.begin() as connection:
             await connection.execute(text("SELECT * FROM unknown"))
     await database.stop()
 
 
-async def test_too_many_transactions_at_once_are_told_to_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tigrest.state.database.BUSY_SECONDS", 0.05)
-    database = Database(tmp_path / "state.sqlite3")
-    await database.start(metadata)
+async def test_too_many_transactions_at_once_are_told_to_come_back(tmp_path: Path) -> None:
+    database = Database(tmp_path / "state.sqlite3", DatabaseLimits(busy_seconds=0.05))
+    await opened(database)
 
     async def hold() -> None:
         async with database.begin() as connection:
@@ -187,7 +191,7 @@ async def test_too_many_transactions_at_once_are_told_to_come_back(tmp_path: Pat
 
 async def test_callers_do_not_read_where_a_database_is(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     database = Database(tmp_path / "state.sqlite3")
-    await database.start(metadata)
+    await opened(database)
     with pytest.raises(StorageUnavailable) as raised:
         async with database.begin():
             raise ConnectionRefusedError("Connect call failed ('192.0.2.1', 5432)")

@@ -14,7 +14,7 @@ from tigrest.auth.key_store import ApiKey, KeyStore, hash_key, host_name, new_ke
 from tigrest.concurrency.single_flight import SingleFlight
 from tigrest.errors import StorageUnavailable
 from tigrest.observability.log_limit import LogLimit
-from tigrest.state.database import TROUBLE
+from tigrest.state.trouble import TROUBLE
 
 __all__ = ["ApiKey", "ApiKeys", "KeyStore", "hash_key", "host_name", "key_of_request", "new_key"]
 

@@ -12,24 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from sqlalchemy import Column, MetaData, Table, Text, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tigrest.errors import InvalidValue
 from tigrest.state.database import Database
+from tigrest.state.gateway_tables import GATEWAY, api_keys
 
 log = logging.getLogger(__name__)
-
-METADATA = MetaData()
-TABLE = Table(
-    "api_keys",
-    METADATA,
-    Column("name", Text, primary_key=True),
-    Column("digest", Text, nullable=False, unique=True),
-    Column("paths", Text, nullable=False),
-    Column("domains", Text, nullable=False),
-    Column("created", Text, nullable=False),
-)
 
 
 @dataclass(frozen=True)
@@ -108,12 +98,12 @@ class KeyStore:
         """How many times the keys were changed from here."""
 
     async def start(self) -> None:
-        """Make the table if it is missing, and open the database if it is not open.
+        """Open the database if it is not open, and bring it to the newest version.
 
         Raises:
             ConfigError: the database cannot be used.
         """
-        await self._database.start(METADATA)
+        await self._database.start(GATEWAY)
 
     async def add(self, name: str, paths: Sequence[str], domains: Sequence[str], key: str | None = None) -> str:
         """Store a key.
@@ -141,9 +131,9 @@ class KeyStore:
         }
         try:
             async with self._database.begin() as connection:
-                if (await connection.execute(select(TABLE.c.name).where(TABLE.c.name == name))).first():
+                if (await connection.execute(select(api_keys.c.name).where(api_keys.c.name == name))).first():
                     raise InvalidValue(f'there is an API key named "{name}" already; revoke it first, or choose another name')
-                await connection.execute(insert(TABLE).values(row))
+                await connection.execute(insert(api_keys).values(row))
         except IntegrityError:
             raise InvalidValue(f'the API key "{name}" is stored already, perhaps under another name') from None
         self.changes += 1
@@ -158,7 +148,7 @@ class KeyStore:
         _check(name, paths, domains, "unchanged")
         values = {"paths": json.dumps(list(paths)), "domains": json.dumps(list(domains))}
         async with self._database.begin() as connection:
-            changed = (await connection.execute(update(TABLE).where(TABLE.c.name == name).values(values))).rowcount
+            changed = (await connection.execute(update(api_keys).where(api_keys.c.name == name).values(values))).rowcount
         if not changed:
             raise InvalidValue(f'there is no stored API key named "{name}"')
         self.changes += 1
@@ -170,7 +160,7 @@ class KeyStore:
             InvalidValue: there is none of this name.
         """
         async with self._database.begin() as connection:
-            deleted = (await connection.execute(delete(TABLE).where(TABLE.c.name == name))).rowcount
+            deleted = (await connection.execute(delete(api_keys).where(api_keys.c.name == name))).rowcount
         if not deleted:
             raise InvalidValue(f'there is no stored API key named "{name}"; keys of the configuration file are revoked there')
         self.changes += 1
@@ -178,8 +168,8 @@ class KeyStore:
     async def list(self) -> tuple[ApiKey, ...]:
         """The stored keys, sorted by name. One that somebody spoilt by hand is logged once and left out."""
         async with self._database.begin() as connection:
-            rows = (await connection.execute(select(TABLE).order_by(TABLE.c.name))).all()
-        return tuple(key for row in rows if (key := self._read(*row)) is not None)
+            rows = (await connection.execute(select(api_keys))).all()
+        return tuple(key for row in sorted(map(tuple, rows)) if (key := self._read(*row)) is not None)
 
     def _read(self, name: str, *columns: str) -> ApiKey | None:
         try:

@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn, Optional
 
 import typer
 
-from tigrest.errors import ConfigError, NotConnected, TigrestError
+from tigrest.errors import ConfigError, DatabaseUnreachable, NotConnected, TigrestError
 from tigrest.version import __version__
 
 FAILED = 1
@@ -59,7 +59,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def main() -> NoReturn:
-    """Run the command line and exit: 0 ok, 1 failed, 2 usage or bad configuration, 3 no XMPP server."""
+    """Run the command line and exit: 0 ok, 1 failed, 2 usage or bad configuration, 3 no XMPP server or database."""
     code = _run()
     leaving = threading.Timer(LEAVE_SECONDS, os._exit, [code])
     leaving.daemon = True
@@ -75,7 +75,7 @@ def _run() -> int:
     except ConfigError as error:
         _complain(*error.problems)
         return USAGE
-    except NotConnected as error:
+    except (NotConnected, DatabaseUnreachable) as error:
         _complain(str(error))
         return NO_XMPP
     except TigrestError as error:
@@ -155,7 +155,7 @@ def check(
 ) -> int:
     """Check configuration and scripts, and with --live what the XMPP server offers.
 
-    Prints problems as file:line: message. Exit code: 0 fine, 1 something is not, 2 the configuration is not, 3 no XMPP server.
+    Prints problems as file:line: message. Exit code: 0 fine, 1 something is not, 2 the configuration is not, 3 no XMPP server or database.
     """
     from tigrest.cli.scripts import check_scripts
     from tigrest.observability import logs

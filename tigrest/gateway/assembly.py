@@ -43,6 +43,7 @@ from tigrest.service import Policy, Service
 from tigrest.service.avatars import AvatarCache, AvatarSettings, Fetcher
 from tigrest.service.bosh import BoshEndpoint
 from tigrest.state.database import Database
+from tigrest.state.lock import OnLost
 
 BOOTSTRAP = "HTTP_API_KEY_BOOTSTRAP"
 """Environment variable with an API key that works while none is configured."""
@@ -92,7 +93,7 @@ class Parts:
     scripts: Scripts
 
 
-def assemble(config: Config, script_dirs: Sequence[Path], plugins: Plugins, passwords: Passwords) -> Parts:
+def assemble(config: Config, script_dirs: Sequence[Path], plugins: Plugins, passwords: Passwords, on_lost: OnLost) -> Parts:
     """Make all parts, on the event loop that they will run on.
 
     Args:
@@ -100,8 +101,9 @@ def assemble(config: Config, script_dirs: Sequence[Path], plugins: Plugins, pass
         script_dirs: directories of scripts, the most important first.
         plugins: provide what handlers ask for by ``inject()``.
         passwords: how passwords are hashed.
+        on_lost: called when another gateway has taken a database.
     """
-    databases = make_databases(config)
+    databases = make_databases(config, on_lost)
     keys = KeyStore(databases.state)
     policy = make_policy(config)
     inbound = Inbound(config.xmpp.jid)
@@ -136,11 +138,15 @@ def assemble(config: Config, script_dirs: Sequence[Path], plugins: Plugins, pass
     )
 
 
-def make_databases(config: Config) -> Databases:
-    """Make the databases."""
-    state = Database(config.state.database)
-    is_one = config.embedded.database == config.state.database
-    return Databases(state, state if is_one else Database(config.embedded.database))
+def make_databases(config: Config, on_lost: OnLost) -> Databases:
+    """Make the databases, to be used by this gateway alone.
+
+    Args:
+        config: how the gateway is set up.
+        on_lost: called when another gateway has taken one of them.
+    """
+    state, embedded = (Database(location, on_lost=on_lost) for location in (config.state.database, config.embedded.database))
+    return Databases(state, state if embedded.location == state.location else embedded)
 
 
 def make_policy(config: Config) -> Policy:

@@ -18,7 +18,8 @@ from tigrest.backends.backend import Backend
 from tigrest.backends.embedded.domain import EmbeddedDomain
 from tigrest.config.models import EmbeddedConfig
 from tigrest.service import Service
-from tigrest.state.database import MEMORY, tighten
+from tigrest.state.files import tighten
+from tigrest.state.location import MEMORY
 from tigrest.xmpp.commands import ADMIN_NODES
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import PING

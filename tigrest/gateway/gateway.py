@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tigrest.backends.backend import Backend
 from tigrest.config import Config, plugin_dirs
+from tigrest.errors import TigrestError
 from tigrest.gateway.assembly import Parts, assemble
 from tigrest.gateway.control import gateway_commands
 from tigrest.gateway.demo import Demo, demo_of
@@ -42,6 +43,9 @@ class Gateway:
         """Credentials to show, when the embedded domain made its own."""
         self._parts: Parts | None = None
         self._started = AsyncExitStack()
+        self.failure: TigrestError | None = None
+        """Why the gateway cannot go on; ``None`` while it can."""
+        self._on_failure: Callable[[], None] | None = None
 
     @property
     def parts(self) -> Parts:
@@ -103,6 +107,8 @@ class Gateway:
 
         Raises:
             ConfigError: a database or a folder of plugins cannot be used.
+            DatabaseInUse: another gateway uses a database.
+            DatabaseUnreachable: the server of a database cannot be reached.
         """
         preparation = asyncio.create_task(asyncio.to_thread(load_preparation))
         try:
@@ -123,7 +129,7 @@ class Gateway:
         stack.callback(plugins.close)
         await asyncio.to_thread(plugins.load)
         plugins.report()
-        parts = self._parts = assemble(self.config, self._script_dirs, plugins, self._passwords or Passwords())
+        parts = self._parts = assemble(self.config, self._script_dirs, plugins, self._passwords or Passwords(), self._fail)
         for stop in (
             parts.passwords.close,
             parts.databases.embedded.stop,
@@ -146,6 +152,16 @@ class Gateway:
     async def stop(self) -> None:
         """Stop all parts in good order; a second time does nothing. One that fails to stop is logged, and the others are stopped."""
         await self._started.aclose()
+
+    def on_failure(self, callback: Callable[[], None]) -> None:
+        """Have something called, on the event loop, when the gateway cannot go on; :attr:`failure` says why then."""
+        self._on_failure = callback
+
+    def _fail(self, error: TigrestError) -> None:
+        log.error("stopping: %s", error)
+        self.failure = error
+        if self._on_failure is not None:
+            self._on_failure()
 
     async def reload(self) -> Table:
         """Load changed scripts now."""

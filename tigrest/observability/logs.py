@@ -12,7 +12,7 @@ ACCESS = "tigrest.access"
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request)s] %(message)s"
 
-_QUIET = ("aiosqlite", "asyncio", "httpcore2", "httpx2", "slixmpp", "sqlalchemy", "uvicorn", "watchfiles")
+_QUIET = ("aiosqlite", "alembic", "asyncio", "httpcore2", "httpx2", "slixmpp", "sqlalchemy", "uvicorn", "watchfiles")
 """Loggers kept at WARNING: below it slixmpp prints whole stanzas, aiosqlite and SQLAlchemy print values, the others little of use."""
 
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))}

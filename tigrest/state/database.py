@@ -5,53 +5,66 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
-import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import MetaData, event
-from sqlalchemy.engine import URL, ExceptionContext, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy import event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError, InvalidRequestError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from tigrest.errors import ConfigError, StorageUnavailable
+from tigrest.errors import ConfigError, DatabaseUnreachable, InvalidValue, StorageUnavailable
 from tigrest.observability.log_limit import LogLimit
+from tigrest.state.files import make_private_folder, tighten
+from tigrest.state.location import Location
+from tigrest.state.lock import Lock, OnLost, lock_of
+from tigrest.state.migration import migrate
+from tigrest.state.schema import Schema
+from tigrest.state.trouble import is_too_long, is_unavailable, reason
 
 log = logging.getLogger(__name__)
 
-MEMORY = ":memory:"
-"""Location of a database that lives and dies with the process."""
 
-BUSY_SECONDS = 5
-"""How long a transaction waits for another process's, or for a connection of the pool."""
+@dataclass(frozen=True)
+class DatabaseLimits:
+    """How long a database may take.
 
-COMPLAINT_SECONDS = 60.0
-"""How often a database that cannot be used is logged."""
+    Args:
+        busy_seconds: that a transaction waits for another process's, or for a connection of the pool.
+        complaint_seconds: between two lines in the log about a database that cannot be used.
+        lock_seconds: between two looks whether a server still keeps our lock.
+    """
 
-TROUBLE = (StorageUnavailable, SQLAlchemyError, OSError)
-"""What a transaction may raise that is worth another try."""
-
-_OUT_OF_ORDER = frozenset(
-    {"BUSY", "LOCKED", "NOMEM", "READONLY", "INTERRUPT", "IOERR", "CORRUPT", "FULL", "CANTOPEN", "PROTOCOL", "NOTADB"}
-)
-"""Results of SQLite that are trouble with the file, not with a statement. https://www.sqlite.org/rescode.html"""
+    busy_seconds: float = 5.0
+    complaint_seconds: float = 60.0
+    lock_seconds: float = 5.0
 
 
 class Database:
-    """A database and the tables that rooms register on it.
+    """A database, and the schemas in it that are used.
 
     Args:
-        location: a file path, :data:`MEMORY`, or a SQLAlchemy URL such as ``postgresql+asyncpg://…``.
+        location: a file path, :data:`~tigrest.state.location.MEMORY`, or a SQLAlchemy URL such as ``postgresql+asyncpg://…``.
+        limits: how long things may take.
+        on_lost: makes this the only gateway on the database, whose start is refused while there is another. Called if another one
+            has taken it in spite of that: see :class:`~tigrest.state.lock.PostgresLock`. Commands beside a gateway leave it out.
+
+    Raises:
+        ConfigError: the location is a URL that cannot be read.
     """
 
-    def __init__(self, location: str | Path) -> None:
-        self.location = str(location)
+    def __init__(self, location: str | Path, limits: DatabaseLimits | None = None, on_lost: OnLost | None = None) -> None:
+        self.location = Location.of(location)
+        self._limits = limits or DatabaseLimits()
         self._engine: AsyncEngine | None = None
-        self._log_limit = LogLimit(COMPLAINT_SECONDS)
+        self._ready: set[str] = set()
+        self._lock: Lock | None = lock_of(self.location, on_lost, self._limits.lock_seconds) if on_lost is not None else None
+        self._log_limit = LogLimit(self._limits.complaint_seconds)
 
     @property
     def engine(self) -> AsyncEngine:
@@ -59,125 +72,107 @@ class Database:
         assert self._engine is not None, "Database.start() first"
         return self._engine
 
-    async def start(self, *tables: MetaData) -> None:
-        """Open the database and create the tables that are missing. May be called again with further tables.
+    async def start(self, *schemas: Schema) -> None:
+        """Open the database and bring schemas to their newest version. May be called again with further schemas.
+
+        Args:
+            schemas: those whose tables will be used.
 
         Raises:
-            ConfigError: the file or its folder cannot be used.
+            ConfigError: the database cannot be used, or is of a newer version than the program.
+            DatabaseInUse: there is another gateway on it.
+            DatabaseUnreachable: its server cannot be reached.
         """
         try:
             if self._engine is None:
                 self._engine = self._open()
-            async with self._engine.begin() as connection:
-                for metadata in tables:
-                    await connection.run_sync(metadata.create_all)
+                if self._lock is not None:
+                    await self._lock.acquire()
+            for schema in schemas:
+                if schema.name not in self._ready:
+                    await migrate(self._engine, schema, str(self.location))
+                    self._ready.add(schema.name)
         except (OSError, sqlite3.Error, SQLAlchemyError) as error:
             await self.stop()
-            raise ConfigError(
-                f"database {self._shown()} cannot be used: {_reason(error)}; check that the folder exists and is writable"
-            ) from error
+            raise self._start_error(error) from error
+        except BaseException:
+            await self.stop()
+            raise
+
+    def _start_error(self, error: Exception) -> Exception:
+        """Return what a start that failed is told as."""
+        if self.location.file is None and is_unavailable(error):
+            return DatabaseUnreachable(f"database {self.location} cannot be reached: {self._reason(error)}")
+        cure = "check that the folder exists and is writable" if self.location.file is not None else "check its URL"
+        return ConfigError(f"database {self.location} cannot be used: {self._reason(error)}; {cure}")
 
     def _open(self) -> AsyncEngine:
         """Make the engine; its errors do not show parameters, which may be secrets."""
-        if "://" in self.location:
-            return create_async_engine(self.location, pool_pre_ping=True, hide_parameters=True)
-        if self.location == MEMORY:
+        if self.location.is_in_memory:
             return _open_in_memory()
-        path = Path(self.location)
+        if self.location.file is not None:
+            return self._open_file(self.location.file)
+        try:
+            return create_async_engine(self.location.url, pool_pre_ping=True, pool_timeout=self._limits.busy_seconds, hide_parameters=True)
+        except ModuleNotFoundError as error:
+            cure = "pip install 'tigrest[postgres]'" if self.location.is_postgres else f"pip install {error.name}"
+            raise ConfigError(f"database {self.location} needs the driver {error.name}, which is not installed: {cure}") from None
+        except (NoSuchModuleError, InvalidRequestError) as error:
+            cure = "use a file or postgresql+asyncpg://user:password@host/name"
+            raise ConfigError(f"database {self.location} is of no kind that can be used ({error}); {cure}") from None
+
+    def _open_file(self, path: Path) -> AsyncEngine:
         make_private_folder(path.parent)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the same permissions
-        for suffix in ("", "-wal", "-shm", "-journal"):
+        for suffix in ("", "-wal", "-shm", "-journal", ".lock"):
             tighten(path.with_name(path.name + suffix))
-        url = URL.create("sqlite+aiosqlite", database=self.location)
-        engine = create_async_engine(url, connect_args={"timeout": BUSY_SECONDS}, pool_timeout=BUSY_SECONDS, hide_parameters=True)
+        seconds = self._limits.busy_seconds
+        engine = create_async_engine(self.location.url, connect_args={"timeout": seconds}, pool_timeout=seconds, hide_parameters=True)
         event.listen(engine.sync_engine, "connect", _prepare_sqlite)
         return engine
-
-    def _shown(self) -> str:
-        return make_url(self.location).render_as_string(hide_password=True) if "://" in self.location else self.location
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction: committed at the end, rolled back on an error.
 
         Raises:
+            InvalidValue: a value is too long for an index of PostgreSQL.
             StorageUnavailable: the database is locked, full or out of reach; nothing was changed.
         """
         try:
             async with self.engine.begin() as connection:
                 yield connection
         except (DBAPIError, PoolTimeout, sqlite3.Error, OSError) as error:
-            if not _is_unavailable(error):
+            if is_too_long(error):
+                raise InvalidValue("a value is too long to be stored") from error
+            if not is_unavailable(error):
                 raise
             self._complain(error)
-            raise StorageUnavailable(f"the database cannot be used now{_told(error)}") from error
+            raise StorageUnavailable(f"the database cannot be used now{self._told(error)}") from error
 
     def _complain(self, error: Exception) -> None:
         """Log why the database cannot be used, once in a while: reads may go well while writes fail."""
         if self._log_limit.admit() is not None:
-            log.error("database %s cannot be used: %s; requests that need it are answered 503", self._shown(), _reason(error))
+            log.error("database %s cannot be used: %s; requests that need it are answered 503", self.location, self._reason(error))
+
+    def _told(self, error: Exception) -> str:
+        """Return the reason as callers may read it: a driver's own words may name hosts and users."""
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        return f": {self._reason(error)}" if isinstance(cause, sqlite3.Error | PoolTimeout) else ""
+
+    def _reason(self, error: Exception) -> str:
+        if isinstance(error, PoolTimeout):
+            return f"none of its connections was free within {self._limits.busy_seconds:g} s"
+        return reason(error)
 
     async def stop(self) -> None:
-        """Close all connections."""
+        """Close all connections, and let another gateway have the database."""
         if self._engine is not None:
             engine, self._engine = self._engine, None
+            self._ready.clear()
             await engine.dispose()
-
-
-def make_private_folder(folder: Path) -> None:
-    """Make a folder for its owner only, whatever the umask; one that is there stays as it is.
-
-    Whoever may write into a folder may replace what lies in it: that is logged.
-
-    Args:
-        folder: which; those above it are made with the permissions of the umask.
-    """
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-    mode = folder.stat().st_mode
-    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        log.warning("everybody may write into %s, where the state is kept: chmod o-w %s", folder, folder)
-
-
-def tighten(path: Path) -> None:
-    """Take a file with secrets away from everybody but its owner, if everybody could read or write it.
-
-    A file that only its group may read stays so: somebody gave it to the group.
-
-    Args:
-        path: of the file; nothing happens when there is none.
-    """
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & stat.S_IRWXO:
-            path.chmod(mode & stat.S_IRWXU)
-            log.warning("%s was open to all users of this machine (mode %03o); it is its owner's only now", path, mode)
-    except FileNotFoundError:
-        return
-    except PermissionError:
-        log.warning("%s is open to all users of this machine: have its owner run chmod 600 %s", path, path)
-
-
-def _is_unavailable(error: Exception) -> bool:
-    """Tell whether an error is trouble with the database rather than with what was asked of it."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    name = getattr(cause, "sqlite_errorname", None)
-    if isinstance(name, str):
-        return name.removeprefix("SQLITE_").partition("_")[0] in _OUT_OF_ORDER
-    return not isinstance(error, DBAPIError) or error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
-
-
-def _told(error: Exception) -> str:
-    """Return the reason as callers may read it: a driver's own words may name hosts and users."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return f": {_reason(error)}" if isinstance(cause, sqlite3.Error | PoolTimeout) else ""
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, PoolTimeout):
-        return f"none of its connections was free within {BUSY_SECONDS} s"
-    return str(getattr(error, "orig", None) or error) or type(error).__name__
+            if self._lock is not None:
+                await self._lock.release()
 
 
 def _open_in_memory() -> AsyncEngine:

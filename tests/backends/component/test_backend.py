@@ -12,7 +12,8 @@ from tests.backends.component.test_link import Server
 from tigrest.backends.component.backend import Component
 from tigrest.backends.inbound import Inbound
 from tigrest.errors import NotSupported
-from tigrest.state.database import MEMORY, Database
+from tigrest.state.database import Database
+from tigrest.state.location import MEMORY
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.stanza import Stanza
 

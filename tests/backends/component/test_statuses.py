@@ -12,7 +12,8 @@ import pytest
 
 from tigrest.backends.component.statuses import Statuses, presence
 from tigrest.errors import StanzaError, StorageUnavailable
-from tigrest.state.database import MEMORY, Database
+from tigrest.state.database import Database, DatabaseLimits
+from tigrest.state.location import MEMORY
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.presence import Activity, UserStatus
 from tigrest.xmpp.stanza import Stanza, make_stanza
@@ -115,9 +116,8 @@ def test_unavailable_is_short() -> None:
     assert str(presence(UserStatus(BOB, False))) == '<presence xmlns="jabber:client" type="unavailable" from="bob@example.org/desk"/>'
 
 
-async def test_a_status_that_cannot_be_kept_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tigrest.state.database.BUSY_SECONDS", 0.05)
-    database = Database(tmp_path / "state.sqlite3")
+async def test_a_status_that_cannot_be_kept_is_not_shown(tmp_path: Path) -> None:
+    database = Database(tmp_path / "state.sqlite3", DatabaseLimits(busy_seconds=0.05))
     world = World(database)
     await world.statuses.start()
     shown = UserStatus(BOB, True, -1, "xa", "first")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -26,8 +26,11 @@ class Echo:
 
     scopes: list[Scope] = field(default_factory=list)
 
+    failure = None
+
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
+    def on_failure(self, callback: Callable[[], None]) -> None: ...
 
     async def entry(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scopes.append(scope)

@@ -28,8 +28,11 @@ class Answers:
         self.callers: list[Caller] = []
         self.gone: list[str] = []
 
+    failure = None
+
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
+    def on_failure(self, callback: Callable[[], None]) -> None: ...
 
     async def entry(self, scope: Scope, receive: Receive, send: Send) -> None:
         answers = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -13,7 +13,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from tigrest.config import Config
-from tigrest.errors import ConfigError, NotConnected
+from tigrest.errors import ConfigError, DatabaseInUse, NotConnected, TigrestError
 from tigrest.http.wire.limits import ServerLimits
 from tigrest.http.wire.listener import bind
 from tigrest.http.wire.server import serve_gateway
@@ -24,7 +24,8 @@ class Fake:
     """A gateway that notes what happens to it."""
 
     events: list[str] = field(default_factory=list)
-    failure: Exception | None = None
+    start_error: Exception | None = None
+    failure: TigrestError | None = None
     starting: asyncio.Event = field(default_factory=asyncio.Event)
     hold: asyncio.Event = field(default_factory=asyncio.Event)
     entered: asyncio.Event = field(default_factory=asyncio.Event)
@@ -33,13 +34,16 @@ class Fake:
     async def start(self) -> None:
         self.events.append("start")
         self.starting.set()
-        if self.failure:
-            raise self.failure
+        if self.start_error:
+            raise self.start_error
         if self.slow_start:
             await asyncio.sleep(60)
 
     async def stop(self) -> None:
         self.events.append("stop")
+
+    def on_failure(self, callback: Callable[[], None]) -> None:
+        self.fail = callback
 
     async def entry(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.entered.set()
@@ -151,11 +155,21 @@ async def test_idle_connections_do_not_hold_up_the_end() -> None:
 
 @pytest.mark.parametrize("failure", [ConfigError("no"), NotConnected()])
 async def test_a_gateway_that_does_not_start_ends_it(failure: Exception, capfd: pytest.CaptureFixture[str]) -> None:
-    fake = Fake(failure=failure)
+    fake = Fake(start_error=failure)
     with pytest.raises(type(failure)):
         await serve_gateway(fake, Config(), bind("127.0.0.1", 0), stop=asyncio.Event())
     assert fake.events == ["start"]
     assert capfd.readouterr().out == ""
+
+
+async def test_a_gateway_that_cannot_go_on_ends_it(capfd: pytest.CaptureFixture[str]) -> None:
+    fake = Fake()
+    with pytest.raises(DatabaseInUse):
+        async with running(fake) as server:
+            fake.failure = DatabaseInUse("state.sqlite3")
+            fake.fail()
+            await asyncio.wait({server.task}, timeout=5)
+    assert fake.events == ["start", "stop"]
 
 
 async def test_it_can_be_stopped_while_the_gateway_starts() -> None:

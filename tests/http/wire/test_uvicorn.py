@@ -10,7 +10,7 @@ import ast
 import asyncio
 import inspect
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FunctionType
 from typing import Any
 
@@ -111,8 +111,11 @@ async def _nothing(scope: Scope, receive: Receive, send: Send) -> None: ...
 class _Served:
     entry = staticmethod(_nothing)
 
+    failure = None
+
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
+    def on_failure(self, callback: Callable[[], None]) -> None: ...
 
 
 async def _objects() -> dict[type, Any]:

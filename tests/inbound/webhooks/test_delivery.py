@@ -16,6 +16,7 @@ from tigrest.errors import NotConnected, StanzaTooLarge, TigrestError, TooManyWa
 from tigrest.inbound.webhooks import Statistics, writer
 from tigrest.inbound.webhooks.backoff import Backoff
 from tigrest.inbound.webhooks.store import ANSWERED, DEAD, FAILED, WAITING
+from tigrest.state.database import DatabaseLimits
 from tigrest.webhooks import verify
 from tigrest.xmpp.stanza import Stanza
 
@@ -475,7 +476,7 @@ async def test_a_codec_that_breaks_is_a_failed_attempt(
 
 
 async def test_senders_are_told_what_could_not_be_stored_before_the_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tigrest.state.database.BUSY_SECONDS", 0.05)
+    world.database_limits = DatabaseLimits(busy_seconds=0.05)
     monkeypatch.setattr(writer, "LAST_SECONDS", 0.2)
     other = sqlite3.connect(world.folder / "state.sqlite3", isolation_level=None)
     async with world.webhooks(world.target(), world.target(name="second")) as webhooks:

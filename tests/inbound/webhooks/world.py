@@ -14,7 +14,7 @@ from tigrest.errors import MalformedContent, NotConnected, TigrestError
 from tigrest.inbound.webhooks import Target, Webhooks
 from tigrest.inbound.webhooks.backoff import Backoff
 from tigrest.inbound.webhooks.store import Delivery, Store
-from tigrest.state.database import Database
+from tigrest.state.database import Database, DatabaseLimits
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.stanza import Stanza
 
@@ -49,8 +49,10 @@ class TinyCodec:
 class World:
     """All of it; :attr:`is_up` is whether the link is."""
 
-    def __init__(self, receiver: Receiver, folder: Path) -> None:
+    def __init__(self, receiver: Receiver, folder: Path, location: str = "") -> None:
         self.receiver, self.folder = receiver, folder
+        self.location = location or str(folder / "state.sqlite3")
+        self.database_limits = DatabaseLimits()
         self.sent: list[Stanza] = []
         self.is_up = True
         self.refused = 0
@@ -74,8 +76,8 @@ class World:
     async def webhooks(
         self, *targets: Target, backoff: Backoff = QUICK, max_buffer: int = 10_000, poll: float = 0.05
     ) -> AsyncIterator[Webhooks]:
-        """Webhooks on the same file each time."""
-        database = Database(self.folder / "state.sqlite3")
+        """Webhooks on the same database each time."""
+        database = Database(self.location, self.database_limits)
         chosen = targets or (self.target(),)
         webhooks = Webhooks(chosen, database, TinyCodec(), self, US, backoff, max_buffer, poll=poll)
         try:
@@ -87,7 +89,7 @@ class World:
 
     async def stored(self) -> Sequence[Delivery]:
         """What is in the store."""
-        database = Database(self.folder / "state.sqlite3")
+        database = Database(self.location)
         try:
             store = Store(database)
             await store.start()

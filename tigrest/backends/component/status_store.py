@@ -8,24 +8,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from tigrest.state.database import Database
+from tigrest.state.gateway_tables import GATEWAY, user_statuses
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.presence import Activity, UserStatus
 
 MAX_BATCH = 500
 """Most rows of one transaction; SQL statements have a limit of parameters."""
-
-metadata = sa.MetaData()
-_table = sa.Table(
-    "user_statuses",
-    metadata,
-    sa.Column("jid", sa.String(3071), primary_key=True),
-    sa.Column("priority", sa.Integer, nullable=False),
-    sa.Column("show", sa.String(8), nullable=False),
-    sa.Column("status", sa.Text, nullable=False),
-    sa.Column("category", sa.Text, nullable=False),
-    sa.Column("type", sa.Text, nullable=False),
-    sa.Column("text", sa.Text, nullable=False),
-)
 
 
 class StatusStore:
@@ -44,9 +32,9 @@ class StatusStore:
 
     async def start(self) -> list[UserStatus]:
         """Open the database; what was shown before a restart."""
-        await self._database.start(metadata)
+        await self._database.start(GATEWAY)
         async with self._database.begin() as connection:
-            rows = (await connection.execute(_table.select())).all()
+            rows = (await connection.execute(user_statuses.select())).all()
         return [_status(row) for row in rows]
 
     async def stop(self) -> None:
@@ -91,9 +79,9 @@ class StatusStore:
     async def _replace(self, statuses: dict[JID, UserStatus | None]) -> None:
         rows = [_row(status) for status in statuses.values() if status is not None]
         async with self._database.begin() as connection:
-            await connection.execute(_table.delete().where(_table.c.jid.in_(list(statuses))))
+            await connection.execute(user_statuses.delete().where(user_statuses.c.jid.in_(list(statuses))))
             if rows:
-                await connection.execute(_table.insert(), rows)
+                await connection.execute(user_statuses.insert(), rows)
 
 
 def _settle(waiter: asyncio.Future[None], error: Exception | None) -> None:

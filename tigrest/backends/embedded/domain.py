@@ -16,7 +16,7 @@ from tigrest.backends.embedded.messages import OfflineMessages
 from tigrest.backends.embedded.pep import FEATURES, PersonalEvents
 from tigrest.backends.embedded.presences import Presences
 from tigrest.backends.embedded.session_manager import SessionManager
-from tigrest.backends.embedded.tables import metadata
+from tigrest.backends.embedded.tables import EMBEDDED
 from tigrest.backends.embedded.vcards import VCards
 from tigrest.backends.embedded.vhost_manager import VHostManager
 from tigrest.backends.entities.commands import Command, Commands, SessionCommands
@@ -118,7 +118,7 @@ class EmbeddedDomain:
             ConfigError: the database cannot be used, or an account cannot be one of this domain.
         """
         self._accounts.loop = asyncio.get_running_loop()
-        await self._database.start(metadata)
+        await self._database.start(EMBEDDED)
         try:
             self.created = await self._accounts.ensure(self._wanted)
         except InvalidValue as error:

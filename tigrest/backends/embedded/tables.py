@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
 
-metadata = MetaData()
-"""All tables below; give it to :meth:`tigrest.state.database.Database.start`."""
+from tigrest.state.schema import Schema
+
+EMBEDDED = Schema("embedded", MetaData())
+"""All tables below."""
+
+_BIG = BigInteger().with_variant(Integer, "sqlite")
+"""Numbers of rows. Only INTEGER counts up by itself on SQLite, where it has 64 bits too."""
 
 
 def _account() -> Column[str]:
@@ -14,7 +19,7 @@ def _account() -> Column[str]:
 
 accounts = Table(
     "embedded_accounts",
-    metadata,
+    EMBEDDED.metadata,
     Column("jid", Text, primary_key=True),
     Column("password_hash", Text, nullable=False),
     Column("email", Text),
@@ -24,7 +29,7 @@ accounts = Table(
 
 presences = Table(
     "embedded_presences",
-    metadata,
+    EMBEDDED.metadata,
     Column("jid", Text, primary_key=True),
     _account(),
     Column("priority", Integer, nullable=False),
@@ -39,7 +44,7 @@ presences = Table(
 
 vcards = Table(
     "embedded_vcards",
-    metadata,
+    EMBEDDED.metadata,
     _account(),
     Column("vcard", Text, nullable=False),
     UniqueConstraint("account"),
@@ -48,8 +53,8 @@ vcards = Table(
 
 pep_items = Table(
     "embedded_pep_items",
-    metadata,
-    Column("seq", Integer, primary_key=True),
+    EMBEDDED.metadata,
+    Column("seq", _BIG, primary_key=True),
     _account(),
     Column("node", Text, nullable=False),
     Column("item", Text, nullable=False),
@@ -61,8 +66,8 @@ pep_items = Table(
 
 messages = Table(
     "embedded_messages",
-    metadata,
-    Column("id", Integer, primary_key=True),
+    EMBEDDED.metadata,
+    Column("id", _BIG, primary_key=True),
     _account(),
     Column("stamp", Text, nullable=False),
     Column("stanza", Text, nullable=False),
@@ -72,7 +77,7 @@ messages = Table(
 
 vhosts = Table(
     "embedded_vhosts",
-    metadata,
+    EMBEDDED.metadata,
     Column("name", Text, primary_key=True),
     Column("settings", Text, nullable=False),
 )
@@ -80,7 +85,7 @@ vhosts = Table(
 
 scripts = Table(
     "embedded_scripts",
-    metadata,
+    EMBEDDED.metadata,
     Column("node", Text, primary_key=True),
     Column("name", Text, nullable=False),
     Column("template", Text, nullable=False),

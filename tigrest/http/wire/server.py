@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 
 from tigrest.concurrency.loop import new_event_loop
 from tigrest.config import Config
-from tigrest.errors import ConfigError
+from tigrest.errors import ConfigError, TigrestError
 from tigrest.http.wire.limits import BODY_SECONDS, DEFAULT_SERVER_LIMITS, ServerLimits
 from tigrest.http.wire.listener import address_problem, bind, bracketed
 from tigrest.http.wire.memory import calm_garbage_collection, give_back_memory
@@ -46,6 +46,13 @@ class Served(Protocol):
     async def stop(self) -> None:
         """Stop; called once, after a start that succeeded."""
 
+    @property
+    def failure(self) -> TigrestError | None:
+        """Why it cannot go on; ``None`` while it can."""
+
+    def on_failure(self, callback: Callable[[], None]) -> None:
+        """Have something called, on the event loop, when it cannot go on."""
+
 
 Ready = Callable[[str], None]
 """Called with the base URL, e.g. ``http://127.0.0.1:8080``, when requests are answered."""
@@ -70,6 +77,7 @@ def run_server(gateway: Served, config: Config, ready: Ready | None = None, watc
     Raises:
         ConfigError: the address cannot be used, or the gateway says so.
         NotConnected: the gateway cannot reach the XMPP server.
+        TigrestError: the gateway could not go on.
     """
     listener = bind(config.http.host, config.http.port)
     cancelled = DEFAULT_SERVER_LIMITS.cancelled
@@ -109,15 +117,18 @@ async def serve_gateway(
         As :func:`run_server`.
 
     Raises:
-        ConfigError, NotConnected: as :func:`run_server`.
+        ConfigError, NotConnected, TigrestError: as :func:`run_server`.
     """
     ending = _Ending(stop or asyncio.Event(), limits)
+    gateway.on_failure(ending.stop.set)
     with listener, ending.on_signals() if stop is None else nullcontext(), watching():
         if await ending.or_done(gateway.start()):
             try:
                 await _accept(gateway, config, listener, ending, ready, limits)
             finally:
                 await ending.or_forced(gateway.stop())
+    if gateway.failure is not None:
+        raise gateway.failure
     return 1 if ending.forced.is_set() else 0
 
 

@@ -16,7 +16,7 @@ from tigrest.inbound.webhooks.store import ANSWERED, DEAD, FAILED, WAITING, Deli
 from tigrest.inbound.webhooks.target import Target
 from tigrest.inbound.webhooks.writer import Writer, new_id
 from tigrest.observability.log_limit import LogLimit
-from tigrest.state.database import TROUBLE
+from tigrest.state.trouble import TROUBLE
 from tigrest.xmpp.stanza import Stanza
 
 log = logging.getLogger(__name__)

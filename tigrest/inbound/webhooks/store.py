@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tigrest.errors import InvalidValue
 from tigrest.state.database import Database
+from tigrest.state.gateway_tables import GATEWAY, webhook_deliveries
 
 WAITING = "waiting"
 """To be delivered."""
@@ -28,28 +29,9 @@ REPLAYED = "replayed"
 
 OPEN = (WAITING, ANSWERED, FAILED)
 
-metadata = sa.MetaData()
-table = sa.Table(
-    "webhook_deliveries",
-    metadata,
-    sa.Column("number", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
-    sa.Column("webhook", sa.Text, nullable=False),
-    sa.Column("sender", sa.Text, nullable=False),
-    sa.Column("kind", sa.String(8), nullable=False),
-    sa.Column("id", sa.String(40), nullable=False),
-    sa.Column("stanza", sa.LargeBinary, nullable=False),
-    sa.Column("state", sa.String(8), nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("created", sa.Float, nullable=False),
-    sa.Column("problem", sa.Text, nullable=False),
-    sa.Column("reply", sa.LargeBinary),
-    sa.Index("webhook_deliveries_order", "webhook", "number", "state"),
-    sa.Index("webhook_deliveries_senders", "webhook", "sender", "number"),
-    sqlite_autoincrement=True,
-)
 _change = (
-    sa.update(table)
-    .where(table.c.number == sa.bindparam("of"))
+    sa.update(webhook_deliveries)
+    .where(webhook_deliveries.c.number == sa.bindparam("of"))
     .values({name: sa.bindparam(f"new_{name}") for name in ("state", "attempts", "problem", "reply")})
 )
 
@@ -110,12 +92,12 @@ class Store:
         self._database = database
 
     async def start(self) -> None:
-        """Make the table if it is missing.
+        """Open the database if it is not open, and bring it to the newest version.
 
         Raises:
             ConfigError: the database cannot be used.
         """
-        await self._database.start(metadata)
+        await self._database.start(GATEWAY)
 
     async def write(self, changes: Changes) -> None:
         """Write changes, all or none."""
@@ -123,28 +105,40 @@ class Store:
             if changes.requeue:
                 await _requeue(connection)
             if changes.added:
-                await connection.execute(sa.insert(table), changes.added)
+                await connection.execute(sa.insert(webhook_deliveries), changes.added)
             if changes.changed:
                 await connection.execute(_change, changes.changed)
             if changes.removed:
-                await connection.execute(sa.delete(table).where(table.c.number.in_(changes.removed)))
+                await connection.execute(sa.delete(webhook_deliveries).where(webhook_deliveries.c.number.in_(changes.removed)))
 
     async def page(self, webhook: str, after: int, limit: int) -> Sequence[Delivery]:
         """What is to be delivered to a webhook, in order."""
-        return await self._open(limit, table.c.webhook == webhook, table.c.number > after)
+        return await self._open(limit, webhook_deliveries.c.webhook == webhook, webhook_deliveries.c.number > after)
 
     async def of_sender(self, webhook: str, sender: str, after: int, upto: int, limit: int) -> Sequence[Delivery]:
         """What is to be delivered of one sender, in order."""
-        return await self._open(limit, table.c.webhook == webhook, table.c.sender == sender, table.c.number.between(after + 1, upto))
+        return await self._open(
+            limit,
+            webhook_deliveries.c.webhook == webhook,
+            webhook_deliveries.c.sender == sender,
+            webhook_deliveries.c.number.between(after + 1, upto),
+        )
 
     async def _open(self, limit: int, *conditions: sa.ColumnElement[bool]) -> Sequence[Delivery]:
-        query = sa.select(table).where(*conditions, table.c.state.in_(OPEN)).order_by(table.c.number).limit(limit)
+        query = (
+            sa.select(webhook_deliveries)
+            .where(*conditions, webhook_deliveries.c.state.in_(OPEN))
+            .order_by(webhook_deliveries.c.number)
+            .limit(limit)
+        )
         async with self._database.begin() as connection:
             return [Delivery(*row) for row in await connection.execute(query)]
 
     async def counts(self) -> dict[tuple[str, str], int]:
         """How many there are, by webhook and state."""
-        query = sa.select(table.c.webhook, table.c.state, sa.func.count()).group_by(table.c.webhook, table.c.state)
+        query = sa.select(webhook_deliveries.c.webhook, webhook_deliveries.c.state, sa.func.count()).group_by(
+            webhook_deliveries.c.webhook, webhook_deliveries.c.state
+        )
         async with self._database.begin() as connection:
             return {(webhook, state): count for webhook, state, count in await connection.execute(query)}
 
@@ -156,10 +150,10 @@ class Store:
             limit: how many at most; all when absent.
         """
         hidden: dict[str, Any] = {"stanza": sa.literal(b"").label("stanza"), "reply": sa.null().label("reply")}
-        shown: list[Any] = [hidden.get(column.name, column) for column in table.c]
-        query = sa.select(*shown).order_by(table.c.number).limit(limit)
+        shown: list[Any] = [hidden.get(column.name, column) for column in webhook_deliveries.c]
+        query = sa.select(*shown).order_by(webhook_deliveries.c.number).limit(limit)
         async with self._database.begin() as connection:
-            rows = await connection.execute(query.where(table.c.state == DEAD) if dead_only else query)
+            rows = await connection.execute(query.where(webhook_deliveries.c.state == DEAD) if dead_only else query)
             return [Delivery(*row) for row in rows]
 
     async def replay(self, numbers: Sequence[int] | None) -> int:
@@ -171,7 +165,7 @@ class Store:
         Raises:
             InvalidValue: one of them is not there, or not dead; none is touched then.
         """
-        change = sa.update(table).where(table.c.state == DEAD).values(state=REPLAYED, attempts=0)
+        change = sa.update(webhook_deliveries).where(webhook_deliveries.c.state == DEAD).values(state=REPLAYED, attempts=0)
         async with self._database.begin() as connection:
             return await _each(connection, change, numbers, "dead delivery")
 
@@ -184,7 +178,11 @@ class Store:
         Raises:
             InvalidValue: one of them is not there; none is touched then.
         """
-        change = sa.delete(table) if numbers is not None else sa.delete(table).where(table.c.state == DEAD)
+        change = (
+            sa.delete(webhook_deliveries)
+            if numbers is not None
+            else sa.delete(webhook_deliveries).where(webhook_deliveries.c.state == DEAD)
+        )
         async with self._database.begin() as connection:
             return await _each(connection, change, numbers, "delivery")
 
@@ -193,16 +191,21 @@ async def _each(connection: AsyncConnection, change: Any, numbers: Sequence[int]
     if numbers is None:
         return int((await connection.execute(change)).rowcount)
     for number in numbers:
-        if not (await connection.execute(change.where(table.c.number == number))).rowcount:
+        if not (await connection.execute(change.where(webhook_deliveries.c.number == number))).rowcount:
             raise InvalidValue(f"there is no {what} {number}; see tigrest webhooks list")
     return len(numbers)
 
 
 async def _requeue(connection: AsyncConnection) -> None:
     """Give what is replayed new numbers, so that it comes after what waits already."""
-    replayed = sa.select(table.c.number).where(table.c.state == REPLAYED).order_by(table.c.number).limit(500)
+    replayed = (
+        sa.select(webhook_deliveries.c.number)
+        .where(webhook_deliveries.c.state == REPLAYED)
+        .order_by(webhook_deliveries.c.number)
+        .limit(500)
+    )
     numbers = (await connection.execute(replayed)).scalars().all()
-    kept = [column for column in table.c if column.name not in ("number", "state")]
-    copied = sa.select(*kept, sa.literal(WAITING)).where(table.c.number.in_(numbers)).order_by(table.c.number)
-    await connection.execute(sa.insert(table).from_select([*[column.name for column in kept], "state"], copied))
-    await connection.execute(sa.delete(table).where(table.c.number.in_(numbers)))
+    kept = [column for column in webhook_deliveries.c if column.name not in ("number", "state")]
+    copied = sa.select(*kept, sa.literal(WAITING)).where(webhook_deliveries.c.number.in_(numbers)).order_by(webhook_deliveries.c.number)
+    await connection.execute(sa.insert(webhook_deliveries).from_select([*[column.name for column in kept], "state"], copied))
+    await connection.execute(sa.delete(webhook_deliveries).where(webhook_deliveries.c.number.in_(numbers)))

@@ -18,7 +18,8 @@ from tigrest.inbound.webhooks.store import DEAD, REPLAYED, Store
 from tigrest.inbound.webhooks.target import Target
 from tigrest.inbound.webhooks.writer import MAX_STANZAS, QueuedStanza, Writer
 from tigrest.observability.metrics import Metrics
-from tigrest.state.database import TROUBLE, Database
+from tigrest.state.database import Database
+from tigrest.state.trouble import TROUBLE
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.stanza import Stanza
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tigrest.inbound.webhooks.store import WAITING, Changes, Store
-from tigrest.state.database import TROUBLE
+from tigrest.state.trouble import TROUBLE
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,57 @@
+"""The tables of what the gateway keeps for itself, whatever is behind it.
+
+They stand together so that whoever makes a database makes all of them, also a command that needs only one.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
+
+from tigrest.state.schema import Schema
+
+GATEWAY = Schema("gateway", MetaData())
+"""All tables below."""
+
+api_keys = Table(
+    "api_keys",
+    GATEWAY.metadata,
+    Column("name", Text, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("paths", Text, nullable=False),
+    Column("domains", Text, nullable=False),
+    Column("created", Text, nullable=False),
+)
+"""API keys as hashes; ``paths`` and ``domains`` are JSON arrays, ``created`` is UTC in ISO 8601."""
+
+user_statuses = Table(
+    "user_statuses",
+    GATEWAY.metadata,
+    Column("jid", String(3071), primary_key=True),
+    Column("priority", Integer, nullable=False),
+    Column("show", String(8), nullable=False),
+    Column("status", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("text", Text, nullable=False),
+)
+"""Presences that users of a server show by the gateway, by full address. RFC 6121 §4.7.2, XEP-0108"""
+
+webhook_deliveries = Table(
+    "webhook_deliveries",
+    GATEWAY.metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("webhook", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("id", String(40), nullable=False),
+    Column("stanza", LargeBinary, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("reply", LargeBinary),
+    Index("webhook_deliveries_order", "webhook", "number", "state"),
+    Index("webhook_deliveries_senders", "webhook", "sender", "number"),
+    sqlite_autoincrement=True,
+)
+"""What waits for webhooks or has been given up. Numbers are never used twice, on SQLite by AUTOINCREMENT: they are the order."""

@@ -1,0 +1,1 @@
+"""The versions of each schema, one folder each, for Alembic. See :mod:`tigrest.state.migration`."""
