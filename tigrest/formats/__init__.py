@@ -1,1 +1,1 @@
-"""Bodies of HTTP and stanzas, as values and as bytes. No input, no output."""
+"""Bodies of requests, responses and stanzas: parsed from bytes, written as bytes. No input, no output."""

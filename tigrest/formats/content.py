@@ -30,22 +30,22 @@ _XML_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9._-]*")
 
 
 MAX_CONTAINERS = 50_000
-"""Most objects and arrays in a JSON document."""
+"""Limit of objects and arrays in a JSON document: each costs time and memory that the size of the document does not tell."""
 
 _JSON_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)', re.DOTALL)
-"""A string in JSON; one without an end goes to the end of the document."""
+"""A JSON string; an unterminated one reaches to the end of the document. Possessive, so that no input makes it backtrack."""
 
 
 def read_json(data: bytes, max_values: int | None = None) -> Any:
-    """Read JSON.
+    """Parse JSON.
 
     Args:
         data: the document.
-        max_values: most values in it, objects and arrays included; ``None`` for any number.
+        max_values: limit of values, objects and arrays included; ``None`` for no limit.
 
     Raises:
         MalformedContent: it is not JSON in UTF-8, nested too deeply, or has more than :data:`MAX_CONTAINERS` objects and arrays,
-            or too many values: these hold up all others who are served.
+            or more than ``max_values`` values: parsing them would block the event loop.
     """
     if _has_more(data, b"[{", MAX_CONTAINERS):
         raise MalformedContent(f"JSON has more than {MAX_CONTAINERS} objects and arrays")
@@ -65,11 +65,11 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def _is_too_deep(data: bytes) -> bool:
-    """Tell whether a JSON document, known to be well-formed, is nested deeper than :data:`MAX_DEPTH`, as XML may be."""
+    """Return whether a well-formed JSON document is nested deeper than :data:`MAX_DEPTH`, the limit for XML too."""
     if len(data) <= 2 * MAX_DEPTH or data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
         return False
     brackets = _JSON_TEXT.sub(b"", data).translate(_ONE_KIND, _NO_BRACKETS)
-    for _ in range(MAX_DEPTH):  # each turn takes away what is innermost
+    for _ in range(MAX_DEPTH):  # each turn removes the innermost level
         brackets = brackets.replace(b"[]", b"")
         if not brackets:
             return False
@@ -77,7 +77,7 @@ def _is_too_deep(data: bytes) -> bool:
 
 
 def _has_more(data: bytes, marks: bytes, limit: int) -> bool:
-    """Tell whether a JSON document has more of some characters outside of strings."""
+    """Return whether some characters occur more than ``limit`` times in a JSON document, outside of strings."""
 
     def count(text: bytes) -> int:
         return sum(text.count(mark) for mark in marks)
@@ -86,7 +86,7 @@ def _has_more(data: bytes, marks: bytes, limit: int) -> bool:
 
 
 def read_xml(data: bytes) -> dict[str, Any]:
-    """Read XML as ``{root: value}``; leaves are strings, attributes and namespaces do not matter.
+    """Parse XML as ``{root: value}``; leaves are strings, attributes and namespaces are ignored.
 
     ``<item>`` lists and repeated elements both become lists; an empty element is the empty string.
 
@@ -99,7 +99,7 @@ def read_xml(data: bytes) -> dict[str, Any]:
 
 
 def _value(element: ET.Element) -> Any:
-    """Read one element: text, a list of ``item`` children, or a mapping; text between children does not matter."""
+    """Return the value of an element: text, a list of ``item`` children, or a mapping; text between children is ignored."""
     if not len(element):
         text = element.text
         return text if text and not text.isspace() else ""
@@ -232,12 +232,12 @@ def _children(start: str, end: str, children: list[tuple[str, Any]], write: Call
 
 
 _MAX_CACHED_LENGTH = 64
-"""Longest key whose tags are cached, in characters: callers choose keys."""
+"""Longest key whose tags are cached, in characters: callers choose keys, and must not fill the memory with them."""
 
 
 def _tags(name: str) -> tuple[str, str]:
-    """Give start and end tag of a key; one that is no XML name becomes ``<entry name="…">``."""
-    return _remembered_tags(name) if len(name) <= _MAX_CACHED_LENGTH else _written_tags(name)
+    """Return start and end tag of a key; a key that is no XML name becomes ``<entry name="…">``."""
+    return _memoised_tags(name) if len(name) <= _MAX_CACHED_LENGTH else _written_tags(name)
 
 
 def _written_tags(name: str) -> tuple[str, str]:
@@ -246,7 +246,7 @@ def _written_tags(name: str) -> tuple[str, str]:
     return f'<entry name="{escape_attribute(name)}">', "</entry>"
 
 
-_remembered_tags = lru_cache(maxsize=1024)(_written_tags)
+_memoised_tags = lru_cache(maxsize=1024)(_written_tags)
 
 
 def media_type(header: str) -> str:
@@ -255,10 +255,10 @@ def media_type(header: str) -> str:
 
 
 def is_json(media: str) -> bool:
-    """Whether a media type is JSON: ``application/json``, ``text/json`` or ``…+json``."""
+    """Return whether a media type is JSON: ``application/json``, ``text/json`` or ``…+json``. RFC 6839 §3.1"""
     return media.endswith(("/json", "+json"))
 
 
 def is_xml(media: str) -> bool:
-    """Whether a media type is XML: ``application/xml``, ``text/xml`` or ``…+xml``."""
+    """Return whether a media type is XML: ``application/xml``, ``text/xml`` or ``…+xml``. RFC 7303 §4.2"""
     return media.endswith(("/xml", "+xml"))

@@ -1,4 +1,4 @@
-"""Recognising images by their first bytes, and raster formats by their media types."""
+"""Media types of images, detected from their first bytes or normalised from a declared type."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _RASTER = {
     "image/x-ms-bmp": "image/bmp",
     "image/x-icon": "image/vnd.microsoft.icon",
 }
-"""Media types of raster formats, and what is registered for them."""
+"""Registered media types of raster formats, by the names in use for them."""
 
 
 def image_type(data: bytes) -> str:
-    """Tell the media type of image bytes.
+    """Detect the media type of an image.
 
     Returns:
         ``image/png``, ``image/jpeg``, ``image/gif``, ``image/webp``, ``image/avif`` or ``image/bmp``; empty for anything
-        else. SVG is left out on purpose: it can carry scripts.
+        else. SVG is never detected, since it can carry scripts.
     """
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
@@ -42,14 +42,14 @@ def raster_type(claimed_type: str) -> str:
     """Return the registered name of a raster format.
 
     Args:
-        claimed_type: its media type, as somebody wrote it: in any case, with parameters, of any length.
+        claimed_type: media type as a stranger has written it: in any case, with parameters, of any length.
 
     Returns:
-        It, such as ``image/png``; empty for SVG, for what is no image, and for whatever is not on the list.
+        The registered media type, such as ``image/png``; empty for SVG, for unknown formats and for other media types.
     """
     return _RASTER.get(media_type(claimed_type), "")
 
 
 def looks_like_markup(data: bytes) -> bool:
-    """Tell whether bytes may be SVG or HTML, in any encoding, or a compressed document."""
+    """Return whether bytes may be SVG or HTML, in any encoding, or compressed."""
     return data[:1024].lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\f\0").startswith(b"<") or data.startswith(b"\x1f\x8b")

@@ -1,6 +1,6 @@
-"""Stanzas as JSON: the dialect of Prosody's mod_rest, both ways, from one table.
+"""Stanzas as JSON in the dialect of Prosody's mod_rest, converted both ways by one table.
 
-ReadElement :mod:`~tigrest.formats.stanza_json.table` first: one row for every key. :mod:`~tigrest.formats.stanza_json.reading` makes a
-stanza from JSON, :mod:`~tigrest.formats.stanza_json.writing` JSON from a stanza, and
-:mod:`~tigrest.formats.stanza_json.representations` reads and writes whole bodies.
+Start with :mod:`~tigrest.formats.stanza_json.table`, which has a row for each key. :mod:`~tigrest.formats.stanza_json.reading` converts
+JSON into a stanza, :mod:`~tigrest.formats.stanza_json.writing` a stanza into JSON, and
+:mod:`~tigrest.formats.stanza_json.representations` parses and writes whole bodies.
 """

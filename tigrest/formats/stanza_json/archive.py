@@ -1,4 +1,4 @@
-"""Message archives (XEP-0313) and paging through results (XEP-0059)."""
+"""Queries of message archives (XEP-0313), and paging of results (XEP-0059)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from tigrest.xmpp.forms import FORM_TYPE
 from tigrest.xmpp.namespaces import DATA_FORMS, MESSAGE_ARCHIVE, RESULT_SET
 
 FILTERS = ("with", "start", "end", "before-id", "after-id", "ids")
-"""Fields of the query's form."""
+"""Members that stand for fields of the query's form. XEP-0313 §4.1"""
 
 PAGING = ("before", "after", "max")
-"""Children of its ``set``."""
+"""Members that stand for children of the query's ``set``. XEP-0059 §2"""
 
 RESULT_PAGE = Record(
     child("max", TextElement(COUNT)),
@@ -28,7 +28,7 @@ RESULT_PAGE = Record(
     child("count", TextElement(COUNT)),
     child("index", TextElement(COUNT)),
 )
-"""One page of a long result. XEP-0059"""
+"""A page of a result. XEP-0059 §2"""
 
 ARCHIVE_END = Record(child("page", RESULT_PAGE, name="set", namespace=RESULT_SET), attribute("complete", BOOLEAN))
 """The end of a result. XEP-0313 §4.3"""

@@ -1,4 +1,4 @@
-"""Ad-hoc commands (XEP-0050)."""
+"""Ad-hoc commands in JSON. XEP-0050"""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ NOTE = Record(attribute("type", Choice(*NOTE_TYPES)), own_text("text", always=Tr
 class CommandShape(Record):
     """``{"node": "uptime"}`` or ``"uptime"`` is ``<command node="uptime"/>``.
 
-    ``data`` fills in a form as a map, and counts only where there is no ``form``. The first note is ``note``; where there are several,
-    all of them are ``notes``, too.
+    ``data`` is a form as a map, ignored beside ``form``. The first note is ``note``; several notes are ``notes`` as well.
     """
 
     def __init__(self) -> None:

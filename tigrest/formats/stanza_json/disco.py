@@ -1,4 +1,4 @@
-"""Service discovery (XEP-0030): what an entity is and can do, and what other entities it knows."""
+"""Service discovery in JSON: identities and features of an entity, and its items. XEP-0030"""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ DISCO_ITEM = Record(attribute("jid", required=True), attribute("node"), attribut
 
 
 class DiscoQuery(Shape):
-    """A query that is ``true``, or a text, the node; its result has more.
+    """A disco query: ``true``, or the node as text; its result is an object or a list.
 
     Args:
-        full: what a result is.
-        list_key: member of the result that a plain list stands for; empty when a list is not allowed.
+        full: record of the result.
+        list_key: member of the result that a list stands for; empty where no list is allowed.
     """
 
     takes_null = True
@@ -49,7 +49,7 @@ class DiscoQuery(Shape):
             try:
                 return write_full({self.list_key: value})
             except ValidationError as mismatch:
-                mismatch.steps.pop()  # a key that the caller has not written
+                mismatch.steps.pop()  # the caller has not written this key
                 raise
 
         return write

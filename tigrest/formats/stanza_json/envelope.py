@@ -1,4 +1,4 @@
-"""The stanza around the payload: kind, type, addresses, id, language."""
+"""Kind, type, addresses, id and language of a stanza in JSON."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from tigrest.xmpp.jid import JID
 from tigrest.xmpp.kinds import DEFAULT_TYPES, KINDS, TYPES, WITH_ARTICLE
 
 KEYS = frozenset({"kind", "type", "to", "from", "id", "lang"})
+"""Keys of the stanza itself, rather than of its payload."""
 
 
 def check_kind(value: Any) -> str:
-    """Check a kind.
+    """Check a kind of stanza.
 
     Raises:
-        ValidationError: it is no text.
+        ValidationError: it is not text.
         InvalidStanza: there is no such kind.
     """
     if isinstance(value, str):
@@ -32,10 +33,10 @@ def check_kind(value: Any) -> str:
 
 
 def check_type(value: Any, kind: str) -> str:
-    """Check a type.
+    """Check a type of a kind of stanza.
 
     Raises:
-        ValidationError: it is no text.
+        ValidationError: it is not text.
         InvalidStanza: this kind has no such type.
     """
     if isinstance(value, str):
@@ -46,16 +47,16 @@ def check_type(value: Any, kind: str) -> str:
 
 
 def attributes_from_json(value: Mapping[str, Any], type: str, to: str) -> dict[str, str]:
-    """The attributes of a stanza.
+    """Convert the keys of a stanza into attributes of its root.
 
     Args:
         value: the stanza as JSON.
         type: its type, checked; empty for none.
-        to: whom it is for; empty to take it from the value.
+        to: its recipient; empty for the one in the value.
 
     Raises:
-        ValidationError: a value is no text, or not one that XML can carry.
-        InvalidJID: an address is none.
+        ValidationError: a value is not text, or has characters that XML cannot carry.
+        InvalidJID: ``to`` or ``from`` is not an XMPP address.
     """
     found: dict[str, str] = {}
     address = to or value.get("to")
@@ -73,7 +74,12 @@ def attributes_from_json(value: Mapping[str, Any], type: str, to: str) -> dict[s
 
 
 def attributes_as_json(kind: str, attributes: Mapping[str, str]) -> dict[str, Any]:
-    """The attributes of a stanza as JSON."""
+    """Convert attributes of a stanza's root into keys.
+
+    Args:
+        kind: kind of the stanza.
+        attributes: attributes as XML has them; ``xml:lang`` by that name.
+    """
     found: dict[str, Any] = {}
     if "type" in attributes or kind == "presence":
         found["type"] = attributes.get("type", DEFAULT_TYPES["presence"])

@@ -1,4 +1,4 @@
-"""Stanza errors (RFC 6120 §8.3)."""
+"""Stanza errors in JSON. RFC 6120 §8.3"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tigrest.xmpp.namespaces import STANZA_ERRORS
 
 
 class ConditionShape(NameIsValue):
-    """``"item-not-found"`` is ``<item-not-found/>``, or whatever else stands for it."""
+    """A defined condition: ``"item-not-found"`` is ``<item-not-found/>``. RFC 6120 §8.3.3"""
 
     def __init__(self) -> None:
         super().__init__(*CONDITIONS)
@@ -52,7 +52,7 @@ class ErrorShape(Record):
 
 
 class ErrorCodeShape(Shape):
-    """``404`` is an error with the condition that this status is told as, also in the answer of a webhook. It is only written."""
+    """An error by its HTTP status, as in the answers of webhooks: ``404`` is ``item-not-found``. Written only, never read."""
 
     def writer(self, element: Element) -> WriteValue:
         write, number = ErrorShape().writer(element), Integer(100, 999)

@@ -1,4 +1,4 @@
-"""Data forms as plain maps of values: for filling in, and as extensions of disco replies."""
+"""Data forms as maps of values: to submit, and as extensions of disco results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tigrest.xmpp.namespaces import DATA_FORMS
 
 
 class FormData(Shape):
-    """A form as a map, for sending: ``{"FORM_TYPE": "urn:x", "a": "1", "b": ["x", "y"]}``. It is of type ``submit``."""
+    """A form of type ``submit`` as a map: ``{"FORM_TYPE": "urn:x", "a": "1", "b": ["x", "y"]}``. Written only, never read."""
 
     def writer(self, element: Element) -> WriteValue:
         write = DATA_FORM.writer(element)
@@ -34,9 +34,9 @@ class FormData(Shape):
 
 
 class Extensions(Shape):
-    """Forms that extend a disco reply: ``{FORM_TYPE: {var: value}}`` (XEP-0128). Written and read as several ``x`` elements.
+    """Forms that extend a disco result: ``{FORM_TYPE: {var: value}}``, an ``x`` element each. XEP-0128
 
-    A form without ``FORM_TYPE`` stands under the empty key. Values are text, true or false for fields of type ``boolean``, and lists
+    A form without ``FORM_TYPE`` has the empty key. Values are text, true or false for fields of type ``boolean``, and lists
     for list fields and fields without a type.
     """
 

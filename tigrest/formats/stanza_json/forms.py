@@ -1,4 +1,4 @@
-"""Data forms (XEP-0004) in full."""
+"""Data forms in JSON with all their members. XEP-0004"""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from tigrest.formats.stanza_json.values import NUMBER, Choice, Schema, content
 from tigrest.xmpp.forms import FIELD_TYPES, FORM_TYPE, FORM_TYPES
 
 LIST_FIELD_TYPES = frozenset({"list-multi", "jid-multi"})
-"""Types of fields whose value is a list, however many there are."""
+"""Types of fields whose value in JSON is a list even where there is only one. XEP-0004 §3.3"""
 
 VALUE: Schema = {"anyOf": [{"type": "string"}, {"type": "boolean"}, {"type": "number"}, {"type": "array", "items": {"type": "string"}}]}
 
 
 def texts(value: Any, type: str = "") -> list[str]:
-    """The values of a field as XML has them.
+    """Convert the value of a field from JSON into texts.
 
     Args:
-        value: one or a list: text; numbers as digits, true as ``1``, false as ``0``; ``None`` for no value.
-        type: of the field; each line of a ``text-multi`` is a value of its own.
+        value: text, a number, true (``1``) or false (``0``), a list of these, or ``None`` for no value.
+        type: type of the field; each line of a ``text-multi`` is a value of its own.
 
     Raises:
-        ValidationError: it is something else.
+        ValidationError: it is none of these.
     """
     if isinstance(value, str):
         content(value)
@@ -55,11 +55,11 @@ def _text(value: Any, alone: bool) -> str:
 
 
 def plain(values: Sequence[str], type: str) -> Any:
-    """The value of a field as JSON has it: a list for list types and where there are several, else text.
+    """Convert the values of a field into JSON: a list for list types and for several values, else text.
 
     Args:
-        values: as XML has them.
-        type: of the field, possibly empty.
+        values: texts of the ``value`` elements.
+        type: type of the field; empty when the form does not say.
 
     Returns:
         ``None`` when there is no value.
@@ -75,7 +75,7 @@ class FieldShape(Record):
     """``{"var": "a", "value": "x"}`` is ``<field var="a"><value>x</value></field>``.
 
     Args:
-        as_list: whether values are always a list under ``values`` in our own JSON, as in forms of archive queries.
+        as_list: whether JSON that we write always has a list under ``values``, as in forms of archive queries.
     """
 
     def __init__(self, as_list: bool = False) -> None:
@@ -114,12 +114,12 @@ class FieldShape(Record):
 
 
 class DataFormShape(Record):
-    """A form in full: ``{"type": "form", "title": "T", "fields": […]}``.
+    """A form with all its members: ``{"type": "form", "title": "T", "fields": […]}``.
 
     A table of results has ``reported`` (its columns, as fields) and ``items`` (its rows, each ``{"var": "value"}``).
 
     Args:
-        as_lists: whether fields have ``values``, see :class:`Field`.
+        as_lists: whether JSON that we write has ``values`` in each field, see :class:`Field`.
     """
 
     def __init__(self, as_lists: bool = False) -> None:
@@ -170,10 +170,14 @@ def _row(row: Any, index: int) -> list[dict[str, Any]]:
 
 
 def field_of(var: str, value: Any) -> dict[str, Any]:
-    """The field for an entry of a map.
+    """Make the field for an entry of a map.
+
+    Args:
+        var: name of the field.
+        value: see :func:`texts`.
 
     Raises:
-        ValidationError: the value is not one of a field.
+        ValidationError: the value is none of those.
     """
     try:
         values = texts(value)

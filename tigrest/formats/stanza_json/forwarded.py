@@ -1,4 +1,4 @@
-"""Messages inside messages (XEP-0297)."""
+"""Forwarded messages in JSON. XEP-0297"""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tigrest.formats.stanza_json.vocabulary import Vocabulary
 from tigrest.xmpp.namespaces import CLIENT, DELAYED_DELIVERY
 
 MAX_FORWARDED = 32
-"""How many messages may be forwarded in one another."""
+"""Limit of messages that are forwarded inside one another: each level is converted recursively."""
 
 
 class InnerMessage(Shape):
-    """A whole message. In our own JSON it has no ``kind``.
+    """A whole message; JSON that we write has no ``kind`` in it.
 
     Args:
-        vocabulary: gives the keys of a message; it is asked when they are needed, for this shape is among them.
+        vocabulary: returns the keys of a message. Called late, since this shape is one of them.
     """
 
     def __init__(self, vocabulary: Callable[[], Vocabulary]) -> None:

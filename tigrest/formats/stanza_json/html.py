@@ -1,4 +1,4 @@
-"""Formatted text (XEP-0071)."""
+"""Formatted text in JSON. XEP-0071"""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tigrest.xmpp.xml import escape, parse, serialize
 class Html(Shape):
     """``"<body><p>Hi</p></body>"`` is ``<html><body xmlns="http://www.w3.org/1999/xhtml"><p>Hi</p></body></html>``.
 
-    The text goes in as it is, checked to be well-formed and harmless XML; the caller wraps it in ``<body>``.
+    The text has to be well-formed and safe XML with a ``<body>`` of its own, and is sent as it is.
     """
 
     def writer(self, element: Element) -> WriteValue:
@@ -26,7 +26,7 @@ class Html(Shape):
             try:
                 tree = parse(f'<html xmlns="{XHTML}">{value}</html>'.encode("utf-8", "surrogatepass"))
             except MalformedContent as error:
-                what = str(error).partition(" at line ")[0]  # which counts what stands around it here
+                what = str(error).partition(" at line ")[0]  # the position counts the element around it, which the caller has not written
                 raise ValidationError(f"{what}; write <body>…</body>") from None
             if not len(tree):
                 raise ValidationError("has no element; write <body>…</body>")

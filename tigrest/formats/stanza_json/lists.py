@@ -1,4 +1,4 @@
-"""Lists: the same element several times, on its own or inside another."""
+"""Lists in JSON: repeated elements, on their own or inside another element."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tigrest.formats.stanza_json.values import Schema, truth
 
 
 class Repeated(Shape):
-    """``[…, …]`` is the same element several times.
+    """A list of repeated elements.
 
     Args:
-        shape: of each.
+        shape: shape of each element.
     """
 
     def __init__(self, shape: Shape) -> None:
@@ -32,11 +32,11 @@ class Repeated(Shape):
 
 
 class WrappedList(Repeated):
-    """``[…, …]`` is children in one element. ``true`` and ``{}`` mean the empty list: they ask for it.
+    """A list of repeated children of one element. ``true`` and ``{}`` count as the empty list, since that is how a query is written.
 
     Args:
-        name: of the children.
-        shape: of each.
+        name: local name of the children.
+        shape: shape of each child.
     """
 
     def __init__(self, name: str, shape: Shape) -> None:
@@ -65,8 +65,12 @@ class WrappedList(Repeated):
 def written(values: Any, write: WriteValue) -> str:
     """Write the items of a list.
 
+    Args:
+        values: the list.
+        write: writes an item.
+
     Raises:
-        ValidationError: it is no list, or an item does not fit.
+        ValidationError: it is no list, or an item is not valid.
     """
     if not isinstance(values, LIST):
         raise ValidationError.of(values, "a list")

@@ -1,4 +1,4 @@
-"""Which media type an answer has."""
+"""Media types of stanzas, and content negotiation for responses that carry stanzas."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from tigrest.formats.content import JSON, PLAIN_TEXT, URLENCODED, media_type
 
 XMPP_XML = "application/xmpp+xml"
 XML_TYPES = frozenset({XMPP_XML, "application/xml", "text/xml"})
-"""Media types of a stanza in XML. RFC 3923 §3 names the first; the others are what people send."""
+"""Media types of a stanza in XML. RFC 3923 §3 registers the first; clients send the others too."""
 
 READABLE_TYPES = (XMPP_XML, JSON, URLENCODED, PLAIN_TEXT)
-"""What stanzas are read from and written as, best first."""
+"""Media types of request bodies that are parsed as stanzas, the preferred one first."""
 
 ANSWER_TYPES = (XMPP_XML, JSON, URLENCODED, "application/xml", "text/xml")
-"""What is answered: not text, in which a reply to an iq would be empty."""
+"""Media types of responses, the preferred one first. Without plain text, in which a reply to an iq would be empty."""
 
 
 MAX_CACHED_HEADERS = 512
-"""Longest headers whose outcome is cached, in characters: callers choose them."""
+"""Longest ``Accept`` and ``Content-Type`` together that are cached, in characters: callers choose them."""
 
 
 def choose_media_type(accept: str, content_type: str) -> str:
-    """Choose the media type of an answer.
+    """Choose the media type of a response.
 
-    The best by quality, then the one named most precisely, then the first. What ``*/*`` leaves open, and an ``Accept`` that names
-    nothing we have, is answered in the type of the request; requests without body or in plain text get XML.
+    The one of the highest quality wins, then the one named most precisely, then the first. ``*/*``, and an ``Accept`` without a type of
+    :data:`ANSWER_TYPES`, get the type of the request body; after no body or plain text, XML.
 
     Args:
-        accept: header of the request, possibly empty.
-        content_type: header of the request, possibly empty.
+        accept: header ``Accept`` of the request; empty for none.
+        content_type: header ``Content-Type`` of the request; empty for none.
 
     RFC 9110 §12.5.1, except that there is no 406
     """
-    return (_remembered if len(accept) + len(content_type) <= MAX_CACHED_HEADERS else _negotiated)(accept, content_type)
+    return (_memoised if len(accept) + len(content_type) <= MAX_CACHED_HEADERS else _choose)(accept, content_type)
 
 
-def _negotiated(accept: str, content_type: str) -> str:
+def _choose(accept: str, content_type: str) -> str:
     request = media_type(content_type)
     default = request if request in ANSWER_TYPES else XMPP_XML
     ranges = [_range(part, index) for index, part in enumerate(accept.split(",")) if part.strip()]
@@ -50,11 +50,11 @@ def _negotiated(accept: str, content_type: str) -> str:
     return best[-1] if best[0] > 0 else default
 
 
-_remembered = lru_cache(maxsize=1024)(_negotiated)
+_memoised = lru_cache(maxsize=1024)(_choose)
 
 
 def _precision(name: str, media: str) -> int:
-    """How precisely a range names a media type; 0 when it does not."""
+    """Return how precisely a media range matches a type: 3 for the type itself, 2 for ``type/*``, 1 for ``*/*``, 0 for no match."""
     if name == media:
         return 3
     return 2 if name == media.partition("/")[0] + "/*" else 1 if name == "*/*" else 0

@@ -1,4 +1,4 @@
-"""JSON that is carried as it is (XEP-0432)."""
+"""JSON inside stanzas. XEP-0432"""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from tigrest.formats.stanza_json.values import Schema, content
 from tigrest.xmpp.namespaces import JSON_CONTAINER
 
 _ESCAPED = {code: f"\\u{code:04x}" for code in (0xFFFE, 0xFFFF)}
-"""Characters of JSON texts that XML cannot carry; orjson has escaped the others."""
+"""Escapes for the characters that XML cannot carry and orjson leaves unescaped."""
 
 
 class Json(Shape):
-    """Any value is ``<json>…</json>``."""
+    """Any JSON value, in ``<json>``. XEP-0335"""
 
     takes_null = True
 
@@ -41,7 +41,7 @@ class Json(Shape):
 
 
 class Payload(Record):
-    """``{"datatype": "urn:x", "data": …}``. JSON that stands in the payload itself, as newer versions of mod_rest write it, is read."""
+    """``{"datatype": "urn:x", "data": …}``. JSON in the payload element itself is read too: newer versions of mod_rest write it so."""
 
     def __init__(self) -> None:
         super().__init__(attribute("datatype", required=True), child("data", Json(), name="json", namespace=JSON_CONTAINER, required=True))

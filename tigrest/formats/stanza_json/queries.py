@@ -1,4 +1,4 @@
-"""Records that an iq asks for: statistics, services, accounts, upload slots, block lists."""
+"""Payloads of iqs as records: statistics, external services, registration, upload slots, block lists."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from tigrest.xmpp.namespaces import DATA_FORMS, REPORTING, STANZA_IDS
 
 
 class Stat(Record):
-    """``{"name": "time/uptime", "unit": "seconds", "value": "3054635"}``; ``units`` is taken for ``unit``.
+    """``{"name": "time/uptime", "unit": "seconds", "value": "3054635"}``; ``units`` is an alias of ``unit``.
 
-    XEP-0039 §3: the attribute is ``units``. mod_rest writes ``unit``, which is read as well.
+    The attribute is ``units`` (XEP-0039 §3); ``unit`` is read too, since mod_rest writes it.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ SERVICE_LIST = Record(
         ),
     ),
 )
-"""External services. XEP-0215"""
+"""External services. XEP-0215 §3"""
 
 ACCOUNT_FIELDS = (
     *("username", "nick", "password", "name", "first", "last", "email"),
@@ -96,4 +96,4 @@ ABUSE_REPORT = Record(
 BLOCK_LIST = WrappedList(
     "item", Record(attribute("jid", required=True), child("report", ABUSE_REPORT, namespace=REPORTING), shorthand="jid")
 )
-"""Blocked addresses. XEP-0191"""
+"""Blocked addresses, with reports of abuse. XEP-0191, XEP-0377"""

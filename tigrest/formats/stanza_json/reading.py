@@ -1,4 +1,4 @@
-"""JSON as stanzas."""
+"""Conversion of JSON into stanzas."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from tigrest.spelling import nearest
 from tigrest.xmpp.kinds import KIND_OF_TYPE
 from tigrest.xmpp.stanza import Stanza
 
-KINDS_OF = {row.key: {kind for other in ROWS if other.key == row.key for kind in other.kinds} for row in ROWS}
+KINDS_OF_KEY = {row.key: {kind for other in ROWS if other.key == row.key for kind in other.kinds} for row in ROWS}
 SHAPES = {row.key: row.shape for row in ROWS}
-DECIDING = {kind: frozenset(key for key, kinds in KINDS_OF.items() if kinds == {kind}) for kind in VOCABULARIES}
-"""Keys that only one kind has, and so tell the kind."""
+DECIDING = {kind: frozenset(key for key, kinds in KINDS_OF_KEY.items() if kinds == {kind}) for kind in VOCABULARIES}
+"""Keys that belong to one kind only, by that kind: they decide the kind where none is given."""
 
 
 def from_json(value: Mapping[str, Any], *, kind: str | None = None, type: str | None = None, to: str | None = None) -> Stanza:
-    """Make a stanza.
+    """Convert JSON into a stanza.
 
-    Kind and type are found out where they are not said: see ``docs/stanzas-as-json.md``. An id is not made up.
+    Missing kind and type are inferred, see ``docs/stanzas-as-json.md``. A missing id stays missing.
 
     Args:
         value: the stanza as JSON.
-        kind: takes the place of the one in the value, which then may be empty.
-        type: takes the place of the one in the value.
-        to: takes the place of the one in the value, unless empty.
+        kind: overrides the kind in the value, which then may be empty; ``None`` for the one in the value.
+        type: overrides the type in the value; ``None`` for the one in the value.
+        to: overrides the recipient in the value; ``None`` or empty for the one in the value.
 
     Raises:
-        MalformedContent: it is no object or empty, has a key that is unknown or of another kind, or a value that does not fit.
-        InvalidStanza: there is no such kind or type, or an iq has not the number of payloads it must have (RFC 6120 §8.2.3).
+        MalformedContent: the value is no object or is empty, has a key that is unknown or of another kind, or an invalid value.
+        InvalidStanza: there is no such kind or type, or an iq has too many or too few payloads (RFC 6120 §8.2.3).
         InvalidJID: ``to`` or ``from`` is not an XMPP address.
     """
     try:
@@ -44,15 +44,15 @@ def from_json(value: Mapping[str, Any], *, kind: str | None = None, type: str | 
 
 
 def from_query(query: str, value: Any, to: str = "") -> Stanza:
-    """Make the iq that asks for one key.
+    """Make an iq with one key.
 
     Args:
         query: the key, e.g. ``disco``.
-        value: its value; that of ``ping`` does not matter.
-        to: whom to ask; empty for nobody said.
+        value: its value; ignored for ``ping``.
+        to: recipient; empty for none.
 
     Raises:
-        MalformedContent: the value does not fit.
+        MalformedContent: the value is not valid.
         InvalidStanza: an iq has no such key.
         InvalidJID: ``to`` is not an XMPP address.
     """
@@ -61,15 +61,15 @@ def from_query(query: str, value: Any, to: str = "") -> Stanza:
 
 
 def from_parameters(query: str, parameters: Mapping[str, str], to: str = "") -> Stanza:
-    """Make the iq that asks for one key, from the parameters of a query string.
+    """Make an iq with one key from the parameters of a query string.
 
     Args:
         query: the key, e.g. ``disco``.
         parameters: members of its value as text; numbers and booleans are converted.
-        to: whom to ask; empty for nobody said.
+        to: recipient; empty for none.
 
     Raises:
-        MalformedContent: a parameter does not fit.
+        MalformedContent: a parameter is not valid.
         InvalidStanza: an iq has no such key.
         InvalidJID: ``to`` is not an XMPP address.
     """
@@ -78,21 +78,24 @@ def from_parameters(query: str, parameters: Mapping[str, str], to: str = "") -> 
 
 
 def from_texts(texts: Mapping[str, str], *, kind: str | None = None, type: str | None = None, to: str | None = None) -> Stanza:
-    """Make a stanza from the fields of a form: a subset of JSON, only texts.
+    """Make a stanza from the fields of an HTML form, which can express a subset of JSON.
 
     Args:
-        texts: the fields; what is not text in JSON is converted where that makes sense, e.g. an empty ``ping`` is ``true``.
-        kind, type, to: see :func:`from_json`, which also says what is raised.
+        texts: values by key; converted where JSON has no text, e.g. an empty ``ping`` into ``true``.
+        kind, type, to: see :func:`from_json`.
+
+    Raises:
+        MalformedContent, InvalidStanza, InvalidJID: see :func:`from_json`.
     """
     value = {key: SHAPES[key].from_text(text) if key in SHAPES else text for key, text in texts.items()}
     return from_json(value, kind=kind, type=type, to=to)
 
 
 def check_query(query: str) -> None:
-    """Check that an iq has this key.
+    """Check that a key may stand in an iq.
 
     Raises:
-        InvalidStanza: it has not. The message names the nearest.
+        InvalidStanza: it may not; the message names the most similar key.
     """
     keys = VOCABULARIES["iq"].keys
     if query not in keys:
@@ -116,7 +119,10 @@ def _stanza(value: Mapping[str, Any], kind: str | None, type: str | None, to: st
 
 
 def _type(value: Mapping[str, Any], kind: str, wanted: Any) -> str:
-    """The type of a stanza: ``error`` with an error, else what is wanted; else for an iq what its keys ask for, and none for others."""
+    """Return the type of a stanza.
+
+    It is ``error`` if there is an error, else the wanted one; else ``get`` or ``set`` for an iq, by its keys, and none for other kinds.
+    """
     if value.get("error") is not None or value.get("error_code") is not None:
         return "error"
     if wanted is not None:
@@ -127,7 +133,7 @@ def _type(value: Mapping[str, Any], kind: str, wanted: Any) -> str:
 
 
 def _inferred_kind(value: Mapping[str, Any], type: Any) -> str:
-    """The kind of a stanza that does not say it: by its type, by a key that only one kind has; a message."""
+    """Infer the kind of a stanza from its type, else from a key that only one kind has; else it is a message."""
     if isinstance(type, str) and type in KIND_OF_TYPE:
         return KIND_OF_TYPE[type]
     keys = {key for key, item in value.items() if item is not None or key in VOCABULARIES["iq"].nullable}

@@ -1,4 +1,4 @@
-"""Records: objects whose members are attributes, text and children of one element."""
+"""Records: JSON objects whose members are attributes, text and children of one element."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from tigrest.formats.stanza_json.values import TEXT, Schema, Value, attribute_va
 
 @dataclass(frozen=True)
 class Member:
-    """One member of a record; made by :func:`attribute`, :func:`own_text`, :func:`child` and :func:`children`.
+    """A member of a record; made by :func:`attribute`, :func:`own_text`, :func:`child`, :func:`children` and :func:`inline`.
 
     Args:
         key: its name in JSON.
-        name: of the attribute or child; empty for the text of the element itself.
-        value: what the attribute or text may be.
-        shape: of the child.
-        namespace: of the child; empty for that of the record.
-        required: whether JSON must have it.
-        always: whether it is in our own JSON even where XML has nothing.
-        also: another name under which the attribute is read.
-        inline: whether the shape writes children of the element of the record, and reads them from it.
+        name: name of the attribute or child; empty for the text of the element itself.
+        value: type of the attribute or text.
+        shape: shape of the child; ``None`` for an attribute or text.
+        namespace: namespace of the child; empty for that of the record.
+        required: whether JSON has to have it.
+        always: whether JSON that we write has it even where XML has nothing.
+        also: a second name under which the attribute is read; empty for none.
+        inline: whether the shape stands for several children of the element, instead of one.
     """
 
     key: str
@@ -41,11 +41,11 @@ class Member:
 
     @property
     def takes_null(self) -> bool:
-        """Whether ``null`` is a value; otherwise it means that the member is not there."""
+        """Return whether ``null`` is a value of the member; otherwise it means that the member is absent."""
         return self.shape is not None and self.shape.takes_null
 
     def writer(self, element: Element) -> WriteValue:
-        """Make the function that writes it, inside the start tag or after it."""
+        """Compile the function that writes the member: as an attribute or as content."""
         encode, name = self.value.write, self.name
         if self.shape is not None:
             return self.shape.writer(element if self.inline else element.child(name, self.namespace))
@@ -54,7 +54,7 @@ class Member:
         return lambda value: content(encode(value))
 
     def reader(self, element: Element) -> ReadElement:
-        """Make the function that reads it from the element of the record."""
+        """Compile the function that reads the member from the element of the record."""
         if self.shape is not None:
             return self._child_reader(self.shape, element)
         if not self.name:
@@ -81,49 +81,49 @@ class Member:
         return first
 
     def from_text(self, text: str) -> Any:
-        """The JSON value for a text from a query string."""
+        """Convert a text of a query string into JSON."""
         return self.value.from_text(text) if self.shape is None else self.shape.from_text(text)
 
     def schema(self) -> Schema:
-        """Its JSON Schema."""
+        """Return the JSON Schema of the member."""
         return self.value.schema() if self.shape is None else self.shape.schema()
 
 
 def attribute(key: str, value: Value = TEXT, *, name: str = "", required: bool = False, also: str = "") -> Member:
-    """A member that is an attribute, by default of the same name."""
+    """Make a member that is an attribute, by default of the same name."""
     return Member(key, name or key, value, required=required, also=also)
 
 
 def own_text(key: str, value: Value = TEXT, *, always: bool = False) -> Member:
-    """A member that is the text of the element itself."""
+    """Make a member that is the text of the element itself."""
     return Member(key, "", value, always=always, required=always)
 
 
 def child(key: str, shape: Shape | None = None, *, name: str = "", namespace: str = "", required: bool = False) -> Member:
-    """A member that is a child, by default of the same name and with text."""
+    """Make a member that is a child, by default of the same name and with text."""
     return Member(key, name or key, shape=shape or TextElement(), namespace=namespace, required=required)
 
 
 def children(key: str, name: str, shape: Shape | None = None, *, namespace: str = "", always: bool = False) -> Member:
-    """A member that is a list of children."""
+    """Make a member that is a list of children."""
     return Member(key, name, shape=Repeated(shape or TextElement()), namespace=namespace, always=always)
 
 
 def inline(key: str, shape: Shape) -> Member:
-    """A member that is several children of different kinds."""
+    """Make a member whose shape reads and writes several children of the element."""
     return Member(key, key, shape=shape, inline=True)
 
 
 class Record(Shape):
     """``{"id": "m1", "to": "a@b"}`` is ``<reply id="m1" to="a@b"/>``.
 
-    ``true`` means ``{}`` where no member is required. What is asked of us in another form than is written as XML can be changed
-    by a subclass, in :meth:`normalised` and :meth:`simplified`.
+    ``true`` means ``{}`` where no member is required. Subclasses accept further forms of JSON in :meth:`normalised`, and change the
+    JSON that we write in :meth:`simplified`.
 
     Args:
-        members: all there are.
-        shorthand: member that a plain text stands for; empty when a text is not allowed.
-        collapses: whether our own JSON is that text when there is no other member.
+        members: all members.
+        shorthand: member that a text alone stands for; empty where no text is allowed.
+        collapses: whether JSON that we write is that text when there is no other member.
     """
 
     def __init__(self, *members: Member, shorthand: str = "", collapses: bool = False) -> None:
@@ -132,11 +132,11 @@ class Record(Shape):
         self.collapses = collapses
 
     def normalised(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The members as they are written, for the members as they are given."""
+        """Convert the members as given in JSON into members that are written."""
         return value
 
     def simplified(self, found: dict[str, Any]) -> Any:
-        """Our own JSON for the members as they were read."""
+        """Convert the members as read from XML into the JSON that we write."""
         return found[self.shorthand] if self.collapses and list(found) == [self.shorthand] else found
 
     def writer(self, element: Element) -> WriteValue:

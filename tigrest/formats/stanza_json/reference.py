@@ -1,6 +1,6 @@
-"""The key reference of the documentation, written from the table.
+"""The reference of keys in the documentation, generated from the table.
 
-``python -m tigrest.formats.stanza_json.reference docs/stanzas-as-json.md`` brings a page up to date.
+``python -m tigrest.formats.stanza_json.reference docs/stanzas-as-json.md`` updates a page.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from tigrest.formats.stanza_json.vocabulary import SEED, Row
 from tigrest.xmpp.kinds import KINDS
 
 BEGIN, END = "<!-- keys: written from the table by make docs -->", "<!-- end of keys -->"
-"""Lines of a page between which the reference stands."""
+"""Lines of a page around the generated part."""
 
 
 def reference() -> str:
-    """All keys, in Markdown."""
+    """Write the reference of all keys in Markdown."""
     lines = ["### The stanza itself", "", "| key | value | meaning |", "|---|---|---|"]
     lines += [f"| `{key}` | {notation(row.schema)} | {row.meaning} |" for key, row in ENVELOPE.items()]
     for heading, rows in GROUPS.items():
@@ -33,7 +33,7 @@ def reference() -> str:
 
 
 def updated(page: str) -> str:
-    """A page with the reference as it is now."""
+    """Return a page with its generated part up to date."""
     return re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: f"{BEGIN}\n\n{reference()}\n\n{END}", page, flags=re.DOTALL)
 
 
@@ -50,11 +50,11 @@ def _entry(row: Row) -> list[str]:
 
 
 def notation(schema: Schema, inner: bool = False) -> str:
-    """A JSON Schema in few words, such as ``{jid, reason?, continue?: true}``.
+    """Write a JSON Schema in short, such as ``{jid, reason?, continue?: true}``.
 
     Args:
-        schema: as rows have them.
-        inner: whether it is part of another, so that what has a title goes by it.
+        schema: schema of a row, or a part of one.
+        inner: whether it is part of another schema, so that its title stands for it.
     """
     if inner and "title" in schema:
         return str(schema["title"])
@@ -87,7 +87,11 @@ def _member(key: str, value: Any, is_required: bool) -> str:
 
 
 def update_pages(paths: Iterable[str]) -> None:
-    """Bring pages up to date."""
+    """Update the generated part of pages.
+
+    Args:
+        paths: files in Markdown.
+    """
     for path in map(Path, paths):
         path.write_text(updated(path.read_text("utf-8")), "utf-8")
 

@@ -1,4 +1,4 @@
-"""Bodies of requests and responses: one stanza as XML, JSON, form or text. Scripts import it as ``tigrest.stanza_json``."""
+"""Bodies of requests and responses: stanzas as XML, JSON, HTML form or text. Scripts import it as ``tigrest.stanza_json``."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ CHANGING = VOCABULARIES["iq"].changing
 """Keys of iqs that change something, e.g. ``block``."""
 
 ASKING = VOCABULARIES["iq"].keys - CHANGING
-"""Keys of iqs that only ask, e.g. ``version``."""
+"""Keys of iqs that change nothing, e.g. ``version``."""
 
 KEPT_ATTRIBUTES = ("from", "to", "id", "type", "xml:lang")
-"""Attributes of a stanza; others are left out."""
+"""Attributes that are kept of a stanza in XML. RFC 6120 §8.1"""
 
 
 def read(content_type: str, body: bytes, *, kind: str | None = None, type: str | None = None, to: str | None = None) -> Stanza:
-    """Read one stanza.
+    """Parse a body as a stanza.
 
     Args:
-        content_type: of the body; may be empty where there is no body and the kind is given.
-        body: an ``application/xmpp+xml`` document, JSON, a form – which without ``=`` is text – or the text of a message.
-        kind, type, to: take the place of those in the body, except in XML, which always speaks for itself.
+        content_type: media type of the body; may be empty where there is no body and ``kind`` is given.
+        body: XML, JSON, an HTML form – text if it has no ``=`` – or text: the body of a message or the ``show`` of a presence.
+        kind, type, to: override those in the body, except in XML.
 
     Raises:
-        UnsupportedContent: the content type is none of these.
-        MalformedContent: the body cannot be read, or its keys and values do not fit.
-        InvalidStanza: it can be read, but is no stanza.
-        InvalidJID: an address in JSON or a form is none.
+        UnsupportedContent: the media type is not in :data:`~tigrest.formats.stanza_json.media_types.READABLE_TYPES`.
+        MalformedContent: the body cannot be parsed, or has an unknown key or an invalid value.
+        InvalidStanza: the body can be parsed, but is no stanza.
+        InvalidJID: an address in JSON or a form is not an XMPP address.
     """
     media = media_type(content_type)
     if media in XML_TYPES:
@@ -55,17 +55,17 @@ def read(content_type: str, body: bytes, *, kind: str | None = None, type: str |
 
 
 def read_query(content_type: str, body: bytes, query: str, to: str = "") -> Stanza:
-    """Read the value of one key of an iq.
+    """Parse a body as the value of one key of an iq.
 
     Args:
-        content_type: of the body; may be empty where there is no body.
-        body: JSON or a form.
-        query: the key.
-        to: whom to ask; empty for nobody said.
+        content_type: media type of the body; may be empty where there is no body.
+        body: JSON or an HTML form.
+        query: the key, e.g. ``disco``.
+        to: recipient; empty for none.
 
     Raises:
-        UnsupportedContent: the content type is neither.
-        MalformedContent: the body cannot be read, or does not fit.
+        UnsupportedContent: the media type is another.
+        MalformedContent: the body cannot be parsed, or is not valid for the key.
         InvalidStanza: an iq has no such key.
         InvalidJID: ``to`` is not an XMPP address.
     """
@@ -79,16 +79,17 @@ def read_query(content_type: str, body: bytes, query: str, to: str = "") -> Stan
 
 
 def write(stanza: Stanza, media: str) -> bytes:
-    """Write one stanza.
+    """Write a stanza as a body.
 
-    XML is the bare element, without declaration and default namespace. A form has what is text, number or true at the top level.
+    XML is the element alone, without declaration and default namespace. A form has the top-level keys whose value is text, a number or
+    true.
 
     Args:
-        stanza: any.
-        media: one of those that :func:`~tigrest.formats.stanza_json.media_types.choose_media_type` gives.
+        stanza: the stanza.
+        media: one of :data:`~tigrest.formats.stanza_json.media_types.ANSWER_TYPES`.
 
     Raises:
-        UnsupportedContent: it is none of these.
+        UnsupportedContent: the media type is another.
     """
     if media in XML_TYPES:
         return stanza.to_bytes("")
@@ -100,12 +101,12 @@ def write(stanza: Stanza, media: str) -> bytes:
 
 
 def write_all(stanzas: Sequence[Stanza], media: str) -> bytes:
-    """Write several stanzas: wrapped in ``<xmpp>`` or ``{"xmpp": […]}``; one alone is not wrapped.
+    """Write stanzas as a body: several wrapped in ``<xmpp>`` or ``{"xmpp": […]}``, one alone unwrapped.
 
-    A form is that of the last stanza.
+    As a form only the last stanza is written.
 
     Args:
-        stanzas: in their order.
+        stanzas: the stanzas, in order.
         media: see :func:`write`.
 
     Raises:
@@ -124,7 +125,7 @@ def _from_xml(body: bytes) -> Stanza:
     try:
         stanza = Stanza.parse(body)
     except InvalidStanza as error:
-        if isinstance(error.__cause__, MalformedContent):  # XML that cannot be read at all is another error than XML that is no stanza
+        if isinstance(error.__cause__, MalformedContent):  # no XML at all is another error than XML that is no stanza
             raise error.__cause__ from None
         raise
     kept = {name: value for name in KEPT_ATTRIBUTES if (value := stanza.attributes.get(name)) is not None}
@@ -134,14 +135,14 @@ def _from_xml(body: bytes) -> Stanza:
 
 
 def _of_text(text: str, kind: str | None) -> dict[str, str]:
-    """What plain text means: the body of a message, the ``show`` of a presence."""
+    """Convert plain text into JSON: the ``body`` of a message, the ``show`` of a presence."""
     if kind == "iq":
         raise MalformedContent("plain text cannot be an iq; send JSON or XML")
     return {"show": text.strip()} if kind == "presence" else {"body": text}
 
 
 def _fields(body: bytes) -> dict[str, str]:
-    """The fields of a form; of those with the same name, the last."""
+    """Parse an HTML form; of fields with the same name the last one counts."""
     try:
         return dict(parse_qsl(_decoded(body), keep_blank_values=True, errors="strict"))
     except ValueError as error:

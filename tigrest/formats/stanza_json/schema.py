@@ -1,4 +1,4 @@
-"""The dialect as JSON Schema, for OpenAPI documents."""
+"""JSON Schema of stanzas, for OpenAPI documents."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from tigrest.xmpp.kinds import KINDS, TYPES
 
 
 class EnvelopeKey(NamedTuple):
-    """What there is to know about a key of the stanza itself."""
+    """A key of the stanza itself.
+
+    Args:
+        schema: its JSON Schema.
+        meaning: one line for people.
+        example: an example of its value.
+    """
 
     schema: Schema
     meaning: str
@@ -30,11 +36,11 @@ ENVELOPE = {
     "id": EnvelopeKey({"type": "string"}, "its id, the same in the answer", "m1"),
     "lang": EnvelopeKey({"type": "string"}, "language of its texts", "en"),
 }
-"""The keys of the stanza itself; the seed has them all."""
+"""The keys of the stanza itself, all of generation ``seed``."""
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of a stanza, with what OpenAPI 3.0 and 3.1 have in common."""
+    """Return the JSON Schema of a stanza, valid in OpenAPI 3.0 and 3.1."""
     properties: dict[str, Schema] = {}
     for key, row in ENVELOPE.items():
         properties[key] = {**row.schema, "description": row.meaning, "example": row.example}
@@ -50,7 +56,7 @@ def schema() -> dict[str, Any]:
 
 
 def _property(rows: list[Row]) -> Schema:
-    """The schema of a key, which may mean different things in different kinds of stanza."""
+    """Merge the schemas of a key, which may differ between kinds of stanzas."""
     schemas: list[Schema] = []
     for row in rows:
         if (shape := row.shape.schema()) not in schemas:

@@ -1,7 +1,7 @@
-"""Shapes: how the value of a key is written as an element, and read from it.
+"""Shapes: conversions between a JSON value and an element.
 
-A shape is compiled once for each place it stands in, into a function that writes escaped XML and one that reads an element. Larger
-shapes are made of smaller ones.
+A shape is compiled once for each element that it is used for, into a function that writes escaped XML and one that reads the element.
+Shapes may consist of other shapes.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from tigrest.xmpp.namespaces import CLIENT, XML_NAMESPACE
 from tigrest.xmpp.xml import escape_attribute
 
 WriteValue = Callable[[Any], str]
-"""Writes a JSON value as XML. Raises ValidationError when it does not fit."""
+"""Writes a JSON value as XML; raises ValidationError for an invalid one."""
 
 ReadElement = Callable[[ET.Element], Any]
-"""Reads an element as a JSON value. Gives ``None`` when it makes no sense."""
+"""Reads an element as a JSON value; returns ``None`` for an invalid element, since strangers send them."""
 
 LANG = f"{{{XML_NAMESPACE}}}lang"
 
 
 @dataclass(frozen=True)
 class Element:
-    """The name of an element and where it stands.
+    """The name of an element, and the default namespace of its parent.
 
     Args:
         name: its local name.
         namespace: its namespace.
-        around: default namespace in force around it.
+        around: default namespace in force where it is written.
     """
 
     name: str
@@ -42,65 +42,70 @@ class Element:
 
     @property
     def start(self) -> str:
-        """Its start tag without the last ``>``."""
+        """Return its start tag without the closing ``>``."""
         return f"<{self.name}" if self.namespace == self.around else f'<{self.name} xmlns="{escape_attribute(self.namespace)}"'
 
     @property
     def end(self) -> str:
-        """Its end tag."""
+        """Return its end tag."""
         return f"</{self.name}>"
 
     @property
     def tag(self) -> str:
-        """Its name as ElementTree writes it."""
+        """Return its name in ElementTree's form, ``{namespace}name``."""
         return f"{{{self.namespace}}}{self.name}"
 
     def child(self, name: str, namespace: str = "") -> Element:
-        """An element inside it; by default of the same namespace."""
+        """Return an element inside it, by default of the same namespace."""
         return Element(name, namespace or self.namespace, self.namespace)
 
     def whole(self, inside: str, attributes: str = "") -> str:
-        """The element with attributes and content, both written already."""
+        """Write the element.
+
+        Args:
+            inside: its content as XML; empty for none.
+            attributes: its attributes as XML, each preceded by a space; empty for none.
+        """
         return f"{self.start}{attributes}>{inside}{self.end}" if inside else f"{self.start}{attributes}/>"
 
 
 class Shape(ABC):
-    """How a value is one element."""
+    """A conversion between a JSON value and an element."""
 
     takes_null = False
-    """Whether ``null`` is a value; otherwise it means that the key is not there."""
+    """``null`` is a value; otherwise it means that the key is absent."""
 
     @abstractmethod
     def writer(self, element: Element) -> WriteValue:
-        """Make the function that writes it."""
+        """Compile the function that writes a value as this element."""
 
     @abstractmethod
     def reader(self, element: Element) -> ReadElement:
-        """Make the function that reads it."""
+        """Compile the function that reads a value from this element."""
 
     @abstractmethod
     def schema(self) -> Schema:
-        """Its JSON Schema."""
+        """Return the JSON Schema of the value."""
 
     def tags(self, element: Element) -> tuple[str, ...]:
-        """Which elements it is read from."""
+        """Return the names of the elements that it is read from, in ElementTree's form."""
         return (element.tag,)
 
     def choose(self, elements: Sequence[ET.Element], lang: str) -> ET.Element:
-        """Tell which element counts when there are several; the first.
+        """Choose the element that is read when there are several; the first by default.
 
         Args:
             elements: at least two.
-            lang: language of the stanza, possibly empty.
+            lang: language of the stanza; empty for none.
         """
         return elements[0]
 
     def from_text(self, text: str) -> Any:
-        """The JSON value for a text from a form."""
+        """Convert a text of an HTML form into JSON."""
         return text
 
     def from_parameters(self, parameters: Mapping[str, str]) -> Any:
-        """The JSON value for the parameters of a query string."""
+        """Convert the parameters of a query string into JSON."""
         return dict(parameters)
 
 
@@ -108,7 +113,7 @@ class TextElement(Shape):
     """``"Hello"`` is ``<body>Hello</body>``.
 
     Args:
-        value: what the text may be.
+        value: type of the text.
     """
 
     def __init__(self, value: Value = TEXT) -> None:
@@ -123,7 +128,7 @@ class TextElement(Shape):
         return lambda found: decode(found.text or "")
 
     def choose(self, elements: Sequence[ET.Element], lang: str) -> ET.Element:
-        """The first in the language of the stanza, else the very first. RFC 6121 §5.2.3."""
+        """Choose the first element in the language of the stanza, else the first of all. RFC 6121 §5.2.3"""
         return next((element for element in elements if element.get(LANG, lang) == lang), elements[0])
 
     def schema(self) -> Schema:
@@ -134,8 +139,8 @@ class Attribute(Shape):
     """``"m1"`` is ``<replace id="m1"/>``.
 
     Args:
-        name: of the attribute.
-        value: what it may be.
+        name: name of the attribute.
+        value: its type.
     """
 
     def __init__(self, name: str, value: Value = TEXT) -> None:
@@ -157,7 +162,7 @@ class Attribute(Shape):
 
 
 class Flag(Shape):
-    """``true`` is ``<ping/>``; ``false`` is nothing. An empty object is true, too."""
+    """``true`` is ``<ping/>``; ``false`` writes nothing. An empty object counts as true."""
 
     def writer(self, element: Element) -> WriteValue:
         written = {True: element.whole(""), False: ""}
@@ -188,7 +193,7 @@ class NameIsValue(Shape):
     """``"active"`` is ``<active/>``.
 
     Args:
-        names: of the elements there are; among several elements, that whose name stands first here counts.
+        names: names of the elements; of several elements in a stanza the one whose name comes first here counts.
     """
 
     def __init__(self, *names: str) -> None:

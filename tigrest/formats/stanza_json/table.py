@@ -1,9 +1,9 @@
-"""Every key of the JSON dialect: what it means, where it may stand, and what it is in XML.
+"""The table of keys: meaning, kinds of stanzas and element of each.
 
-The one source of the mapping in both directions, of the key reference in the documentation and of the JSON Schema. The keys of the
+The conversion in both directions, the reference in the documentation and the JSON Schema are all made of it. The keys of the
 stanza itself – ``kind``, ``type``, ``to``, ``from``, ``id``, ``lang`` – are in :mod:`tigrest.formats.stanza_json.envelope`.
 
-mod_rest of prosody-modules: OpenAPI document 0.1.0 ("seed") and what came later ("newer").
+Source: mod_rest of prosody-modules, its OpenAPI document 0.1.0 ("seed") and later versions ("newer").
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ TEXTS = (
     Row("html", MESSAGE, Element("html", namespaces.XHTML_IM), Html(), SEED,
         "`body` with formatting: XML, in `<body>`", "<body><p>Hello <em>World</em>!</p></body>", "XEP-0071"),
 )
-"""What people say."""
+"""Text of messages."""
 
 ABOUT = (
     Row("state", MESSAGE, Element("state", namespaces.CHAT_STATES),
@@ -81,7 +81,7 @@ ABOUT = (
         NEWER, "somebody or something that `body` mentions, and where in it",
         {"type": "mention", "uri": "xmpp:bob@example.com", "begin": 0, "end": 3}, "XEP-0372"),
 )
-"""What goes with it."""
+"""Properties of messages."""
 
 CARRIED = (
     Row("oob_url", MESSAGE_OR_PRESENCE, IN_STANZAS, OnlyChild("url"), SEED, "URL of an attached file", "https://example.com/a.jpg",
@@ -106,7 +106,7 @@ CARRIED = (
         ),
         NEWER, "invitation to a room", {"jid": "room@muc.example.com", "reason": "Join us"}, "XEP-0249"),
 )
-"""What it carries."""
+"""Payloads of messages, presences and iqs."""
 
 PRESENCES = (
     Row("show", PRESENCE, Element("show"), TextElement(Choice(*sorted(SHOWS))), SEED,
@@ -131,7 +131,7 @@ PRESENCES = (
     Row("idle_since", PRESENCE, Element("idle", namespaces.IDLE), Attribute("since"), NEWER,
         "since when the user is away from the keyboard", TIME, "XEP-0319"),
 )
-"""Of a presence."""
+"""Keys of presences."""
 
 QUERIES = (
     Row("ping", IQ, Element("ping", namespaces.PING), Flag(), SEED, "is anybody there?", True, "XEP-0199"),
@@ -169,7 +169,7 @@ QUERIES = (
     Row("blocklist", IQ, Element("blocklist", namespaces.BLOCKING), BLOCK_LIST, NEWER,
         "asks with `[]`; the addresses that are blocked", [{"jid": "spam@example.org"}], "XEP-0191"),
 )
-"""Of an iq, which has exactly one of these when it asks."""
+"""Keys of iqs: a get or set has exactly one payload. RFC 6120 §8.2.3"""
 
 PAGES = (
     Row("archive", IQ, Element("query", namespaces.MESSAGE_ARCHIVE), ArchiveQuery(), NEWER, "asks an [archive](#archives)",
@@ -182,7 +182,7 @@ PAGES = (
     Row("rsm", KINDS, Element("set", namespaces.RESULT_SET), RESULT_PAGE, NEWER, "which page of a long result",
         {"max": 10, "after": "09af3"}, "XEP-0059"),
 )
-"""Archives."""
+"""Archives and paging."""
 
 FAILURES = (
     Row("error", KINDS, Element("error"), ErrorShape(), NEWER, "what went wrong; the stanza is of type `error`",
@@ -194,7 +194,7 @@ FAILURES = (
 # fmt: on
 
 ROWS = (*TEXTS, *ABOUT, *CARRIED, *PRESENCES, *QUERIES, *PAGES, *FAILURES)
-"""The table."""
+"""All rows."""
 
 GROUPS = {
     "Text": TEXTS,
@@ -205,7 +205,7 @@ GROUPS = {
     "Archives and pages": PAGES,
     "Errors": FAILURES,
 }
-"""The table by subjects."""
+"""The rows by headings of the reference."""
 
 VOCABULARIES: dict[str, Vocabulary] = {kind: Vocabulary(kind, ROWS) for kind in KINDS}
-"""The keys of each kind, ready for use."""
+"""The keys of each kind of stanza, compiled."""

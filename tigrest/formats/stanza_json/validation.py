@@ -1,4 +1,4 @@
-"""What is wrong with a JSON value, and where."""
+"""Errors in JSON values, with the path of the value."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 from tigrest.spelling import nearest
 
 MAX_SHOWN_LENGTH = 40
-"""Most characters of a text that are repeated in a message."""
+"""Longest text repeated in an error message, in characters; longer ones are shortened."""
 
 OBJECT = (dict, Mapping)
 LIST = (list, tuple)
-"""What JSON objects and lists are in Python; for ``isinstance``."""
+"""Types of JSON objects and lists in Python, for ``isinstance``."""
 
 
 class ValidationError(Exception):
-    """A value does not fit its place.
+    """A JSON value is not valid.
 
-    Raised where the value is, which does not know its place; each level on the way out adds its step.
+    Raised without a path by the code that finds the problem; each level that the error passes on its way out adds a step to the path.
 
     Args:
-        problem: culprit and cure, without the place.
+        problem: culprit and cure.
     """
 
     def __init__(self, problem: str) -> None:
@@ -31,12 +31,22 @@ class ValidationError(Exception):
 
     @classmethod
     def of(cls, found: Any, wanted: str) -> ValidationError:
-        """A value of the wrong type, or outside what is allowed."""
+        """Make the error for a value that is not of the wanted type.
+
+        Args:
+            found: the value.
+            wanted: the wanted type in words.
+        """
         return cls(f"found {describe(found)}, wanted {wanted}")
 
     @classmethod
     def unknown(cls, key: str, known: Iterable[str]) -> ValidationError:
-        """A key that does not exist."""
+        """Make the error for an unknown key.
+
+        Args:
+            key: the key.
+            known: the keys that exist; the most similar one is suggested.
+        """
         names = sorted(known)
         close = nearest(str(key), names)
         return cls(f'is not a key here; did you mean "{close}"?' if close else f"is not a key here; there are {', '.join(names)}")
@@ -48,7 +58,7 @@ class ValidationError(Exception):
 
     @property
     def path(self) -> str:
-        """Where the culprit is, such as ``command.form.fields[2].value``."""
+        """Return the path of the value, such as ``command.form.fields[2].value``."""
         path = ""
         for step in reversed(self.steps):
             path += f"[{step}]" if isinstance(step, int) else f".{_named(step)}" if path else _named(step)
@@ -59,10 +69,10 @@ class ValidationError(Exception):
 
 
 def describe(value: Any) -> str:
-    """A JSON value in a few words.
+    """Describe a value in a few words for an error message.
 
     Args:
-        value: anything that JSON can hold, or cannot.
+        value: a JSON value, or another one that a script has put there.
     """
     if value is None:
         return "null"
@@ -84,5 +94,5 @@ def _shortened(text: str) -> str:
 
 
 def _named(key: str) -> str:
-    """A key as it can be shown; of those that cannot, their escaped form."""
+    """Return a key for an error message: escaped if it is not printable, shortened if it is long."""
     return _shortened(key if key.isprintable() else repr(key)[1:-1])

@@ -1,4 +1,4 @@
-"""What texts and attributes of XML are in JSON: text, numbers, true and false, one of some names."""
+"""Types of texts and attributes: conversions between text in XML and a JSON value."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NOT_PLAIN_CONTENT = re.compile("[^\t\n\x20-%'-;=?-\ud7ff\ue000-\ufffd\U00010000
 _NOT_PLAIN_ATTRIBUTE = re.compile("[^\x20!#-%(-;=?-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 TRUE = frozenset({"", "1", "true"})
-"""What means yes in a form or query string, in lower case."""
+"""Texts in lower case that mean true in a form or query string."""
 
 
 def content(text: str) -> str:
@@ -47,30 +47,30 @@ def _escaped(text: str, escaped: Callable[[str], str]) -> str:
 
 
 class Value(ABC):
-    """A piece of text in XML, and what it is in JSON."""
+    """A conversion between a text in XML and a JSON value."""
 
     wanted: str
-    """What it may be, in words, for messages."""
+    """The type in words, for error messages."""
 
     @abstractmethod
     def write(self, value: Any) -> str:
-        """The text for a JSON value, not escaped.
+        """Convert a JSON value into text, unescaped.
 
         Raises:
-            ValidationError: it does not fit.
+            ValidationError: the value is not of this type.
         """
 
     def read(self, text: str) -> Any:
-        """The JSON value for a text; ``None`` when the text makes no sense."""
+        """Convert a text of XML into JSON; ``None`` when it is not of this type, since strangers send such texts."""
         return text
 
     def from_text(self, text: str) -> Any:
-        """The JSON value for a text from a form or query string."""
+        """Convert a text of a form or query string into JSON."""
         return text
 
     @abstractmethod
     def schema(self) -> Schema:
-        """Its JSON Schema."""
+        """Return the JSON Schema of the value."""
 
 
 class AnyText(Value):
@@ -88,10 +88,10 @@ class AnyText(Value):
 
 
 class Choice(Value):
-    """One of some names.
+    """One of a set of names.
 
     Args:
-        names: what it may be.
+        names: the names.
     """
 
     def __init__(self, *names: str) -> None:
@@ -111,12 +111,12 @@ class Choice(Value):
 
 
 class Integer(Value):
-    """A whole number. Its digits as text are taken as well.
+    """A whole number, or its digits as text.
 
     Args:
         lowest: smallest allowed; ``None`` for any.
         highest: largest allowed; ``None`` for any.
-        as_text: whether it is text in our own JSON.
+        as_text: whether it is text in JSON that we write.
     """
 
     def __init__(self, lowest: int | None = None, highest: int | None = None, as_text: bool = False) -> None:
@@ -150,7 +150,7 @@ class Integer(Value):
 
 
 class Number(Value):
-    """A number, which is text in our own JSON and so never loses digits. Any text is taken as well."""
+    """A number, or any text. It is text in JSON that we write, so that no digit is lost."""
 
     wanted = "a number or text"
 
@@ -169,8 +169,8 @@ class Boolean(Value):
     """``true`` or ``false``.
 
     Args:
-        yes: how XML says true.
-        no: how XML says false.
+        yes: text for true in XML.
+        no: text for false in XML.
     """
 
     wanted = "true or false"
@@ -194,7 +194,7 @@ class Boolean(Value):
 
 
 def truth(text: str) -> Any:
-    """The truth value of a text from a form or query string; the text itself when it has none."""
+    """Convert a text of a form or query string into true or false; return any other text unchanged."""
     lower = text.lower()
     return True if lower in TRUE else False if lower in ("0", "false") else text
 

@@ -1,4 +1,4 @@
-"""The keys of one kind of stanza, compiled from the rows of the table."""
+"""Vocabularies: the keys of one kind of stanza, compiled from the rows of the table."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from tigrest.formats.stanza_json.validation import OBJECT, ValidationError
 from tigrest.xmpp.kinds import WITH_ARTICLE
 
 SEED, NEWER = "seed", "newer"
-"""Which generation of mod_rest knows a key: that of OpenAPI document 0.1.0, of 2021, or only later ones."""
+"""Generations of mod_rest: that of its OpenAPI document 0.1.0 (2021), and later ones."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """What there is to know about a key.
+    """A row of the table: one key.
 
     Args:
         key: its name in JSON.
-        kinds: of stanzas it may stand in.
-        element: what it is in XML.
-        shape: how the one becomes the other.
-        generation: ``seed`` or ``newer``.
-        meaning: one line, for people.
-        example: a value.
-        source: where the element is defined.
-        also: other elements it is read from.
-        part_of: the key that says the same and more, and its member that has this value; a stanza with both has one element.
-        sets: whether an iq with it is of type set rather than get when nothing else is said.
-        only_reads: whether nothing changes by it although it is of type set.
+        kinds: kinds of stanzas that may have it.
+        element: the element that stands for it in XML.
+        shape: conversion between value and element.
+        generation: first generation of mod_rest that has it, ``seed`` or ``newer``.
+        meaning: one line for people.
+        example: an example of its value.
+        source: specification of the element.
+        also: further elements that it is read from.
+        part_of: a key for the same element with more members, and the member that has this value; a stanza with both keys gets one
+            element. Empty for none.
+        sets: whether an iq with it is of type set by default, rather than get.
+        only_reads: whether it changes nothing although the iq is of type set, e.g. a query of an archive.
     """
 
     key: str
@@ -50,7 +51,7 @@ class Row:
     only_reads: bool = False
 
     def reader(self) -> ReadElement:
-        """Make the function that reads any of the elements."""
+        """Compile the function that reads any of its elements."""
         if not self.also:
             return self.shape.reader(self.element)
         readers = {element.tag: self.shape.reader(element) for element in (self.element, *self.also)}
@@ -58,20 +59,31 @@ class Row:
 
     @property
     def tags(self) -> list[str]:
-        """Names of all elements it is read from, as ElementTree writes them."""
+        """Return the names of all elements that it is read from, in ElementTree's form."""
         return [tag for element in (self.element, *self.also) for tag in self.shape.tags(element)]
 
 
 @dataclass(frozen=True)
 class Slot:
-    """How the elements of one key are read."""
+    """The compiled reader of one key.
+
+    Args:
+        key: the key.
+        read: reads one of its elements.
+        shape: its shape, which chooses among several elements.
+    """
 
     key: str
     read: ReadElement
     shape: Shape
 
     def value(self, elements: Sequence[ET.Element], lang: str) -> Any:
-        """The value for all elements of this key in a stanza; ``None`` when there is none."""
+        """Return the value of the key for its elements in a stanza; ``None`` when they are not valid.
+
+        Args:
+            elements: at least one.
+            lang: language of the stanza; empty for none.
+        """
         if type(self.shape) is Repeated:
             return [self.read(element) for element in elements]
         return self.read(elements[0] if len(elements) == 1 else self.shape.choose(elements, lang))
@@ -82,7 +94,7 @@ class Vocabulary:
 
     Args:
         kind: ``message``, ``presence`` or ``iq``.
-        rows: the whole table.
+        rows: all rows of the table.
     """
 
     def __init__(self, kind: str, rows: Iterable[Row]) -> None:
@@ -102,15 +114,18 @@ class Vocabulary:
                 self._slots.setdefault(tag, []).append(slot)
 
     def write(self, value: Mapping[str, Any]) -> list[str]:
-        """Write the payload of a stanza: one text for each key that is written.
+        """Write the payload of a stanza.
 
         Args:
             value: the stanza as JSON.
 
+        Returns:
+            An element as XML for each key that has one.
+
         Raises:
-            ValidationError: a key is unknown here, or a value does not fit.
+            ValidationError: a key is unknown or of another kind of stanza, or a value is not valid.
         """
-        said_twice = [key for key, whole, member in self._parts if key in value and _says(value.get(whole), member, value[key])]
+        said_twice = [key for key, whole, member in self._parts if key in value and _has_part(value.get(whole), member, value[key])]
         written = []
         key = ""
         try:
@@ -132,10 +147,10 @@ class Vocabulary:
         return ValidationError.unknown(key, self.keys | envelope.KEYS)
 
     def read(self, stanza: ET.Element) -> dict[str, Any]:
-        """Read the payload of a stanza; elements without a key are left out.
+        """Read the payload of a stanza as JSON; elements without a key are left out.
 
         Args:
-            stanza: its root element.
+            stanza: root of the stanza.
         """
         elements: dict[str, list[ET.Element]] = {}
         slots: dict[str, Slot] = {}
@@ -148,6 +163,6 @@ class Vocabulary:
         return {key: value for key, value in found.items() if value is not None}
 
 
-def _says(whole: Any, member: str, value: Any) -> bool:
-    """Whether a key says the same as its part."""
+def _has_part(whole: Any, member: str, value: Any) -> bool:
+    """Return whether the key with more members already has this value."""
     return whole is not None and (not member or (isinstance(whole, OBJECT) and whole.get(member) == value))

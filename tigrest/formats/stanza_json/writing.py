@@ -1,4 +1,4 @@
-"""Stanzas as JSON."""
+"""Conversion of stanzas into JSON."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from tigrest.xmpp.stanza import Stanza
 
 
 def to_json(stanza: Stanza) -> dict[str, Any]:
-    """Describe a stanza.
+    """Convert a stanza into JSON.
 
-    Every key of the seed has the seed's shape; newer keys come in addition. Elements that no key stands for are left out.
+    Keys of generation ``seed`` have the values of that generation; newer keys are added to them. Elements without a key are left out.
 
     Args:
-        stanza: any.
+        stanza: the stanza.
 
     Raises:
-        MalformedContent: messages are forwarded in it too many times over.
+        MalformedContent: messages are forwarded inside one another too deeply.
     """
     kind = stanza.kind
     found = {"kind": kind, **envelope.attributes_as_json(kind, stanza.attributes)}
