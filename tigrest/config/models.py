@@ -33,7 +33,7 @@ from tigrest.config.fields import (
     WebhookUrl,
 )
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.kinds import KINDS, Kind
+from tigrest.xmpp.kinds import STANZA_KINDS, StanzaKind
 
 STATE = "var/tigrest.sqlite3"
 
@@ -217,7 +217,7 @@ class WebhookConfig(Section):
     url: WebhookUrl
     name: Text | None = None
     content_type: Literal["application/json", "application/xmpp+xml"] = "application/json"
-    stanzas: ListOf[Kind] = KINDS
+    stanzas: ListOf[StanzaKind] = STANZA_KINDS
     events: ListOf[Literal["bare", "full", "host"]] = ("bare", "full", "host")
     secret: SigningSecret | None = None
     secret_file: File | None = None

@@ -14,11 +14,11 @@ from tigrest.scripting.parts import Declaration, Part
 from tigrest.scripting.signature import Group, Invocation, SignatureError, compile_listener
 from tigrest.spelling import nearest
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.kinds import DEFAULT_TYPES, REQUESTS, TYPES
+from tigrest.xmpp.kinds import DEFAULT_TYPES, REQUESTS, STANZA_TYPES
 from tigrest.xmpp.namespaces import CLIENT
 from tigrest.xmpp.stanza import Stanza
 
-LISTENED_TYPES = {**TYPES, "iq": REQUESTS}
+LISTENED_TYPES = {**STANZA_TYPES, "iq": REQUESTS}
 """Types of each kind that may be listened to."""
 
 UNASKED = {
@@ -167,7 +167,7 @@ def _invocation(declared: Declaration, kind: str, method: Callable[..., Any], se
 def type_of(stanza: Stanza) -> str:
     """The type of a stanza, in full. RFC 6121 §5.2.2, §4.7.1"""
     if stanza.kind == "message":
-        return stanza.type if stanza.type in TYPES["message"] else DEFAULT_TYPES["message"]
+        return stanza.type if stanza.type in STANZA_TYPES["message"] else DEFAULT_TYPES["message"]
     return stanza.type or DEFAULT_TYPES.get(stanza.kind, "")
 
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 from tigrest.errors import InvalidStanza, InvalidValue
 from tigrest.formats.stanza_json.reading import from_json
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.kinds import KINDS
+from tigrest.xmpp.kinds import STANZA_KINDS
 from tigrest.xmpp.namespaces import CLIENT, CONTENT_NAMESPACES
 from tigrest.xmpp.stanza import Stanza, make_stanza
 from tigrest.xmpp.xml import parse, split_name
@@ -101,4 +101,4 @@ def _result(iq: Stanza, result: Any) -> Stanza:
 
 def _is_stanza(element: ET.Element) -> bool:
     namespace, name = split_name(element.tag)
-    return name in KINDS and namespace in CONTENT_NAMESPACES
+    return name in STANZA_KINDS and namespace in CONTENT_NAMESPACES

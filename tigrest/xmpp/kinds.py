@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-Kind = Literal["message", "presence", "iq"]
+StanzaKind = Literal["message", "presence", "iq"]
 """A kind of stanza. RFC 6120 §8"""
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
+STANZA_KINDS: tuple[StanzaKind, ...] = get_args(StanzaKind)
 """All kinds, in the order in which they are listed for people."""
 
 WITH_ARTICLE: dict[str, str] = {"message": "a message", "presence": "a presence", "iq": "an iq"}
@@ -19,7 +19,7 @@ DEFAULT_TYPES: dict[str, str] = {"message": "normal", "presence": "available"}
 ``available`` is our own word: XMPP writes no type then. RFC 6121 §4.7.1, §5.2.2
 """
 
-TYPES: dict[str, tuple[str, ...]] = {
+STANZA_TYPES: dict[str, tuple[str, ...]] = {
     "message": ("chat", "normal", "headline", "groupchat", "error"),
     "presence": ("available", "unavailable", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "probe", "error"),
     "iq": ("get", "set", "result", "error"),
@@ -29,7 +29,7 @@ TYPES: dict[str, tuple[str, ...]] = {
 REQUESTS = ("get", "set")
 """Types of iqs that are answered. RFC 6120 §8.2.3"""
 
-KIND_OF_TYPE: dict[str, str] = {name: kind for kind, names in TYPES.items() for name in names if name != "error"}
+KIND_OF_TYPE: dict[str, str] = {name: kind for kind, names in STANZA_TYPES.items() for name in names if name != "error"}
 """The kind that a type belongs to; ``error`` belongs to all of them."""
 
 NEVER_BOUNCED = frozenset({"error", "groupchat", "headline"})

@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 from tigrest.errors import InvalidStanza, MalformedContent, StanzaError
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.kinds import KINDS, REQUESTS
+from tigrest.xmpp.kinds import REQUESTS, STANZA_KINDS
 from tigrest.xmpp.namespaces import CLIENT, CONTENT_NAMESPACES, STANZA_ERRORS
 from tigrest.xmpp.xml import MAX_NODES, SEPARATOR, START_TAG, check_document, escape_attribute, serialize, split_name, tree
 
@@ -92,7 +92,7 @@ class Stanza:
         namespace, _, kind = name.rpartition(SEPARATOR)
         if SEPARATOR in namespace:  # the root has a prefix: inside a stream it needs none, so write it anew
             return cls._read(serialize(tree(data)), max_nodes)
-        if kind not in KINDS or namespace not in CONTENT_NAMESPACES:
+        if kind not in STANZA_KINDS or namespace not in CONTENT_NAMESPACES:
             inside = f" in namespace {namespace[:80]!r}" if namespace else ""
             raise InvalidStanza(f"<{kind[:80]}>{inside} is not a stanza: send one message, presence or iq in {CLIENT}")
         written = {_as_written(name): value for name, value in attributes.items()} if SEPARATOR in "".join(attributes) else attributes

@@ -45,25 +45,25 @@ def of(shape: Any) -> Strategy:
     raise TypeError(f"write a strategy for {type(shape).__name__}")
 
 
-@of.register(values.AnyText)
-@of.register(values.Number)
+@of.register(values.TextValue)
+@of.register(values.NumberValue)
 def _text(value: values.Value) -> Strategy:
     return TEXT
 
 
 @of.register
-def _choice(value: values.Choice) -> Strategy:
+def _choice(value: values.ChoiceValue) -> Strategy:
     return st.sampled_from(value.names)
 
 
 @of.register
-def _integer(value: values.Integer) -> Strategy:
+def _integer(value: values.IntegerValue) -> Strategy:
     numbers = st.integers(-(10**17) if value.lowest is None else value.lowest, 10**17 if value.highest is None else value.highest)
     return numbers.map(str) if value.as_text else numbers
 
 
 @of.register
-def _boolean(value: values.Boolean) -> Strategy:
+def _boolean(value: values.BooleanValue) -> Strategy:
     return st.booleans()
 
 
@@ -171,13 +171,13 @@ def field_value(name: str) -> Strategy:
 
 @of.register
 def _dataform(shape: DataFormShape) -> Strategy:
-    plain = members(shape, "type", "instructions", "reported", "items")
+    field_value_as_json = members(shape, "type", "instructions", "reported", "items")
     columns = {"a": "", "b": "list-multi", "c": "text-multi", "d": "jid-single"}
     row = st.fixed_dictionaries({}, optional={var: st.none() | field_value(name) for var, name in columns.items()})
     reported = [{"var": var, **({"type": name} if name else {}), "label": var} for var, name in columns.items()]
     table = st.lists(row, min_size=1, max_size=2).map(lambda rows: {"reported": reported, "items": rows})
     rest = st.fixed_dictionaries({"type": of(shape.members[0].value)}, optional={"instructions": TEXT})
-    return st.builds(lambda *parts: parts[0] | parts[1] | parts[2], plain, rest, st.just({}) | table)
+    return st.builds(lambda *parts: parts[0] | parts[1] | parts[2], field_value_as_json, rest, st.just({}) | table)
 
 
 @of.register

@@ -13,7 +13,7 @@ from tigrest.formats.stanza_json.reading import from_json
 from tigrest.formats.stanza_json.table import ROWS, VOCABULARIES
 from tigrest.formats.stanza_json.vocabulary import Row
 from tigrest.formats.stanza_json.writing import to_json
-from tigrest.xmpp.kinds import TYPES
+from tigrest.xmpp.kinds import STANZA_TYPES
 from tigrest.xmpp.stanza import Stanza
 
 ONLY_WRITTEN = {"formdata": "dataform", "error_code": "error"}
@@ -56,7 +56,7 @@ def test_a_key_alone(kind: str, row: Row) -> None:
 def test_keys_together(kind: str) -> None:
     rows = {key: row for key, row in VOCABULARIES[kind].rows.items() if key not in (*ONLY_WRITTEN, *TOGETHER, "error")}
     keys = st.lists(st.sampled_from(sorted(rows)), unique=True, max_size=1 if kind == "iq" else 4)
-    types = [name for name in TYPES[kind] if name not in ("error", "get", "set")]
+    types = [name for name in STANZA_TYPES[kind] if name not in ("error", "get", "set")]
     attributes = st.fixed_dictionaries(
         {"kind": st.just(kind), "type": st.sampled_from(types)},
         optional={"to": strategies.ADDRESS, "from": strategies.ADDRESS, "id": strategies.TEXT, "lang": strategies.TEXT},

@@ -19,7 +19,7 @@ from xml.parsers import expat
 
 from tigrest.backends.component.window import Window
 from tigrest.errors import MalformedContent, StanzaError, TigrestError
-from tigrest.xmpp.kinds import KINDS
+from tigrest.xmpp.kinds import STANZA_KINDS
 from tigrest.xmpp.namespaces import COMPONENT, STREAMS
 from tigrest.xmpp.stanza import Stanza, declarations
 from tigrest.xmpp.xml import MAX_DEPTH, end_of_element, escape_attribute, is_namespace_name, parse, split_name
@@ -195,7 +195,7 @@ class ComponentStream(asyncio.Protocol):
         if not self.ready.done():
             if child.name == "handshake":
                 self.ready.set_result(None)
-        elif child.name in KINDS:
+        elif child.name in STANZA_KINDS:
             if child.is_odd or len(child.data) > CLOSE_LOOK:
                 self._receive_odd(child)
             else:

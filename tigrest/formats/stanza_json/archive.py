@@ -9,7 +9,7 @@ from tigrest.formats.stanza_json.forms import DataFormShape, texts
 from tigrest.formats.stanza_json.record import Record, attribute, child
 from tigrest.formats.stanza_json.shapes import TextElement
 from tigrest.formats.stanza_json.validation import LIST, ValidationError
-from tigrest.formats.stanza_json.values import BOOLEAN, COUNT, Schema
+from tigrest.formats.stanza_json.values import BOOLEAN, COUNT, JsonSchema
 from tigrest.xmpp.forms import FORM_TYPE
 from tigrest.xmpp.namespaces import DATA_FORMS, MESSAGE_ARCHIVE, RESULT_SET
 
@@ -58,10 +58,10 @@ class ArchiveQuery(Record):
             changed["page"] = paging
         return changed
 
-    def schema(self) -> Schema:
-        whole: Schema = super().schema()["anyOf"][0]
-        text: Schema = {"type": "string"}
-        shortcuts: Schema = dict.fromkeys((*FILTERS, *PAGING), text)
+    def schema(self) -> JsonSchema:
+        whole: JsonSchema = super().schema()["anyOf"][0]
+        text: JsonSchema = {"type": "string"}
+        shortcuts: JsonSchema = dict.fromkeys((*FILTERS, *PAGING), text)
         shortcuts |= {"ids": {"anyOf": [text, {"type": "array", "items": text}]}, "max": {"anyOf": [COUNT.schema(), text]}}
         return {**whole, "properties": whole["properties"] | shortcuts}
 

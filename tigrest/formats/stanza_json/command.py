@@ -9,17 +9,17 @@ from tigrest.formats.stanza_json.form_maps import FormData
 from tigrest.formats.stanza_json.forms import DATA_FORM
 from tigrest.formats.stanza_json.record import Record, attribute, child, children, own_text
 from tigrest.formats.stanza_json.shapes import Flag
-from tigrest.formats.stanza_json.values import Choice
+from tigrest.formats.stanza_json.values import ChoiceValue
 from tigrest.xmpp.commands import ACTIONS, NOTE_TYPES, STATES
 from tigrest.xmpp.namespaces import DATA_FORMS
 
 OFFERED_ACTIONS = Record(
-    attribute("execute", Choice("next", "prev", "complete")),
+    attribute("execute", ChoiceValue("next", "prev", "complete")),
     child("prev", Flag()),
     child("next", Flag()),
     child("complete", Flag()),
 )
-NOTE = Record(attribute("type", Choice(*NOTE_TYPES)), own_text("text", always=True), shorthand="text")
+NOTE = Record(attribute("type", ChoiceValue(*NOTE_TYPES)), own_text("text", always=True), shorthand="text")
 
 
 class CommandShape(Record):
@@ -31,9 +31,9 @@ class CommandShape(Record):
     def __init__(self) -> None:
         super().__init__(
             attribute("node", required=True),
-            attribute("action", Choice(*ACTIONS)),
+            attribute("action", ChoiceValue(*ACTIONS)),
             attribute("sessionid"),
-            attribute("status", Choice(*STATES)),
+            attribute("status", ChoiceValue(*STATES)),
             child("actions", OFFERED_ACTIONS),
             child("note", NOTE),
             children("notes", "note", NOTE),

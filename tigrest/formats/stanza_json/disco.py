@@ -10,7 +10,7 @@ from tigrest.formats.stanza_json.form_maps import Extensions
 from tigrest.formats.stanza_json.record import Member, Record, attribute, children, inline
 from tigrest.formats.stanza_json.shapes import LANG, Attribute, Element, ReadElement, Shape, WriteValue
 from tigrest.formats.stanza_json.validation import LIST, OBJECT, ValidationError
-from tigrest.formats.stanza_json.values import Schema, truth
+from tigrest.formats.stanza_json.values import JsonSchema, truth
 
 DISCO_IDENTITY = Record(
     attribute("category", required=True),
@@ -71,8 +71,8 @@ class DiscoQuery(Shape):
     def from_parameters(self, parameters: Mapping[str, str]) -> Any:
         return dict(parameters) or True
 
-    def schema(self) -> Schema:
-        others: list[Schema] = [{"type": "boolean"}, {"type": "string"}]
+    def schema(self) -> JsonSchema:
+        others: list[JsonSchema] = [{"type": "boolean"}, {"type": "string"}]
         lists = [self.full.schema()["anyOf"][0]["properties"][self.list_key]] if self.list_key else []
         return {"anyOf": [*others, *lists, self.full.schema()["anyOf"][0]]}
 

@@ -10,7 +10,7 @@ from tigrest.formats.stanza_json.validation import ValidationError
 from tigrest.formats.stanza_json.values import attribute_value
 from tigrest.spelling import nearest
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.kinds import DEFAULT_TYPES, KINDS, TYPES, WITH_ARTICLE
+from tigrest.xmpp.kinds import DEFAULT_TYPES, STANZA_KINDS, STANZA_TYPES, WITH_ARTICLE
 
 KEYS = frozenset({"kind", "type", "to", "from", "id", "lang"})
 """Keys of the stanza itself, rather than of its payload."""
@@ -24,9 +24,9 @@ def check_kind(value: Any) -> str:
         InvalidStanza: there is no such kind.
     """
     if isinstance(value, str):
-        if value in KINDS:
+        if value in STANZA_KINDS:
             return value
-        close = nearest(value, KINDS)
+        close = nearest(value, STANZA_KINDS)
         cure = f"did you mean {close!r}?" if close else "send message, presence or iq"
         raise InvalidStanza(f"kind: {value[:40]!r} is not a kind of stanza; {cure}")
     raise ValidationError.of(value, "message, presence or iq").under("kind")
@@ -40,9 +40,9 @@ def check_type(value: Any, kind: str) -> str:
         InvalidStanza: this kind has no such type.
     """
     if isinstance(value, str):
-        if value in TYPES[kind]:
+        if value in STANZA_TYPES[kind]:
             return value
-        raise InvalidStanza(f"type: {value[:40]!r} is not a type of {WITH_ARTICLE[kind]}; there are {', '.join(TYPES[kind])}")
+        raise InvalidStanza(f"type: {value[:40]!r} is not a type of {WITH_ARTICLE[kind]}; there are {', '.join(STANZA_TYPES[kind])}")
     raise ValidationError.of(value, "text").under("type")
 
 

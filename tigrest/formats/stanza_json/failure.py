@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 from tigrest.formats.stanza_json.record import Record, attribute, child
 from tigrest.formats.stanza_json.shapes import Element, NameIsValue, ReadElement, Shape, WriteValue
-from tigrest.formats.stanza_json.values import Choice, Integer, Schema
+from tigrest.formats.stanza_json.values import ChoiceValue, IntegerValue, JsonSchema
 from tigrest.xmpp.conditions import CONDITIONS, ERROR_TYPES, error_of_status
 from tigrest.xmpp.namespaces import STANZA_ERRORS
 
@@ -19,7 +19,7 @@ class ConditionShape(NameIsValue):
     def __init__(self) -> None:
         super().__init__(*CONDITIONS)
 
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         return {"title": "condition", **super().schema()}
 
 
@@ -28,7 +28,7 @@ class ErrorShape(Record):
 
     def __init__(self) -> None:
         super().__init__(
-            attribute("type", Choice(*ERROR_TYPES)),
+            attribute("type", ChoiceValue(*ERROR_TYPES)),
             child("condition", ConditionShape(), namespace=STANZA_ERRORS),
             child("text", namespace=STANZA_ERRORS),
             attribute("by"),
@@ -55,7 +55,7 @@ class ErrorCodeShape(Shape):
     """An error by its HTTP status, as in the answers of webhooks: ``404`` is ``item-not-found``. Written only, never read."""
 
     def writer(self, element: Element) -> WriteValue:
-        write, number = ErrorShape().writer(element), Integer(100, 999)
+        write, number = ErrorShape().writer(element), IntegerValue(100, 999)
 
         def write_code(value: Any) -> str:
             kind, condition = error_of_status(int(number.write(value)))
@@ -66,5 +66,5 @@ class ErrorCodeShape(Shape):
     def reader(self, element: Element) -> ReadElement:
         return lambda found: None
 
-    def schema(self) -> Schema:
-        return Integer(100, 999).schema()
+    def schema(self) -> JsonSchema:
+        return IntegerValue(100, 999).schema()

@@ -8,7 +8,7 @@ from typing import Any
 from tigrest.formats.stanza_json.forms import DATA_FORM, VALUE, DataFormShape, field_of
 from tigrest.formats.stanza_json.shapes import Element, ReadElement, Shape, WriteValue
 from tigrest.formats.stanza_json.validation import LIST, OBJECT, ValidationError
-from tigrest.formats.stanza_json.values import Schema
+from tigrest.formats.stanza_json.values import JsonSchema
 from tigrest.xmpp.forms import FORM_TYPE
 from tigrest.xmpp.namespaces import DATA_FORMS
 
@@ -29,7 +29,7 @@ class FormData(Shape):
     def reader(self, element: Element) -> ReadElement:
         return lambda found: None
 
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         return {"title": "form as a map", "type": "object", "additionalProperties": VALUE}
 
 
@@ -73,7 +73,7 @@ class Extensions(Shape):
 
         return read_all
 
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         return {"type": "object", "additionalProperties": {"type": "object", "additionalProperties": VALUE}}
 
 

@@ -9,13 +9,13 @@ from tigrest.formats.stanza_json.lists import WrappedList
 from tigrest.formats.stanza_json.record import Record, attribute, child, children
 from tigrest.formats.stanza_json.shapes import Flag
 from tigrest.formats.stanza_json.validation import LIST, OBJECT, ValidationError
-from tigrest.formats.stanza_json.values import NUMBER, Choice, Schema, content
+from tigrest.formats.stanza_json.values import NUMBER, ChoiceValue, JsonSchema, content
 from tigrest.xmpp.forms import FIELD_TYPES, FORM_TYPE, FORM_TYPES
 
 LIST_FIELD_TYPES = frozenset({"list-multi", "jid-multi"})
 """Types of fields whose value in JSON is a list even where there is only one. XEP-0004 §3.3"""
 
-VALUE: Schema = {"anyOf": [{"type": "string"}, {"type": "boolean"}, {"type": "number"}, {"type": "array", "items": {"type": "string"}}]}
+VALUE: JsonSchema = {"anyOf": [{"type": "string"}, {"type": "boolean"}, {"type": "number"}, {"type": "array", "items": {"type": "string"}}]}
 
 
 def texts(value: Any, type: str = "") -> list[str]:
@@ -54,7 +54,7 @@ def _text(value: Any, alone: bool) -> str:
     raise ValidationError.of(value, "text, a number, true or false" + (", or a list of these" if alone else ""))
 
 
-def plain(values: Sequence[str], type: str) -> Any:
+def field_value_as_json(values: Sequence[str], type: str) -> Any:
     """Convert the values of a field into JSON: a list for list types and for several values, else text.
 
     Args:
@@ -82,7 +82,7 @@ class FieldShape(Record):
         self.as_list = as_list
         super().__init__(
             attribute("var"),
-            attribute("type", Choice(*FIELD_TYPES)),
+            attribute("type", ChoiceValue(*FIELD_TYPES)),
             attribute("label"),
             child("desc"),
             child("required", Flag()),
@@ -103,12 +103,12 @@ class FieldShape(Record):
         return {name: item for name, item in value.items() if name != key} | {"values": values}
 
     def simplified(self, found: dict[str, Any]) -> Any:
-        if not self.as_list and (value := plain(found.pop("values", ()), found.get("type", ""))) is not None:
+        if not self.as_list and (value := field_value_as_json(found.pop("values", ()), found.get("type", ""))) is not None:
             found["value"] = value
         return found
 
-    def schema(self) -> Schema:
-        whole: Schema = super().schema()["anyOf"][0]
+    def schema(self) -> JsonSchema:
+        whole: JsonSchema = super().schema()["anyOf"][0]
         texts_or_one = {"value": VALUE, "values": {"type": "array", "items": {"type": "string"}}}
         return {"title": "field", **whole, "properties": whole["properties"] | texts_or_one}
 
@@ -125,7 +125,7 @@ class DataFormShape(Record):
     def __init__(self, as_lists: bool = False) -> None:
         field = FieldShape(as_lists)
         super().__init__(
-            attribute("type", Choice(*FORM_TYPES)),
+            attribute("type", ChoiceValue(*FORM_TYPES)),
             child("title"),
             children("instructions", "instructions"),
             children("fields", "field", field, always=True),
@@ -147,13 +147,13 @@ class DataFormShape(Record):
         if "items" in found:
             types = {field.get("var"): field.get("type", "") for field in found.get("reported", ())}
             found["items"] = [
-                {field["var"]: plain(field.get("values", ()), types.get(field["var"], "")) for field in row if "var" in field}
+                {field["var"]: field_value_as_json(field.get("values", ()), types.get(field["var"], "")) for field in row if "var" in field}
                 for row in found["items"]
             ]
         return found
 
-    def schema(self) -> Schema:
-        whole: Schema = super().schema()["anyOf"][0]
+    def schema(self) -> JsonSchema:
+        whole: JsonSchema = super().schema()["anyOf"][0]
         rows = {"type": "array", "items": {"type": "object", "additionalProperties": VALUE}}
         fields = {"type": "array", "items": FieldShape().schema()}
         members = {"instructions": {"type": "string"}, "reported": fields, "items": rows}

@@ -10,7 +10,7 @@ from tigrest.formats.stanza_json import envelope
 from tigrest.formats.stanza_json.record import Record, child
 from tigrest.formats.stanza_json.shapes import LANG, Attribute, Element, ReadElement, Shape, WriteValue
 from tigrest.formats.stanza_json.validation import OBJECT, ValidationError
-from tigrest.formats.stanza_json.values import Schema, attribute_value
+from tigrest.formats.stanza_json.values import JsonSchema, attribute_value
 from tigrest.formats.stanza_json.vocabulary import Vocabulary
 from tigrest.xmpp.namespaces import CLIENT, DELAYED_DELIVERY
 
@@ -50,7 +50,7 @@ class InnerMessage(Shape):
 
         return read
 
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         return {"type": "object", "description": "A message: any of the keys of a message."}
 
 

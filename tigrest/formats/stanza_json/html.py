@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 from tigrest.errors import MalformedContent
 from tigrest.formats.stanza_json.shapes import Element, ReadElement, Shape, WriteValue
 from tigrest.formats.stanza_json.validation import ValidationError
-from tigrest.formats.stanza_json.values import Schema
+from tigrest.formats.stanza_json.values import JsonSchema
 from tigrest.xmpp.namespaces import XHTML
 from tigrest.xmpp.xml import escape, parse, serialize
 
@@ -37,7 +37,7 @@ class Html(Shape):
     def reader(self, element: Element) -> ReadElement:
         return lambda found: _inside(found, XHTML) if len(found) else None
 
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         return {"type": "string"}
 
 

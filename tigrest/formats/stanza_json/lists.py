@@ -7,7 +7,7 @@ from typing import Any
 
 from tigrest.formats.stanza_json.shapes import Element, ReadElement, Shape, WriteValue
 from tigrest.formats.stanza_json.validation import LIST, ValidationError
-from tigrest.formats.stanza_json.values import Schema, truth
+from tigrest.formats.stanza_json.values import JsonSchema, truth
 
 
 class Repeated(Shape):
@@ -27,7 +27,7 @@ class Repeated(Shape):
     def reader(self, element: Element) -> ReadElement:
         return self.shape.reader(element)
 
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         return {"type": "array", "items": self.shape.schema()}
 
 
@@ -58,7 +58,7 @@ class WrappedList(Repeated):
     def from_parameters(self, parameters: Mapping[str, str]) -> Any:
         return [self.shape.from_parameters(parameters)] if parameters else []
 
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         return {"anyOf": [super().schema(), {"type": "boolean", "enum": [True]}, {"type": "object", "additionalProperties": False}]}
 
 

@@ -12,7 +12,7 @@ from tigrest.formats.content import read_json
 from tigrest.formats.stanza_json.record import Record, attribute, child
 from tigrest.formats.stanza_json.shapes import Element, ReadElement, Shape, WriteValue
 from tigrest.formats.stanza_json.validation import ValidationError
-from tigrest.formats.stanza_json.values import Schema, content
+from tigrest.formats.stanza_json.values import JsonSchema, content
 from tigrest.xmpp.namespaces import JSON_CONTAINER
 
 _ESCAPED = {code: f"\\u{code:04x}" for code in (0xFFFE, 0xFFFF)}
@@ -36,7 +36,7 @@ class Json(Shape):
     def reader(self, element: Element) -> ReadElement:
         return lambda found: _read(found.text)
 
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         return {}
 
 

@@ -10,7 +10,7 @@ from tigrest.formats.stanza_json.lists import WrappedList
 from tigrest.formats.stanza_json.record import Record, attribute, child, children, own_text
 from tigrest.formats.stanza_json.shapes import Flag
 from tigrest.formats.stanza_json.validation import ValidationError
-from tigrest.formats.stanza_json.values import COUNT, NUMBER, Boolean, Integer, Schema
+from tigrest.formats.stanza_json.values import COUNT, NUMBER, BooleanValue, IntegerValue, JsonSchema
 from tigrest.xmpp.namespaces import DATA_FORMS, REPORTING, STANZA_IDS
 
 
@@ -35,11 +35,11 @@ class Stat(Record):
             raise ValidationError('differs from "unit"; give one of the two').under("units")
         return {key: item for key, item in value.items() if key != "units"} | {"unit": value["units"]}
 
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         return _with(super().schema(), units={"type": "string"})
 
 
-def _with(schema: Schema, **members: Schema) -> Schema:
+def _with(schema: JsonSchema, **members: JsonSchema) -> JsonSchema:
     whole, *others = schema["anyOf"]
     return {"anyOf": [{**whole, "properties": whole["properties"] | members}, *others]}
 
@@ -52,9 +52,9 @@ SERVICE_LIST = Record(
         "services",
         "service",
         Record(
-            *(attribute("type", required=True), attribute("host", required=True), attribute("port", Integer(0, 65535))),
+            *(attribute("type", required=True), attribute("host", required=True), attribute("port", IntegerValue(0, 65535))),
             *(attribute("transport"), attribute("username"), attribute("password"), attribute("expires")),
-            *(attribute("restricted", Boolean("1", "0")), attribute("name"), attribute("action")),
+            *(attribute("restricted", BooleanValue("1", "0")), attribute("name"), attribute("action")),
         ),
     ),
 )

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 from tigrest.formats.stanza_json.lists import Repeated
 from tigrest.formats.stanza_json.shapes import Element, ReadElement, Shape, TextElement, WriteValue
 from tigrest.formats.stanza_json.validation import OBJECT, ValidationError
-from tigrest.formats.stanza_json.values import TEXT, Schema, Value, attribute_value, content, truth
+from tigrest.formats.stanza_json.values import TEXT, JsonSchema, Value, attribute_value, content, truth
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Member:
         """Convert a text of a query string into JSON."""
         return self.value.from_text(text) if self.shape is None else self.shape.from_text(text)
 
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         """Return the JSON Schema of the member."""
         return self.value.schema() if self.shape is None else self.shape.schema()
 
@@ -194,15 +194,15 @@ class Record(Shape):
         known = {member.key: member for member in self.members}
         return {key: known[key].from_text(text) if key in known else text for key, text in parameters.items()}
 
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         required = [member.key for member in self.members if member.required]
-        whole: Schema = {
+        whole: JsonSchema = {
             "type": "object",
             "properties": {member.key: member.schema() for member in self.members},
             **({"required": required} if required else {}),
             "additionalProperties": False,
         }
-        others: list[Schema] = [{"type": "string"}] if self.shorthand else []
+        others: list[JsonSchema] = [{"type": "string"}] if self.shorthand else []
         if not required:
             others.append({"type": "boolean", "enum": [True]})
         return {"anyOf": [whole, *others]} if others else whole

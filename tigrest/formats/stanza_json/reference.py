@@ -15,9 +15,9 @@ import orjson
 
 from tigrest.formats.stanza_json.schema import ENVELOPE
 from tigrest.formats.stanza_json.table import GROUPS
-from tigrest.formats.stanza_json.values import Schema
+from tigrest.formats.stanza_json.values import JsonSchema
 from tigrest.formats.stanza_json.vocabulary import SEED, Row
-from tigrest.xmpp.kinds import KINDS
+from tigrest.xmpp.kinds import STANZA_KINDS
 
 BEGIN, END = "<!-- keys: written from the table by make docs -->", "<!-- end of keys -->"
 """Lines of a page around the generated part."""
@@ -38,7 +38,7 @@ def updated(page: str) -> str:
 
 
 def _entry(row: Row) -> list[str]:
-    kinds = "any" if len(row.kinds) == len(KINDS) else ", ".join(row.kinds)
+    kinds = "any" if len(row.kinds) == len(STANZA_KINDS) else ", ".join(row.kinds)
     meaning = row.meaning if row.meaning.endswith("?") else row.meaning + "."
     newer = "" if row.generation == SEED else f", {row.generation}"
     xml = row.shape.writer(row.element)(row.example)
@@ -49,7 +49,7 @@ def _entry(row: Row) -> list[str]:
     ]
 
 
-def notation(schema: Schema, inner: bool = False) -> str:
+def notation(schema: JsonSchema, inner: bool = False) -> str:
     """Write a JSON Schema in short, such as ``{jid, reason?, continue?: true}``.
 
     Args:
@@ -73,7 +73,7 @@ def notation(schema: Schema, inner: bool = False) -> str:
             return "text" if type == "string" else str(type)
 
 
-def _members(schema: Schema) -> str:
+def _members(schema: JsonSchema) -> str:
     if "properties" not in schema:
         more = schema.get("additionalProperties")
         return f"{{…: {notation(more, inner=True)}}}" if more else "{}" if more is False else "{…}"

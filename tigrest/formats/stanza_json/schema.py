@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from tigrest.formats.stanza_json.table import ROWS
-from tigrest.formats.stanza_json.values import Schema
+from tigrest.formats.stanza_json.values import JsonSchema
 from tigrest.formats.stanza_json.vocabulary import Row
-from tigrest.xmpp.kinds import KINDS, TYPES
+from tigrest.xmpp.kinds import STANZA_KINDS, STANZA_TYPES
 
 
 class EnvelopeKey(NamedTuple):
@@ -19,15 +19,15 @@ class EnvelopeKey(NamedTuple):
         example: an example of its value.
     """
 
-    schema: Schema
+    schema: JsonSchema
     meaning: str
     example: str
 
 
 ENVELOPE = {
-    "kind": EnvelopeKey({"type": "string", "enum": list(KINDS)}, "kind of stanza", "message"),
+    "kind": EnvelopeKey({"type": "string", "enum": list(STANZA_KINDS)}, "kind of stanza", "message"),
     "type": EnvelopeKey(
-        {"type": "string", "enum": list(dict.fromkeys(name for names in TYPES.values() for name in names))},
+        {"type": "string", "enum": list(dict.fromkeys(name for names in STANZA_TYPES.values() for name in names))},
         "type of stanza; that of a presence without type is `available`",
         "chat",
     ),
@@ -41,7 +41,7 @@ ENVELOPE = {
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema of a stanza, valid in OpenAPI 3.0 and 3.1."""
-    properties: dict[str, Schema] = {}
+    properties: dict[str, JsonSchema] = {}
     for key, row in ENVELOPE.items():
         properties[key] = {**row.schema, "description": row.meaning, "example": row.example}
     for key in dict.fromkeys(row.key for row in ROWS):
@@ -55,9 +55,9 @@ def schema() -> dict[str, Any]:
     }
 
 
-def _property(rows: list[Row]) -> Schema:
+def _property(rows: list[Row]) -> JsonSchema:
     """Merge the schemas of a key, which may differ between kinds of stanzas."""
-    schemas: list[Schema] = []
+    schemas: list[JsonSchema] = []
     for row in rows:
         if (shape := row.shape.schema()) not in schemas:
             schemas.append(shape)

@@ -13,7 +13,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from tigrest.formats.stanza_json.validation import ValidationError
-from tigrest.formats.stanza_json.values import TEXT, Choice, Schema, Value, attribute_value, content, truth
+from tigrest.formats.stanza_json.values import TEXT, ChoiceValue, JsonSchema, Value, attribute_value, content, truth
 from tigrest.xmpp.namespaces import CLIENT, XML_NAMESPACE
 from tigrest.xmpp.xml import escape_attribute
 
@@ -84,7 +84,7 @@ class Shape(ABC):
         """Compile the function that reads a value from this element."""
 
     @abstractmethod
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         """Return the JSON Schema of the value."""
 
     def tags(self, element: Element) -> tuple[str, ...]:
@@ -131,7 +131,7 @@ class TextElement(Shape):
         """Choose the first element in the language of the stanza, else the first of all. RFC 6121 §5.2.3"""
         return next((element for element in elements if element.get(LANG, lang) == lang), elements[0])
 
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         return self.value.schema()
 
 
@@ -157,7 +157,7 @@ class Attribute(Shape):
 
         return read
 
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         return self.value.schema()
 
 
@@ -185,7 +185,7 @@ class Flag(Shape):
     def from_parameters(self, parameters: Mapping[str, str]) -> Any:
         return True
 
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         return {"type": "boolean"}
 
 
@@ -197,7 +197,7 @@ class NameIsValue(Shape):
     """
 
     def __init__(self, *names: str) -> None:
-        self.value = Choice(*names)
+        self.value = ChoiceValue(*names)
 
     def writer(self, element: Element) -> WriteValue:
         written = {name: Element(name, element.namespace, element.around).whole("") for name in self.value.names}
@@ -212,7 +212,7 @@ class NameIsValue(Shape):
     def choose(self, elements: Sequence[ET.Element], lang: str) -> ET.Element:
         return min(elements, key=lambda element: self.value.names.index(element.tag.rpartition("}")[2]))
 
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         return self.value.schema()
 
 
@@ -240,5 +240,5 @@ class OnlyChild(Shape):
     def choose(self, elements: Sequence[ET.Element], lang: str) -> ET.Element:
         return elements[-1]
 
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         return {"type": "string"}

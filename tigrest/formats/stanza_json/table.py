@@ -21,10 +21,10 @@ from tigrest.formats.stanza_json.payload import Payload
 from tigrest.formats.stanza_json.queries import BLOCK_LIST, REGISTRATION, SERVICE_LIST, STATISTIC, UPLOAD_REQUEST, UPLOAD_SLOT
 from tigrest.formats.stanza_json.record import Record, attribute, child, children, own_text
 from tigrest.formats.stanza_json.shapes import Attribute, Element, Flag, NameIsValue, OnlyChild, TextElement
-from tigrest.formats.stanza_json.values import BOOLEAN, COUNT, Choice, Integer
+from tigrest.formats.stanza_json.values import BOOLEAN, COUNT, ChoiceValue, IntegerValue
 from tigrest.formats.stanza_json.vocabulary import NEWER, SEED, Row, Vocabulary
 from tigrest.xmpp import namespaces
-from tigrest.xmpp.kinds import KINDS, SHOWS
+from tigrest.xmpp.kinds import SHOWS, STANZA_KINDS
 
 MESSAGE, PRESENCE, IQ = ("message",), ("presence",), ("iq",)
 MESSAGE_OR_PRESENCE = (*MESSAGE, *PRESENCE)
@@ -50,9 +50,9 @@ ABOUT = (
     Row("state", MESSAGE, Element("state", namespaces.CHAT_STATES),
         NameIsValue("active", "inactive", "gone", "composing", "paused"),
         SEED, "what the sender is doing, such as typing", "composing", "XEP-0085"),
-    Row("nick", KINDS, Element("nick", namespaces.NICKNAME), TextElement(), SEED,
+    Row("nick", STANZA_KINDS, Element("nick", namespaces.NICKNAME), TextElement(), SEED,
         "nickname of the sender", "Ally", "XEP-0172"),
-    Row("delay", KINDS, Element("delay", namespaces.DELAYED_DELIVERY), Attribute("stamp"), SEED,
+    Row("delay", STANZA_KINDS, Element("delay", namespaces.DELAYED_DELIVERY), Attribute("stamp"), SEED,
         "when it was sent, if it was kept on the way", TIME, "XEP-0203"),
     Row("replace", MESSAGE, Element("replace", namespaces.MESSAGE_CORRECTION), Attribute("id"), SEED,
         "id of the message that this one corrects", "m1", "XEP-0308"),
@@ -92,10 +92,11 @@ CARRIED = (
         "XEP-0066", also=(IN_STANZAS,), part_of=("oob", "url")),
     Row("oob", IQ, IN_QUERIES, OOB, NEWER, "`oob_url` with a description",
         {"url": "https://example.com/a.jpg", "desc": "A pic"}, "XEP-0066", also=(IN_STANZAS,)),
-    Row("payload", KINDS, Element("payload", namespaces.JSON_MESSAGE), Payload(), SEED,
+    Row("payload", STANZA_KINDS, Element("payload", namespaces.JSON_MESSAGE), Payload(), SEED,
         "any JSON, and what it is", {"datatype": "urn:example:reading", "data": {"celsius": 21.5}}, "XEP-0432"),
-    Row("dataform", KINDS, Element("x", namespaces.DATA_FORMS), DATA_FORM, SEED, "a [data form](#data-forms)", EXAMPLE_FORM, "XEP-0004"),
-    Row("formdata", KINDS, Element("x", namespaces.DATA_FORMS), FormData(), SEED,
+    Row("dataform", STANZA_KINDS, Element("x", namespaces.DATA_FORMS), DATA_FORM, SEED,
+        "a [data form](#data-forms)", EXAMPLE_FORM, "XEP-0004"),
+    Row("formdata", STANZA_KINDS, Element("x", namespaces.DATA_FORMS), FormData(), SEED,
         "a form of type `submit`, as a map; comes back as `dataform`", {"FORM_TYPE": "urn:example:order", "colour": "red"}, "XEP-0004"),
     Row("forwarded", MESSAGE, Element("forwarded", namespaces.FORWARD), FORWARDED, NEWER,
         "another message, and when it was sent", {"delay": TIME, "message": {"from": "bob@example.com", "body": "Hi"}}, "XEP-0297"),
@@ -109,10 +110,10 @@ CARRIED = (
 """Payloads of messages, presences and iqs."""
 
 PRESENCES = (
-    Row("show", PRESENCE, Element("show"), TextElement(Choice(*sorted(SHOWS))), SEED,
+    Row("show", PRESENCE, Element("show"), TextElement(ChoiceValue(*sorted(SHOWS))), SEED,
         "kind of availability", "away", "RFC 6121 §4.7.2.1"),
     Row("status", PRESENCE, Element("status"), TextElement(), SEED, "availability in words", "Gone fishing", "RFC 6121 §4.7.2.2"),
-    Row("priority", PRESENCE, Element("priority"), TextElement(Integer(-128, 127, as_text=True)), SEED,
+    Row("priority", PRESENCE, Element("priority"), TextElement(IntegerValue(-128, 127, as_text=True)), SEED,
         "which of a user's clients gets his messages; a number is taken, too", "5", "RFC 6121 §4.7.2.3"),
     Row("join", PRESENCE, Element("x", namespaces.MUC), Flag(), SEED, "enters a room", True, "XEP-0045 §7.2",
         part_of=("muc", "")),
@@ -179,15 +180,15 @@ PAGES = (
         NEWER, "one message from an archive", {"id": "28482", "forward": {"delay": TIME, "message": {"body": "Hi"}}}, "XEP-0313"),
     Row("result", IQ, Element("fin", namespaces.MESSAGE_ARCHIVE), ARCHIVE_END, NEWER, "the end of an archive's answer",
         {"page": {"first": "28482", "last": "09af3", "count": 20}, "complete": True}, "XEP-0313"),
-    Row("rsm", KINDS, Element("set", namespaces.RESULT_SET), RESULT_PAGE, NEWER, "which page of a long result",
+    Row("rsm", STANZA_KINDS, Element("set", namespaces.RESULT_SET), RESULT_PAGE, NEWER, "which page of a long result",
         {"max": 10, "after": "09af3"}, "XEP-0059"),
 )
 """Archives and paging."""
 
 FAILURES = (
-    Row("error", KINDS, Element("error"), ErrorShape(), NEWER, "what went wrong; the stanza is of type `error`",
+    Row("error", STANZA_KINDS, Element("error"), ErrorShape(), NEWER, "what went wrong; the stanza is of type `error`",
         {"type": "cancel", "condition": "item-not-found", "text": "No such room"}, "RFC 6120 §8.3"),
-    Row("error_code", KINDS, Element("error"), ErrorCodeShape(), NEWER,
+    Row("error_code", STANZA_KINDS, Element("error"), ErrorCodeShape(), NEWER,
         "`error` by its code, an HTTP status as in the answers of webhooks; comes back as `error`", 404, "XEP-0086", part_of=("error", "")),
 )
 """Errors."""
@@ -207,5 +208,5 @@ GROUPS = {
 }
 """The rows by headings of the reference."""
 
-VOCABULARIES: dict[str, Vocabulary] = {kind: Vocabulary(kind, ROWS) for kind in KINDS}
+VOCABULARIES: dict[str, Vocabulary] = {kind: Vocabulary(kind, ROWS) for kind in STANZA_KINDS}
 """The keys of each kind of stanza, compiled."""

@@ -11,7 +11,7 @@ from typing import Any
 from tigrest.formats.stanza_json.validation import ValidationError
 from tigrest.xmpp.xml import escape, escape_attribute
 
-Schema = dict[str, Any]
+JsonSchema = dict[str, Any]
 
 _UNCARRIABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _NOT_PLAIN_CONTENT = re.compile("[^\t\n\x20-%'-;=?-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -69,11 +69,11 @@ class Value(ABC):
         return text
 
     @abstractmethod
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         """Return the JSON Schema of the value."""
 
 
-class AnyText(Value):
+class TextValue(Value):
     """Any text."""
 
     wanted = "text"
@@ -83,11 +83,11 @@ class AnyText(Value):
             return value
         raise ValidationError.of(value, self.wanted)
 
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         return {"type": "string"}
 
 
-class Choice(Value):
+class ChoiceValue(Value):
     """One of a set of names.
 
     Args:
@@ -106,11 +106,11 @@ class Choice(Value):
     def read(self, text: str) -> str | None:
         return text if text in self.names else None
 
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         return {"type": "string", "enum": list(self.names)}
 
 
-class Integer(Value):
+class IntegerValue(Value):
     """A whole number, or its digits as text.
 
     Args:
@@ -144,12 +144,12 @@ class Integer(Value):
         high = self.highest is not None and value > self.highest
         return None if low or high or abs(value) >= 10**18 else value
 
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         limits = {name: limit for name, limit in (("minimum", self.lowest), ("maximum", self.highest)) if limit is not None}
         return {"anyOf": [{"type": "string"}, {"type": "integer", **limits}]} if self.as_text else {"type": "integer", **limits}
 
 
-class Number(Value):
+class NumberValue(Value):
     """A number, or any text. It is text in JSON that we write, so that no digit is lost."""
 
     wanted = "a number or text"
@@ -161,11 +161,11 @@ class Number(Value):
             raise ValidationError.of(value, self.wanted)
         return repr(value)
 
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         return {"anyOf": [{"type": "string"}, {"type": "number"}]}
 
 
-class Boolean(Value):
+class BooleanValue(Value):
     """``true`` or ``false``.
 
     Args:
@@ -189,7 +189,7 @@ class Boolean(Value):
     def from_text(self, text: str) -> Any:
         return truth(text)
 
-    def schema(self) -> Schema:
+    def schema(self) -> JsonSchema:
         return {"type": "boolean"}
 
 
@@ -199,7 +199,7 @@ def truth(text: str) -> Any:
     return True if lower in TRUE else False if lower in ("0", "false") else text
 
 
-TEXT = AnyText()
-COUNT = Integer(0)
-NUMBER = Number()
-BOOLEAN = Boolean()
+TEXT = TextValue()
+COUNT = IntegerValue(0)
+NUMBER = NumberValue()
+BOOLEAN = BooleanValue()

@@ -10,7 +10,7 @@ from functools import cached_property
 from urllib.parse import SplitResult, quote, unquote_to_bytes, urlsplit
 
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.kinds import DEFAULT_TYPES, KINDS, TYPES
+from tigrest.xmpp.kinds import DEFAULT_TYPES, STANZA_KINDS, STANZA_TYPES
 from tigrest.xmpp.stanza import Stanza
 
 EVENTS = ("bare", "full", "host")
@@ -38,7 +38,7 @@ class Target:
     name: str
     url: str = field(repr=False)
     content_type: str = "application/json"
-    stanzas: Collection[str] = KINDS
+    stanzas: Collection[str] = STANZA_KINDS
     events: Collection[str] = EVENTS
     secret: str | None = field(default=None, repr=False)
     timeout: float = 10.0
@@ -82,7 +82,7 @@ def variables(stanza: Stanza) -> dict[str, str]:
     """
     return {
         "kind": stanza.kind,
-        "type": stanza.type if stanza.type in TYPES[stanza.kind] else DEFAULT_TYPES.get(stanza.kind, "get"),
+        "type": stanza.type if stanza.type in STANZA_TYPES[stanza.kind] else DEFAULT_TYPES.get(stanza.kind, "get"),
         "to": _encoded(stanza.attributes.get("to", "")),
         "from": _encoded(stanza.attributes.get("from", "")),
     }
