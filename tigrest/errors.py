@@ -22,6 +22,7 @@
     ├── ContentTooLarge        the request body is over the limit               → 413
     ├── StanzaTooLarge         the server would cut us off for this stanza      → 413
     ├── UnsupportedContent     a request body of a type that is not read here   → 415
+    ├── UnprocessableContent   content or query do not fit a handler's model    → 422
     ├── CallerGone             nobody waits for the answer any more             → 499
     ├── NotSupported           the server behind us cannot or does not allow it → 501
     ├── ServerFailed           the server did not do what it says it did        → 502
@@ -44,7 +45,7 @@ The statuses are decided in one table, :mod:`tigrest.xmpp.conditions`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -161,6 +162,37 @@ class UnsupportedContent(TigrestError):
         what = f"content of type {media_type[:80]} is" if media_type else "content without Content-Type is"
         super().__init__(f"{what} not read here; send {', '.join(supported)}")
         self.media_type = media_type
+
+
+@dataclass(frozen=True)
+class FieldProblem:
+    """What is wrong with one field of what a caller sent.
+
+    Args:
+        field: its name, inside of others with dots: ``items.0.count``; empty for the whole.
+        detail: for the caller; never what he sent.
+    """
+
+    field: str
+    detail: str
+
+
+class UnprocessableContent(TigrestError):
+    """The content or the query of a request can be read, but does not fit the model of its handler.
+
+    Args:
+        what: ``content`` or ``query``.
+        problems: what is wrong, field by field; perhaps not all.
+        count: number of all problems.
+
+    RFC 9110 §15.5.21
+    """
+
+    def __init__(self, what: str, problems: Sequence[FieldProblem], count: int) -> None:
+        first = problems[0]
+        more = f" (and {count - 1} more)" if count > 1 else ""
+        super().__init__(f"{what}: {first.field}{': ' if first.field else ''}{first.detail}{more}")
+        self.problems = tuple(problems)
 
 
 class StanzaTooLarge(TigrestError):

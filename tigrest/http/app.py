@@ -20,7 +20,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from tigrest.auth.admission import Admission
 from tigrest.concurrency.caller import caller_of, waiting
-from tigrest.errors import ContentTooLarge, MalformedContent, TigrestError, TooManyFailures
+from tigrest.errors import ContentTooLarge, MalformedContent, TigrestError, TooManyFailures, UnsupportedContent
+from tigrest.formats.content import JSON, URLENCODED, XML, media_type
 from tigrest.http.accepted_format import format_of
 from tigrest.http.cross_site import SAFE_METHODS, CrossSite
 from tigrest.http.handling import Handling
@@ -34,6 +35,7 @@ from tigrest.observability.context import begin_request, current_request, set_ca
 from tigrest.observability.logs import ACCESS
 from tigrest.observability.metrics import Metrics
 from tigrest.scripting.execution import Execution
+from tigrest.scripting.models import Body
 from tigrest.scripting.parts import ROOT
 from tigrest.scripting.routes import Endpoint, Route
 from tigrest.scripting.routing import RouteMatch
@@ -169,7 +171,10 @@ class App:
         call = Call(self._service, match.groups, principal=principal)
         names = endpoint.invocation.names
         if "content" in names and has_body(headers):
-            receive = await self._read_content(scope, headers, receive, route, call)
+            is_validated = "content" in endpoint.invocation.models
+            receive = await self._read_content(scope, headers, receive, route, call, is_validated)
+        if "query" in names:
+            call.query = scope["query_string"]
         if "request" in names and call.request is None:
             call.request = HandlerRequest(scope, bounded(receive, self._max_body), self._service.loop)
         is_asking = "principal" in names or "service" in names
@@ -188,20 +193,25 @@ class App:
             shown = {"user": call.user, "principal": principal, "request": request}
         return make_reply(result, lambda: format_of(scope), endpoint, shown)
 
-    async def _read_content(self, scope: Scope, headers: HeaderMap, receive: Receive, route: Route, call: Call) -> Receive:
-        """Read the body, or give the handler the request to read it itself."""
+    async def _read_content(
+        self, scope: Scope, headers: HeaderMap, receive: Receive, route: Route, call: Call, is_validated: bool
+    ) -> Receive:
+        """Read the body, or give the handler the request to read it itself; one whose content has a model gets a body that can be read."""
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > self._max_body:
             raise ContentTooLarge(self._max_body)
         if not length or b"transfer-encoding" in headers:
             receive = bounded(receive, self._max_body)
+        if is_validated and not is_decodable(content_type):
+            raise UnsupportedContent(media_type(content_type), (JSON, XML, URLENCODED))
         if not route.decode_content or not is_decodable(content_type):
             call.content = call.request = HandlerRequest(scope, receive, self._service.loop)
             return receive
         body = await read_body(receive)
         if body:
-            call.content = decode(content_type, body)
+            value = decode(content_type, body)
+            call.content = Body(media_type(content_type), body, value) if is_validated else value
         return receive
 
     async def _other(self, scope: Scope) -> AnyResponse:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from tigrest.errors import RetryLater, StanzaError, TigrestError
+from tigrest.errors import RetryLater, StanzaError, TigrestError, UnprocessableContent
 from tigrest.formats.content import write_json, write_xml
 from tigrest.http.accepted_format import AcceptedFormat
 from tigrest.http.pages import render
@@ -108,6 +108,8 @@ def problem(error: BaseException, accepted: AcceptedFormat, headers: HeaderList 
     if isinstance(error, StanzaError):
         document["condition"] = error.condition
         document["text"] = error.text or None
+    if isinstance(error, UnprocessableContent):
+        document["errors"] = [asdict(each) for each in error.problems]
     document["request_id"] = request_id()
     extra = [*(headers or []), *_headers_of(error)]
     if accepted.html:

@@ -160,7 +160,7 @@ def _endpoints(declared: Declaration, handler: Handler, pattern: re.Pattern[str]
         if function is None:
             continue
         try:
-            invocation = compile_signature(function, pattern, declared.cls.requiredRole)
+            invocation = compile_signature(function, pattern, declared.cls.requiredRole, declared.cls.decodeContent)
         except SignatureError as error:
             raise declared.error(name, f".{name}: {error}") from None
         endpoints[method] = Endpoint(method, invocation, _template(declared.source, method))

@@ -17,6 +17,7 @@ from tigrest.auth.principal import Principal
 from tigrest.errors import InvalidValue
 from tigrest.scripting.arguments import ArgumentType, UnknownType, argument_type
 from tigrest.scripting.handler import Role
+from tigrest.scripting.models import Model, ModelError, is_model
 from tigrest.service import Service
 from tigrest.spelling import nearest
 from tigrest.xmpp.jid import JID
@@ -42,7 +43,7 @@ class Sources:
     groups_of: str = ""
 
 
-REQUEST = Sources(("service", "callback", "user", "principal", "request", "content"), "regex")
+REQUEST = Sources(("service", "callback", "user", "principal", "request", "content", "query"), "regex")
 """Of ``exec_`` methods."""
 
 STANZA = {
@@ -66,6 +67,9 @@ class Call:
     principal: Principal | None = None
     request: Any = None
     content: Any = None
+    """The decoded body; for a method with a model of it a :class:`tigrest.scripting.models.Body`."""
+    query: bytes = b""
+    """As it came; only for a method with a model of it."""
 
     @property
     def user(self) -> JID | None:
@@ -111,6 +115,7 @@ class Invocation:
         names: names of the arguments injected.
         is_coroutine: whether it is ``async def``.
         group_names: names of the arguments that take groups, by the group's index from 0.
+        models: what ``content`` and ``query`` are validated against, where the method says so.
     """
 
     method: Callable[..., Any]
@@ -120,6 +125,7 @@ class Invocation:
     names: frozenset[str]
     is_coroutine: bool
     group_names: Mapping[int, str]
+    models: Mapping[str, Model]
 
     @property
     def where(self) -> str:
@@ -137,6 +143,7 @@ class Invocation:
 
         Raises:
             InvalidValue: a group does not convert.
+            UnprocessableContent: content or query do not fit their model.
         """
         arguments = [get(call) for get in self.arguments]
         if self.rest is not None:
@@ -146,13 +153,14 @@ class Invocation:
         return self.method(*arguments)
 
 
-def compile_signature(method: Callable[..., Any], pattern: re.Pattern[str], role: Role) -> Invocation:
+def compile_signature(method: Callable[..., Any], pattern: re.Pattern[str], role: Role, is_decoded: bool = True) -> Invocation:
     """Work out where each argument of an ``exec_`` method comes from.
 
     Args:
         method: ``exec_get`` and so on, bound to its handler.
         pattern: the handler's ``regex``.
         role: its ``requiredRole``; without one there is no ``user`` and no ``principal``.
+        is_decoded: its ``decodeContent``; without it there is nothing to validate.
 
     Raises:
         SignatureError: an argument has no source, or a group no argument.
@@ -160,6 +168,8 @@ def compile_signature(method: Callable[..., Any], pattern: re.Pattern[str], role
     invocation = compile_method(method, REQUEST, pattern)
     if role is None and (asked := invocation.names.intersection({"user", "principal"})):
         raise SignatureError(f'argument {min(asked)!r} needs a login: set requiredRole to "user" or "admin", or leave it out')
+    if "content" in invocation.models and not is_decoded:
+        raise SignatureError("argument 'content' has a model, but decodeContent = False leaves the body unread; leave one of them out")
     return invocation
 
 
@@ -193,6 +203,10 @@ def compile_method(method: Callable[..., Any], sources: Sources, pattern: re.Pat
     return _Compiler(method, sources, pattern or re.compile("")).compile()
 
 
+READERS: Mapping[str, Callable[[Model, Any], Any]] = {"content": Model.read_body, "query": Model.read_query}
+"""Arguments that may have a model, and how it reads them."""
+
+
 class _Compiler:
     """Works out the arguments of one method."""
 
@@ -204,6 +218,7 @@ class _Compiler:
         self._named = {name: number - 1 for name, number in pattern.groupindex.items()}
         self._used: set[int] = set()
         self._group_names: dict[int, str] = {}
+        self._models: dict[str, Model] = {}
 
     def compile(self) -> Invocation:
         """Work out all of them."""
@@ -217,9 +232,10 @@ class _Compiler:
             if parameter.kind is parameter.VAR_POSITIONAL:
                 rest = _groups(list(self._take_unused()))
                 continue
-            if name in self._sources.injected:
+            getter: Getter
+            if name in self._sources.injected and not self._is_group(name):
                 names.append(name)
-                getter: Getter = operator.attrgetter(name)
+                getter = self._modelled(name, parameter.default) or operator.attrgetter(name)
             else:
                 getter = self._group(name, parameter.default)
             if parameter.kind is parameter.KEYWORD_ONLY:
@@ -228,7 +244,26 @@ class _Compiler:
                 positional.append(getter)
         self._expect_all_used()
         is_coroutine = inspect.iscoroutinefunction(self._method)
-        return Invocation(self._method, tuple(positional), keywords, rest, frozenset(names), is_coroutine, self._group_names)
+        return Invocation(self._method, tuple(positional), keywords, rest, frozenset(names), is_coroutine, self._group_names, self._models)
+
+    def _is_group(self, name: str) -> bool:
+        """Tell whether a name that may be injected takes a group: ``query`` does, where it has no model or a group has its name."""
+        return name == "query" and (name in self._named or not is_model(self._annotation(name)))
+
+    def _modelled(self, name: str, default: Any) -> Getter | None:
+        """Validate content or query, where the annotation has a model in it."""
+        if name not in READERS or not is_model(annotation := self._annotation(name)):
+            return None
+        try:
+            model = self._models[name] = Model(annotation)
+        except ModelError as error:
+            raise SignatureError(f"annotation {annotation!r} of argument {name!r} cannot be used: {error}") from None
+        if name == "query" and not model.is_mapping:
+            raise SignatureError(f"annotation {annotation!r} of argument 'query' is not one model; a query has names and values")
+        read = READERS[name]
+        if default is inspect.Parameter.empty:
+            return lambda call: read(model, getattr(call, name))
+        return lambda call: read(model, given) if (given := getattr(call, name)) else default
 
     def _take_unused(self) -> Iterator[int]:
         for index in range(self._pattern.groups):
@@ -242,6 +277,8 @@ class _Compiler:
         if index is None:
             taken = self._used.union(self._named.values())
             index = next((index for index in range(self._pattern.groups) if index not in taken), None)
+        if index is None and name == "query" and name in self._sources.injected:
+            raise SignatureError("argument 'query' needs a model: annotate it with a pydantic model, a dataclass or a TypedDict")
         if index is None:
             raise SignatureError(self._unknown_argument(name))
         self._used.add(index)

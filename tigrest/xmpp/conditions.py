@@ -110,6 +110,7 @@ EXCEPTIONS: dict[type[errors.TigrestError], Meaning] = {
     errors.ContentTooLarge: Meaning(413),
     errors.StanzaTooLarge: Meaning(413),
     errors.UnsupportedContent: Meaning(415),
+    errors.UnprocessableContent: Meaning(422),
     errors.TooManyFailures: Meaning(429),
     errors.TooManyStreams: Meaning(429),
     errors.TooManyWaiting: Meaning(429),
