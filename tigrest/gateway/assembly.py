@@ -28,6 +28,9 @@ from tigrest.formats.stanza_json import representations
 from tigrest.gateway.provision import provider
 from tigrest.http.app import App
 from tigrest.http.cors import with_cors
+from tigrest.http.index import index_mounts
+from tigrest.http.monitoring import health_mounts, metrics_mount
+from tigrest.http.static_folders import static_mount
 from tigrest.inbound.events import Events
 from tigrest.inbound.webhooks import Target, Webhooks
 from tigrest.observability.metrics import Metrics
@@ -120,6 +123,7 @@ def assemble(config: Config, script_dirs: Sequence[Path], plugins: Plugins, pass
     backend.on_account_change(events.dismiss)
     metrics = Metrics()
     app = make_app(config, service, metrics, Admission(logins, make_api_keys(config, keys), policy.roles_of), execution)
+    add_mounts(app, service, metrics)
     events.add_metrics(metrics)
     webhooks.add_metrics(metrics)
     execution.add_metrics(metrics)
@@ -287,10 +291,25 @@ def make_app(config: Config, service: Service, metrics: Metrics, admission: Admi
         execution=execution,
         max_body=config.http.max_body,
         request_timeout=config.http.request_timeout,
-        is_ready=lambda: service.connected,
         metrics=metrics,
         cors_origins=config.http.cors_origins,
     )
+
+
+def add_mounts(app: App, service: Service, metrics: Metrics) -> None:
+    """Register what is served besides handlers.
+
+    Args:
+        app: serves it.
+        service: tells whether the link is up, for ``/health/ready``.
+        metrics: shown at ``/metrics``.
+    """
+
+    def table() -> Table:
+        return app.table
+
+    for mount in (*index_mounts(table), static_mount(table), *health_mounts(lambda: service.connected), metrics_mount(metrics)):
+        app.add(mount)
 
 
 def make_scripts(script_dirs: Sequence[Path], provide: Provide, service: Service, switch: TableSwitch) -> Scripts:

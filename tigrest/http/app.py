@@ -1,40 +1,42 @@
 """The ASGI application: one entry, one way through it.
 
-cross-site (403) → route (404) → API key (403) → login (401) → role (403) → body → handler → response
+route → cross-site (403) → API key (403) → login (401) → role (403) → body → handler → response
+
+What no handler answers goes to the mounts by the same steps, or is 404.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from starlette.exceptions import HTTPException
-from starlette.responses import Response, StreamingResponse
-from starlette.staticfiles import StaticFiles
+from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from tigrest.auth.admission import Admission
 from tigrest.concurrency.caller import caller_of, waiting
-from tigrest.errors import ContentTooLarge, MalformedContent, TigrestError, TooManyFailures, UnsupportedContent
+from tigrest.errors import BodyTimeout, HandlerTimeout, MalformedContent, TigrestError, TooManyFailures, UnsupportedContent
 from tigrest.formats.content import JSON, URLENCODED, XML, media_type
 from tigrest.http.accepted_format import format_of
 from tigrest.http.cross_site import SAFE_METHODS, CrossSite
 from tigrest.http.handling import Handling
-from tigrest.http.index import Index
+from tigrest.http.mounts import AnyResponse, Mount, MountRequest, Mounts
 from tigrest.http.proxies import UnnamedProxy
 from tigrest.http.replies import Reply, is_expected, problem, send_stream
 from tigrest.http.request_metrics import RequestMetrics
-from tigrest.http.requests import HandlerRequest, bounded, decode, has_body, header, is_decodable, read_body
+from tigrest.http.requests import HandlerRequest, bounded, check_length, decode, has_body, is_decodable, read_body
 from tigrest.http.results import InvalidResult, make_reply
 from tigrest.observability.context import begin_request, current_request, set_caller
 from tigrest.observability.logs import ACCESS
 from tigrest.observability.metrics import Metrics
 from tigrest.scripting.execution import Execution
+from tigrest.scripting.handler import METHODS
 from tigrest.scripting.models import Body
 from tigrest.scripting.parts import ROOT
 from tigrest.scripting.routes import Endpoint, Route
@@ -46,28 +48,20 @@ from tigrest.service import Service
 log = logging.getLogger(__name__)
 access_log = logging.getLogger(ACCESS)
 
-INDEX = (ROOT, f"{ROOT}/")
-"""Paths of the list of handlers."""
-
-LOG_IN = b"login"
-"""Query of the index that asks for a login, for browsers."""
-
-AnyResponse = Reply | Response
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 HeaderMap = Mapping[bytes, bytes]
 """Headers of a request by name in lower case."""
 
 
 class App:
-    """Answers HTTP requests with the handlers of a table.
+    """Answers HTTP requests by the handlers of a table, and by mounts.
 
     Args:
         service: access to XMPP.
-        admission: finds out who a caller is and whether he may in.
+        admission: authenticates callers, and checks that they may call a handler or a mount.
         execution: runs methods of handlers.
-        max_body: most bytes of a request body.
-        request_timeout: seconds a request may take where its handler does not say.
-        is_ready: tells whether requests can be served well, for ``/health/ready``.
+        max_body: limit of request bodies, in bytes.
+        request_timeout: seconds a request may take where its handler does not say otherwise.
         metrics: the registry; requests are counted in it.
         cors_origins: whose pages may send unsafe requests, besides our own.
     """
@@ -79,23 +73,21 @@ class App:
         execution: Execution,
         max_body: int,
         request_timeout: float,
-        is_ready: Callable[[], bool],
         metrics: Metrics,
         cors_origins: Sequence[str] = (),
     ) -> None:
         self._service = service
         self._admission = admission
         self._max_body = max_body
+        self._request_timeout = request_timeout
         self._handling = Handling(execution, request_timeout, self._answer_instead)
-        self._is_ready = is_ready
         self._cross_site = CrossSite(cors_origins)
         self._unnamed_proxy = UnnamedProxy()
-        self._metrics = metrics
         self._requests = RequestMetrics()
         metrics.add(self._requests)
-        self._index = Index()
-        self._statics: dict[Path, StaticFiles] = {}
-        self._table = Table()
+        self._mounts = Mounts()
+        self.table = Table()
+        """The handlers being served."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
@@ -104,20 +96,23 @@ class App:
         started = time.perf_counter()
         begin_request()  # the server gives each request a task, and so a context, of its own
         match: RouteMatch | None = None
+        uri = ""
         try:
             match = self._match(scope)
             if match is not None and match.route is not None and match.endpoint is not None:
+                uri = match.route.uri
                 answer = await self._handle(scope, receive, send, match, match.route, match.endpoint)
             else:
-                answer = await self._answer_otherwise(scope, match)
+                mount = self._mounts.find(scope["path"])
+                uri = "" if mount is None else mount.uri
+                answer = await self._answer_otherwise(scope, receive, match, mount)
         except Exception as error:
             if isinstance(error, TooManyFailures):
                 self._unnamed_proxy.notice(scope)
             if not is_expected(error):
-                _log_failure(scope, match, error)
+                _log_failure(scope, match, uri, error)
             answer = problem(error, format_of(scope))
         status = answer.status if isinstance(answer, Reply) else answer.status_code
-        uri = match.route.uri if match is not None and match.route is not None else ""
         if isinstance(answer, StreamingResponse):
             self._count(scope, uri, status, started)  # when it begins: it may go on for days
             await send_stream(answer, scope, receive, send)
@@ -126,7 +121,7 @@ class App:
             self._count(scope, uri, status, started)
 
     async def _answer_instead(self, scope: Scope, send: Send, uri: str, error: TigrestError, seconds: float) -> None:
-        """Answer a request whose handler goes on although it was cancelled."""
+        """Answer a request whose handler goes on although it was cancelled, from a task of its own."""
         answer = problem(error, format_of(scope))
         await answer(scope, _nothing_more, send)
         self._count(scope, uri, answer.status, time.perf_counter() - seconds)
@@ -141,24 +136,70 @@ class App:
                 "%s %s %d %.1f ms %s %s", scope["method"], scope["path"], status, seconds * 1000, caller, _address(scope) or "-"
             )
 
+    def add(self, mount: Mount) -> None:
+        """Register a mount.
+
+        Raises:
+            ValueError: there is one at its path already.
+        """
+        self._mounts.add(mount)
+
     def serve(self, table: Table) -> None:
         """Serve another table from the next request on."""
-        self._table = table
+        self.table = table
 
     def _match(self, scope: Scope) -> RouteMatch | None:
         path = scope["path"]
         if "\ufffd" in path or "\x00" in path:
             _check_path(scope)
-        return self._table.match(scope["method"], path)
+        return self.table.match(scope["method"], path)
 
-    async def _answer_otherwise(self, scope: Scope, match: RouteMatch | None) -> AnyResponse:
-        if scope["method"] not in SAFE_METHODS:
+    async def _answer_otherwise(self, scope: Scope, receive: Receive, match: RouteMatch | None, mount: Mount | None) -> AnyResponse:
+        """Answer what no handler answers: by a mount, to OPTIONS, or with 404."""
+        method = scope["method"]
+        if method not in SAFE_METHODS and (mount is None or mount.checks_origin):
             self._cross_site.check(scope, dict(scope["headers"]))
-        if match is None or (scope["path"] in INDEX and scope["method"] in ("GET", "HEAD")):
-            return await self._other(scope)
-        if scope["method"] == "OPTIONS":
-            return Reply(204, b"", b"", [(b"allow", match.allow.encode())])
-        raise HTTPException(404, f"{scope['method']} is not implemented here; there is {match.allow}", {"allow": match.allow})
+        if mount is not None and mount.answers(method):
+            return await self._answer_by_mount(scope, receive, mount)
+        allow = _allow(match, mount)
+        if not allow:
+            raise HTTPException(404, f"nothing is served at {scope['path'][:200]}; {ROOT}/ lists what is")
+        if method == "OPTIONS":
+            return Reply(204, b"", b"", [(b"allow", allow.encode())])
+        raise HTTPException(404, f"{method} is not implemented here; there is {allow}", {"allow": allow})
+
+    async def _answer_by_mount(self, scope: Scope, receive: Receive, mount: Mount) -> AnyResponse:
+        """Have a mount answer, for whom it demands, within the limits of body and time.
+
+        Raises:
+            HandlerTimeout: it did not answer in time.
+            BodyTimeout: it waited for the body, which did not arrive in time.
+            Exception: whatever the mount raises.
+        """
+        headers = dict(reversed(scope["headers"]))
+        check_length(headers, self._max_body)
+        principal = None
+        if mount.login != "ignored":
+            principal = await self._admission.admit(mount, scope["path"], scope["query_string"], headers, _address(scope))
+            if principal.jid is None and not principal.name:
+                principal = None  # nobody has logged in
+            set_caller(principal)
+        request = MountRequest(scope, bounded(receive, self._max_body), self._service.loop, mount, principal)
+        caller = caller_of(scope)
+        waiting.set(caller)
+        try:
+            async with asyncio.timeout(self._request_timeout) as time_left:
+                return await mount.answer(request)
+        except TimeoutError:
+            if not time_left.expired():
+                raise  # its own error
+            if caller is not None and caller.waits_for_body:
+                raise BodyTimeout(self._request_timeout) from None
+            raise HandlerTimeout(f"{mount.uri} gave no answer within {self._request_timeout:g} s") from None
+        finally:
+            waiting.set(None)  # else the request would hold itself, until the garbage collector comes
+            if request.has_form:
+                await request.close()
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send, match: RouteMatch, route: Route, endpoint: Endpoint) -> AnyResponse:
         headers = dict(reversed(scope["headers"]))  # of several of one name the first counts
@@ -198,10 +239,8 @@ class App:
     ) -> Receive:
         """Read the body, or give the handler the request to read it itself; one whose content has a model gets a body that can be read."""
         content_type = headers.get(b"content-type", b"").decode("latin-1")
-        length = headers.get(b"content-length", b"")
-        if length.isdigit() and int(length) > self._max_body:
-            raise ContentTooLarge(self._max_body)
-        if not length or b"transfer-encoding" in headers:
+        check_length(headers, self._max_body)
+        if b"content-length" not in headers or b"transfer-encoding" in headers:
             receive = bounded(receive, self._max_body)
         if is_validated and not is_decodable(content_type):
             raise UnsupportedContent(media_type(content_type), (JSON, XML, URLENCODED))
@@ -213,53 +252,6 @@ class App:
             value = decode(content_type, body)
             call.content = Body(media_type(content_type), body, value) if is_validated else value
         return receive
-
-    async def _other(self, scope: Scope) -> AnyResponse:
-        """What is not a handler: index, static files, health, metrics."""
-        path, method = scope["path"], scope["method"]
-        pages: dict[str, Callable[[Scope], AnyResponse]] = {
-            "/": lambda _: Reply(307, b"", b"", [(b"location", f"{ROOT}/".encode())]),
-            "/health/live": lambda _: _health(True),
-            "/health/ready": lambda _: _health(self._is_ready()),
-            "/metrics": lambda _: Reply(200, *self._metrics.render()),
-        }
-        page = pages.get(path)
-        static = self._static(path) if page is None else None
-        if page is None and static is None and path not in INDEX:
-            raise HTTPException(404, f"nothing is served at {path[:200]}; {ROOT}/ lists what is")
-        if method == "OPTIONS":
-            return Reply(204, b"", b"", [(b"allow", b"GET, HEAD, OPTIONS")])
-        if method not in ("GET", "HEAD"):
-            raise HTTPException(404, f"{method} is not implemented here; there is GET", {"allow": "GET, HEAD, OPTIONS"})
-        if page is not None:
-            return page(scope)
-        if static is None:
-            return await self._show_index(scope)
-        files, relative = static
-        return await files.get_response(relative, scope)
-
-    async def _show_index(self, scope: Scope) -> AnyResponse:
-        """Show the index. It needs no login, but a login that comes along is checked: admins see more."""
-        headers = dict(reversed(scope["headers"]))
-        authorization = headers.get(b"authorization")
-        is_admin = False
-        if authorization is not None or scope["query_string"] == LOG_IN:
-            principal = await self._admission.log_in(authorization, _address(scope))
-            set_caller(principal)
-            is_admin = principal.is_admin
-        accept = headers.get(b"accept", b"")
-        return self._index.show(self._table, html=b"text/html" in accept, base=_base_url(scope), is_admin=is_admin)
-
-    def _static(self, path: str) -> tuple[StaticFiles, str] | None:
-        """The static folder that a path is in, and the rest of the path."""
-        for uri, folder in self._table.statics.items():
-            if path.startswith(uri + "/"):
-                relative = path[len(uri) + 1 :]
-                if any(part.startswith(".") for part in relative.split("/")) or not relative:
-                    return None
-                files = self._statics.setdefault(folder, StaticFiles(directory=folder, check_dir=False))
-                return files, relative
-        return None
 
 
 async def _nothing_more() -> Message:
@@ -281,27 +273,24 @@ def _check_path(scope: Scope) -> None:
     raise MalformedContent("the path is not UTF-8 or has a NUL character")
 
 
-def _log_failure(scope: Scope, match: RouteMatch | None, error: Exception) -> None:
+def _allow(match: RouteMatch | None, mount: Mount | None) -> str:
+    """Return the value of ``Allow`` for a path: the methods of handlers and of a mount. RFC 9110 §10.2.1"""
+    methods = {*(match.allow.split(", ") if match is not None else ()), *(mount.allow if mount is not None else ())}
+    return ", ".join(name for name in (*METHODS, "HEAD", "OPTIONS") if name in methods)
+
+
+def _log_failure(scope: Scope, match: RouteMatch | None, uri: str, error: Exception) -> None:
     """Log a defect with its traceback; the log adds the request's id and the caller to the line."""
     if match is not None and match.route is not None and match.endpoint is not None:
         where = f"in {match.endpoint.invocation.method.__qualname__} of {match.route.relative}"
     else:
-        where = "in the gateway"
+        where = f"in the gateway, at {uri or 'no route'}"
     if isinstance(error, InvalidResult):  # a traceback would show our code only
         log.error("%s %s failed: %s", scope["method"], scope["path"], error)
         return
     log.error("%s %s failed %s", scope["method"], scope["path"], where, exc_info=error)
 
 
-def _health(well: bool) -> Reply:
-    return Reply(200, b"text/plain", b"ok\n") if well else Reply(503, b"text/plain", b"not connected to the XMPP server\n")
-
-
 def _address(scope: Scope) -> str:
     client = scope.get("client")
     return str(client[0]) if client else ""
-
-
-def _base_url(scope: Scope) -> str:
-    """Where the caller reached us, for curl lines to paste."""
-    return f"{scope.get('scheme', 'http')}://{header(scope, b'host') or 'localhost'}"

@@ -2,27 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from starlette.types import Scope
+
+from tigrest.errors import LoginRequired
 from tigrest.formats.content import JSON, write_json
+from tigrest.http.mounts import Mount, MountRequest
 from tigrest.http.pages import render
 from tigrest.http.replies import HTML, PAGE_HEADERS, HeaderList, Reply
+from tigrest.http.requests import header
 from tigrest.scripting.listeners import Listener
+from tigrest.scripting.parts import ROOT
 from tigrest.scripting.table import Table
 from tigrest.scripting.usage import Usage, samples, usages
 from tigrest.version import __version__
+
+LOG_IN = b"login"
+"""Query that asks for a login, for browsers."""
 
 PUBLIC_HEADERS: HeaderList = [(b"vary", b"Accept, Authorization")]
 PRIVATE_HEADERS: HeaderList = [*PUBLIC_HEADERS, (b"cache-control", b"no-store")]
 """Headers of the index for an admin, who sees more than others."""
 
 
-class Index:
-    """Shows a table of handlers. Their usage is memoised for each table."""
+def index_mounts(table: Callable[[], Table]) -> list[Mount]:
+    """Return the mounts of the index, at ``/rest`` and ``/rest/``; ``/`` redirects there.
 
-    def __init__(self) -> None:
+    Args:
+        table: returns the table being served.
+    """
+    index = _Index(table)
+    shown = f"{ROOT}/"
+    return [Mount("/", _redirect), *(Mount(path, index.answer, login="optional", uri=shown) for path in (ROOT, shown))]
+
+
+async def _redirect(_: MountRequest) -> Reply:
+    return Reply(307, b"", b"", [(b"location", f"{ROOT}/".encode())])
+
+
+class _Index:
+    """Shows the table being served. Usages are memoised for each table."""
+
+    def __init__(self, served: Callable[[], Table]) -> None:
+        self._served = served
         self._table: Table | None = None
         self._folders: dict[str, list[Usage]] = {}
 
-    def show(self, table: Table, html: bool, base: str, is_admin: bool) -> Reply:
+    async def answer(self, request: MountRequest) -> Reply:
+        """Show what is served. It needs no login, but admins see more.
+
+        Raises:
+            LoginRequired: the query asks for a login, and there is none.
+        """
+        if request.principal is None and request.scope["query_string"] == LOG_IN:
+            raise LoginRequired("a login is needed: HTTP Basic with an XMPP address and its password")
+        is_admin = request.principal is not None and request.principal.is_admin
+        html = "text/html" in header(request.scope, b"accept")
+        return self._show(self._served(), html=html, base=_base_url(request.scope), is_admin=is_admin)
+
+    def _show(self, table: Table, html: bool, base: str, is_admin: bool) -> Reply:
         """Show what a table serves, as a page or as JSON.
 
         Texts of load errors may hold secrets, the patterns of listeners tell what is heard, and the version what is known to be wrong
@@ -52,6 +91,11 @@ class Index:
         if is_admin:
             shown |= {"version": __version__, "listeners": [*map(_listener, listeners)], "problems": problems}
         return Reply(200, JSON.encode(), write_json(shown), headers)
+
+
+def _base_url(scope: Scope) -> str:
+    """Return scheme and host that the caller used, for curl lines to paste."""
+    return f"{scope.get('scheme', 'http')}://{header(scope, b'host') or 'localhost'}"
 
 
 def _entry(usage: Usage) -> dict[str, object]:

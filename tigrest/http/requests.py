@@ -29,11 +29,11 @@ class HandlerRequest(Request):
 
     @property
     def has_form(self) -> bool:
-        """Whether a form was read, so that there may be files to close."""
+        """Whether a form was read, which may have files to close."""
         return self._form is not None
 
     async def body(self) -> bytes:
-        """The whole body."""
+        """Return the whole body."""
         if not hasattr(self, "_body"):
             if self._stream_consumed:
                 return await super().body()  # says what is wrong
@@ -41,23 +41,23 @@ class HandlerRequest(Request):
         return self._body
 
     async def json(self) -> Any:
-        """The body as JSON.
+        """Return the body as JSON.
 
         Raises:
-            MalformedContent: it is not.
+            MalformedContent: it is not JSON.
         """
         return read_json(await self.body())
 
     async def form(self, *, max_files: float = 1000, max_fields: float = 1000, max_part_size: int = 1024 * 1024) -> FormData:  # type: ignore[override]
-        """The body as a form, ``multipart/form-data`` included.
+        """Return the body as a form, ``multipart/form-data`` included.
 
         Args:
-            max_files: most files.
-            max_fields: most other fields.
-            max_part_size: most bytes of a field that is no file.
+            max_files: limit of files.
+            max_fields: limit of other fields.
+            max_part_size: limit of a field that is no file, in bytes.
 
         Raises:
-            MalformedContent: it is none, or over one of the limits.
+            MalformedContent: it is not a form, or over one of the limits.
         """
         try:
             return await super().form(max_files=max_files, max_fields=max_fields, max_part_size=max_part_size)
@@ -66,7 +66,7 @@ class HandlerRequest(Request):
 
 
 def header(scope: Scope, name: bytes) -> str:
-    """First value of a header, or the empty string.
+    """Return the first value of a header, or the empty string.
 
     Args:
         scope: of the request.
@@ -79,11 +79,11 @@ def header(scope: Scope, name: bytes) -> str:
 
 
 def bounded(receive: Receive, limit: int) -> Receive:
-    """Stop reading a body that is over a limit.
+    """Return a ``receive`` that raises when a body is over a limit.
 
     Args:
         receive: of the request (ASGI).
-        limit: most bytes allowed.
+        limit: of the body, in bytes.
     """
     total = 0
 
@@ -102,7 +102,7 @@ async def read_body(receive: Receive) -> bytes:
     """Read a body to its end.
 
     Raises:
-        MalformedContent: the caller went away in the middle of it.
+        MalformedContent: the caller went away before the end of it.
     """
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):
@@ -116,8 +116,23 @@ async def read_body(receive: Receive) -> bytes:
     raise MalformedContent("the request ended before its body did")
 
 
+def check_length(headers: Mapping[bytes, bytes], limit: int) -> None:
+    """Refuse a request whose ``Content-Length`` is over a limit.
+
+    Args:
+        headers: by name in lower case.
+        limit: of the body, in bytes.
+
+    Raises:
+        ContentTooLarge: it is.
+    """
+    length = headers.get(b"content-length", b"")
+    if length.isdigit() and int(length) > limit:
+        raise ContentTooLarge(limit)
+
+
 def has_body(headers: Mapping[bytes, bytes]) -> bool:
-    """Whether a request announces a body.
+    """Return whether a request announces a body. RFC 9112 §6.3
 
     Args:
         headers: by name in lower case.
@@ -130,7 +145,7 @@ def decode(content_type: str, body: bytes) -> Any:
     """Decode a body by its ``Content-Type``.
 
     Returns:
-        What it says; ``None`` when its type is none of XML, JSON and form.
+        Its value; ``None`` when its type is none of XML, JSON and form.
 
     Raises:
         MalformedContent: it is not what its type claims.
@@ -146,13 +161,13 @@ def decode(content_type: str, body: bytes) -> Any:
 
 
 def is_decodable(content_type: str) -> bool:
-    """Whether :func:`decode` knows a type."""
+    """Return whether :func:`decode` knows a media type."""
     media = media_type(content_type)
     return is_json(media) or is_xml(media) or media == URLENCODED
 
 
 def _read_form(body: bytes) -> dict[str, str | list[str]]:
-    """A form as a mapping; a name given several times has a list."""
+    """Return a form as a mapping; a name given several times has a list."""
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=1000, errors="strict")
     except ValueError as error:

@@ -1,0 +1,143 @@
+"""Mounts: what is served besides handlers, each at a path of its own, such as ``/metrics``.
+
+The gateway registers them with :meth:`~tigrest.http.app.App.add`. A mount only answers; the application does for it what it does for
+handlers: cross-site check, login, limits of body and time, errors as problem documents, metrics and access log.
+
+Handlers come first: where a handler answers a method at a path, no mount does. So a mount below ``/rest`` can be shadowed by a script,
+and one elsewhere cannot. Of two mounts the exact path wins over a prefix, and a longer prefix over a shorter one; two at one path are an
+error at registration.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope
+
+from tigrest.auth.principal import Principal
+from tigrest.http.replies import Reply
+from tigrest.http.requests import HandlerRequest
+from tigrest.scripting.handler import METHODS
+
+AnyResponse = Reply | Response
+
+
+class MountRequest(HandlerRequest):
+    """A request for a mount.
+
+    Args:
+        scope: of the request (ASGI).
+        receive: of the request (ASGI), with a limit.
+        loop: the running event loop.
+        mount: the mount that it is for.
+        principal: who is calling; ``None`` when nobody has logged in.
+    """
+
+    def __init__(
+        self, scope: Scope, receive: Receive, loop: asyncio.AbstractEventLoop, mount: Mount, principal: Principal | None = None
+    ) -> None:
+        super().__init__(scope, receive, loop)
+        self.principal = principal
+        self.rest = str(scope["path"])[len(mount.path) :].removeprefix("/")
+        """The path below a mount that is a prefix, without the slash."""
+
+
+@dataclass(frozen=True)
+class Mount:
+    """Something served at a path, or at all paths below it.
+
+    Args:
+        path: percent-decoded, e.g. ``/metrics``. A prefix serves this path too, and has no slash at its end.
+        answer: answers a request with one of the methods, or with HEAD if GET is among them. What it raises becomes a problem document.
+        methods: HTTP methods it implements, without HEAD and OPTIONS, which are implied.
+        is_prefix: whether it serves all paths below ``path`` too.
+        login: whether callers are asked who they are. ``ignored``: no. ``optional``: a login or API key that comes along is checked, and
+            a wrong login is 401. ``user``, ``admin``: 401 without a login, 403 without the role.
+        checks_origin: whether unsafe methods are refused when the page of another origin sends them. Only to be switched off where no
+            credentials count that a browser remembers.
+        has: tells whether a prefix serves a path (given in full) at all; by default it serves all.
+        uri: its name in metrics; by default the path, with ``/*`` for a prefix.
+
+    Raises:
+        ValueError: the path is malformed, or a method unknown.
+    """
+
+    path: str
+    answer: Callable[[MountRequest], Awaitable[AnyResponse]]
+    methods: tuple[str, ...] = ("GET",)
+    is_prefix: bool = False
+    login: Literal["ignored", "optional", "user", "admin"] = "ignored"
+    checks_origin: bool = True
+    has: Callable[[str], bool] | None = None
+    uri: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.path.startswith("/") or (self.is_prefix and self.path.endswith("/")):
+            raise ValueError(f"{self.path!r} is not a path for a mount: begin it with a slash, and end no prefix with one")
+        if unknown := [method for method in self.methods if method not in METHODS]:
+            raise ValueError(f"the mount at {self.path} names {', '.join(unknown)}; known are {', '.join(METHODS)}")
+        object.__setattr__(self, "uri", self.uri or (f"{self.path}/*" if self.is_prefix else self.path))
+
+    @property
+    def allow(self) -> tuple[str, ...]:
+        """Methods of the ``Allow`` header. RFC 9110 §10.2.1"""
+        return (*self.methods, *(["HEAD"] if "GET" in self.methods else []), "OPTIONS")
+
+    def answers(self, method: str) -> bool:
+        """Return whether requests with a method are given to ``answer``."""
+        return method in self.methods or (method == "HEAD" and "GET" in self.methods)
+
+    # a door of tigrest.auth.admission
+
+    @property
+    def role(self) -> Literal["user", "admin"] | None:
+        """The role it demands."""
+        return self.login if self.login in ("user", "admin") else None
+
+    @property
+    def api_key(self) -> bool:
+        """Whether it demands an API key."""
+        return False
+
+    def auth_required(self, api_key: str | None) -> bool:
+        """Return whether it demands a login, which no API key stands in for."""
+        return self.role is not None
+
+
+class Mounts:
+    """The mounts of an application."""
+
+    def __init__(self) -> None:
+        self._exact: dict[str, Mount] = {}
+        self._prefixes: dict[str, Mount] = {}
+
+    def add(self, mount: Mount) -> None:
+        """Register a mount.
+
+        Raises:
+            ValueError: there is one at this path already.
+        """
+        known = self._prefixes if mount.is_prefix else self._exact
+        if mount.path in known:
+            raise ValueError(f"two mounts at {mount.path}: {_name(known[mount.path])} and {_name(mount)}; give one another path")
+        known[mount.path] = mount
+        if mount.is_prefix:
+            self._prefixes = dict(sorted(known.items(), key=lambda item: -len(item[0])))
+
+    def find(self, path: str) -> Mount | None:
+        """Return the mount that serves a path: an exact one, else the longest prefix."""
+        mount = self._exact.get(path)
+        if mount is not None:
+            return mount
+        for prefix, mount in self._prefixes.items():
+            if (path == prefix or path.startswith(f"{prefix}/")) and (mount.has is None or mount.has(path)):
+                return mount
+        return None
+
+
+def _name(mount: Mount) -> str:
+    return f"{mount.answer.__module__}.{getattr(mount.answer, '__qualname__', mount.answer)}"
