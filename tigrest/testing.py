@@ -1,4 +1,4 @@
-"""Testing handler scripts: the whole gateway in the test's process, on an embedded domain in memory.
+"""Test handler scripts against a whole gateway in the test's process, on an embedded domain in memory.
 
 With pytest there is a fixture ``gateway``, which serves the project's own ``scripts/rest``::
 
@@ -41,7 +41,7 @@ class TestGateway:
     """A running gateway and an HTTP client for it.
 
     Args:
-        gateway: what runs.
+        gateway: the running gateway.
         client: a ``starlette.testclient.TestClient`` for it.
     """
 
@@ -53,7 +53,7 @@ class TestGateway:
 
     @property
     def service(self) -> Service:
-        """Access to XMPP, as scripts have it; its methods block in tests."""
+        """Access to XMPP, as scripts have it. In tests its methods block."""
         return self.gateway.service
 
     def request(self, method: str, path: str, *, login: str = "", api_key: str = "", type: str = "", **options: Any) -> Any:
@@ -62,10 +62,10 @@ class TestGateway:
         Args:
             method: HTTP method.
             path: e.g. ``/rest/tested/test``.
-            login: one of :data:`ACCOUNTS`, or any ``name:password``; nobody when empty.
+            login: one of :data:`ACCOUNTS`, or any ``name:password``; no login when empty.
             api_key: sent as header ``Api-Key`` unless empty; :data:`API_KEY` is valid.
             type: sent as header ``Content-Type`` unless empty.
-            options: further ones of ``httpx2``: ``json``, ``content``, ``data``, ``headers``, ``params``, ….
+            options: further arguments of ``httpx2``: ``json``, ``content``, ``data``, ``headers``, ``params``, ….
         """
         headers = dict(options.pop("headers", None) or {})
         if api_key:
@@ -78,23 +78,23 @@ class TestGateway:
         return self.client.request(method, path, headers=headers, **options)
 
     def get(self, path: str, **options: Any) -> Any:
-        """:meth:`request` with GET."""
+        """Send a GET request; see :meth:`request`."""
         return self.request("GET", path, **options)
 
     def post(self, path: str, **options: Any) -> Any:
-        """:meth:`request` with POST."""
+        """Send a POST request; see :meth:`request`."""
         return self.request("POST", path, **options)
 
     def put(self, path: str, **options: Any) -> Any:
-        """:meth:`request` with PUT."""
+        """Send a PUT request; see :meth:`request`."""
         return self.request("PUT", path, **options)
 
     def delete(self, path: str, **options: Any) -> Any:
-        """:meth:`request` with DELETE."""
+        """Send a DELETE request; see :meth:`request`."""
         return self.request("DELETE", path, **options)
 
     def receive(self, stanza: Any, timeout: float = 10.0) -> list[Stanza]:
-        """Have a stanza come in for the gateway, and return what it sends until its scripts are done with it.
+        """Let a stanza come in for the gateway, and return what its scripts send until they have processed it.
 
         Embedded domain only.
 
@@ -104,10 +104,10 @@ class TestGateway:
             timeout: seconds to wait.
 
         Returns:
-            What scripts answered or sent, in this order; of an iq its reply, be it a result or an error, at the end.
+            The stanzas that scripts answered with or sent, in order; for an iq its reply, a result or an error, comes last.
 
         Raises:
-            TimeoutError: a script is still busy.
+            TimeoutError: a script has not finished.
         """
         if self.gateway.config.xmpp.backend != "embedded":
             raise RuntimeError("receive() needs the embedded domain; on a server, have a client send the stanza")
@@ -149,8 +149,8 @@ def serving(*scripts: Path, domain: str = "localhost", builtins: bool = True, **
     Args:
         scripts: directories of scripts.
         domain: the XMPP domain, with the accounts :data:`ACCOUNTS`.
-        builtins: whether the built-in handlers are there too.
-        sections: of the configuration, e.g. ``http={"max_body": 1000}``; they add to what is set here.
+        builtins: whether to serve the built-in handlers too.
+        sections: sections of the configuration, e.g. ``http={"max_body": 1000}``; their keys override those that are set here.
     """
     from starlette.testclient import TestClient
 
@@ -172,13 +172,13 @@ def serving(*scripts: Path, domain: str = "localhost", builtins: bool = True, **
 
 
 def own_scripts(root: Path) -> Sequence[Path]:
-    """The ``scripts/rest`` of a project, if it has one."""
+    """Return the ``scripts/rest`` of a project, if it has one."""
     folder = root / "scripts" / "rest"
     return [folder] if folder.is_dir() else []
 
 
 @pytest.fixture
 def gateway(request: pytest.FixtureRequest) -> Iterator[TestGateway]:
-    """A running gateway with the project's own ``scripts/rest`` and the built-in handlers."""
+    """Run a gateway with the project's own ``scripts/rest`` and the built-in handlers."""
     with serving(*own_scripts(request.config.rootpath)) as running:
         yield running

@@ -48,7 +48,7 @@ def test_serve_runs_on_uvloop(tmp_path: Path) -> None:
         assert told.read_text() == "uvloop"
 
 
-def test_check_live_runs_on_the_served_loop(tmp_path: Path) -> None:
+def test_diagnostics_run_on_the_served_loop(tmp_path: Path) -> None:
     told = with_script(tmp_path)
     assert tigrest("check", "--live", cwd=tmp_path).returncode == 0
     assert told.read_text() == "uvloop"

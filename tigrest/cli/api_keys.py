@@ -1,4 +1,4 @@
-"""``tigrest api-key``."""
+"""Manage API keys: ``tigrest api-key``."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tigrest.cli.tables import columns
 from tigrest.errors import ConfigError
 
 
-def add(path: Path | None, name: str, paths: Sequence[str], domains: Sequence[str]) -> int:
-    """Make a key and print it: alone on standard output, so that a script can take it.
+def add_key(path: Path | None, name: str, paths: Sequence[str], domains: Sequence[str]) -> int:
+    """Make a key and print it, alone on standard output so that a script can read it.
 
     Args:
-        path: configuration file that was named.
-        name: of the key.
-        paths: patterns it is valid for; all when empty.
-        domains: host names it is valid for; all when empty.
+        path: configuration file from ``--config``, if any.
+        name: name of the key.
+        paths: regular expressions of paths that it is valid for; every path when empty.
+        domains: host names that it is valid for; every host when empty.
     """
     if not name.strip():
         raise ConfigError("the name of a key is empty")
@@ -37,11 +37,11 @@ def add(path: Path | None, name: str, paths: Sequence[str], domains: Sequence[st
     return 0
 
 
-def show(path: Path | None, as_json: bool) -> int:
-    """Print names and limits of all keys that this command manages.
+def list_keys(path: Path | None, as_json: bool) -> int:
+    """Print name, paths and domains of each stored key; those of the configuration are not listed.
 
     Args:
-        path: configuration file that was named.
+        path: configuration file from ``--config``, if any.
         as_json: whether to print JSON.
     """
     keys = with_store(path, KeyStore, lambda store: store.list())
@@ -54,12 +54,12 @@ def show(path: Path | None, as_json: bool) -> int:
     return 0
 
 
-def revoke(path: Path | None, name: str) -> int:
-    """Make a key invalid.
+def revoke_key(path: Path | None, name: str) -> int:
+    """Delete a key; running gateways refuse it within a second.
 
     Args:
-        path: configuration file that was named.
-        name: of the key.
+        path: configuration file from ``--config``, if any.
+        name: name of the key.
     """
     with_store(path, KeyStore, lambda store: store.revoke(name))
     typer.echo(f"{name} is revoked")

@@ -1,4 +1,4 @@
-"""The configuration of a command."""
+"""Read the configuration that a command uses."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from tigrest.config import Config, find, load
 
 
 def configured(path: Path | None) -> Config:
-    """Read the configuration that a command is to use.
+    """Read the configuration file from ``--config`` or its usual places, with the environment over it.
 
     Args:
-        path: what ``--config`` says, if anything.
+        path: configuration file from ``--config``, if any.
 
     Raises:
-        ConfigError: it cannot be used.
+        ConfigError: it cannot be read, or is not valid.
     """
     return load(find(path, os.environ, Path()), os.environ)

@@ -1,4 +1,4 @@
-"""``tigrest``: the commands, and how their outcome becomes an exit code.
+"""Define the commands of ``tigrest``, and turn what they return or raise into an exit code.
 
 Commands import what they run only when they run, so that ``tigrest --help`` is quick.
 """
@@ -23,7 +23,7 @@ NO_XMPP = 3
 INTERRUPTED = 130
 
 LEAVE_SECONDS = 2.0
-"""How long worker threads, in which a script may hang, can hold up the end of the process."""
+"""Seconds after which the process exits although worker threads still run: a script may hang in one."""
 
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 _CommandError: type[Exception] = typer.BadParameter.__mro__[2]
@@ -31,7 +31,7 @@ _CommandError: type[Exception] = typer.BadParameter.__mro__[2]
 
 
 class Level(StrEnum):
-    """How much is logged."""
+    """Log levels that ``--log-level`` takes."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -84,7 +84,7 @@ def _run() -> int:
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 – whoever read us has had enough
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 – else the flush at exit would fail once more
         return FAILED
     except _CommandError as error:
         _complain(_message(error))
@@ -97,7 +97,7 @@ def _run() -> int:
 
 
 def _message(error: BaseException) -> str:
-    """What typer has to say, in one line."""
+    """Return the message of an error of typer, in one line that ends with where to find help."""
     context = getattr(error, "ctx", None)
     words = " ".join(error.format_message().split()).rstrip(".") if hasattr(error, "format_message") else str(error)
     path = context.command_path if context is not None and isinstance(error, _UsageError) else "tigrest"
@@ -163,10 +163,10 @@ def check(
     code = check_scripts(config)
     if not live:
         return code
-    from tigrest.cli.live import check_live
+    from tigrest.cli.diagnostics import print_diagnostics
 
     logs.configure("critical", False)
-    return max(code, check_live(config))
+    return max(code, print_diagnostics(config))
 
 
 @app.command()
@@ -210,25 +210,25 @@ def api_key_add(
     config: ConfigOption = None,
 ) -> int:
     """Make a new API key and print it, this once."""
-    from tigrest.cli.api_keys import add
+    from tigrest.cli.api_keys import add_key
 
-    return add(config, name, path or [], domain or [])
+    return add_key(config, name, path or [], domain or [])
 
 
 @api_key.command("list")
 def api_key_list(config: ConfigOption = None, as_json: JsonOption = False) -> int:
     """List API keys: the names, never the keys."""
-    from tigrest.cli.api_keys import show
+    from tigrest.cli.api_keys import list_keys
 
-    return show(config, as_json)
+    return list_keys(config, as_json)
 
 
 @api_key.command("revoke")
 def api_key_revoke(name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called.")], config: ConfigOption = None) -> int:
     """Make an API key invalid from now on."""
-    from tigrest.cli.api_keys import revoke
+    from tigrest.cli.api_keys import revoke_key
 
-    return revoke(config, name)
+    return revoke_key(config, name)
 
 
 Numbers = Annotated[Optional[list[int]], typer.Argument(metavar="[ID]...", help="Which, as listed.")]  # noqa: UP045
@@ -242,9 +242,9 @@ def webhooks_list(
     as_json: JsonOption = False,
 ) -> int:
     """List deliveries that wait or have been given up, without what is delivered."""
-    from tigrest.cli.webhooks import show
+    from tigrest.cli.webhooks import list_deliveries
 
-    return show(config, dead, everything, as_json)
+    return list_deliveries(config, dead, everything, as_json)
 
 
 @webhooks.command("replay")
@@ -254,9 +254,9 @@ def webhooks_replay(
     config: ConfigOption = None,
 ) -> int:
     """Try deliveries again that have been given up; they go to the end of the queue."""
-    from tigrest.cli.webhooks import replay
+    from tigrest.cli.webhooks import replay_deliveries
 
-    return replay(config, numbers or [], everything)
+    return replay_deliveries(config, numbers or [], everything)
 
 
 @webhooks.command("drop")
@@ -266,6 +266,6 @@ def webhooks_drop(
     config: ConfigOption = None,
 ) -> int:
     """Delete deliveries."""
-    from tigrest.cli.webhooks import drop
+    from tigrest.cli.webhooks import drop_deliveries
 
-    return drop(config, numbers or [], everything)
+    return drop_deliveries(config, numbers or [], everything)

@@ -1,4 +1,4 @@
-"""``tigrest new``: a handler script and its test, from templates."""
+"""Write a handler script and its test from templates: ``tigrest new``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tigrest.errors import ConfigError, TigrestError
 TEMPLATES = Path(__file__).parent / "templates"
 
 TESTS = Path("tests/rest")
-"""Where tests of scripts are written."""
+"""Folder for tests of scripts."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -24,12 +24,12 @@ def write_handler(name: str, path: Path | None) -> int:
     """Write a handler script and its test.
 
     Args:
-        name: where it is served below ``/rest``, e.g. ``orders/list``.
-        path: configuration file that was named; its first scripts directory gets the script.
+        name: path below ``/rest`` that it is served at, e.g. ``orders/list``.
+        path: configuration file from ``--config``, if any; the script goes to the first of its scripts directories.
 
     Raises:
-        ConfigError: the name cannot be that of a script.
-        TigrestError: a file is there already, or cannot be written.
+        ConfigError: no script can have that name.
+        TigrestError: a file exists already, or cannot be written.
     """
     config = configured(path)
     if not config.scripts.dirs:

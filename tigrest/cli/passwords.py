@@ -1,4 +1,4 @@
-"""``tigrest hash-password``."""
+"""Hash a password: ``tigrest hash-password``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tigrest.passwords import Passwords
 
 
 def print_hash() -> int:
-    """Print the argon2id hash of a password that is typed twice, or is the only line of standard input."""
+    """Print the argon2id hash of a password, which is asked for twice on a terminal, and otherwise read from standard input."""
     password = _asked() if sys.stdin.isatty() else _read()
     if not password:
         raise ConfigError("the password is empty")

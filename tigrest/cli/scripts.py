@@ -1,4 +1,4 @@
-"""``tigrest check`` and ``tigrest routes``."""
+"""Check scripts and plugins, and list routes: ``tigrest check`` and ``tigrest routes``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def check_scripts(path: Path | None) -> int:
     """Load every plugin and script and print what is wrong, as ``file:line: message``.
 
     Args:
-        path: configuration file that was named.
+        path: configuration file from ``--config``, if any.
 
     Returns:
         Exit code.
@@ -40,10 +40,10 @@ def check_scripts(path: Path | None) -> int:
 
 
 def list_routes(path: Path | None, as_json: bool) -> int:
-    """Print the routes being served, and what is listened to; plugins and scripts that cannot be loaded are named on standard error.
+    """Print routes, and scripts that listen; plugins and scripts that cannot be loaded are named on standard error.
 
     Args:
-        path: configuration file that was named.
+        path: configuration file from ``--config``, if any.
         as_json: whether to print JSON.
 
     Returns:

@@ -1,4 +1,4 @@
-"""``tigrest serve``."""
+"""Run the gateway: ``tigrest serve``."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def serve_forever(path: Path | None, host: str | None, port: int | None, reload:
     """Run the gateway until a signal ends it.
 
     Args:
-        path: configuration file that was named.
-        host: instead of ``http.host``.
-        port: instead of ``http.port``.
-        reload: instead of ``scripts.reload``.
+        path: configuration file from ``--config``, if any.
+        host: overrides ``http.host``.
+        port: overrides ``http.port``.
+        reload: overrides ``scripts.reload``.
     """
     if host == "":
         raise ConfigError("--host is empty; name an address such as 127.0.0.1")
@@ -37,13 +37,13 @@ def serve_forever(path: Path | None, host: str | None, port: int | None, reload:
 
 
 def _with(config: Config, section: str, **values: Any) -> Config:
-    """The same configuration with other values of a section, except those that are ``None``."""
+    """Return a configuration with other values in a section; those that are ``None`` stay."""
     given = {key: value for key, value in values.items() if value is not None}
     return config.model_copy(update={section: getattr(config, section).model_copy(update=given)})
 
 
 def _greet(gateway: Gateway, base: str) -> None:
-    """Say what there is to try, if anything."""
+    """Print the credentials of the demo, if there is one, and warn when it is served to others."""
     if gateway.demo is not None:
         if warning := gateway.demo.warning(gateway.config.http.host):
             log.warning("%s", warning)

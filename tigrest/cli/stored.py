@@ -1,4 +1,4 @@
-"""What commands do with the state of a gateway, whether it runs or not."""
+"""Work on the state of a gateway, which may be running."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class Startable(Protocol):
-    """A store on a database."""
+    """A store that opens its database."""
 
     async def start(self) -> Any:
         """Open it."""
@@ -24,12 +24,15 @@ S = TypeVar("S", bound=Startable)
 
 
 def with_store(path: Path | None, make: Callable[[Database], S], work: Callable[[S], Awaitable[T]]) -> T:
-    """Do something with a store in the state of a configuration.
+    """Open a store, do some work with it, and close the database.
 
     Args:
-        path: configuration file that was named.
-        make: makes the store.
-        work: what to do with it.
+        path: configuration file from ``--config``, if any.
+        make: makes the store on the database.
+        work: called with the store.
+
+    Returns:
+        What ``work`` returned.
 
     Raises:
         ConfigError: the configuration or the database cannot be used.

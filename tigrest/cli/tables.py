@@ -1,4 +1,4 @@
-"""Output for people: columns that line up, whatever the width of the terminal."""
+"""Align text in columns."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 
 def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Lay out rows in columns.
+    """Return the lines of a table whose columns are as wide as their widest cell.
 
     Args:
-        rows: of equal length; the first is the heading.
+        rows: cells of each row, equally many; the first row is the heading.
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:

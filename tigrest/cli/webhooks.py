@@ -1,4 +1,4 @@
-"""``tigrest webhooks``."""
+"""List, replay and drop deliveries to webhooks: ``tigrest webhooks``."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from tigrest.errors import ConfigError
 from tigrest.inbound.webhooks.store import Delivery, Store
 
 SHOWN = 100
-"""Deliveries listed unless all are asked for."""
+"""Most deliveries listed without ``--all``."""
 
 HEADING = ["ID", "STATE", "WEBHOOK", "SENDER", "KIND", "ATTEMPTS", "AGE", "PROBLEM"]
 
 
-def show(path: Path | None, dead_only: bool, everything: bool, as_json: bool) -> int:
-    """Print deliveries, in order.
+def list_deliveries(path: Path | None, dead_only: bool, everything: bool, as_json: bool) -> int:
+    """Print deliveries, oldest first.
 
     Args:
-        path: configuration file that was named.
-        dead_only: whether to leave out what waits.
+        path: configuration file from ``--config``, if any.
+        dead_only: whether to print only those that have been given up.
         everything: whether to print more than :data:`SHOWN`.
         as_json: whether to print JSON.
     """
@@ -43,26 +43,26 @@ def show(path: Path | None, dead_only: bool, everything: bool, as_json: bool) ->
     return 0
 
 
-def replay(path: Path | None, numbers: Sequence[int], everything: bool) -> int:
-    """Have dead deliveries tried again.
+def replay_deliveries(path: Path | None, numbers: Sequence[int], everything: bool) -> int:
+    """Queue deliveries again that have been given up.
 
     Args:
-        path: configuration file that was named.
-        numbers: which.
-        everything: whether all of them, instead.
+        path: configuration file from ``--config``, if any.
+        numbers: their numbers.
+        everything: whether to take all of them instead.
     """
     chosen = _chosen(numbers, everything)
     typer.echo(f"{with_store(path, Store, lambda store: store.replay(chosen))} to be tried again")
     return 0
 
 
-def drop(path: Path | None, numbers: Sequence[int], everything: bool) -> int:
+def drop_deliveries(path: Path | None, numbers: Sequence[int], everything: bool) -> int:
     """Delete deliveries.
 
     Args:
-        path: configuration file that was named.
-        numbers: which.
-        everything: whether all that are dead, instead.
+        path: configuration file from ``--config``, if any.
+        numbers: their numbers.
+        everything: whether to take all that have been given up instead.
     """
     chosen = _chosen(numbers, everything)
     typer.echo(f"{with_store(path, Store, lambda store: store.drop(chosen))} dropped")
@@ -87,7 +87,7 @@ def _as_row(one: Delivery, now: float) -> list[str]:
 
 
 def _age(seconds: float) -> str:
-    """Time in the largest unit that fits."""
+    """Return a time in the largest unit that fits."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= size:
             return f"{seconds / size:.0f} {unit}"

@@ -1,4 +1,4 @@
-"""The configuration: a TOML file, overridden by environment variables, checked before anything starts.
+"""Read and validate the configuration: a TOML file, overridden by environment variables.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Types of configuration values: what they accept, and what they say when they do not."""
+"""Define the types of configuration values, and the messages for values that they do not accept."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from tigrest.xmpp.jid import JID
 T = TypeVar("T")
 
 KEY_HASH = re.compile(r"sha256:[0-9a-f]{64}")
-"""How an API key is stored."""
+"""Form of the hash of an API key."""
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 URL_VARIABLES = ("kind", "type", "to", "from")
-"""What may stand between braces in the URL of a webhook."""
+"""Variables that the URL of a webhook may have, in braces."""
 
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
 
 
 class KeyProblem(ValueError):
-    """A problem of one key, found while looking at its whole table.
+    """A problem of one key that the validator of its table found.
 
     Args:
         key: the key, relative to the table.
-        message: what is wrong, and the cure.
+        message: what is wrong and how to mend it.
     """
 
     def __init__(self, key: str, message: str) -> None:
@@ -201,7 +201,7 @@ WebhookUrl = Annotated[str, AfterValidator(_webhook_url), Field(repr=False)]
 
 PasswordHash = Annotated[str, AfterValidator(_password_hash)]
 SigningSecret = Annotated[SecretStr, AfterValidator(_signing_secret)]
-"""What requests to a webhook are signed with. Standard Webhooks 1.0.0"""
+"""A secret that requests to a webhook are signed with. Standard Webhooks 1.0.0"""
 
 KeyHash = Annotated[str, AfterValidator(_key_hash)]
 
@@ -213,4 +213,4 @@ Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Memory = Annotated[int, Field(ge=0)]
 """Size of a cache in bytes; 0 turns it off."""
 MemorySeconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-"""How long something is remembered; 0 turns it off."""
+"""Lifetime of cached values in seconds; 0 turns the cache off."""

@@ -1,4 +1,4 @@
-"""The names of all keys."""
+"""List the names of all keys, and of the environment variables that override them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pydantic.fields import FieldInfo
 from tigrest.config.models import Config
 
 PREFIX = "TIGREST__"
-"""What the names of environment variables that override a key begin with."""
+"""Prefix of environment variables that override a key."""
 
 
 def known_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
     """List every key, e.g. ``http.port`` and ``auth.api_keys[].name``.
 
     Args:
-        model: table to list.
-        prefix: put before each key.
+        model: model of the table to list.
+        prefix: text to put before each key.
     """
     keys: list[str] = []
     for name, field in model.model_fields.items():
@@ -34,7 +34,7 @@ def known_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
 
 
 def variables() -> dict[str, tuple[str, ...]]:
-    """Environment variables that override a key, with the path of the key."""
+    """Return the environment variables that override a key, each with the path of the key."""
     found: dict[str, tuple[str, ...]] = {}
     for section, field in Config.model_fields.items():
         table, is_array = _table(field)
@@ -46,7 +46,7 @@ def variables() -> dict[str, tuple[str, ...]]:
 
 
 def table_at(path: Iterable[str | int]) -> type[BaseModel] | None:
-    """The model of a table, e.g. of ``("auth", "api_keys", 0)``; ``None`` when there is no such table."""
+    """Return the model of a table, e.g. of ``("auth", "api_keys", 0)``; ``None`` when there is no such table."""
     table: type[BaseModel] | None = Config
     for step in path:
         if isinstance(step, int):
@@ -58,13 +58,13 @@ def table_at(path: Iterable[str | int]) -> type[BaseModel] | None:
 
 
 def takes_text(path: tuple[str, ...]) -> bool:
-    """Whether the value of a key is a text, so that ``12345`` in an environment variable is one too."""
+    """Return whether the value of a key is text, so that ``12345`` in an environment variable is not read as a number."""
     table = table_at(path[:-1])
     return table is not None and _is_text(table.model_fields[path[-1]].annotation)
 
 
 def _table(field: FieldInfo) -> tuple[type[BaseModel] | None, bool]:
-    """The model of a field that is a table or an array of tables, and whether it is an array."""
+    """Return the model of a field that is a table or an array of tables, and whether it is an array; ``None`` for other fields."""
     annotation: object = field.annotation
     is_array = typing.get_origin(annotation) is tuple
     inner = typing.get_args(annotation)[0] if is_array else annotation

@@ -1,4 +1,4 @@
-"""Finding and reading the configuration."""
+"""Find and read the configuration."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VARIABLE = "TIGREST_CONFIG"
 """Environment variable that names the file."""
 
 DEFAULT = Path("etc/config.toml")
-"""The file that is read when none is named and it exists."""
+"""File that is read if it exists and no other is named."""
 
 _POSITION = re.compile(r" \(at line (\d+), column (\d+)\)$")
 
@@ -30,12 +30,12 @@ def find(path_option: Path | None, environ: Mapping[str, str], cwd: Path) -> Pat
     """Find the configuration file.
 
     Args:
-        path_option: what ``--config`` says, if anything.
-        environ: the environment, where :data:`VARIABLE` may name it.
-        cwd: what relative paths are relative to, and where :data:`DEFAULT` is looked for.
+        path_option: configuration file from ``--config``, if any.
+        environ: environment variables; :data:`VARIABLE` may name the file.
+        cwd: working directory, which relative paths and :data:`DEFAULT` are relative to.
 
     Returns:
-        The file, which need not exist when it was named; ``None`` for the built-in defaults.
+        The file, which may be missing if it was named; ``None`` for the built-in defaults.
     """
     if path_option is not None:
         return cwd / path_option
@@ -49,10 +49,10 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
 
     Args:
         path: the file; ``None`` for the built-in defaults.
-        environ: the environment, whose ``TIGREST__SECTION__KEY`` variables override the file.
+        environ: environment variables; ``TIGREST__SECTION__KEY`` overrides a key of the file.
 
     Raises:
-        ConfigError: it cannot be used; with every problem found.
+        ConfigError: it cannot be read or is not valid; the error has every problem found.
     """
     text = _read(path) if path else ""
     values = _parse(text, path)
@@ -91,7 +91,7 @@ def _parse(text: str, path: Path | None) -> dict[str, Any]:
 
 
 def _overrides(environ: Mapping[str, str]) -> tuple[dict[tuple[str, ...], Any], list[str]]:
-    """Values by key from the environment, and what is wrong with the names of variables."""
+    """Return the values that the environment sets, by key, and the problems of its variables' names."""
     known = variables()
     values: dict[tuple[str, ...], Any] = {}
     unknown: list[str] = []
@@ -106,7 +106,7 @@ def _overrides(environ: Mapping[str, str]) -> tuple[dict[tuple[str, ...], Any], 
 
 
 def _value(key: tuple[str, ...], text: str) -> Any:
-    """What a variable's text means: a TOML value if it is one, otherwise just text."""
+    """Return the value of a variable: that of its text read as TOML, or the text itself where it is none."""
     try:
         values = tomllib.loads(f"value = {text}")
     except (tomllib.TOMLDecodeError, RecursionError):

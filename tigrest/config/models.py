@@ -1,4 +1,4 @@
-"""What can be configured: one model for each table of the file, its keys as attributes."""
+"""Model the configuration: a class for each table of the file, an attribute for each of its keys."""
 
 from __future__ import annotations
 
@@ -38,9 +38,10 @@ from tigrest.xmpp.kinds import STANZA_KINDS, StanzaKind
 STATE = "var/tigrest.sqlite3"
 
 MAX_NAME = 200
-"""Longest name of a webhook."""
+"""Most characters in the name of a webhook."""
 
 ActingAs = Literal["gateway", "user"]
+"""Whose address a stanza is from: the gateway's own, or the user's that it is sent for."""
 
 
 class Section(BaseModel):
@@ -79,7 +80,7 @@ def _secret_in(key: str, path: Path) -> str:
 
 
 class HttpConfig(Section):
-    """``[http]``: the side that serves."""
+    """``[http]``: the HTTP server."""
 
     host: Text = "127.0.0.1"
     port: Listen = 8080
@@ -91,7 +92,7 @@ class HttpConfig(Section):
 
 
 class ScriptsConfig(Section):
-    """``[scripts]``: where handlers come from."""
+    """``[scripts]``: folders of handler scripts."""
 
     dirs: ListOf[File] = (Path("scripts/rest"),)
     reload: bool = True
@@ -105,7 +106,7 @@ class PluginsConfig(Section):
 
 
 class XmppConfig(Section):
-    """``[xmpp]``: the side behind."""
+    """``[xmpp]``: the back end, and the link to the XMPP server."""
 
     backend: Literal["embedded", "component"] = "embedded"
     domain: Domain = JID("localhost")
@@ -123,16 +124,16 @@ class XmppConfig(Section):
 
     @property
     def effective_send_as(self) -> ActingAs:
-        """``send_as``, or what the back end suggests."""
-        return self.send_as or self._suggested
+        """``send_as``, or the default of the back end."""
+        return self.send_as or self._default_address
 
     @property
     def effective_adhoc_as(self) -> ActingAs:
-        """``adhoc_as``, or what the back end suggests."""
-        return self.adhoc_as or self._suggested
+        """``adhoc_as``, or the default of the back end."""
+        return self.adhoc_as or self._default_address
 
     @property
-    def _suggested(self) -> ActingAs:
+    def _default_address(self) -> ActingAs:
         return "user" if self.backend == "embedded" else "gateway"
 
     @model_validator(mode="after")
@@ -145,7 +146,7 @@ class XmppConfig(Section):
 
 
 class ApiKeyConfig(Section):
-    """``[[auth.api_keys]]``: a key and where it is valid."""
+    """``[[auth.api_keys]]``: an API key, and the paths and hosts it is valid for."""
 
     name: Text
     key: SecretStr | None = None
@@ -183,14 +184,14 @@ def _one_of(key: str, secret: SecretStr | None, hash_key: str, secret_hash: str 
         raise KeyProblem(key, "is empty")
 
 
-def _no_twin(table: str, key: str, values: Sequence[str]) -> None:
+def _refuse_duplicates(table: str, key: str, values: Sequence[str]) -> None:
     for index, value in enumerate(values):
         if value in values[:index]:
             raise KeyProblem(f"{table}[{index}].{key}", f'"{value}" is there twice')
 
 
 class AuthConfig(Section):
-    """``[auth]``: who may do what."""
+    """``[auth]``: admins, API keys, accounts of the gateway, cache of logins."""
 
     admins: ListOf[User] = (JID("admin@localhost"),)
     open_access: bool = False
@@ -200,8 +201,8 @@ class AuthConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> AuthConfig:
-        _no_twin("api_keys", "name", [key.name for key in self.api_keys])
-        _no_twin("accounts", "jid", [account.jid for account in self.accounts])
+        _refuse_duplicates("api_keys", "name", [key.name for key in self.api_keys])
+        _refuse_duplicates("accounts", "jid", [account.jid for account in self.accounts])
         return self
 
 
@@ -227,7 +228,7 @@ class WebhookConfig(Section):
 
     @property
     def effective_name(self) -> str:
-        """``name``, or the URL without what may be secret there: ``user:password@`` and the query."""
+        """``name``, or the URL without ``user:password@`` and query, which may be secret."""
         parts = urlsplit(self.url)
         return self.name or f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
@@ -256,25 +257,25 @@ class EmbeddedAccountConfig(Section):
 
 
 class EmbeddedConfig(Section):
-    """``[embedded]``: the domain inside the process."""
+    """``[embedded]``: the XMPP domain inside the process."""
 
     database: Location = STATE
     accounts: ListOf[EmbeddedAccountConfig] = ()
 
     @model_validator(mode="after")
     def _check(self) -> EmbeddedConfig:
-        _no_twin("accounts", "jid", [account.jid for account in self.accounts])
+        _refuse_duplicates("accounts", "jid", [account.jid for account in self.accounts])
         return self
 
 
 class StateConfig(Section):
-    """``[state]``: where the gateway keeps what is its own."""
+    """``[state]``: the database of the gateway."""
 
     database: Location = STATE
 
 
 class AvatarsConfig(Section):
-    """``[avatars]``: which avatars are served, and their cache."""
+    """``[avatars]``: the avatars that are served, and their cache."""
 
     as_owner: bool = False
     urls: Literal["redirect", "proxy", "off"] = "redirect"

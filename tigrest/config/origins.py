@@ -1,4 +1,4 @@
-"""Where a key was set: line of the file, or environment variable."""
+"""Find the place where a key was set: a line of the file, or an environment variable."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"
 
 @dataclass(frozen=True)
 class Origins:
-    """Where the keys of a configuration were set.
+    """The places where the keys of a configuration were set.
 
     Args:
         path: the file; ``None`` when there is none.
-        lines: dotted keys of the file, with their line from 1.
-        variables: dotted keys that environment variables set, with the variable.
+        lines: line, counted from 1, of each key in the file, by dotted key.
+        variables: environment variable of each key that one sets, by dotted key.
     """
 
     path: Path | None = None
@@ -27,7 +27,7 @@ class Origins:
     variables: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, key: str) -> str:
-        """Name the place of a key, or the nearest table around it, ready to be put before a message."""
+        """Return the place of a key, or of the nearest table around it, to be put before a message."""
         around = key
         while around:
             if around in self.variables:
@@ -42,7 +42,7 @@ class Origins:
 def lines_of(text: str) -> dict[str, int]:
     """Find the lines of all tables and keys in a TOML text, e.g. ``auth.api_keys[0].name``.
 
-    It looks at lines one by one: inside a text of several lines it may see keys that are none, which does no harm.
+    Each line is read by itself. So a line of a multi-line string may be taken for a key; at worst a message names a wrong line.
     """
     lines: dict[str, int] = {}
     seen: Counter[str] = Counter()

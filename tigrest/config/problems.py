@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in words that name place, key and cure."""
+"""Describe problems of a configuration: place, key, cause and cure."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _BOUNDS = {
 
 
 def problems_of(error: ValidationError, origins: Origins) -> Iterator[str]:
-    """Describe what pydantic found, one line for each problem.
+    """Yield a line for each problem that pydantic found.
 
     Args:
-        error: what pydantic raised.
-        origins: where the keys were set.
+        error: error that pydantic raised.
+        origins: places where the keys were set.
     """
     for details in error.errors(include_url=False):
         if details["type"] == "default_factory_not_called":

@@ -1,4 +1,4 @@
-"""The running program, put together from its configuration."""
+"""The gateway: make its parts from the configuration, start them, stop them."""
 
 from tigrest.gateway.gateway import Gateway
 

@@ -326,7 +326,7 @@ def make_scripts(script_dirs: Sequence[Path], provide: Provide, service: Service
 
 @dataclass(frozen=True)
 class TableSwitch:
-    """Gives each new table of scripts to those who use it.
+    """Hand each new table of scripts to HTTP and to listening.
 
     Args:
         app: gets the routes.

@@ -1,6 +1,6 @@
-"""Commands of the gateway itself, offered to admins over XMPP at its own address.
+"""Offer ad-hoc commands at the gateway's own address to admins: manage API keys, reload scripts.
 
-Tigase HTTP API guide, API keys; tigase-http-api ``reload-handlers``
+XEP-0050; Tigase HTTP API guide, "API keys"; tigase-http-api, ``reload-handlers``
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ NAME, PATHS, DOMAINS, ITEM = "Name", "Paths (regular expressions, all when empty
 
 
 def gateway_commands(keys: KeyStore, reload: Callable[[], Awaitable[Sequence[str]]]) -> tuple[Command, ...]:
-    """The commands.
+    """Return the commands, for the back end to offer.
 
     Args:
-        keys: where API keys are stored.
-        reload: loads changed scripts; gives what is wrong with them.
+        keys: store of the API keys.
+        reload: loads changed scripts, and returns what is wrong with them, one line each.
     """
     control = _Control(keys, reload)
     return (
@@ -37,7 +37,7 @@ class _Control:
         self._keys, self._reload = keys, reload
 
     async def add(self, call: Call) -> Outcome:
-        """Add a key; the answer is the only place where it is shown."""
+        """Add a key. The result shows it, and nothing later does: only its hash is stored."""
         try:
             key = await self._keys.add(call.form.value(NAME), _lines(call, PATHS), _lines(call, DOMAINS))
         except InvalidValue as error:
@@ -46,20 +46,20 @@ class _Control:
         return Outcome(DataForm("result", (note, Field("API Key", (key,), "text-single"))))
 
     async def choose(self, _call: Call) -> DataForm:
-        """The form that lists the keys."""
+        """Return a form to choose a key with."""
         names = [key.name for key in await self._keys.list()]
         if not names:
             return DataForm("result", (Field("Note", ("There are no items on the list",), "fixed"),))
         return DataForm("form", (Field(ITEM, (names[0],), "list-single", options=tuple(Option(name) for name in names)),))
 
     async def update_form(self, call: Call) -> DataForm:
-        """The form of one key, or the list when none is chosen."""
+        """Return the form of the chosen key, or that of :meth:`choose` when none is chosen."""
         chosen = call.form.value(ITEM)
         key = next((key for key in await self._keys.list() if key.name == chosen), None)
         return _form(key) if key else await self.choose(call)
 
     async def update(self, call: Call) -> Outcome:
-        """Change where a key is valid."""
+        """Change the paths and domains that a key is valid for."""
         try:
             await self._keys.change(call.form.value(ITEM), _lines(call, PATHS), _lines(call, DOMAINS))
         except InvalidValue:

@@ -1,4 +1,4 @@
-"""What the embedded domain holds on its first start, so that there is something to try: accounts, an avatar, an API key."""
+"""Fill the embedded domain on its first start, so that there is something to try: accounts with avatars, and an API key."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class Demo:
 
     Args:
         domain: the embedded domain.
-        passwords: by local part.
-        api_key: good for everything.
-        file: where they are kept; empty when nowhere.
-        is_finished: whether all accounts were made: the first start may end in the middle, by a full disk.
+        passwords: passwords of the accounts, by local part.
+        api_key: an API key that is valid everywhere.
+        file: path of the file that keeps these credentials; empty when none does.
+        is_finished: whether all accounts exist: the first start may be cut short, e.g. by a full disk.
     """
 
     domain: str
@@ -52,10 +52,10 @@ class Demo:
         return f"<Demo {self.domain}>"
 
     def warning(self, host: str) -> str:
-        """Tell what is wrong with serving the demo on an address; empty for one that only this machine reaches.
+        """Return a warning against serving the demo on an address; empty when only this machine reaches it.
 
         Args:
-            host: that the gateway listens on.
+            host: address that the gateway listens on.
         """
         if _is_loopback(host):
             return ""
@@ -66,10 +66,10 @@ class Demo:
         )
 
     def lines(self, base: str) -> list[str]:
-        """Text to show, with commands to paste.
+        """Return the lines to print at the start: the credentials, and commands to paste.
 
         Args:
-            base: scheme, host and port of the running gateway.
+            base: scheme, host and port, as in ``http://127.0.0.1:8080``.
         """
         admin, alice = f"admin@{self.domain}", f"alice@{self.domain}"
         login = f"-u '{admin}:{self.passwords['admin']}'"
@@ -98,8 +98,8 @@ async def demo_of(embedded: EmbeddedConfig, backend: Backend, service: Service, 
     Args:
         embedded: its configuration; with accounts of its own there is no demo.
         backend: the back end, which was started.
-        service: access to it; may send as its users.
-        keys: where the API key goes.
+        service: access to the domain; may send as its users.
+        keys: store for the API key.
 
     Returns:
         The credentials; ``None`` when there are none to show.
@@ -116,9 +116,9 @@ async def make_demo(service: Service, keys: KeyStore, folder: Path | None) -> De
     """Fill a new embedded domain.
 
     Args:
-        service: access to it; may send as its users.
-        keys: where the API key goes.
-        folder: where the credentials are kept, readable by the owner only; ``None`` for nowhere.
+        service: access to the domain; may send as its users.
+        keys: store for the API key.
+        folder: folder for the file with the credentials, which only its owner may read; ``None`` to write none.
     """
     passwords = {name: secrets.token_urlsafe(9) for name in NAMES}
     known = {key.name for key in await keys.list()}
@@ -126,12 +126,12 @@ async def make_demo(service: Service, keys: KeyStore, folder: Path | None) -> De
         await keys.revoke("demo")
     demo = Demo(service.domain, passwords, await keys.add("demo", (), ()), str(folder / FILE) if folder is not None else "")
     if demo.file:
-        _keep(demo)  # first: what follows may fail, and accounts whose passwords nobody knows are of no use
+        _keep(demo)  # before the accounts: were it written last and this failed, nobody would know their passwords
     return await _finish(service, demo)
 
 
 async def _finish(service: Service, demo: Demo) -> Demo:
-    """Make the accounts that are missing."""
+    """Make the accounts that are missing, and note in the file that none is."""
     for name, password in demo.passwords.items():
         jid = JID(f"{name}@{demo.domain}")
         if not await service.users.exists(jid):
@@ -151,7 +151,7 @@ def _keep(demo: Demo) -> None:
 
 
 async def recall_demo(service: Service, folder: Path) -> Demo | None:
-    """Read the credentials of an earlier first start, and finish what it left unfinished; ``None`` when they are not kept any more."""
+    """Read the credentials of the first start, and make the accounts that it did not get to; ``None`` when the file is gone."""
     try:
         tighten(folder / FILE)
         demo = Demo(**{"is_finished": True} | json.loads((folder / FILE).read_text("utf-8")))
@@ -171,7 +171,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def picture(name: str, size: int = 96) -> bytes:
-    """Draw a small symmetric pattern that is a name's own, as PNG.
+    """Draw an identicon: a symmetric pattern derived from a name, as PNG.
 
     Args:
         name: decides pattern and colour.

@@ -1,4 +1,4 @@
-"""Looking at what is behind the gateway: which server, what it grants, and what works with it (``tigrest check --live``)."""
+"""Ask the XMPP server what it is, what it grants the gateway, and which built-in handlers work with it (``tigrest check --live``)."""
 
 from __future__ import annotations
 
@@ -19,12 +19,18 @@ ALL_USERS = "all users"
 """Node where ejabberd lists its accounts for administrators (XEP-0030)."""
 
 ASK_SECONDS = 5.0
-"""Time limit of each question to the server."""
+"""Timeout of each request to the server, in seconds."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing and whether it works; ``note`` says what it needs when it does not, or what to know when it does."""
+    """One thing that was checked.
+
+    Args:
+        name: the handler or feature.
+        works: whether it works.
+        note: what it needs where it does not work; where it does, what to know, or empty.
+    """
 
     name: str
     works: bool
@@ -33,26 +39,26 @@ class Check:
 
 @dataclass(frozen=True)
 class Diagnostics:
-    """What was found.
+    """What the server is and grants, and what works with it.
 
     Args:
         server: name and version of the server's software.
-        privileges: what it grants by XEP-0356, in words.
+        privileges: privileges that it grants (XEP-0356), in words.
         commands: nodes of its ad-hoc commands.
-        findings: what works.
+        checks: what works and what does not.
     """
 
     server: str
     privileges: str
     commands: tuple[str, ...]
-    findings: tuple[Check, ...]
+    checks: tuple[Check, ...]
 
 
-async def survey(gateway: Gateway) -> Diagnostics:
-    """Ask the server behind a gateway that was started.
+async def diagnose(gateway: Gateway) -> Diagnostics:
+    """Ask the server behind a running gateway.
 
     Raises:
-        NotConnected: there is no connection to it; the message says why.
+        NotConnected: the link to it is down; the message says why.
     """
     backend = gateway.backend
     if not backend.connected:
@@ -61,7 +67,7 @@ async def survey(gateway: Gateway) -> Diagnostics:
     if not isinstance(backend, Component):
         return Diagnostics(await _software(gateway), "all", commands, (Check("everything", True, "the embedded domain needs nothing"),))
     privileges = backend.privileges
-    return Diagnostics(await _software(gateway), privileges.summary(), commands, tuple(await _findings(gateway, backend, commands)))
+    return Diagnostics(await _software(gateway), privileges.summary(), commands, tuple(await _checks(gateway, backend, commands)))
 
 
 async def _software(gateway: Gateway) -> str:
@@ -81,7 +87,7 @@ async def _commands(gateway: Gateway) -> tuple[str, ...]:
         return ()
 
 
-async def _findings(gateway: Gateway, backend: Component, commands: tuple[str, ...]) -> list[Check]:
+async def _checks(gateway: Gateway, backend: Component, commands: tuple[str, ...]) -> list[Check]:
     service = gateway.service
     trusted, privileges = service.policy.send_as == "user", backend.privileges
     administrator = f"make {service.jid} an administrator of the server and enable ad-hoc administration there"
@@ -96,7 +102,7 @@ async def _findings(gateway: Gateway, backend: Component, commands: tuple[str, .
     nobody = JID.of("tigrest-check", service.domain)
     late = "" if privileges.sees_presence else f"contacts who come online later see it only if {service.jid} is granted presence"
     return [
-        await _tried("logins", service.check_credentials(nobody, "-"), "[xmpp] c2s_host, c2s_port, c2s_tls"),
+        await _attempt("logins", service.check_credentials(nobody, "-"), "[xmpp] c2s_host, c2s_port, c2s_tls"),
         Check("POST /rest/stream", True, sends),
         Check(
             "GET /rest/avatar",
@@ -107,7 +113,7 @@ async def _findings(gateway: Gateway, backend: Component, commands: tuple[str, .
         Check("/rest/adhoc", bool(commands), f"{len(commands)} commands" if commands else administrator),
         Check("POST /rest/user/…/status", not shows, shows or late),
         *[_administration(name, node, commands, administrator) for name, node in ADMINISTRATION.items()],
-        await _tried("BOSH pre-bind", _bosh(gateway), "[bosh] url"),
+        await _attempt("BOSH pre-bind", _bosh(gateway), "[bosh] url"),
         await _rights(gateway),
     ]
 
@@ -168,7 +174,7 @@ def _acts(backend: Component, type: str) -> bool:
 
 
 async def _bosh(gateway: Gateway) -> None:
-    """Try to log in with credentials that cannot be right: being refused shows that it works."""
+    """Log in with credentials that cannot be right: the refusal shows that BOSH works."""
     service = gateway.service
     assert service.bosh is not None
     try:
@@ -177,9 +183,9 @@ async def _bosh(gateway: Gateway) -> None:
         return
 
 
-async def _tried(name: str, attempt: Awaitable[object], keys: str) -> Check:
+async def _attempt(name: str, work: Awaitable[object], keys: str) -> Check:
     try:
-        await attempt
+        await work
     except (NotConnected, NotSupported) as error:
         return Check(name, False, f"{error}; check {keys}" if keys not in str(error) else str(error))
     return Check(name, True)
