@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.cli.forks import ROOT, Process, fork
+
 TIGREST = [sys.executable, "-m", "tigrest"]
+
+__all__ = ["LISTENING", "ROOT", "TIGREST", "Process", "environment", "first_serving", "serving", "tigrest"]
 
 LISTENING = "tigrest: listening on "
 
@@ -22,24 +29,64 @@ def environment(**variables: str) -> dict[str, str]:
 
 
 def tigrest(*arguments: str, cwd: Path, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
-    command = [*TIGREST, *arguments]
-    return subprocess.run(
-        command, cwd=cwd, input=stdin, env=environment(**variables), capture_output=True, text=True, timeout=30, check=False
-    )
+    """Run a command to its end, in a forked process."""
+    with TemporaryFile("w+") as given, TemporaryFile("w+") as log:
+        given.write(stdin)
+        given.seek(0)
+        with fork(arguments, cwd, environment(**variables), log, given) as process:
+            assert process.stdout is not None
+            printed = process.stdout.read()
+            code = process.wait(30)
+        log.seek(0)
+        return subprocess.CompletedProcess(arguments, code, printed, log.read())
 
 
 @contextmanager
-def serving(*arguments: str, cwd: Path, **variables: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run ``tigrest serve`` on a free port; gives the process and its base URL. Its log goes to ``log`` in the directory."""
+def first_serving(*arguments: str, cwd: Path, **variables: str) -> Iterator[tuple[Process, str]]:
+    """As :func:`serving`, but as users start it the first time: a process that has to import everything, and no state unless it is there."""
     command = [*TIGREST, "serve", "--port", "0", *arguments]
     with (cwd / "log").open("w") as log:
         process = subprocess.Popen(command, cwd=cwd, env=environment(**variables), stdout=subprocess.PIPE, stderr=log, text=True)
     with process:
-        assert process.stdout is not None
-        try:
-            line = process.stdout.readline()
-            assert line.startswith(LISTENING), (cwd / "log").read_text()
-            yield process, line.removeprefix(LISTENING).removesuffix("/rest/\n")
-        finally:
-            process.kill()
+        yield from _listening(process, cwd)
+
+
+@functools.cache
+def _prepared() -> Path:
+    """Return the folder ``var`` after a first start, whose hashing of passwords takes half a second; made once."""
+    folder = TemporaryDirectory(prefix="tigrest-prepared-")
+    atexit.register(folder.cleanup)
+    with first_serving(cwd=Path(folder.name)) as (process, _):
+        process.terminate()
+        assert process.wait(20) == 0
+    return Path(folder.name) / "var"
+
+
+@contextmanager
+def serving(*arguments: str, cwd: Path, **variables: str) -> Iterator[tuple[Process, str]]:
+    """Run ``tigrest serve`` on a free port; gives the process and its base URL. Its log goes to ``log`` in the directory.
+
+    Args:
+        arguments: further ones of the command.
+        cwd: the directory. Where it has no state and the environment says nothing of databases, accounts and servers, there is the
+            state of an earlier start.
+        variables: of its environment.
+    """
+    says = " ".join([*arguments, *variables])
+    if not (cwd / "var").exists() and not any(word in says for word in ("EMBEDDED", "STATE", "XMPP", "--config")):
+        shutil.copytree(_prepared(), cwd / "var")
+    with (cwd / "log").open("w") as log:
+        process = fork(["serve", "--port", "0", *arguments], cwd, environment(**variables), log)
+    with process:
+        yield from _listening(process, cwd)
+
+
+def _listening(process: Process, cwd: Path) -> Iterator[tuple[Process, str]]:
+    """Give a process and its base URL once it listens, and kill it at the end."""
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        assert line.startswith(LISTENING), (cwd / "log").read_text()
+        yield process, line.removeprefix(LISTENING).removesuffix("/rest/\n")
+    finally:
+        process.kill()

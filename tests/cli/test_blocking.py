@@ -12,12 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import Popen
 from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.cli.process import serving
+from tests.cli.process import Process, serving
 from tests.cli.test_serve import send
 
 SCRIPT = """
@@ -94,7 +93,7 @@ def line(name: str) -> int:
 @dataclass(frozen=True)
 class Served:
     folder: Path
-    process: Popen[str]
+    process: Process
     base: str
 
     @property

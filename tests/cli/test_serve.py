@@ -11,7 +11,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.cli.process import serving, tigrest
+from tests.cli.process import first_serving, serving, tigrest
 
 SCRIPT = """
 import asyncio, time
@@ -49,7 +49,7 @@ def send(base: str, path: str) -> socket.socket:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_in_an_empty_directory_until_a_signal_and_ends_well(number: signal.Signals, tmp_path: Path) -> None:
-    with serving(cwd=tmp_path) as (process, base):
+    with first_serving(cwd=tmp_path) as (process, base):
         assert base.startswith("http://127.0.0.1:")
         with urlopen(f"{base}/rest/") as answer:
             assert answer.status == 200

@@ -6,7 +6,6 @@ import json
 import os
 import resource
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.cli.process import serving, tigrest
+from tests.cli.process import Process, first_serving, serving, tigrest
 from tests.scripting.listening import webhook
 from tests.servers.gateway import eventually
 from tigrest.gateway.demo import Demo
@@ -27,7 +26,7 @@ SETTINGS = {"AUTH__API_KEYS": '[{name = "test", key = "test-key", paths = []}]',
 
 
 @contextmanager
-def gateway(folder: Path, url: str) -> Iterator[tuple[subprocess.Popen[str], httpx2.Client]]:
+def gateway(folder: Path, url: str) -> Iterator[tuple[Process, httpx2.Client]]:
     settings = SETTINGS | {"WEBHOOKS": f'[{{name = "hook", url = "{url}"}}]'}
     with (
         serving(cwd=folder, **{f"TIGREST__{key}": value for key, value in settings.items()}) as (process, base),
@@ -106,7 +105,7 @@ def test_a_full_disk_is_503_and_loses_no_accepted_message(tmp_path: Path) -> Non
 def test_state_is_for_its_owner_whatever_the_umask_and_a_demo_that_others_can_reach_warns(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        with serving("--host", "0.0.0.0", cwd=tmp_path) as (process, _):
+        with first_serving("--host", "0.0.0.0", cwd=tmp_path) as (process, _):
             modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "var").iterdir()}
             names = ("tigrest.sqlite3", "tigrest.sqlite3-wal", "tigrest.sqlite3-shm", "tigrest.sqlite3.lock", "demo-credentials.json")
             assert modes == dict.fromkeys(names, 0o600)
@@ -120,7 +119,7 @@ def test_state_is_for_its_owner_whatever_the_umask_and_a_demo_that_others_can_re
     assert "use --host 127.0.0.1" in log
     for path in (tmp_path / "var").iterdir():
         path.chmod(0o644)  # as an older version, or somebody, left it
-    with serving(cwd=tmp_path):
+    with first_serving(cwd=tmp_path):
         assert {path.stat().st_mode & 0o777 for path in (tmp_path / "var").iterdir()} == {0o600}
     log = (tmp_path / "log").read_text()
     assert "demo-credentials.json was open to all users" in log
@@ -138,7 +137,7 @@ def test_a_demo_does_not_warn_of_addresses_that_only_this_machine_reaches(host: 
 
 
 def test_a_first_start_that_a_full_disk_ended_is_finished_by_the_next(tmp_path: Path) -> None:
-    with serving(cwd=tmp_path):
+    with first_serving(cwd=tmp_path):
         pass
     state = tmp_path / "var"
     demo = json.loads((state / "demo-credentials.json").read_text())

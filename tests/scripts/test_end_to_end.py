@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.cli.process import serving, tigrest
+from tests.cli.process import Process, first_serving, serving, tigrest
 
 HELLO = """
 from tigrest import Handler
@@ -34,7 +34,7 @@ def eventually(ask: Callable[[], Any], expected: Any, seconds: float = 10.0) -> 
         time.sleep(0.05)
 
 
-def pasted(process: subprocess.Popen[str]) -> tuple[list[str], dict[str, str], str]:
+def pasted(process: Process) -> tuple[list[str], dict[str, str], str]:
     """The lines to paste, the passwords and the API key that a start prints."""
     assert process.stdout is not None
     lines: list[str] = []
@@ -49,7 +49,7 @@ def test_every_line_it_prints_works_when_pasted_and_again_after_a_restart(tmp_pa
     assert shutil.which("curl"), "the lines are for curl: apt-get install curl"
     seen = []
     for _ in range(2):
-        with serving("--access-log", cwd=tmp_path) as (process, _):
+        with first_serving("--access-log", cwd=tmp_path) as (process, _):
             commands, passwords, key = pasted(process)
             seen.append((passwords, key))
             answers = [
@@ -148,7 +148,7 @@ def test_what_prepares_addresses_is_imported_before_the_first_request(tmp_path: 
     script = tmp_path / "scripts" / "rest" / "loaded.py"
     script.parent.mkdir(parents=True)
     script.write_text(LOADED)
-    with serving(cwd=tmp_path) as (_, base):
+    with first_serving(cwd=tmp_path) as (_, base):
         assert httpx2.get(f"{base}/rest/loaded").text == "True"
         assert httpx2.get(f"{base}/rest/avatar/ü@localhost").status_code == 404
 
@@ -202,7 +202,7 @@ def test_a_body_that_stalls_is_given_up(tmp_path: Path) -> None:
 
 
 def test_state_is_for_its_owner_only(tmp_path: Path) -> None:
-    with serving(cwd=tmp_path):
+    with first_serving(cwd=tmp_path):
         pass
     assert {path.name: oct(path.stat().st_mode & 0o777) for path in (tmp_path / "var").glob("*.sqlite3*")} == {
         path.name: "0o600" for path in (tmp_path / "var").glob("*.sqlite3*")

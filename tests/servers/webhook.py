@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.cli.process import ROOT, environment, serving
+from tests.cli.process import ROOT, Process, environment, serving
 from tests.servers.process import XmppServer, free_ports
 
 BOT = ROOT / "examples" / "flask_bot.py"
@@ -70,7 +70,7 @@ def flask_bot(folder: Path) -> Iterator[Receiver]:
 @contextmanager
 def gateway_process(
     server: XmppServer, folder: Path, receiver: Receiver, stanzas: tuple[str, ...] = ("message", "presence", "iq"), **xmpp: str
-) -> Iterator[tuple[subprocess.Popen[str], str]]:
+) -> Iterator[tuple[Process, str]]:
     """Run ``tigrest serve`` in front of a server, with a webhook; gives the process and its base URL."""
     url = f"http://127.0.0.1:{receiver.port}/api"
     hook = f'{{name = "receiver", url = "{url}", secret = "{SIGNED_WITH}", stanzas = {json.dumps(stanzas)}}}'

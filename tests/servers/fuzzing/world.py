@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import itertools
 import re
-import subprocess
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import httpx2
 
-from tests.cli.process import serving
+from tests.cli.process import Process, serving
 from tests.servers.fuzzing.answers import Answer, answers_to, is_allowed, kind_of
 from tests.servers.fuzzing.batches import Batch
 from tests.servers.fuzzing.callers import CALLERS, KEY, MALLORY
@@ -79,7 +78,7 @@ class World:
     """
 
     server: XmppServer
-    process: subprocess.Popen[str]
+    process: Process
     base: str
     log: Path
     eve: Reader

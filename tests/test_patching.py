@@ -1,0 +1,83 @@
+"""Tests hand limits in: none patches a constant of a module, which every other user of the module would feel too."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+
+KNOWN: dict[str, set[str]] = {
+    "auth/test_api_keys.py": {"READ_SECONDS"},
+    "auth/test_logins.py": {"CACHE_SIZE", "MAX_WAITING", "TURN_SECONDS"},
+    "backends/component/test_link.py": {
+        "BARRIER_SECONDS",
+        "FIRST_DELAY",
+        "MAX_PENDING",
+        "PATIENCE_SECONDS",
+        "PING_SECONDS",
+        "WAIT_SECONDS",
+        "WATCH_SECONDS",
+    },
+    "backends/component/test_stream.py": {"PARSER_BYTES"},
+    "backends/component/test_window.py": {"MAX_WAITING", "WAIT_SECONDS"},
+    "backends/embedded/test_administration.py": {"MAX_SESSIONS", "SESSION_SECONDS"},
+    "backends/embedded/test_users.py": {"MAX_MESSAGES"},
+    "http/test_events.py": {"KEEP_ALIVE", "MAX_STREAMS", "USER_STREAMS"},
+    "inbound/test_events.py": {
+        "KEEP_ALIVE",
+        "KEEP_SECONDS",
+        "MAX_ADDRESSES",
+        "MAX_STREAMS",
+        "READ_SECONDS",
+        "RING_BYTES",
+        "RING_EVENTS",
+        "TOTAL_BYTES",
+        "USER_STREAMS",
+    },
+    "inbound/webhooks/test_delivery.py": {"LAST_SECONDS", "PAGE", "RETRY_SECONDS"},
+    "service/test_bounded.py": {"PAGE_BYTES"},
+}
+"""Files that still patch constants, and which: to be emptied, never to be added to."""
+
+
+def patched_constants(source: str) -> Iterator[str]:
+    """Find the constants that a test patches: ``monkeypatch.setattr(module, "NAME", …)``, ``patch("package.NAME", …)``, ``module.NAME = …``.
+
+    Args:
+        source: of the test.
+
+    Returns:
+        The names in upper case.
+    """
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in ("setattr", "patch", "object"):
+            texts = [argument.value for argument in node.args[:2] if isinstance(argument, ast.Constant) and isinstance(argument.value, str)]
+            yield from (name for name in (text.rpartition(".")[2] for text in texts[:1]) if name.isupper())
+        elif isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (target.attr for target in targets if isinstance(target, ast.Attribute) and target.attr.isupper())
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'monkeypatch.setattr(module, "WAIT_SECONDS", 0.1)',
+        'monkeypatch.setattr("tigrest.state.database.WAIT_SECONDS", 0.1)',
+        'setattr(module, "WAIT_SECONDS", 0.1)',
+        'mock.patch("tigrest.state.database.WAIT_SECONDS", 0.1)',
+        'mock.patch.object(module, "WAIT_SECONDS", 0.1)',
+        "module.WAIT_SECONDS = 0.1",
+    ],
+)
+def test_patching_a_constant_is_noticed(source: str) -> None:
+    assert list(patched_constants(source)) == ["WAIT_SECONDS"]
+
+
+def test_no_test_patches_a_constant() -> None:
+    files = [path for path in sorted(TESTS.rglob("*.py")) if "broken_scripts" not in path.parts]
+    patched = {str(path.relative_to(TESTS)): set(patched_constants(path.read_text("utf-8"))) for path in files}
+    assert {path: more for path, names in patched.items() if (more := names - KNOWN.get(path, set()))} == {}
