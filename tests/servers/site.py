@@ -23,7 +23,7 @@ from tests.servers.client import Client, online
 from tests.servers.conftest import installed
 from tests.servers.curl import Answer, Curl, Request, at, in_json, xml
 from tests.servers.process import COMPONENT, DOMAIN, USERS, XmppServer
-from tigrest.backends.component.c2s import ClientPort
+from tigrest.backends.component.c2s import ClientPort, ClientPortSettings
 from tigrest.xmpp.jid import JID
 
 EVE = "eve@elsewhere.example"
@@ -177,7 +177,7 @@ class ServerSite(Site):
 
     def accepts(self, user: str, password: str) -> bool:
         """Log in at the server: the gateway remembers logins for a while."""
-        port = ClientPort("127.0.0.1", self.server.c2s, DOMAIN, "allow")
+        port = ClientPort(ClientPortSettings(host="127.0.0.1", port=self.server.c2s, domain=DOMAIN, tls="allow"))
         return asyncio.run(port.check(JID(f"{user}@{DOMAIN}"), password))
 
     def inbox(self, user: str) -> list[str]:

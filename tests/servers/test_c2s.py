@@ -15,7 +15,7 @@ from tests.conftest import Run
 from tests.servers.certificates import make_certificate
 from tests.servers.conftest import KINDS, StartServer
 from tests.servers.process import DOMAIN, XmppServer
-from tigrest.backends.component.c2s import ClientPort
+from tigrest.backends.component.c2s import ClientPort, ClientPortLimits, ClientPortSettings
 from tigrest.errors import NotConnected
 from tigrest.xmpp.jid import JID
 
@@ -36,7 +36,8 @@ Tls = Literal["require", "allow", "never"]
 
 def port_of(server: XmppServer, tls: Tls = "allow", trusted: ssl.SSLContext | None = None, timeout: float = 10.0) -> ClientPort:
     """The port of a server, with the domain as the gateway gives it: a JID."""
-    return ClientPort("127.0.0.1", server.c2s, JID(DOMAIN), tls, trusted, timeout)
+    limits = ClientPortLimits(check_seconds=timeout)
+    return ClientPort(ClientPortSettings(host="127.0.0.1", port=server.c2s, domain=JID(DOMAIN), tls=tls, limits=limits), trusted)
 
 
 def sockets() -> int:
@@ -74,7 +75,8 @@ def test_tls_is_required_by_a_server_without_it(server: XmppServer, run: Run) ->
 
 def test_a_domain_that_the_server_does_not_serve(server: XmppServer, run: Run) -> None:
     with pytest.raises(NotConnected, match="host-unknown"):
-        run(ClientPort("127.0.0.1", server.c2s, "example.org", "allow").check(JID("alice@example.org"), "alicepw"))
+        elsewhere = ClientPortSettings(host="127.0.0.1", port=server.c2s, domain="example.org", tls="allow")
+        run(ClientPort(elsewhere).check(JID("alice@example.org"), "alicepw"))
 
 
 def test_a_hundred_at_once(server: XmppServer, run: Run) -> None:

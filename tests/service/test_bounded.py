@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tigrest.auth.principal import ADMIN, USER, Principal
-from tigrest.backends.component.window import MAX_WAITING
+from tigrest.backends.component.window import WindowLimits
 from tigrest.backends.inbound import Inbound
 from tigrest.concurrency.caller import waiting
 from tigrest.errors import CallerGone, InvalidStanza, NotPermitted, ServerFailed, TooManyWaiting
@@ -153,7 +153,7 @@ async def test_a_cancelled_request_is_cancelled_and_not_taken_for_a_caller_gone(
 
 
 def test_one_caller_cannot_wait_for_all_that_may_wait() -> None:
-    assert WAITING + SENDING < MAX_WAITING
+    assert WindowLimits().waiting > WAITING + SENDING
 
 
 async def test_an_archive_that_does_not_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from alembic.migration import MigrationContext
 from tests.backends.embedded.world import ADMIN, DOMAIN
 from tigrest.auth.key_store import KeyStore
 from tigrest.backends.embedded.domain import EmbeddedDomain
+from tigrest.backends.embedded.settings import EmbeddedSettings
 from tigrest.backends.embedded.tables import EMBEDDED
 from tigrest.errors import ConfigError
 from tigrest.passwords import Passwords
@@ -89,14 +90,8 @@ async def test_a_database_from_before_there_were_versions_goes_on_with_its_data(
         assert await differences(old, schema) == []
     assert [key.name for key in await KeyStore(old).list()] == ["ci"]
     passwords = Passwords(1, 8, 1)
-    domain = EmbeddedDomain(
-        jid=JID("http.example.org"),
-        domain=DOMAIN,
-        administers=lambda jid: jid == ADMIN,
-        database=old,
-        passwords=passwords,
-        accounts={},
-    )
+    settings = EmbeddedSettings(jid=JID("http.example.org"), domain=DOMAIN)
+    domain = EmbeddedDomain(settings, administers=lambda jid: jid == ADMIN, database=old, passwords=passwords)
     await domain.start()
     assert await domain.check_credentials(JID("alice@example.org"), "secret")
     async with old.begin() as connection:

@@ -1,4 +1,4 @@
-"""What a way to XMPP offers: the contract that the embedded domain and the component link keep."""
+"""The contract of back ends: the embedded domain and the component of a real server."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from tigrest.xmpp.presence import StatusOutcome, UserStatus
 from tigrest.xmpp.stanza import Stanza
 
 REQUEST_TIMEOUT = 30.0
-"""Seconds that a request waits for its reply unless told otherwise."""
+"""Default timeout of a request, in seconds."""
 
 SERVICES = frozenset({"sess-man", "vhost-man", "monitor", "stats", "bosh", "c2s", "s2s", "ws2s", "message-router", "message-archive"})
-"""Local parts of the served domain that are no users but services, whatever resource is written behind them (Tigase)."""
+"""Local parts of the served domain that are services instead of users, with any resource (Tigase)."""
 
 
 @runtime_checkable
@@ -59,7 +59,7 @@ class UserRepository(Protocol):
 
 
 class Backend(Protocol):
-    """A way to XMPP: the embedded domain, or a component link to a server."""
+    """Access to XMPP: the embedded domain, or a component of a server."""
 
     jid: JID
     """Our own address."""
@@ -67,7 +67,7 @@ class Backend(Protocol):
     """The domain whose users are served."""
     users: UserRepository
     inbound: Inbound
-    """Gets what comes in for our own addresses."""
+    """Gets the stanzas that come in for our own addresses."""
 
     @property
     def connected(self) -> bool:
@@ -117,10 +117,10 @@ class Backend(Protocol):
         """Check a password against the server. Takes the time of a login; callers cache.
 
         Raises:
-            NotConnected: the server cannot be asked.
+            NotConnected: the server cannot be reached, or does not decide.
         """
 
-    async def set_status(self, status: UserStatus) -> StatusOutcome:
+    async def set_presence(self, presence: UserStatus) -> StatusOutcome:
         """Show the presence of a user at a resource of ours, or take it back."""
 
     @property
@@ -131,8 +131,8 @@ class Backend(Protocol):
         """Offer ad-hoc commands at our own address, to admins."""
 
     def on_account_change(self, changed: Callable[[JID], None]) -> None:
-        """Have somebody told of every account whose password changes or that is deleted through the gateway, by whatever door.
+        """Add a callback for every account whose password changes or that is deleted through the gateway, in whatever way.
 
-        One hook for all who remember something of an account: logins, live streams. It may be called more than once for a
-        change, and for changes that turn out not to be any; on a real server only after the server has answered.
+        For all caches about accounts: logins, live streams. The callback may be called more than once for a change, and without a
+        change; on a real server only after the server has answered.
         """

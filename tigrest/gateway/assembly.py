@@ -19,8 +19,10 @@ from tigrest.auth.principal import Principal
 from tigrest.auth.throttle import Throttle
 from tigrest.backends.backend import Backend
 from tigrest.backends.component.backend import Component
-from tigrest.backends.component.c2s import ClientPort
+from tigrest.backends.component.c2s import ClientPort, ClientPortSettings
+from tigrest.backends.component.settings import ComponentSettings, LinkSettings
 from tigrest.backends.embedded.domain import EmbeddedDomain
+from tigrest.backends.embedded.settings import EmbeddedSettings
 from tigrest.backends.inbound import Inbound
 from tigrest.config import Config
 from tigrest.config.models import AccountConfig, ApiKeyConfig, AvatarsConfig, WebhookConfig
@@ -177,13 +179,12 @@ def make_backend(config: Config, databases: Databases, passwords: Passwords, pol
     """
     if config.xmpp.backend == "component":
         return _make_component(config, databases.state, policy, inbound)
+    accounts = {account.jid: _secret(account.password) for account in config.embedded.accounts}
     return EmbeddedDomain(
-        jid=config.xmpp.jid,
-        domain=config.xmpp.domain,
+        EmbeddedSettings(jid=config.xmpp.jid, domain=config.xmpp.domain, accounts=accounts),
         administers=policy.administers,
         database=databases.embedded,
         passwords=passwords,
-        accounts={account.jid: _secret(account.password) for account in config.embedded.accounts},
         inbound=inbound,
     )
 
@@ -191,19 +192,21 @@ def make_backend(config: Config, databases: Databases, passwords: Passwords, pol
 def _make_component(config: Config, database: Database, policy: Policy, inbound: Inbound) -> Component:
     xmpp = config.xmpp
     is_trusted = xmpp.effective_send_as == "user"
-    return Component(
+    link = LinkSettings(
         jid=xmpp.jid,
         domain=xmpp.domain,
         secret=_secret(xmpp.secret),
         host=xmpp.host,
         port=xmpp.port,
         max_stanza=xmpp.max_stanza,
-        passwords=ClientPort(host=xmpp.c2s_host, port=xmpp.c2s_port, domain=xmpp.domain, tls=xmpp.c2s_tls),
+    )
+    c2s = ClientPortSettings(host=xmpp.c2s_host, port=xmpp.c2s_port, domain=xmpp.domain, tls=xmpp.c2s_tls)
+    return Component(
+        ComponentSettings(link=link, is_trusted=is_trusted, borrows=is_trusted and xmpp.effective_adhoc_as == "user"),
+        passwords=ClientPort(c2s),
         database=database,
         administers=policy.administers,
         inbound=inbound,
-        is_trusted=is_trusted,
-        borrows=is_trusted and xmpp.effective_adhoc_as == "user",
     )
 
 

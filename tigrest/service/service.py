@@ -236,7 +236,7 @@ class Service:
 
     async def set_status(self, status: UserStatus) -> StatusOutcome:
         """Show the presence of a user at a resource that no client of his holds, or take it back."""
-        return await self._backend.set_status(status)
+        return await self._backend.set_presence(status)
 
     def _from_us(self, stanza: Stanza) -> Stanza:
         sender = stanza.sender

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tigrest.backends.component.account_changes import REFUSALS, AccountChanges, Limits
+from tigrest.backends.component.account_changes import NOTHING_DONE, AccountChangeLimits, AccountChanges
 from tigrest.errors import InvalidValue, NotConnected, StanzaTimeout, TigrestError
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.stanza import Stanza
@@ -45,7 +45,7 @@ class World:
     """Changes, those told so far, and a server that answers what it is told to."""
 
     def __init__(self, **limits: Any) -> None:
-        self.changes = AccountChanges(OURS, DOMAIN, Limits(**limits))
+        self.changes = AccountChanges(OURS, DOMAIN, AccountChangeLimits(**limits))
         self.told: list[str] = []
         self.changes.watchers.append(self.told.append)
 
@@ -145,7 +145,7 @@ async def test_a_change_is_told_after_its_reply_once() -> None:
 
 async def test_what_was_refused_is_no_change() -> None:
     world = World()
-    for condition in REFUSALS:
+    for condition in NOTHING_DONE:
         assert await world.ask(iq(command(f"{ADMIN}delete-user", BOB)), refusal(condition)) == []
     assert await world.ask(iq(command(f"{ADMIN}delete-user", ALICE, BOB)), refusal("internal-server-error")) == [ALICE, BOB]
 
@@ -153,7 +153,7 @@ async def test_what_was_refused_is_no_change() -> None:
 async def test_a_user_who_is_refused_does_not_end_the_logins_of_others() -> None:
     world = World()
     stanza = iq(command(f"{ADMIN}delete-user", BOB), ALICE)
-    for condition in (*REFUSALS, "item-not-found", "internal-server-error"):
+    for condition in (*NOTHING_DONE, "item-not-found", "internal-server-error"):
         assert await world.ask(stanza, refusal(condition)) == []
     assert await world.ask(stanza, refusal("forbidden"), seconds=0.05, timeout=0.01) == []
     assert await world.ask(stanza, result()) == [BOB]

@@ -10,6 +10,7 @@ import pytest
 
 from tests.backends.component.test_link import Server
 from tigrest.backends.component.backend import Component
+from tigrest.backends.component.settings import ComponentSettings, LinkSettings
 from tigrest.backends.inbound import Inbound
 from tigrest.errors import NotSupported
 from tigrest.state.database import Database
@@ -28,19 +29,13 @@ class NoPasswords:
 @asynccontextmanager
 async def component(server: Server, borrows: bool = False, inbound: Inbound | None = None) -> AsyncIterator[Component]:
     port, database = await server.start(), Database(MEMORY)
+    link = LinkSettings(jid=OURS, domain=DOMAIN, secret="s", host="127.0.0.1", port=port, max_stanza=10_000)
     running = Component(
-        OURS,
-        DOMAIN,
-        "s",
-        "127.0.0.1",
-        port,
-        10_000,
-        NoPasswords(),
-        database,
-        frozenset[JID]().__contains__,
-        inbound or Inbound(OURS),
-        is_trusted=True,
-        borrows=borrows,
+        ComponentSettings(link=link, is_trusted=True, borrows=borrows),
+        passwords=NoPasswords(),
+        database=database,
+        administers=frozenset[JID]().__contains__,
+        inbound=inbound or Inbound(OURS),
     )
     await running.start()
     try:

@@ -13,7 +13,7 @@ import pytest
 from tests.backends.component.fake import HEADER, PROCEED, SASL, STARTTLS, SUCCESS, Peer, Script, failure, fake_server, features, sasl
 from tests.conftest import Run
 from tigrest.backends.component import client_stream
-from tigrest.backends.component.c2s import ClientPort
+from tigrest.backends.component.c2s import ClientPort, ClientPortLimits, ClientPortSettings
 from tigrest.backends.component.client_stream import is_loopback
 from tigrest.errors import NotConnected
 from tigrest.xmpp.jid import JID
@@ -27,12 +27,17 @@ CONTEXT = ssl.create_default_context()
 Tls = Literal["require", "allow", "never"]
 
 
+def port_of(port: int, tls: Tls = "allow", timeout: float = 10.0, host: str = "127.0.0.1") -> ClientPort:
+    limits = ClientPortLimits(check_seconds=timeout)
+    return ClientPort(ClientPortSettings(host=host, port=port, domain="localhost", tls=tls, limits=limits), CONTEXT)
+
+
 async def outcome(script: Script, tls: Tls = "allow", timeout: float = 5.0, password: str = SECRET) -> bool | str:
     """What a check gives: yes, no, or why it cannot be told."""
     answer: bool | str
     async with fake_server(script) as port:
         try:
-            answer = await ClientPort("127.0.0.1", port, "localhost", tls, CONTEXT, timeout).check(ALICE, password)
+            answer = await port_of(port, tls, timeout).check(ALICE, password)
         except NotConnected as error:
             answer = str(error)
     assert SECRET not in str(answer)
@@ -101,11 +106,11 @@ def test_a_server_that_comes_in_small_pieces(run: Run) -> None:
 
 def test_nobody_there(run: Run) -> None:
     with pytest.raises(NotConnected, match=r"cannot be reached on 127\.0\.0\.1:1 .*c2s_port.*refused"):
-        run(ClientPort("127.0.0.1", 1, "localhost", "allow").check(ALICE, SECRET))
+        run(port_of(1).check(ALICE, SECRET))
     with pytest.raises(NotConnected, match="cannot be reached"):
-        run(ClientPort("nowhere.invalid", 5222, "localhost", "allow").check(ALICE, SECRET))
+        run(port_of(5222, host="nowhere.invalid").check(ALICE, SECRET))
     with pytest.raises(NotConnected, match="cannot be reached"):
-        run(ClientPort("a" * 70 + ".invalid", 5222, "localhost", "allow").check(ALICE, SECRET))
+        run(port_of(5222, host="a" * 70 + ".invalid").check(ALICE, SECRET))
 
 
 @pytest.mark.parametrize(
@@ -119,7 +124,7 @@ def test_nobody_there(run: Run) -> None:
     ],
 )
 async def test_what_no_server_need_be_asked(jid: JID, password: str) -> None:
-    assert await ClientPort("127.0.0.1", 1, "localhost", "allow").check(jid, password) is False
+    assert await port_of(1).check(jid, password) is False
 
 
 def test_a_password_that_scram_cannot_carry(run: Run) -> None:
@@ -205,7 +210,7 @@ def test_a_server_that_cannot_be_asked_is_logged_once_until_it_can(run: Run, cap
 
     async def story() -> None:
         async with fake_server(script) as number:
-            port = ClientPort("127.0.0.1", number, "localhost", "allow", CONTEXT)
+            port = port_of(number)
             for _ in range(len(replies)):
                 with suppress(NotConnected):
                     await port.check(ALICE, SECRET)
@@ -306,7 +311,7 @@ def test_the_loop_runs_on_while_a_key_is_derived(run: Run) -> None:
 async def cancelled(script: Script, after: float, tls: Tls = "allow") -> None:
     """Cancel a check after some seconds; the server sees the connection end."""
     async with fake_server(script) as port:
-        task = asyncio.create_task(ClientPort("127.0.0.1", port, "localhost", tls, CONTEXT).check(ALICE, SECRET))
+        task = asyncio.create_task(port_of(port, tls).check(ALICE, SECRET))
         await asyncio.sleep(after)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tigrest.backends.component import backoff, window
-from tigrest.backends.component import link as module
 from tigrest.backends.component.link import Link
+from tigrest.backends.component.reconnecting import ReconnectLimits
+from tigrest.backends.component.settings import LinkLimits, LinkSettings
+from tigrest.backends.component.window import WindowLimits
+from tigrest.concurrency.backoff import Backoff
 from tigrest.errors import NotConnected, StanzaTimeout, StanzaTooLarge
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.stanza import Stanza
@@ -66,11 +68,20 @@ class Server:
         writer.close()
 
 
+WINDOW = WindowLimits()
+SOON = LinkLimits(reconnect=ReconnectLimits(backoff=Backoff(first=0.05, jitter=(0.5, 1.0))))
+
+
+def link_to(port: int, limits: LinkLimits, on_stanza: Callable[[Stanza], None]) -> Link:
+    settings = LinkSettings(jid=OURS, domain=DOMAIN, secret="secret", host="127.0.0.1", port=port, max_stanza=262_144, limits=limits)
+    return Link(settings, on_stanza=on_stanza, on_up=lambda: None, on_down=lambda: None)
+
+
 @asynccontextmanager
-async def linked(server: Server, wait: bool = True) -> AsyncIterator[tuple[Link, list[Stanza]]]:
+async def linked(server: Server, limits: LinkLimits | None = None, wait: bool = True) -> AsyncIterator[tuple[Link, list[Stanza]]]:
     port = await server.start()
     incoming: list[Stanza] = []
-    link = Link(OURS, "secret", "127.0.0.1", port, DOMAIN, 262_144, incoming.append, lambda: None, lambda: None)
+    link = link_to(port, limits or LinkLimits(), incoming.append)
     await link.start()
     try:
         assert link.connected is wait
@@ -120,11 +131,10 @@ async def test_replies_nobody_waits_for_are_dropped_and_other_stanzas_passed_on(
         assert [stanza.kind for stanza in incoming] == ["message", "iq"]
 
 
-async def test_waiting_requests_end_at_once_when_the_stream_drops_and_it_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backoff, "FIRST_DELAY", 0.05)
+async def test_waiting_requests_end_at_once_when_the_stream_drops_and_it_comes_back() -> None:
     server = Server()
     answer, server.answer = server.answer, lambda id: ""
-    async with linked(server) as (link, _):
+    async with linked(server, SOON) as (link, _):
         waiting = [asyncio.create_task(link.request(PING, 30.0)) for _ in range(20)]
         await asyncio.sleep(0.1)
         server.connections[-1].transport.abort()
@@ -166,11 +176,8 @@ async def test_a_refused_handshake_is_explained(condition: str, words: str, capl
         "<stream:error><system-shutdown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/><text xmlns='urn:ietf:params:xml:ns:xmpp-streams'>bye</text></stream:error>",
     ],
 )
-async def test_whatever_ends_the_stream_is_told_and_survived(
-    data: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(backoff, "FIRST_DELAY", 0.05)
-    async with linked(server := Server()) as (link, _):
+async def test_whatever_ends_the_stream_is_told_and_survived(data: str, caplog: pytest.LogCaptureFixture) -> None:
+    async with linked(server := Server(), SOON) as (link, _):
         server.push(data)
         for _ in range(200):
             if len(server.connections) == 2 and link.connected:
@@ -180,10 +187,9 @@ async def test_whatever_ends_the_stream_is_told_and_survived(
         assert "is down" in caplog.text
 
 
-async def test_a_server_that_does_not_read_is_503_in_time_and_memory_stays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(window, "WAIT_SECONDS", 0.2)
+async def test_a_server_that_does_not_read_is_503_in_time_and_memory_stays() -> None:
     server = Server()
-    async with linked(server) as (link, _):
+    async with linked(server, LinkLimits(window=WindowLimits(wait_seconds=0.2))) as (link, _):
         server.reads = False
         big = Stanza.parse(f"<message to='a@example.org' from='http.example.org'><body>{'x' * 100_000}</body></message>")
         sent = 0
@@ -220,7 +226,7 @@ async def test_a_server_that_is_not_there_is_named(caplog: pytest.LogCaptureFixt
     server = Server()
     port = await server.start()
     await server.stop()
-    link = Link(OURS, "secret", "127.0.0.1", port, DOMAIN, 262_144, lambda _: None, lambda: None, lambda: None)
+    link = link_to(port, LinkLimits(), lambda _: None)
     await link.start()
     try:
         assert f"127.0.0.1:{port} cannot be reached" in link.trouble
@@ -237,8 +243,8 @@ async def test_a_flood_is_held_back_until_the_server_has_dealt_with_what_it_has(
     async with linked(server) as (link, _):
         flood = [asyncio.create_task(link.send(MESSAGE)) for _ in range(700)]
         await asyncio.sleep(0.3)
-        assert sum(task.done() for task in flood) == window.BARRIERS * window.STEP
-        assert len(held) == window.BARRIERS
+        assert sum(task.done() for task in flood) == WINDOW.barriers * WINDOW.step
+        assert len(held) == WINDOW.barriers
         server.answer = answer
         for id in held:
             server.push(answer(id))
@@ -246,11 +252,7 @@ async def test_a_flood_is_held_back_until_the_server_has_dealt_with_what_it_has(
     assert server.received.count("<body>x</body>") == 700
 
 
-async def test_a_server_that_does_not_answer_pings_but_talks_is_not_waited_for(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(module, "BARRIER_SECONDS", 0.2)
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.5)
+async def test_a_server_that_does_not_answer_pings_but_talks_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:
     server = Server()
     server.answer = lambda id: ""
 
@@ -259,7 +261,7 @@ async def test_a_server_that_does_not_answer_pings_but_talks_is_not_waited_for(
             server.push("<presence from='a@example.org'/>")
             await asyncio.sleep(0.05)
 
-    async with linked(server) as (link, _):
+    async with linked(server, LinkLimits(barrier_seconds=0.2, patience_seconds=0.5)) as (link, _):
         talking = asyncio.create_task(talk())
         await asyncio.wait_for(asyncio.gather(*[link.send(MESSAGE) for _ in range(700)]), 5.0)
         assert link.connected
@@ -267,20 +269,18 @@ async def test_a_server_that_does_not_answer_pings_but_talks_is_not_waited_for(
     assert "does not answer pings" in caplog.text
 
 
-async def test_a_server_that_says_nothing_under_load_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BARRIER_SECONDS", 0.2)
+async def test_a_server_that_says_nothing_under_load_is_gone() -> None:
     server = Server()
     server.answer = lambda id: ""
-    async with linked(server) as (link, _):
+    async with linked(server, LinkLimits(barrier_seconds=0.2)) as (link, _):
         outcomes = await asyncio.gather(*[link.send(MESSAGE) for _ in range(900)], return_exceptions=True)
         assert {type(outcome) for outcome in outcomes} == {type(None), NotConnected}
 
 
-async def test_requests_that_wait_for_replies_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_PENDING", 5)
+async def test_requests_that_wait_for_replies_are_bounded() -> None:
     server = Server()
     server.answer = lambda id: ""
-    async with linked(server) as (link, _):
+    async with linked(server, LinkLimits(pending=5)) as (link, _):
         waiting = [asyncio.create_task(link.request(PING, 0.3)) for _ in range(5)]
         await asyncio.sleep(0.05)
         with pytest.raises(NotConnected, match="5 requests wait for replies already"):
@@ -295,13 +295,13 @@ async def test_a_stanza_that_is_too_large_takes_nobodys_turn() -> None:
     answer, server.answer = server.answer, lambda id: held.append(id) or ""  # type: ignore[func-returns-value]
     large = Stanza.parse(f"<message to='a@example.org'><body>{'x' * 300_000}</body></message>")
     async with linked(server) as (link, _):
-        flood = [asyncio.create_task(link.send(MESSAGE)) for _ in range(window.BARRIERS * window.STEP)]
+        flood = [asyncio.create_task(link.send(MESSAGE)) for _ in range(WINDOW.barriers * WINDOW.step)]
         await asyncio.gather(*flood)
-        refused = [asyncio.create_task(link.send(large)) for _ in range(window.STEP)]
+        refused = [asyncio.create_task(link.send(large)) for _ in range(WINDOW.step)]
         waiting = [asyncio.create_task(link.send(MESSAGE)) for _ in range(10)]
         assert {type(each) for each in await asyncio.gather(*refused, return_exceptions=True)} == {StanzaTooLarge}
         server.answer = answer
-        while len(held) < window.BARRIERS:
+        while len(held) < WINDOW.barriers:
             await asyncio.sleep(0.01)
         for id in held:
             server.push(answer(id))
@@ -315,13 +315,9 @@ async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_single_stanza_is_followed_by_a_barrier_so_that_a_dead_link_is_noticed(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(module, "BARRIER_SECONDS", 0.3)
-    monkeypatch.setattr(module, "WATCH_SECONDS", 0.05)
+async def test_a_single_stanza_is_followed_by_a_barrier_so_that_a_dead_link_is_noticed(caplog: pytest.LogCaptureFixture) -> None:
     server = Server()
-    async with linked(server) as (link, _):
+    async with linked(server, LinkLimits(barrier_seconds=0.3, watch_seconds=0.05)) as (link, _):
         await link.send(MESSAGE)
         await until(lambda: "urn:xmpp:ping" in server.received)
         await asyncio.sleep(0.5)
@@ -333,29 +329,23 @@ async def test_a_single_stanza_is_followed_by_a_barrier_so_that_a_dead_link_is_n
         await until(lambda: not link.connected)
         with pytest.raises(NotConnected, match="did not answer for"):
             await link.send(MESSAGE)
+        await until(lambda: "is down" in caplog.text)
         server.reads = True
     assert "the last 3 stanzas sent may not have got there" in caplog.text
 
 
-async def test_a_server_that_falls_silent_behind_a_word_is_gone_too(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(module, "BARRIER_SECONDS", 0.3)
-    monkeypatch.setattr(module, "WATCH_SECONDS", 0.05)
+async def test_a_server_that_falls_silent_behind_a_word_is_gone_too(caplog: pytest.LogCaptureFixture) -> None:
     server = Server()
     server.answer = lambda id: "<presence from='a@example.org'/>"  # the last it says, after the barrier was sent
-    async with linked(server) as (link, _):
+    async with linked(server, LinkLimits(barrier_seconds=0.3, watch_seconds=0.05)) as (link, _):
         await link.send(MESSAGE)
         await until(lambda: not link.connected)
     assert "does not answer pings" not in caplog.text
 
 
-async def test_a_silent_server_is_asked_whether_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PING_SECONDS", 0.1)
-    monkeypatch.setattr(module, "BARRIER_SECONDS", 0.3)
-    monkeypatch.setattr(module, "WATCH_SECONDS", 0.05)
+async def test_a_silent_server_is_asked_whether_it_is_there() -> None:
     server = Server()
-    async with linked(server) as (link, _):
+    async with linked(server, LinkLimits(ping_seconds=0.1, barrier_seconds=0.3, watch_seconds=0.05)) as (link, _):
         await until(lambda: server.received.count("urn:xmpp:ping") > 2)
         assert link.connected
         server.answer = lambda id: ""

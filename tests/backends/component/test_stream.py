@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tigrest.backends.component import stream as module
-from tigrest.backends.component.stream import Child, ComponentStream, StreamEnded, _Slicer
+from tigrest.backends.component.stream import Child, ComponentStream, StreamEnded, StreamLimits, _Slicer
 from tigrest.xmpp.namespaces import CLIENT, COMPONENT, STREAMS
 from tigrest.xmpp.stanza import Stanza
 
@@ -23,11 +22,11 @@ CHILDREN = [
 
 
 class Collected:
-    def __init__(self) -> None:
+    def __init__(self, limits: StreamLimits | None = None) -> None:
         self.header: dict[str, str] = {}
         self.children: list[bytes] = []
         self.wholes: list[bytes] = []
-        self.slicer = _Slicer(self.header.update, self.take)
+        self.slicer = _Slicer(self.header.update, self.take, limits)
 
     def take(self, child: Child) -> None:
         self.children.append(child.data)
@@ -46,7 +45,11 @@ def test_children_come_out_byte_by_byte_as_they_went_in() -> None:
 
 @given(st.lists(st.sampled_from(CHILDREN), max_size=30), st.lists(st.integers(1, 200), min_size=1, max_size=50))
 def test_children_come_out_of_pieces_of_any_size(children: list[bytes], sizes: list[int]) -> None:
-    collected, data, at, turn = Collected(), HEADER + b"".join(children), 0, 0
+    cut_into_pieces(Collected(), children, sizes)
+
+
+def cut_into_pieces(collected: Collected, children: list[bytes], sizes: list[int]) -> None:
+    data, at, turn = HEADER + b"".join(children), 0, 0
     while at < len(data):
         size = sizes[turn % len(sizes)]
         collected.slicer.feed(data[at : at + size])
@@ -65,14 +68,11 @@ def test_what_is_done_with_is_not_kept() -> None:
 
 @given(st.lists(st.sampled_from(CHILDREN), max_size=30), st.lists(st.integers(1, 200), min_size=1, max_size=50))
 def test_children_come_out_although_the_parser_is_replaced_all_the_time(children: list[bytes], sizes: list[int]) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "PARSER_BYTES", 20)
-        test_children_come_out_of_pieces_of_any_size.hypothesis.inner_test(children, sizes)  # type: ignore[attr-defined]
+    cut_into_pieces(Collected(StreamLimits(parser=20)), children, sizes)
 
 
-def test_a_parser_is_replaced_between_stanzas_and_the_end_of_the_stream_is_still_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PARSER_BYTES", 1000)
-    collected = Collected()
+def test_a_parser_is_replaced_between_stanzas_and_the_end_of_the_stream_is_still_known() -> None:
+    collected = Collected(StreamLimits(parser=1000))
     collected.slicer.feed(HEADER)
     parsers = []
     for number in range(200):
@@ -87,9 +87,8 @@ def test_a_parser_is_replaced_between_stanzas_and_the_end_of_the_stream_is_still
         collected.slicer.feed(b"</stream:stream>")
 
 
-def test_a_long_stanza_is_not_parsed_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PARSER_BYTES", 1000)
-    collected = Collected()
+def test_a_long_stanza_is_not_parsed_again_and_again() -> None:
+    collected = Collected(StreamLimits(parser=1000))
     collected.slicer.feed(HEADER + b"<iq/>" * 200)
     collected.slicer.feed(b"<message>")
     parser = collected.slicer._parser
@@ -117,6 +116,7 @@ def received(data: bytes) -> list[Stanza]:
     stanzas: list[Stanza] = []
     stream = ComponentStream.__new__(ComponentStream)
     stream._on_stanza = stanzas.append
+    stream._limits = StreamLimits()
     stream.ready = Ready()  # type: ignore[assignment]
     slicer = _Slicer(lambda _: None, stream._received)
     slicer.feed(HEADER + data)

@@ -6,9 +6,11 @@ import asyncio
 
 import pytest
 
-from tigrest.backends.component import window as module
-from tigrest.backends.component.window import BARRIERS, STEP, STEP_BYTES, Window
+from tigrest.backends.component.window import Window, WindowLimits
 from tigrest.errors import NotConnected
+
+LIMITS = WindowLimits()
+STEP, STEP_BYTES, BARRIERS = LIMITS.step, LIMITS.step_bytes, LIMITS.barriers
 
 
 def fill(window: Window) -> int:
@@ -66,10 +68,8 @@ async def test_a_turn_that_is_not_taken_goes_to_the_next() -> None:
     await asyncio.wait_for(waiting[-1], 1.0)
 
 
-async def test_too_many_or_too_long_is_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_WAITING", 2)
-    monkeypatch.setattr(module, "WAIT_SECONDS", 0.05)
-    window = Window()
+async def test_too_many_or_too_long_is_told_to_come_back() -> None:
+    window = Window(WindowLimits(waiting=2, wait_seconds=0.05))
     fill(window)
     waiting = [asyncio.create_task(window.room()) for _ in range(2)]
     await asyncio.sleep(0)
@@ -173,9 +173,8 @@ def test_a_barrier_is_due_because_of_the_time_only_where_none_is_unanswered() ->
     assert window.is_barrier_due(is_silent=True)
 
 
-async def test_whoever_has_most_that_wait_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_WAITING", 4)
-    window = Window()
+async def test_whoever_has_most_that_wait_gives_way() -> None:
+    window = Window(WindowLimits(waiting=4))
     window.pause()
     alice = [asyncio.create_task(window.room("alice")) for _ in range(3)]
     mallory = asyncio.create_task(window.room("mallory"))

@@ -4,11 +4,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from tests.backends.embedded.world import ACCOUNTS, ADMIN, DOMAIN, GATEWAY, World
-from tigrest.backends.embedded.domain import EmbeddedDomain
+from tests.backends.embedded.world import World, running
 from tigrest.passwords import Passwords
-from tigrest.service import Policy, Service
-from tigrest.state.database import Database
 
 
 @pytest.fixture
@@ -20,10 +17,5 @@ def passwords() -> Iterator[Passwords]:
 
 @pytest.fixture
 async def world(passwords: Passwords) -> AsyncIterator[World]:
-    database = Database(":memory:")
-    policy = Policy(GATEWAY, DOMAIN, admins=frozenset({ADMIN}), send_as="user", adhoc_as="user")
-    domain = EmbeddedDomain(GATEWAY, DOMAIN, policy.administers, database, passwords, ACCOUNTS)
-    await domain.start()
-    yield World(domain, Service(domain, policy))
-    await domain.stop()
-    await database.stop()
+    async with running(passwords) as world:
+        yield world

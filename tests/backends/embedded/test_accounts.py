@@ -62,7 +62,7 @@ async def test_what_an_account_owned_goes_with_it(world: World) -> None:
     card = (await world.ask('<vCard xmlns="vcard-temp"/>', ALICE)).payload
     assert card is not None
     assert not len(card)
-    assert not (await world.domain.set_status(UserStatus(ALICE.with_resource("phone"), available=False))).success
+    assert not (await world.domain.set_presence(UserStatus(ALICE.with_resource("phone"), available=False))).success
 
 
 async def test_accounts_work_from_worker_threads(world: World) -> None:
@@ -83,7 +83,7 @@ async def test_an_account_deleted_while_it_is_written_to_is_no_error_of_ours(wor
     async def write() -> None:
         for _ in range(100):
             await world.service.send(f"<message to='{BOB}'><body>hi</body></message>")
-            await world.domain.set_status(UserStatus(BOB.with_resource("x")))
+            await world.domain.set_presence(UserStatus(BOB.with_resource("x")))
 
     await asyncio.gather(remove_and_add(), *[write() for _ in range(4)])
     assert not [record for record in caplog.records if record.exc_info]

@@ -2,9 +2,11 @@
 
 import pytest
 
-from tests.backends.embedded.world import ADMIN, ALICE, BOB, DOMAIN, GATEWAY, SESS_MAN, World, told
-from tigrest.backends.entities import commands
+from tests.backends.embedded.world import ADMIN, ALICE, BOB, DOMAIN, GATEWAY, SESS_MAN, World, running, told
+from tigrest.backends.embedded.settings import EmbeddedLimits
+from tigrest.backends.entities.commands import CommandSessionLimits
 from tigrest.errors import StanzaError
+from tigrest.passwords import Passwords
 from tigrest.xmpp.jid import JID
 
 XEP = "http://jabber.org/protocol/admin#"
@@ -98,18 +100,18 @@ async def test_a_session_belongs_to_its_caller_and_its_command(world: World) -> 
             await world.adhoc(user).execute(DOMAIN, node, {"a": "b"}, sessionid=session)
 
 
-async def test_a_session_expires(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "SESSION_SECONDS", -1.0)
-    session = (await world.run(DOMAIN, f"{XEP}add-user")).sessionid
-    with pytest.raises(StanzaError, match="expired"):
-        await world.adhoc(ADMIN).execute(DOMAIN, f"{XEP}add-user", {"a": "b"}, sessionid=session)
+async def test_a_session_expires(passwords: Passwords) -> None:
+    async with running(passwords, EmbeddedLimits(command_sessions=CommandSessionLimits(seconds=-1.0))) as world:
+        session = (await world.run(DOMAIN, f"{XEP}add-user")).sessionid
+        with pytest.raises(StanzaError, match="expired"):
+            await world.adhoc(ADMIN).execute(DOMAIN, f"{XEP}add-user", {"a": "b"}, sessionid=session)
 
 
-async def test_the_number_of_sessions_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "MAX_SESSIONS", 2)
-    sessions = [(await world.run(DOMAIN, f"{XEP}end-user-session")).sessionid for _ in range(3)]
-    with pytest.raises(StanzaError, match="no such session"):
-        await world.adhoc(ADMIN).execute(DOMAIN, f"{XEP}end-user-session", {"a": "b"}, sessionid=sessions[0])
+async def test_the_number_of_sessions_is_bounded(passwords: Passwords) -> None:
+    async with running(passwords, EmbeddedLimits(command_sessions=CommandSessionLimits(sessions=2))) as world:
+        sessions = [(await world.run(DOMAIN, f"{XEP}end-user-session")).sessionid for _ in range(3)]
+        with pytest.raises(StanzaError, match="no such session"):
+            await world.adhoc(ADMIN).execute(DOMAIN, f"{XEP}end-user-session", {"a": "b"}, sessionid=sessions[0])
 
 
 @pytest.mark.parametrize("node", [f"{XEP}add-user", "nonsense"])

@@ -2,13 +2,16 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
 from tests.backends.embedded.world import ACCOUNTS, ADMIN, ALICE, BOB, DOMAIN, GATEWAY, SESS_MAN, World
 from tigrest.backends.backend import Backend
 from tigrest.backends.embedded.domain import EmbeddedDomain
+from tigrest.backends.embedded.settings import EmbeddedSettings
 from tigrest.errors import ConfigError, InvalidStanza, NotConnected, StanzaTimeout
 from tigrest.passwords import Passwords
 from tigrest.state.database import Database
@@ -20,6 +23,11 @@ PING = '<ping xmlns="urn:xmpp:ping"/>'
 INFO = '<query xmlns="http://jabber.org/protocol/disco#info"/>'
 ITEMS = '<query xmlns="http://jabber.org/protocol/disco#items"/>'
 VCARD = '<vCard xmlns="vcard-temp"/>'
+
+
+def domain_of(database: Database, passwords: Passwords, accounts: Mapping[JID, str] = MappingProxyType({}), *admins: JID) -> EmbeddedDomain:
+    settings = EmbeddedSettings(jid=GATEWAY, domain=DOMAIN, accounts=accounts)
+    return EmbeddedDomain(settings, administers=frozenset(admins).__contains__, database=database, passwords=passwords)
 
 
 def test_the_domain_is_a_backend(world: World) -> None:
@@ -76,9 +84,10 @@ async def test_what_cannot_be_answered_gets_the_prescribed_error(world: World, t
 
 async def test_our_own_address_answers_ping_and_tells_what_it_is(world: World) -> None:
     assert (await world.ask(PING, GATEWAY, ALICE)).type == "result"
-    info = (await world.ask(INFO, "any@http.example.org", ALICE)).payload
+    info = (await world.ask(INFO, f"{GATEWAY}/any", ALICE)).payload
     assert info is not None
     assert info[0].get("category") == "gateway"
+    assert (await world.refused(INFO, "any@http.example.org", ALICE))[0] == "service-unavailable"
 
 
 async def test_an_iq_without_to_is_for_the_senders_account_or_the_server(world: World) -> None:
@@ -94,7 +103,7 @@ async def test_what_nobody_expected_is_an_internal_error_with_a_traceback_in_the
     world: World, caplog: pytest.LogCaptureFixture, passwords: Passwords
 ) -> None:
     database = Database(":memory:")
-    domain = EmbeddedDomain(GATEWAY, DOMAIN, frozenset[JID]().__contains__, database, passwords)
+    domain = domain_of(database, passwords)
     await domain.start()
     await database.stop()
     reply = await domain.request(Stanza.parse(f'<iq type="get" from="{GATEWAY}" to="{ALICE}" id="1">{VCARD}</iq>'), 5)
@@ -146,7 +155,7 @@ async def test_an_asker_that_is_cancelled_does_no_harm_to_the_database(world: Wo
 
 async def test_nothing_works_before_the_start_and_after_the_stop(passwords: Passwords) -> None:
     database = Database(":memory:")
-    domain = EmbeddedDomain(GATEWAY, DOMAIN, frozenset[JID]().__contains__, database, passwords)
+    domain = domain_of(database, passwords)
     ping = Stanza.parse(f'<iq type="get" from="{GATEWAY}" to="{DOMAIN}" id="1">{PING}</iq>')
     assert not domain.connected
     with pytest.raises(NotConnected):
@@ -175,7 +184,7 @@ async def test_a_stop_ends_waiting_requests(world: World) -> None:
 @pytest.mark.parametrize("jid", ["alice@elsewhere.net", "sess-man@example.org", "example.org"])
 async def test_a_configured_account_must_be_one_of_the_domain(passwords: Passwords, jid: str) -> None:
     database = Database(":memory:")
-    domain = EmbeddedDomain(GATEWAY, DOMAIN, frozenset[JID]().__contains__, database, passwords, {JID(jid): "x"})
+    domain = domain_of(database, passwords, {JID(jid): "x"})
     with pytest.raises(ConfigError, match=jid):
         await domain.start()
     await database.stop()
@@ -184,20 +193,20 @@ async def test_a_configured_account_must_be_one_of_the_domain(passwords: Passwor
 async def test_state_survives_a_restart(tmp_path: Path, passwords: Passwords) -> None:
     file = tmp_path / "state" / "tigrest.sqlite3"
     database = Database(file)
-    first = EmbeddedDomain(GATEWAY, DOMAIN, frozenset({ADMIN}).__contains__, database, passwords, ACCOUNTS)
+    first = domain_of(database, passwords, ACCOUNTS, ADMIN)
     await first.start()
     assert first.created
     world = World(first, None)  # type: ignore[arg-type]
     await first.users.add(JID("carol@example.org"), "carol-secret")
     await first.users.set_password(BOB, "changed")
-    await first.set_status(UserStatus(ALICE.with_resource("phone"), activity=Activity("talking", "on_the_phone")))
+    await first.set_presence(UserStatus(ALICE.with_resource("phone"), activity=Activity("talking", "on_the_phone")))
     await world.ask('<vCard xmlns="vcard-temp"><FN>Alice</FN></vCard>', ALICE, ALICE, "set")
     await first.send(Stanza.parse(f'<message from="{BOB}" to="{ALICE}" type="chat"><body>hi</body></message>'))
     await first.stop()
     await database.stop()
 
     database = Database(file)
-    second = EmbeddedDomain(GATEWAY, DOMAIN, frozenset({ADMIN}).__contains__, database, passwords, {ALICE: "new-secret", BOB: "changed"})
+    second = domain_of(database, passwords, {ALICE: "new-secret", BOB: "changed"}, ADMIN)
     await second.start()
     world = World(second, None)  # type: ignore[arg-type]
     assert not second.created
@@ -209,6 +218,6 @@ async def test_state_survives_a_restart(tmp_path: Path, passwords: Passwords) ->
     card = (await world.ask(VCARD, ALICE, BOB)).payload
     assert card is not None
     assert card.findtext("{vcard-temp}FN") == "Alice"
-    assert (await second.set_status(UserStatus(ALICE.with_resource("phone"), available=False))).success
+    assert (await second.set_presence(UserStatus(ALICE.with_resource("phone"), available=False))).success
     await second.stop()
     await database.stop()

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from tests.backends.embedded.world import ADMIN, ALICE, BOB, DOMAIN, World
-from tigrest.backends.embedded import messages
+from tests.backends.embedded.world import ADMIN, ALICE, BOB, DOMAIN, World, running
+from tigrest.backends.embedded.settings import EmbeddedLimits
+from tigrest.passwords import Passwords
 from tigrest.xmpp.forms import DataForm
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.presence import UserStatus
@@ -194,12 +195,12 @@ async def test_messages_that_are_not_to_be_kept_are_dropped(world: World, caplog
     assert "nobody@example.org bounced: service-unavailable" in caplog.text
 
 
-async def test_a_full_store_refuses_what_is_new(world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_full_store_refuses_what_is_new(passwords: Passwords, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG", "tigrest")
-    monkeypatch.setattr(messages, "MAX_MESSAGES", 3)
-    for number in range(5):
-        await world.service.send(f'<message to="{ALICE}"><body>{number}</body></message>')
-    assert [row["body"] for row in await offline(world)] == ["0", "1", "2"]
+    async with running(passwords, EmbeddedLimits(messages=3)) as world:
+        for number in range(5):
+            await world.service.send(f'<message to="{ALICE}"><body>{number}</body></message>')
+        assert [row["body"] for row in await offline(world)] == ["0", "1", "2"]
     assert caplog.text.count("resource-constraint") == 2
 
 

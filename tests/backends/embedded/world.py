@@ -1,5 +1,7 @@
 """What tests of the embedded domain share: its addresses, and short ways to ask it."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -7,8 +9,11 @@ import pytest
 from tigrest.auth.principal import Principal
 from tigrest.backends.adhoc import AdHoc, FieldValues
 from tigrest.backends.embedded.domain import EmbeddedDomain
+from tigrest.backends.embedded.settings import EmbeddedLimits, EmbeddedSettings
 from tigrest.errors import StanzaError
-from tigrest.service import Service
+from tigrest.passwords import Passwords
+from tigrest.service import Policy, Service
+from tigrest.state.database import Database
 from tigrest.xmpp.commands import CommandReply
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.presence import UserStatus
@@ -59,7 +64,20 @@ class World:
     async def online(self, *jids: str) -> None:
         """Show users as online."""
         for jid in jids:
-            assert (await self.domain.set_status(UserStatus(JID(jid)))).success
+            assert (await self.domain.set_presence(UserStatus(JID(jid)))).success
+
+
+@asynccontextmanager
+async def running(passwords: Passwords, limits: EmbeddedLimits | None = None) -> AsyncIterator[World]:
+    """Run the domain on a database in memory."""
+    database = Database(":memory:")
+    policy = Policy(GATEWAY, DOMAIN, admins=frozenset({ADMIN}), send_as="user", adhoc_as="user")
+    settings = EmbeddedSettings(jid=GATEWAY, domain=DOMAIN, accounts=ACCOUNTS, limits=limits or EmbeddedLimits())
+    domain = EmbeddedDomain(settings, administers=policy.administers, database=database, passwords=passwords)
+    await domain.start()
+    yield World(domain, Service(domain, policy))
+    await domain.stop()
+    await database.stop()
 
 
 def told(reply: CommandReply) -> list[tuple[str, str, tuple[str, ...]]]:

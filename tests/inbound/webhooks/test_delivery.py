@@ -12,9 +12,9 @@ import pytest
 
 from tests.inbound.webhooks.receiver import Receiver, Request, Response, until
 from tests.inbound.webhooks.world import JSON, XML, World, iq, message
+from tigrest.concurrency.backoff import Backoff
 from tigrest.errors import NotConnected, StanzaTooLarge, TigrestError, TooManyWaiting
 from tigrest.inbound.webhooks import Statistics, writer
-from tigrest.inbound.webhooks.backoff import Backoff
 from tigrest.inbound.webhooks.store import ANSWERED, DEAD, FAILED, WAITING
 from tigrest.state.database import DatabaseLimits
 from tigrest.webhooks import verify

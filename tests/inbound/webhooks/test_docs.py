@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from tests.test_docs import blocks, section, tables
+from tigrest.concurrency.backoff import Backoff
 from tigrest.config.models import WebhookConfig
 from tigrest.inbound.webhooks.answers import MAX_BODY
-from tigrest.inbound.webhooks.backoff import Backoff
 from tigrest.inbound.webhooks.lanes import MOST
 from tigrest.inbound.webhooks.store import ANSWERED, DEAD, FAILED, REPLAYED, WAITING
 from tigrest.inbound.webhooks.target import EVENTS, Target
@@ -41,7 +41,7 @@ def test_every_status_is_described_and_no_other() -> None:
 
 def test_the_schedule_is_as_described() -> None:
     header, row = re.findall(r"^\| (attempts so far|next after) \|(.*)\|$", section(PAGE, "Messages and presence"), re.MULTILINE)
-    plain = Backoff(jitter=0)
+    plain = Backoff(jitter=(1.0, 1.0))
     delays = [int(cell.removesuffix(" s ")) for cell in row[1].split("|")]
     assert [plain.delay(number) for number in range(1, 11)] == delays
     assert header[1].split("|")[-1].strip() == "10 and more"

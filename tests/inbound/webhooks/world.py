@@ -10,9 +10,9 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from tests.inbound.webhooks.receiver import Receiver
+from tigrest.concurrency.backoff import Backoff
 from tigrest.errors import MalformedContent, NotConnected, TigrestError
 from tigrest.inbound.webhooks import Target, Webhooks
-from tigrest.inbound.webhooks.backoff import Backoff
 from tigrest.inbound.webhooks.store import Delivery, Store
 from tigrest.state.database import Database, DatabaseLimits
 from tigrest.xmpp.jid import JID

@@ -1,8 +1,8 @@
-"""Noticing that an account of the server changes, by whatever door, so that remembered logins end at once.
+"""Detection of changes of the server's accounts, so that cached logins are invalidated at once.
 
-A server does not tell a component about its accounts. What changes one through the gateway leaves as an iq of type set: an ad-hoc
-command of an administrator (XEP-0133, or a server's own) or a user's own registration (XEP-0077). Rather too much is taken for a
-change than too little: a login forgotten for nothing costs one check.
+A server does not notify a component of changes of its accounts. What changes one through the gateway leaves as an iq of type set:
+an ad-hoc command of an administrator (XEP-0133, or a server's own) or a user's own registration (XEP-0077). When in doubt an iq
+counts as a change: a login invalidated without need costs one check.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ _HARMLESS = ("add-user", "user-stats", "pre-bind-bosh-session", "USER_STATUS", "
 _LOCAL_PARTS = ("user", "username", "account", "accountjid", "accountjids", "jid", "localuser")
 """Fields whose value may be a local part alone."""
 
-REFUSALS = ("forbidden", "not-allowed", "not-authorized", "registration-required", "service-unavailable", "feature-not-implemented")
-"""Conditions that say that nothing was done. With others, part of the work may have been. RFC 6120 §8.3.3"""
+NOTHING_DONE = ("forbidden", "not-allowed", "not-authorized", "registration-required", "service-unavailable", "feature-not-implemented")
+"""Conditions of errors after which nothing has changed. With others, part of the work may be done. RFC 6120 §8.3.3"""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Bounds of what is waited for and remembered.
+@dataclass(frozen=True, kw_only=True)
+class AccountChangeLimits:
+    """Limits of what is waited for and remembered.
 
     Args:
-        follow_seconds: how long the reply to a change is waited for, whatever its sender says.
-        followed: most replies that are waited for longer than their callers do; each takes a place among the requests of the link.
-        unanswered: seconds between one look and the next while there is no reply: the server may have done its work, and its reply
+        follow_seconds: timeout of the reply to a change, whatever timeout its caller has.
+        followed: most replies that are waited for longer than their callers do; each is one of the pending requests of the link.
+        unanswered: seconds between two notifications while there is no reply: the server may have made the change, and the reply
             be lost.
         sessions, accounts: most that are remembered of commands with several stages; the oldest are forgotten first.
     """
@@ -59,17 +59,14 @@ class Limits:
     accounts: int = 50_000
 
 
-USUAL = Limits()
-
-
 @dataclass(frozen=True)
 class Change:
-    """What an iq may do to accounts.
+    """Accounts that an iq may change.
 
     Args:
         accounts: bare addresses.
-        is_entitled: whether its sender may change them for sure, so that the change counts even without a reply.
-        is_command: whether it is a stage of a command, and the next one may not name the accounts again.
+        is_entitled: whether its sender certainly may change them, so that the change counts even without a reply.
+        is_command: whether it is a stage of a command; the next one may not name the accounts again.
     """
 
     accounts: frozenset[JID]
@@ -78,18 +75,18 @@ class Change:
 
 
 class AccountChanges:
-    """Watches what leaves for the server, and tells of accounts that change.
+    """Watches the iqs that are sent to the server, and notifies watchers of accounts that change.
 
     Args:
         jid: our own address, which has an administrator's rights.
-        domain: whose accounts.
-        limits: bounds of what is waited for and remembered.
+        domain: the domain of the accounts.
+        limits: of what is waited for and remembered.
     """
 
-    def __init__(self, jid: JID, domain: JID, limits: Limits = USUAL) -> None:
+    def __init__(self, jid: JID, domain: JID, limits: AccountChangeLimits) -> None:
         self._jid, self._domain, self._limits = jid, domain, limits
         self.watchers: list[Callable[[JID], None]] = []
-        """Called with each account that may have changed or is gone."""
+        """Called with each account that may have changed or been deleted."""
         self._sessions: OrderedDict[str, frozenset[JID]] = OrderedDict()
         self._remembered = 0
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -97,7 +94,7 @@ class AccountChanges:
         self._repeating: dict[frozenset[JID], asyncio.Task[Any]] = {}
 
     def of(self, stanza: Stanza) -> Change | None:
-        """Tell what a stanza may change; ``None`` for nearly all. Quick: a tree is built only where a namespace is named.
+        """Return the change that a stanza may make; ``None`` for nearly all. A tree is built only where a namespace is named.
 
         Raises:
             InvalidValue: it sets a password that no server takes.
@@ -113,9 +110,9 @@ class AccountChanges:
         """Send a change and wait for its reply; go on to wait for it when the caller does not any more.
 
         Args:
-            change: what :meth:`of` has told.
-            request: sends the iq and gives its reply; its argument is the seconds to wait.
-            timeout: seconds that the caller waits.
+            change: from :meth:`of`.
+            request: sends the iq and returns its reply; its argument is the timeout in seconds.
+            timeout: of the caller, in seconds.
 
         Raises:
             TigrestError: as the request.
@@ -126,25 +123,25 @@ class AccountChanges:
         followed = self._keep(self._follow(change, reply))
         try:
             async with asyncio.timeout(timeout):
-                await asyncio.shield(followed)  # so that the caller knows after those who are told
+                await asyncio.shield(followed)  # so that the watchers are called before the caller goes on
         except TimeoutError:
             raise StanzaTimeout(f"the server did not answer within {timeout:g} s") from None
         return reply.result()
 
     def sent(self, change: Change) -> None:
-        """Learn that a change was sent, and that its reply will not be seen."""
+        """Notify the watchers of a change that was sent and whose reply will not be seen."""
         if (earlier := self._repeating.get(change.accounts)) is not None:
             earlier.cancel()
         self._repeating[change.accounts] = self._keep(self._repeat(change))
 
     async def stop(self) -> None:
-        """Wait for nothing any more."""
+        """Cancel all that waits."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _ask_directly(self, change: Change, request: Coroutine[Any, Any, Stanza]) -> Stanza:
-        """Send a change whose reply counts only as long as the caller waits for it."""
+        """Send a change, and wait for its reply no longer than the caller does."""
         reply: Stanza | None = None
         try:
             reply = await request
@@ -172,7 +169,7 @@ class AccountChanges:
         return Change(frozenset(accounts), is_ours or (is_own and not is_command), is_command)
 
     def _of_command(self, command: ET.Element, is_ours: bool) -> frozenset[JID] | None:
-        """Tell the accounts that a command names now or named in an earlier stage; ``None`` when it changes none. XEP-0050 §3"""
+        """Return the accounts that a command names, now or in an earlier stage; ``None`` when it changes none. XEP-0050 §3"""
         node = command.get("node", "")
         form = DataForm.find(command)
         if node in _SETS_PASSWORD and form is not None and form.value("password"):
@@ -184,7 +181,7 @@ class AccountChanges:
         return earlier | frozenset(self._named(form) if form is not None else ())
 
     def _named(self, form: DataForm) -> Iterator[JID]:
-        """Find the addresses of accounts in a form."""
+        """Yield the addresses of accounts in a form."""
         for field in form.fields:
             for value in field.values:
                 for line in value.splitlines():
@@ -201,7 +198,7 @@ class AccountChanges:
             yield jid.bare
 
     def _of_registration(self, query: ET.Element, to: JID | None, sender: JID, is_ours: bool) -> Iterator[JID]:
-        """Tell whose password or account a registration changes: the sender's own. XEP-0077 §3.2, §3.3"""
+        """Yield the accounts that a registration changes: the sender's own. XEP-0077 §3.2, §3.3"""
         password = query.findtext(f"{{{REGISTER}}}password", "")
         if password:
             expect_settable(password)
@@ -212,7 +209,7 @@ class AccountChanges:
             yield from self._account(query.findtext(f"{{{REGISTER}}}username", "").strip(), may_be_local=True)
 
     async def _follow(self, change: Change, reply: asyncio.Task[Stanza]) -> None:
-        """Tell of a change once its reply is there; every now and then while it is not."""
+        """Notify the watchers of a change when its reply comes, and repeatedly until then."""
         self._following += 1
         try:
             for pause in self._limits.unanswered:
@@ -230,14 +227,14 @@ class AccountChanges:
 
     def _learn(self, change: Change, reply: Stanza | None) -> None:
         error = reply.error if reply is not None else None
-        if error is not None and (error.condition in REFUSALS or not change.is_entitled):
+        if error is not None and (error.condition in NOTHING_DONE or not change.is_entitled):
             return
         if change.is_command and reply is not None and error is None:
             self._remember(reply, change.accounts)
         self._tell(change.accounts)
 
     def _remember(self, reply: Stanza, accounts: frozenset[JID]) -> None:
-        """Remember the accounts of a command that goes on."""
+        """Remember the accounts of a command that has further stages."""
         payload = reply.payload
         if payload is None or not (sessionid := payload.get("sessionid", "")):
             return
@@ -250,7 +247,7 @@ class AccountChanges:
             self._remembered -= len(self._sessions.popitem(last=False)[1])
 
     async def _repeat(self, change: Change) -> None:
-        """Tell of a change now and again, since nobody knows when the server makes it."""
+        """Notify the watchers of a change now and repeatedly, as the time at which the server makes it is unknown."""
         try:
             self._tell(change.accounts)
             for pause in self._limits.unanswered:

@@ -1,4 +1,4 @@
-"""Checking passwords as a client would: on the server's c2s port, up to the login and no further."""
+"""Password checks by a login on the server's c2s port: STARTTLS and SASL, without binding a resource."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import logging
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Literal
 from xml.etree import ElementTree as ET
 
-from tigrest.backends.component.client_stream import ClientStream, condition, explained, shown
+from tigrest.backends.component.client_stream import ClientStream, ClientStreamLimits, condition, explained, shown
 from tigrest.errors import NotConnected
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import SASL, STARTTLS
@@ -20,64 +21,78 @@ from tigrest.xmpp.sasl import Mechanism, Refused, choose_mechanism
 
 log = logging.getLogger(__name__)
 
-REFUSALS = {"not-authorized", "credentials-expired", "account-disabled", "invalid-authzid", "malformed-request"}
-"""Conditions that say: this login is wrong. All others say that it cannot be told now. RFC 6120 §6.5"""
+WRONG_LOGIN = {"not-authorized", "credentials-expired", "account-disabled", "invalid-authzid", "malformed-request"}
+"""Conditions of a failure that mean a wrong password or account; others are troubles of the server. RFC 6120 §6.5"""
 
-MAX_REPORTED = 20
-"""Different troubles that are logged until the server can be asked again."""
 
-MAX_ARRIVING = 4
-"""Most connections that the server has not greeted yet. ejabberd keeps 5 waiting unless its ``backlog`` is set; what comes on top
-is dropped, and tried again by the system after a second or more."""
+@dataclass(frozen=True, kw_only=True)
+class ClientPortLimits:
+    """Limits of password checks.
+
+    Args:
+        check_seconds: timeout of a check.
+        connecting: most connections on which the server has not sent its features yet. ejabberd queues 5 unless its ``backlog`` is
+            set; further connections are dropped, and retried by the operating system after a second or more.
+        reported: most different troubles that are logged until the next check that works.
+        stream: of each connection.
+    """
+
+    check_seconds: float = 10.0
+    connecting: int = 4
+    reported: int = 20
+    stream: ClientStreamLimits = field(default_factory=ClientStreamLimits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientPortSettings:
+    """The c2s port of the server, and how it is used.
+
+    Args:
+        host, port: where the server accepts clients.
+        domain: of the users that are checked; the server's certificate must be valid for it, whatever ``host`` is.
+        tls: ``"require"``: only encrypted; ``"allow"``: encrypted where offered; ``"never"``. Where TLS is used, the
+            certificate is verified. Without TLS the password itself is sent to this host only, elsewhere SCRAM is used.
+        limits: of the checks.
+    """
+
+    host: str
+    port: int
+    domain: str
+    tls: Literal["require", "allow", "never"]
+    limits: ClientPortLimits = field(default_factory=ClientPortLimits)
 
 
 class ClientPort:
-    """The port where the server accepts clients.
+    """Checks passwords on the port where the server accepts clients.
 
-    Every check is a connection of its own, closed before the answer is given. There is no session and no presence, so
-    nobody sees the user online.
+    Every check opens a connection of its own, and closes it before it returns. No resource is bound and no presence sent, so the
+    user is not shown as online.
 
     Args:
-        host: where the server accepts clients.
-        port: the same.
-        domain: whose users are checked, and whom the server's certificate must be for, whatever ``host`` is.
-        tls: ``"require"``: only encrypted; ``"allow"``: encrypted where offered; ``"never"``. Where TLS is used, the
-            certificate is verified. Without TLS the password itself is sent to this host only, elsewhere SCRAM is used.
-        ssl_context: whom to trust; the system's authorities when absent (``SSL_CERT_FILE`` names others).
-        timeout: seconds for a check, all in all.
+        settings: the port, and how it is used.
+        ssl_context: trusted authorities; the system's when absent (``SSL_CERT_FILE`` names others).
 
     RFC 6120 §5, §6
     """
 
-    def __init__(
-        self,
-        host: str,
-        port: int,
-        domain: str,
-        tls: Literal["require", "allow", "never"],
-        ssl_context: ssl.SSLContext | None = None,
-        timeout: float = 10.0,
-    ) -> None:
-        self._host = host
-        self._port = port
-        self._domain = domain
-        self._tls = tls
+    def __init__(self, settings: ClientPortSettings, ssl_context: ssl.SSLContext | None = None) -> None:
+        self._settings, self._limits = settings, settings.limits
+        self._name = f"{settings.host}:{settings.port}"
         self._ssl_context = ssl_context or ssl.create_default_context()
-        self._timeout = timeout
-        self._arriving = asyncio.Semaphore(MAX_ARRIVING)
+        self._connecting = asyncio.Semaphore(settings.limits.connecting)
         self._troubles: set[str] = set()
 
     async def check(self, jid: JID, password: str) -> bool:
-        """Check a password. Log once when the server cannot be asked, and once when it can again.
+        """Check a password. Log once when checks begin to fail, and once when they work again.
 
         Returns:
-            Whether the server accepts it. Never for users of other domains, who are not asked about.
+            Whether the server accepts it; false for users of other domains, without a connection.
 
         Raises:
-            NotConnected: the server cannot tell: it is out of reach, breaks off, takes too long, or TLS and mechanisms do not
-                fit; the message says what to configure.
+            NotConnected: the check failed: the server cannot be reached, closes the connection, takes too long, or TLS and
+                mechanisms do not fit; the message says what to configure.
         """
-        if jid.domain != self._domain or not jid.local or not _is_sendable(password):
+        if jid.domain != self._settings.domain or not jid.local or not _is_sendable(password):
             return False
         try:
             accepted = await self._decide(jid, password)
@@ -90,22 +105,23 @@ class ClientPort:
         return accepted
 
     def _report(self, trouble: str) -> None:
-        """Log why the server cannot be asked, unless that was logged since it last could."""
-        if trouble not in self._troubles and len(self._troubles) < MAX_REPORTED:
+        """Log why a check failed, unless that was logged since the last check that worked."""
+        if trouble not in self._troubles and len(self._troubles) < self._limits.reported:
             self._troubles.add(trouble)
             log.warning("logins cannot be checked: %s", trouble)
 
     def _recover(self) -> None:
         if self._troubles:
             self._troubles.clear()
-            log.info("logins can be checked again by the XMPP server on %s:%d", self._host, self._port)
+            log.info("logins can be checked again by the XMPP server on %s", self._name)
 
     async def _decide(self, jid: JID, password: str) -> bool:
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._limits.check_seconds):
                 return await self._login(jid, password)
         except TimeoutError:
-            raise NotConnected(f"the XMPP server on {self._host}:{self._port} did not decide a login in {self._timeout:g} s") from None
+            seconds = self._limits.check_seconds
+            raise NotConnected(f"the XMPP server on {self._name} did not decide a login in {seconds:g} s") from None
 
     async def _login(self, jid: JID, password: str) -> bool:
         async with self._connection() as (stream, features):
@@ -116,31 +132,31 @@ class ClientPort:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[tuple[ClientStream, ET.Element]]:
-        """A connection of one's own, and what the server offers there."""
+        """Open a connection; yield it with the stream features that the server offers."""
         async with AsyncExitStack() as stack:
-            async with self._arriving:
-                stream = await ClientStream.connect(self._host, self._port)
+            async with self._connecting:
+                stream = await ClientStream.connect(self._settings.host, self._settings.port, self._limits.stream)
                 stack.push_async_callback(stream.abort)
-                features = await stream.open(self._domain)
+                features = await stream.open(self._settings.domain)
             yield stream, features
 
     async def _secure(self, stream: ClientStream, features: ET.Element) -> ET.Element:
         """Encrypt the stream as configured.
 
         Returns:
-            The features that hold now.
+            The stream features that are valid now.
         """
         offered = features.find(f"{{{STARTTLS}}}starttls") is not None
-        if self._tls == "require" and not offered:
+        if self._settings.tls == "require" and not offered:
             raise stream.broken('offers no STARTTLS; configure a certificate there, or set [xmpp] c2s_tls = "allow"')
-        if self._tls == "never" or not offered:
+        if self._settings.tls == "never" or not offered:
             return features
         stream.send(f"<starttls xmlns='{STARTTLS}'/>")
         answer = await stream.next()
         if answer.tag != f"{{{STARTTLS}}}proceed":
             raise stream.broken(f"offers STARTTLS but does not do it (<{shown(answer.tag)}>): is its certificate in order?")
-        await stream.start_tls(self._ssl_context, self._domain)
-        return await stream.open(self._domain)
+        await stream.start_tls(self._ssl_context, self._settings.domain)
+        return await stream.open(self._settings.domain)
 
     def _choose(self, stream: ClientStream, features: ET.Element, user: str, password: str) -> Mechanism:
         offered = {(element.text or "").strip() for element in features.iterfind(f"{{{SASL}}}mechanisms/{{{SASL}}}mechanism")}
@@ -156,7 +172,7 @@ class ClientPort:
 
 
 def _is_sendable(password: str) -> bool:
-    """Whether a server could know such a password: it is not empty, and has no NUL and no half of a character."""
+    """Tell whether SASL can carry a password: it is not empty, and has no NUL and no lone surrogate."""
     return bool(password) and "\0" not in password and not any("\ud800" <= char <= "\udfff" for char in password)
 
 
@@ -183,7 +199,7 @@ async def _authenticate(stream: ClientStream, mechanism: Mechanism) -> bool:
                 mechanism.finish(_decoded(stream, answer))
                 return True
             case "failure":
-                if condition(answer, SASL) not in REFUSALS:
+                if condition(answer, SASL) not in WRONG_LOGIN:
                     raise stream.broken(f"cannot check logins by {mechanism.name} now: {explained(answer, SASL)}")
                 return False
             case _:

@@ -1,4 +1,4 @@
-"""The XML stream of a client, up to its login: what goes over the wire, bounded in size and parsed as it comes."""
+"""The XML stream of a client, up to its login: bounded in size, parsed incrementally. RFC 6120 §4"""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import ssl
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, cast
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
@@ -18,21 +19,27 @@ from tigrest.errors import NotConnected
 from tigrest.xmpp.namespaces import CLIENT, STREAM_ERRORS, STREAMS
 from tigrest.xmpp.xml import escape_attribute
 
-MAX_BYTES = 65_536
-"""Most that a server may send on a connection before the login is decided."""
+EXPLANATION_LENGTH = 300
+"""Most characters that are shown of a server's own explanation."""
 
-MAX_DEPTH = 16
-"""Deepest nesting of elements in a stream."""
 
-MAX_TEXT = 300
-"""Characters of a server's own explanation that are shown."""
+@dataclass(frozen=True, kw_only=True)
+class ClientStreamLimits:
+    """Limits of a stream.
 
-FAREWELL_SECONDS = 0.25
-"""How long the server has to close its side."""
+    Args:
+        size: most bytes that a server may send on a connection.
+        depth: deepest nesting of elements.
+        close_seconds: time for the server to close its side.
+    """
+
+    size: int = 65_536
+    depth: int = 16
+    close_seconds: float = 0.25
 
 
 class NotXMPP(Exception):
-    """What the server sends is not an XMPP stream."""
+    """The server sends something that is not an XMPP stream."""
 
 
 class Parser:
@@ -41,17 +48,19 @@ class Parser:
     Args:
         found: called with every element inside the stream.
         ended: called when the stream ends.
+        max_depth: deepest nesting of elements that is allowed.
     """
 
-    def __init__(self, found: Callable[[ET.Element], None], ended: Callable[[], None]) -> None:
+    def __init__(self, found: Callable[[ET.Element], None], ended: Callable[[], None], max_depth: int) -> None:
         self._found = found
         self._ended = ended
+        self._max_depth = max_depth
         self._depth = 0
         self._tree = ET.TreeBuilder()
         self._expat = expat.ParserCreate("utf-8", "}")
         self._expat.buffer_text = True
         if hasattr(self._expat, "SetReparseDeferralEnabled"):
-            self._expat.SetReparseDeferralEnabled(False)  # or expat 2.6 sits on an element that came in two pieces
+            self._expat.SetReparseDeferralEnabled(False)  # else expat 2.6 may delay an element that came in two pieces
         self._expat.StartElementHandler = self._start
         self._expat.EndElementHandler = self._end
         self._expat.CharacterDataHandler = self._text
@@ -60,7 +69,7 @@ class Parser:
         self._expat.CommentHandler = self._refuse
 
     def feed(self, data: bytes) -> None:
-        """Read on.
+        """Parse further bytes.
 
         Raises:
             NotXMPP: not well-formed, forbidden in XMPP, or another kind of document.
@@ -74,7 +83,7 @@ class Parser:
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
         self._depth += 1
-        if (self._depth == 1 and name != f"{STREAMS}}}stream") or self._depth > MAX_DEPTH:
+        if (self._depth == 1 and name != f"{STREAMS}}}stream") or self._depth > self._max_depth:
             raise NotXMPP
         if self._depth > 1:
             self._tree.start(_clark(name), {_clark(key): value for key, value in attributes.items()})
@@ -98,7 +107,7 @@ class Parser:
 
 
 def _clark(name: str) -> str:
-    """``{namespace}name``, as ElementTree writes it."""
+    """Return ``{namespace}name``, as ElementTree writes it."""
     return f"{{{name}" if "}" in name else name
 
 
@@ -106,11 +115,12 @@ class ClientStream(asyncio.Protocol):
     """One connection to a c2s port.
 
     Args:
-        name: of the server, for messages: host and port.
+        name: host and port of the server, for messages.
+        limits: of the stream.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, limits: ClientStreamLimits) -> None:
+        self.name, self._limits = name, limits
         self.is_encrypted = False
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -123,37 +133,37 @@ class ClientStream(asyncio.Protocol):
         self._parser = self._new_parser()
 
     @classmethod
-    async def connect(cls, host: str, port: int) -> ClientStream:
+    async def connect(cls, host: str, port: int, limits: ClientStreamLimits) -> ClientStream:
         """Open a connection.
 
         Raises:
-            NotConnected: nobody answers there.
+            NotConnected: the port cannot be reached.
         """
         name = f"{host}:{port}"
         try:
-            _, stream = await asyncio.get_running_loop().create_connection(lambda: cls(name), host, port)
+            _, stream = await asyncio.get_running_loop().create_connection(lambda: cls(name, limits), host, port)
         except (OSError, UnicodeError) as error:
             raise NotConnected(f"the XMPP server cannot be reached on {name} ([xmpp] c2s_host, c2s_port): {_reason(error)}") from None
         return stream
 
     @property
     def is_private(self) -> bool:
-        """Whether nobody can listen: it is encrypted, or does not leave this host."""
+        """Whether nobody can eavesdrop: it is encrypted, or does not leave this host."""
         return self.is_encrypted or is_loopback(self._tcp.get_extra_info("peername") if self._tcp else None)
 
     async def open(self, domain: str) -> ET.Element:
-        """Open the stream, anew after TLS.
+        """Open the stream; again after TLS.
 
         Returns:
-            What the server offers: ``<stream:features/>``.
+            ``<stream:features/>``.
 
         Raises:
-            NotConnected: it offers nothing.
+            NotConnected: the server sends none.
 
         RFC 6120 §4.2, §4.3.2
         """
         self._parser = self._new_parser()
-        self._elements.clear()  # what came before TLS may be anybody's
+        self._elements.clear()  # received before TLS, so not authenticated
         self.send(
             f"<?xml version='1.0'?><stream:stream xmlns='{CLIENT}' xmlns:stream='{STREAMS}' version='1.0' to='{escape_attribute(domain)}'>"
         )
@@ -163,10 +173,10 @@ class ClientStream(asyncio.Protocol):
         return features
 
     async def next(self) -> ET.Element:
-        """The next element in the stream.
+        """Wait for the next element of the stream.
 
         Raises:
-            NotConnected: there is none: the server broke off.
+            NotConnected: the server ended the stream.
         """
         while not self._elements:
             if self._end:
@@ -179,7 +189,7 @@ class ClientStream(asyncio.Protocol):
         return element
 
     def send(self, text: str) -> None:
-        """Send some XML; it is dropped when the connection is lost already."""
+        """Send some XML; drop it when the connection is lost already."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(text.encode())
             self._acknowledge_quickly()
@@ -188,11 +198,11 @@ class ClientStream(asyncio.Protocol):
         """Encrypt the connection.
 
         Args:
-            context: whom to trust.
-            domain: whom the certificate must be for.
+            context: trusted authorities.
+            domain: which the certificate must be valid for.
 
         Raises:
-            NotConnected: no TLS, or not with the right server.
+            NotConnected: TLS failed, or the certificate is not valid for the domain.
 
         RFC 6120 §5.4.3
         """
@@ -203,7 +213,7 @@ class ClientStream(asyncio.Protocol):
             self._transport = await self._loop.start_tls(self._tcp, self, context, server_hostname=name)
         except BaseException as error:
             self._tcp.abort()
-            self._lost.set()  # in the middle of a handshake nobody tells
+            self._lost.set()  # connection_lost is not called during a handshake
             if isinstance(error, ssl.SSLCertVerificationError):
                 raise NotConnected(
                     f"the certificate of the XMPP server on {self.name} cannot be trusted for {domain}: {error.verify_message}; "
@@ -215,7 +225,7 @@ class ClientStream(asyncio.Protocol):
         self.is_encrypted = True
 
     async def close(self) -> None:
-        """Take leave of the server, and wait a moment for it to close its side."""
+        """Close the stream, and wait a moment for the server to close its side."""
         self.send("</stream:stream>")
         if self._transport is not None:
             self._transport.close()
@@ -230,11 +240,11 @@ class ClientStream(asyncio.Protocol):
 
     async def _wait_lost(self) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(FAREWELL_SECONDS):
+            async with asyncio.timeout(self._limits.close_seconds):
                 await self._lost.wait()
 
     def broken(self, what: str) -> NotConnected:
-        """The error for a server that does not do as it should."""
+        """Return the error for a server that does not behave as expected."""
         return NotConnected(f"the XMPP server on {self.name} {what}")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -249,7 +259,7 @@ class ClientStream(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """See :class:`asyncio.Protocol`."""
         self._received += len(data)
-        if self._received > MAX_BYTES:
+        if self._received > self._limits.size:
             self._break("sends too much before the login is decided")
             return
         try:
@@ -258,16 +268,18 @@ class ClientStream(asyncio.Protocol):
             self._break("does not speak XMPP: is it a c2s port?")
 
     def _acknowledge_quickly(self) -> None:
-        """Ask the system not to wait 40 ms with the next acknowledgement.
+        """Switch delayed acknowledgements (40 ms) off for the next segment.
 
-        Prosody with TLS answers in two pieces, and its system holds the second back until the first is acknowledged (RFC 896).
+        Prosody with TLS answers in two segments, and Nagle's algorithm holds the second back until the first is acknowledged.
+
+        RFC 896, tcp(7)
         """
         if self._tcp is not None and hasattr(socket, "TCP_QUICKACK"):
             with suppress(OSError):
                 self._tcp.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
     def _new_parser(self) -> Parser:
-        return Parser(self._found, lambda: self._finish("closes the stream before the login is decided"))
+        return Parser(self._found, lambda: self._finish("closes the stream before the login is decided"), self._limits.depth)
 
     def _found(self, element: ET.Element) -> None:
         self._elements.append(element)
@@ -289,7 +301,7 @@ def _reason(error: OSError | UnicodeError) -> str:
 
 
 def is_loopback(peer: Any) -> bool:
-    """Whether the other end of a connection is on this host.
+    """Tell whether the other end of a connection is on this host.
 
     Args:
         peer: its address as a socket gives it; ``None`` when it is not known.
@@ -301,7 +313,7 @@ def is_loopback(peer: Any) -> bool:
 
 
 def condition(element: ET.Element, namespace: str) -> str:
-    """The defined condition in a stream error or a SASL failure, e.g. ``not-authorized``."""
+    """Return the defined condition of a stream error or a SASL failure, e.g. ``not-authorized``."""
     return next(
         (shown(child.tag) for child in element if child.tag.startswith(f"{{{namespace}}}") and not child.tag.endswith("}text")), "?"
     )
@@ -317,10 +329,10 @@ def explained(element: ET.Element, namespace: str) -> str:
 
     RFC 6120 §4.9.2, §6.5
     """
-    text = " ".join(element.findtext(f"{{{namespace}}}text", "").split())[:MAX_TEXT]
+    text = " ".join(element.findtext(f"{{{namespace}}}text", "").split())[:EXPLANATION_LENGTH]
     return f"{condition(element, namespace)} ({text})" if text else condition(element, namespace)
 
 
 def shown(tag: str) -> str:
-    """The local name of an element, fit for a message."""
+    """Return the local name of an element, shortened for messages."""
     return tag.rpartition("}")[2][:40]

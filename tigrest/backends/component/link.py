@@ -1,4 +1,4 @@
-"""The link to a server: kept up, with the requests that wait on it."""
+"""The link to a server: reconnects, and matches replies with requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from tigrest.backends.component.backoff import LAST_DELAY, Backoff
+from tigrest.backends.component.reconnecting import Reconnecting
+from tigrest.backends.component.settings import LinkSettings
 from tigrest.backends.component.stream import ComponentStream, StreamEnded
 from tigrest.backends.component.window import Window
 from tigrest.concurrency.deadlines import Deadlines
@@ -21,24 +22,6 @@ from tigrest.xmpp.namespaces import PING
 from tigrest.xmpp.stanza import Stanza, make_stanza
 
 log = logging.getLogger(__name__)
-
-CONNECT_SECONDS = 10.0
-"""How long connecting and the handshake may each take."""
-
-PING_SECONDS = 60.0
-"""Seconds of silence after which the server is asked whether it is there."""
-
-BARRIER_SECONDS = 10.0
-"""Seconds without a word from the server, while a barrier waits for its answer, after which the link is taken for dead."""
-
-PATIENCE_SECONDS = 30.0
-"""Seconds after which a server that talks but does not answer a barrier is taken for one that answers no pings."""
-
-WATCH_SECONDS = 1.0
-"""Seconds between two looks whether a barrier is due because of the time."""
-
-MAX_PENDING = 10_000
-"""Most requests that wait for their replies."""
 
 
 @dataclass(slots=True, eq=False)
@@ -52,23 +35,23 @@ class _Pending:
     timeout: float
 
     def complete(self, stanza: Stanza) -> None:
-        """The reply is there."""
+        """Give the reply to the caller, with the id of his iq."""
         if not self.reply.done():
             self.reply.set_result(stanza.with_(id=self.id or None))
 
     def fail(self, error: TigrestError) -> None:
-        """There will be no reply."""
+        """Raise an error at the caller."""
         if not self.reply.done():
             self.reply.set_exception(error)
 
     def expire(self) -> None:
-        """The reply did not come in time."""
+        """Raise a timeout at the caller."""
         self.fail(StanzaTimeout(f"{self.asked} did not answer within {self.timeout:g} s"))
 
 
 @dataclass(slots=True, eq=False)
 class _Barrier:
-    """A ping that marks a place in the stream."""
+    """A ping whose reply acknowledges all stanzas before it."""
 
     link: Link
     stream: ComponentStream
@@ -77,14 +60,14 @@ class _Barrier:
     deadline: float
 
     def complete(self, _stanza: Stanza) -> None:
-        """Note that the server has processed everything before it."""
+        """Release permits: the server has processed everything before it."""
         self.stream.window.passed()
 
     def fail(self, error: TigrestError) -> None:
         """Do nothing: the stream is over."""
 
     def expire(self) -> None:
-        """Take the link for dead when nothing has come in for as long; else wait on, but not for ever."""
+        """Close the link if the server is silent, else extend the deadline."""
         self.link.overdue(self)
 
 
@@ -92,46 +75,35 @@ class Link:
     """Keeps a component connected to its server and matches replies with requests.
 
     Args:
-        jid: our address.
-        secret: shared with the server.
-        host, port: where the server listens for components.
-        domain: whom to ask whether the server is there.
-        max_stanza: most bytes of a stanza that the server takes.
+        settings: the server, and who we are there.
         on_stanza: called with everything that is not the reply to a request.
         on_up: called when the stream is open.
         on_down: called when it has ended.
     """
 
     def __init__(
-        self,
-        jid: JID,
-        secret: str,
-        host: str,
-        port: int,
-        domain: JID,
-        max_stanza: int,
-        on_stanza: Callable[[Stanza], None],
-        on_up: Callable[[], None],
-        on_down: Callable[[], None],
+        self, settings: LinkSettings, *, on_stanza: Callable[[Stanza], None], on_up: Callable[[], None], on_down: Callable[[], None]
     ) -> None:
-        self._jid, self._secret, self._host, self._port, self._domain = jid, secret, host, port, domain
-        self._max_stanza = max_stanza
+        self._settings, self._limits = settings, settings.limits
+        self._jid, self._domain, self._max_stanza = settings.jid, settings.domain, settings.max_stanza
+        self._max_pending = settings.limits.pending
+        self._server = f"{settings.host}:{settings.port}"
         self._on_stanza, self._on_up, self._on_down = on_stanza, on_up, on_down
         self._stream: ComponentStream | None = None
         self._pending: dict[str, _Pending | _Barrier] = {}
         self._deadlines = Deadlines()
         self._loop = asyncio.get_running_loop()
-        self._ping = make_stanza("iq", "get", domain, ET.Element(f"{{{PING}}}ping"), sender=jid)
+        self._ping = make_stanza("iq", "get", settings.domain, ET.Element(f"{{{PING}}}ping"), sender=settings.jid)
         self._prefix = secrets.token_hex(4)
         self._numbers = itertools.count(1)
         self._tasks: list[asyncio.Task[None]] = []
         self._tried = asyncio.Event()
         self._heard = 0.0
-        """When the server last sent something, by the clock of the loop."""
-        self._backoff = Backoff()
+        """Time at which the server last sent something, by the clock of the loop."""
+        self._reconnecting = Reconnecting(settings.limits.reconnect)
         self._stopping = False
         self.trouble = "not connected yet"
-        """Why there is no connection, for people; empty while there is one."""
+        """Reason why there is no connection, for people; empty while there is one."""
 
     @property
     def connected(self) -> bool:
@@ -150,13 +122,13 @@ class Link:
                 await self._tried.wait()
 
     async def stop(self) -> None:
-        """Close the stream in good order and stop."""
+        """Close the stream in good order, and stop reconnecting."""
         self._stopping = True
         stream = self._stream
         if stream is not None:
             stream.close()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(2.0):
+                async with asyncio.timeout(self._limits.close_seconds):
                     await asyncio.shield(stream.ended)
             stream.abort("closed by us")
         for task in self._tasks:
@@ -166,11 +138,11 @@ class Link:
         self._deadlines.stop()
 
     async def send(self, stanza: Stanza) -> None:
-        """Send a stanza, as soon as the server keeps up.
+        """Send a stanza; wait while the server does not keep up.
 
         Raises:
             NotConnected: there is no connection, or the server does not keep up.
-            StanzaTooLarge: the server would cut us off for it.
+            StanzaTooLarge: the server would close the stream because of it.
         """
         stream = self._open_stream()
         data = self._written(stanza)
@@ -190,8 +162,8 @@ class Link:
             StanzaTimeout: no reply in time.
         """
         stream = self._open_stream()
-        if len(self._pending) >= MAX_PENDING:
-            raise NotConnected(f"{MAX_PENDING} requests wait for replies already; try again", 1.0)
+        if len(self._pending) >= self._max_pending:
+            raise NotConnected(f"{self._max_pending} requests wait for replies already; try again", 1.0)
         asked, identity = iq.to or self._domain, self._next_id()
         data = self._written(iq.with_(to=asked, id=identity))
         if not stream.window.has_room:
@@ -211,8 +183,10 @@ class Link:
 
     def _open_stream(self) -> ComponentStream:
         stream = self._stream
-        if stream is None or not stream.is_open:
+        if stream is None:
             raise NotConnected(f"no connection to the XMPP server: {self.trouble}")
+        if not stream.is_open:  # it has just ended, and _live() has not noted that yet
+            raise NotConnected(f"no connection to the XMPP server: {stream.ending}")
         return stream
 
     async def _wait(self, stream: ComponentStream, stanza: Stanza) -> ComponentStream:
@@ -246,19 +220,19 @@ class Link:
         """
         identity = self._next_id()
         now = self._loop.time()
-        barrier = _Barrier(self, stream, self._domain, now, now + BARRIER_SECONDS)
+        barrier = _Barrier(self, stream, self._domain, now, now + self._limits.barrier_seconds)
         self._pending[identity] = barrier
         self._deadlines.add(barrier)
         stream.write(self._ping.with_(id=identity).to_bytes(""))
 
     def overdue(self, barrier: _Barrier) -> None:
-        """Decide what a barrier without an answer means: a dead link, a slow server, or one that answers no pings."""
-        now, stream = self._loop.time(), barrier.stream
+        """Handle an unanswered barrier: the link is dead, the server slow, or one that answers no pings."""
+        now, stream, limits = self._loop.time(), barrier.stream, self._limits
         silent = now - max(self._heard, barrier.sent)
-        if silent >= BARRIER_SECONDS:
+        if silent >= limits.barrier_seconds:
             stream.abort(f"the server did not answer for {silent:.0f} s")
-        elif now - barrier.sent < PATIENCE_SECONDS:
-            barrier.deadline = now - silent + BARRIER_SECONDS
+        elif now - barrier.sent < limits.patience_seconds:
+            barrier.deadline = now - silent + limits.barrier_seconds
             self._deadlines.add(barrier)
         else:
             log.warning("the server does not answer pings; how far it has got is not known any more")
@@ -275,7 +249,7 @@ class Link:
             log.exception("a %s could not be dealt with", stanza.kind)
 
     def _complete(self, stanza: Stanza) -> None:
-        """Give a reply to the request it belongs to; one from a stranger, or too late, is nobody's."""
+        """Match a reply with its request; drop one from another address than was asked, or that is late."""
         pending = self._pending.get(stanza.id)
         if pending is None:
             return
@@ -310,7 +284,7 @@ class Link:
         """Use a stream until it ends; return the delay until the next attempt to connect."""
         self._stream, self.trouble = stream, ""
         began = self._heard = self._loop.time()
-        log.info("connected to %s:%d as %s", self._host, self._port, self._jid)
+        log.info("connected to %s as %s", self._server, self._jid)
         self._on_up()
         self._tried.set()
         ended = await stream.ended
@@ -320,17 +294,19 @@ class Link:
         level = logging.INFO if self._stopping else logging.WARNING
         lost = stream.window.unconfirmed
         fate = f"; the last {lost} stanzas sent may not have got there" if lost and not self._stopping else ""
-        log.log(level, "the link to %s:%d is down: %s%s", self._host, self._port, ended, fate)
-        return self._backoff.after_link(self._loop.time() - began, ended.condition)
+        log.log(level, "the link to %s is down: %s%s", self._server, ended, fate)
+        return self._reconnecting.after_link(self._loop.time() - began, ended.condition)
 
     async def _connect(self) -> ComponentStream:
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(CONNECT_SECONDS):
-            _, stream = await loop.create_connection(
-                lambda: ComponentStream(self._jid, self._secret, self._receive, Window()), self._host, self._port
-            )
+        settings, limits = self._settings, self._limits
+
+        def new_stream() -> ComponentStream:
+            return ComponentStream(settings.jid, settings.secret, self._receive, Window(limits.window), limits.stream)
+
+        async with asyncio.timeout(limits.connect_seconds):
+            _, stream = await self._loop.create_connection(new_stream, settings.host, settings.port)
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
+            async with asyncio.timeout(limits.connect_seconds):
                 await asyncio.shield(stream.ready)
         except BaseException:
             stream.abort("no handshake")
@@ -338,33 +314,33 @@ class Link:
         return stream
 
     def _explain(self, error: Exception) -> float:
-        """Say why there is no connection, once for each reason; return the delay until the next attempt."""
-        delay = self._backoff.after_failure()
+        """Log why there is no connection, once for each reason; return the delay until the next attempt in seconds."""
+        delay = self._reconnecting.after_failure()
         if isinstance(error, StreamEnded):
             trouble = _handshake_trouble(error, self._jid)
-            delay = LAST_DELAY if error.condition in ("not-authorized", "host-unknown") else delay
+            delay = self._reconnecting.after_refusal() if error.condition in ("not-authorized", "host-unknown") else delay
         else:
             reason = "no answer" if isinstance(error, TimeoutError) else getattr(error, "strerror", None) or str(error)
-            trouble = f"{self._host}:{self._port} cannot be reached: {reason}; check [xmpp] host and port, and that the server runs"
+            trouble = f"{self._server} cannot be reached: {reason}; check [xmpp] host and port, and that the server runs"
         if trouble != self.trouble:
             log.error("%s", trouble)
         self.trouble = trouble
         return delay
 
     async def _watch(self) -> None:
-        """Send barriers that are due because of the time: behind the last stanzas of a burst, and into a long silence."""
+        """Send barriers that are due because of the time: after the last stanzas of a burst, and in a long silence."""
         while True:
-            await asyncio.sleep(WATCH_SECONDS)
+            await asyncio.sleep(self._limits.watch_seconds)
             stream = self._stream
             if stream is None or not stream.is_open:
                 continue
-            is_silent = self._loop.time() - self._heard >= PING_SECONDS
+            is_silent = self._loop.time() - self._heard >= self._limits.ping_seconds
             if stream.window.is_barrier_due(is_silent):
                 self._mark(stream)
 
 
 def _bare_sender(stanza: Stanza) -> str:
-    """Return the bare address that a stanza is from, prepared if it is one; an error to a malformed one is from what is none."""
+    """Return the bare address that a stanza is from. A malformed one, which an error may have, is returned as it is written."""
     try:
         sender = stanza.sender
     except InvalidStanza:
@@ -373,7 +349,7 @@ def _bare_sender(stanza: Stanza) -> str:
 
 
 def _handshake_trouble(error: StreamEnded, jid: JID) -> str:
-    """What a refused handshake means, and what to do."""
+    """Explain a refused handshake, with what to do."""
     cures = {
         "not-authorized": "the secret is wrong; [xmpp] secret must be the one that the server has for this component",
         "host-unknown": f"the server does not know the component {jid}; configure it there, or correct [xmpp] jid",

@@ -24,23 +24,26 @@ from tigrest.xmpp.namespaces import COMPONENT, STREAMS
 from tigrest.xmpp.stanza import Stanza, declarations
 from tigrest.xmpp.xml import MAX_DEPTH, end_of_element, escape_attribute, is_namespace_name, parse, split_name
 
-BATCH = 8
-"""Stanzas written together: the server works on the first ones while the next are being made."""
 
-WRITE_BUFFER = 65536
-"""Bytes waiting in this process at which sending pauses."""
+@dataclass(frozen=True, kw_only=True)
+class StreamLimits:
+    """Limits of the stream, in bytes but for ``batch``.
 
-SEND_BUFFER = 65536
-"""Bytes that the operating system takes for the server: what waits there waits behind everything else."""
+    Args:
+        batch: most stanzas written together. Few, so that the server works on the first ones while the next are being made.
+        write_buffer: waiting in this process from which on sending pauses.
+        send_buffer: socket buffer (``SO_SNDBUF``). What waits there cannot be overtaken by a ping, so it is small.
+        stanza: largest incoming stanza; the connection to a server that sends more is closed.
+        unchecked: largest incoming stanza whose number of elements is not checked.
+        parser: after which the parser is replaced: expat never frees the names it has seen, about 15 bytes for each byte of them.
+    """
 
-MAX_STANZA = 16 * 1024 * 1024
-"""Largest incoming stanza in bytes; a server that sends more is cut off."""
-
-CLOSE_LOOK = 64 * 1024
-"""Bytes from which on an incoming stanza is checked for its number of elements."""
-
-PARSER_BYTES = 256 * 1024
-"""Bytes after which the parser is replaced: expat never frees the names it has seen, about 15 bytes for each byte of them."""
+    batch: int = 8
+    write_buffer: int = 65536
+    send_buffer: int = 65536
+    stanza: int = 16 * 1024 * 1024
+    unchecked: int = 64 * 1024
+    parser: int = 256 * 1024
 
 
 @dataclass(eq=False)
@@ -66,11 +69,16 @@ class ComponentStream(asyncio.Protocol):
         jid: our address, as the server knows it.
         secret: shared with the server.
         on_stanza: called with every stanza that comes in.
-        window: told when the operating system takes no more, and when the end has come.
+        window: paused while the socket is not writable, opened when the stream has ended.
+        limits: of sizes.
     """
 
-    def __init__(self, jid: str, secret: str, on_stanza: Callable[[Stanza], None], window: Window) -> None:
+    def __init__(
+        self, jid: str, secret: str, on_stanza: Callable[[Stanza], None], window: Window, limits: StreamLimits | None = None
+    ) -> None:
         self._jid, self._secret, self._on_stanza, self.window = jid, secret, on_stanza, window
+        self._limits = limits = limits or StreamLimits()
+        self._batch = limits.batch
         loop = asyncio.get_running_loop()
         self._loop = loop
         self.ready: asyncio.Future[None] = loop.create_future()
@@ -80,22 +88,22 @@ class ComponentStream(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._outgoing: list[bytes] = []
         self._ending: StreamEnded | None = None
-        self._slicer = _Slicer(self._opened, self._received)
+        self._slicer = _Slicer(self._opened, self._received, limits)
 
     # connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Open our side of the stream."""
         self._transport = transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but name
-        transport.set_write_buffer_limits(high=WRITE_BUFFER)
+        transport.set_write_buffer_limits(high=self._limits.write_buffer)
         if (sock := transport.get_extra_info("socket")) is not None:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._limits.send_buffer)
         to = escape_attribute(self._jid)
         header = f"<?xml version='1.0'?><stream:stream xmlns='{COMPONENT}' xmlns:stream='{STREAMS}' to='{to}'>"
         transport.write(header.encode())
 
     def data_received(self, data: bytes) -> None:
-        """Take in what the server sends."""
+        """Parse what the server sends."""
         if self._ending is not None:
             return
         try:
@@ -106,10 +114,10 @@ class ComponentStream(asyncio.Protocol):
             self._end(StreamEnded(f"the server sent XML that is not well-formed: {expat.ErrorString(error.code)}"))
 
     def eof_received(self) -> None:
-        """The server says nothing more."""
+        """Do nothing: asyncio closes the connection."""
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone."""
+        """Report the end of the stream to all who wait for it."""
         ending = self._ending or StreamEnded(f"the connection was lost: {exc}" if exc else "the server closed the connection")
         self._ending = ending
         self._transport = None
@@ -121,11 +129,11 @@ class ComponentStream(asyncio.Protocol):
             self.ended.set_result(ending)
 
     def pause_writing(self) -> None:
-        """The server does not keep up."""
+        """Stop granting permits: the server does not keep up."""
         self.window.pause()
 
     def resume_writing(self) -> None:
-        """The server keeps up again."""
+        """Grant permits again."""
         self.window.resume()
 
     # stanzas
@@ -135,8 +143,13 @@ class ComponentStream(asyncio.Protocol):
         """Whether stanzas can be sent."""
         return self._transport is not None and self._ending is None and self.ready.done()
 
+    @property
+    def ending(self) -> str:
+        """Reason why the stream has ended or is ending, for people; empty while it is not."""
+        return str(self._ending or "")
+
     def write(self, data: bytes) -> None:
-        """Send a stanza, whole; up to :data:`BATCH` of one turn of the event loop go out together.
+        """Send a stanza, whole; up to ``limits.batch`` of one turn of the event loop are written together.
 
         Args:
             data: the stanza, in the namespace of the stream.
@@ -150,7 +163,7 @@ class ComponentStream(asyncio.Protocol):
         outgoing.append(data)
         if len(outgoing) == 1:
             self._loop.call_soon(self._flush)
-        elif len(outgoing) == BATCH:
+        elif len(outgoing) == self._batch:
             self._flush()
 
     def _flush(self) -> None:
@@ -159,12 +172,12 @@ class ComponentStream(asyncio.Protocol):
             self._transport.write(b"".join(outgoing))
 
     def keep_alive(self) -> None:
-        """Send a space, so that middle boxes do not forget the connection."""
+        """Send a space, so that NAT and firewalls keep the connection. RFC 6120 §4.6.1"""
         if self.is_open and self._transport is not None:
             self._transport.write(b" ")
 
     def close(self) -> None:
-        """Close in good order: what was written is still sent."""
+        """Close the stream and the connection, after everything that was written. RFC 6120 §4.4"""
         self._flush()
         if self._transport is not None and self._ending is None:
             self._ending = StreamEnded("closed by us")
@@ -172,7 +185,11 @@ class ComponentStream(asyncio.Protocol):
             self._transport.close()
 
     def abort(self, reason: str) -> None:
-        """Cut the connection."""
+        """Close the connection at once.
+
+        Args:
+            reason: why, for people.
+        """
         if self._transport is not None:
             self._ending = self._ending or StreamEnded(reason)
             self._transport.abort()
@@ -184,7 +201,7 @@ class ComponentStream(asyncio.Protocol):
             self._transport.close()
 
     def _opened(self, attributes: dict[str, str]) -> None:
-        """The server has opened its side: shake hands. XEP-0114 §3"""
+        """Send the handshake, as the server has opened its side of the stream. XEP-0114 §3"""
         assert self._transport is not None
         digest = hashlib.sha1((attributes.get("id", "") + self._secret).encode(), usedforsecurity=False).hexdigest()
         self._transport.write(f"<handshake>{digest}</handshake>".encode())
@@ -196,15 +213,15 @@ class ComponentStream(asyncio.Protocol):
             if child.name == "handshake":
                 self.ready.set_result(None)
         elif child.name in STANZA_KINDS:
-            if child.is_odd or len(child.data) > CLOSE_LOOK:
+            if child.is_odd or len(child.data) > self._limits.unchecked:
                 self._receive_odd(child)
             else:
                 self._on_stanza(Stanza.cut(child.name, child.attributes, "", child.data))
 
     def _receive_odd(self, child: Child) -> None:
-        """Look closely at a stanza; one that cannot be used comes in empty, with its flaw.
+        """Check a stanza with a parser that knows namespaces; pass on one that cannot be used empty, with its flaw.
 
-        A reply to a request becomes an error, so that nobody waits for it.
+        A reply to a request becomes an error reply, so that the request does not wait for its timeout.
         """
         try:
             stanza = Stanza.received(child.whole())
@@ -237,8 +254,8 @@ class Child(NamedTuple):
         name: of its root, without prefix.
         attributes: of its root as written, namespace declarations included when it is odd.
         data: its bytes.
-        is_odd: whether it has something that ordinary stanzas have not: a prefix, a namespace name that is not known to be
-            sound, a comment, many levels.
+        is_odd: whether it needs a closer check, as it has a prefix, a namespace name that is not known to be valid, a comment, or
+            many levels.
         declared: the prefixes that the stream declares, and their namespaces.
     """
 
@@ -250,7 +267,7 @@ class Child(NamedTuple):
     declared: Mapping[str, str]
 
     def whole(self) -> bytes:
-        """Give its bytes with all the prefixes declared that the stream declares for it."""
+        """Return its bytes, with a declaration for each prefix that only the stream declares."""
         missing = {prefix: uri for prefix, uri in self.declared.items() if f"{prefix}:".encode() in self.data}
         own = {name.partition(":")[2] for name in self.attributes if name.startswith("xmlns:")}
         written = declarations({prefix: uri for prefix, uri in missing.items() if prefix not in own})
@@ -263,7 +280,7 @@ _NAME = re.compile(rb"<[^\s/>]+")
 """Beginning of a start tag."""
 
 _PLAIN = frozenset(("from", "to", "id", "type", "xml:lang", "node", "jid", "name", "var", "label", "stamp", "status", "code"))
-"""Common attributes that tell nothing of namespaces."""
+"""Common attributes that cannot name a namespace."""
 
 
 class _Slicer:
@@ -276,10 +293,15 @@ class _Slicer:
     Args:
         opened: called with the attributes of the stream header.
         received: called with each child.
+        limits: of sizes.
     """
 
-    def __init__(self, opened: Callable[[dict[str, str]], None], received: Callable[[Child], None]) -> None:
+    def __init__(
+        self, opened: Callable[[dict[str, str]], None], received: Callable[[Child], None], limits: StreamLimits | None = None
+    ) -> None:
         self._opened, self._received = opened, received
+        limits = limits or StreamLimits()
+        self._most_bytes, self._parser_bytes = limits.stanza, limits.parser
         self._root = ""
         self._declared: dict[str, str] = {}
         """Prefixes that the stream declares, with their namespaces."""
@@ -291,10 +313,10 @@ class _Slicer:
         self._replace_parser()
 
     def feed(self, data: bytes) -> None:
-        """Take in bytes.
+        """Parse bytes.
 
         Raises:
-            StreamEnded: the stream is over, or the server may not send this.
+            StreamEnded: the stream is over, or the server sent what is not allowed.
             xml.parsers.expat.ExpatError: they are not well-formed.
         """
         self._buffer += data
@@ -305,14 +327,14 @@ class _Slicer:
             keep += len(self._buffer)
             self._buffer = b""
         self._base = self._end = keep
-        if keep > PARSER_BYTES and self._root:
+        if keep > self._parser_bytes and self._root:
             self._replace_parser()
             self._parser.Parse(self._buffer, False)
-        if len(self._buffer) > MAX_STANZA:
-            raise StreamEnded(f"the server sent a stanza of more than {MAX_STANZA} bytes")
+        if len(self._buffer) > self._most_bytes:
+            raise StreamEnded(f"the server sent a stanza of more than {self._most_bytes} bytes")
 
     def _replace_parser(self) -> None:
-        """Begin with a new parser, inside of the stream when that is open, at the beginning of what is buffered."""
+        """Begin with a new parser: inside the stream if that is open, at the beginning of the buffer."""
         parser = self._parser = expat.ParserCreate("utf-8")
         if hasattr(parser, "SetReparseDeferralEnabled"):  # else the end of a stanza may wait for the next one
             parser.SetReparseDeferralEnabled(False)

@@ -1,32 +1,37 @@
-"""Flow control towards the XMPP server: the server sets the pace, and nobody before it.
+"""Flow control towards the XMPP server.
 
-The component protocol (XEP-0114) has no acknowledgements. So after every 64 stanzas, or 64 KiB, a ping goes along as a barrier:
-servers process the stanzas of a stream in order, so its answer says that everything before it has been processed. While too many
-barriers are unanswered, or the operating system takes no more bytes, senders wait; when too many wait, further ones are refused.
+XEP-0114 has no acknowledgements, so every 64 stanzas (or 64 KiB) a ping acts as one: servers process the stanzas of a stream in
+order, so the reply to such a barrier acknowledges everything before it. At most 4 barriers may be unanswered. Senders wait for a
+permit while there are more, or while the socket is not writable; when too many wait, further ones are refused.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from tigrest.errors import NotConnected
 
-STEP = 64
-"""Stanzas between two barriers."""
 
-STEP_BYTES = 65536
-"""Bytes after which a barrier comes, however few the stanzas."""
+@dataclass(frozen=True, kw_only=True)
+class WindowLimits:
+    """Limits of the flow control.
 
-BARRIERS = 4
-"""Most unanswered barriers."""
+    Args:
+        step: stanzas between two barriers.
+        step_bytes: bytes after which a barrier is due, however few the stanzas.
+        barriers: most unanswered barriers.
+        waiting: most senders that wait for a permit.
+        wait_seconds: longest wait for a permit, in seconds.
+    """
 
-MAX_WAITING = 750
-"""Most senders that wait for a permit."""
-
-WAIT_SECONDS = 10.0
-"""Most seconds to wait for a permit."""
+    step: int = 64
+    step_bytes: int = 65536
+    barriers: int = 4
+    waiting: int = 750
+    wait_seconds: float = 10.0
 
 
 class _Turn(NamedTuple):
@@ -37,9 +42,15 @@ class _Turn(NamedTuple):
 
 
 class Window:
-    """Grants permits to send, so that only so many stanzas are unconfirmed."""
+    """Grants permits to send, so that the number of unacknowledged stanzas is bounded.
 
-    def __init__(self) -> None:
+    Args:
+        limits: how many, and how long to wait.
+    """
+
+    def __init__(self, limits: WindowLimits | None = None) -> None:
+        self._limits = limits = limits or WindowLimits()
+        self._step, self._step_bytes, self._barriers = limits.step, limits.step_bytes, limits.barriers
         self._stanzas = self._bytes = 0
         self._steps: deque[int] = deque()
         """Unanswered barriers: the number of permits that the answer to each releases."""
@@ -47,53 +58,59 @@ class Window:
         """Permits released while the socket was not writable; granted on resume."""
         self._paused = False
         self._counts = True
+        """False once the server is known not to answer pings."""
         self._waiting: deque[_Turn] = deque()
         self._senders: Counter[str] = Counter()
-        """How many of those that wait are from each address."""
+        """Number of waiting senders by address."""
 
     @property
     def has_room(self) -> bool:
         """Whether a stanza may be sent now."""
-        return len(self._steps) < BARRIERS and not self._paused and not self._waiting
+        return len(self._steps) < self._barriers and not self._paused and not self._waiting
 
     async def room(self, sender: str = "") -> None:
         """Wait for a permit to send a stanza; permits are granted in order.
 
-        When too many wait, the last one of whoever has most there gives way, so that nobody fills the room for all.
+        When too many wait, the newest waiting stanza of the address with most of them is refused, so that one sender cannot use up
+        the queue for all.
 
         Args:
             sender: bare address that the stanza is from.
 
         Raises:
-            NotConnected: too many wait, or it takes too long.
+            NotConnected: too many wait, or the wait takes too long.
         """
         if self.has_room:
             return
-        if len(self._waiting) >= MAX_WAITING:
+        if len(self._waiting) >= self._limits.waiting:
             self._make_room(sender)
         turn = _Turn(asyncio.get_running_loop().create_future(), sender)
         self._waiting.append(turn)
         self._senders[sender] += 1
         try:
-            async with asyncio.timeout(WAIT_SECONDS):
+            async with asyncio.timeout(self._limits.wait_seconds):
                 await turn.permit
         except BaseException as error:
             if turn in self._waiting:
                 self._waiting.remove(turn)
                 self._leave(turn)
             elif turn.permit.done() and not turn.permit.cancelled() and turn.permit.exception() is None:
-                self._let_in(1)  # it was our turn; now it is the next one's
+                self._let_in(1)  # granted but not used: pass it on
             if isinstance(error, TimeoutError):
                 raise NotConnected("the XMPP server does not keep up", 1.0) from None
             raise
 
     def _make_room(self, sender: str) -> None:
-        """Refuse the last one of whoever has most that wait.
+        """Refuse the newest waiting stanza of the address that has most of them.
+
+        Args:
+            sender: address that wants to wait too.
 
         Raises:
-            NotConnected: that is the sender, or nobody has more than he would have.
+            NotConnected: no other address has more than the sender would have.
         """
-        refusal = NotConnected(f"the XMPP server does not keep up: {MAX_WAITING} stanzas wait for it already; try again", 1.0)
+        waiting = self._limits.waiting
+        refusal = NotConnected(f"the XMPP server does not keep up: {waiting} stanzas wait for it already; try again", 1.0)
         [(greedy, most)] = self._senders.most_common(1)
         if most <= self._senders[sender] + 1:
             raise refusal
@@ -120,25 +137,25 @@ class Window:
         """
         self._stanzas += 1
         self._bytes += size
-        if self._stanzas < STEP and self._bytes < STEP_BYTES:
+        if self._stanzas < self._step and self._bytes < self._step_bytes:
             return False
         if self._counts:
-            self._steps.append(self._stanzas if self._bytes >= STEP_BYTES else STEP)
+            self._steps.append(self._stanzas if self._bytes >= self._step_bytes else self._step)
         self._stanzas = self._bytes = 0
         return self._counts
 
     @property
     def unconfirmed(self) -> int:
-        """Number of stanzas sent since the last barrier that was answered; 0 where the server answers none."""
+        """Number of stanzas sent since the last answered barrier; 0 where the server answers none."""
         return sum(self._steps) + self._stanzas if self._counts else 0
 
     def is_barrier_due(self, is_silent: bool) -> bool:
-        """Tell whether a barrier is due because of the time, and count it.
+        """Tell whether a barrier is due because of the time, and count it as sent if so.
 
-        None is due while another one is unanswered: that one tells whether the server is there.
+        None is due while another one is unanswered: that one shows whether the server is alive.
 
         Args:
-            is_silent: whether the server has sent nothing for so long that it has to be asked.
+            is_silent: whether the server has sent nothing for so long that it has to be pinged.
         """
         if self._steps or not (is_silent or (self._stanzas and self._counts)):
             return False
@@ -150,36 +167,37 @@ class Window:
         """Release the permits of a barrier that was answered."""
         many = self._steps.popleft() if self._steps else 0
         if not self._steps:  # nothing else would release permits, should what is sent with these be too little for a barrier
-            many = max(many, STEP - self._stanzas)
+            many = max(many, self._step - self._stanzas)
         if self._paused:
             self._missed += many
         else:
             self._let_in(many)
 
     def pause(self) -> None:
-        """Hold everybody back: the socket is not writable."""
+        """Grant no permits: the socket is not writable."""
         self._paused = True
 
     def resume(self) -> None:
-        """Go on: the socket is writable again."""
+        """Grant permits again: the socket is writable."""
         many, self._missed, self._paused = self._missed, 0, False
-        if len(self._steps) < BARRIERS:
-            self._let_in(max(many, STEP))
+        if len(self._steps) < self._barriers:
+            self._let_in(max(many, self._step))
 
     def stop_counting(self) -> None:
-        """Ask for no more barriers: this server does not answer them. Only the socket holds senders back then."""
+        """Send no more barriers, as this server does not answer them. Only the socket limits senders then."""
         self._counts = False
         self._steps.clear()
         self._let_in(len(self._waiting))
 
     def open(self) -> None:
-        """Let everybody go: the stream is over, so there is nothing to wait for any more."""
+        """Grant all permits: the stream has ended, so senders shall see that at once."""
         self._stanzas = self.unconfirmed
         self._steps.clear()
         self._paused = False
         self._let_in(len(self._waiting))
 
     def _let_in(self, many: int) -> None:
+        """Grant permits to those that have waited longest."""
         while many > 0 and self._waiting:
             turn = self._waiting.popleft()
             self._leave(turn)

@@ -19,13 +19,13 @@ from tigrest.xmpp.saslprep import expect_settable
 
 
 @callable_from_threads
-class Accounts:
+class EmbeddedAccounts:
     """A :class:`~tigrest.backends.backend.UserRepository` directly on the database.
 
     Args:
         domain: the domain served.
         reserved: local parts that are addresses of services, not of users.
-        database: where they are kept.
+        database: where they are stored.
         passwords: hashes and verifies.
     """
 
@@ -111,7 +111,7 @@ class Accounts:
         return empty
 
     def tell(self, jids: Iterable[JID]) -> None:
-        """Tell the watchers of accounts that have changed, are gone, or whose sessions were ended."""
+        """Call the watchers with accounts that have changed, were deleted, or whose sessions were ended."""
         for jid in jids:
             for changed in self.watchers:
                 changed(jid.bare)

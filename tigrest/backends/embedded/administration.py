@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tigrest.backends.embedded.accounts import Accounts
+from tigrest.backends.embedded.accounts import EmbeddedAccounts
 from tigrest.backends.embedded.messages import OfflineMessages
 from tigrest.backends.embedded.presences import Presences
-from tigrest.backends.entities.commands import Call, Command, Outcome, always
+from tigrest.backends.entities.commands import Command, CommandCall, Outcome, always
 from tigrest.errors import InvalidValue, NoSuchUser
 from tigrest.xmpp.commands import ADMIN_NODES
 from tigrest.xmpp.forms import FORM_TYPE, DataForm, Field, FormTable, Option
@@ -16,7 +16,7 @@ OFFLINE_MESSAGES = "urn:tigrest:admin#get-offline-messages"
 
 FORM_TYPE_FIELD = Field(FORM_TYPE, (SERVICE_ADMINISTRATION,), "hidden")
 _LIMITS = ("25", "50", "75", "100", "150", "200")
-MAX_ITEMS = Field(
+MAX_ITEMS_FIELD = Field(
     "max_items",
     ("none",),
     "list-single",
@@ -51,7 +51,7 @@ class Administration:
         accounts, presences, messages: what they work on.
     """
 
-    def __init__(self, accounts: Accounts, presences: Presences, messages: OfflineMessages) -> None:
+    def __init__(self, accounts: EmbeddedAccounts, presences: Presences, messages: OfflineMessages) -> None:
         self._accounts = accounts
         self._presences = presences
         self._messages = messages
@@ -67,7 +67,7 @@ class Administration:
             Command(OFFLINE_MESSAGES, "Get Offline Messages", always(LIST_OFFLINE), self._list_offline),
         )
 
-    async def _add_user(self, call: Call) -> Outcome:
+    async def _add_user(self, call: CommandCall) -> Outcome:
         """XEP-0133 §4.1"""
         jid, password = call.jid("accountjid"), call.form.value("password")
         if call.form.field("password-verify") and call.form.value("password-verify") != password:
@@ -75,29 +75,29 @@ class Administration:
         await self._accounts.add(jid, password, call.form.value("email") or None)
         return Outcome(note=f"The account {jid.bare} was added.")
 
-    async def _delete_user(self, call: Call) -> Outcome:
+    async def _delete_user(self, call: CommandCall) -> Outcome:
         """XEP-0133 §4.2"""
         jids = call.jids("accountjids")
         await self._accounts.remove_all(jids)
         return Outcome(note=f"Deleted: {', '.join(dict.fromkeys(jid.bare for jid in jids))}.")
 
-    async def _change_password(self, call: Call) -> Outcome:
+    async def _change_password(self, call: CommandCall) -> Outcome:
         """XEP-0133 §4.7"""
         jid = call.jid("accountjid")
         await self._accounts.set_password(jid, call.form.value("password"))
         return Outcome(note=f"The password of {jid.bare} was changed.")
 
-    async def _list_registered(self, call: Call) -> Outcome:
+    async def _list_registered(self, call: CommandCall) -> Outcome:
         """XEP-0133 §4.18"""
         jids = limited(await self._accounts.list(), call.form.value("max_items"))
         return Outcome(_jids("registereduserjids", "The list of registered users", jids))
 
-    async def _list_online(self, call: Call) -> Outcome:
+    async def _list_online(self, call: CommandCall) -> Outcome:
         """XEP-0133 §4.20"""
         jids = limited(await self._presences.online(), call.form.value("max_items"))
         return Outcome(_jids("onlineuserjids", "The list of all online users", jids))
 
-    async def _end_session(self, call: Call) -> Outcome:
+    async def _end_session(self, call: CommandCall) -> Outcome:
         """XEP-0133 §4.5"""
         jids = call.jids("accountjids")
         for jid in jids:
@@ -107,7 +107,7 @@ class Administration:
         self._accounts.tell(jids)
         return Outcome(note=f"Ended: {', '.join(ended)}." if ended else "None of them was online.")
 
-    async def _list_offline(self, call: Call) -> Outcome:
+    async def _list_offline(self, call: CommandCall) -> Outcome:
         waiting = await self._messages.waiting(call.jid("accountjid"))
         columns = tuple(Field(var, type="text-single", label=label) for var, label in _OFFLINE_COLUMNS)
         rows = tuple(
@@ -148,9 +148,9 @@ CHANGE_PASSWORD = form(
     Field("password", (), "text-private", "The password for this account", required=True),
 )
 LIST_REGISTERED = form(
-    "Requesting List of Registered Users", "Fill out this form to request the registered users of this service.", MAX_ITEMS
+    "Requesting List of Registered Users", "Fill out this form to request the registered users of this service.", MAX_ITEMS_FIELD
 )
-LIST_ONLINE = form("Requesting List of Online Users", "Fill out this form to request the online users of this service.", MAX_ITEMS)
+LIST_ONLINE = form("Requesting List of Online Users", "Fill out this form to request the online users of this service.", MAX_ITEMS_FIELD)
 END_SESSION = form(
     "Ending a User Session",
     "Fill out this form to end a user's session.",

@@ -1,34 +1,33 @@
-"""The embedded domain: takes stanzas, finds whom they are for, and answers."""
+"""The embedded domain: routes stanzas to its entities, and answers."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
-
-from sqlalchemy.exc import IntegrityError
+from collections.abc import Callable, Iterable
 
 from tigrest.backends.backend import UserRepository
-from tigrest.backends.embedded.accounts import Accounts
+from tigrest.backends.embedded.accounts import EmbeddedAccounts
 from tigrest.backends.embedded.administration import Administration
 from tigrest.backends.embedded.messages import OfflineMessages
 from tigrest.backends.embedded.pep import FEATURES, PersonalEvents
 from tigrest.backends.embedded.presences import Presences
 from tigrest.backends.embedded.session_manager import SessionManager
+from tigrest.backends.embedded.settings import EmbeddedSettings
 from tigrest.backends.embedded.tables import EMBEDDED
 from tigrest.backends.embedded.vcards import VCards
 from tigrest.backends.embedded.vhost_manager import VHostManager
-from tigrest.backends.entities.commands import Command, Commands, SessionCommands
-from tigrest.backends.entities.entity import Entity, Identity
-from tigrest.backends.entities.request import Request
-from tigrest.backends.entities.server import Server
+from tigrest.backends.entities.answering import Answering
+from tigrest.backends.entities.commands import Command, SessionCommands
+from tigrest.backends.entities.entity import DiscoIdentity, Entity
+from tigrest.backends.entities.iq_request import IqRequest
+from tigrest.backends.entities.self_description import SelfDescription
 from tigrest.backends.inbound import Inbound
 from tigrest.errors import ConfigError, InvalidStanza, InvalidValue, NotConnected, StanzaError, StanzaTimeout, StorageUnavailable
 from tigrest.passwords import Passwords
 from tigrest.state.database import Database
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.namespaces import CLIENT, PING, VCARD4_NODE
+from tigrest.xmpp.namespaces import VCARD4_NODE
 from tigrest.xmpp.presence import StatusOutcome, UserStatus
 from tigrest.xmpp.refusals import as_stanza_error, error_reply
 from tigrest.xmpp.stanza import Stanza
@@ -43,64 +42,58 @@ class EmbeddedDomain:
     """One XMPP domain inside the process: a :class:`~tigrest.backends.backend.Backend` that needs no server.
 
     Args:
-        jid: our own address.
-        domain: the domain whose users are served.
+        settings: its addresses, accounts and limits.
         administers: tells whether an address may run commands and act for others.
-        database: where all state is kept; started here, stopped by its owner.
+        database: where all state is stored; started here, stopped by its owner.
         passwords: hashes and verifies; closed by its owner.
-        accounts: plain passwords by address. Accounts that are missing are created at the start; a stored password that
-            does not verify is replaced.
-        inbound: gets what comes in for our own addresses.
+        inbound: gets the stanzas that come in for our own addresses.
     """
 
     def __init__(
         self,
-        jid: JID,
-        domain: JID,
+        settings: EmbeddedSettings,
+        *,
         administers: Callable[[JID], bool],
         database: Database,
         passwords: Passwords,
-        accounts: Mapping[JID, str] = MappingProxyType({}),
         inbound: Inbound | None = None,
     ) -> None:
-        self.jid = jid
-        self.inbound = inbound or Inbound(jid)
-        self.domain = domain
+        self.jid, self.domain, self._limits = settings.jid, settings.domain, settings.limits
+        self.inbound = inbound or Inbound(self.jid)
         self.created = False
         """After the start: whether there were no accounts in the database before."""
-        self._administers = administers
         self._database = database
-        self._wanted = dict(accounts)
+        self._configured = dict(settings.accounts)
         self._connected = False
         self._running: set[asyncio.Task[Stanza | None]] = set()
-        self._accounts = Accounts(domain, (SESSION_MANAGER, VHOST_MANAGER), database, passwords)
+        self._accounts = EmbeddedAccounts(self.domain, (SESSION_MANAGER, VHOST_MANAGER), database, passwords)
         self.users: UserRepository = self._accounts
         self._presences = Presences(database)
-        self._messages = OfflineMessages(database)
-        self._vhosts = VHostManager(domain, database)
-        self._build_entities()
+        self._messages = OfflineMessages(database, self._limits.messages)
+        self._vhosts = VHostManager(self.domain, database)
+        description = SelfDescription()
+        self._build_entities(description)
+        self._answering = Answering(description, self.inbound, administers, self._entity)
 
-    def _build_entities(self) -> None:
-        server, events = Server(), PersonalEvents(self._database)
+    def _build_entities(self, description: SelfDescription) -> None:
+        events = PersonalEvents(self._database, self._limits.pep)
         sessions = SessionManager(self.domain, self._presences, self._database, self._accounts.tell)
         administration = Administration(self._accounts, self._presences, self._messages)
         services = {SESSION_MANAGER: "Session manager", VHOST_MANAGER: "VHost manager"}
         self._server = Entity(
-            Identity("server", "im", "tigrest"),
-            answers=server.answers,
+            DiscoIdentity("server", "im", "tigrest"),
+            answers=description.answers,
             features=("msgoffline",),
             items=tuple((JID.of(local, self.domain.domain), name) for local, name in services.items()),
-            commands=SessionCommands(administration.commands),
+            commands=SessionCommands(administration.commands, self._limits.command_sessions),
         )
         self._services = {
-            SESSION_MANAGER: Entity(Identity("component", "sm", services[SESSION_MANAGER]), commands=sessions.commands),
-            VHOST_MANAGER: Entity(Identity("component", "generic", services[VHOST_MANAGER]), commands=self._vhosts.commands),
+            SESSION_MANAGER: Entity(DiscoIdentity("component", "sm", services[SESSION_MANAGER]), commands=sessions.commands),
+            VHOST_MANAGER: Entity(DiscoIdentity("component", "generic", services[VHOST_MANAGER]), commands=self._vhosts.commands),
         }
-        self._identity, self._pong = Identity("gateway", "http-ws", "tigrest"), server.pong
-        self.offer(())
         self._user = Entity(
-            Identity("account", "registered"),
-            Identity("pubsub", "pep"),
+            DiscoIdentity("account", "registered"),
+            DiscoIdentity("pubsub", "pep"),
             answers={**VCards(self._database, events).answers, **events.answers},
             features=(*FEATURES, VCARD4_NODE),
             check=self._expect_account,
@@ -120,7 +113,7 @@ class EmbeddedDomain:
         self._accounts.loop = asyncio.get_running_loop()
         await self._database.start(EMBEDDED)
         try:
-            self.created = await self._accounts.ensure(self._wanted)
+            self.created = await self._accounts.ensure(self._configured)
         except InvalidValue as error:
             raise ConfigError(f"[[embedded.accounts]]: {error}") from None
         await self._vhosts.start()
@@ -138,8 +131,8 @@ class EmbeddedDomain:
         log.info("embedded domain %s stopped", self.domain)
 
     async def send(self, stanza: Stanza) -> None:
-        """Take a stanza in; what it bounces with is dropped. See :meth:`tigrest.backends.backend.Backend.send`."""
-        task = self._take(stanza)
+        """Process a stanza; an error reply to it is dropped. See :meth:`tigrest.backends.backend.Backend.send`."""
+        task = self._spawn(stanza)
         await asyncio.wait({task})
         reply = None if task.cancelled() else task.result()
         if reply is not None and (error := reply.error) is not None:
@@ -147,7 +140,7 @@ class EmbeddedDomain:
 
     async def request(self, iq: Stanza, timeout: float) -> Stanza:
         """Answer an iq; see :meth:`tigrest.backends.backend.Backend.request`."""
-        task = self._take(iq)
+        task = self._spawn(iq)
         await asyncio.wait({task}, timeout=timeout)
         if not task.done():
             raise StanzaTimeout(f"the embedded domain did not answer within {timeout:g} s")
@@ -167,26 +160,26 @@ class EmbeddedDomain:
         self._expect_connected()
         return await self._accounts.verify(jid, password)
 
-    async def set_status(self, status: UserStatus) -> StatusOutcome:
-        """Show a user as online at a resource, or take it back; see :meth:`tigrest.backends.backend.Backend.set_status`."""
+    async def set_presence(self, presence: UserStatus) -> StatusOutcome:
+        """Show a user as online at a resource, or take it back; see :meth:`tigrest.backends.backend.Backend.set_presence`."""
         self._expect_connected()
-        return await self._presences.set(status)
+        return await self._presences.set(presence)
 
     @property
     def opens_bosh(self) -> bool:
-        """There is no BOSH here; see :meth:`tigrest.backends.backend.Backend.opens_bosh`."""
+        """Always false, as there is no BOSH here; see :meth:`tigrest.backends.backend.Backend.opens_bosh`."""
         return False
 
     def offer(self, commands: Iterable[Command]) -> None:
         """Offer commands at our own address; see :meth:`tigrest.backends.backend.Backend.offer`."""
-        self._gateway = Entity(self._identity, answers={("get", f"{{{PING}}}ping"): self._pong}, commands=Commands(commands))
+        self._answering.offer(commands)
 
     def on_account_change(self, changed: Callable[[JID], None]) -> None:
-        """Have somebody told of changed accounts; see :meth:`tigrest.backends.backend.Backend.on_account_change`."""
+        """Add a callback for accounts that change; see :meth:`tigrest.backends.backend.Backend.on_account_change`."""
         self._accounts.watchers.append(changed)
 
-    def _take(self, stanza: Stanza) -> asyncio.Task[Stanza | None]:
-        """Process a stanza in a task of its own: as on a server, it goes on when the asker no longer waits."""
+    def _spawn(self, stanza: Stanza) -> asyncio.Task[Stanza | None]:
+        """Process a stanza in a task of its own: as on a server, it goes on when the caller no longer waits."""
         self._expect_connected()
         task = asyncio.create_task(self._process(stanza.prepared()))
         self._running.add(task)
@@ -198,9 +191,9 @@ class EmbeddedDomain:
             raise NotConnected("the embedded domain is not running")
 
     async def _process(self, stanza: Stanza) -> Stanza | None:
-        """Process a stanza; the edge where everything that goes wrong becomes an error stanza."""
+        """Process a stanza, and return the reply or error to send back; ``None`` when there is none."""
         if stanza.kind == "iq" and stanza.type in ("result", "error"):
-            return None  # nobody is connected who could get it
+            return None  # no client is connected that could get it
         to = None
         try:
             to = self._recipient(stanza)
@@ -211,16 +204,14 @@ class EmbeddedDomain:
             if stanza.kind == "message":
                 await self._deliver(to, stanza)
                 return None
-            return await self._answer(to, stanza)
+            return await self._answering.answer(stanza, to)
         except StorageUnavailable:
-            raise  # nothing was accepted: the sender is told so, rather than that it bounced
-        except IntegrityError:  # the account was deleted between the look at it and the change
-            return error_reply(stanza.with_(to=to or self.domain), StanzaError("service-unavailable"))
+            raise  # the stanza was not accepted, so the caller gets the exception instead of a stanza error
         except Exception as error:
             return error_reply(stanza.with_(to=to or self.domain), as_stanza_error(error))
 
     def _recipient(self, stanza: Stanza) -> JID:
-        """Whom a stanza is for: without ``to``, the account that sends it, or the server. RFC 6120 §10.3"""
+        """Return the address that a stanza is for: without ``to``, the account that sends it, or the server. RFC 6120 §10.3"""
         to = stanza.attributes.get("to")
         if to is not None:
             return JID(to)
@@ -244,22 +235,8 @@ class EmbeddedDomain:
             raise StanzaError("service-unavailable")
         await self._messages.deliver(to, message)
 
-    async def _answer(self, to: JID, iq: Stanza) -> Stanza:
-        """Answer an iq. RFC 6120 §8.2.3"""
-        payload = iq.payload
-        if not iq.awaits_reply or payload is None or len([child for child in iq.xml if child.tag != f"{{{CLIENT}}}error"]) != 1:
-            raise InvalidStanza("an iq is of type get or set and has one payload element")
-        sender = self._sender(iq)
-        if self.inbound.is_ours(to) and (reply := await self.inbound.answer(iq)) is not None:
-            return reply
-        entity = self._entity(to)
-        answer = await entity.answer(Request(iq.type, payload, sender, to, self._administers(sender)))
-        return iq.reply() if answer is None else iq.reply(answer)
-
     def _entity(self, to: JID) -> Entity:
-        """Whom an address belongs to. RFC 6121 §8"""
-        if self.inbound.is_ours(to):
-            return self._gateway
+        """Find the entity of an address that is none of ours. RFC 6121 §8"""
         if to.domain != self.domain.domain:
             raise StanzaError("remote-server-not-found", text=f"{to.domain} is not served here, and there are no links to other servers")
         if not to.local:
@@ -269,6 +246,6 @@ class EmbeddedDomain:
             raise StanzaError("service-unavailable", text=f"no client is connected as {to}")
         return service or self._user
 
-    async def _expect_account(self, request: Request) -> None:
+    async def _expect_account(self, request: IqRequest) -> None:
         if not await self._accounts.exists(request.to):
             raise StanzaError("service-unavailable")

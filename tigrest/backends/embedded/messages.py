@@ -1,4 +1,4 @@
-"""Offline messages: kept for users who are never online here, for admins to read."""
+"""Offline messages: stored for users, who are never online here, for admins to read. XEP-0160"""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from datetime import UTC, datetime
 
 from sqlalchemy import func, insert, select
 
-from tigrest.backends.embedded.tables import accounts, messages
+from tigrest.backends.embedded.tables import accounts, begin_for_account, messages
 from tigrest.errors import NoSuchUser, StanzaError
 from tigrest.state.database import Database
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import CHAT_STATES, CLIENT
 from tigrest.xmpp.stanza import Stanza
-
-MAX_MESSAGES = 1000
-"""Most messages kept for a user; further ones are refused."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +20,7 @@ class OfflineMessage:
     """A message that waits for its reader.
 
     Args:
-        stamp: when it came, as in XEP-0082.
+        stamp: time of its arrival, as in XEP-0082.
         stanza: the message as it was sent.
     """
 
@@ -40,21 +37,22 @@ class OfflineMessages:
     """The offline messages of all users.
 
     Args:
-        database: where they are kept.
+        database: where they are stored.
+        limit: most messages of a user; further ones are refused.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, limit: int) -> None:
+        self._database, self._limit = database, limit
 
     async def deliver(self, to: JID, message: Stanza) -> None:
-        """Keep a message for a user, if it is of a kind to be kept.
+        """Store a message for a user, if it is of a kind that is stored.
 
         Args:
-            to: the user.
-            message: what he is sent.
+            to: address of the user.
+            message: for him.
 
         Raises:
-            StanzaError: it bounces: there is no such user, his store is full, or he is no chat room.
+            StanzaError: there is no such user, he has too many messages, or the message is for a chat room.
 
         RFC 6121 §8.5.2.2, XEP-0160 §3
         """
@@ -63,13 +61,13 @@ class OfflineMessages:
         if message.type == "groupchat":
             raise StanzaError("service-unavailable", text=f"{to} is not a chat room")
         account = to.bare
-        async with self._database.begin() as connection:
+        async with begin_for_account(self._database) as connection:
             counted = select(accounts.c.jid, func.count(messages.c.id)).outerjoin_from(accounts, messages)
             known = (await connection.execute(counted.where(accounts.c.jid == account).group_by(accounts.c.jid))).first()
             if known is None:
                 raise StanzaError("service-unavailable", text=f"there is no account {account}")
-            if known[1] >= MAX_MESSAGES:
-                raise StanzaError("resource-constraint", "wait", f"{account} has {MAX_MESSAGES} unread messages already")
+            if known[1] >= self._limit:
+                raise StanzaError("resource-constraint", "wait", f"{account} has {self._limit} unread messages already")
             row = {"account": account, "stamp": _now(), "stanza": str(message)}
             await connection.execute(insert(messages), row)
 
@@ -88,7 +86,7 @@ class OfflineMessages:
 
 
 def _only_chat_state(message: Stanza) -> bool:
-    """Whether a message says nothing, or nothing but that somebody is typing. XEP-0160 §3"""
+    """Tell whether a message has no content but chat states. XEP-0160 §3"""
     return all(child.tag.startswith((f"{{{CHAT_STATES}}}", f"{{{CLIENT}}}thread")) for child in message.xml)
 
 

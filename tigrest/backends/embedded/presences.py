@@ -1,4 +1,4 @@
-"""Who is online: presences of resources that were set from outside."""
+"""Presences of users: resources that were set online from outside, as no client is connected."""
 
 from __future__ import annotations
 
@@ -21,31 +21,31 @@ class Presences:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def set(self, status: UserStatus) -> StatusOutcome:
+    async def set(self, presence: UserStatus) -> StatusOutcome:
         """Show a user as available at a resource, or take that back."""
         try:
-            return await (self._put(status) if status.available else self._remove(status.jid))
-        except IntegrityError:  # the account was deleted between the look at it and the change
-            return StatusOutcome(False, f"there is no account {status.jid.bare}")
+            return await (self._put(presence) if presence.available else self._remove(presence.jid))
+        except IntegrityError:  # the account was deleted between the check and the insert
+            return StatusOutcome(False, f"there is no account {presence.jid.bare}")
 
-    async def _put(self, status: UserStatus) -> StatusOutcome:
-        activity = status.activity or Activity("")
+    async def _put(self, presence: UserStatus) -> StatusOutcome:
+        activity = presence.activity or Activity("")
         values = {
-            "priority": status.priority,
-            "show": status.show,
-            "status": status.status,
+            "priority": presence.priority,
+            "show": presence.show,
+            "status": presence.status,
             "activity_category": activity.category,
             "activity_type": activity.type,
             "activity_text": activity.text,
         }
-        account = status.jid.bare
+        account = presence.jid.bare
         async with self._database.begin() as connection:
-            changed = await connection.execute(update(presences).where(presences.c.jid == status.jid).values(values))
+            changed = await connection.execute(update(presences).where(presences.c.jid == presence.jid).values(values))
             if changed.rowcount:
                 return StatusOutcome(True)
             if (await connection.execute(select(accounts.c.jid).where(accounts.c.jid == account))).first() is None:
                 return StatusOutcome(False, f"there is no account {account}")
-            await connection.execute(insert(presences), {"jid": status.jid, "account": account, **values})
+            await connection.execute(insert(presences), {"jid": presence.jid, "account": account, **values})
         return StatusOutcome(True)
 
     async def _remove(self, jid: JID) -> StatusOutcome:

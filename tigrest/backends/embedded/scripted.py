@@ -11,12 +11,12 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from tigrest.backends.embedded.tables import scripts
-from tigrest.backends.entities.commands import Call, Command, Outcome, always, fixed
+from tigrest.backends.entities.commands import Command, CommandCall, Outcome, always, fixed
 from tigrest.errors import InvalidValue
 from tigrest.state.database import Database
 from tigrest.xmpp.forms import DataForm, Field, Option
 
-MARKER = "command-marker"
+FILLED_IN = "command-marker"
 """Hidden field that says that a form was filled in, not just asked for."""
 
 SUCCESS = "Operation successful."
@@ -39,8 +39,8 @@ class ScriptedCommands:
         self._database = database
         self._reserved = frozenset(reserved)
         self.commands = (
-            Command("del-script", "Remove command script", self._removal_form, self._remove, (_ID, MARKER)),
-            Command("add-script", "New command script", always(_ADD), self._add, (_ID, _TEXT, MARKER)),
+            Command("del-script", "Remove command script", self._removal_form, self._remove, (_ID, FILLED_IN)),
+            Command("add-script", "New command script", always(_ADD), self._add, (_ID, _TEXT, FILLED_IN)),
         )
 
     async def all(self) -> tuple[Command, ...]:
@@ -49,7 +49,7 @@ class ScriptedCommands:
             rows = (await connection.execute(select(scripts).order_by(scripts.c.node))).all()
         return tuple(_command(row.node, row.name, row.template) for row in rows)
 
-    async def _add(self, call: Call) -> Outcome:
+    async def _add(self, call: CommandCall) -> Outcome:
         node, name = call.form.value(_ID).strip(), call.form.value(_NAME).strip()
         template = "\n".join(call.form.values(_TEXT))
         try:
@@ -65,12 +65,12 @@ class ScriptedCommands:
             return fixed("Error", TWICE)
         return fixed("Note", SUCCESS)
 
-    async def _remove(self, call: Call) -> Outcome:
+    async def _remove(self, call: CommandCall) -> Outcome:
         async with self._database.begin() as connection:
             done = await connection.execute(delete(scripts).where(scripts.c.node == call.form.value(_ID)))
         return fixed("Note", SUCCESS) if done.rowcount else fixed("Error", GONE)
 
-    async def _removal_form(self, _call: Call) -> DataForm:
+    async def _removal_form(self, _call: CommandCall) -> DataForm:
         commands = await self.all()
         if not commands:
             return DataForm("result", (Field("Note", ("There are no items on the list",), "fixed"),))
@@ -80,7 +80,7 @@ class ScriptedCommands:
 
 
 def _command(node: str, name: str, template: str) -> Command:
-    async def run(call: Call) -> Outcome:
+    async def run(call: CommandCall) -> Outcome:
         fields = {field.var: field.values if len(field.values) > 1 else field.value for field in call.form.fields}
         try:
             text = await asyncio.to_thread(lambda: _JINJA.from_string(template).render(fields=fields, caller=str(call.caller)))
@@ -91,7 +91,7 @@ def _command(node: str, name: str, template: str) -> Command:
     return Command(node, name, always(DataForm("form")), run)
 
 
-_MARKED = Field(MARKER, (MARKER,), "hidden")
+_MARKED = Field(FILLED_IN, (FILLED_IN,), "hidden")
 _ADD = DataForm(
     "form",
     (

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from tigrest.backends.embedded.administration import END_SESSION, MAX_ITEMS, form, limited
+from tigrest.backends.embedded.administration import END_SESSION, MAX_ITEMS_FIELD, form, limited
 from tigrest.backends.embedded.presences import Presences
 from tigrest.backends.embedded.scripted import ScriptedCommands
-from tigrest.backends.entities.commands import Call, Command, Commands, Outcome, always
+from tigrest.backends.entities.commands import Command, CommandCall, Commands, Outcome, always
 from tigrest.state.database import Database
 from tigrest.xmpp.commands import ADMIN_NODES
 from tigrest.xmpp.forms import DataForm, Field
@@ -43,14 +43,14 @@ class SessionManager:
         )
         self.commands = Commands(own, scripted.all)
 
-    async def _active_users(self, call: Call) -> Outcome:
+    async def _active_users(self, call: CommandCall) -> Outcome:
         """List who is online: one field named after their number, as the guide prints it."""
         asked = call.jid("domainjid")
         online = await self._presences.online() if asked == self._domain else []
         shown = limited(online, call.form.value("max_items"))
         return Outcome(DataForm("result", (Field(f"Users: {len(shown)}", tuple(shown), label="text-multi"),)))
 
-    async def _end_sessions(self, call: Call) -> Outcome:
+    async def _end_sessions(self, call: CommandCall) -> Outcome:
         """End sessions: a note for each, and no field at all when nobody was online."""
         jids = call.jids("accountjids")
         ended = await self._presences.end(jids)
@@ -63,5 +63,5 @@ _ACTIVE = form(
     "Requesting List of Active Users",
     "Fill out this form to request the active users of this service.",
     Field("domainjid", (), "jid-single", "The domain for the list of active users", required=True),
-    replace(MAX_ITEMS, values=("25",)),
+    replace(MAX_ITEMS_FIELD, values=("25",)),
 )

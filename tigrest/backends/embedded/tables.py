@@ -1,9 +1,16 @@
-"""The tables of the embedded domain. What belongs to an account goes when the account goes."""
+"""The tables of the embedded domain. Rows that belong to an account are deleted with it."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
+from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tigrest.errors import StanzaError
+from tigrest.state.database import Database
 from tigrest.state.schema import Schema
 
 EMBEDDED = Schema("embedded", MetaData())
@@ -40,7 +47,7 @@ presences = Table(
     Column("activity_text", Text, nullable=False),
     Index("embedded_presences_of_account", "account"),
 )
-"""Who is online, by full address. RFC 6121 §4.7.2, XEP-0108"""
+"""Presences of users that are online, by full address. RFC 6121 §4.7.2, XEP-0108"""
 
 vcards = Table(
     "embedded_vcards",
@@ -91,3 +98,17 @@ scripts = Table(
     Column("template", Text, nullable=False),
 )
 """Scripted commands of the session manager."""
+
+
+@asynccontextmanager
+async def begin_for_account(database: Database) -> AsyncIterator[AsyncConnection]:
+    """Begin a transaction that adds rows to an account.
+
+    Raises:
+        StanzaError: the account was deleted between the check whether it exists and the insert.
+    """
+    try:
+        async with database.begin() as connection:
+            yield connection
+    except IntegrityError:
+        raise StanzaError("service-unavailable") from None

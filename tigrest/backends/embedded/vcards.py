@@ -1,4 +1,4 @@
-"""The cards of users: vcard-temp, and vCard4 as kept in PEP."""
+"""The vCards of users: vcard-temp, and vCard4 as stored in PEP."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from xml.etree import ElementTree as ET
 from sqlalchemy import delete, insert, select
 
 from tigrest.backends.embedded.pep import PersonalEvents
-from tigrest.backends.embedded.tables import accounts, vcards
-from tigrest.backends.entities.request import Answers, Request
+from tigrest.backends.embedded.tables import accounts, begin_for_account, vcards
+from tigrest.backends.entities.iq_request import IqAnswers, IqRequest
 from tigrest.errors import StanzaError
 from tigrest.state.database import Database
 from tigrest.xmpp.namespaces import VCARD4, VCARD4_NODE, VCARD_TEMP
@@ -19,7 +19,7 @@ _VCARD_TEMP, _VCARD4 = f"{{{VCARD_TEMP}}}vCard", f"{{{VCARD4}}}vcard"
 
 
 class VCards:
-    """Answers about the cards of users.
+    """Answers requests for vCards, and to change them.
 
     Args:
         database: where vcard-temp is kept.
@@ -29,15 +29,15 @@ class VCards:
     def __init__(self, database: Database, events: PersonalEvents) -> None:
         self._database = database
         self._events = events
-        self.answers: Answers = {
+        self.answers: IqAnswers = {
             ("get", _VCARD_TEMP): self._get,
             ("set", _VCARD_TEMP): self._set,
             ("get", _VCARD4): self._get4,
             ("set", _VCARD4): self._set4,
         }
 
-    async def _get(self, request: Request) -> ET.Element:
-        """Give a card, or an empty one. XEP-0054 §3.1"""
+    async def _get(self, request: IqRequest) -> ET.Element:
+        """Return a vCard, or an empty one. XEP-0054 §3.1"""
         query = select(vcards.c.vcard).outerjoin_from(accounts, vcards).where(accounts.c.jid == request.to.bare)
         async with self._database.begin() as connection:
             found = (await connection.execute(query)).first()
@@ -45,22 +45,22 @@ class VCards:
             raise StanzaError("service-unavailable")
         return ET.fromstring(found.vcard) if found.vcard else ET.Element(_VCARD_TEMP)
 
-    async def _set(self, request: Request) -> None:
-        """Replace a card. XEP-0054 §3.2"""
+    async def _set(self, request: IqRequest) -> None:
+        """Replace a vCard. XEP-0054 §3.2"""
         request.expect_owner()
         account = request.to.bare
-        async with self._database.begin() as connection:
+        async with begin_for_account(self._database) as connection:
             await connection.execute(delete(vcards).where(vcards.c.account == account))
             if (await connection.execute(select(accounts.c.jid).where(accounts.c.jid == account))).first() is None:
                 raise StanzaError("service-unavailable")
             await connection.execute(insert(vcards), {"account": account, "vcard": serialize(request.payload)})
 
-    async def _get4(self, request: Request) -> ET.Element:
-        """Give the newest card of its node, or an empty one. XEP-0292 §5"""
+    async def _get4(self, request: IqRequest) -> ET.Element:
+        """Return the newest vCard4 of its node, or an empty one. XEP-0292 §5"""
         items = await self._events.items(request, VCARD4_NODE, limit=1)
         return ET.fromstring(items[0].payload) if items and items[0].payload else ET.Element(_VCARD4)
 
-    async def _set4(self, request: Request) -> None:
-        """Publish a card at its node. XEP-0292 §5"""
+    async def _set4(self, request: IqRequest) -> None:
+        """Publish a vCard4 at its node. XEP-0292 §5"""
         request.expect_owner()
         await self._events.publish(request.to.bare, VCARD4_NODE, [("current", serialize(request.payload))])

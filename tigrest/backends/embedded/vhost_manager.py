@@ -7,9 +7,9 @@ Tigase HTTP API guide §2.2.3, §2.2.5
 
 from __future__ import annotations
 
-from tigrest.backends.embedded.scripted import GONE, MARKER, SUCCESS, TWICE
-from tigrest.backends.embedded.vhosts import NAME, VHosts, checked, filled, sent
-from tigrest.backends.entities.commands import Call, Command, Commands, Outcome, fixed
+from tigrest.backends.embedded.scripted import FILLED_IN, GONE, SUCCESS, TWICE
+from tigrest.backends.embedded.vhosts import DOMAIN_NAME, VHosts, checked, filled, sent
+from tigrest.backends.entities.commands import Command, CommandCall, Commands, Outcome, fixed
 from tigrest.errors import InvalidJID, InvalidValue
 from tigrest.state.database import Database
 from tigrest.xmpp.forms import DataForm, Field, Option
@@ -20,7 +20,7 @@ UNKNOWN = "No such item, update impossible."
 ITEM = "item-list"
 """Field that names the host to work on."""
 
-_MARKED = Field(MARKER, (MARKER,), "hidden")
+_MARKED = Field(FILLED_IN, (FILLED_IN,), "hidden")
 
 
 class VHostManager:
@@ -36,9 +36,9 @@ class VHostManager:
         self._vhosts = VHosts(database)
         self.commands = Commands(
             (
-                Command("comp-repo-item-add", "Add new item", self._addition_form, self._add, (MARKER,)),
-                Command("comp-repo-item-update", "Update item configuration", self._update_form, self._update, (ITEM, MARKER)),
-                Command("comp-repo-item-remove", "Remove an item", self._removal_form, self._remove, (ITEM, MARKER)),
+                Command("comp-repo-item-add", "Add new item", self._addition_form, self._add, (FILLED_IN,)),
+                Command("comp-repo-item-update", "Update item configuration", self._update_form, self._update, (ITEM, FILLED_IN)),
+                Command("comp-repo-item-remove", "Remove an item", self._removal_form, self._remove, (ITEM, FILLED_IN)),
             )
         )
 
@@ -46,17 +46,17 @@ class VHostManager:
         """Make sure that the domain served is on the list."""
         await self._vhosts.add(self._domain.domain, {})
 
-    async def _addition_form(self, call: Call) -> DataForm:
-        return _settings_form(call.form.value(NAME), call.form)
+    async def _addition_form(self, call: CommandCall) -> DataForm:
+        return _settings_form(call.form.value(DOMAIN_NAME), call.form)
 
-    async def _add(self, call: Call) -> Outcome:
+    async def _add(self, call: CommandCall) -> Outcome:
         try:
-            name, settings = _domain_name(call.form.value(NAME)), checked(sent(call.form))
+            name, settings = _domain_name(call.form.value(DOMAIN_NAME)), checked(sent(call.form))
         except InvalidValue as error:
             return fixed("Error", str(error))
         return fixed("Note", SUCCESS) if await self._vhosts.add(name, settings) else fixed("Error", TWICE)
 
-    async def _update_form(self, call: Call) -> DataForm:
+    async def _update_form(self, call: CommandCall) -> DataForm:
         if not call.form.value(ITEM):
             return await self._choice()
         name = _known_as(call.form.value(ITEM))
@@ -66,20 +66,20 @@ class VHostManager:
         filled_in = DataForm("form", filled(stored))
         return _settings_form(name, filled_in, Field(ITEM, (name,), "hidden"))
 
-    async def _update(self, call: Call) -> Outcome:
+    async def _update(self, call: CommandCall) -> Outcome:
         name = _known_as(call.form.value(ITEM))
         try:
-            if call.form.value(NAME) and _domain_name(call.form.value(NAME)) != name:
+            if call.form.value(DOMAIN_NAME) and _domain_name(call.form.value(DOMAIN_NAME)) != name:
                 return fixed("Error", "The name of a domain cannot be changed: add the new one and remove the old one.")
             settings = checked(sent(call.form))
         except InvalidValue as error:
             return fixed("Error", str(error))
         return fixed("Note", SUCCESS) if await self._vhosts.change(name, settings) else fixed("Error", UNKNOWN)
 
-    async def _removal_form(self, call: Call) -> DataForm:
+    async def _removal_form(self, call: CommandCall) -> DataForm:
         return await self._choice(call.form.value(ITEM), _MARKED)
 
-    async def _remove(self, call: Call) -> Outcome:
+    async def _remove(self, call: CommandCall) -> Outcome:
         name = _known_as(call.form.value(ITEM))
         if name == self._domain.domain:
             return fixed("Error", f"{name} is the domain served here, deletion impossible.")
@@ -93,7 +93,7 @@ class VHostManager:
 
 
 def _settings_form(name: str, values: DataForm, *further: Field) -> DataForm:
-    fields = (Field(NAME, (name,)), *filled(sent(values)), *further, _MARKED)
+    fields = (Field(DOMAIN_NAME, (name,)), *filled(sent(values)), *further, _MARKED)
     return DataForm("form", fields, instructions=INSTRUCTIONS)
 
 

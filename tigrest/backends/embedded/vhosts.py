@@ -12,8 +12,8 @@ from tigrest.errors import InvalidValue
 from tigrest.state.database import Database
 from tigrest.xmpp.forms import DataForm, Field
 
-NAME = "Domain name"
-TLS = (
+DOMAIN_NAME = "Domain name"
+TLS_NOTE = (
     "This installation forces VHost to require TLS. If you need to use unencrypted connections set 'vhost-tls-required' "
     "property to 'false' in the installation configuration file"
 )
@@ -22,7 +22,7 @@ FIELDS = (
     Field("Enabled", ("true",), "boolean"),
     Field("Anonymous enabled", ("true",), "boolean"),
     Field("In-band registration", ("true",), "boolean"),
-    Field("TLS", (TLS,), "fixed"),
+    Field("TLS", (TLS_NOTE,), "fixed"),
     Field("Max users", ("0",)),
     Field("Allowed C2S,BOSH,WebSocket ports", ("",)),
     Field("Presence forward address", ("",)),
@@ -33,16 +33,16 @@ FIELDS = (
 )
 """The fields after the name, with their defaults. Tigase HTTP API guide §2.2.3"""
 
-Settings = dict[str, list[str]]
+VHostSettings = dict[str, list[str]]
 """Values by field name; those at their default may be missing."""
 
 
-def sent(form: DataForm) -> Settings:
+def sent(form: DataForm) -> VHostSettings:
     """The settings among the fields that somebody sent, unchecked."""
     return {field.var: list(form.values(field.var)) for field in FIELDS if field.type != "fixed" and form.field(field.var)}
 
 
-def checked(settings: Settings) -> Settings:
+def checked(settings: VHostSettings) -> VHostSettings:
     """Check settings, booleans written as ``true`` and ``false``.
 
     Raises:
@@ -62,7 +62,7 @@ def _checked(field: Field, values: list[str]) -> list[str]:
     return values or [""]
 
 
-def filled(settings: Settings) -> tuple[Field, ...]:
+def filled(settings: VHostSettings) -> tuple[Field, ...]:
     """The fields with these settings, the others at their default."""
     return tuple(
         Field(field.var, tuple(settings.get(field.var) or field.values), field.type, field.label) if field.type != "fixed" else field
@@ -85,14 +85,14 @@ class VHosts:
         async with self._database.begin() as connection:
             return sorted((await connection.execute(select(vhosts.c.name))).scalars())
 
-    async def get(self, name: str) -> Settings | None:
+    async def get(self, name: str) -> VHostSettings | None:
         """The settings of one, ``None`` when there is none of this name."""
         async with self._database.begin() as connection:
             found = (await connection.execute(select(vhosts.c.settings).where(vhosts.c.name == name))).scalar_one_or_none()
-        settings: Settings | None = None if found is None else json.loads(found)
+        settings: VHostSettings | None = None if found is None else json.loads(found)
         return settings
 
-    async def add(self, name: str, settings: Settings) -> bool:
+    async def add(self, name: str, settings: VHostSettings) -> bool:
         """Add one; tells whether it is new."""
         try:
             async with self._database.begin() as connection:
@@ -101,7 +101,7 @@ class VHosts:
             return False
         return True
 
-    async def change(self, name: str, settings: Settings) -> bool:
+    async def change(self, name: str, settings: VHostSettings) -> bool:
         """Replace some settings of one; tells whether there is one of this name."""
         stored = await self.get(name)
         if stored is None:

@@ -1,4 +1,4 @@
-"""The answering side of ad-hoc commands (XEP-0050), in two ways of life: with sessions, and stateless as Tigase does it."""
+"""The answering side of ad-hoc commands (XEP-0050): with sessions, or stateless as Tigase does it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from tigrest.backends.entities.request import Request
+from tigrest.backends.entities.iq_request import IqRequest
 from tigrest.errors import InvalidValue, StanzaError
 from tigrest.xmpp.commands import ACTIONS
 from tigrest.xmpp.forms import DataForm, Field
@@ -17,27 +17,34 @@ from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import COMMANDS, DATA_FORMS
 from tigrest.xmpp.refusals import Refusal
 
-MAX_SESSIONS = 1000
-"""Most sessions kept; the oldest go first."""
 
-SESSION_SECONDS = 600.0
-"""How long a form may be filled in."""
+@dataclass(frozen=True, kw_only=True)
+class CommandSessionLimits:
+    """Limits of the sessions of an entity's commands.
+
+    Args:
+        sessions: most sessions kept; the oldest are evicted.
+        seconds: lifetime of a session, in which its form has to be submitted.
+    """
+
+    sessions: int = 1000
+    seconds: float = 600.0
 
 
 @dataclass(frozen=True)
-class Call:
+class CommandCall:
     """One execution of a command.
 
     Args:
-        caller: who wants it, by bare address.
-        form: what he sent; without fields when he sent none.
+        caller: bare address of the user who executes it.
+        form: the form that he submitted; without fields when he submitted none.
     """
 
     caller: JID
     form: DataForm
 
     def jids(self, var: str) -> list[JID]:
-        """The addresses in a field that must have some.
+        """Return the addresses in a field that must have some.
 
         Raises:
             InvalidValue: there are none.
@@ -49,13 +56,13 @@ class Call:
         return [JID(value) for value in values]
 
     def jid(self, var: str) -> JID:
-        """The one address in a field; as :meth:`jids`."""
+        """Return the first address in a field; as :meth:`jids`."""
         return self.jids(var)[0]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command did: a result form, a remark for people, or neither."""
+    """Result of a command: a form, a note for people, or neither."""
 
     form: DataForm | None = None
     note: str = ""
@@ -63,35 +70,35 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Command:
-    """A command on offer, for administrators.
+    """A command that administrators may execute.
 
     Args:
         node, name: as listed.
-        form: gives the form to fill in.
-        run: does it.
-        needs: fields without which a stateless command gives its form instead of running.
-        listed: whether it shows in the list.
+        form: returns the form to fill in.
+        run: executes it.
+        needs: fields without which a stateless command returns its form instead of running.
+        listed: whether it is listed.
     """
 
     node: str
     name: str
-    form: Callable[[Call], Awaitable[DataForm]]
-    run: Callable[[Call], Awaitable[Outcome]]
+    form: Callable[[CommandCall], Awaitable[DataForm]]
+    run: Callable[[CommandCall], Awaitable[Outcome]]
     needs: tuple[str, ...] = ()
     listed: bool = True
 
 
-def always(form: DataForm) -> Callable[[Call], Awaitable[DataForm]]:
-    """A form that is the same for every call."""
+def always(form: DataForm) -> Callable[[CommandCall], Awaitable[DataForm]]:
+    """Return a function that returns the same form for every call."""
 
-    async def give(_call: Call) -> DataForm:
+    async def give(_call: CommandCall) -> DataForm:
         return form
 
     return give
 
 
 def fixed(var: str, text: str) -> Outcome:
-    """An outcome told the way Tigase does: one ``fixed`` field, usually called ``Note`` or ``Error``."""
+    """Return an outcome as Tigase writes it: one ``fixed`` field, usually called ``Note`` or ``Error``."""
     return Outcome(DataForm("result", (Field(var, (text,), "fixed"),)))
 
 
@@ -100,11 +107,11 @@ async def _none() -> tuple[Command, ...]:
 
 
 class Commands:
-    """The commands of an entity, run without sessions: a complete form runs at once, anything less gives the form.
+    """The commands of an entity, without sessions: a complete form runs the command, anything less returns the form.
 
     Args:
         commands: those declared in code.
-        scripted: gives those that come and go.
+        scripted: returns those that are added at run time.
     """
 
     def __init__(self, commands: Iterable[Command], scripted: Callable[[], Awaitable[tuple[Command, ...]]] = _none) -> None:
@@ -112,22 +119,22 @@ class Commands:
         self._scripted = scripted
 
     async def listed(self) -> list[Command]:
-        """The commands to show, in order."""
+        """Return the listed commands, in order."""
         return [command for command in (*self._commands.values(), *await self._scripted()) if command.listed]
 
     async def find(self, node: str) -> Command | None:
-        """The command of a node."""
+        """Return the command of a node; ``None`` when there is none."""
         if node in self._commands:
             return self._commands[node]
         return next((command for command in await self._scripted() if command.node == node), None)
 
-    async def execute(self, request: Request) -> ET.Element:
-        """Execute a command, or go on with one.
+    async def execute(self, request: IqRequest) -> ET.Element:
+        """Execute a command, or the next stage of one.
 
         Raises:
             NotPermitted: the caller is not an administrator.
             StanzaError: there is no such command or session, or it does not allow the action. XEP-0050 §4.7
-            TigrestError: it refused.
+            TigrestError: the command refused.
         """
         request.expect_admin()
         command = await self.find(request.payload.get("node", ""))
@@ -139,9 +146,9 @@ class Commands:
         form = DataForm.find(request.payload)
         if form is not None and form.type == "cancel":
             action = "cancel"
-        return await self._go_on(command, action, Call(request.sender.bare, form or DataForm("submit")), request.payload)
+        return await self._go_on(command, action, CommandCall(request.sender.bare, form or DataForm("submit")), request.payload)
 
-    async def _go_on(self, command: Command, action: str, call: Call, _payload: ET.Element) -> ET.Element:
+    async def _go_on(self, command: Command, action: str, call: CommandCall, _payload: ET.Element) -> ET.Element:
         if action == "cancel":
             return _command(command)
         if all(any(call.form.values(var)) for var in command.needs):
@@ -154,13 +161,15 @@ class SessionCommands(Commands):
 
     Args:
         commands: those declared in code.
+        limits: of the sessions.
     """
 
-    def __init__(self, commands: Iterable[Command]) -> None:
+    def __init__(self, commands: Iterable[Command], limits: CommandSessionLimits) -> None:
         super().__init__(commands)
+        self._limits = limits
         self._sessions: OrderedDict[str, tuple[float, str, JID]] = OrderedDict()
 
-    async def _go_on(self, command: Command, action: str, call: Call, payload: ET.Element) -> ET.Element:
+    async def _go_on(self, command: Command, action: str, call: CommandCall, payload: ET.Element) -> ET.Element:
         sessionid = payload.get("sessionid", "")
         if not sessionid:
             if action != "execute":
@@ -179,14 +188,14 @@ class SessionCommands(Commands):
         self._sessions.pop(sessionid, None)
         return _command(command, outcome, "completed", sessionid)
 
-    def _open(self, command: Command, call: Call) -> str:
-        while len(self._sessions) >= MAX_SESSIONS:
+    def _open(self, command: Command, call: CommandCall) -> str:
+        while len(self._sessions) >= self._limits.sessions:
             self._sessions.popitem(last=False)
         sessionid = secrets.token_urlsafe(16)
-        self._sessions[sessionid] = (time.monotonic() + SESSION_SECONDS, command.node, call.caller)
+        self._sessions[sessionid] = (time.monotonic() + self._limits.seconds, command.node, call.caller)
         return sessionid
 
-    def _expect(self, sessionid: str, command: Command, call: Call) -> None:
+    def _expect(self, sessionid: str, command: Command, call: CommandCall) -> None:
         ends, node, caller = self._sessions.get(sessionid, (0.0, "", None))
         if (node, caller) != (command.node, call.caller):
             raise _refused("bad-sessionid", "there is no such session: execute the command again")

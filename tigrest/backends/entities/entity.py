@@ -1,4 +1,4 @@
-"""Addressable things, each a table from request to answer."""
+"""Entities: addresses that answer iqs, each a table from request to answer. XEP-0030"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from tigrest.backends.entities.commands import Commands
-from tigrest.backends.entities.request import Answers, Request
+from tigrest.backends.entities.iq_request import IqAnswers, IqRequest
 from tigrest.errors import StanzaError
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import COMMANDS, DATA_FORMS, DISCO_INFO, DISCO_ITEMS
@@ -15,8 +15,8 @@ from tigrest.xmpp.xml import split_name
 
 
 @dataclass(frozen=True)
-class Identity:
-    """What an entity is. XEP-0030 §3.1"""
+class DiscoIdentity:
+    """An identity of an entity: category and type as registered, and a name for people. XEP-0030 §3.1"""
 
     category: str
     type: str
@@ -24,28 +24,28 @@ class Identity:
 
 
 class Entity:
-    """Something that answers iqs.
+    """An address that answers iqs.
 
     Args:
-        identities: what it says it is.
-        answers: what it answers; their namespaces are its features.
-        features: further ones.
-        items: addresses and names of what belongs to it.
-        commands: what it can be told to do.
-        check: called before it tells about itself; raises when there is no such entity.
+        identities: in replies to disco#info.
+        answers: functions that answer; the namespaces of their payloads are its features.
+        features: further features.
+        items: addresses and names of the entities that belong to it, for disco#items.
+        commands: its ad-hoc commands.
+        check: called before it answers disco; raises when there is no such entity.
     """
 
     def __init__(
         self,
-        *identities: Identity,
-        answers: Answers | None = None,
+        *identities: DiscoIdentity,
+        answers: IqAnswers | None = None,
         features: tuple[str, ...] = (),
         items: tuple[tuple[JID, str], ...] = (),
         commands: Commands | None = None,
-        check: Callable[[Request], Awaitable[None]] | None = None,
+        check: Callable[[IqRequest], Awaitable[None]] | None = None,
     ) -> None:
-        disco: Answers = {("get", f"{{{DISCO_INFO}}}query"): self._info, ("get", f"{{{DISCO_ITEMS}}}query"): self._list}
-        execute: Answers = {("set", f"{{{COMMANDS}}}command"): commands.execute} if commands else {}
+        disco: IqAnswers = {("get", f"{{{DISCO_INFO}}}query"): self._info, ("get", f"{{{DISCO_ITEMS}}}query"): self._list}
+        execute: IqAnswers = {("set", f"{{{COMMANDS}}}command"): commands.execute} if commands else {}
         self._answers = {**disco, **execute, **(answers or {})}
         self._identities = identities
         self._features = tuple(sorted({split_name(payload)[0] for _, payload in self._answers} | set(features)))
@@ -53,32 +53,32 @@ class Entity:
         self._commands = commands
         self._check = check
 
-    async def answer(self, request: Request) -> ET.Element | None:
+    async def answer(self, request: IqRequest) -> ET.Element | None:
         """Answer a request with the payload of the result.
 
         Raises:
-            StanzaError: it does not understand it, or refuses. RFC 6120 §8.4
-            TigrestError: it refuses.
+            StanzaError: the payload is unknown, or the request is refused. RFC 6120 §8.4
+            TigrestError: the request is refused.
         """
         answer = self._answers.get((request.type, request.payload.tag))
         if answer is None:
             raise StanzaError("service-unavailable")
         return await answer(request)
 
-    async def _info(self, request: Request) -> ET.Element:
+    async def _info(self, request: IqRequest) -> ET.Element:
         if self._check is not None:
             await self._check(request)
         node = request.payload.get("node", "")
         if not node:
             return _info(node, self._identities, self._features)
         if self._commands is not None and node == COMMANDS:
-            return _info(node, (Identity("automation", "command-list"),), (COMMANDS,))
+            return _info(node, (DiscoIdentity("automation", "command-list"),), (COMMANDS,))
         command = await self._commands.find(node) if self._commands is not None else None
         if command is None:
             raise StanzaError("item-not-found")
-        return _info(node, (Identity("automation", "command-node", command.name),), (COMMANDS, DATA_FORMS))
+        return _info(node, (DiscoIdentity("automation", "command-node", command.name),), (COMMANDS, DATA_FORMS))
 
-    async def _list(self, request: Request) -> ET.Element:
+    async def _list(self, request: IqRequest) -> ET.Element:
         if self._check is not None:
             await self._check(request)
         node = request.payload.get("node", "")
@@ -90,8 +90,8 @@ class Entity:
         return _items(node, [{"jid": request.to, "node": command.node, "name": command.name} for command in offered])
 
 
-def _info(node: str, identities: tuple[Identity, ...], features: tuple[str, ...]) -> ET.Element:
-    """Write what an entity or one of its nodes is and can do. XEP-0030 §3.1, XEP-0050 §2.3"""
+def _info(node: str, identities: tuple[DiscoIdentity, ...], features: tuple[str, ...]) -> ET.Element:
+    """Write the reply to disco#info about an entity or one of its nodes. XEP-0030 §3.1, XEP-0050 §2.3"""
     query = ET.Element(f"{{{DISCO_INFO}}}query", {"node": node} if node else {})
     for identity in identities:
         attributes = {"category": identity.category, "type": identity.type, "name": identity.name}
@@ -102,7 +102,7 @@ def _info(node: str, identities: tuple[Identity, ...], features: tuple[str, ...]
 
 
 def _items(node: str, items: list[dict[str, str]]) -> ET.Element:
-    """Write what belongs to an entity or one of its nodes. XEP-0030 §4.1, XEP-0050 §2.2"""
+    """Write the reply to disco#items about an entity or one of its nodes. XEP-0030 §4.1, XEP-0050 §2.2"""
     query = ET.Element(f"{{{DISCO_ITEMS}}}query", {"node": node} if node else {})
     for item in items:
         ET.SubElement(query, f"{{{DISCO_ITEMS}}}item", item)

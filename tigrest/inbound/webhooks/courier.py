@@ -7,9 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from tigrest.concurrency.backoff import Backoff
 from tigrest.errors import InvalidStanza, RetryLater, StanzaError, TigrestError
 from tigrest.inbound.webhooks.answers import Answer, Codec, NoResponse, refusal, reply_to
-from tigrest.inbound.webhooks.backoff import Backoff
 from tigrest.inbound.webhooks.endpoint import Endpoint, no_answer
 from tigrest.inbound.webhooks.lanes import Lane, Lanes
 from tigrest.inbound.webhooks.store import ANSWERED, DEAD, FAILED, WAITING, Delivery, Store

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
+from tigrest.concurrency.backoff import Backoff
 from tigrest.errors import InvalidStanza, NotPermitted, StanzaError
 from tigrest.inbound.rejections import Rejections
 from tigrest.inbound.webhooks.answers import Codec, refusal
-from tigrest.inbound.webhooks.backoff import Backoff
 from tigrest.inbound.webhooks.courier import Courier
 from tigrest.inbound.webhooks.store import DEAD, REPLAYED, Store
 from tigrest.inbound.webhooks.target import Target

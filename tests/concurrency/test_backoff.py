@@ -1,10 +1,10 @@
 """Delays between attempts."""
 
-from tigrest.inbound.webhooks.backoff import Backoff
+from tigrest.concurrency.backoff import Backoff
 
 
 def test_delays_grow_up_to_a_bound_and_differ() -> None:
-    backoff = Backoff(first=1, factor=2, last=100, jitter=0.25)
+    backoff = Backoff(first=1, factor=2, last=100, jitter=(0.75, 1.25))
     for number in range(1, 2000, 7):
         plain = min(2.0 ** min(number - 1, 64), 100)
         assert 0.75 * plain <= backoff.delay(number) <= 1.25 * plain

@@ -1,4 +1,4 @@
-"""What an entity is asked, and what answers it."""
+"""Requests to an entity, and the functions that answer them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tigrest.xmpp.jid import JID
 
 
 @dataclass(frozen=True)
-class Request:
-    """An iq that asks for something.
+class IqRequest:
+    """An iq of type get or set, checked.
 
     Args:
         type: ``get`` or ``set``.
-        payload: what it asks.
-        sender: who asks.
-        to: who is asked.
+        payload: its one payload element.
+        sender: address that it is from.
+        to: address that it is for.
         is_admin: whether the sender may administer the domain.
     """
 
@@ -34,7 +34,7 @@ class Request:
         return self.is_admin or self.sender.bare == self.to.bare
 
     def expect_admin(self) -> None:
-        """Refuse all but administrators.
+        """Refuse the request unless an administrator sent it.
 
         Raises:
             NotPermitted: the sender is none.
@@ -43,7 +43,7 @@ class Request:
             raise NotPermitted(f"{self.sender.bare} is not an administrator of this domain")
 
     def expect_owner(self) -> None:
-        """Refuse all but the owner of the account and administrators.
+        """Refuse the request unless the owner of the account or an administrator sent it.
 
         Raises:
             NotPermitted: the sender is neither.
@@ -52,8 +52,8 @@ class Request:
             raise NotPermitted(f"{self.sender.bare} may not change what belongs to {self.to.bare}")
 
 
-Answer = Callable[[Request], Awaitable[ET.Element | None]]
-"""Gives the payload of the result, or ``None`` for an empty one; raises to refuse."""
+IqAnswer = Callable[[IqRequest], Awaitable[ET.Element | None]]
+"""Returns the payload of the result, or ``None`` for an empty one; raises to refuse."""
 
-Answers = Mapping[tuple[str, str], Answer]
-"""Answers by iq type and ``{namespace}name`` of the payload."""
+IqAnswers = Mapping[tuple[str, str], IqAnswer]
+"""Functions by iq type and ``{namespace}name`` of the payload."""

@@ -1,4 +1,4 @@
-"""The statuses that survive a restart: one row each, written by many requests in one transaction."""
+"""Presences of users that survive a restart: one row each, written by many requests in one transaction."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tigrest.state.gateway_tables import GATEWAY, user_statuses
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.presence import Activity, UserStatus
 
-MAX_BATCH = 500
+ROWS_PER_TRANSACTION = 500
 """Most rows of one transaction; SQL statements have a limit of parameters."""
 
 
-class StatusStore:
-    """Keeps statuses in a database.
+class PresenceStore:
+    """Keeps presences in a database.
 
-    What is put while a transaction runs is written together in the next one, so that the price of a transaction is shared.
+    What is put while a transaction runs is written together in the next one, so that its cost is shared.
 
     Args:
         database: started here, stopped by its owner.
@@ -31,41 +31,41 @@ class StatusStore:
         self._writer: asyncio.Task[None] | None = None
 
     async def start(self) -> list[UserStatus]:
-        """Open the database; what was shown before a restart."""
+        """Open the database, and return the presences that were shown before a restart."""
         await self._database.start(GATEWAY)
         async with self._database.begin() as connection:
             rows = (await connection.execute(user_statuses.select())).all()
-        return [_status(row) for row in rows]
+        return [_presence(row) for row in rows]
 
     async def stop(self) -> None:
-        """Write what waits."""
+        """Wait until everything is written."""
         if self._writer is not None:
             await asyncio.wait({self._writer})
 
-    async def put(self, jid: JID, status: UserStatus | None) -> None:
-        """Keep a status, or forget it; returns when it is written.
+    async def put(self, jid: JID, presence: UserStatus | None) -> None:
+        """Store a presence, or delete it; return when that is committed.
 
         Args:
-            jid: whose, with the resource.
-            status: the status; ``None`` to forget it.
+            jid: full address.
+            presence: of that address; ``None`` to delete it.
 
         Raises:
             StorageUnavailable: it could not be written.
         """
         written = asyncio.get_running_loop().create_future()
         _, waiters = self._waiting.get(jid, (None, []))
-        self._waiting[jid] = (status, [*waiters, written])
+        self._waiting[jid] = (presence, [*waiters, written])
         if self._writer is None:
             self._writer = asyncio.create_task(self._write())
         await written
 
     async def _write(self) -> None:
         while self._waiting:
-            batch = dict(list(self._waiting.items())[:MAX_BATCH])
+            batch = dict(list(self._waiting.items())[:ROWS_PER_TRANSACTION])
             for jid in batch:
                 del self._waiting[jid]
             try:
-                await self._replace({jid: status for jid, (status, _) in batch.items()})
+                await self._replace({jid: presence for jid, (presence, _) in batch.items()})
             except Exception as error:
                 outcome: Exception | None = error
             else:
@@ -76,10 +76,10 @@ class StatusStore:
                         _settle(waiter, outcome)
         self._writer = None
 
-    async def _replace(self, statuses: dict[JID, UserStatus | None]) -> None:
-        rows = [_row(status) for status in statuses.values() if status is not None]
+    async def _replace(self, presences: dict[JID, UserStatus | None]) -> None:
+        rows = [_row(presence) for presence in presences.values() if presence is not None]
         async with self._database.begin() as connection:
-            await connection.execute(user_statuses.delete().where(user_statuses.c.jid.in_(list(statuses))))
+            await connection.execute(user_statuses.delete().where(user_statuses.c.jid.in_(list(presences))))
             if rows:
                 await connection.execute(user_statuses.insert(), rows)
 
@@ -91,19 +91,19 @@ def _settle(waiter: asyncio.Future[None], error: Exception | None) -> None:
         waiter.set_exception(error)
 
 
-def _row(status: UserStatus) -> dict[str, object]:
-    activity = status.activity or Activity("")
+def _row(presence: UserStatus) -> dict[str, object]:
+    activity = presence.activity or Activity("")
     return {
-        "jid": status.jid,
-        "priority": status.priority,
-        "show": status.show,
-        "status": status.status,
+        "jid": presence.jid,
+        "priority": presence.priority,
+        "show": presence.show,
+        "status": presence.status,
         "category": activity.category,
         "type": activity.type,
         "text": activity.text,
     }
 
 
-def _status(row: sa.Row[Any]) -> UserStatus:
+def _presence(row: sa.Row[Any]) -> UserStatus:
     activity = Activity(row.category, row.type, row.text) if row.category else None
     return UserStatus(JID(row.jid), True, row.priority, row.show, row.status, activity)

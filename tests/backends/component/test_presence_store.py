@@ -1,4 +1,4 @@
-"""Statuses in a database: many writers, few transactions."""
+"""Presences in a database: many writers, few transactions."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
 
-from tigrest.backends.component.status_store import MAX_BATCH, StatusStore
+from tigrest.backends.component.presence_store import ROWS_PER_TRANSACTION, PresenceStore
 from tigrest.state.database import Database
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.presence import Activity, UserStatus
 
 
-def status(number: int, text: str = "") -> UserStatus:
+def presence(number: int, text: str = "") -> UserStatus:
     return UserStatus(JID(f"u{number}@example.org/x"), True, 5, "xa", text, Activity("talking", "on_the_phone", "with bob"))
 
 
 async def test_what_is_put_is_there_after_a_restart_and_the_last_one_counts(tmp_path: Path) -> None:
     database = Database(tmp_path / "state.db")
-    store = StatusStore(database)
+    store = PresenceStore(database)
     assert await store.start() == []
-    many = MAX_BATCH + 50
-    await asyncio.gather(*[store.put(status(number).jid, status(number)) for number in range(many)])
-    await asyncio.gather(*[store.put(status(0).jid, status(0, text)) for text in "abc"])
-    await asyncio.gather(*[store.put(status(number).jid, None) for number in range(1, 11)])
+    many = ROWS_PER_TRANSACTION + 50
+    await asyncio.gather(*[store.put(presence(number).jid, presence(number)) for number in range(many)])
+    await asyncio.gather(*[store.put(presence(0).jid, presence(0, text)) for text in "abc"])
+    await asyncio.gather(*[store.put(presence(number).jid, None) for number in range(1, 11)])
     await store.stop()
     await database.stop()
     database = Database(tmp_path / "state.db")
-    again = {each.jid: each for each in await StatusStore(database).start()}
+    again = {each.jid: each for each in await PresenceStore(database).start()}
     await database.stop()
     assert len(again) == many - 10
-    assert again[status(0).jid] == status(0, "c")
-    assert again[status(11).jid] == status(11)
+    assert again[presence(0).jid] == presence(0, "c")
+    assert again[presence(11).jid] == presence(11)
 
 
 async def test_writers_share_transactions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     database = Database(tmp_path / "state.db")
-    store = StatusStore(database)
+    store = PresenceStore(database)
     await store.start()
     begun = 0
     begin = database.begin
@@ -49,32 +49,32 @@ async def test_writers_share_transactions(tmp_path: Path, monkeypatch: pytest.Mo
         return begin()
 
     monkeypatch.setattr(database, "begin", counted)
-    await asyncio.gather(*[store.put(status(number).jid, status(number)) for number in range(100)])
+    await asyncio.gather(*[store.put(presence(number).jid, presence(number)) for number in range(100)])
     assert begun <= 2
     await database.stop()
 
 
 async def test_who_waits_is_told_when_it_cannot_be_written_and_the_next_one_can(tmp_path: Path) -> None:
     database = Database(tmp_path / "state.db")
-    store = StatusStore(database)
+    store = PresenceStore(database)
     await store.start()
     bad = UserStatus(JID("a@b/x"), True, 5, None, "")  # type: ignore[arg-type]
     with pytest.raises(SQLAlchemyError):
         await store.put(bad.jid, bad)
-    await store.put(status(1).jid, status(1))
-    assert [each.jid for each in await store.start()] == [status(1).jid]
+    await store.put(presence(1).jid, presence(1))
+    assert [each.jid for each in await store.start()] == [presence(1).jid]
     await store.stop()
     await database.stop()
 
 
 async def test_a_writer_who_is_cancelled_harms_nobody(tmp_path: Path) -> None:
     database = Database(tmp_path / "state.db")
-    store = StatusStore(database)
+    store = PresenceStore(database)
     await store.start()
-    gone = asyncio.create_task(store.put(status(1).jid, status(1)))
-    stays = asyncio.create_task(store.put(status(2).jid, status(2)))
+    gone = asyncio.create_task(store.put(presence(1).jid, presence(1)))
+    stays = asyncio.create_task(store.put(presence(2).jid, presence(2)))
     await asyncio.sleep(0)
     gone.cancel()
     await stays
-    assert {each.jid for each in await store.start()} == {status(1).jid, status(2).jid}
+    assert {each.jid for each in await store.start()} == {presence(1).jid, presence(2).jid}
     await database.stop()

@@ -1,0 +1,231 @@
+"""Presence of users at resources that no client holds, shown to their contacts.
+
+A component cannot set the presence of a user at the server. It sends presence stanzas, from the address of the user, to each of
+his contacts: when the presence is set, when the link comes up again, and when a contact comes online. At the end it sends
+``unavailable``. That needs a server that lets the component send from its users' addresses (``send_as = "user"``) and read their
+rosters (XEP-0356), and for contacts who come online later, see their presence too. Tigase has a command that does it all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Protocol
+from xml.etree import ElementTree as ET
+
+from tigrest.backends.component.presence_store import PresenceStore
+from tigrest.errors import NotConnected, NotSupported, StanzaError, StanzaTimeout, TigrestError
+from tigrest.state.database import Database
+from tigrest.xmpp.forms import DataForm, Field
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.namespaces import ACTIVITY, CLIENT, COMMANDS, ROSTER
+from tigrest.xmpp.presence import StatusOutcome, UserStatus
+from tigrest.xmpp.roster import roster_of
+from tigrest.xmpp.stanza import Stanza, make_stanza
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PresenceLimits:
+    """Limits of the presences of users.
+
+    Args:
+        reply_seconds: timeout of each request to the server.
+    """
+
+    reply_seconds: float = 5.0
+
+
+class PresenceServer(Protocol):
+    """The server, as far as presences need it."""
+
+    @property
+    def is_tigase(self) -> bool:
+        """Whether the server has Tigase's command for presences."""
+
+    async def send(self, stanza: Stanza) -> None:
+        """Send a stanza."""
+
+    async def request(self, iq: Stanza, timeout: float) -> Stanza:
+        """Send an iq from our own address, and wait for its reply as many seconds."""
+
+    async def exists(self, jid: JID) -> bool:
+        """Tell whether there is an account."""
+
+
+class UserPresences:
+    """The presences that are shown.
+
+    Args:
+        server: where the users are.
+        database: where presences survive a restart.
+        is_trusted: whether the server lets us send from its users' addresses.
+        limits: of the requests to the server.
+    """
+
+    def __init__(self, server: PresenceServer, database: Database, *, is_trusted: bool, limits: PresenceLimits) -> None:
+        self._store, self._server, self._is_trusted, self._limits = PresenceStore(database), server, is_trusted, limits
+        self._shown: dict[JID, UserStatus] = {}
+        self._contacts: dict[JID, frozenset[JID]] = {}
+        """The contacts who may see each presence."""
+        self._seen_by: dict[JID, set[JID]] = {}
+        """The presences that each contact may see."""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Load the presences that were shown before a restart."""
+        self._shown = {presence.jid: presence for presence in await self._store.start()}
+
+    async def stop(self) -> None:
+        """Send ``unavailable`` for all; they are shown again after the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            for jid in self._shown:
+                await self._tell(UserStatus(jid, False), self._contacts.get(jid, frozenset()))
+        except NotConnected:
+            pass  # the server has told the contacts
+        await self._store.stop()
+
+    async def set(self, presence: UserStatus) -> StatusOutcome:
+        """Show a presence, or take it back."""
+        try:
+            if self._server.is_tigase:
+                return await self._by_command(presence)
+            return await self._by_presence(presence)
+        except StanzaTimeout:
+            return StatusOutcome(False, f"the server of {presence.jid.domain} did not answer within {self._limits.reply_seconds:g} s")
+
+    async def _by_presence(self, presence: UserStatus) -> StatusOutcome:
+        jid = presence.jid
+        if not self._is_trusted:
+            cure = 'let the server trust this component with its users\' addresses, and set [xmpp] send_as = "user"'
+            return StatusOutcome(False, f"the gateway may not send presence as {jid.bare}: {cure}")
+        if not presence.available:
+            if jid not in self._shown:
+                return StatusOutcome(False, f"{jid} is not online")
+            await self._store.put(jid, None)
+            self._shown.pop(jid, None)
+            await self._tell(presence, self._show_to(jid, frozenset()))
+            return StatusOutcome(True)
+        if jid not in self._shown and not await self._may_exist(jid.bare):
+            return StatusOutcome(False, f"there is no account {jid.bare}")
+        try:
+            contacts = await self._roster(jid.bare)
+        except StanzaError as error:
+            cure = "grant it the roster by XEP-0356 (mod_privilege)"
+            return StatusOutcome(False, f"the server does not tell the gateway the contacts of {jid.bare} ({error.condition}): {cure}")
+        if self._shown.get(jid) != presence:
+            await self._store.put(jid, presence)
+        self._show_to(jid, contacts)
+        self._shown[jid] = presence
+        await self._tell(presence, contacts)
+        return StatusOutcome(True)
+
+    def _show_to(self, jid: JID, contacts: frozenset[JID]) -> frozenset[JID]:
+        """Set the contacts who may see a presence; return those who might until now."""
+        before = self._contacts.pop(jid, frozenset())
+        for contact in before - contacts:
+            self._seen_by[contact].discard(jid)
+            if not self._seen_by[contact]:
+                del self._seen_by[contact]
+        for contact in contacts:
+            self._seen_by.setdefault(contact, set()).add(jid)
+        if contacts:
+            self._contacts[jid] = contacts
+        return before
+
+    async def _may_exist(self, user: JID) -> bool:
+        try:
+            return await self._server.exists(user)
+        except (NotSupported, StanzaError):
+            return True  # the server does not tell
+
+    async def _by_command(self, presence: UserStatus) -> StatusOutcome:
+        """Set a presence by a command of Tigase's session manager. Tigase HTTP API guide §2.2.7"""
+        form = DataForm(
+            "submit", (Field("jid", (presence.jid,)), Field("available", ("true" if presence.available else "false",)))
+        ).to_element()
+        command = ET.Element(f"{{{COMMANDS}}}command", {"node": "USER_STATUS"})
+        command.append(form)
+        command.append(presence_stanza(presence).xml)
+        to = JID.of("sess-man", presence.jid.domain)
+        reply = await self._server.request(make_stanza("iq", "set", to, command, id="status"), self._limits.reply_seconds)
+        if (error := reply.error) is None:
+            return StatusOutcome(True)
+        cure = "; add the gateway's address to the trusted of sess-man" if error.condition == "forbidden" else ""
+        return StatusOutcome(False, f"{error}{cure}")
+
+    async def _roster(self, user: JID) -> frozenset[JID]:
+        """Return the contacts who may see the presence of a user. XEP-0356 §5.1"""
+        query = make_stanza("iq", "get", user, ET.Element(f"{{{ROSTER}}}query"), id="roster")
+        payload = (await self._server.request(query, self._limits.reply_seconds)).raise_error().payload
+        return frozenset(JID(item.jid) for item in roster_of(payload) if item.sees_presence)
+
+    async def _tell(self, presence: UserStatus, contacts: frozenset[JID]) -> None:
+        stanza = presence_stanza(presence)
+        for contact in contacts:
+            await self._server.send(stanza.with_(to=contact))
+
+    def announce(self) -> None:
+        """Show everything again, as the link is up."""
+        self._spawn(self._announce())
+
+    def notice(self, incoming: Stanza) -> None:
+        """Send a contact who comes online the presences that he may see."""
+        if incoming.kind != "presence" or incoming.type:
+            return
+        contact = incoming.sender
+        if contact is None or not contact.resource:
+            return
+        for jid in self._seen_by.get(contact.bare, ()):
+            if contact.bare != jid.bare and (presence := self._shown.get(jid)) is not None:
+                self._spawn(self._tell(presence, frozenset((contact,))))
+
+    def _spawn(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(self._quietly(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _quietly(self, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except TigrestError as error:
+            log.warning("the presence of a user could not be shown: %s", error)
+
+    async def _announce(self) -> None:
+        for presence in list(self._shown.values()):
+            outcome = await self.set(presence)
+            if not outcome.success:
+                log.warning("the presence of %s is not shown: %s", presence.jid, outcome.reason)
+
+
+def presence_stanza(presence: UserStatus) -> Stanza:
+    """Write a presence, without ``to``::
+
+    <presence from="alice@localhost/desk"><show>xa</show><status>On the phone</status><priority>-1</priority></presence>
+
+    RFC 6121 §4.7, XEP-0108 §3
+    """
+    if not presence.available:
+        return make_stanza("presence", "unavailable", None, sender=presence.jid)
+    texts = {"show": presence.show, "status": presence.status, "priority": str(presence.priority)}
+    payload = []
+    for name, text in texts.items():
+        if text:
+            element = ET.Element(f"{{{CLIENT}}}{name}")
+            element.text = text
+            payload.append(element)
+    if presence.activity is not None:
+        activity = ET.Element(f"{{{ACTIVITY}}}activity")
+        category = ET.SubElement(activity, f"{{{ACTIVITY}}}{presence.activity.category}")
+        if presence.activity.type:
+            ET.SubElement(category, f"{{{ACTIVITY}}}{presence.activity.type}")
+        if presence.activity.text:
+            ET.SubElement(activity, f"{{{ACTIVITY}}}text").text = presence.activity.text
+        payload.append(activity)
+    return make_stanza("presence", "", None, *payload, sender=presence.jid)
