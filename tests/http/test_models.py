@@ -273,6 +273,40 @@ def test_a_default_stands_in_for_a_body_that_is_missing(serve: Serve) -> None:
     assert gateway.post("/rest/defaults").text == "<id>5</id>"
 
 
+def test_the_index_shows_schemas_and_examples(serve: Serve) -> None:
+    gateway = serve(
+        """
+        from pydantic import BaseModel, ConfigDict, SkipValidation
+        from typing import Callable
+        class Order(BaseModel):
+            model_config = ConfigDict(json_schema_extra={"examples": [{"id": 7}]})
+            id: int
+        class Search(BaseModel):
+            text: str
+        class Odd(BaseModel):
+            call: Callable[[], int]
+        class Orders(Handler):
+            regex = "/shown"
+            async def exec_post(self, content: Order, query: Search): return content
+            async def exec_put(self, content: Odd): return None
+            async def exec_get(self): return None
+        """
+    )
+    entries = gateway.get("/rest/", headers={"Accept": "application/json"}).json()["routes"]
+    schemas = {entry["method"]: entry.get("schemas") for entry in entries}
+    assert schemas["POST"]["content"]["properties"] == {"id": {"title": "Id", "type": "integer"}}
+    assert schemas["POST"]["query"]["required"] == ["text"]
+    assert (schemas["GET"], schemas["PUT"]) == (None, None)
+    page = gateway.get("/rest/", headers={"Accept": "text/html"}).text
+    assert "JSON schema of the query" in page
+    assert "-d &#39;{&#34;id&#34;:7}&#39;" in page
+
+
+def test_what_does_not_fit_is_no_error_of_the_script(send: Any, caplog: pytest.LogCaptureFixture) -> None:
+    assert send("/orders", "{}")[0] == 422
+    assert [record for record in caplog.records if record.levelname in ("ERROR", "WARNING")] == []
+
+
 def test_annotations_may_be_texts(serve: Serve) -> None:
     source = """
         from dataclasses import dataclass

@@ -15,7 +15,7 @@ from tigrest.http.requests import header
 from tigrest.scripting.listeners import Listener
 from tigrest.scripting.parts import ROOT
 from tigrest.scripting.table import Table
-from tigrest.scripting.usage import Usage, samples, usages
+from tigrest.scripting.usage import Usage, samples, shown_schema, usages
 from tigrest.version import __version__
 
 LOG_IN = b"login"
@@ -85,7 +85,7 @@ class _Index:
         if html:
             values = {"folders": self._folders, "listeners": listeners, "problems": problems, "problem_count": count}
             values["version"] = __version__ if is_admin else ""
-            page = render("index.html", **values, base=base, samples=samples)
+            page = render("index.html", **values, base=base, samples=samples, shown_schema=shown_schema)
             return Reply(200, HTML, page, [*PAGE_HEADERS, *headers])
         shown: dict[str, object] = {"routes": [_entry(usage) for some in self._folders.values() for usage in some], "problem_count": count}
         if is_admin:
@@ -99,6 +99,7 @@ def _base_url(scope: Scope) -> str:
 
 
 def _entry(usage: Usage) -> dict[str, object]:
+    schemas = {"schemas": usage.schemas} if usage.schemas else {}
     return {
         "method": usage.method,
         "uri": usage.uri,
@@ -106,6 +107,7 @@ def _entry(usage: Usage) -> dict[str, object]:
         "api_key": usage.api_key,
         "info": usage.info,
         "script": usage.script,
+        **schemas,
     }
 
 

@@ -29,6 +29,7 @@ class Usage:
         response: sample answer, likewise.
         options: further options of the curl line, e.g. ``-T avatar.png``.
         script: path of the script below its scripts directory.
+        schemas: JSON schemas of ``content`` and ``query``, where these have models.
     """
 
     method: str
@@ -41,6 +42,7 @@ class Usage:
     response: Any
     options: str
     script: str
+    schemas: Mapping[str, dict[str, Any]]
 
     def curl(self, base: str) -> str:
         """A command line to paste.
@@ -89,6 +91,11 @@ def samples(title: str, value: Any) -> list[Sample]:
     return [Sample(f"{title}, XML", xml), Sample(f"{title}, JSON", json.dumps(value, indent=2, ensure_ascii=False, default=str))]
 
 
+def shown_schema(schema: Mapping[str, Any]) -> str:
+    """Return a JSON schema as text for people."""
+    return json.dumps(schema, indent=2, ensure_ascii=False)
+
+
 def usages(route: Route) -> list[Usage]:
     """Describe every method of a route; what its ``description`` leaves out comes from docstrings."""
     described: Mapping[str, Any] = route.handler.description or {}
@@ -96,7 +103,10 @@ def usages(route: Route) -> list[Usage]:
 
 
 def _usage(route: Route, method: str, described: Mapping[str, Any]) -> Usage:
-    function = route.endpoints[method].invocation.method
+    invocation = route.endpoints[method].invocation
+    function = invocation.method
+    schemas = {name: schema for name, model in invocation.models.items() if (schema := model.schema()) is not None}
+    examples = schemas.get("content", {}).get("examples") or [None]
     text = inspect.getdoc(function) or inspect.getdoc(type(route.handler)) or ""
     summary, _, rest = text.partition("\n")
     return Usage(
@@ -106,8 +116,9 @@ def _usage(route: Route, method: str, described: Mapping[str, Any]) -> Usage:
         api_key=route.api_key,
         info=str(described.get("info", summary)),
         description=str(described.get("description", rest.strip())),
-        request=described.get("request"),
+        request=described.get("request", examples[0]),
         response=described.get("response"),
         options=str(described.get("curl", "")),
         script=str(route.relative),
+        schemas=schemas,
     )
