@@ -170,7 +170,7 @@ class FieldProblem:
 
     Args:
         field: its name, inside of others with dots: ``items.0.count``; empty for the whole.
-        detail: for the caller; never what he sent.
+        detail: what is wrong with it, for the caller; what he sent is not repeated.
     """
 
     field: str

@@ -145,7 +145,7 @@ def is_model(annotation: Any) -> bool:
 
 
 def _told(what: str, error: ValidationError) -> UnprocessableContent:
-    """Return what callers are told: which fields are wrong and why, never what they sent."""
+    """Return what callers are told: which fields are wrong, and why."""
     count = error.error_count()
     if count > MAX_COUNTED:
         return UnprocessableContent(what, [FieldProblem("", "too much is wrong with it")], count)
