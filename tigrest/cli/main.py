@@ -17,10 +17,10 @@ import typer
 from tigrest.errors import ConfigError, DatabaseUnreachable, NotConnected, TigrestError
 from tigrest.version import __version__
 
-FAILED = 1
-USAGE = 2
-NO_XMPP = 3
-INTERRUPTED = 130
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_NO_XMPP = 3
+EXIT_INTERRUPTED = 130
 
 LEAVE_SECONDS = 2.0
 """Seconds after which the process exits although worker threads still run: a script may hang in one."""
@@ -74,26 +74,26 @@ def _run() -> int:
         return outcome if isinstance(outcome, int) else 0
     except ConfigError as error:
         _complain(*error.problems)
-        return USAGE
+        return EXIT_USAGE
     except (NotConnected, DatabaseUnreachable) as error:
         _complain(str(error))
-        return NO_XMPP
+        return EXIT_NO_XMPP
     except TigrestError as error:
         _complain(str(error))
-        return FAILED
+        return EXIT_FAILED
     except (typer.Abort, KeyboardInterrupt):
-        return INTERRUPTED
+        return EXIT_INTERRUPTED
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 – else the flush at exit would fail once more
-        return FAILED
+        return EXIT_FAILED
     except _CommandError as error:
         _complain(_message(error))
-        return USAGE
+        return EXIT_USAGE
     except Exception:
         import logging
 
         logging.getLogger(__name__).exception("this should not have happened")
-        return FAILED
+        return EXIT_FAILED
 
 
 def _message(error: BaseException) -> str:
@@ -123,7 +123,7 @@ def tigrest(
     """The scriptable REST gateway for XMPP servers."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help(), err=True)
-        raise typer.Exit(USAGE)
+        raise typer.Exit(EXIT_USAGE)
 
 
 @app.command()

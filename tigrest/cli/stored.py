@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from tigrest.cli.configured import configured
 from tigrest.concurrency.loop import run
@@ -16,7 +16,7 @@ T = TypeVar("T")
 class Startable(Protocol):
     """A store that opens its database."""
 
-    async def start(self) -> Any:
+    async def start(self) -> object:
         """Open it."""
 
 

@@ -15,7 +15,7 @@ from tigrest.cli.tables import columns
 from tigrest.errors import ConfigError
 from tigrest.inbound.webhooks.store import Delivery, Store
 
-SHOWN = 100
+LIST_LIMIT = 100
 """Most deliveries listed without ``--all``."""
 
 HEADING = ["ID", "STATE", "WEBHOOK", "SENDER", "KIND", "ATTEMPTS", "AGE", "PROBLEM"]
@@ -27,11 +27,11 @@ def list_deliveries(path: Path | None, dead_only: bool, everything: bool, as_jso
     Args:
         path: configuration file from ``--config``, if any.
         dead_only: whether to print only those that have been given up.
-        everything: whether to print more than :data:`SHOWN`.
+        everything: whether to print more than :data:`LIST_LIMIT`.
         as_json: whether to print JSON.
     """
-    deliveries = with_store(path, Store, lambda store: store.list(dead_only, None if everything else SHOWN + 1))
-    shown = deliveries if everything else deliveries[:SHOWN]
+    deliveries = with_store(path, Store, lambda store: store.list(dead_only, None if everything else LIST_LIMIT + 1))
+    shown = deliveries if everything else deliveries[:LIST_LIMIT]
     now = time.time()
     if as_json:
         typer.echo(json.dumps([_as_json(one, now) for one in shown], indent=2))
@@ -39,7 +39,7 @@ def list_deliveries(path: Path | None, dead_only: bool, everything: bool, as_jso
         for line in columns([HEADING, *[_as_row(one, now) for one in shown]]):
             typer.echo(line)
     if len(deliveries) > len(shown):
-        typer.echo(f"only the first {SHOWN}; --all shows more", err=True)
+        typer.echo(f"only the first {LIST_LIMIT}; --all shows more", err=True)
     return 0
 
 

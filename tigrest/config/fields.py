@@ -180,11 +180,11 @@ def _not_empty(value: str) -> str:
     return value
 
 
-ListOf = Annotated[tuple[T, ...], Field(strict=False)]
+ArrayOf = Annotated[tuple[T, ...], Field(strict=False)]
 """An array."""
 
-Text = Annotated[str, AfterValidator(_not_empty)]
-Location = Annotated[str, AfterValidator(_not_empty), Field(repr=False)]
+NonEmptyText = Annotated[str, AfterValidator(_not_empty)]
+DatabaseLocation = Annotated[str, AfterValidator(_not_empty), Field(repr=False)]
 """A database: file path, ``:memory:`` or URL, in which a password may stand."""
 
 File = Annotated[Path, BeforeValidator(_file)]

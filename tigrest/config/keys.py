@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from tigrest.config.models import Config
 
-PREFIX = "TIGREST__"
+VARIABLE_PREFIX = "TIGREST__"
 """Prefix of environment variables that override a key."""
 
 
@@ -33,15 +33,15 @@ def known_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
     return keys
 
 
-def variables() -> dict[str, tuple[str, ...]]:
+def override_variables() -> dict[str, tuple[str, ...]]:
     """Return the environment variables that override a key, each with the path of the key."""
     found: dict[str, tuple[str, ...]] = {}
     for section, field in Config.model_fields.items():
         table, is_array = _table(field)
         if table is None or is_array:
-            found[f"{PREFIX}{section.upper()}"] = (section,)
+            found[f"{VARIABLE_PREFIX}{section.upper()}"] = (section,)
         else:
-            found |= {f"{PREFIX}{section.upper()}__{key.upper()}": (section, key) for key in table.model_fields}
+            found |= {f"{VARIABLE_PREFIX}{section.upper()}__{key.upper()}": (section, key) for key in table.model_fields}
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from tigrest.config.keys import PREFIX, takes_text, variables
+from tigrest.config.keys import VARIABLE_PREFIX, override_variables, takes_text
 from tigrest.config.models import Config
 from tigrest.config.origins import Origins, lines_of
 from tigrest.config.problems import dotted, problems_of
@@ -92,15 +92,15 @@ def _parse(text: str, path: Path | None) -> dict[str, Any]:
 
 def _overrides(environ: Mapping[str, str]) -> tuple[dict[tuple[str, ...], Any], list[str]]:
     """Return the values that the environment sets, by key, and the problems of its variables' names."""
-    known = variables()
+    known = override_variables()
     values: dict[tuple[str, ...], Any] = {}
     unknown: list[str] = []
-    for name in sorted(name for name in environ if name.startswith(PREFIX)):
+    for name in sorted(name for name in environ if name.startswith(VARIABLE_PREFIX)):
         if name in known:
             values[known[name]] = _value(known[name], environ[name])
         else:
-            near = nearest(name.removeprefix(PREFIX), [variable.removeprefix(PREFIX).lower() for variable in known])
-            cure = f"did you mean {PREFIX}{near.upper()}?" if near else f"write {PREFIX}SECTION__KEY"
+            near = nearest(name.removeprefix(VARIABLE_PREFIX), [variable.removeprefix(VARIABLE_PREFIX).lower() for variable in known])
+            cure = f"did you mean {VARIABLE_PREFIX}{near.upper()}?" if near else f"write {VARIABLE_PREFIX}SECTION__KEY"
             unknown.append(f"{name}: unknown variable; {cure}")
     return values, unknown
 
@@ -130,4 +130,4 @@ def _override(values: dict[str, Any], section: str, keys: list[str], value: Any)
 
 
 def _variable(key: tuple[str, ...]) -> str:
-    return PREFIX + "__".join(key).upper()
+    return VARIABLE_PREFIX + "__".join(key).upper()

@@ -10,25 +10,25 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from tigrest.config.fields import (
+    ArrayOf,
     Count,
+    DatabaseLocation,
     Domain,
     File,
     HttpUrl,
     KeyHash,
     KeyProblem,
     Listen,
-    ListOf,
-    Location,
     Memory,
     MemorySeconds,
     Network,
+    NonEmptyText,
     Origin,
     PasswordHash,
     Port,
     Regex,
     Seconds,
     SigningSecret,
-    Text,
     User,
     WebhookUrl,
 )
@@ -82,19 +82,19 @@ def _secret_in(key: str, path: Path) -> str:
 class HttpConfig(Section):
     """``[http]``: the HTTP server."""
 
-    host: Text = "127.0.0.1"
+    host: NonEmptyText = "127.0.0.1"
     port: Listen = 8080
     max_body: Count = 1048576
     request_timeout: Seconds = 30.0
     send_timeout: Seconds = 60.0
-    trusted_proxies: ListOf[Network] = ()
-    cors_origins: ListOf[Origin] = ()
+    trusted_proxies: ArrayOf[Network] = ()
+    cors_origins: ArrayOf[Origin] = ()
 
 
 class ScriptsConfig(Section):
     """``[scripts]``: folders of handler scripts."""
 
-    dirs: ListOf[File] = (Path("scripts/rest"),)
+    dirs: ArrayOf[File] = (Path("scripts/rest"),)
     reload: bool = True
     builtins: bool = True
 
@@ -102,7 +102,7 @@ class ScriptsConfig(Section):
 class PluginsConfig(Section):
     """``[plugins]``: folders of plugins, besides those that are installed."""
 
-    dirs: ListOf[File] = ()
+    dirs: ArrayOf[File] = ()
 
 
 class XmppConfig(Section):
@@ -111,12 +111,12 @@ class XmppConfig(Section):
     backend: Literal["embedded", "component"] = "embedded"
     domain: Domain = JID("localhost")
     jid: Domain = Field(default_factory=lambda known: JID(f"http.{known['domain']}"))
-    host: Text = "127.0.0.1"
+    host: NonEmptyText = "127.0.0.1"
     port: Port = 5347
     secret: SecretStr = SecretStr("")
     secret_file: File | None = None
     max_stanza: Count = 262144
-    c2s_host: Text = "127.0.0.1"
+    c2s_host: NonEmptyText = "127.0.0.1"
     c2s_port: Port = 5222
     c2s_tls: Literal["require", "allow", "never"] = "require"
     send_as: ActingAs | None = None
@@ -148,12 +148,12 @@ class XmppConfig(Section):
 class ApiKeyConfig(Section):
     """``[[auth.api_keys]]``: an API key, and the paths and hosts it is valid for."""
 
-    name: Text
+    name: NonEmptyText
     key: SecretStr | None = None
     key_file: File | None = None
     key_hash: KeyHash | None = Field(default=None, repr=False)
-    paths: ListOf[Regex] = ("/rest/stream.*",)
-    domains: ListOf[Text] = ()
+    paths: ArrayOf[Regex] = ("/rest/stream.*",)
+    domains: ArrayOf[NonEmptyText] = ()
 
     @model_validator(mode="after")
     def _check(self) -> ApiKeyConfig:
@@ -193,11 +193,11 @@ def _refuse_duplicates(table: str, key: str, values: Sequence[str]) -> None:
 class AuthConfig(Section):
     """``[auth]``: admins, API keys, accounts of the gateway, cache of logins."""
 
-    admins: ListOf[User] = (JID("admin@localhost"),)
+    admins: ArrayOf[User] = (JID("admin@localhost"),)
     open_access: bool = False
     cache_seconds: MemorySeconds = 60.0
-    api_keys: ListOf[ApiKeyConfig] = ()
-    accounts: ListOf[AccountConfig] = ()
+    api_keys: ArrayOf[ApiKeyConfig] = ()
+    accounts: ArrayOf[AccountConfig] = ()
 
     @model_validator(mode="after")
     def _check(self) -> AuthConfig:
@@ -216,10 +216,10 @@ class WebhookConfig(Section):
     """``[[webhooks]]``: a URL that stanzas are delivered to."""
 
     url: WebhookUrl
-    name: Text | None = None
+    name: NonEmptyText | None = None
     content_type: Literal["application/json", "application/xmpp+xml"] = "application/json"
-    stanzas: ListOf[StanzaKind] = STANZA_KINDS
-    events: ListOf[Literal["bare", "full", "host"]] = ("bare", "full", "host")
+    stanzas: ArrayOf[StanzaKind] = STANZA_KINDS
+    events: ArrayOf[Literal["bare", "full", "host"]] = ("bare", "full", "host")
     secret: SigningSecret | None = None
     secret_file: File | None = None
     timeout: Seconds = 10.0
@@ -259,8 +259,8 @@ class EmbeddedAccountConfig(Section):
 class EmbeddedConfig(Section):
     """``[embedded]``: the XMPP domain inside the process."""
 
-    database: Location = STATE
-    accounts: ListOf[EmbeddedAccountConfig] = ()
+    database: DatabaseLocation = STATE
+    accounts: ArrayOf[EmbeddedAccountConfig] = ()
 
     @model_validator(mode="after")
     def _check(self) -> EmbeddedConfig:
@@ -271,7 +271,7 @@ class EmbeddedConfig(Section):
 class StateConfig(Section):
     """``[state]``: the database of the gateway."""
 
-    database: Location = STATE
+    database: DatabaseLocation = STATE
 
 
 class AvatarsConfig(Section):
@@ -293,7 +293,7 @@ class Config(Section):
     xmpp: XmppConfig = XmppConfig()
     auth: AuthConfig = AuthConfig()
     bosh: BoshConfig = BoshConfig()
-    webhooks: ListOf[WebhookConfig] = ()
+    webhooks: ArrayOf[WebhookConfig] = ()
     embedded: EmbeddedConfig = EmbeddedConfig()
     state: StateConfig = StateConfig()
     avatars: AvatarsConfig = AvatarsConfig()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -81,7 +80,7 @@ def _suggestion(path: tuple[str | int, ...]) -> str:
     return f"known here: {', '.join(here)}"
 
 
-def _kind_of(value: Any) -> str:
+def _kind_of(value: object) -> str:
     match value:
         case bool():
             return str(value).lower()

@@ -12,7 +12,7 @@ from tigrest.backends.entities.commands import Command, CommandCall, Outcome, al
 from tigrest.errors import InvalidValue
 from tigrest.xmpp.forms import DataForm, Field, Option
 
-MARKER = Field("command-marker", ("command-marker",), "hidden")
+COMMAND_MARKER = Field("command-marker", ("command-marker",), "hidden")
 NAME, PATHS, DOMAINS, ITEM = "Name", "Paths (regular expressions, all when empty)", "Domains (all when empty)", "item-list"
 
 
@@ -86,7 +86,7 @@ def _form(key: ApiKey | None = None) -> DataForm:
     chosen = (Field(ITEM, (key.name,), "hidden"),) if key else (Field(NAME, ("",), "text-single"),)
     paths = tuple(pattern.pattern for pattern in key.paths) if key else ()
     domains = key.domains if key else ()
-    return DataForm("form", (*chosen, Field(PATHS, paths, "text-multi"), Field(DOMAINS, domains, "text-multi"), MARKER))
+    return DataForm("form", (*chosen, Field(PATHS, paths, "text-multi"), Field(DOMAINS, domains, "text-multi"), COMMAND_MARKER))
 
 
 def _lines(call: CommandCall, var: str) -> list[str]:

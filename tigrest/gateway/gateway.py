@@ -151,7 +151,8 @@ class Gateway:
 
     async def stop(self) -> None:
         """Stop all parts in good order; a second time does nothing. One that fails to stop is logged, and the others are stopped."""
-        await self._started.aclose()
+        started, self._started = self._started, AsyncExitStack()
+        await started.aclose()
 
     def on_failure(self, callback: Callable[[], None]) -> None:
         """Have something called, on the event loop, when the gateway cannot go on; :attr:`failure` says why then."""

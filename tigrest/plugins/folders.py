@@ -12,7 +12,7 @@ import types
 from collections.abc import Sequence
 from pathlib import Path
 
-PACKAGE = "tigrest_plugins"
+PLUGIN_PACKAGE = "tigrest_plugins"
 """Name of the package."""
 
 
@@ -32,7 +32,7 @@ _LOADERS = (
 
 
 class FolderFinder(importlib.abc.MetaPathFinder):
-    """Find the modules of folders as those of :data:`PACKAGE`.
+    """Find the modules of folders as those of :data:`PLUGIN_PACKAGE`.
 
     Args:
         dirs: the folders; of two modules of one name the first counts.
@@ -45,11 +45,11 @@ class FolderFinder(importlib.abc.MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """Find a module of the package, or below one of its packages; ``None`` for everything that is not ours."""
-        if fullname == PACKAGE:
+        if fullname == PLUGIN_PACKAGE:
             spec = importlib.machinery.ModuleSpec(fullname, None, is_package=True)
             spec.submodule_search_locations = self._dirs
             return spec
-        if not fullname.startswith(f"{PACKAGE}."):
+        if not fullname.startswith(f"{PLUGIN_PACKAGE}."):
             return None
         for folder in path or ():
             found = importlib.machinery.FileFinder(folder, *_LOADERS).find_spec(fullname)
@@ -71,5 +71,5 @@ class FolderFinder(importlib.abc.MetaPathFinder):
 
 
 def _forget_modules() -> None:
-    for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE]:
+    for name in [name for name in sys.modules if name.split(".")[0] == PLUGIN_PACKAGE]:
         del sys.modules[name]

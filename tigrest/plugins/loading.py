@@ -13,7 +13,7 @@ import pluggy
 from tigrest.errors import PluginError
 from tigrest.plugins.folders import FolderFinder
 from tigrest.plugins.hooks import GROUP, Hooks
-from tigrest.plugins.sources import Source, in_folders, installed
+from tigrest.plugins.sources import PluginSource, in_folders, installed
 from tigrest.service import Service
 from tigrest.spelling import nearest
 
@@ -37,7 +37,7 @@ class Plugins:
         self._finder = FolderFinder(dirs)
         self._manager = pluggy.PluginManager(GROUP)
         self._manager.add_hookspecs(Hooks)
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[str, PluginSource] = {}
         self.problems: list[PluginError] = []
         """What is wrong with those that could not be loaded."""
 
@@ -92,14 +92,14 @@ class Plugins:
             raise self._blame(error) from error
         return found
 
-    def _find(self) -> list[Source]:
+    def _find(self) -> list[PluginSource]:
         try:
             return [*in_folders(self._dirs), *installed()]
         except OSError as error:
             self.problems.append(PluginError(f"plugins.dirs: {error.filename} cannot be read: {error.strerror}; let tigrest read it"))
             return installed()
 
-    def _load(self, source: Source) -> object | None:
+    def _load(self, source: PluginSource) -> object | None:
         """Import a plugin; ``None`` when it is broken."""
         try:
             plugin = source.load()
@@ -112,7 +112,7 @@ class Plugins:
             self._reject(source, None, "; ".join(texts), places[0])
         return None if misfits else plugin
 
-    def _register(self, source: Source, plugin: object) -> None:
+    def _register(self, source: PluginSource, plugin: object) -> None:
         """Register a plugin altogether or not at all."""
         name = f"{source.package}: {source.name}"
         try:
@@ -123,7 +123,7 @@ class Plugins:
                 self._manager.unregister(name=name)
             self._reject(source, error, " ".join(_cause(error).split()))
 
-    def _reject(self, source: Source, error: BaseException | None, cause: str, place: str = "") -> None:
+    def _reject(self, source: PluginSource, error: BaseException | None, cause: str, place: str = "") -> None:
         place = place or _place(source, error)
         problem = PluginError(f"{place}{': ' if place else ''}{source.name}: {cause}; {source.cure}")
         problem.__cause__ = error
@@ -147,7 +147,7 @@ def _cause(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _place(source: Source, error: BaseException | None) -> str:
+def _place(source: PluginSource, error: BaseException | None) -> str:
     """Return file and line of a plugin where an error happened; empty when they are not known.
 
     Args:

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tigrest.plugins.folders import PACKAGE
+from tigrest.plugins.folders import PLUGIN_PACKAGE
 from tigrest.plugins.hooks import GROUP
 
 
 @dataclass(frozen=True)
-class Source:
+class PluginSource:
     """Where a plugin comes from.
 
     Args:
@@ -31,13 +31,13 @@ class Source:
     load: Callable[[], object]
 
 
-def installed() -> list[Source]:
+def installed() -> list[PluginSource]:
     """Return the plugins of installed packages, sorted by name."""
     found = importlib.metadata.entry_points(group=GROUP)
     return [_installed(entry_point) for entry_point in sorted(found, key=lambda entry: (entry.name, entry.value))]
 
 
-def in_folders(dirs: Sequence[Path]) -> list[Source]:
+def in_folders(dirs: Sequence[Path]) -> list[PluginSource]:
     """Return the plugins of folders, sorted by name within each; of two of one name the first counts.
 
     Args:
@@ -50,10 +50,10 @@ def in_folders(dirs: Sequence[Path]) -> list[Source]:
     return [_in_folder(name, path) for name, path in found.items()]
 
 
-def _installed(entry_point: importlib.metadata.EntryPoint) -> Source:
+def _installed(entry_point: importlib.metadata.EntryPoint) -> PluginSource:
     distribution = entry_point.dist
     name, version = (distribution.name, distribution.version) if distribution is not None else ("its package", "")
-    return Source(
+    return PluginSource(
         name=f"plugin {entry_point.name} of {name} {version}".rstrip(),
         file=None,
         cure=f"mend it, or uninstall {name}",
@@ -62,17 +62,17 @@ def _installed(entry_point: importlib.metadata.EntryPoint) -> Source:
     )
 
 
-def _in_folder(name: str, path: Path) -> Source:
+def _in_folder(name: str, path: Path) -> PluginSource:
     def load() -> object:
         if not name.isidentifier():
             raise ImportError("this cannot be the name of a module; use letters, digits and _")
-        return importlib.import_module(f"{PACKAGE}.{name}")
+        return importlib.import_module(f"{PLUGIN_PACKAGE}.{name}")
 
-    return Source(
+    return PluginSource(
         name=f"plugin {name}",
         file=path,
         cure="mend it, or take it out of the folder",
-        package=f"{PACKAGE}.{name}",
+        package=f"{PLUGIN_PACKAGE}.{name}",
         load=load,
     )
 
