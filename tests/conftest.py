@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,3 +26,9 @@ def run() -> Iterator[Run]:
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         yield runner.run
     gc.collect(1)
+
+
+@pytest.fixture
+def location(tmp_path: Path) -> str:
+    """Return where the state of a test is kept: a file of SQLite. ``tests/servers/postgres`` runs some tests elsewhere."""
+    return str(tmp_path / "state.sqlite3")

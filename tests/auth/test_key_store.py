@@ -12,8 +12,8 @@ from tigrest.state.gateway_tables import api_keys
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(tmp_path / "state.sqlite3")
+async def database(location: str) -> AsyncIterator[Database]:
+    database = Database(location)
     yield database
     await database.stop()
 
@@ -35,14 +35,14 @@ def test_a_hash_has_the_form_of_the_configuration() -> None:
     assert hash_key("abc") == "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
-async def test_a_key_is_stored_as_its_hash(store: KeyStore, database: Database) -> None:
+async def test_a_key_is_stored_as_its_hash(store: KeyStore, tmp_path: Path) -> None:
     key = await store.add("ci", ["/rest/stream.*"], ["example.org"])
     (stored,) = await store.list()
     assert stored == ApiKey("ci", hash_key(key), (re.compile("/rest/stream.*"),), ("example.org",))
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", stored.created)
     assert key not in repr(stored)
     assert stored.digest not in repr(stored)
-    for file in Path(str(database.location)).parent.iterdir():
+    for file in tmp_path.iterdir():
         assert key.encode() not in file.read_bytes()
 
 

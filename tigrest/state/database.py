@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sqlite3
@@ -85,7 +86,7 @@ class Database:
         """
         try:
             if self._engine is None:
-                self._engine = self._open()
+                self._engine = await self._open()
                 if self._lock is not None:
                     await self._lock.acquire()
             for schema in schemas:
@@ -106,12 +107,15 @@ class Database:
         cure = "check that the folder exists and is writable" if self.location.file is not None else "check its URL"
         return ConfigError(f"database {self.location} cannot be used: {self._reason(error)}; {cure}")
 
-    def _open(self) -> AsyncEngine:
+    async def _open(self) -> AsyncEngine:
         """Make the engine; its errors do not show parameters, which may be secrets."""
         if self.location.is_in_memory:
             return _open_in_memory()
         if self.location.file is not None:
             return self._open_file(self.location.file)
+        return await asyncio.to_thread(self._open_server)  # importing a driver takes its time
+
+    def _open_server(self) -> AsyncEngine:
         try:
             return create_async_engine(self.location.url, pool_pre_ping=True, pool_timeout=self._limits.busy_seconds, hide_parameters=True)
         except ModuleNotFoundError as error:

@@ -6,6 +6,7 @@ than the rest of this together and is left out where there is nothing to migrate
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -39,6 +40,9 @@ async def migrate(engine: AsyncEngine, schema: Schema, name: str) -> None:
     async with engine.connect() as connection:
         if await connection.run_sync(_version, schema) == schema.versions[-1]:
             return
+        is_old = await connection.run_sync(_has_tables, schema)
+    if is_old:
+        await asyncio.to_thread(_import_alembic)
     async with _alone(engine) as connection:
         version = await connection.run_sync(_version, schema)
         if version is None and not await connection.run_sync(_has_tables, schema):
@@ -64,6 +68,11 @@ def upgrade(connection: sa.Connection, schema: Schema) -> None:
         config.set_main_option(option, str(folder).replace("%", "%%"))
     config.set_main_option("path_separator", "newline")
     command.upgrade(config, "head")
+
+
+def _import_alembic() -> None:
+    """Import what :func:`upgrade` needs; done in a thread, since it takes its time."""
+    from alembic import command  # noqa: F401
 
 
 def _version(connection: sa.Connection, schema: Schema) -> str | None:

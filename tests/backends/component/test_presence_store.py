@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,8 +17,8 @@ def presence(number: int, text: str = "") -> UserStatus:
     return UserStatus(JID(f"u{number}@example.org/x"), True, 5, "xa", text, Activity("talking", "on_the_phone", "with bob"))
 
 
-async def test_what_is_put_is_there_after_a_restart_and_the_last_one_counts(tmp_path: Path) -> None:
-    database = Database(tmp_path / "state.db")
+async def test_what_is_put_is_there_after_a_restart_and_the_last_one_counts(location: str) -> None:
+    database = Database(location)
     store = PresenceStore(database)
     assert await store.start() == []
     many = ROWS_PER_TRANSACTION + 50
@@ -28,7 +27,7 @@ async def test_what_is_put_is_there_after_a_restart_and_the_last_one_counts(tmp_
     await asyncio.gather(*[store.put(presence(number).jid, None) for number in range(1, 11)])
     await store.stop()
     await database.stop()
-    database = Database(tmp_path / "state.db")
+    database = Database(location)
     again = {each.jid: each for each in await PresenceStore(database).start()}
     await database.stop()
     assert len(again) == many - 10
@@ -36,8 +35,8 @@ async def test_what_is_put_is_there_after_a_restart_and_the_last_one_counts(tmp_
     assert again[presence(11).jid] == presence(11)
 
 
-async def test_writers_share_transactions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    database = Database(tmp_path / "state.db")
+async def test_writers_share_transactions(location: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Database(location)
     store = PresenceStore(database)
     await store.start()
     begun = 0
@@ -54,8 +53,8 @@ async def test_writers_share_transactions(tmp_path: Path, monkeypatch: pytest.Mo
     await database.stop()
 
 
-async def test_who_waits_is_told_when_it_cannot_be_written_and_the_next_one_can(tmp_path: Path) -> None:
-    database = Database(tmp_path / "state.db")
+async def test_who_waits_is_told_when_it_cannot_be_written_and_the_next_one_can(location: str) -> None:
+    database = Database(location)
     store = PresenceStore(database)
     await store.start()
     bad = UserStatus(JID("a@b/x"), True, 5, None, "")  # type: ignore[arg-type]
@@ -67,8 +66,8 @@ async def test_who_waits_is_told_when_it_cannot_be_written_and_the_next_one_can(
     await database.stop()
 
 
-async def test_a_writer_who_is_cancelled_harms_nobody(tmp_path: Path) -> None:
-    database = Database(tmp_path / "state.db")
+async def test_a_writer_who_is_cancelled_harms_nobody(location: str) -> None:
+    database = Database(location)
     store = PresenceStore(database)
     await store.start()
     gone = asyncio.create_task(store.put(presence(1).jid, presence(1)))

@@ -14,6 +14,7 @@ from tigrest.errors import StanzaError
 from tigrest.passwords import Passwords
 from tigrest.service import Policy, Service
 from tigrest.state.database import Database
+from tigrest.state.location import MEMORY
 from tigrest.xmpp.commands import CommandReply
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.presence import UserStatus
@@ -68,9 +69,9 @@ class World:
 
 
 @asynccontextmanager
-async def running(passwords: Passwords, limits: EmbeddedLimits | None = None) -> AsyncIterator[World]:
-    """Run the domain on a database in memory."""
-    database = Database(":memory:")
+async def running(passwords: Passwords, limits: EmbeddedLimits | None = None, location: str = MEMORY) -> AsyncIterator[World]:
+    """Run the domain with its state at a location."""
+    database = Database(location)
     policy = Policy(GATEWAY, DOMAIN, admins=frozenset({ADMIN}), send_as="user", adhoc_as="user")
     settings = EmbeddedSettings(jid=GATEWAY, domain=DOMAIN, accounts=ACCOUNTS, limits=limits or EmbeddedLimits())
     domain = EmbeddedDomain(settings, administers=policy.administers, database=database, passwords=passwords)

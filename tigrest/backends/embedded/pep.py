@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 from sqlalchemy import and_, delete, insert, select
 
-from tigrest.backends.embedded.tables import accounts, begin_for_account, pep_items
+from tigrest.backends.embedded.tables import accounts, begin_for_account, lock_account, pep_items
 from tigrest.backends.entities.iq_request import IqAnswers, IqRequest
 from tigrest.errors import InvalidValue, StanzaError
 from tigrest.state.database import Database
@@ -142,7 +142,7 @@ class PersonalEvents:
         here = and_(pep_items.c.account == account, pep_items.c.node == node)
         by_age = select(pep_items.c.seq).where(here).order_by(pep_items.c.seq.desc())
         async with begin_for_account(self._database) as connection:
-            if (await connection.execute(select(accounts.c.jid).where(accounts.c.jid == account))).first() is None:
+            if (await connection.execute(lock_account(account))).first() is None:
                 raise StanzaError("service-unavailable")
             if private is None:
                 newest = select(pep_items.c.private).where(here).order_by(pep_items.c.seq.desc()).limit(1)

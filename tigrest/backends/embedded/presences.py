@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from tigrest.backends.embedded.tables import accounts, presences
+from tigrest.backends.embedded.tables import accounts, lock_account, presences
 from tigrest.state.database import Database
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.presence import Activity, StatusOutcome, UserStatus
@@ -40,12 +40,13 @@ class Presences:
         }
         account = presence.jid.bare
         async with self._database.begin() as connection:
-            changed = await connection.execute(update(presences).where(presences.c.jid == presence.jid).values(values))
-            if changed.rowcount:
+            change = update(presences).where(presences.c.jid == presence.jid).values(values)
+            if (await connection.execute(change)).rowcount:
                 return StatusOutcome(True)
-            if (await connection.execute(select(accounts.c.jid).where(accounts.c.jid == account))).first() is None:
+            if (await connection.execute(lock_account(account))).first() is None:
                 return StatusOutcome(False, f"there is no account {account}")
-            await connection.execute(insert(presences), {"jid": presence.jid, "account": account, **values})
+            if not (await connection.execute(change)).rowcount:  # somebody else may have added it meanwhile
+                await connection.execute(insert(presences), {"jid": presence.jid, "account": account, **values})
         return StatusOutcome(True)
 
     async def _remove(self, jid: JID) -> StatusOutcome:

@@ -5,7 +5,21 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Select,
+    Table,
+    Text,
+    UniqueConstraint,
+    select,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -112,3 +126,14 @@ async def begin_for_account(database: Database) -> AsyncIterator[AsyncConnection
             yield connection
     except IntegrityError:
         raise StanzaError("service-unavailable") from None
+
+
+def lock_account(jid: str) -> Select[tuple[str]]:
+    """Return a query for an account, which makes other writers of what belongs to it wait until the end of the transaction.
+
+    SQLite, which has one writer at a time anyway, ignores that.
+
+    Args:
+        jid: bare address.
+    """
+    return select(accounts.c.jid).where(accounts.c.jid == jid).with_for_update()

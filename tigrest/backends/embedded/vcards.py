@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 from sqlalchemy import delete, insert, select
 
 from tigrest.backends.embedded.pep import PersonalEvents
-from tigrest.backends.embedded.tables import accounts, begin_for_account, vcards
+from tigrest.backends.embedded.tables import accounts, begin_for_account, lock_account, vcards
 from tigrest.backends.entities.iq_request import IqAnswers, IqRequest
 from tigrest.errors import StanzaError
 from tigrest.state.database import Database
@@ -50,9 +50,9 @@ class VCards:
         request.expect_owner()
         account = request.to.bare
         async with begin_for_account(self._database) as connection:
-            await connection.execute(delete(vcards).where(vcards.c.account == account))
-            if (await connection.execute(select(accounts.c.jid).where(accounts.c.jid == account))).first() is None:
+            if (await connection.execute(lock_account(account))).first() is None:
                 raise StanzaError("service-unavailable")
+            await connection.execute(delete(vcards).where(vcards.c.account == account))
             await connection.execute(insert(vcards), {"account": account, "vcard": serialize(request.payload)})
 
     async def _get4(self, request: IqRequest) -> ET.Element:
