@@ -16,7 +16,8 @@ from tigrest.errors import InvalidValue, NotConnected, NotPermitted, NotSupporte
 from tigrest.http.statuses import status_of
 from tigrest.service.bosh import MAX_ANSWER, MAX_CONCURRENT, BoshEndpoint, PreBound
 from tigrest.testing import TestGateway, serving
-from tigrest.xmpp.commands import CommandItem, CommandReply
+from tigrest.xmpp.commands import CommandReply
+from tigrest.xmpp.disco import DiscoItem
 from tigrest.xmpp.forms import DataForm
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import BOSH
@@ -382,10 +383,10 @@ class Offered:
         self.nodes, self.error = nodes, error
         self.executed: list[tuple[str, str, Any]] = []
 
-    async def list(self, to: JID) -> list[CommandItem]:
+    async def list(self, to: JID) -> list[DiscoItem]:
         if self.error is not None:
             raise self.error
-        return [CommandItem(to, node, "of the server") for node in self.nodes]
+        return [DiscoItem(to, node, "of the server") for node in self.nodes]
 
     async def execute(self, to: JID, node: str, fields: Any, **options: Any) -> CommandReply:
         self.executed.append((to, node, fields))

@@ -9,10 +9,11 @@ from xml.etree import ElementTree as ET
 
 from tigrest.concurrency.threads import callable_from_threads
 from tigrest.errors import InvalidValue, StanzaError
-from tigrest.xmpp.commands import ACTIONS, CommandItem, CommandReply
+from tigrest.xmpp.commands import ACTIONS, CommandReply
+from tigrest.xmpp.disco import DiscoItem, items_of, items_query
 from tigrest.xmpp.forms import DataForm, submit
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.namespaces import COMMANDS, DISCO_ITEMS
+from tigrest.xmpp.namespaces import COMMANDS
 from tigrest.xmpp.stanza import Stanza, make_stanza
 
 REFUSES_EARLY_FORM = ("feature-not-implemented", "service-unavailable")
@@ -42,7 +43,7 @@ class AdHoc:
         self._requests = requests
         self.loop = requests.loop
 
-    async def list(self, to: JID | str, timeout: float = 30.0) -> list[CommandItem]:
+    async def list(self, to: JID | str, timeout: float = 30.0) -> list[DiscoItem]:
         """List the commands that an entity offers.
 
         Args:
@@ -55,10 +56,7 @@ class AdHoc:
 
         XEP-0050 §2.2
         """
-        query = ET.Element(f"{{{DISCO_ITEMS}}}query", {"node": COMMANDS})
-        reply = await self._ask("get", JID(to), query, timeout)
-        items = reply.findall(f"{{{DISCO_ITEMS}}}item") if reply is not None else []
-        return [CommandItem(item.get("jid", str(to)), item.get("node", ""), item.get("name")) for item in items]
+        return items_of(await self._ask("get", JID(to), items_query(COMMANDS), timeout), str(to))
 
     async def execute(
         self,

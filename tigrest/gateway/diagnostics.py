@@ -11,8 +11,9 @@ from tigrest.backends.component.backend import Component
 from tigrest.errors import NotConnected, NotSupported, StanzaError, TigrestError
 from tigrest.gateway import Gateway
 from tigrest.xmpp.commands import ADMIN_NODES
+from tigrest.xmpp.disco import DiscoItem, items_of, items_query
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.namespaces import COMMANDS, DISCO_ITEMS, PUBSUB, SOFTWARE_VERSION
+from tigrest.xmpp.namespaces import COMMANDS, PUBSUB, SOFTWARE_VERSION
 from tigrest.xmpp.stanza import make_stanza
 
 ALL_USERS = "all users"
@@ -125,7 +126,7 @@ async def _rights(gateway: Gateway) -> Check:
     """
     service = gateway.service
     commands, users = await asyncio.gather(*(_seen_by_nobody(gateway, node) for node in (COMMANDS, ALL_USERS)))
-    administration = [item for item in commands if item.get("node", "").startswith(ADMIN_NODES)]
+    administration = [item for item in commands if item.node.startswith(ADMIN_NODES)]
     seen = [text for text, items in (("administration commands", administration), ("user list", users)) if items]
     if not seen:
         return Check("rights", True, f"those of {service.jid} are its alone")
@@ -138,15 +139,14 @@ def _nobody(jid: JID) -> JID:
     return JID.of("nobody", jid.domain)
 
 
-async def _seen_by_nobody(gateway: Gateway, node: str) -> list[ET.Element]:
+async def _seen_by_nobody(gateway: Gateway, node: str) -> list[DiscoItem]:
     """Return the items of a node of the server that another address of our domain gets; none when it is refused. XEP-0030 §4"""
     service = gateway.service
-    query = make_stanza("iq", "get", service.domain, ET.Element(f"{{{DISCO_ITEMS}}}query", {"node": node}), sender=_nobody(service.jid))
+    query = make_stanza("iq", "get", service.domain, items_query(node), sender=_nobody(service.jid))
     try:
-        payload = (await gateway.backend.request(query, ASK_SECONDS)).raise_error().payload
+        return items_of((await gateway.backend.request(query, ASK_SECONDS)).raise_error().payload)
     except TigrestError:
         return []
-    return payload.findall(f"{{{DISCO_ITEMS}}}item") if payload is not None else []
 
 
 def _as_owner(gateway: Gateway, backend: Component) -> bool:

@@ -25,21 +25,6 @@ NOTE_TYPES = ("info", "warn", "error")
 
 
 @dataclass(frozen=True)
-class CommandItem:
-    """A command that an entity offers.
-
-    Args:
-        jid: address that runs it.
-        node: its node.
-        name: text for people; ``None`` when the entity gives none.
-    """
-
-    jid: str
-    node: str
-    name: str | None
-
-
-@dataclass(frozen=True)
 class Note:
     """A note of the responder.
 
