@@ -221,6 +221,13 @@ def test_what_cannot_be_sent_is_logged(bot: Bot, result: str, caplog: pytest.Log
     assert "bot.py:4: Bot.on_message returned what cannot be sent" in caplog.text
 
 
+@pytest.mark.parametrize("kind", ["message", "iq"])
+def test_a_coroutine_that_was_not_awaited_is_named(bot: Bot, kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    source = f"async def late(): return 'hi'\nclass Bot(Handler):\n    async def on_{kind}(self): return late()\n"
+    bot(source).receive(iq() if kind == "iq" else message())
+    assert "it is a coroutine that was not awaited: write await" in caplog.text
+
+
 def test_a_sender_that_is_not_ours_is_not_used(bot: Bot, caplog: pytest.LogCaptureFixture) -> None:
     assert bot(handler("async def on_message(self): return b'<message from=\"eve@elsewhere.org\"/>'")).receive(message()) == []
     assert "its reply cannot be sent: from eve@elsewhere.org is not allowed" in caplog.text

@@ -198,6 +198,8 @@ def _element(name: str, value: Any, write: Callable[[str], Any]) -> None:
     elif kind is float:
         text = orjson.dumps(value).decode()  # null, where it is infinite or no number
         write(start[:-1] + "/>" if text == "null" else f"{start}{text}{end}")
+    elif isinstance(value, str) and not isinstance(value, enum.Enum):  # a JID, usually
+        write(f"{start}{escape(str.__str__(value))}{end}")
     else:
         _element(name, _exact(value), write)
 
@@ -206,8 +208,6 @@ def _exact(value: Any) -> Any:
     """Return a value of another type, possibly derived from one of JSON's, as one of these."""
     if isinstance(value, enum.Enum):
         return value.value
-    if isinstance(value, str):
-        return str.__str__(value)
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):

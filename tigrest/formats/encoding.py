@@ -50,7 +50,7 @@ def is_document(value: object) -> bool:
     return isinstance(value, Mapping | list | tuple | AbstractSet | BaseModel) or (is_dataclass(value) and not isinstance(value, type))
 
 
-def simplify(value: object) -> Any:
+def simplify(value: Any) -> Any:
     """Return a value of a type that JSON has not as one that it has; what is inside stays as it is.
 
     Dates and times are in ISO 8601, decimals and UUIDs text. Of a dataclass the fields count that do not begin with ``_``.
@@ -58,6 +58,8 @@ def simplify(value: object) -> Any:
     Raises:
         Unencodable: nothing can be made of it.
     """
+    if hasattr(type(value), "__dataclass_fields__"):  # is_dataclass, in a third of its time
+        return {field.name: getattr(value, field.name) for field in fields(value) if field.name[0] != "_"}
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, date | time):
@@ -66,8 +68,6 @@ def simplify(value: object) -> Any:
         return str(value)
     if isinstance(value, BaseModel):
         return value.model_dump()
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in fields(value) if not field.name.startswith("_")}
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, tuple):

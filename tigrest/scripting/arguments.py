@@ -32,12 +32,12 @@ class UnknownType(ValueError):
 
 @dataclass(frozen=True)
 class CliOption:
-    """What an option of the command line needs; the arguments of ``typer.Option`` and its annotation.
+    """Settings of an option of the command line: its annotation, and arguments of ``typer.Option``.
 
     Args:
-        annotation: what typer is told the option's type is. A ``bool`` is a flag, a ``list`` may be given several times.
-        parser: makes the value of one text; ``None`` where typer does.
-        metavar: what the help shows in place of a value; ``None`` for typer's own.
+        annotation: type that typer is told. A ``bool`` is a flag, a ``list`` may be given several times.
+        parser: makes a value of one text; ``None`` where typer does.
+        metavar: word for a value in the help; ``None`` for typer's own.
     """
 
     annotation: Any
@@ -52,16 +52,16 @@ class ArgumentType(ABC, Generic[T]):
     """A type of arguments."""
 
     name: str
-    """What it is, for people, as the help of a command line shows it in place of a value."""
+    """Name for people, such as the help of a command line shows in place of a value."""
 
     field_type = "text-single"
     """Type of the field of a data form. XEP-0004 §3.3"""
 
     is_list = False
-    """Whether a value is a list, for which several texts may be given."""
+    """True for lists, for which several texts may be given."""
 
     is_optional = False
-    """Whether there may be no value."""
+    """True where there may be no value."""
 
     @abstractmethod
     def parse(self, text: str) -> T:

@@ -75,7 +75,7 @@ class Model:
             raise ModelError(str(error).partition("\n")[0]) from None
         self._names = {name for choice in _choices(annotation) for name in _fields(choice) or ()}
         self.is_mapping = all(_fields(choice) is not None for choice in _choices(annotation) if choice is not type(None))
-        """Whether its values are objects in JSON."""
+        """True when its values are objects in JSON."""
 
     def schema(self) -> dict[str, Any] | None:
         """Return its JSON schema; ``None`` when it has a field that JSON Schema cannot describe."""
@@ -141,7 +141,8 @@ class Model:
 
 def is_model(annotation: Any) -> bool:
     """Return whether an annotation has a pydantic model, a dataclass or a TypedDict in it."""
-    return _fields(annotation) is not None or any(is_model(inside) for inside in typing.get_args(annotation))
+    inside = typing.get_args(annotation)
+    return _is_root(annotation) or _fields(annotation) is not None or any(is_model(each) for each in inside)
 
 
 def _told(what: str, error: ValidationError) -> UnprocessableContent:
@@ -171,11 +172,18 @@ def _choices(annotation: Any) -> tuple[Any, ...]:
 
 def _fields(cls: Any) -> dict[str, Any] | None:
     """Return the annotations of a model's fields, by each name that they may have in what is sent; ``None`` for what is no model."""
+    if _is_root(cls):
+        return _fields(cls.model_fields["root"].annotation)
     if isinstance(cls, type) and issubclass(cls, BaseModel):
-        return None if issubclass(cls, RootModel) and not is_model(cls.model_fields["root"].annotation) else dict(_model_fields(cls))
+        return dict(_model_fields(cls))
     if isinstance(cls, type) and (is_dataclass(cls) or hasattr(cls, "__required_keys__")):  # the latter is a TypedDict
         return typing.get_type_hints(cls)
     return None
+
+
+def _is_root(cls: Any) -> bool:
+    """Return whether a model is a name for another type only. https://docs.pydantic.dev/latest/concepts/models/#rootmodel-and-custom-root-types"""
+    return isinstance(cls, type) and issubclass(cls, RootModel)
 
 
 def _model_fields(cls: type[BaseModel]) -> Iterator[tuple[str, Any]]:
@@ -197,12 +205,16 @@ def _from_texts(value: Any, annotation: Any) -> Any:
     if len(kinds) != 1:
         return value
     [kind] = kinds
+    if _is_root(kind):
+        return _from_texts(value, kind.model_fields["root"].annotation)
     origin, inside = typing.get_origin(kind) or kind, typing.get_args(kind)
     if _is_list(origin):
         items = value if isinstance(value, list) else [] if value == "" else [value]
         return [_from_texts(item, inside[0]) for item in items] if inside else items
     if value == "" and len(choices) > 1 and kind is not str:
         return None
+    if isinstance(value, dict) and len(inside) == 2 and isinstance(origin, type) and issubclass(origin, Mapping):
+        return {name: _from_texts(item, inside[1]) for name, item in value.items()}
     if (fields := _fields(kind)) is not None:
         return _fields_from_texts({} if value == "" else value, fields)
     return value

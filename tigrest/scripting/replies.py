@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -16,7 +17,7 @@ from tigrest.xmpp.xml import parse, split_name
 
 
 def reply_to(stanza: Stanza, result: Any, id: str) -> Stanza | None:
-    """The stanza that a result stands for; ``None`` for none.
+    """Make the stanza that a result stands for; ``None`` for none.
 
     Args:
         stanza: what was heard; it has ``from`` and ``to``.
@@ -28,6 +29,9 @@ def reply_to(stanza: Stanza, result: Any, id: str) -> Stanza | None:
     """
     if result is None:
         return None
+    if inspect.iscoroutine(result):
+        result.close()  # else Python warns of it, some time later
+        raise InvalidValue("it is a coroutine that was not awaited: write await")
     if stanza.kind == "iq":
         return _result(stanza, result)
     said = _text(stanza, result) if isinstance(result, str) else _said(stanza, result)
