@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ import pytest
 from tests.plugins.packages import install
 from tigrest.errors import PluginError
 from tigrest.plugins import Plugins
+from tigrest.plugins.loading import HOOKS
 from tigrest.service import Service
 from tigrest.testing import serving
 
@@ -220,6 +223,13 @@ def test_modules_of_folders_are_gone_after_the_end(folder: Path) -> None:
     assert not [name for name in sys.modules if name.startswith("tigrest_plugins")]
     with pytest.raises(ModuleNotFoundError):
         __import__("tigrest_plugins.a")
+
+
+def test_every_hook_is_documented() -> None:
+    page = Path(__file__).parents[2] / "docs" / "plugins.md"
+    rows = re.findall(r"^\| `(\w+)\((.*?)\)` \|", page.read_text("utf-8"), re.MULTILINE)
+    hooks = {name: [*inspect.signature(hook).parameters][1:] for name, hook in HOOKS.items()}
+    assert {name: arguments.split(", ") for name, arguments in rows} == hooks
 
 
 # In a gateway
