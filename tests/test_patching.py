@@ -13,19 +13,6 @@ TESTS = Path(__file__).parent
 KNOWN: dict[str, set[str]] = {
     "auth/test_api_keys.py": {"READ_SECONDS"},
     "auth/test_logins.py": {"CACHE_SIZE", "MAX_WAITING", "TURN_SECONDS"},
-    "backends/component/test_link.py": {
-        "BARRIER_SECONDS",
-        "FIRST_DELAY",
-        "MAX_PENDING",
-        "PATIENCE_SECONDS",
-        "PING_SECONDS",
-        "WAIT_SECONDS",
-        "WATCH_SECONDS",
-    },
-    "backends/component/test_stream.py": {"PARSER_BYTES"},
-    "backends/component/test_window.py": {"MAX_WAITING", "WAIT_SECONDS"},
-    "backends/embedded/test_administration.py": {"MAX_SESSIONS", "SESSION_SECONDS"},
-    "backends/embedded/test_users.py": {"MAX_MESSAGES"},
     "http/test_events.py": {"KEEP_ALIVE", "MAX_STREAMS", "USER_STREAMS"},
     "inbound/test_events.py": {
         "KEEP_ALIVE",
