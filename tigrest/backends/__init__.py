@@ -1,1 +1,1 @@
-"""The ways to XMPP: the contract, and what keeps it – a component link to a server, and a domain inside the process."""
+"""Access to XMPP: the contract of back ends, and two of them: the component of a real server, and a domain inside the process."""

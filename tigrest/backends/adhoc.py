@@ -17,13 +17,13 @@ from tigrest.xmpp.namespaces import COMMANDS
 from tigrest.xmpp.stanza import Stanza, make_stanza
 
 REFUSES_EARLY_FORM = ("feature-not-implemented", "service-unavailable")
-"""What servers say that want no form before they have asked for one (ejabberd, for commands that ask nothing)."""
+"""Conditions by which servers refuse a form in the first request (ejabberd does for commands without a form)."""
 
 FieldValues = Mapping[str, str | Sequence[str]]
 
 
 class Requests(Protocol):
-    """What asking needs: an event loop and a way to send an iq and get its reply."""
+    """Sends iqs and returns their replies, on an event loop."""
 
     loop: asyncio.AbstractEventLoop
 
@@ -36,7 +36,7 @@ class AdHoc:
     """Lists and executes ad-hoc commands.
 
     Args:
-        requests: sends the iqs, from whom it is right.
+        requests: sends the iqs, from the address that the commands are executed by.
     """
 
     def __init__(self, requests: Requests) -> None:
@@ -47,7 +47,7 @@ class AdHoc:
         """List the commands that an entity offers.
 
         Args:
-            to: whom to ask.
+            to: address of the entity.
             timeout: seconds to wait.
 
         Raises:
@@ -68,16 +68,16 @@ class AdHoc:
         action: str = "",
         timeout: float = 30.0,
     ) -> CommandReply:
-        """Execute a command, or go on with one.
+        """Execute a command, or its next stage.
 
         Complete fields need one call only: when the responder opens a session and answers its form first (Prosody,
         ejabberd), that form is filled in and submitted within the call. Without fields the form itself comes back.
 
         Args:
-            to: whom to ask.
-            node: which command.
+            to: address of the entity.
+            node: of the command.
             fields: values by name.
-            sessionid: session to go on with, from an earlier reply.
+            sessionid: of the session to continue, from an earlier reply.
             action: one of :data:`ACTIONS`; empty for the responder's default.
             timeout: seconds to wait for each reply.
 
@@ -119,5 +119,5 @@ class AdHoc:
 
 
 def _finish(reply: CommandReply) -> str:
-    """The action that submits the first form: what the responder offers, completing if it may."""
+    """Return the action that submits the first form: ``complete`` where the responder offers it, else ``next``. XEP-0050 §3.4"""
     return "complete" if not reply.actions or "complete" in reply.actions else "next"

@@ -19,7 +19,7 @@ Watcher = Callable[[Stanza], bool]
 """Called with each inbound stanza; returns whether a subscriber reads it. Must not block."""
 
 
-Claim = Callable[[Stanza], bool]
+StanzaClaim = Callable[[Stanza], bool]
 """Called with each inbound message and presence; returns whether it belongs to a request under way. Must not block."""
 
 
@@ -44,7 +44,7 @@ class Inbound:
         self.jid = jid
         self._listeners: list[StanzaListener] = []
         self._watchers: list[Watcher] = []
-        self._claims: list[Claim] = []
+        self._claims: list[StanzaClaim] = []
 
     def add(self, listener: StanzaListener) -> None:
         """Offer what comes in from now on to a listener, after those that were added before."""
@@ -59,7 +59,7 @@ class Inbound:
         self._watchers.append(watcher)
         return lambda: self._watchers.remove(watcher)
 
-    def claim(self, belongs: Claim) -> Callable[[], None]:
+    def claim(self, belongs: StanzaClaim) -> Callable[[], None]:
         """Keep from all others, from now on, the messages and presences that belong to a request.
 
         Returns:

@@ -1,10 +1,13 @@
 """Slicing stanzas out of a stream, however it is cut into pieces."""
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tigrest.backends.component.stream import Child, ComponentStream, StreamEnded, StreamLimits, _Slicer
+from tigrest.backends.component.slicer import StreamChild, StreamEnded, StreamSlicer
+from tigrest.backends.component.stream import ComponentStream, StreamLimits
 from tigrest.xmpp.namespaces import CLIENT, COMPONENT, STREAMS
 from tigrest.xmpp.stanza import Stanza
 
@@ -21,14 +24,23 @@ CHILDREN = [
 ]
 
 
+LIMITS = StreamLimits()
+
+
+def slicer(
+    opened: Callable[[dict[str, str]], None], received: Callable[[StreamChild], None], parser_bytes: int = LIMITS.parser
+) -> StreamSlicer:
+    return StreamSlicer(opened, received, max_stanza=LIMITS.stanza, parser_bytes=parser_bytes)
+
+
 class Collected:
-    def __init__(self, limits: StreamLimits | None = None) -> None:
+    def __init__(self, parser_bytes: int = LIMITS.parser) -> None:
         self.header: dict[str, str] = {}
         self.children: list[bytes] = []
         self.wholes: list[bytes] = []
-        self.slicer = _Slicer(self.header.update, self.take, limits)
+        self.slicer = slicer(self.header.update, self.take, parser_bytes)
 
-    def take(self, child: Child) -> None:
+    def take(self, child: StreamChild) -> None:
         self.children.append(child.data)
         self.wholes.append(child.whole())
 
@@ -68,11 +80,11 @@ def test_what_is_done_with_is_not_kept() -> None:
 
 @given(st.lists(st.sampled_from(CHILDREN), max_size=30), st.lists(st.integers(1, 200), min_size=1, max_size=50))
 def test_children_come_out_although_the_parser_is_replaced_all_the_time(children: list[bytes], sizes: list[int]) -> None:
-    cut_into_pieces(Collected(StreamLimits(parser=20)), children, sizes)
+    cut_into_pieces(Collected(20), children, sizes)
 
 
 def test_a_parser_is_replaced_between_stanzas_and_the_end_of_the_stream_is_still_known() -> None:
-    collected = Collected(StreamLimits(parser=1000))
+    collected = Collected(1000)
     collected.slicer.feed(HEADER)
     parsers = []
     for number in range(200):
@@ -88,7 +100,7 @@ def test_a_parser_is_replaced_between_stanzas_and_the_end_of_the_stream_is_still
 
 
 def test_a_long_stanza_is_not_parsed_again_and_again() -> None:
-    collected = Collected(StreamLimits(parser=1000))
+    collected = Collected(1000)
     collected.slicer.feed(HEADER + b"<iq/>" * 200)
     collected.slicer.feed(b"<message>")
     parser = collected.slicer._parser
@@ -118,8 +130,8 @@ def received(data: bytes) -> list[Stanza]:
     stream._on_stanza = stanzas.append
     stream._limits = StreamLimits()
     stream.ready = Ready()  # type: ignore[assignment]
-    slicer = _Slicer(lambda _: None, stream._received)
-    slicer.feed(HEADER + data)
+    sliced = slicer(lambda _: None, stream._received)
+    sliced.feed(HEADER + data)
     return stanzas
 
 

@@ -251,5 +251,5 @@ class _Self:
 
 
 def _deserves_an_answer(message: Stanza) -> bool:
-    """Tell whether the sender of a message has to know that it is not read. RFC 6121 §8.5.2"""
+    """Tell whether the sender of a message is sent an error when nobody reads it. RFC 6121 §8.5.2"""
     return message.type not in NEVER_BOUNCED and message.xml.find(f"{{{CLIENT}}}body") is not None

@@ -1,4 +1,4 @@
-"""Checks of what comes in, before anybody uses it: a stanza is let through, or refused once."""
+"""Validation of inbound stanzas, before any other code sees them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from tigrest.xmpp.stanza import Stanza
 log = logging.getLogger(__name__)
 
 LOG_SECONDS = 60.0
-"""Seconds between two lines about stanzas that were refused: strangers may send any number of them."""
+"""Seconds between two log lines about refused stanzas, as strangers may send any number of them."""
 
 
 class Entrance:
-    """Refuses stanzas that cannot be used, so that no other code has to expect them.
+    """Refuses invalid stanzas, so that no other code has to expect them.
 
-    These are stanzas with a flaw (see :attr:`~tigrest.xmpp.stanza.Stanza.flaw`), and those whose addresses are none to us: servers
-    and RFC 7622 let some pass that the older stringprep does not, e.g. ``x@http.example.org/📱``.
+    These are stanzas with a flaw (see :attr:`~tigrest.xmpp.stanza.Stanza.flaw`), and those with addresses that are invalid by the
+    rules of stringprep, which we apply. Servers that follow RFC 7622 accept more, e.g. ``x@http.example.org/📱``.
 
     Args:
-        send: sends an error to the sender. Returns at once.
-        now: tells the time in seconds.
+        send: sends an error to the sender. Must not block.
+        now: returns the time in seconds.
     """
 
     def __init__(self, send: Callable[[Stanza], None], now: Callable[[], float] = time.monotonic) -> None:
@@ -33,7 +33,7 @@ class Entrance:
         self._log_limit = LogLimit(LOG_SECONDS, now)
 
     def admit(self, stanza: Stanza) -> Stanza | None:
-        """Let a stanza in, with its addresses prepared.
+        """Check a stanza, and prepare its addresses.
 
         Args:
             stanza: any but a reply to a request of ours.

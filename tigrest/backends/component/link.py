@@ -13,7 +13,8 @@ from xml.etree import ElementTree as ET
 
 from tigrest.backends.component.reconnecting import Reconnecting
 from tigrest.backends.component.settings import LinkSettings
-from tigrest.backends.component.stream import ComponentStream, StreamEnded
+from tigrest.backends.component.slicer import StreamEnded
+from tigrest.backends.component.stream import ComponentStream
 from tigrest.backends.component.window import Window
 from tigrest.concurrency.deadlines import Deadlines
 from tigrest.errors import InvalidStanza, NotConnected, StanzaTimeout, StanzaTooLarge, TigrestError
@@ -75,7 +76,7 @@ class Link:
     """Keeps a component connected to its server and matches replies with requests.
 
     Args:
-        settings: the server, and who we are there.
+        settings: the server, and our address and secret there.
         on_stanza: called with everything that is not the reply to a request.
         on_up: called when the stream is open.
         on_down: called when it has ended.

@@ -1,4 +1,4 @@
-"""What the server grants us over its users (XEP-0356), and acting on it."""
+"""Rights over its users that the server grants us (XEP-0356), and iqs that use them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Privileges:
-    """What the server has announced since the stream was opened.
+    """Privileges that the server has announced since the stream was opened.
 
     Args:
         namespace: the version of the protocol that it speaks; empty while it has announced nothing.
@@ -29,7 +29,7 @@ class Privileges:
     iq: dict[str, str] = field(default_factory=dict)
 
     def learn(self, message: Stanza, domain: JID) -> bool:
-        """Take over what a message announces; tell whether it did.
+        """Store the privileges that a message announces; return whether it announces any.
 
         Args:
             message: only one from the served domain itself counts.
@@ -55,7 +55,7 @@ class Privileges:
         return False
 
     def allows_iq(self, type: str, namespace: str) -> bool:
-        """Whether we may send an iq in the name of a user."""
+        """Tell whether we may send an iq in the name of a user."""
         return self.iq.get(namespace) in (type, "both")
 
     @property
@@ -65,11 +65,11 @@ class Privileges:
 
     @property
     def sees_presence(self) -> bool:
-        """Whether the presence of users comes to us."""
+        """Whether the server sends us the presence of users."""
         return self.access.get("presence") in ("managed_entity", "roster")
 
     def summary(self) -> str:
-        """What is granted, in words."""
+        """Describe the privileges, for people."""
         granted = [f"{kind} {what}" for kind, what in self.access.items()]
         return ", ".join([*granted, *[f"iq {what} {namespace}" for namespace, what in self.iq.items()]]) or "none"
 

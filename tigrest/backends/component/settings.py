@@ -1,4 +1,4 @@
-"""What a component and its link to the server are made with."""
+"""Settings and limits of a component and its link to the server."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class LinkLimits:
 
 @dataclass(frozen=True, kw_only=True)
 class LinkSettings:
-    """The server, and who we are there.
+    """The server, and our address and secret there.
 
     Args:
         jid: our address.
@@ -87,7 +87,7 @@ class ComponentSettings:
     """Settings of a component.
 
     Args:
-        link: the server, and who we are there.
+        link: the server, and our address and secret there.
         is_trusted: whether the server lets us send from its users' addresses (``send_as = "user"``).
         borrows: whether the server lets us send iqs from its users' addresses, and sends the replies to us (Prosody does).
         limits: of the component.

@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import cast
 from xml.parsers import expat
 
+from tigrest.backends.component.slicer import StreamChild, StreamEnded, StreamSlicer
 from tigrest.backends.component.window import Window
-from tigrest.errors import MalformedContent, StanzaError, TigrestError
+from tigrest.errors import MalformedContent, StanzaError
 from tigrest.xmpp.kinds import STANZA_KINDS
 from tigrest.xmpp.namespaces import COMPONENT, STREAMS
-from tigrest.xmpp.stanza import Stanza, declarations
-from tigrest.xmpp.xml import MAX_DEPTH, end_of_element, escape_attribute, is_namespace_name, parse, split_name
+from tigrest.xmpp.stanza import Stanza
+from tigrest.xmpp.xml import escape_attribute, parse, split_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,22 +44,6 @@ class StreamLimits:
     stanza: int = 16 * 1024 * 1024
     unchecked: int = 64 * 1024
     parser: int = 256 * 1024
-
-
-@dataclass(eq=False)
-class StreamEnded(TigrestError):
-    """The stream has ended.
-
-    Args:
-        reason: why, for people.
-        condition: of the stream error that the server sent; empty when it sent none.
-    """
-
-    reason: str
-    condition: str = ""
-
-    def __str__(self) -> str:
-        return self.reason
 
 
 class ComponentStream(asyncio.Protocol):
@@ -88,7 +72,7 @@ class ComponentStream(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._outgoing: list[bytes] = []
         self._ending: StreamEnded | None = None
-        self._slicer = _Slicer(self._opened, self._received, limits)
+        self._slicer = StreamSlicer(self._opened, self._received, max_stanza=limits.stanza, parser_bytes=limits.parser)
 
     # connection
 
@@ -206,7 +190,7 @@ class ComponentStream(asyncio.Protocol):
         digest = hashlib.sha1((attributes.get("id", "") + self._secret).encode(), usedforsecurity=False).hexdigest()
         self._transport.write(f"<handshake>{digest}</handshake>".encode())
 
-    def _received(self, child: Child) -> None:
+    def _received(self, child: StreamChild) -> None:
         if child.namespace == STREAMS and child.name == "error":
             raise _stream_error(child)
         if not self.ready.done():
@@ -218,7 +202,7 @@ class ComponentStream(asyncio.Protocol):
             else:
                 self._on_stanza(Stanza.cut(child.name, child.attributes, "", child.data))
 
-    def _receive_odd(self, child: Child) -> None:
+    def _receive_odd(self, child: StreamChild) -> None:
         """Check a stanza with a parser that knows namespaces; pass on one that cannot be used empty, with its flaw.
 
         A reply to a request becomes an error reply, so that the request does not wait for its timeout.
@@ -234,7 +218,7 @@ class ComponentStream(asyncio.Protocol):
         self._on_stanza(stanza)
 
 
-def _stream_error(child: Child) -> StreamEnded:
+def _stream_error(child: StreamChild) -> StreamEnded:
     """Read a stream error. RFC 6120 §4.9"""
     try:
         error = parse(f'<x xmlns="{COMPONENT}">'.encode() + child.whole() + b"</x>")[0]
@@ -244,150 +228,3 @@ def _stream_error(child: Child) -> StreamEnded:
     condition = next((name for name in names if name != "text"), "undefined-condition")
     text = next(((child.text or "").strip() for child in error if split_name(child.tag)[1] == "text"), "")
     return StreamEnded(f"the server ended the stream: {condition}{f' ({text})' if text else ''}", condition)
-
-
-class Child(NamedTuple):
-    """A child of the stream.
-
-    Args:
-        namespace: of its root; ``None`` for that of the stream, or when its prefix is not declared.
-        name: of its root, without prefix.
-        attributes: of its root as written, namespace declarations included when it is odd.
-        data: its bytes.
-        is_odd: whether it needs a closer check, as it has a prefix, a namespace name that is not known to be valid, a comment, or
-            many levels.
-        declared: the prefixes that the stream declares, and their namespaces.
-    """
-
-    namespace: str | None
-    name: str
-    attributes: dict[str, str]
-    data: bytes
-    is_odd: bool
-    declared: Mapping[str, str]
-
-    def whole(self) -> bytes:
-        """Return its bytes, with a declaration for each prefix that only the stream declares."""
-        missing = {prefix: uri for prefix, uri in self.declared.items() if f"{prefix}:".encode() in self.data}
-        own = {name.partition(":")[2] for name in self.attributes if name.startswith("xmlns:")}
-        written = declarations({prefix: uri for prefix, uri in missing.items() if prefix not in own})
-        name = _NAME.match(self.data)
-        assert name is not None
-        return name.group() + written.encode() + self.data[name.end() :]
-
-
-_NAME = re.compile(rb"<[^\s/>]+")
-"""Beginning of a start tag."""
-
-_PLAIN = frozenset(("from", "to", "id", "type", "xml:lang", "node", "jid", "name", "var", "label", "stamp", "status", "code"))
-"""Common attributes that cannot name a namespace."""
-
-
-class _Slicer:
-    """Cuts the children of a stream out of its bytes.
-
-    Namespaces are left alone here: a parser that resolves them ends at the first name that it does not like, and strangers choose
-    the names. Prosody and ejabberd relay ``<x xmlns="a b"/>``, ``<x xmlns="http://www.w3.org/XML/1998/namespace"/>``, and
-    ejabberd prefixes that are declared nowhere. What has such names is marked as odd, and parsed by itself.
-
-    Args:
-        opened: called with the attributes of the stream header.
-        received: called with each child.
-        limits: of sizes.
-    """
-
-    def __init__(
-        self, opened: Callable[[dict[str, str]], None], received: Callable[[Child], None], limits: StreamLimits | None = None
-    ) -> None:
-        self._opened, self._received = opened, received
-        limits = limits or StreamLimits()
-        self._most_bytes, self._parser_bytes = limits.stanza, limits.parser
-        self._root = ""
-        self._declared: dict[str, str] = {}
-        """Prefixes that the stream declares, with their namespaces."""
-        self._buffer = b""
-        self._base = self._depth = self._end = 0
-        self._begin = -1
-        self._child: tuple[str, dict[str, str]] = ("", {})
-        self._is_odd = False
-        self._replace_parser()
-
-    def feed(self, data: bytes) -> None:
-        """Parse bytes.
-
-        Raises:
-            StreamEnded: the stream is over, or the server sent what is not allowed.
-            xml.parsers.expat.ExpatError: they are not well-formed.
-        """
-        self._buffer += data
-        self._parser.Parse(data, False)
-        keep = self._begin if self._begin >= 0 else self._end
-        self._buffer = self._buffer[keep - self._base :]
-        if self._buffer.isspace():  # keep-alives
-            keep += len(self._buffer)
-            self._buffer = b""
-        self._base = self._end = keep
-        if keep > self._parser_bytes and self._root:
-            self._replace_parser()
-            self._parser.Parse(self._buffer, False)
-        if len(self._buffer) > self._most_bytes:
-            raise StreamEnded(f"the server sent a stanza of more than {self._most_bytes} bytes")
-
-    def _replace_parser(self) -> None:
-        """Begin with a new parser: inside the stream if that is open, at the beginning of the buffer."""
-        parser = self._parser = expat.ParserCreate("utf-8")
-        if hasattr(parser, "SetReparseDeferralEnabled"):  # else the end of a stanza may wait for the next one
-            parser.SetReparseDeferralEnabled(False)
-        header = f"<{self._root}>".encode() if self._root else b""
-        parser.Parse(header, False)
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._stop
-        parser.StartDoctypeDeclHandler = self._refuse
-        parser.CommentHandler = parser.ProcessingInstructionHandler = self._notice
-        self._depth = 1 if self._root else 0
-        self._base = self._end = len(header)
-        self._begin = -1
-        self._is_odd = False
-
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
-        self._depth = depth = self._depth + 1
-        if depth == 2:
-            self._begin = self._parser.CurrentByteIndex
-            self._child = (name, attributes)
-            self._is_odd = "xmlns" in attributes
-        elif depth == 1:
-            self._root = name
-            self._declared = {key[6:]: value for key, value in attributes.items() if key.startswith("xmlns:")}
-            self._opened(attributes)
-            return
-        elif depth > MAX_DEPTH:
-            self._is_odd = True
-        if ":" in name:
-            self._is_odd = True
-        if attributes and not _PLAIN.issuperset(attributes):
-            for key in attributes:
-                if key == "xmlns":
-                    self._is_odd = self._is_odd or not is_namespace_name(attributes[key])
-                elif ":" in key and key != "xml:lang":
-                    self._is_odd = True
-
-    def _stop(self, name: str) -> None:
-        self._depth -= 1
-        if self._depth == 0:
-            raise StreamEnded("the server closed the stream")
-        if self._depth != 1:
-            return
-        begin = self._begin - self._base
-        end = end_of_element(self._buffer, begin, self._parser.CurrentByteIndex - self._base)
-        data = self._buffer[begin:end]
-        name, attributes = self._child
-        self._begin, self._end = -1, self._base + end
-        prefix, _, local = name.rpartition(":")
-        namespace = attributes.get(f"xmlns:{prefix}", self._declared.get(prefix)) if prefix else attributes.get("xmlns")
-        self._received(Child(namespace, local, attributes, data, self._is_odd, self._declared))
-
-    def _notice(self, *_: object) -> None:
-        self._is_odd = True
-
-    def _refuse(self, *_: object) -> None:
-        raise StreamEnded("the server sent a document type declaration")

@@ -107,7 +107,7 @@ class CommandUsers:
         return jid.bare
 
     async def _run(self, command: str, fields: Mapping[str, str | Sequence[str]], account: JID) -> CommandReply:
-        """Run a command of the server; what it says went wrong is raised, in whatever way it says it."""
+        """Run a command of the server; raise the error that it reports, by a stanza error, a note or a field of its form."""
         try:
             reply = await self._adhoc.execute(self._domain, ADMIN_NODES + command, fields)
         except StanzaError as error:

@@ -26,12 +26,12 @@ MAX_ITEMS_FIELD = Field(
 
 
 def form(title: str, instructions: str, *fields: Field) -> DataForm:
-    """A form of XEP-0133."""
+    """Make a form of XEP-0133."""
     return DataForm("form", (FORM_TYPE_FIELD, *fields), title, instructions)
 
 
 def limited(jids: list[JID], limit: str) -> list[JID]:
-    """The first addresses of a list, as many as ``max_items`` says.
+    """Return the first addresses of a list, at most ``max_items``.
 
     Raises:
         InvalidValue: the limit is neither a number from 0 nor ``none``.

@@ -17,7 +17,7 @@ from tigrest.state.database import Database
 from tigrest.xmpp.forms import DataForm, Field, Option
 
 FILLED_IN = "command-marker"
-"""Hidden field that says that a form was filled in, not just asked for."""
+"""Hidden field that distinguishes a submitted form from a request for one."""
 
 SUCCESS = "Operation successful."
 TWICE = "The item is already added, you can't add it twice."
@@ -44,7 +44,7 @@ class ScriptedCommands:
         )
 
     async def all(self) -> tuple[Command, ...]:
-        """The commands added so far, by node."""
+        """Return the commands added so far, sorted by node."""
         async with self._database.begin() as connection:
             rows = (await connection.execute(select(scripts).order_by(scripts.c.node))).all()
         return tuple(_command(row.node, row.name, row.template) for row in rows)

@@ -1,4 +1,4 @@
-"""The session manager ``sess-man@domain``: who is online, the way Tigase answers it.
+"""The session manager ``sess-man@domain``: lists and ends sessions, with Tigase's commands and answers.
 
 Tigase HTTP API guide §2.2.2, §2.2.4
 """
@@ -44,7 +44,7 @@ class SessionManager:
         self.commands = Commands(own, scripted.all)
 
     async def _active_users(self, call: CommandCall) -> Outcome:
-        """List who is online: one field named after their number, as the guide prints it."""
+        """List the users online: one field named after their number, as the guide prints it."""
         asked = call.jid("domainjid")
         online = await self._presences.online() if asked == self._domain else []
         shown = limited(online, call.form.value("max_items"))

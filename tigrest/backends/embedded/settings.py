@@ -1,4 +1,4 @@
-"""What the embedded domain is made with."""
+"""Settings and limits of the embedded domain."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class VHostManager:
         return fixed("Note", SUCCESS) if await self._vhosts.remove(name) else fixed("Error", GONE)
 
     async def _choice(self, chosen: str = "", *further: Field) -> DataForm:
-        """The form that asks for the host to work on."""
+        """Return the form that asks for the host to work on."""
         names = await self._vhosts.names()
         options = tuple(Option(name, name) for name in names)
         return DataForm("form", (Field(ITEM, (chosen or names[0],), "list-single", "List of items", options), *further))
@@ -102,7 +102,7 @@ def _result(var: str, text: str) -> DataForm:
 
 
 def _known_as(text: str) -> str:
-    """The name under which a host is kept; nothing that could be one stays as it is and will not be found."""
+    """Return the name under which a host is stored; text that is no domain name is returned unchanged, and will not be found."""
     try:
         return _domain_name(text)
     except InvalidValue:

@@ -1,4 +1,4 @@
-"""Virtual hosts: what is configured of each, as form fields."""
+"""Virtual hosts and the settings of each, as form fields."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ VHostSettings = dict[str, list[str]]
 
 
 def sent(form: DataForm) -> VHostSettings:
-    """The settings among the fields that somebody sent, unchecked."""
+    """Return the settings among the fields of a submitted form, unchecked."""
     return {field.var: list(form.values(field.var)) for field in FIELDS if field.type != "fixed" and form.field(field.var)}
 
 
@@ -63,7 +63,7 @@ def _checked(field: Field, values: list[str]) -> list[str]:
 
 
 def filled(settings: VHostSettings) -> tuple[Field, ...]:
-    """The fields with these settings, the others at their default."""
+    """Return all fields, with these settings and defaults for the others."""
     return tuple(
         Field(field.var, tuple(settings.get(field.var) or field.values), field.type, field.label) if field.type != "fixed" else field
         for field in FIELDS
@@ -86,14 +86,14 @@ class VHosts:
             return sorted((await connection.execute(select(vhosts.c.name))).scalars())
 
     async def get(self, name: str) -> VHostSettings | None:
-        """The settings of one, ``None`` when there is none of this name."""
+        """Return the settings of a host; ``None`` when there is none of this name."""
         async with self._database.begin() as connection:
             found = (await connection.execute(select(vhosts.c.settings).where(vhosts.c.name == name))).scalar_one_or_none()
         settings: VHostSettings | None = None if found is None else json.loads(found)
         return settings
 
     async def add(self, name: str, settings: VHostSettings) -> bool:
-        """Add one; tells whether it is new."""
+        """Add a host; return whether it is new."""
         try:
             async with self._database.begin() as connection:
                 await connection.execute(insert(vhosts), {"name": name, "settings": json.dumps(settings)})
@@ -102,7 +102,7 @@ class VHosts:
         return True
 
     async def change(self, name: str, settings: VHostSettings) -> bool:
-        """Replace some settings of one; tells whether there is one of this name."""
+        """Replace some settings of a host; return whether there is one of this name."""
         stored = await self.get(name)
         if stored is None:
             return False
@@ -111,6 +111,6 @@ class VHosts:
             return bool((await connection.execute(change)).rowcount)
 
     async def remove(self, name: str) -> bool:
-        """Remove one; tells whether there was one of this name."""
+        """Remove a host; return whether there was one of this name."""
         async with self._database.begin() as connection:
             return bool((await connection.execute(delete(vhosts).where(vhosts.c.name == name))).rowcount)
