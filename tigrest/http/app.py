@@ -48,9 +48,9 @@ from tigrest.service import Service
 log = logging.getLogger(__name__)
 access_log = logging.getLogger(ACCESS)
 
-NOTHING: Mapping[str, Any] = MappingProxyType({})
+NO_VALUES: Mapping[str, Any] = MappingProxyType({})
 HeaderMap = Mapping[bytes, bytes]
-"""Headers of a request by name in lower case."""
+"""Headers of a request by name in lower case; of several of one name the first."""
 
 
 class App:
@@ -127,6 +127,7 @@ class App:
         self._count(scope, uri, answer.status, time.perf_counter() - seconds)
 
     def _count(self, scope: Scope, uri: str, status: int, started: float) -> None:
+        """Count a request in the metrics, and write its line of the access log."""
         seconds = time.perf_counter() - started
         self._requests.observe(uri, scope["method"], status, seconds)
         if access_log.isEnabledFor(logging.INFO):
@@ -197,12 +198,13 @@ class App:
                 raise BodyTimeout(self._request_timeout) from None
             raise HandlerTimeout(f"{mount.uri} gave no answer within {self._request_timeout:g} s") from None
         finally:
-            waiting.set(None)  # else the request would hold itself, until the garbage collector comes
+            waiting.set(None)  # break the cycle request → context → caller → request
             if request.has_form:
                 await request.close()
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send, match: RouteMatch, route: Route, endpoint: Endpoint) -> AnyResponse:
-        headers = dict(reversed(scope["headers"]))  # of several of one name the first counts
+        """Have a handler answer: the steps in their order."""
+        headers = dict(reversed(scope["headers"]))  # reversed, so that of several of one name the first is kept
         if scope["method"] not in SAFE_METHODS:
             self._cross_site.check(scope, headers)
         principal = None
@@ -225,10 +227,10 @@ class App:
             result = await self._handling.run(route, endpoint, call, scope, send)
         finally:
             if is_asking:
-                waiting.set(None)  # else the request would hold itself, until the garbage collector comes
+                waiting.set(None)  # break the cycle request → context → caller → request
             if call.request is not None and call.request.has_form:
                 await call.request.close()
-        shown = NOTHING
+        shown = NO_VALUES
         if endpoint.template is not None:
             request = call.request or HandlerRequest(scope, bounded(receive, self._max_body), self._service.loop)
             shown = {"user": call.user, "principal": principal, "request": request}
@@ -255,15 +257,15 @@ class App:
 
 
 async def _nothing_more() -> Message:
-    """Receive nothing (ASGI)."""
+    """Return at once that the caller is gone (ASGI): the handler that goes on still has the real ``receive``."""
     return {"type": "http.disconnect"}
 
 
 def _check_path(scope: Scope) -> None:
-    """Refuse a path that is not UTF-8 or has a NUL.
+    """Check that a path is UTF-8 without NUL; decoding has replaced what is not.
 
     Raises:
-        MalformedContent: it is so.
+        MalformedContent: it is not.
     """
     try:
         if "\x00" not in unquote_to_bytes(scope.get("raw_path") or b"").decode():

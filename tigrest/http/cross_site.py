@@ -1,8 +1,8 @@
-"""Refuse what pages of other origins have a browser send.
+"""Refuse cross-site request forgery: unsafe requests that a page of another origin has a browser send.
 
-A browser adds the login it remembers to whatever a page makes it send, so that a form on anybody's page could act as the person in
-front of it. It also says where an unsafe request comes from, in ``Origin`` and ``Sec-Fetch-Site``, which a page cannot change. Clients
-that are no browsers send neither. The rule is that of ``CrossOriginProtection`` in Go's ``net/http``.
+A browser adds the login that it remembers to all requests, also to those that a form on a stranger's page makes. It also says where an
+unsafe request comes from, in ``Origin`` and ``Sec-Fetch-Site``, which a page cannot change. Clients that are no browsers send neither.
+The rule is that of ``CrossOriginProtection`` in Go's ``net/http``.
 
 Fetch standard, "`Origin` header"; W3C Fetch Metadata Request Headers §2.3; https://words.filippo.io/csrf/
 """
@@ -15,25 +15,25 @@ from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-"""Methods that change nothing here, so that they need no check. RFC 9110 §9.2.1"""
+"""Methods that are not checked, since they change nothing. RFC 9110 §9.2.1"""
 
 ANY = "*"
-"""Stands for every origin in ``[http] cors_origins``."""
+"""Entry of ``[http] cors_origins`` that stands for every origin."""
 
 _DEFAULT_PORTS = (":80", ":443")
 _SHOWN = 100
-"""Characters of an origin that a message shows."""
+"""Length to which an origin is cut in messages, in characters."""
 
 _ORIGIN, _SITE, _HOST = b"origin", b"sec-fetch-site", b"host"
 _OWN_SITE = (b"same-origin", b"none")
-"""Values of ``Sec-Fetch-Site`` of our own pages, and of what the user did without a page."""
+"""Values of ``Sec-Fetch-Site`` for our own pages, and for what the user did without a page (address bar, bookmark)."""
 
 
 class CrossSite:
-    """Check unsafe requests.
+    """Checks the origin of unsafe requests.
 
     Args:
-        origins: ``[http] cors_origins``: whose pages may send them, besides our own.
+        origins: origins whose pages may send them, besides our own: ``[http] cors_origins``.
     """
 
     def __init__(self, origins: Iterable[str]) -> None:
@@ -42,17 +42,17 @@ class CrossSite:
         self._allowed = frozenset(origin.encode() for origin in listed - {ANY})
 
     def check(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
-        """Refuse an unsafe request that the page of another origin has sent.
+        """Refuse an unsafe request that a page of another origin has sent.
 
-        Our own origin is that whose host and port are those of ``Host``. The scheme does not count, since TLS may end before us, unless
-        the browser says that it differs. An origin that only ``*`` allows may send nothing with a login that a browser may remember.
+        Our own origin has the host and port of ``Host``. Its scheme is not compared, since TLS may end at a proxy, unless the browser says
+        that it differs (``Sec-Fetch-Site``). An origin that only ``*`` allows may not send logins that a browser may have added.
 
         Args:
             scope: of the request (ASGI).
-            headers: its headers by name in lower case; of several of one name any.
+            headers: the same headers by name in lower case; of several of one name any one.
 
         Raises:
-            HTTPException: 403.
+            HTTPException: 403, with the reason.
         """
         if _ORIGIN not in headers and headers.get(_SITE, b"none") in _OWN_SITE:
             return

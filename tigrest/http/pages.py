@@ -1,4 +1,4 @@
-"""Pages for people: the index and errors."""
+"""HTML pages by the templates of this package: the index and errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Noticing a reverse proxy that nobody has named, behind which all callers look like one."""
+"""Warn of a reverse proxy that is missing in ``[http] trusted_proxies``: all callers behind it have its address."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ log = logging.getLogger(__name__)
 
 
 class UnnamedProxy:
-    """Warns, once, that failed logins of all callers are throttled together."""
+    """Warns once that failed logins of all callers behind a proxy are throttled together."""
 
     def __init__(self) -> None:
         self._warned = False
 
     def notice(self, scope: Scope) -> None:
-        """Look at a request that is refused because of failed logins.
+        """Check a request that is refused because of failed logins, and warn if it came through an unnamed proxy.
 
         Args:
             scope: of the request (ASGI).
@@ -36,7 +36,7 @@ class UnnamedProxy:
 
 
 def _is_unnamed_proxy(address: str, forwarded_for: str) -> bool:
-    """Tell whether a machine nearby forwarded a request that counts as its own, since it is not trusted to say whose it is."""
+    """Return whether a private address forwarded a request for another one, while it is not trusted to say for whom."""
     if not forwarded_for or address in [entry.strip() for entry in forwarded_for.split(",")]:
         return False
     try:

@@ -39,16 +39,29 @@ class RequestMetrics(Collector):
         histogram.sum += seconds
         histogram.counts[bisect_left(BUCKETS, seconds)] += 1
 
+    def describe(self) -> Iterator[Metric]:
+        """Return the metrics without numbers."""
+        yield _requests_family()
+        yield _seconds_family()
+
     def collect(self) -> Iterator[Metric]:
         """Return the current numbers."""
-        requests = CounterMetricFamily("tigrest_requests", "Requests answered.", labels=["route", "method", "status"])
+        requests = _requests_family()
         for (route, method, status), count in self._requests.items():
             requests.add_metric([route, method, str(status)], count)
         yield requests
-        seconds = HistogramMetricFamily("tigrest_request_seconds", "Time to answer.", labels=["route"])
+        seconds = _seconds_family()
         for route, histogram in self._seconds.items():
             seconds.add_metric([route], histogram.buckets(), histogram.sum)
         yield seconds
+
+
+def _requests_family() -> CounterMetricFamily:
+    return CounterMetricFamily("tigrest_requests", "Requests answered.", labels=["route", "method", "status"])
+
+
+def _seconds_family() -> HistogramMetricFamily:
+    return HistogramMetricFamily("tigrest_request_seconds", "Time to answer.", labels=["route"])
 
 
 class _Histogram:

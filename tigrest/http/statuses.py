@@ -1,4 +1,4 @@
-"""From errors to HTTP statuses, by the table of conditions."""
+"""HTTP statuses of errors, by the table in :mod:`tigrest.xmpp.conditions`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tigrest.xmpp.conditions import meaning_of
 
 
 def status_of(error: BaseException) -> int:
-    """Return the HTTP status of an error; 500 for those nobody expects."""
+    """Return the HTTP status of an error; 500 for unexpected ones."""
     if isinstance(error, HTTPException):
         return error.status_code
     meaning = meaning_of(error)

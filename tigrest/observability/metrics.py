@@ -39,7 +39,7 @@ class Metrics:
         self.add(_Gauge(name, meaning, labels, read))
 
     def add(self, collector: Collector) -> None:
-        """Add numbers of any kind.
+        """Add numbers of any kind; a collector that has ``describe`` is asked there for their names.
 
         Raises:
             ValueError: there is a metric of one of its names.
@@ -54,6 +54,10 @@ class Metrics:
 class _Gauge(Collector):
     def __init__(self, name: str, meaning: str, labels: Sequence[str], read: ReadGauge) -> None:
         self._name, self._meaning, self._labels, self._read = name, meaning, labels, read
+
+    def describe(self) -> Iterator[Metric]:
+        """Return the gauge without numbers: by it the registry recognises a name that is taken."""
+        yield GaugeMetricFamily(self._name, self._meaning, labels=self._labels)
 
     def collect(self) -> Iterator[Metric]:
         """Return the current numbers."""
