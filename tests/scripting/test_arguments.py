@@ -8,7 +8,8 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 from typer.testing import CliRunner
 
-from tigrest.scripting.arguments import TYPES, ListOf, UnknownType, argument_type
+from tigrest.scripting.argument_types import ListOf
+from tigrest.scripting.arguments import TYPES, UnknownType, argument_type
 from tigrest.xmpp.forms import Field, Option
 from tigrest.xmpp.jid import JID, BareJID, DomainJID, FullJID
 

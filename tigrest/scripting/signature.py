@@ -15,7 +15,8 @@ from typing import Any
 
 from tigrest.auth.principal import Principal
 from tigrest.errors import InvalidValue
-from tigrest.scripting.arguments import ArgumentType, UnknownType, argument_type
+from tigrest.scripting.argument_types import ArgumentType
+from tigrest.scripting.arguments import UnknownType, argument_type
 from tigrest.scripting.handler import Role
 from tigrest.scripting.models import Model, ModelError, is_model
 from tigrest.service import Service
