@@ -131,6 +131,16 @@ def test_a_file_that_cannot_be_a_module_is_named(folder: Path) -> None:
         ]
 
 
+def test_a_folder_that_cannot_be_read_is_named_and_packages_are_loaded(tmp_path: Path, site: Path) -> None:
+    install(site, "shop-things", good=GOOD)
+    gone = tmp_path / "gone"
+    with loaded(gone) as plugins:
+        assert [str(problem) for problem in plugins.problems] == [
+            f"plugins.dirs: {gone} cannot be read: No such file or directory; let tigrest read it"
+        ]
+        assert plugins.provide(str, SERVICE) == "good"
+
+
 def test_nothing_of_a_plugin_stays_that_cannot_be_registered(folder: Path) -> None:
     (folder / "half.py").write_text(f"{HOOK}def tigrest_provide(type): return 'half'\n{HOOK}def tigrest_else(type): ...\n")
     with loaded(folder) as plugins:
