@@ -366,12 +366,14 @@ async def test_it_works_from_worker_threads_too() -> None:
 
 
 class Opened:
-    """Stands for an endpoint: keeps what was asked."""
+    """Stands for an endpoint: refuses what it refuses, keeps what else was asked."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, int, int]] = []
 
     async def prebind(self, jid: JID, password: str, hold: int = 1, wait: int = 60) -> PreBound:
+        if hold < 0 or wait < 1:
+            raise InvalidValue("out of range")
         self.asked.append((jid, password, hold, wait))
         return PreBound(jid if jid.resource else jid.with_resource("r"), "node.localhost", 9929332, "3f1b", hold, wait)
 

@@ -139,7 +139,7 @@ LEVELS_AT_A_TIME = 200
 
 
 def _in_pieces(value: Any, depth: int) -> Any:
-    """Replace what lies :data:`LEVELS_AT_A_TIME` levels deep in a value by its JSON."""
+    """Replace the parts that lie :data:`LEVELS_AT_A_TIME` levels deep in a value by their JSON."""
     if isinstance(value, dict | list) and depth == LEVELS_AT_A_TIME:
         return orjson.Fragment(write_json(value))
     if isinstance(value, dict):
@@ -160,7 +160,7 @@ def write_xml(value: Any) -> bytes:
     try:
         return _document(value)
     except (Unencodable, ValueError):
-        plain(value)  # says where it is
+        plain(value)  # raises with the path of the culprit
         raise
     except RecursionError:
         raise Unencodable("nested too deeply, or holds itself") from None
@@ -196,7 +196,7 @@ def _element(name: str, value: Any, write: Callable[[str], Any]) -> None:
     elif kind is int:
         write(f"{start}{value}{end}")
     elif kind is float:
-        text = orjson.dumps(value).decode()  # null, where it is infinite or no number
+        text = orjson.dumps(value).decode()  # null for infinity and NaN, which JSON lacks
         write(start[:-1] + "/>" if text == "null" else f"{start}{text}{end}")
     elif isinstance(value, str) and not isinstance(value, enum.Enum):  # a JID, usually
         write(f"{start}{escape(str.__str__(value))}{end}")
@@ -205,7 +205,7 @@ def _element(name: str, value: Any, write: Callable[[str], Any]) -> None:
 
 
 def _exact(value: Any) -> Any:
-    """Return a value of another type, possibly derived from one of JSON's, as one of these."""
+    """Convert a value into a type of JSON, from which its own may be derived; its parts stay as they are."""
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, int):

@@ -1,4 +1,4 @@
-"""Python values as JSON and XML can carry them: each type has one spelling, the same in both."""
+"""Conversion of Python values into the types of JSON. Each type has one spelling, the same in JSON and XML."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from pydantic_core import PydanticSerializationError
 from tigrest.xmpp.stanza import Stanza
 from tigrest.xmpp.xml import serialize
 
-ROOT = "$"
-"""Path of the whole value. RFC 9535 §2.2"""
+ROOT_PATH = "$"
+"""JSONPath of the whole value. RFC 9535 §2.2"""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LARGE = 1 << 63
 _OTHER: TypeAdapter[Any] = TypeAdapter(Any)
-"""Knows what pydantic does: URLs, addresses of hosts, paths, durations, secrets (which it hides)."""
+"""Converts the types that pydantic knows: URLs, IP addresses, paths, durations, and secrets, which it masks."""
 
 
 class Unencodable(TypeError):
-    """A value has a part that neither JSON nor XML can carry.
+    """A value, or a part of it, has no spelling in JSON and XML.
 
     Args:
-        reason: what the part is, and what to do about it.
+        reason: culprit and cure, without the path.
         culprit: the part.
-        path: where it is, e.g. ``$.items[3].when``; empty while that is not known.
+        path: its JSONPath, e.g. ``$.items[3].when``; empty while it is not known.
     """
 
     def __init__(self, reason: str, culprit: object = None, path: str = "") -> None:
-        super().__init__(f"{path or ROOT} is {reason}")
+        super().__init__(f"{path or ROOT_PATH} is {reason}")
         self.reason, self.culprit, self.path = reason, culprit, path
 
 
@@ -51,12 +51,12 @@ def is_document(value: object) -> bool:
 
 
 def simplify(value: Any) -> Any:
-    """Return a value of a type that JSON has not as one that it has; what is inside stays as it is.
+    """Convert a value of a type that JSON lacks, without the parts of the value.
 
-    Dates and times are in ISO 8601, decimals and UUIDs text. Of a dataclass the fields count that do not begin with ``_``.
+    Dates and times become text in ISO 8601, decimals and UUIDs text, dataclasses objects of the fields that do not begin with ``_``.
 
     Raises:
-        Unencodable: nothing can be made of it.
+        Unencodable: the type has no spelling.
     """
     if hasattr(type(value), "__dataclass_fields__"):  # is_dataclass, in a third of its time
         return {field.name: getattr(value, field.name) for field in fields(value) if field.name[0] != "_"}
@@ -100,7 +100,7 @@ def _as_pydantic(value: object) -> Any:
 
 
 def _refused(value: object) -> str | None:
-    """Tell why a value is refused although something could be made of it, or which is a usual mistake."""
+    """Return why a value is refused although pydantic could convert it, or with a hint for a common mistake; ``None`` if it is not."""
     if inspect.isawaitable(value):
         return f"a {type(value).__name__} that was not awaited: write await"
     if isinstance(value, bytes | bytearray | memoryview):
@@ -111,10 +111,10 @@ def _refused(value: object) -> str | None:
 
 
 def key_text(key: object) -> str:
-    """Return the key of a mapping as text, as JSON has it.
+    """Convert the key of a mapping into text.
 
     Raises:
-        Unencodable: nothing can be made of it.
+        Unencodable: its type has no spelling as text.
     """
     if isinstance(key, str) and not isinstance(key, enum.Enum):
         return str(key)
@@ -128,15 +128,17 @@ def key_text(key: object) -> str:
     return key_text(simple)
 
 
-def plain(value: object, path: str = ROOT) -> Any:
-    """Return a value with everything in it as JSON has it. This is slow; it finds what :func:`simplify` does not know.
+def plain(value: object, path: str = ROOT_PATH) -> Any:
+    """Convert a value and all its parts into the types of JSON.
+
+    Slower than the encoders, which call :func:`simplify` for single parts: used where they fail, to find the culprit.
 
     Args:
         value: the value.
-        path: where it is.
+        path: its JSONPath.
 
     Raises:
-        Unencodable: something in it cannot be carried; says where it is.
+        Unencodable: a part has no spelling; has the path of that part.
     """
     if value is None or isinstance(value, bool | float | orjson.Fragment):
         return value
@@ -154,11 +156,11 @@ def plain(value: object, path: str = ROOT) -> Any:
 
 
 def _at(path: str, convert: Callable[[Any], Any], value: object) -> Any:
-    """Convert a part; an error says where it is."""
+    """Convert a part of a value; an error gets the path of the part."""
     try:
         return convert(value)
     except Unencodable as error:
-        raise Unencodable(error.reason, error.culprit, path + error.path.removeprefix(ROOT)) from None
+        raise Unencodable(error.reason, error.culprit, path + error.path.removeprefix(ROOT_PATH)) from None
     except ValueError:  # Python writes numbers of up to 4300 digits
         raise Unencodable("a number of too many digits", value, path) from None
 
