@@ -284,7 +284,7 @@ def _allow(match: RouteMatch | None, mount: Mount | None) -> str:
 def _log_failure(scope: Scope, match: RouteMatch | None, uri: str, error: Exception) -> None:
     """Log a defect with its traceback; the log adds the request's id and the caller to the line."""
     if match is not None and match.route is not None and match.endpoint is not None:
-        where = f"in {match.endpoint.invocation.method.__qualname__} of {match.route.relative}"
+        where = f"in {match.endpoint.invocation.where}"
     else:
         where = f"in the gateway, at {uri or 'no route'}"
     if isinstance(error, InvalidResult):  # a traceback would show our code only
