@@ -6,6 +6,8 @@ IN_VENV := $(VENV)/bin/python
 PIP := $(IN_VENV) -m pip --disable-pip-version-check --quiet install
 ARGS ?=
 MINUTES ?= 10
+# Tests mostly wait, so one process more than there are cores; each takes tests from others that have more left.
+WORKERS ?= --numprocesses $$(($$(nproc) + 1)) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help run test soak check bench docs format clean
@@ -19,7 +21,7 @@ run: $(VENV)/.installed ## set up what is missing and serve on the embedded doma
 
 test: $(VENV)/.installed-test ## set up what is missing and run the tests; ARGS="-k name"
 	@tests/servers/install.sh
-	@$(IN_VENV) -m pytest $(ARGS)
+	@$(IN_VENV) -m pytest $(WORKERS) $(ARGS)
 
 soak: $(VENV)/.installed-test ## send odd things to gateways in front of real servers, for MINUTES=10; SEED=1 repeats
 	@tests/servers/install.sh

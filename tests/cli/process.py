@@ -17,7 +17,7 @@ from tests.cli.forks import ROOT, Process, fork
 
 TIGREST = [sys.executable, "-m", "tigrest"]
 
-__all__ = ["LISTENING", "ROOT", "TIGREST", "Process", "environment", "first_serving", "serving", "tigrest"]
+__all__ = ["LISTENING", "ROOT", "TIGREST", "Process", "environment", "first_serving", "serving", "tigrest", "without_delays"]
 
 LISTENING = "tigrest: listening on "
 
@@ -39,6 +39,11 @@ def tigrest(*arguments: str, cwd: Path, stdin: str = "", **variables: str) -> su
             code = process.wait(30)
         log.seek(0)
         return subprocess.CompletedProcess(arguments, code, printed, log.read())
+
+
+def without_delays(log: str) -> str:
+    """Return a log without the watchdog's lines, which there may be wherever the machine is busy."""
+    return "".join(line for line in log.splitlines(keepends=True) if "tigrest.scripting.watchdog" not in line)
 
 
 @contextmanager
