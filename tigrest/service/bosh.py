@@ -30,6 +30,7 @@ import httpx2
 from tigrest.concurrency.threads import callable_from_threads
 from tigrest.errors import InvalidJID, InvalidStanza, InvalidValue, NotConnected, NotSupported, StanzaError
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.kinds import RESPONSES
 from tigrest.xmpp.namespaces import BIND, BOSH, CLIENT, SASL, SESSION, STREAMS, XMPP_OVER_BOSH
 from tigrest.xmpp.stanza import Stanza
 from tigrest.xmpp.xml import escape, escape_attribute, parse, split_name
@@ -230,7 +231,7 @@ class _Session:
                 stanza = Stanza.of(answer)
             except InvalidStanza:
                 raise NotConnected(f"{_SERVER} sent a stanza that is none") from None
-            if stanza.id == id and stanza.type in ("result", "error"):
+            if stanza.id == id and stanza.type in RESPONSES:
                 return stanza.raise_error()
             body = await self._look()
 

@@ -15,6 +15,7 @@ from tigrest.auth.principal import ADMIN, USER, Principal
 from tigrest.backends.backend import SERVICES
 from tigrest.errors import NotPermitted, SenderNotAllowed
 from tigrest.xmpp.jid import JID, escaped
+from tigrest.xmpp.kinds import RESPONSES
 from tigrest.xmpp.namespaces import (
     COMMANDS,
     DELEGATION_PREFIX,
@@ -303,7 +304,7 @@ class Policy:
         return Decision(False, "sender", f"from {sender} is not allowed to {principal.jid}: leave it out, or use {own} with any resource")
 
     def _iq(self, principal: Principal, iq: Stanza, sender: JID, to: JID) -> Decision:
-        if iq.type in ("result", "error"):
+        if iq.type in RESPONSES:
             return _REPLY if principal.via == "webhook" else Decision(False, "reply", "replies to iqs are not for users")
         payload = iq.payload
         namespace = split_name(payload.tag)[0] if payload is not None else ""

@@ -29,6 +29,9 @@ STANZA_TYPES: dict[str, tuple[str, ...]] = {
 REQUESTS = ("get", "set")
 """Types of iqs that are answered. RFC 6120 §8.2.3"""
 
+RESPONSES = ("result", "error")
+"""Types of iqs that answer, and are not answered themselves. RFC 6120 §8.2.3"""
+
 KIND_OF_TYPE: dict[str, str] = {name: kind for kind, names in STANZA_TYPES.items() for name in names if name != "error"}
 """The kind that a type belongs to; ``error`` belongs to all of them."""
 

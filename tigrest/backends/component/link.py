@@ -19,6 +19,7 @@ from tigrest.backends.component.window import Window
 from tigrest.concurrency.deadlines import Deadlines
 from tigrest.errors import InvalidStanza, NotConnected, StanzaTimeout, StanzaTooLarge, TigrestError
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.kinds import RESPONSES
 from tigrest.xmpp.namespaces import PING
 from tigrest.xmpp.stanza import Stanza, make_stanza
 
@@ -241,7 +242,7 @@ class Link:
 
     def _receive(self, stanza: Stanza) -> None:
         self._heard = self._loop.time()
-        if stanza.kind == "iq" and stanza.type in ("result", "error"):
+        if stanza.kind == "iq" and stanza.type in RESPONSES:
             self._complete(stanza)
             return
         try:

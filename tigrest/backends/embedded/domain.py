@@ -27,6 +27,7 @@ from tigrest.errors import ConfigError, InvalidStanza, InvalidValue, NotConnecte
 from tigrest.passwords import Passwords
 from tigrest.state.database import Database
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.kinds import RESPONSES
 from tigrest.xmpp.namespaces import VCARD4_NODE
 from tigrest.xmpp.presence import StatusOutcome, UserStatus
 from tigrest.xmpp.refusals import as_stanza_error, error_reply
@@ -192,7 +193,7 @@ class EmbeddedDomain:
 
     async def _process(self, stanza: Stanza) -> Stanza | None:
         """Process a stanza, and return the reply or error to send back; ``None`` when there is none."""
-        if stanza.kind == "iq" and stanza.type in ("result", "error"):
+        if stanza.kind == "iq" and stanza.type in RESPONSES:
             return None  # no client is connected that could get it
         to = None
         try:

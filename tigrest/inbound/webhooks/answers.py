@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 
 from tigrest.errors import StanzaError, TigrestError
 from tigrest.xmpp.conditions import error_of_status
+from tigrest.xmpp.kinds import RESPONSES
 from tigrest.xmpp.namespaces import CLIENT, STANZA_ERRORS
 from tigrest.xmpp.stanza import Stanza, make_stanza
 
@@ -111,7 +112,7 @@ class NoResponse:
 
 def may_be_answered(stanza: Stanza) -> bool:
     """Whether a stanza may have a reply at all: no ``error``, no ``result``. RFC 6120 §8.3.1"""
-    return stanza.type not in ("error", "result") and "from" in stanza.attributes
+    return stanza.type not in RESPONSES and "from" in stanza.attributes
 
 
 def refusal(stanza: Stanza, error: StanzaError) -> Stanza | None:
