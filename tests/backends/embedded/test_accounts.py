@@ -11,6 +11,8 @@ from tigrest.xmpp.jid import JID
 from tigrest.xmpp.presence import UserStatus
 
 CAROL = JID("carol@example.org")
+CARD = "<vCard xmlns='vcard-temp'><FN>Bob</FN></vCard>"
+PUBLISH = "<pubsub xmlns='http://jabber.org/protocol/pubsub'><publish node='x'><item id='1'/></publish></pubsub>"
 
 
 async def test_an_account_is_added_listed_and_removed(world: World) -> None:
@@ -81,9 +83,12 @@ async def test_an_account_deleted_while_it_is_written_to_is_no_error_of_ours(wor
             await world.service.users.add(BOB, "secret")
 
     async def write() -> None:
-        for _ in range(100):
+        for _ in range(50):
             await world.service.send(f"<message to='{BOB}'><body>hi</body></message>")
             await world.domain.set_presence(UserStatus(BOB.with_resource("x")))
+            for payload in (CARD, PUBLISH):
+                error = (await world.ask(payload, BOB, BOB, "set")).error
+                assert error is None or error.condition == "service-unavailable"
 
     await asyncio.gather(remove_and_add(), *[write() for _ in range(4)])
     assert not [record for record in caplog.records if record.exc_info]
