@@ -53,7 +53,7 @@ ROOMS: dict[str, set[str]] = {
         "scripting",
         "http",
     },
-    "testing": {"passwords", "concurrency", "xmpp", "state", "config", "service", "gateway"},
+    "testing": {"passwords", "concurrency", "xmpp", "state", "config", "service", "scripting", "gateway"},
     "cli": {
         "observability",
         "errors",

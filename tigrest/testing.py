@@ -23,6 +23,7 @@ from tigrest.concurrency.loop import new_event_loop
 from tigrest.config import Config, builtin_scripts
 from tigrest.gateway import Gateway
 from tigrest.passwords import Passwords
+from tigrest.scripting.schedules import Schedule
 from tigrest.service import Service
 from tigrest.state.location import MEMORY
 from tigrest.xmpp.stanza import Stanza
@@ -116,26 +117,59 @@ class TestGateway:
 
     async def _receive(self, stanza: Stanza, timeout: float) -> list[Stanza]:
         backend = self.gateway.backend
-        pass_on, sent = backend.send, list[Stanza]()
-        reply: Stanza | None = None
-
-        async def send(stanza: Stanza) -> None:
-            sent.append(stanza)
-            await pass_on(stanza)
-
         to = stanza.attributes.get("to") or self.service.jid
         addressed = stanza.with_(to=to, sender=stanza.attributes.get("from") or f"alice@{self.service.domain}/test")
-        backend.send = send  # type: ignore[method-assign]  # scripts' own service.send() is seen too
-        try:
+        reply: Stanza | None = None
+        with self._recorded(but=addressed) as sent:
             async with asyncio.timeout(timeout):
                 if addressed.awaits_reply:
                     reply = await backend.request(addressed, timeout)
                 else:
-                    await pass_on(addressed)
+                    await backend.send(addressed)
                 await self.gateway.settle()
+        return sent if reply is None else [*sent, reply]
+
+    def run_schedule(self, name: str, timeout: float = 10.0) -> list[Stanza]:
+        """Run ``on_schedule`` of a handler now, and return what scripts send until it has ended.
+
+        Args:
+            name: of the class, e.g. ``Report``.
+            timeout: seconds to wait.
+
+        Raises:
+            LookupError: no handler of this name has a schedule.
+            TimeoutError: it is still busy.
+            Exception: whatever ``on_schedule`` raises.
+        """
+        result: list[Stanza] = self.client.portal.call(self._run_schedule, name, timeout)
+        return result
+
+    async def _run_schedule(self, name: str, timeout: float) -> list[Stanza]:
+        schedules = {schedule.name: schedule for schedule in self.gateway.table.of(Schedule)}
+        if name not in schedules:
+            raise LookupError(f"no handler {name!r} has a schedule; there is {', '.join(schedules) or 'none at all'}")
+        with self._recorded() as sent:
+            async with asyncio.timeout(timeout):
+                await self.gateway.parts.scheduling.run_now(schedules[name])
+                await self.gateway.settle()
+        return sent
+
+    @contextmanager
+    def _recorded(self, but: Stanza | None = None) -> Iterator[list[Stanza]]:
+        """Record what is sent, by scripts' own ``service.send()`` too; one stanza is left out."""
+        backend = self.gateway.backend
+        pass_on, sent = backend.send, list[Stanza]()
+
+        async def send(stanza: Stanza) -> None:
+            if stanza is not but:
+                sent.append(stanza)
+            await pass_on(stanza)
+
+        backend.send = send  # type: ignore[method-assign]
+        try:
+            yield sent
         finally:
             backend.send = pass_on  # type: ignore[method-assign]
-        return sent if reply is None else [*sent, reply]
 
     def reload(self) -> None:
         """Load changed scripts now."""
@@ -144,7 +178,7 @@ class TestGateway:
 
 @contextmanager
 def serving(*scripts: Path, domain: str = "localhost", builtins: bool = True, **sections: dict[str, Any]) -> Iterator[TestGateway]:
-    """Run a gateway on an embedded domain in memory.
+    """Run a gateway on an embedded domain in memory. Schedules run by :meth:`TestGateway.run_schedule` only, not by the clock.
 
     Args:
         scripts: directories of scripts.
@@ -156,7 +190,7 @@ def serving(*scripts: Path, domain: str = "localhost", builtins: bool = True, **
 
     settings: dict[str, dict[str, Any]] = {
         "http": {},
-        "scripts": {"reload": False},
+        "scripts": {"reload": False, "schedules": False},
         "xmpp": {"domain": domain, "jid": f"http.{domain}"},
         "auth": {"admins": [f"admin@{domain}"], "api_keys": [{"name": "test", "key": API_KEY, "paths": []}]},
         "embedded": {"database": MEMORY, "accounts": [{"jid": f"{name}@{domain}", "password": PASSWORD} for name in ACCOUNTS]},

@@ -98,7 +98,9 @@ def test_why_scripts_did_not_load_and_what_is_heard_is_for_admins(serve: Serve, 
         assert (f"tigrest {__version__}" in shown.text) is (login == "admin")
     else:
         assert shown.json()["problem_count"] == 2
-        assert shown.json().keys() - {"routes", "problem_count"} == ({"listeners", "problems", "version"} if login == "admin" else set())
+        assert shown.json().keys() - {"routes", "problem_count"} == (
+            {"listeners", "schedules", "problems", "version"} if login == "admin" else set()
+        )
     assert (shown.headers.get("cache-control") == "no-store") is (login == "admin")
     assert shown.headers["vary"] == "Accept, Authorization"
     for path in ("/metrics", "/health/ready", "/health/live", "/rest/one", "/rest/greet/x", "/"):

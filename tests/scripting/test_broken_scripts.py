@@ -68,6 +68,18 @@ EXPECTED = {
     "listen_typo.py:5": "Broken.on_mesage is never called; did you mean 'on_message'?",
     "listen_api_key.py:5": "Broken.apiKey is True; a stanza carries no API key",
     "listen_nothing.py:5": "Broken.match is Match(",
+    "schedule_cron.py:5": "Broken.schedule is '61 * * * *'; bad minute; use five fields",
+    "schedule_fields.py:5": "Broken.schedule is '*/5 * * * * *'; use five fields (minute, hour, day of month, month, day of week)",
+    "schedule_never.py:5": "Broken.schedule is '0 0 31 2 *'; bad day-of-month; use five fields",
+    "schedule_number.py:5": "Broken.schedule is 30; use five fields",
+    "schedule_every.py:5": "Broken.every is 0.5; use seconds, from 1 to 31622400 (a year)",
+    "schedule_every_text.py:5": "Broken.every is '30'; use seconds",
+    "schedule_both.py:6": "Broken.every is 30; there is a schedule already: leave one of them out",
+    "schedule_when.py:5": "Broken.on_schedule: when? set schedule",
+    "schedule_nothing.py:6": "Broken.every is 30; write on_schedule(self, service), or leave it out",
+    "schedule_argument.py:7": "Broken.on_schedule: argument 'sevice' has no source: it is none of service; did you mean 'service'?",
+    "schedule_typo.py:7": "Broken.on_scedule is never called; did you mean 'on_schedule'?",
+    "schedule_typo_attribute.py:5": "Broken.shedule is never read; did you mean 'schedule'?",
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.process import tigrest
 from tigrest.scripting.handler import METHODS, Handler
+from tigrest.scripting.kinds import KINDS
 from tigrest.scripting.loader import Loader
 from tigrest.scripting.misspelt import OURS, misspelt
 
@@ -34,6 +35,9 @@ SLIPS = {
     "exec_patch": ["exec_Patch", "execPatch"],
     "on_message": ["on_mesage", "onMessage", "on_messages", "on_massage", "onmessage", "on_mesages"],
     "on_presence": ["onPresence", "on_presense", "on_presence_"],
+    "schedule": ["Schedule", "shedule", "schedul", "schedule_", "scheduel"],
+    "every": ["Every", "every_", "eveyr", "everyy"],
+    "on_schedule": ["on_scedule", "onSchedule", "on_shedule", "on_schedules", "on_schedul"],
     "on_iq": ["on_IQ", "onIq", "oniq", "on_iqs"],
 }
 
@@ -85,7 +89,23 @@ OWN = [
         "delete",
         "put",
     ),
-    *("MAX", "TIMES", "logger", "client", "session", "service", "settings", "schedule", "secret", "limit", "retries", "timer", "time"),
+    *(
+        "MAX",
+        "TIMES",
+        "logger",
+        "client",
+        "session",
+        "service",
+        "settings",
+        "schedules",
+        "scheduler",
+        "scheduled",
+        "secret",
+        "limit",
+        "retries",
+        "timer",
+        "time",
+    ),
     *("handle", "handler", "validate", "render", "response", "request", "callback", "is_admin", "is_open", "is_active", "authenticate"),
 ]
 
@@ -204,3 +224,4 @@ def test_the_last_good_version_goes_on_and_check_says_where(tmp_path: Path) -> N
 
 def test_every_method_has_its_name_among_ours() -> None:
     assert {f"exec_{method.lower()}" for method in METHODS} <= OURS
+    assert {name for kind in KINDS for name in (*kind.methods, *kind.attributes)} <= OURS

@@ -15,6 +15,7 @@ from tigrest.plugins import Plugins
 from tigrest.scripting.listeners import Listener
 from tigrest.scripting.loader import Loader
 from tigrest.scripting.routes import Route
+from tigrest.scripting.schedules import Schedule
 from tigrest.scripting.table import Table
 
 
@@ -40,7 +41,9 @@ def check_scripts(path: Path | None) -> int:
 
 
 def list_routes(path: Path | None, as_json: bool) -> int:
-    """Print routes, and scripts that listen; plugins and scripts that cannot be loaded are named on standard error.
+    """Print routes, scripts that listen and scripts that run by the clock.
+
+    Name plugins and scripts that cannot be loaded on standard error.
 
     Args:
         path: configuration file from ``--config``, if any.
@@ -53,7 +56,8 @@ def list_routes(path: Path | None, as_json: bool) -> int:
     for problem in [*map(str, plugins.problems), *map(_line, table.problems)]:
         typer.echo(f"tigrest: {problem}", err=True)
     if as_json:
-        typer.echo(json.dumps([*map(_entry, table.routes), *map(_listener, table.of(Listener))], indent=2))
+        entries = [*map(_entry, table.routes), *map(_listener, table.of(Listener)), *map(_schedule, table.of(Schedule))]
+        typer.echo(json.dumps(entries, indent=2))
         return 0
     rows = [
         [" ".join(route.methods), route.uri, route.role or "-", "key" if route.api_key else "-", _shown(route.path)]
@@ -62,6 +66,7 @@ def list_routes(path: Path | None, as_json: bool) -> int:
     rows += [
         [" ".join(listener.methods), listener.shown, listener.role or "-", "-", _shown(listener.path)] for listener in table.of(Listener)
     ]
+    rows += [[" ".join(schedule.methods), _when(schedule), "-", "-", _shown(schedule.path)] for schedule in table.of(Schedule)]
     for line in columns([["METHODS", "URI", "ROLE", "KEY", "SCRIPT"], *rows]):
         typer.echo(line)
     return 0
@@ -94,6 +99,23 @@ def _listener(listener: Listener) -> dict[str, object]:
         "api_key": False,
         "script": _shown(listener.path),
     }
+
+
+def _schedule(schedule: Schedule) -> dict[str, object]:
+    return {
+        "methods": schedule.methods,
+        "uri": None,
+        "schedule": schedule.shown,
+        "next_run": schedule.next_run.isoformat(timespec="seconds") if schedule.next_run else None,
+        "role": None,
+        "api_key": False,
+        "script": _shown(schedule.path),
+    }
+
+
+def _when(schedule: Schedule) -> str:
+    """Return when a schedule runs, and, where it is known, when next."""
+    return f"{schedule.shown}, next {schedule.next_run:%Y-%m-%d %H:%M %Z}" if schedule.next_run else schedule.shown
 
 
 def _line(problem: ScriptError) -> str:

@@ -96,6 +96,7 @@ class ScriptsConfig(Section):
 
     dirs: ArrayOf[File] = (Path("scripts/rest"),)
     reload: bool = True
+    schedules: bool = True
     builtins: bool = True
 
 

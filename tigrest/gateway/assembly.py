@@ -43,6 +43,8 @@ from tigrest.scripting.lifecycle import Scripts
 from tigrest.scripting.listeners import Listener
 from tigrest.scripting.listening import Listening
 from tigrest.scripting.loader import Loader, Provide
+from tigrest.scripting.schedules import Schedule
+from tigrest.scripting.scheduling import Scheduling
 from tigrest.scripting.table import Table
 from tigrest.service import Policy, Service
 from tigrest.service.avatars import AvatarCache, AvatarSettings, Fetcher
@@ -80,6 +82,7 @@ class Parts:
         backend: the way to XMPP.
         service: access to XMPP, as scripts have it.
         listening: gives stanzas to scripts.
+        scheduling: runs scripts by the clock.
         app: answers HTTP requests.
         entry: ``app``, with what stands before it.
         scripts: loads scripts, and replaces them.
@@ -93,6 +96,7 @@ class Parts:
     backend: Backend
     service: Service
     listening: Listening
+    scheduling: Scheduling
     app: App
     entry: ASGIApp
     scripts: Scripts
@@ -118,6 +122,7 @@ def assemble(config: Config, script_dirs: Sequence[Path], plugins: Plugins, pass
     webhooks = make_webhooks(config, databases.state, service)
     execution = Execution()
     listening = Listening(service, inbound.is_ours, execution, config.http.request_timeout)
+    scheduling = Scheduling(service, execution, config.http.request_timeout, config.scripts.schedules)
     inbound.add(listening)
     inbound.add(webhooks)
     logins = make_logins(config, service, passwords)
@@ -129,6 +134,7 @@ def assemble(config: Config, script_dirs: Sequence[Path], plugins: Plugins, pass
     events.add_metrics(metrics)
     webhooks.add_metrics(metrics)
     execution.add_metrics(metrics)
+    scheduling.add_metrics(metrics)
     return Parts(
         passwords=passwords,
         databases=databases,
@@ -138,9 +144,10 @@ def assemble(config: Config, script_dirs: Sequence[Path], plugins: Plugins, pass
         backend=backend,
         service=service,
         listening=listening,
+        scheduling=scheduling,
         app=app,
         entry=with_cors(app, config.http.cors_origins),
-        scripts=make_scripts(script_dirs, provider(plugins, service, events), service, TableSwitch(app, listening)),
+        scripts=make_scripts(script_dirs, provider(plugins, service, events), service, TableSwitch(app, listening, scheduling)),
     )
 
 
@@ -334,15 +341,18 @@ class TableSwitch:
     Args:
         app: gets the routes.
         listening: gets the listeners.
+        scheduling: gets the schedules.
     """
 
     app: App
     listening: Listening
+    scheduling: Scheduling
 
     def serve(self, table: Table) -> None:
-        """Replace the table for requests and stanzas from now on."""
+        """Replace the table for requests, stanzas and the clock from now on."""
         self.app.serve(table)
         self.listening.serve(table.of(Listener))
+        self.scheduling.serve(table.of(Schedule))
 
 
 def _secret(value: SecretStr | None) -> str:

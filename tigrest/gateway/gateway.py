@@ -122,8 +122,9 @@ class Gateway:
         """Start the parts, and push onto the stack how each is stopped: the last one pushed stops first.
 
         All are pushed before the first one starts, since a start that fails half-way has to be cleaned up too; to stop what did not
-        start does nothing. They stop in this order: the live stream; listening, which finishes by the scripts what it has; the
-        scripts; webhooks, which store what they have, or refuse it over the link; the link; the databases, which all of them use.
+        start does nothing. They stop in this order: the live stream; listening, which finishes by the scripts what it has;
+        schedules; the scripts; webhooks, which store what they have, or refuse it over the link; the link; the databases, which all of them
+        use.
         """
         plugins = Plugins(plugin_dirs(self.config))
         stack.callback(plugins.close)
@@ -137,6 +138,7 @@ class Gateway:
             parts.backend.stop,
             parts.webhooks.stop,
             parts.scripts.stop,
+            parts.scheduling.stop,
             parts.listening.stop,
             parts.events.stop,
         ):

@@ -14,6 +14,7 @@ from tigrest.http.replies import HTML, PAGE_HEADERS, HeaderList, Reply
 from tigrest.http.requests import header
 from tigrest.scripting.listeners import Listener
 from tigrest.scripting.parts import ROOT
+from tigrest.scripting.schedules import Schedule
 from tigrest.scripting.table import Table
 from tigrest.scripting.usage import Usage, samples, shown_schema, usages
 from tigrest.version import __version__
@@ -81,15 +82,23 @@ class _Index:
         count = len(table.problems)
         problems = [table.shown(problem) for problem in table.problems] if is_admin else []
         listeners = table.of(Listener) if is_admin else ()
+        schedules = table.of(Schedule) if is_admin else ()
         headers = PRIVATE_HEADERS if is_admin else PUBLIC_HEADERS
         if html:
-            values = {"folders": self._folders, "listeners": listeners, "problems": problems, "problem_count": count}
+            values = {
+                "folders": self._folders,
+                "listeners": listeners,
+                "schedules": schedules,
+                "problems": problems,
+                "problem_count": count,
+            }
             values["version"] = __version__ if is_admin else ""
             page = render("index.html", **values, base=base, samples=samples, shown_schema=shown_schema)
             return Reply(200, HTML, page, [*PAGE_HEADERS, *headers])
         shown: dict[str, object] = {"routes": [_entry(usage) for some in self._folders.values() for usage in some], "problem_count": count}
         if is_admin:
             shown |= {"version": __version__, "listeners": [*map(_listener, listeners)], "problems": problems}
+            shown["schedules"] = [*map(_schedule, schedules)]
         return Reply(200, JSON.encode(), write_json(shown), headers)
 
 
@@ -117,4 +126,13 @@ def _listener(listener: Listener) -> dict[str, object]:
         "stanzas": listener.shown,
         "role": listener.role,
         "script": str(listener.relative),
+    }
+
+
+def _schedule(schedule: Schedule) -> dict[str, object]:
+    return {
+        "methods": schedule.methods,
+        "schedule": schedule.shown,
+        "next_run": schedule.due.isoformat(timespec="seconds") if schedule.due else None,
+        "script": str(schedule.relative),
     }

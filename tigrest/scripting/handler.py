@@ -16,6 +16,10 @@ LISTENS = {"on_message": "message", "on_presence": "presence", "on_iq": "iq"}
 """Methods of a handler that listens, and the kind of stanza that each is for."""
 
 
+SCHEDULED = "on_schedule"
+"""Method of a handler that runs by the clock."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Match:
     """Which stanzas a handler listens to: ``match = Match(local="echo")``. Whatever is given has to fit.
@@ -46,7 +50,7 @@ class Match:
 
 
 class Handler:
-    """A handler of requests, of stanzas, or of both. Subclass it in a script.
+    """A handler of requests, of stanzas, of times, or of several of these. Subclass it in a script.
 
     For requests, set ``regex``, and write ``exec_get``, ``exec_post``, ….
 
@@ -59,8 +63,10 @@ class Handler:
     arguments are ``service``, ``stanza``, ``sender``, of messages ``body`` too, and the groups of ``match.body``. What they return is
     the reply.
 
+    To do something by the clock, write ``on_schedule(self, service)``, and say when by ``schedule`` or ``every``.
+
     ``async def startup(self, service)`` and ``async def shutdown(self)`` are awaited, if present, before the first and
-    after the last request or stanza of this load of the script.
+    after the last request, stanza or run of this load of the script.
 
     Tigase HTTP API guide §2.1
     """
@@ -81,10 +87,16 @@ class Handler:
     """``True``: the request must carry a valid API key, whatever the role."""
 
     timeout: float | None = None
-    """Seconds a request or stanza may take, then 504 or an error; ``None`` for ``[http] request_timeout``."""
+    """Seconds a request, stanza or scheduled run may take, then 504 or an error; ``None`` for ``[http] request_timeout``."""
 
     match: Match | None = None
     """Which stanzas the ``on_`` methods are for; ``None`` for all to our addresses."""
+
+    schedule: str | None = None
+    """When ``on_schedule`` runs, as cron has it: ``"*/5 * * * *"``, by the clock on the wall."""
+
+    every: float | None = None
+    """Seconds between two runs of ``on_schedule``, counted from the load of the script."""
 
     description: Mapping[str, Any] | None = None
     """Usage for people: ``{"regex": "/{jid}", "GET": {"info": "…", "description": "…", "request": {…}}, …}``.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tigrest.scripting.listeners import ListenerKind
 from tigrest.scripting.parts import Kind
 from tigrest.scripting.routes import RouteKind
+from tigrest.scripting.schedules import ScheduleKind
 
-KINDS: tuple[Kind, ...] = (RouteKind(), ListenerKind())
+KINDS: tuple[Kind, ...] = (RouteKind(), ListenerKind(), ScheduleKind())
 """All kinds, in the order in which a handler's parts are made."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tigrest.scripting.handler import LISTENS, METHODS, ROLES, Handler
+from tigrest.scripting.handler import LISTENS, METHODS, ROLES, SCHEDULED, Handler
 from tigrest.spelling import nearest, slips
 
 ATTRIBUTES = tuple(name for name in vars(Handler) if not name.startswith("_"))
 """What is read from a class."""
 
-CALLED = ("startup", "shutdown", *[f"exec_{method.lower()}" for method in METHODS], *LISTENS)
+CALLED = ("startup", "shutdown", *[f"exec_{method.lower()}" for method in METHODS], *LISTENS, SCHEDULED)
 """Methods that are called, if present."""
 
 OURS = frozenset({*ATTRIBUTES, *CALLED})
@@ -26,7 +26,7 @@ UNCALLED = frozenset({"exechead", "execoptions", "exectrace", "execconnect"})
 SHORT = 6
 """Letters below which a name may be a word of its own with one letter changed or missing: ``watch`` is not meant to be ``match``."""
 
-PLURALS = ("descriptions", "timeouts")
+OTHER_WORDS = ("descriptions", "timeouts", "schedules", "scheduled", "scheduler")
 """Names of the author's own although they are near."""
 
 LIKE_LISTENING = 0.85
@@ -56,12 +56,12 @@ def misspelt(cls: type[Handler]) -> Iterator[tuple[type, str, str]]:
 def _meant(name: str, value: Any) -> str | None:
     """Return the name of ours that was meant, if any."""
     letters = _letters(name)
-    if letters not in PLURALS and (near := [ours for ours in sorted(OURS) if _is_near(letters, _letters(ours))]):
+    if letters not in OTHER_WORDS and (near := [ours for ours in sorted(OURS) if _is_near(letters, _letters(ours))]):
         return nearest(name, near, 0)
     if letters.endswith(("role", "roles")) and _names_a_role(value):
         return "requiredRole"
     if name.startswith("on") and callable(value):
-        return nearest(name, LISTENS, LIKE_LISTENING)
+        return nearest(name, [*LISTENS, SCHEDULED], LIKE_LISTENING)
     return None
 
 

@@ -1,0 +1,8 @@
+from tigrest import Handler
+
+
+class Broken(Handler):
+    every = 30
+
+    def on_scedule(self):
+        pass

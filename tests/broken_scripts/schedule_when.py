@@ -1,0 +1,6 @@
+from tigrest import Handler
+
+
+class Broken(Handler):
+    async def on_schedule(self, service):
+        pass
