@@ -58,7 +58,7 @@ class DiscoQuery(Shape):
         read_full = self.full.reader(element)
 
         def read(found: ET.Element) -> Any:
-            if len(found) == 0:
+            if len(found) == 0:  # a query, or an empty result, which looks the same
                 return found.get("node") or True
             full = read_full(found)
             return full[self.list_key] or full.get("node") or True if self.list_key else full

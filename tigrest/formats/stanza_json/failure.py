@@ -43,6 +43,7 @@ class ErrorShape(Record):
 
         def read(found: ET.Element) -> Any:
             names = [child.tag.removeprefix(f"{{{STANZA_ERRORS}}}") for child in found]
+            # text and application-specific conditions stand beside the defined one
             condition = next((name for name in names if name in CONDITIONS), "undefined-condition")
             members = read_members(found)
             first = {"type": members.pop("type")} if "type" in members else {}

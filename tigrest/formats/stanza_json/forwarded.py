@@ -35,6 +35,7 @@ class InnerMessage(Shape):
             if envelope.check_kind(value.get("kind", "message")) != "message":
                 raise ValidationError.of(value["kind"], "message").under("kind")
             inside = "".join(self.vocabulary().write(value))
+            # at least as many as levels: each has this start tag, and in texts < is escaped
             if inside.count("<forwarded ") >= MAX_FORWARDED:
                 raise ValidationError(f"has messages forwarded in each other more than {MAX_FORWARDED} times over")
             given = "error" if value.get("error") is not None else value.get("type")

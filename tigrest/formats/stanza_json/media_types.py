@@ -65,6 +65,6 @@ def _range(part: str, index: int) -> tuple[str, float, int]:
     qualities = [parameter[2:] for parameter in parameters if parameter.startswith("q=")]
     try:
         quality = float(qualities[0]) if qualities else 1.0
-    except ValueError:
+    except ValueError:  # a malformed weight: better another type than one that may be refused
         quality = 0.0
     return name, min(1.0, max(0.0, quality)), index

@@ -53,7 +53,7 @@ class Payload(Record):
             inner = found.find(tag)
             try:
                 return {"datatype": found.get("datatype", ""), "data": _read((found if inner is None else inner).text)}
-            except MalformedContent:
+            except MalformedContent:  # what strangers send must not keep the rest of the stanza from being read
                 return None
 
         return read

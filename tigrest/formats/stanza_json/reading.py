@@ -137,6 +137,7 @@ def _inferred_kind(value: Mapping[str, Any], type: Any) -> str:
     if isinstance(type, str) and type in KIND_OF_TYPE:
         return KIND_OF_TYPE[type]
     keys = {key for key, item in value.items() if item is not None or key in VOCABULARIES["iq"].nullable}
+    # iqs and messages have this key: a message, the result, carries another message in it, and a query does not
     if "archive" in keys and not (isinstance(value["archive"], OBJECT) and "forward" in value["archive"]):
         return "iq"
     return next((kind for kind in ("iq", "message", "presence") if not DECIDING[kind].isdisjoint(keys)), "message")

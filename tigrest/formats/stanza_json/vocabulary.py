@@ -131,7 +131,7 @@ class Vocabulary:
         try:
             for key, item in value.items():
                 writer = self._writers.get(key)
-                if writer is None:
+                if writer is None:  # null means absent, for keys of other kinds too
                     if key not in envelope.KEYS and (item is not None or key not in self.elsewhere):
                         raise self._unknown(key)
                 elif (item is not None or key in self.nullable) and key not in said_twice and (text := writer(item)):
