@@ -11,8 +11,6 @@ import pytest
 TESTS = Path(__file__).parent
 
 KNOWN: dict[str, set[str]] = {
-    "auth/test_api_keys.py": {"READ_SECONDS"},
-    "auth/test_logins.py": {"CACHE_SIZE", "MAX_WAITING", "TURN_SECONDS"},
     "http/test_events.py": {"KEEP_ALIVE", "MAX_STREAMS", "USER_STREAMS"},
     "inbound/test_events.py": {
         "KEEP_ALIVE",
@@ -26,7 +24,6 @@ KNOWN: dict[str, set[str]] = {
         "USER_STREAMS",
     },
     "inbound/webhooks/test_delivery.py": {"LAST_SECONDS", "PAGE", "RETRY_SECONDS"},
-    "service/test_bounded.py": {"PAGE_BYTES"},
 }
 """Files that still patch constants, and which: to be emptied, never to be added to."""
 

@@ -5,7 +5,7 @@ import base64
 from collections.abc import Iterable
 
 from tigrest.auth.accounts import Account, Accounts
-from tigrest.auth.logins import Logins
+from tigrest.auth.logins import LoginLimits, Logins
 from tigrest.auth.throttle import Throttle
 from tigrest.errors import NotConnected
 from tigrest.passwords import Passwords
@@ -61,12 +61,12 @@ class Server:
 class World:
     """Logins with all they need."""
 
-    def __init__(self, cache_seconds: float = 60.0, max_concurrent: int = 16, accounts: Iterable[Account] = ()) -> None:
+    def __init__(self, cache_seconds: float = 60.0, accounts: Iterable[Account] = (), limits: LoginLimits | None = None) -> None:
         self.clock = Clock()
         self.server = Server()
         self.throttle = Throttle(self.clock)
         own = Accounts(accounts, Passwords(1, 8, 1))
-        self.logins = Logins(JID("localhost"), self.server.check, own, self.throttle, cache_seconds, max_concurrent, self.clock)
+        self.logins = Logins(JID("localhost"), self.server.check, own, self.throttle, cache_seconds, limits or LoginLimits(), self.clock)
 
     async def login(self, username: str, password: str, address: str = ADDRESS) -> JID:
         return await self.logins.login(basic(username, password), address)

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
 from tests.auth.fakes import Clock, turns
-from tigrest.auth import api_keys as module
-from tigrest.auth.api_keys import ApiKey, ApiKeys, KeyStore, hash_key, key_of_request
+from tigrest.auth.api_keys import ApiKey, ApiKeys, KeyLimits, KeyStore, hash_key, key_of_request
 from tigrest.errors import StorageUnavailable
 from tigrest.state.database import Database
 
@@ -105,7 +104,7 @@ async def test_stored_keys_are_found_beside_configured_ones(store: CountingStore
 async def test_the_copy_is_read_once_a_second_at_most(store: CountingStore) -> None:
     clock = Clock()
     key = await store.add("stored", [], [])
-    keys = ApiKeys([], store, None, False, clock)
+    keys = ApiKeys([], store, None, False, clock=clock)
     for _ in range(10):
         assert await name_of(keys, key) == "stored"
         assert await name_of(keys, "wrong") is None
@@ -118,7 +117,7 @@ async def test_the_copy_is_read_once_a_second_at_most(store: CountingStore) -> N
 
 async def test_what_another_process_changes_counts_within_a_second(store: CountingStore, elsewhere: KeyStore) -> None:
     clock = Clock()
-    keys = ApiKeys([], store, None, False, clock)
+    keys = ApiKeys([], store, None, False, clock=clock)
     assert await name_of(keys, "its key") is None
     await elsewhere.add("ci", [], [], "its key")
     clock.pass_by(1.01)
@@ -130,7 +129,7 @@ async def test_what_another_process_changes_counts_within_a_second(store: Counti
 
 
 async def test_what_this_process_changes_counts_at_once(store: CountingStore) -> None:
-    keys = ApiKeys([], store, None, False, Clock())
+    keys = ApiKeys([], store, None, False, clock=Clock())
     assert await name_of(keys, "its key") is None
     await store.add("ci", [], [], "its key")
     assert await name_of(keys, "its key") == "ci"
@@ -153,7 +152,7 @@ async def test_requests_at_once_share_a_read(store: CountingStore) -> None:
 
 
 async def test_a_read_that_is_overtaken_does_not_bring_a_revoked_key_back(store: CountingStore) -> None:
-    keys = ApiKeys([], store, None, False, Clock())
+    keys = ApiKeys([], store, None, False, clock=Clock())
     key = await store.add("ci", [], [])
     late = store.late = asyncio.Event()
     overtaken = asyncio.create_task(keys.find(key, "/", ""))
@@ -168,7 +167,7 @@ async def test_a_read_that_is_overtaken_does_not_bring_a_revoked_key_back(store:
 
 async def test_the_bootstrap_key_works_while_there_is_no_other(store: CountingStore, elsewhere: KeyStore) -> None:
     clock = Clock()
-    keys = ApiKeys([], store, "boot", False, clock)
+    keys = ApiKeys([], store, "boot", False, clock=clock)
     assert keys.known("boot", "/", "") is None
     assert await name_of(keys, "boot", "/any/path", "any.host") == "bootstrap"
     await elsewhere.add("ci", [], [])
@@ -198,7 +197,7 @@ async def test_a_failing_database_leaves_the_last_copy_and_is_logged_once_a_minu
 ) -> None:
     clock = Clock()
     key = await store.add("ci", [], [])
-    keys = ApiKeys([], store, "boot", False, clock)
+    keys = ApiKeys([], store, "boot", False, clock=clock)
     assert await name_of(keys, key) == "ci"
     store.fails = True
     for _ in range(50):
@@ -222,7 +221,7 @@ async def test_a_database_that_fails_slowly_is_not_asked_by_each_request(store: 
     clock = Clock()
     store.fails = True
     store.before_failing = lambda: clock.pass_by(3)
-    keys = ApiKeys([], store, None, False, clock)
+    keys = ApiKeys([], store, None, False, clock=clock)
     for _ in range(3):
         with pytest.raises(StorageUnavailable):
             await name_of(keys, "key")
@@ -236,11 +235,10 @@ async def test_a_database_that_was_never_read_opens_nothing_but_configured_keys(
     assert await name_of(ApiKeys([configured("ci", "one")], store, None, False), "one") == "ci"
 
 
-async def test_a_database_that_does_not_answer_is_not_waited_for(store: CountingStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "READ_SECONDS", 0.02)
+async def test_a_database_that_does_not_answer_is_not_waited_for(store: CountingStore) -> None:
     store.open.clear()
     with pytest.raises(StorageUnavailable):
-        await ApiKeys([], store, None, False).find("key", "/", "")
+        await ApiKeys([], store, None, False, KeyLimits(read_seconds=0.02)).find("key", "/", "")
 
 
 @pytest.mark.parametrize("is_open", [True, False])

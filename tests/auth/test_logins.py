@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.auth.fakes import ADDRESS, ALICE, BOB, World, basic, turns
-from tigrest.auth import logins as module
+from tigrest.auth.logins import LoginLimits
 from tigrest.concurrency.loop import new_event_loop
 from tigrest.errors import LoginRequired, NotConnected, TooManyFailures
 from tigrest.xmpp.jid import JID
@@ -96,7 +96,7 @@ async def test_a_cancelled_request_does_not_cancel_the_others() -> None:
 
 
 async def test_a_check_that_nobody_waits_for_ends_and_gives_its_turn_back() -> None:
-    world = World(max_concurrent=1)
+    world = World(limits=LoginLimits(running=1))
     world.server.open.clear()
     task = asyncio.create_task(world.logins.login(HEADER, ADDRESS))
     await turns()
@@ -108,16 +108,15 @@ async def test_a_check_that_nobody_waits_for_ends_and_gives_its_turn_back() -> N
 
 
 async def test_only_so_many_checks_run_at_once() -> None:
-    world = World(max_concurrent=3)
+    world = World(limits=LoginLimits(running=3))
     world.server.passwords |= {JID(f"user{number}@localhost"): "x" for number in range(20)}
     await asyncio.gather(*[world.login(f"user{number}", "x") for number in range(20)])
     assert len(world.server.asked) == 20
     assert world.server.most_running == 3
 
 
-async def test_too_many_waiting_checks_are_told_to_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_WAITING", 2)
-    world = World(max_concurrent=1)
+async def test_too_many_waiting_checks_are_told_to_come_back() -> None:
+    world = World(limits=LoginLimits(running=1, waiting=2))
     world.server.open.clear()
     tasks = [asyncio.create_task(world.login("alice", f"guess {number}")) for number in range(3)]
     await turns()
@@ -128,9 +127,8 @@ async def test_too_many_waiting_checks_are_told_to_come_back(monkeypatch: pytest
     assert await world.login("bob", "builder") == BOB
 
 
-async def test_a_check_does_not_wait_for_its_turn_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TURN_SECONDS", 0.01)
-    world = World(max_concurrent=1)
+async def test_a_check_does_not_wait_for_its_turn_for_ever() -> None:
+    world = World(limits=LoginLimits(running=1, wait_seconds=0.01))
     world.server.open.clear()
     holder = asyncio.create_task(world.login("alice", "secret"))
     await turns()
@@ -166,7 +164,7 @@ async def test_guessing_many_accounts_from_one_address_is_slowed_down() -> None:
 
 
 async def test_guessing_at_once_does_not_slip_past_the_throttle() -> None:
-    world = World(max_concurrent=4)
+    world = World(limits=LoginLimits(running=4))
     results = await asyncio.gather(*[world.login("alice", f"guess {number}") for number in range(500)], return_exceptions=True)
     assert len(world.server.asked) <= 10 + 3
     assert {type(result) for result in results} == {LoginRequired, TooManyFailures}
@@ -260,9 +258,8 @@ async def test_a_check_begun_with_the_old_password_is_not_remembered_after_the_c
     assert world.logins.cached(HEADER) is None
 
 
-async def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "CACHE_SIZE", 3)
-    world = World()
+async def test_the_cache_is_bounded() -> None:
+    world = World(limits=LoginLimits(cached=3))
     headers = [basic(f"alice@localhost/{number}", "secret") for number in range(4)]
     for header in headers:
         await world.logins.login(header, ADDRESS)

@@ -14,7 +14,7 @@ import pytest
 from tests.servers.process import free_ports
 from tigrest.errors import InvalidValue, NotConnected, NotPermitted, NotSupported, StanzaError, TigrestError
 from tigrest.http.statuses import status_of
-from tigrest.service.bosh import MAX_ANSWER, MAX_CONCURRENT, BoshEndpoint, PreBound
+from tigrest.service.bosh import BoshEndpoint, BoshLimits, PreBound
 from tigrest.testing import TestGateway, serving
 from tigrest.xmpp.commands import CommandReply
 from tigrest.xmpp.disco import DiscoItem
@@ -223,7 +223,7 @@ ENTITIES = '<?xml version="1.0"?><!DOCTYPE body [<!ENTITY a "aaaa">]>'
         (http("", "204 No Content").replace(b"Content-Length: 0\r\n", b""), "HTTP status 204"),
         (http("", "302 Found", "Location: http://127.0.0.1:1/"), "HTTP status 302"),
         (http("", "307 Temporary Redirect", "Location: /other"), "HTTP status 307"),
-        (http(b"x" * (MAX_ANSWER + 1)), f"more than {MAX_ANSWER} bytes"),
+        (http(b"x" * (BoshLimits().answer_bytes + 1)), f"more than {BoshLimits().answer_bytes} bytes"),
         (http(b"\x1f\x8b\x08\x00", "200 OK", "Content-Encoding: gzip"), "does not speak BOSH"),
         (b"SSH-2.0-OpenSSH\r\n\r\n", "cannot be reached: RemoteProtocolError"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "cannot be reached: RemoteProtocolError"),
@@ -352,7 +352,7 @@ async def test_few_sessions_are_opened_at_a_time() -> None:
         bosh = BoshEndpoint(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", "localhost")
         errors = await asyncio.gather(*[bosh.prebind(ALICE, "secret") for _ in range(30)], return_exceptions=True)
     assert {type(error) for error in errors} == {NotConnected}
-    assert most <= MAX_CONCURRENT
+    assert most <= BoshLimits().opening
 
 
 async def test_it_works_from_worker_threads_too() -> None:

@@ -15,6 +15,7 @@ from tigrest.concurrency.caller import waiting
 from tigrest.errors import CallerGone, InvalidStanza, NotPermitted, ServerFailed, TooManyWaiting
 from tigrest.service import Policy, Service
 from tigrest.service.bounded import SENDING, WAITING
+from tigrest.service.outbound import ArchiveLimits
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.stanza import Stanza
 
@@ -63,9 +64,9 @@ class Visitor:
             callback()
 
 
-def service(server: Server) -> Service:
+def service(server: Server, archives: ArchiveLimits | None = None) -> Service:
     known: Any = server
-    return Service(known, Policy(US, DOMAIN, admins=frozenset({JID("root@example.org")})))
+    return Service(known, Policy(US, DOMAIN, admins=frozenset({JID("root@example.org")})), archives=archives)
 
 
 async def test_a_stanza_gets_the_addresses_and_the_id_that_it_lacks() -> None:
@@ -156,11 +157,10 @@ def test_one_caller_cannot_wait_for_all_that_may_wait() -> None:
     assert WindowLimits().waiting > WAITING + SENDING
 
 
-async def test_an_archive_that_does_not_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tigrest.service.outbound.PAGE_BYTES", 2000)
+async def test_an_archive_that_does_not_end_is_cut_off() -> None:
     server = Server()
     query = "<iq type='set' to='bob@example.org/bot'><query xmlns='urn:xmpp:mam:2' queryid='q'/></iq>"
-    asking = asyncio.create_task(service(server).for_(ALICE).request_all(query))
+    asking = asyncio.create_task(service(server, ArchiveLimits(page_bytes=2000)).for_(ALICE).request_all(query))
     while not server.sent:
         await asyncio.sleep(0)
     [sent] = server.sent

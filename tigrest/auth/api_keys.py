@@ -1,4 +1,4 @@
-"""API keys: finding the one of a request, and recognising it."""
+"""API keys: extract the key of a request, and look it up."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import hmac
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
 from tigrest.auth.key_store import ApiKey, KeyStore, hash_key, host_name, new_key
@@ -16,18 +17,24 @@ from tigrest.errors import StorageUnavailable
 from tigrest.observability.log_limit import LogLimit
 from tigrest.state.trouble import TROUBLE
 
-__all__ = ["ApiKey", "ApiKeys", "KeyStore", "hash_key", "host_name", "key_of_request", "new_key"]
+__all__ = ["ApiKey", "ApiKeys", "KeyLimits", "KeyStore", "hash_key", "host_name", "key_of_request", "new_key"]
 
 log = logging.getLogger(__name__)
 
-FRESH_SECONDS = 1.0
-"""How old the copy of the stored keys may be when it is used: keys changed by another process count from then on."""
 
-READ_SECONDS = 5.0
-"""How long reading the stored keys may take."""
+@dataclass(frozen=True)
+class KeyLimits:
+    """Limits of reading the stored keys.
 
-COMPLAINT_SECONDS = 60.0
-"""How often a database that cannot be read is reported."""
+    Args:
+        fresh_seconds: age at which the cached keys are read again. What another process has changed counts from then on.
+        read_seconds: how long reading them may take.
+        log_seconds: interval between two lines in the log about a database that cannot be read.
+    """
+
+    fresh_seconds: float = 1.0
+    read_seconds: float = 5.0
+    log_seconds: float = 60.0
 
 
 def key_of_request(query_string: bytes, headers: Mapping[bytes, bytes]) -> str | None:
@@ -54,14 +61,15 @@ def key_of_request(query_string: bytes, headers: Mapping[bytes, bytes]) -> str |
 
 
 class ApiKeys:
-    """Recognises the API keys of the configuration and of the store.
+    """Looks up API keys of the configuration and of the store.
 
     Args:
         configured: keys of the configuration.
         store: further keys, which may change at any time; ``None`` for no others.
         bootstrap: a key that opens everything while there is no other; ``None`` or empty for none.
         open_access: whether handlers that demand a key do without; the HTTP layer looks at it.
-        clock: monotonic seconds.
+        limits: of reading the store.
+        clock: returns monotonic seconds.
     """
 
     def __init__(
@@ -70,10 +78,11 @@ class ApiKeys:
         store: KeyStore | None,
         bootstrap: str | None,
         open_access: bool,
+        limits: KeyLimits = KeyLimits(),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._open_access = open_access
-        self._clock = clock
+        self._limits, self._clock = limits, clock
         self._store = store
         self._configured = _by_digest(configured)
         self._bootstrap = _by_digest([ApiKey("bootstrap", hash_key(bootstrap))] if bootstrap and not configured else [])
@@ -81,7 +90,7 @@ class ApiKeys:
         self._fresh_until = float("-inf") if store else float("inf")
         self._seen_changes = 0
         self._reads: SingleFlight[int, None] = SingleFlight()
-        self._complaints = LogLimit(COMPLAINT_SECONDS, clock)
+        self._complaints = LogLimit(limits.log_seconds, clock)
         self._is_blind = False
         """True while the latest read of the store has failed."""
 
@@ -91,7 +100,7 @@ class ApiKeys:
         return self._open_access
 
     def known(self, key: str, path: str, host: str) -> ApiKey | None:
-        """Recognise a key at once, without a look into the database.
+        """Look up a key among those that are cached, without the database.
 
         Args:
             key: the key that came with the request.
@@ -105,7 +114,7 @@ class ApiKeys:
         return _match(self._configured, digest, path, host) or (_match(self._stored, digest, path, host) if self._is_fresh() else None)
 
     async def find(self, key: str | None, path: str, host: str) -> ApiKey | None:
-        """Recognise a key.
+        """Look up a key.
 
         Args:
             key: the key that came with the request; ``None`` or empty when there was none.
@@ -135,10 +144,10 @@ class ApiKeys:
         return self._clock() < self._fresh_until and (self._store is None or self._store.changes == self._seen_changes)
 
     async def _read(self, store: KeyStore) -> None:
-        """Read the stored keys; keep the last copy when that fails."""
+        """Read the stored keys; keep those read before when that fails."""
         began, changes = self._clock(), store.changes
         try:
-            async with asyncio.timeout(READ_SECONDS):
+            async with asyncio.timeout(self._limits.read_seconds):
                 keys = await store.list()
         except TROUBLE as error:  # OSError among them: also a TimeoutError
             if self._complaints.admit() is not None:
@@ -149,11 +158,11 @@ class ApiKeys:
             if changes < self._seen_changes:
                 return  # a later read was quicker
             self._stored = _by_digest(keys) or self._bootstrap
-        self._fresh_until, self._seen_changes = began + FRESH_SECONDS, changes
+        self._fresh_until, self._seen_changes = began + self._limits.fresh_seconds, changes
 
 
 def _by_digest(keys: Iterable[ApiKey]) -> dict[str, list[ApiKey]]:
-    """Keys by digest; one key may stand under several names, with limits of its own under each."""
+    """Group keys by digest: one key may have several names, with paths and hosts of its own under each."""
     table: dict[str, list[ApiKey]] = {}
     for key in keys:
         table.setdefault(key.digest, []).append(key)

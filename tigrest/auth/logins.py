@@ -1,4 +1,4 @@
-"""HTTP Basic logins: checked against gateway accounts or the XMPP server, and remembered for a while."""
+"""HTTP Basic logins, checked against gateway accounts or the XMPP server, and cached."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from tigrest.auth.accounts import Accounts
 from tigrest.auth.basic import read_basic
@@ -20,30 +21,38 @@ from tigrest.xmpp.jid import JID
 
 log = logging.getLogger(__name__)
 
-CACHE_SIZE = 10_000
-"""Most logins remembered; the one checked longest ago is forgotten first."""
 
-MAX_WAITING = 1000
-"""Most checks that wait for their turn; beyond them callers are told to come back."""
+@dataclass(frozen=True)
+class LoginLimits:
+    """Limits of the checks of logins.
 
-TURN_SECONDS = 30.0
-"""How long a check waits for its turn."""
+    Args:
+        cached: entries of the cache; the login checked longest ago is evicted first.
+        running: most checks that run at once.
+        waiting: most checks that wait for one of these to end; beyond them callers are told to come back.
+        wait_seconds: how long a check waits.
+    """
+
+    cached: int = 10_000
+    running: int = 16
+    waiting: int = 1000
+    wait_seconds: float = 30.0
 
 
 class Logins:
-    """Tells who a caller is.
+    """Authenticates callers by HTTP Basic.
 
-    A header that was right is remembered as its keyed hash, never as text. While its time lasts it is believed; after that
-    it is checked anew, and in any case, however many others fail: who guesses passwords cannot lock the real user out.
+    The keyed hash of an accepted header is cached, never its text. While the entry is fresh the password is not checked; after that it
+    is checked again, whatever the throttle says: whoever guesses passwords cannot lock the real user out.
 
     Args:
         domain: of callers who give a local part only.
         check_backend: checks a password against the XMPP server; raises ``NotConnected`` when that cannot be asked.
         accounts: the gateway's own accounts. The server is never asked about them: it would learn their passwords.
         throttle: slows down guessing.
-        cache_seconds: how long a success is believed; 0 for not at all.
-        max_concurrent: most checks running at once.
-        clock: tells monotonic seconds.
+        cache_seconds: how long an accepted login stays fresh in the cache; 0 to check every request.
+        limits: of the checks.
+        clock: returns monotonic seconds.
     """
 
     def __init__(
@@ -53,7 +62,7 @@ class Logins:
         accounts: Accounts,
         throttle: Throttle,
         cache_seconds: float,
-        max_concurrent: int = 16,
+        limits: LoginLimits = LoginLimits(),
         clock: Clock = time.monotonic,
     ) -> None:
         self._domain = domain
@@ -61,7 +70,8 @@ class Logins:
         self._accounts = accounts
         self._throttle = throttle
         self._cache_seconds = cache_seconds
-        self._turns = asyncio.Semaphore(max_concurrent)
+        self._limits = limits
+        self._running = asyncio.Semaphore(limits.running)
         self._waiting = 0
         self._clock = clock
         self._key = secrets.token_bytes(32)
@@ -72,12 +82,12 @@ class Logins:
         self._checks: SingleFlight[tuple[int, bytes], bool] = SingleFlight()
 
     def cached(self, authorization: bytes) -> JID | None:
-        """The caller, when this very ``Authorization`` header was accepted lately."""
+        """Return the caller of an ``Authorization`` header that is fresh in the cache; ``None`` for others."""
         found = self._cache.get(self._digest(authorization))
         return found[0] if found is not None and found[1] > self._clock() else None
 
     async def login(self, authorization: bytes | None, address: str) -> JID:
-        """Tell who a caller is.
+        """Authenticate a caller.
 
         Args:
             authorization: value of the ``Authorization`` header; ``None`` or empty when there is none.
@@ -107,14 +117,14 @@ class Logins:
         return jid
 
     def forget(self, jid: JID) -> None:
-        """Forget the logins of an account whose password has changed or that is gone."""
+        """Evict the logins of an account whose password has changed or that was deleted."""
         self._epoch += 1  # checks begun with the old password are neither shared nor remembered
         for digest in self._digests.pop(jid.bare, ()):
             del self._cache[digest]
 
     async def _check(self, digest: bytes, jid: JID, password: str, address: str, was_right: bool) -> bool:
         epoch = self._epoch
-        async with self._turn():
+        async with self._permit():
             if not was_right:
                 self._throttle.check(jid, address)  # again: others may have failed while this one waited
             check = self._accounts.check if self._accounts.has(jid) else self._check_backend
@@ -133,7 +143,7 @@ class Logins:
         self._cache[digest] = (jid, self._clock() + self._cache_seconds)
         self._cache.move_to_end(digest)
         self._digests.setdefault(jid, set()).add(digest)
-        if len(self._cache) > CACHE_SIZE:
+        if len(self._cache) > self._limits.cached:
             self._drop(next(iter(self._cache)))
 
     def _drop(self, digest: bytes) -> None:
@@ -150,18 +160,18 @@ class Logins:
         return hashlib.blake2b(authorization, digest_size=24, key=self._key).digest()
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """Wait until fewer than ``max_concurrent`` checks run.
+    async def _permit(self) -> AsyncIterator[None]:
+        """Wait for a permit to run a check, and hold it.
 
         Raises:
             NotConnected: too many wait, or it takes too long.
         """
-        if self._waiting >= MAX_WAITING:
+        if self._waiting >= self._limits.waiting:
             raise NotConnected("too many logins are being checked; try again")
         self._waiting += 1
         try:
-            async with asyncio.timeout(TURN_SECONDS):
-                await self._turns.acquire()
+            async with asyncio.timeout(self._limits.wait_seconds):
+                await self._running.acquire()
         except TimeoutError:
             raise NotConnected("checking logins takes too long; try again") from None
         finally:
@@ -169,4 +179,4 @@ class Logins:
         try:
             yield
         finally:
-            self._turns.release()
+            self._running.release()

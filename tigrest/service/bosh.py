@@ -43,19 +43,25 @@ MAX_HOLD = 10
 MAX_WAIT = 3600
 """Most seconds that a server may be asked to hold a request."""
 
-MAX_ANSWER = 262_144
-"""Most bytes of an answer that are read."""
-
-MAX_CONCURRENT = 8
-"""Most sessions that are opened at a time. ejabberd's queue for new connections, say, is five long."""
-
-PAUSE = 0.1
-"""Seconds between two looks at a server that has not answered yet."""
-
 _FEATURES = f"{{{STREAMS}}}features"
 _SUCCESS, _FAILURE = f"{{{SASL}}}success", f"{{{SASL}}}failure"
 _SERVER = "the BOSH endpoint ([bosh] url)"
 _CONDITION = re.compile(r"[a-z-]{1,40}")
+
+
+@dataclass(frozen=True)
+class BoshLimits:
+    """Limits of opening sessions.
+
+    Args:
+        answer_bytes: of one answer that are read.
+        opening: most sessions that are opened at a time: ejabberd's backlog for new connections is five long.
+        poll_seconds: interval between two requests to a server that has not replied yet.
+    """
+
+    answer_bytes: int = 262_144
+    opening: int = 8
+    poll_seconds: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -89,16 +95,18 @@ class BoshEndpoint:
         url: of the endpoint, e.g. ``https://example.com/http-bind``. Passwords go over ``http`` to the loopback only.
         domain: whose users are logged in.
         timeout: seconds that a pre-bind may take altogether.
+        limits: of opening sessions.
     """
 
-    def __init__(self, url: str, domain: str, timeout: float = 30.0) -> None:
+    def __init__(self, url: str, domain: str, timeout: float = 30.0, limits: BoshLimits = BoshLimits()) -> None:
         self.loop = asyncio.get_running_loop()
         self._url = url
         self._host = urlsplit(url).hostname or ""
         self._domain = domain
         self._timeout = timeout
         self._tls = ssl.create_default_context()
-        self._turns = asyncio.Semaphore(MAX_CONCURRENT)
+        self._turns = asyncio.Semaphore(limits.opening)
+        self._limits = limits
 
     async def prebind(self, jid: JID, password: str, hold: int = 1, wait: int = 60) -> PreBound:
         """Log a user in and bind a resource.
@@ -121,7 +129,7 @@ class BoshEndpoint:
         self._check(jid, password, hold, wait)
         try:
             async with asyncio.timeout(self._timeout), self._turns, self._client() as client:
-                session = _Session(client, self._url, self._domain)
+                session = _Session(client, self._url, self._domain, self._limits)
                 try:
                     bound = await session.log_in(jid, password, hold, wait)
                 except (StanzaError, NotSupported):
@@ -155,9 +163,11 @@ class _Session:
         client: sends the requests.
         url: of the endpoint.
         domain: of the user.
+        limits: of opening sessions.
     """
 
-    def __init__(self, client: httpx2.AsyncClient, url: str, domain: str) -> None:
+    def __init__(self, client: httpx2.AsyncClient, url: str, domain: str, limits: BoshLimits) -> None:
+        self._limits = limits
         self._client = client
         self._url = url
         self._domain = escape_attribute(domain)
@@ -243,7 +253,7 @@ class _Session:
 
     async def _look(self) -> ET.Element:
         """Ask for what is there by now."""
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(self._limits.poll_seconds)
         return await self._send()
 
     async def _send(self, payload: str = "", attributes: str = "") -> ET.Element:
@@ -267,13 +277,13 @@ class _Session:
             answer = bytearray()
             async for chunk in response.aiter_raw():
                 answer += chunk
-                if len(answer) > MAX_ANSWER:
-                    raise NotConnected(f"{_SERVER} answered with more than {MAX_ANSWER} bytes")
+                if len(answer) > self._limits.answer_bytes:
+                    raise NotConnected(f"{_SERVER} answered with more than {self._limits.answer_bytes} bytes")
             return bytes(answer)
 
 
 def _read(data: bytes) -> ET.Element:
-    """The ``body`` of an answer. XEP-0124 §17"""
+    """Parse the ``body`` of an answer. XEP-0124 §17"""
     try:
         body = parse(data)
     except (ValueError, LookupError, ET.ParseError):
@@ -288,7 +298,7 @@ def _read(data: bytes) -> ET.Element:
 
 
 def _refusal(failure: ET.Element, source: str) -> StanzaError | NotConnected:
-    """What a failed login is to our caller. RFC 6120 §6.5"""
+    """Return the exception for a failed login. RFC 6120 §6.5"""
     conditions = {split_name(child.tag)[1] for child in failure}
     if "temporary-auth-failure" in conditions:
         return NotConnected(f"{_SERVER} cannot check logins at the moment")
@@ -297,7 +307,7 @@ def _refusal(failure: ET.Element, source: str) -> StanzaError | NotConnected:
 
 
 def _needs_session(features: ET.Element) -> bool:
-    """Whether the server wants a session established, as before RFC 6121. RFC 6121 §1.4"""
+    """Return whether the server demands a session, as before RFC 6121. RFC 6121 §1.4"""
     session = features.find(f"{{{SESSION}}}session")
     return session is not None and session.find(f"{{{SESSION}}}optional") is None
 
@@ -307,7 +317,7 @@ def _number(text: str | None, fallback: int) -> int:
 
 
 def _is_loopback(host: str) -> bool:
-    """Whether what is sent to a host stays in this machine."""
+    """Return whether a host is this machine."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

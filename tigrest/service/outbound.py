@@ -1,4 +1,4 @@
-"""What leaves for the XMPP server, once it is known to be allowed."""
+"""Send stanzas to the XMPP server that the policy has allowed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import copy
 import itertools
 import secrets
 from collections.abc import Awaitable
+from dataclasses import dataclass
 
 from tigrest.backends.backend import Backend
 from tigrest.errors import ServerFailed
@@ -15,25 +16,35 @@ from tigrest.xmpp.stanza import Stanza, make_stanza
 
 _ARCHIVE = MESSAGE_ARCHIVE.encode()
 
-PAGE_BYTES = 16 * 1024 * 1024
-"""Most bytes of messages that are kept for one query of an archive: whoever is asked decides how many he sends."""
 
-TOTAL_BYTES = 64 * 1024 * 1024
-"""Most bytes of messages that are kept for all queries under way."""
+@dataclass(frozen=True)
+class ArchiveLimits:
+    """Bounds the messages buffered for queries of archives: the entity that is asked decides how many it sends.
+
+    Args:
+        page_bytes: buffered for one query.
+        total_bytes: buffered for all queries under way.
+    """
+
+    page_bytes: int = 16 * 1024 * 1024
+    total_bytes: int = 64 * 1024 * 1024
 
 
 class Outbound:
     """Sends stanzas whose ``from`` is known to be allowed. Whoever calls it has asked the policy, or is trusted.
 
     Args:
-        backend: the way to XMPP.
+        backend: the connection to XMPP.
+        limits: of queries of archives.
     """
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, limits: ArchiveLimits = ArchiveLimits()) -> None:
         self.loop = asyncio.get_running_loop()
         self._backend = backend
+        self.limits = limits
+        """Of queries of archives."""
         self.collected = 0
-        """Bytes of messages that came for the queries of archives under way."""
+        """Bytes of messages buffered for the queries of archives under way."""
         self._id_prefix, self._id_numbers = f"{secrets.token_urlsafe(8)}-", itertools.count(1)
 
     def send(self, stanza: Stanza) -> Awaitable[None]:
@@ -55,7 +66,7 @@ class Outbound:
             The messages, if any, and the result or the error stanza as the last.
 
         Raises:
-            ServerFailed: the messages are more than :data:`PAGE_BYTES`, or with those for others more than :data:`TOTAL_BYTES`.
+            ServerFailed: the messages exceed the limits.
 
         XEP-0313 §4.2
         """
@@ -85,11 +96,11 @@ class Outbound:
 
 
 class _Page:
-    """The messages that come for a query of an archive, as long as there is room for them.
+    """Buffers the messages that come for a query of an archive, within the limits.
 
     Args:
-        outbound: counts what is kept for all queries.
-        query: what is asked.
+        outbound: counts the bytes buffered for all queries.
+        query: the iq.
     """
 
     def __init__(self, outbound: Outbound, query: Stanza) -> None:
@@ -97,19 +108,19 @@ class _Page:
         self.messages: list[Stanza] = []
         self.size = 0
         self.waiting = asyncio.timeout(None)
-        """Ends the wait for the reply when there is no more room."""
+        """Ends the wait for the reply when a limit is exceeded."""
         self._is_full = False
 
     def take(self, inbound: Stanza) -> bool:
-        """Keep a message that belongs to the query; tell whether it does."""
+        """Buffer a message that belongs to the query; return whether it does."""
         if not _belongs(inbound, self.query):
             return False
         if self._is_full:
             return True
-        size = len(bytes(inbound))
+        size, limits = len(bytes(inbound)), self._outbound.limits
         self.size += size
         self._outbound.collected += size
-        if self.size > PAGE_BYTES or self._outbound.collected > TOTAL_BYTES:
+        if self.size > limits.page_bytes or self._outbound.collected > limits.total_bytes:
             self._is_full = True
             self.messages.clear()
             self.waiting.reschedule(0.0)

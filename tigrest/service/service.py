@@ -16,7 +16,7 @@ from tigrest.errors import InvalidStanza, SenderNotAllowed, TigrestError
 from tigrest.service.avatars import Avatars, AvatarSettings
 from tigrest.service.bosh import BoshEndpoint
 from tigrest.service.bounded import BoundedService, Callers
-from tigrest.service.outbound import Outbound
+from tigrest.service.outbound import ArchiveLimits, Outbound
 from tigrest.service.policy import Policy
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.presence import StatusOutcome, UserStatus
@@ -39,9 +39,12 @@ class Service:
         backend: the way to XMPP.
         policy: who may do what.
         avatars: what the administrator decides about avatars; the defaults when ``None``.
+        archives: limits of queries of archives; the defaults when ``None``.
     """
 
-    def __init__(self, backend: Backend, policy: Policy, avatars: AvatarSettings | None = None) -> None:
+    def __init__(
+        self, backend: Backend, policy: Policy, avatars: AvatarSettings | None = None, archives: ArchiveLimits | None = None
+    ) -> None:
         self._backend = backend
         self.policy = policy
         """Who may do what."""
@@ -50,7 +53,7 @@ class Service:
         """Ad-hoc commands (XEP-0050): list and execute."""
         self.avatars = Avatars(self, avatars or AvatarSettings())
         """Avatars (XEP-0084, XEP-0153, XEP-0292): get and set."""
-        self._outbound = Outbound(backend)
+        self._outbound = Outbound(backend, archives or ArchiveLimits())
         self._callers = Callers(self._outbound, policy, self.avatars)
         self._bosh: BoshEndpoint | None = None
         self._callbacks: set[asyncio.Task[None]] = set()
