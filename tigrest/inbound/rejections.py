@@ -1,60 +1,57 @@
-"""Telling senders that there was no room for what they sent: a bounded number at once, and the rest in the log."""
+"""Tell senders that there was no room for their stanzas: a bounded number at once, the rest in the log only."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import NotConnected, TigrestError
 from tigrest.xmpp.stanza import Stanza
 
 log = logging.getLogger(__name__)
 
-MOST = 1000
-"""Most refusals being sent at once; further stanzas are refused in the log only."""
+REJECTIONS_AT_ONCE = 1000
+"""Most rejections being sent at once; further stanzas are rejected in the log only."""
 
 
 class Rejections:
-    """Sends errors to those whose stanzas could not be taken.
+    """Sends errors to the senders of stanzas that were not accepted.
 
     Args:
         send: sends a stanza.
-        taker: who could not take them, for the log.
+        taker: who did not accept them, for the log.
+        at_once: most rejections being sent at once.
     """
 
-    def __init__(self, send: Callable[[Stanza], Awaitable[None]], taker: str) -> None:
-        self._send, self._taker = send, taker
-        self.running: set[asyncio.Task[None]] = set()
-        """What is being sent."""
+    def __init__(self, send: Callable[[Stanza], Awaitable[None]], taker: str, at_once: int = REJECTIONS_AT_ONCE) -> None:
+        self._send, self._taker, self._at_once = send, taker, at_once
+        self.running = TaskSet()
+        """Rejections being sent."""
         self._untold = 0
 
     def tell(self, error: Stanza | None) -> None:
-        """Send an error. Returns at once.
+        """Send an error. Return at once.
 
         Args:
             error: the error stanza; ``None`` where the sender may not be told.
         """
-        if error is None or len(self.running) >= MOST:
+        if error is None or len(self.running) >= self._at_once:
             self._untold += 1
             if self._untold == 1 or self._untold % 1000 == 0:
                 log.error("too many stanzas wait for %s: %d were dropped, and their senders not told", self._taker, self._untold)
             return
-        task = asyncio.create_task(self.deliver(error))
-        self.running.add(task)
-        task.add_done_callback(self.running.discard)
+        self.running.start(self.deliver(error))
 
     async def stop(self) -> None:
         """Send no more."""
-        for task in self.running:
-            task.cancel()
-        await asyncio.gather(*self.running, return_exceptions=True)
+        await self.running.stop()
 
     async def deliver(self, error: Stanza) -> None:
-        """Send an error and wait until it is handed over; what goes wrong is logged."""
+        """Send an error, and wait until it is handed over; log what goes wrong."""
         try:
             await self._send(error)
         except NotConnected as trouble:
-            log.debug("a refusal was not sent: %s", trouble)
+            log.debug("a rejection was not sent: %s", trouble)
         except TigrestError as trouble:
-            log.warning("a refusal cannot be sent: %s", trouble)
+            log.warning("a rejection cannot be sent: %s", trouble)

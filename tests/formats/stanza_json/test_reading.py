@@ -13,7 +13,7 @@ from tigrest.errors import InvalidJID, InvalidStanza, MalformedContent
 from tigrest.formats.stanza_json.reading import from_json, from_parameters, from_query, from_texts
 from tigrest.formats.stanza_json.table import ROWS, VOCABULARIES
 from tigrest.formats.stanza_json.writing import to_json
-from tigrest.inbound.webhooks.answers import Answer
+from tigrest.inbound.webhooks.answers import WebhookResponse
 from tigrest.xmpp.stanza import Stanza
 
 
@@ -70,7 +70,7 @@ def test_an_error_makes_the_type() -> None:
 
 @pytest.mark.parametrize("code", [302, 404, 431, 500, 502, 503, 510])
 def test_an_error_code_means_what_the_same_status_of_a_webhook_does(code: int) -> None:
-    error, told = from_json({"error_code": code}).error, Answer(code).error
+    error, told = from_json({"error_code": code}).error, WebhookResponse(code).error
     assert error is not None
     assert (error.type, error.condition) == (told.type, told.condition)
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.inbound.webhooks.world import JSON, XML, TinyCodec, iq, message
 from tigrest.errors import StanzaError
-from tigrest.inbound.webhooks.answers import Answer, NoResponse, reply_to
+from tigrest.inbound.webhooks.answers import NoResponse, WebhookResponse, reply_to_outcome
 from tigrest.xmpp.stanza import Stanza
 
 ROWS = [
@@ -32,15 +32,15 @@ PRESENCE = Stanza.parse('<presence from="alice@example.org" to="shop@http.exampl
 ERROR = '<error type="cancel"><gone xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/><text xmlns="urn:ietf:params:xml:ns:xmpp-stanzas">far</text></error>'
 
 
-def reply(stanza: Stanza, answer: Answer | NoResponse) -> Stanza | None:
-    return reply_to(stanza, answer, TinyCodec())
+def reply(stanza: Stanza, answer: WebhookResponse | NoResponse) -> Stanza | None:
+    return reply_to_outcome(stanza, answer, TinyCodec())
 
 
-def xml(text: str, status: int = 200) -> Answer:
-    return Answer(status, "OK", XML, text.encode())
+def xml(text: str, status: int = 200) -> WebhookResponse:
+    return WebhookResponse(status, "OK", XML, text.encode())
 
 
-def said(stanza: Stanza, answer: Answer) -> Stanza:
+def said(stanza: Stanza, answer: WebhookResponse) -> Stanza:
     found = reply(stanza, answer)
     assert found is not None
     return found
@@ -49,7 +49,7 @@ def said(stanza: Stanza, answer: Answer) -> Stanza:
 @pytest.mark.parametrize("stanza", [message(), PRESENCE, iq()], ids=["message", "presence", "iq"])
 @pytest.mark.parametrize(("status", "type", "condition"), [(status, *row) for statuses, *row in ROWS for status in statuses])
 def test_a_status_is_an_error(status: int, type: str, condition: str, stanza: Stanza) -> None:
-    found = said(stanza, Answer(status, "Some Words", "text/html", b"<p>never shown"))
+    found = said(stanza, WebhookResponse(status, "Some Words", "text/html", b"<p>never shown"))
     assert (found.kind, found.type, found.id) == (stanza.kind, "error", stanza.id)
     assert (found.sender, found.to) == (stanza.to, stanza.sender)
     assert found.error is not None
@@ -57,10 +57,10 @@ def test_a_status_is_an_error(status: int, type: str, condition: str, stanza: St
 
 
 def test_the_words_of_a_status_are_the_standard_ones_when_it_has_none() -> None:
-    error = said(iq(), Answer(404)).error
+    error = said(iq(), WebhookResponse(404)).error
     assert error is not None
     assert error.text == "404 Not Found"
-    assert Answer(599).problem == "599"
+    assert WebhookResponse(599).problem == "599"
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
@@ -68,14 +68,21 @@ def test_the_words_of_a_status_are_the_standard_ones_when_it_has_none() -> None:
     ("media_type", "body"), [("", b""), ("text/html", b"<p>ok"), (JSON, b"{"), (XML, b"<presence/"), (JSON, b"[]x"), ("", b"ok")]
 )
 def test_success_that_is_no_stanza_is_no_reply(status: int, media_type: str, body: bytes) -> None:
-    assert reply(message(), Answer(status, "OK", media_type, body)) is None
-    assert reply(PRESENCE, Answer(status, "OK", media_type, body)) is None
+    assert reply(message(), WebhookResponse(status, "OK", media_type, body)) is None
+    assert reply(PRESENCE, WebhookResponse(status, "OK", media_type, body)) is None
 
 
 @pytest.mark.parametrize(
-    "answer", [Answer(202), Answer(204), Answer(200), Answer(202, "", XML, b"<iq><a xmlns='b'/></iq>"), Answer(204, "", "text/html", b"x")]
+    "answer",
+    [
+        WebhookResponse(202),
+        WebhookResponse(204),
+        WebhookResponse(200),
+        WebhookResponse(202, "", XML, b"<iq><a xmlns='b'/></iq>"),
+        WebhookResponse(204, "", "text/html", b"x"),
+    ],
 )
-def test_an_iq_has_an_empty_result(answer: Answer) -> None:
+def test_an_iq_has_an_empty_result(answer: WebhookResponse) -> None:
     found = said(iq(), answer)
     assert str(found) == '<iq xmlns="jabber:client" type="result" to="alice@example.org/desk" from="http.example.org" id="q1"/>'
 
@@ -83,14 +90,14 @@ def test_an_iq_has_an_empty_result(answer: Answer) -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(200, "OK", "text/html", b"<p>ok"),
-        Answer(200, "OK", "", b"ok"),
+        WebhookResponse(200, "OK", "text/html", b"<p>ok"),
+        WebhookResponse(200, "OK", "", b"ok"),
         xml("<message/>"),
         xml("<iq type='result'><a xmlns='b'/><c xmlns='d'/></iq>"),
-        Answer(200, "OK", XML, None),
+        WebhookResponse(200, "OK", XML, None),
     ],
 )
-def test_an_iq_is_not_told_a_result_that_there_is_not(answer: Answer) -> None:
+def test_an_iq_is_not_told_a_result_that_there_is_not(answer: WebhookResponse) -> None:
     error = said(iq(), answer).error
     assert error is not None
     assert error.condition == "internal-server-error"
@@ -105,7 +112,7 @@ def test_addresses_and_id_of_a_result_are_ours() -> None:
 
 
 def test_json_need_not_say_that_it_is_an_iq() -> None:
-    found = said(iq(), Answer(200, "", JSON, b'{"body": "x"}'))
+    found = said(iq(), WebhookResponse(200, "", JSON, b'{"body": "x"}'))
     assert (found.kind, found.type) == ("iq", "result")
 
 
@@ -132,7 +139,7 @@ def test_a_reply_to_a_room_is_to_the_room() -> None:
 
 def test_a_room_is_not_told_a_status() -> None:
     stanza = message(sender="room@muc.example.org/nick", type="groupchat")
-    assert reply(stanza, Answer(404)) is None
+    assert reply(stanza, WebhookResponse(404)) is None
     assert said(stanza, xml(f"<message type='error'>{ERROR}</message>")).to == "room@muc.example.org/nick"
 
 
@@ -144,7 +151,7 @@ def test_a_reply_to_presence_is_what_it_says() -> None:
 
 def test_a_message_is_not_answered_with_an_empty_one() -> None:
     assert reply(message(), xml("<message/>")) is None
-    assert reply(message(), Answer(200, "", JSON, b"{}")) is None
+    assert reply(message(), WebhookResponse(200, "", JSON, b"{}")) is None
 
 
 def test_another_kind_is_no_reply() -> None:
@@ -180,14 +187,14 @@ def test_the_body_of_an_error_status_is_never_a_result(status: int) -> None:
     ("reason", "text"), [("", "501 Not Implemented"), ("NOT IMPLEMENTED", "501 Not Implemented"), ("Ask bob", "501 Ask bob")]
 )
 def test_the_usual_words_are_written_as_usual(reason: str, text: str) -> None:
-    assert Answer(501, reason).error.text == text
+    assert WebhookResponse(501, reason).error.text == text
 
 
 @pytest.mark.parametrize("type", ["error", "result"])
 @pytest.mark.parametrize(
-    "answer", [Answer(200), Answer(404), xml("<message><body>x</body></message>"), NoResponse("x", StanzaError("gone"))]
+    "answer", [WebhookResponse(200), WebhookResponse(404), xml("<message><body>x</body></message>"), NoResponse("x", StanzaError("gone"))]
 )
-def test_errors_and_results_have_no_reply(type: str, answer: Answer) -> None:
+def test_errors_and_results_have_no_reply(type: str, answer: WebhookResponse) -> None:
     assert reply(message(type=type), answer) is None
     assert reply(Stanza.parse(f"<iq type='{type}' from='a@b' to='c'/>"), answer) is None
 
@@ -204,4 +211,4 @@ def test_silence_is_its_error() -> None:
     [(200, True), (302, True), (404, True), (408, False), (425, False), (429, False), (500, False), (501, True), (505, True), (599, False)],
 )
 def test_what_may_change_is_not_final(status: int, final: bool) -> None:
-    assert Answer(status).is_final == final
+    assert WebhookResponse(status).is_final == final

@@ -6,16 +6,18 @@ import asyncio
 import sqlite3
 import time
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.inbound.webhooks.receiver import Receiver, Request, Response, until
-from tests.inbound.webhooks.world import JSON, XML, World, iq, message
+from tests.inbound.webhooks.world import JSON, LIMITS, XML, World, iq, message
 from tigrest.concurrency.backoff import Backoff
 from tigrest.errors import NotConnected, StanzaTooLarge, TigrestError, TooManyWaiting
-from tigrest.inbound.webhooks import Statistics, writer
-from tigrest.inbound.webhooks.store import ANSWERED, DEAD, FAILED, WAITING
+from tigrest.inbound.webhooks import Statistics
+from tigrest.inbound.webhooks.store import DeliveryState
+from tigrest.state.batches import BatchLimits
 from tigrest.state.database import DatabaseLimits
 from tigrest.webhooks import verify
 from tigrest.xmpp.stanza import Stanza
@@ -100,9 +102,9 @@ async def test_one_sender_waits_and_others_go_on(world: World) -> None:
         await until(lambda: webhooks.statistics()["hook"].delivered == 2)
         assert world.receiver.texts == ["1", "4", "5"]
     assert [(one.state, one.attempts, one.problem) for one in await world.stored()] == [
-        (WAITING, 1, "503 Words"),
-        (WAITING, 0, ""),
-        (WAITING, 0, ""),
+        (DeliveryState.WAITING, 1, "503 Words"),
+        (DeliveryState.WAITING, 0, ""),
+        (DeliveryState.WAITING, 0, ""),
     ]
 
 
@@ -241,7 +243,7 @@ async def test_a_delivery_is_dead_after_the_last_attempt(world: World) -> None:
         await until(lambda: webhooks.statistics()["hook"] == Statistics(0, 2, 0, 6))
     assert world.receiver.texts == ["1", "1", "1", "2", "2", "2"]
     assert all("service-unavailable" in str(reply) and "503 Words" in str(reply) for reply in world.sent)
-    assert [(one.state, one.attempts, one.problem) for one in await world.stored()] == 2 * [(DEAD, 3, "503 Words")]
+    assert [(one.state, one.attempts, one.problem) for one in await world.stored()] == 2 * [(DeliveryState.DEAD, 3, "503 Words")]
 
 
 async def test_attempts_are_counted_across_restarts(world: World) -> None:
@@ -254,7 +256,7 @@ async def test_attempts_are_counted_across_restarts(world: World) -> None:
             if attempt == 3:
                 await until(lambda: world.sent)
     assert len(world.receiver.requests) == 3
-    assert [one.state for one in await world.stored()] == [DEAD]
+    assert [one.state for one in await world.stored()] == [DeliveryState.DEAD]
 
 
 async def test_an_unreachable_webhook_is_told_in_the_end(world: World) -> None:
@@ -283,7 +285,7 @@ async def test_a_reply_waits_for_the_link_even_through_a_restart(world: World, r
         webhooks.offer(message("1"))
         webhooks.offer(message("2"))
         await until(lambda: world.refused > 2)
-    assert [one.state for one in await world.stored()] == [ANSWERED, WAITING]
+    assert [one.state for one in await world.stored()] == [DeliveryState.ANSWERED, DeliveryState.WAITING]
     world.is_up = True
     async with world.webhooks():
         await until(lambda: len(world.sent) == 2)
@@ -299,7 +301,7 @@ async def test_a_stored_reply_that_may_not_be_sent_any_more_holds_nobody_up(worl
         webhooks.offer(message("2"))
         await until(lambda: world.refused > 2)
     with sqlite3.connect(world.folder / "state.sqlite3") as file:  # an earlier version let it in
-        [number] = [one.number for one in await world.stored() if one.state == ANSWERED]
+        [number] = [one.number for one in await world.stored() if one.state == DeliveryState.ANSWERED]
         file.execute("UPDATE webhook_deliveries SET reply = ? WHERE number = ?", (b"<message><x xmlns='a b'/></message>", number))
     file.close()
     world.is_up = True
@@ -315,11 +317,11 @@ async def test_the_error_of_a_dead_delivery_waits_for_the_link(world: World) -> 
     async with world.webhooks(world.target(max_attempts=1)) as webhooks:
         webhooks.offer(message())
         await until(lambda: world.refused > 2)
-        assert [one.state for one in await world.stored()] == [FAILED]
+        assert [one.state for one in await world.stored()] == [DeliveryState.FAILED]
         world.is_up = True
         await until(lambda: world.sent)
     assert len(world.receiver.requests) == 1
-    assert [(one.state, one.attempts) for one in await world.stored()] == [(DEAD, 1)]
+    assert [(one.state, one.attempts) for one in await world.stored()] == [(DeliveryState.DEAD, 1)]
 
 
 async def test_a_reply_that_cannot_be_sent_is_no_reply(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -341,7 +343,9 @@ async def test_what_cannot_be_written_is_dead_at_once(world: World) -> None:
         await until(lambda: webhooks.statistics()["hook"].delivered)
     assert world.receiver.texts == ["next"]
     assert "internal-server-error" in str(world.sent[0])
-    assert [(one.state, one.problem) for one in await world.stored()] == [(DEAD, f"cannot be written as {XML}: no form for this")]
+    assert [(one.state, one.problem) for one in await world.stored()] == [
+        (DeliveryState.DEAD, f"cannot be written as {XML}: no form for this")
+    ]
 
 
 @pytest.mark.parametrize("headers", [{}, {"Content-Encoding": "gzip"}])
@@ -355,7 +359,7 @@ async def test_an_answer_that_is_too_large_or_compressed_is_not_read(world: Worl
 
 
 async def test_a_full_buffer_is_told_and_nothing_is_lost(world: World) -> None:
-    async with world.webhooks(max_buffer=20) as webhooks:
+    async with world.webhooks(limits=replace(LIMITS, buffered_stanzas=20)) as webhooks:
         for number in range(50):
             webhooks.offer(message(str(number)))
         room = message("room", "room@muc.example.org/nick", type="groupchat")
@@ -374,22 +378,19 @@ async def test_after_the_end_nothing_is_taken(world: World) -> None:
     assert "resource-constraint" in str(world.sent[0])
 
 
-async def test_more_senders_than_are_kept_in_memory(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tigrest.inbound.webhooks.courier.PAGE", 3)
-    async with world.webhooks() as webhooks:
-        webhooks._couriers[0]._lanes._most = 5
+async def test_more_senders_than_are_kept_in_memory(world: World) -> None:
+    async with world.webhooks(limits=replace(LIMITS, page=3, senders=5)) as webhooks:
         for number in range(200):
             webhooks.offer(message(str(number), f"user{number % 40}@example.org"))
         await until(lambda: webhooks.statistics()["hook"].delivered == 200)
-        assert len(webhooks._couriers[0]._lanes._lanes) <= 7
+        assert len(webhooks._couriers[0]._queues) <= 7
     assert all(texts == sorted(texts, key=int) for texts in of_sender(world.receiver).values())
 
 
 async def test_a_store_that_fails_for_a_while_loses_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("tigrest.inbound.webhooks.writer.RETRY_SECONDS", 0.01)
-    async with world.webhooks() as webhooks:
+    async with world.webhooks(limits=replace(LIMITS, batches=BatchLimits(retry_seconds=0.01))) as webhooks:
         write, failures = webhooks._store.write, iter(range(3))
 
         async def fail(changes: object) -> None:
@@ -472,14 +473,14 @@ async def test_a_codec_that_breaks_is_a_failed_attempt(
         await until(lambda: world.sent)
         assert "internal-server-error" in str(await webhooks.answer(iq()))
     assert "an attempt ended badly" in caplog.text
-    assert [(one.state, one.attempts, one.problem) for one in await world.stored()] == [(DEAD, 2, "internal error: KeyError")]
+    assert [(one.state, one.attempts, one.problem) for one in await world.stored()] == [(DeliveryState.DEAD, 2, "internal error: KeyError")]
 
 
-async def test_senders_are_told_what_could_not_be_stored_before_the_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_senders_are_told_what_could_not_be_stored_before_the_end(world: World) -> None:
     world.database_limits = DatabaseLimits(busy_seconds=0.05)
-    monkeypatch.setattr(writer, "LAST_SECONDS", 0.2)
+    limits = replace(LIMITS, batches=BatchLimits(stop_seconds=0.2))
     other = sqlite3.connect(world.folder / "state.sqlite3", isolation_level=None)
-    async with world.webhooks(world.target(), world.target(name="second")) as webhooks:
+    async with world.webhooks(world.target(), world.target(name="second"), limits=limits) as webhooks:
         other.execute("BEGIN EXCLUSIVE")
         for text in ("one", "two"):
             webhooks.offer(message(text))

@@ -16,10 +16,9 @@ from tests.test_docs import blocks, section, tables
 from tigrest.concurrency.backoff import Backoff
 from tigrest.config.models import WebhookConfig
 from tigrest.inbound.webhooks.answers import MAX_BODY
-from tigrest.inbound.webhooks.lanes import MOST
-from tigrest.inbound.webhooks.store import ANSWERED, DEAD, FAILED, REPLAYED, WAITING
+from tigrest.inbound.webhooks.limits import WebhookLimits
+from tigrest.inbound.webhooks.store import DeliveryState
 from tigrest.inbound.webhooks.target import EVENTS, Target
-from tigrest.inbound.webhooks.writer import MAX_BYTES, MAX_STANZAS
 from tigrest.webhooks import sign
 from tigrest.xmpp.conditions import ERRORS_BY_STATUS
 
@@ -50,8 +49,9 @@ def test_the_schedule_is_as_described() -> None:
 
 
 def test_numbers_are_as_described() -> None:
-    assert (MAX_STANZAS, MAX_BYTES, MAX_BODY, MOST) == (10_000, 64 * 2**20, 2**20, 1000)
-    assert [code(row[0]) for row in tables(section(PAGE, "Commands"))[0]] == [WAITING, ANSWERED, FAILED, DEAD, REPLAYED]
+    limits = WebhookLimits()
+    assert (limits.buffered_stanzas, limits.buffered_bytes, MAX_BODY, limits.senders) == (10_000, 64 * 2**20, 2**20, 1000)
+    assert [code(row[0]) for row in tables(section(PAGE, "Commands"))[0]] == list(DeliveryState)
     assert [code(row[0]) for row in tables(section(PAGE, "Which stanzas"))[0]] == list(EVENTS)
 
 

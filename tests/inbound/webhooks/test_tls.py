@@ -11,8 +11,8 @@ import pytest
 from tests.servers.certificates import make_certificate
 from tigrest.formats.stanza_json import representations
 from tigrest.inbound.webhooks import Target
-from tigrest.inbound.webhooks.answers import Answer, NoResponse
-from tigrest.inbound.webhooks.endpoint import Endpoint
+from tigrest.inbound.webhooks.answers import NoResponse, WebhookResponse
+from tigrest.inbound.webhooks.client import WebhookClient
 from tigrest.xmpp.stanza import make_stanza
 
 PROXY = "http://127.0.0.1:1"
@@ -26,8 +26,8 @@ async def _respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
     writer.close()
 
 
-async def _post(port: int) -> Answer | NoResponse:
-    endpoint = Endpoint(Target("a", f"https://localhost:{port}/"), representations)
+async def _post(port: int) -> WebhookResponse | NoResponse:
+    endpoint = WebhookClient(Target("a", f"https://localhost:{port}/"), representations)
     await endpoint.start()
     try:
         return await endpoint.post(make_stanza("message", "", "a@localhost", sender="b@localhost"), "id")
@@ -53,7 +53,7 @@ async def test_a_delivery_trusts_the_authorities_that_SSL_CERT_FILE_names(tmp_pa
         async with await asyncio.start_server(_respond, "127.0.0.1", 0, ssl=tls) as server:
             outcome = await _post(server.sockets[0].getsockname()[1])
         if expected is None:
-            assert isinstance(outcome, Answer)
+            assert isinstance(outcome, WebhookResponse)
             assert outcome.status == 204
         else:
             assert isinstance(outcome, NoResponse)

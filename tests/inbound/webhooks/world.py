@@ -13,6 +13,7 @@ from tests.inbound.webhooks.receiver import Receiver
 from tigrest.concurrency.backoff import Backoff
 from tigrest.errors import MalformedContent, NotConnected, TigrestError
 from tigrest.inbound.webhooks import Target, Webhooks
+from tigrest.inbound.webhooks.limits import WebhookLimits
 from tigrest.inbound.webhooks.store import Delivery, Store
 from tigrest.state.database import Database, DatabaseLimits
 from tigrest.xmpp.jid import JID
@@ -21,6 +22,7 @@ from tigrest.xmpp.stanza import Stanza
 US = JID("http.example.org")
 XML = "application/xmpp+xml"
 JSON = "application/json"
+LIMITS = WebhookLimits(poll_seconds=0.05)
 QUICK = Backoff(first=0.01, last=0.05, patience=0.3)
 
 
@@ -73,13 +75,11 @@ class World:
         return Target(**(given | options))
 
     @asynccontextmanager
-    async def webhooks(
-        self, *targets: Target, backoff: Backoff = QUICK, max_buffer: int = 10_000, poll: float = 0.05
-    ) -> AsyncIterator[Webhooks]:
+    async def webhooks(self, *targets: Target, backoff: Backoff = QUICK, limits: WebhookLimits = LIMITS) -> AsyncIterator[Webhooks]:
         """Webhooks on the same database each time."""
         database = Database(self.location, self.database_limits)
         chosen = targets or (self.target(),)
-        webhooks = Webhooks(chosen, database, TinyCodec(), self, US, backoff, max_buffer, poll=poll)
+        webhooks = Webhooks(chosen, database, TinyCodec(), self, US, backoff, limits)
         try:
             await webhooks.start()
             yield webhooks

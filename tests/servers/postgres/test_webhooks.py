@@ -22,7 +22,7 @@ from tests.inbound.webhooks.test_delivery import (  # noqa: F401 – collected h
     test_what_is_under_way_at_the_end_is_delivered_again,
 )
 from tests.inbound.webhooks.world import World, message
-from tigrest.inbound.webhooks.store import REPLAYED, Store
+from tigrest.inbound.webhooks.store import DeliveryState, Store
 from tigrest.state.database import Database
 
 
@@ -50,7 +50,7 @@ async def test_what_is_replayed_comes_last_and_in_order(world: World) -> None:
     store = Store(database)
     await store.start()
     assert await store.replay(None) == 5
-    assert [one.state for one in await store.list()] == [REPLAYED] * 5
+    assert [one.state for one in await store.list()] == [DeliveryState.REPLAYED] * 5
     await database.stop()
     world.receiver.response, world.receiver.requests = Response(204), []
     async with world.webhooks(target) as webhooks:

@@ -1,4 +1,4 @@
-"""From the HTTP answer of a webhook to the stanza that replies.
+"""Turn the HTTP response of a webhook into the stanza that replies.
 
 The error for a status is in :mod:`tigrest.xmpp.conditions`. Follows Prosody's mod_rest, without its oddities: a body of an error status
 never becomes a result, a message is never answered with an empty one, and a reply to a message is of its type.
@@ -19,10 +19,10 @@ from tigrest.xmpp.namespaces import CLIENT, STANZA_ERRORS
 from tigrest.xmpp.stanza import Stanza, make_stanza
 
 MAX_BODY = 1024 * 1024
-"""Most bytes of an answer that are read."""
+"""Most bytes of a response body that are read."""
 
 EMPTY = (202, 204)
-"""Statuses that say: received, no reply."""
+"""Statuses that mean: received, no reply."""
 
 AGAIN = (408, 425, 429)
 """Statuses below 500 after which the same request may succeed later. RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4"""
@@ -52,8 +52,8 @@ class Codec(Protocol):
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a webhook answered.
+class WebhookResponse:
+    """The response of a webhook.
 
     Args:
         status: of HTTP.
@@ -71,31 +71,31 @@ class Answer:
 
     @property
     def is_success(self) -> bool:
-        """Whether the status is 2xx."""
+        """Return whether the status is 2xx."""
         return 200 <= self.status < 300
 
     @property
     def is_final(self) -> bool:
-        """Whether trying again would change nothing."""
+        """Return whether another attempt would change nothing."""
         return self.status not in AGAIN and (self.status < 500 or self.status in NEVER)
 
     @property
     def problem(self) -> str:
-        """Status and reason; the usual words are written as usual, however the webhook writes them."""
+        """Return status and reason; a reason phrase of RFC 9110 is spelt as there."""
         usual = _PHRASES.get(self.status, "")
         words = usual if self.reason.lower() in ("", usual.lower()) else self.reason[:100]
         return f"{self.status} {words}".rstrip()
 
     @property
     def error(self) -> StanzaError:
-        """The error that stands for the status."""
+        """Return the stanza error for the status."""
         category, condition = error_of_status(self.status)
         return StanzaError(condition, category, self.problem)
 
 
 @dataclass(frozen=True)
 class NoResponse:
-    """That a webhook did not answer.
+    """A request to a webhook that got no response.
 
     Args:
         problem: why, for people.
@@ -111,12 +111,12 @@ class NoResponse:
 
 
 def may_be_answered(stanza: Stanza) -> bool:
-    """Whether a stanza may have a reply at all: no ``error``, no ``result``. RFC 6120 §8.3.1"""
+    """Return whether a stanza may have a reply at all: no ``error``, no ``result``. RFC 6120 §8.3.1"""
     return stanza.type not in RESPONSES and "from" in stanza.attributes
 
 
 def refusal(stanza: Stanza, error: StanzaError) -> Stanza | None:
-    """The error to a stanza, if it may have one.
+    """Return the error to a stanza; ``None`` if it may have none.
 
     Not to a message of a room: that would tell the room that we are gone, and it would throw us out.
     """
@@ -125,8 +125,8 @@ def refusal(stanza: Stanza, error: StanzaError) -> Stanza | None:
     return stanza.error_reply(error)
 
 
-def reply_to(stanza: Stanza, outcome: Answer | NoResponse, codec: Codec) -> Stanza | None:
-    """The reply that an outcome stands for; ``None`` for none.
+def reply_to_outcome(stanza: Stanza, outcome: WebhookResponse | NoResponse, codec: Codec) -> Stanza | None:
+    """Return the reply for an outcome of a delivery; ``None`` for none.
 
     Args:
         stanza: what was delivered.
@@ -135,7 +135,7 @@ def reply_to(stanza: Stanza, outcome: Answer | NoResponse, codec: Codec) -> Stan
     """
     if not may_be_answered(stanza):
         return None
-    said = _read(stanza, outcome, codec) if isinstance(outcome, Answer) else None
+    said = _read(stanza, outcome, codec) if isinstance(outcome, WebhookResponse) else None
     if said is not None and said.type == "error":
         return _addressed(stanza, said, "error")
     if isinstance(outcome, NoResponse) or not outcome.is_success:
@@ -149,8 +149,8 @@ def reply_to(stanza: Stanza, outcome: Answer | NoResponse, codec: Codec) -> Stan
     return stanza.error_reply(StanzaError("internal-server-error", "cancel", f"{outcome.problem}, but no reply can be read from it"))
 
 
-def _read(stanza: Stanza, answer: Answer, codec: Codec) -> Stanza | None:
-    """The stanza in the body, if there is one that can be a reply; of type ``error`` if it has an error.
+def _read(stanza: Stanza, answer: WebhookResponse, codec: Codec) -> Stanza | None:
+    """Return the stanza in the body, if it can be a reply; of type ``error`` if it has an error.
 
     An iq need not say in JSON that it is one.
     """
@@ -173,7 +173,7 @@ def _read(stanza: Stanza, answer: Answer, codec: Codec) -> Stanza | None:
 
 
 UNDEFINED = f'<error xmlns="{CLIENT}" type="cancel"><undefined-condition xmlns="{STANZA_ERRORS}"/></error>'
-"""The error of those who say that there is one, but not which."""
+"""The error for a response of type ``error`` that names no condition."""
 
 
 def _type_of_reply(stanza: Stanza, said: Stanza) -> str:
@@ -181,7 +181,7 @@ def _type_of_reply(stanza: Stanza, said: Stanza) -> str:
 
 
 def _addressed(stanza: Stanza, said: Stanza, type: str) -> Stanza:
-    """Make what a webhook said a reply: addresses swapped, the same id where that tells what is answered."""
+    """Address the stanza of a response as a reply: addresses swapped, the same id for iqs and errors."""
     sender = stanza.sender
     to = sender.bare if sender is not None and type == "groupchat" else stanza.attributes["from"]
     keeps_id = stanza.kind == "iq" or type == "error"

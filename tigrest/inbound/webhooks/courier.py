@@ -1,4 +1,4 @@
-"""Delivers what is stored for one webhook, each sender's stanzas in order."""
+"""Deliver what is stored for one webhook, in order for each sender."""
 
 from __future__ import annotations
 
@@ -9,40 +9,32 @@ from dataclasses import dataclass
 
 from tigrest.concurrency.backoff import Backoff
 from tigrest.errors import InvalidStanza, RetryLater, StanzaError, TigrestError
-from tigrest.inbound.webhooks.answers import Answer, Codec, NoResponse, refusal, reply_to
-from tigrest.inbound.webhooks.endpoint import Endpoint, no_answer
-from tigrest.inbound.webhooks.lanes import Lane, Lanes
-from tigrest.inbound.webhooks.store import ANSWERED, DEAD, FAILED, WAITING, Delivery, Store
+from tigrest.inbound.webhooks.answers import Codec, NoResponse, WebhookResponse, refusal, reply_to_outcome
+from tigrest.inbound.webhooks.client import WebhookClient, no_answer
+from tigrest.inbound.webhooks.limits import WebhookLimits
+from tigrest.inbound.webhooks.sender_queues import SenderQueue, SenderQueues
+from tigrest.inbound.webhooks.store import Delivery, DeliveryState, Store
 from tigrest.inbound.webhooks.target import Target
-from tigrest.inbound.webhooks.writer import Writer, new_id
+from tigrest.inbound.webhooks.writer import DeliveryWriter, new_id
 from tigrest.observability.log_limit import LogLimit
-from tigrest.state.trouble import TROUBLE
+from tigrest.state.trouble import TROUBLE, reason
 from tigrest.xmpp.stanza import Stanza
 
 log = logging.getLogger(__name__)
 
-Send = Callable[[Stanza], Awaitable[None]]
-
-PAGE = 100
-"""Deliveries read together when looking for senders."""
-
-LINK_SECONDS = 5.0
-"""Most seconds between attempts to send a reply while there is no link."""
-
-TURN = 16
-"""Deliveries of one sender before it is another's turn."""
+SendStanza = Callable[[Stanza], Awaitable[None]]
 
 STOPPING = NoResponse("the gateway is stopping", StanzaError("resource-constraint", "wait", "the gateway is stopping"))
-"""What came of an iq whose turn did not come before the end."""
+"""Outcome of an iq that was still queued when the gateway stopped."""
 
 
 @dataclass(frozen=True)
 class Pause:
-    """That a sender has to wait.
+    """The wait of a sender before the next attempt.
 
     Args:
         delay: seconds.
-        may_be_woken: whether it is over when the webhook is there again.
+        may_be_woken: whether it ends as soon as the webhook answers again.
     """
 
     delay: float
@@ -53,23 +45,35 @@ class Courier:
     """Serves one webhook.
 
     Args:
-        target: which.
-        store: what waits.
-        writer: writes down what came of it.
-        codec: writes stanzas and reads answers.
+        target: the webhook.
+        store: the deliveries.
+        writer: writes outcomes to the store.
+        codec: writes stanzas and reads responses.
         send: sends replies.
         backoff: delays between attempts.
+        limits: of the delivery.
     """
 
-    def __init__(self, target: Target, store: Store, writer: Writer, codec: Codec, send: Send, backoff: Backoff) -> None:
+    def __init__(
+        self,
+        *,
+        target: Target,
+        store: Store,
+        writer: DeliveryWriter,
+        codec: Codec,
+        send: SendStanza,
+        backoff: Backoff,
+        limits: WebhookLimits,
+    ) -> None:
         self.target = target
         self.delivered = 0
-        """Deliveries that were answered for good, and iqs."""
+        """Requests with a final response, iqs included."""
         self.failed = 0
-        """Attempts that were not."""
-        self._store, self._writer, self._codec, self._send, self._backoff = store, writer, codec, send, backoff
-        self._endpoint = Endpoint(target, codec)
-        self._lanes = Lanes()
+        """Requests without one."""
+        self._store, self._writer, self._codec, self._send = store, writer, codec, send
+        self._backoff, self._limits = backoff, limits
+        self._client = WebhookClient(target, codec)
+        self._queues = SenderQueues(limits)
         self._news = asyncio.Event()
         self._iqs = asyncio.Semaphore(target.concurrency)
         self._trouble = False
@@ -78,28 +82,28 @@ class Courier:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Begin with what is stored."""
+        """Begin to deliver what is stored."""
         self._is_stopping = False
-        await self._endpoint.start()
+        await self._client.start()
         self._news.set()
         workers = [asyncio.create_task(self._work()) for _ in range(self.target.concurrency)]
         self._tasks = [asyncio.create_task(self._look()), *workers]
 
     async def stop(self) -> None:
-        """Stop; what is under way is delivered again after the next start, and iqs that still wait for their turn are refused."""
+        """Stop. Unfinished deliveries are made again after the next start; queued iqs are refused."""
         self._is_stopping = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._lanes.clear()
-        await self._endpoint.stop()
+        self._queues.clear()
+        await self._client.stop()
 
     def notice(self) -> None:
-        """Look for what is new in the store."""
+        """Look for new deliveries in the store."""
         self._news.set()
 
     async def ask(self, iq: Stanza) -> Stanza:
-        """Deliver an iq at once, and tell the reply; an error when there is none in time."""
+        """Deliver an iq at once, and return the reply; an error when there is none in time."""
         try:
             async with asyncio.timeout(self.target.timeout), self._iqs:
                 outcome = STOPPING if self._is_stopping else await self._post(iq, new_id())
@@ -114,12 +118,12 @@ class Courier:
         return reply if reply is not None else iq.error_reply(StanzaError("internal-server-error"))
 
     async def _look(self) -> None:
-        """Find out who has something to deliver."""
+        """Read from the store who has something to deliver."""
         while True:
             await self._news.wait()
             self._news.clear()
             try:
-                while self._lanes.has_room and await self._look_at_page():
+                while self._queues.has_room and await self._look_at_page():
                     pass
             except TROUBLE as error:
                 self._complain(error)
@@ -127,61 +131,61 @@ class Courier:
                 self._news.set()
 
     async def _look_at_page(self) -> bool:
-        rows = await self._store.page(self.target.name, self._lanes.cursor, PAGE)
+        rows = await self._store.page(self.target.name, self._queues.cursor, self._limits.page)
         for row in rows:
-            self._lanes.notice(row)
-        return len(rows) == PAGE
+            self._queues.notice(row)
+        return len(rows) == self._limits.page
 
     async def _work(self) -> None:
         while True:
-            lane, first = await self._lanes.next()
+            queue, first = await self._queues.next()
             try:
-                pause = await self._serve(lane, first)
+                pause = await self._serve(queue, first)
             except TROUBLE as error:
                 self._complain(error)
-                pause = Pause(self._backoff.delay(lane.pauses + 1))
+                pause = Pause(self._backoff.delay(queue.pauses + 1))
             except Exception:
-                log.exception("webhook %s: deliveries of %s are interrupted", self.target.name, lane.sender)
-                pause = Pause(self._backoff.delay(lane.pauses + 1))
+                log.exception("webhook %s: deliveries of %s are interrupted", self.target.name, queue.sender)
+                pause = Pause(self._backoff.delay(queue.pauses + 1))
             if pause is not None:
-                lane.pauses += 1
-                self._lanes.park(lane, pause.delay, pause.may_be_woken)
-            elif self._lanes.give_back(lane):
+                queue.pauses += 1
+                self._queues.park(queue, pause.delay, pause.may_be_woken)
+            elif self._queues.give_back(queue):
                 self._news.set()
 
-    async def _serve(self, lane: Lane, first: Delivery | None) -> Pause | None:
-        """Let a sender have his turn."""
+    async def _serve(self, queue: SenderQueue, first: Delivery | None) -> Pause | None:
+        """Make the next deliveries of a sender; return the wait before his next attempt, if one failed."""
         if first is not None:
-            pause = await self._settle(first, lane)
-            lane.done = lane.done if pause else first.number
+            pause = await self._settle(first, queue)
+            queue.done = queue.done if pause else first.number
             return pause
-        upto = lane.noticed
-        rows = await self._store.of_sender(self.target.name, lane.sender, lane.done, upto, TURN)
+        upto = queue.noticed
+        rows = await self._store.of_sender(self.target.name, queue.sender, queue.done, upto, self._limits.turn)
         for row in rows:
-            if (pause := await self._settle(row, lane)) is not None:
+            if (pause := await self._settle(row, queue)) is not None:
                 return pause
-            lane.done, lane.pauses = row.number, 0
-        if len(rows) < TURN:
-            lane.done = upto
+            queue.done, queue.pauses = row.number, 0
+        if len(rows) < self._limits.turn:
+            queue.done = upto
         return None
 
-    async def _settle(self, row: Delivery, lane: Lane) -> Pause | None:
-        """Bring a delivery one step on; tell whether it has to be waited for."""
-        if row.state != WAITING:
-            return await self._finish(row, self._stored_reply(row), row.state == FAILED, row.problem, lane)
+    async def _settle(self, row: Delivery, queue: SenderQueue) -> Pause | None:
+        """Make an attempt of a delivery; return the wait before the next one, if it is not over."""
+        if row.state != DeliveryState.WAITING:
+            return await self._finish(row, self._stored_reply(row), row.state == DeliveryState.FAILED, row.problem, queue)
         try:
             stanza = Stanza.received(row.stanza)
             outcome = await self._post(stanza, row.id)
         except (TigrestError, ValueError) as error:
-            return await self._give_up(row, f"cannot be written as {self.target.content_type}: {error}", lane)
+            return await self._give_up(row, f"cannot be written as {self.target.content_type}: {error}", queue)
         self._count(outcome)
         if outcome.is_final:
-            return await self._finish(row, self._reply(stanza, outcome), False, "", lane)
+            return await self._finish(row, self._reply(stanza, outcome), False, "", queue)
         if row.attempts + 1 < self.target.max_attempts:
-            await self._writer.change(row.number, WAITING, row.attempts + 1, outcome.problem, None)
+            await self._writer.change(row.number, DeliveryState.WAITING, row.attempts + 1, outcome.problem, None)
             is_away = isinstance(outcome, NoResponse) and outcome.unreachable
             return Pause(self._backoff.delay(row.attempts + 1, outcome.retry_after), is_away)
-        return await self._finish(row, self._reply(stanza, outcome), True, outcome.problem, lane)
+        return await self._finish(row, self._reply(stanza, outcome), True, outcome.problem, queue)
 
     def _stored_reply(self, row: Delivery) -> Stanza | None:
         """Return the reply that could not be sent before; ``None`` when there is none, or none that may be sent."""
@@ -191,23 +195,25 @@ class Courier:
             log.warning("webhook %s: a stored reply to %s cannot be sent: %s", self.target.name, row.sender, error)
             return None
 
-    async def _give_up(self, row: Delivery, problem: str, lane: Lane) -> Pause | None:
+    async def _give_up(self, row: Delivery, problem: str, queue: SenderQueue) -> Pause | None:
         try:
             reply = refusal(Stanza.received(row.stanza), StanzaError("internal-server-error"))
         except InvalidStanza:
             reply = None
-        return await self._finish(row, reply, True, problem, lane)
+        return await self._finish(row, reply, True, problem, queue)
 
-    async def _finish(self, row: Delivery, reply: Stanza | None, is_dead: bool, problem: str, lane: Lane) -> Pause | None:
-        """Send the reply, and write down that the delivery is over; keep the reply while it cannot be sent."""
-        attempts = row.attempts + 1 if row.state == WAITING else row.attempts
+    async def _finish(self, row: Delivery, reply: Stanza | None, is_dead: bool, problem: str, queue: SenderQueue) -> Pause | None:
+        """Send the reply, and store that the delivery is over; store the reply while it cannot be sent."""
+        attempts = row.attempts + 1 if row.state == DeliveryState.WAITING else row.attempts
         try:
             if reply is not None:
                 await self._send(reply)
         except RetryLater:
-            if row.state == WAITING:
-                await self._writer.change(row.number, FAILED if is_dead else ANSWERED, attempts, problem, bytes(reply or b""))
-            return Pause(min(self._backoff.delay(lane.pauses + 1), LINK_SECONDS))
+            if row.state == DeliveryState.WAITING:
+                await self._writer.change(
+                    row.number, DeliveryState.FAILED if is_dead else DeliveryState.ANSWERED, attempts, problem, bytes(reply or b"")
+                )
+            return Pause(min(self._backoff.delay(queue.pauses + 1), self._limits.link_seconds))
         except TigrestError as error:
             log.warning("webhook %s: a reply to %s cannot be sent: %s", self.target.name, row.sender, error)
         if not is_dead:
@@ -216,13 +222,13 @@ class Courier:
         log.warning(
             "webhook %s: delivery %s of %s is dead after %s attempts: %s", self.target.name, row.number, row.sender, attempts, problem
         )
-        await self._writer.change(row.number, DEAD, attempts, problem, None)
+        await self._writer.change(row.number, DeliveryState.DEAD, attempts, problem, None)
         return None
 
-    async def _post(self, stanza: Stanza, identity: str) -> Answer | NoResponse:
-        """Make an attempt; one that ends as nobody expects has failed like any other."""
+    async def _post(self, stanza: Stanza, identity: str) -> WebhookResponse | NoResponse:
+        """Make an attempt; an unexpected exception counts as one that failed."""
         try:
-            return await self._endpoint.post(stanza, identity)
+            return await self._client.post(stanza, identity)
         except (TigrestError, ValueError):
             raise
         except Exception as error:
@@ -230,27 +236,27 @@ class Courier:
             return NoResponse(f"internal error: {type(error).__name__}", StanzaError("internal-server-error"))
 
     def _complain(self, error: Exception) -> None:
-        """Log that the store cannot be read, once in a while: it is tried again and again."""
+        """Log that the store cannot be read; at most once a minute, since it is tried again and again."""
         if self._log_limit.admit() is not None:
-            log.error("webhook %s: the store cannot be read: %s", self.target.name, getattr(error, "orig", None) or error)
+            log.error("webhook %s: the store cannot be read: %s", self.target.name, reason(error))
 
-    def _reply(self, stanza: Stanza, outcome: Answer | NoResponse) -> Stanza | None:
+    def _reply(self, stanza: Stanza, outcome: WebhookResponse | NoResponse) -> Stanza | None:
         try:
-            return reply_to(stanza, outcome, self._codec)
+            return reply_to_outcome(stanza, outcome, self._codec)
         except Exception:
             log.exception("webhook %s: an answer cannot be understood", self.target.name)
             return None
 
-    def _count(self, outcome: Answer | NoResponse) -> None:
-        """Count an attempt, and tell the log when the webhook goes away and when it is back."""
+    def _count(self, outcome: WebhookResponse | NoResponse) -> None:
+        """Count an attempt, and log when the webhook goes away and when it is back."""
         if outcome.is_final:
             self.delivered += 1
         else:
             self.failed += 1
-        if isinstance(outcome, Answer):
+        if isinstance(outcome, WebhookResponse):
             if self._trouble:
                 log.info("webhook %s: answers again", self.target.name)
-                self._lanes.wake()
+                self._queues.wake()
             self._trouble = False
             if outcome.body is None:
                 log.warning("webhook %s: an answer is too large or compressed and was not read", self.target.name)

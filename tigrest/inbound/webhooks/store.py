@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,18 +17,24 @@ from tigrest.errors import InvalidValue
 from tigrest.state.database import Database
 from tigrest.state.gateway_tables import GATEWAY, webhook_deliveries
 
-WAITING = "waiting"
-"""To be delivered."""
-ANSWERED = "answered"
-"""Delivered, but the reply could not be sent yet."""
-FAILED = "failed"
-"""Given up, but the error could not be sent yet."""
-DEAD = "dead"
-"""Given up."""
-REPLAYED = "replayed"
-"""To be put at the end of the queue by the gateway."""
 
-OPEN = (WAITING, ANSWERED, FAILED)
+class DeliveryState(StrEnum):
+    """What has become of a delivery, as it is stored."""
+
+    WAITING = "waiting"
+    """To be delivered."""
+    ANSWERED = "answered"
+    """Delivered, but the reply could not be sent yet."""
+    FAILED = "failed"
+    """Given up, but the error could not be sent yet."""
+    DEAD = "dead"
+    """Given up."""
+    REPLAYED = "replayed"
+    """To be put at the end of the queue by the gateway."""
+
+
+OPEN_STATES = (DeliveryState.WAITING, DeliveryState.ANSWERED, DeliveryState.FAILED)
+"""States of deliveries that the gateway has something to do for."""
 
 _change = (
     sa.update(webhook_deliveries)
@@ -47,7 +54,7 @@ class Delivery:
         kind: ``message`` or ``presence``.
         id: the header ``webhook-id``, the same for all attempts.
         stanza: in XML; empty where only the rest was asked for.
-        state: :data:`WAITING`, :data:`ANSWERED`, :data:`FAILED`, :data:`DEAD` or :data:`REPLAYED`.
+        state: one of :class:`DeliveryState`.
         attempts: that have failed.
         created: when it came, in seconds since 1970.
         problem: of the last attempt.
@@ -69,7 +76,7 @@ class Delivery:
 
 @dataclass
 class Changes:
-    """What is written in one transaction."""
+    """Changes that are written in one transaction."""
 
     added: list[dict[str, Any]] = field(default_factory=list)
     changed: list[dict[str, Any]] = field(default_factory=list)
@@ -112,11 +119,11 @@ class Store:
                 await connection.execute(sa.delete(webhook_deliveries).where(webhook_deliveries.c.number.in_(changes.removed)))
 
     async def page(self, webhook: str, after: int, limit: int) -> Sequence[Delivery]:
-        """What is to be delivered to a webhook, in order."""
+        """Return what is to be delivered to a webhook, in order."""
         return await self._open(limit, webhook_deliveries.c.webhook == webhook, webhook_deliveries.c.number > after)
 
     async def of_sender(self, webhook: str, sender: str, after: int, upto: int, limit: int) -> Sequence[Delivery]:
-        """What is to be delivered of one sender, in order."""
+        """Return what is to be delivered of one sender, in order."""
         return await self._open(
             limit,
             webhook_deliveries.c.webhook == webhook,
@@ -127,7 +134,7 @@ class Store:
     async def _open(self, limit: int, *conditions: sa.ColumnElement[bool]) -> Sequence[Delivery]:
         query = (
             sa.select(webhook_deliveries)
-            .where(*conditions, webhook_deliveries.c.state.in_(OPEN))
+            .where(*conditions, webhook_deliveries.c.state.in_(OPEN_STATES))
             .order_by(webhook_deliveries.c.number)
             .limit(limit)
         )
@@ -135,7 +142,7 @@ class Store:
             return [Delivery(*row) for row in await connection.execute(query)]
 
     async def counts(self) -> dict[tuple[str, str], int]:
-        """How many there are, by webhook and state."""
+        """Count deliveries by webhook and state."""
         query = sa.select(webhook_deliveries.c.webhook, webhook_deliveries.c.state, sa.func.count()).group_by(
             webhook_deliveries.c.webhook, webhook_deliveries.c.state
         )
@@ -143,7 +150,7 @@ class Store:
             return {(webhook, state): count for webhook, state, count in await connection.execute(query)}
 
     async def list(self, dead_only: bool = False, limit: int | None = None) -> Sequence[Delivery]:
-        """What waits or is dead, in order, without the stanzas.
+        """List what waits or is dead, in order, without the stanzas.
 
         Args:
             dead_only: whether to leave out what waits.
@@ -153,7 +160,7 @@ class Store:
         shown: list[Any] = [hidden.get(column.name, column) for column in webhook_deliveries.c]
         query = sa.select(*shown).order_by(webhook_deliveries.c.number).limit(limit)
         async with self._database.begin() as connection:
-            rows = await connection.execute(query.where(webhook_deliveries.c.state == DEAD) if dead_only else query)
+            rows = await connection.execute(query.where(webhook_deliveries.c.state == DeliveryState.DEAD) if dead_only else query)
             return [Delivery(*row) for row in rows]
 
     async def replay(self, numbers: Sequence[int] | None) -> int:
@@ -165,7 +172,11 @@ class Store:
         Raises:
             InvalidValue: one of them is not there, or not dead; none is touched then.
         """
-        change = sa.update(webhook_deliveries).where(webhook_deliveries.c.state == DEAD).values(state=REPLAYED, attempts=0)
+        change = (
+            sa.update(webhook_deliveries)
+            .where(webhook_deliveries.c.state == DeliveryState.DEAD)
+            .values(state=DeliveryState.REPLAYED, attempts=0)
+        )
         async with self._database.begin() as connection:
             return await _each(connection, change, numbers, "dead delivery")
 
@@ -181,7 +192,7 @@ class Store:
         change = (
             sa.delete(webhook_deliveries)
             if numbers is not None
-            else sa.delete(webhook_deliveries).where(webhook_deliveries.c.state == DEAD)
+            else sa.delete(webhook_deliveries).where(webhook_deliveries.c.state == DeliveryState.DEAD)
         )
         async with self._database.begin() as connection:
             return await _each(connection, change, numbers, "delivery")
@@ -200,12 +211,16 @@ async def _requeue(connection: AsyncConnection) -> None:
     """Give what is replayed new numbers, so that it comes after what waits already."""
     replayed = (
         sa.select(webhook_deliveries.c.number)
-        .where(webhook_deliveries.c.state == REPLAYED)
+        .where(webhook_deliveries.c.state == DeliveryState.REPLAYED)
         .order_by(webhook_deliveries.c.number)
         .limit(500)
     )
     numbers = (await connection.execute(replayed)).scalars().all()
     kept = [column for column in webhook_deliveries.c if column.name not in ("number", "state")]
-    copied = sa.select(*kept, sa.literal(WAITING)).where(webhook_deliveries.c.number.in_(numbers)).order_by(webhook_deliveries.c.number)
+    copied = (
+        sa.select(*kept, sa.literal(DeliveryState.WAITING))
+        .where(webhook_deliveries.c.number.in_(numbers))
+        .order_by(webhook_deliveries.c.number)
+    )
     await connection.execute(sa.insert(webhook_deliveries).from_select([*[column.name for column in kept], "state"], copied))
     await connection.execute(sa.delete(webhook_deliveries).where(webhook_deliveries.c.number.in_(numbers)))

@@ -1,4 +1,4 @@
-"""All webhooks together: what the rest of the gateway sees of them."""
+"""Deliver stanzas to all configured webhooks."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from tigrest.errors import InvalidStanza, NotPermitted, StanzaError
 from tigrest.inbound.rejections import Rejections
 from tigrest.inbound.webhooks.answers import Codec, refusal
 from tigrest.inbound.webhooks.courier import Courier
-from tigrest.inbound.webhooks.store import DEAD, REPLAYED, Store
+from tigrest.inbound.webhooks.limits import WebhookLimits
+from tigrest.inbound.webhooks.store import DeliveryState, Store
 from tigrest.inbound.webhooks.target import Target
-from tigrest.inbound.webhooks.writer import MAX_STANZAS, QueuedStanza, Writer
+from tigrest.inbound.webhooks.writer import DeliveryWriter, QueuedStanza
 from tigrest.observability.metrics import Metrics
 from tigrest.state.database import Database
 from tigrest.state.trouble import TROUBLE
@@ -24,12 +25,6 @@ from tigrest.xmpp.jid import JID
 from tigrest.xmpp.stanza import Stanza
 
 log = logging.getLogger(__name__)
-
-REFUSE_SECONDS = 2.0
-"""How long telling senders may take at the end."""
-
-POLL_SECONDS = 2.0
-"""How often the store is asked for what ``tigrest webhooks`` has changed."""
 
 
 class Sender(Protocol):
@@ -78,8 +73,7 @@ class Webhooks:
         sender: sends what webhooks answer, within their rights.
         jid: our address; only stanzas to its domain are selected.
         backoff: delays between attempts.
-        max_buffer: most stanzas that wait in memory to be stored.
-        poll: seconds between looks at what the command line has changed.
+        limits: of the delivery; the defaults of :class:`~tigrest.inbound.webhooks.limits.WebhookLimits`.
     """
 
     def __init__(
@@ -90,14 +84,24 @@ class Webhooks:
         sender: Sender,
         jid: JID,
         backoff: Backoff | None = None,
-        max_buffer: int = MAX_STANZAS,
-        poll: float = POLL_SECONDS,
+        limits: WebhookLimits | None = None,
     ) -> None:
-        self._domain, self._poll, self._sender = jid.domain, poll, sender
+        self._domain, self._sender = jid.domain, sender
+        self._limits = limits or WebhookLimits()
         self._store = Store(database)
-        self._writer = Writer(self._store, self._notice, max_buffer)
-        schedule = backoff or Backoff()
-        self._couriers = [Courier(target, self._store, self._writer, codec, sender.send, schedule) for target in targets]
+        self._writer = DeliveryWriter(self._store, self._notice, self._limits)
+        self._couriers = [
+            Courier(
+                target=target,
+                store=self._store,
+                writer=self._writer,
+                codec=codec,
+                send=sender.send,
+                backoff=backoff or Backoff(),
+                limits=self._limits,
+            )
+            for target in targets
+        ]
         self._counts: dict[tuple[str, str], int] = {}
         self._polling: asyncio.Task[None] | None = None
         self._overflow = Rejections(sender.send, "webhooks")
@@ -123,7 +127,6 @@ class Webhooks:
         self._tell_orphans()
         if not self._couriers:
             return
-        await self._writer.start()
         self._is_open = True
         self._writer.requeue()
         for courier in self._couriers:
@@ -161,7 +164,7 @@ class Webhooks:
         error = StanzaError("resource-constraint", "wait", "the gateway could not store what it had taken, and is stopping")
         stanzas = dict.fromkeys((taken.stanza, taken.created) for taken in left)
         try:
-            async with asyncio.timeout(REFUSE_SECONDS):
+            async with asyncio.timeout(self._limits.refuse_seconds):
                 for data, _ in stanzas:
                     if (told := refusal(Stanza.received(data), error)) is not None:
                         await self._overflow.deliver(told)
@@ -188,8 +191,8 @@ class Webhooks:
         """Numbers by name of webhook; what is stored as of the last look at it."""
         return {
             courier.target.name: Statistics(
-                sum(count for (name, state), count in self._counts.items() if name == courier.target.name and state != DEAD),
-                self._counts.get((courier.target.name, DEAD), 0),
+                sum(count for (name, state), count in self._counts.items() if name == courier.target.name and state != DeliveryState.DEAD),
+                self._counts.get((courier.target.name, DeliveryState.DEAD), 0),
                 courier.delivered,
                 courier.failed,
             )
@@ -213,18 +216,18 @@ class Webhooks:
     async def _watch(self) -> None:
         """See what the command line has changed, and count."""
         while True:
-            await asyncio.sleep(self._poll)
+            await asyncio.sleep(self._limits.poll_seconds)
             try:
                 self._counts = await self._store.counts()
             except TROUBLE as error:
                 log.debug("deliveries were not counted: %s", error)
                 continue
-            if any(state == REPLAYED for _, state in self._counts):
+            if any(state == DeliveryState.REPLAYED for _, state in self._counts):
                 self._writer.requeue()
 
     def _tell_orphans(self) -> None:
         names = {courier.target.name for courier in self._couriers}
-        for name in sorted({name for name, state in self._counts if state != DEAD} - names):
+        for name in sorted({name for name, state in self._counts if state != DeliveryState.DEAD} - names):
             log.warning("deliveries wait for webhook %s, which is not configured; see tigrest webhooks list", name)
 
 

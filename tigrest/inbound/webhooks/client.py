@@ -1,4 +1,4 @@
-"""The HTTP side of a webhook: one signed POST, and what came of it."""
+"""Send one signed POST to a webhook, and read the response."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ import time
 import httpx2
 
 from tigrest.errors import StanzaError
-from tigrest.inbound.webhooks.answers import MAX_BODY, Answer, Codec, NoResponse
+from tigrest.inbound.webhooks.answers import MAX_BODY, Codec, NoResponse, WebhookResponse
 from tigrest.inbound.webhooks.target import Target
 from tigrest.webhooks import sign
 from tigrest.xmpp.stanza import Stanza
 
 ACCEPT = "application/xmpp+xml, application/json, application/x-www-form-urlencoded, text/plain"
-"""What an answer may be written in."""
+"""Media types that a response may have."""
 
 IDLE_SECONDS = 3.0
-"""How long a connection is kept for the next request: less than receivers keep it, which close it without a word."""
+"""How long an idle connection is kept; less than receivers keep theirs, which close it without notice."""
 
 _LANGUAGE = re.compile(r"[A-Za-z0-9-]{1,35}")
 
 
-class Endpoint:
-    """Posts stanzas to a webhook. Redirects are not followed, proxies of the environment are not used.
+class WebhookClient:
+    """Posts stanzas to one webhook. Redirects are not followed, proxies of the environment are not used.
 
     Args:
-        target: which webhook.
+        target: the webhook.
         codec: writes stanzas.
     """
 
@@ -51,7 +51,7 @@ class Endpoint:
         if self._client is not None:
             await self._client.aclose()
 
-    async def post(self, stanza: Stanza, id: str) -> Answer | NoResponse:
+    async def post(self, stanza: Stanza, id: str) -> WebhookResponse | NoResponse:
         """Deliver a stanza once.
 
         Args:
@@ -90,16 +90,16 @@ class Endpoint:
             headers["content-language"] = language
         return headers
 
-    async def _send(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
+    async def _send(self, url: str, headers: dict[str, str], body: bytes) -> WebhookResponse:
         assert self._client is not None, "start() first"
         async with self._client.stream("POST", url, headers=headers, content=body) as response:
             media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
             content = await _content(response)
-            return Answer(response.status_code, response.reason_phrase, media_type, content, _retry_after(response))
+            return WebhookResponse(response.status_code, response.reason_phrase, media_type, content, _retry_after(response))
 
 
 def no_answer(seconds: float) -> NoResponse:
-    """That time was up."""
+    """Return the outcome of a request that timed out after some seconds."""
     return NoResponse(f"no answer within {seconds:g} s", StanzaError("remote-server-timeout", "wait"))
 
 
@@ -108,7 +108,7 @@ def _away(problem: str, unreachable: bool = False) -> NoResponse:
 
 
 async def _content(response: httpx2.Response) -> bytes | None:
-    """The body; ``None`` when it is too large, or compressed, which we did not ask for."""
+    """Return the body; ``None`` when it is too large, or compressed although we asked for no compression."""
     if response.headers.get("content-encoding", "identity").lower() != "identity":
         return None
     content = bytearray()
@@ -120,7 +120,7 @@ async def _content(response: httpx2.Response) -> bytes | None:
 
 
 def _retry_after(response: httpx2.Response) -> float:
-    """Seconds of the header ``Retry-After``, which are a number or a date. RFC 9110 §10.2.3"""
+    """Return the seconds of the header ``Retry-After``, which is a number or a date; 0 without one. RFC 9110 §10.2.3"""
     value = response.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return float(value[:10])
