@@ -9,6 +9,7 @@ from typing import Any
 from starlette.types import Scope, Send
 
 from tigrest.concurrency.caller import caller_of
+from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import BodyTimeout, TigrestError
 from tigrest.scripting.callback import Callback
 from tigrest.scripting.execution import Execution, Run
@@ -67,7 +68,7 @@ class Handling:
         self._execution = execution
         self._request_timeout = request_timeout
         self._answer = answer
-        self._answering: set[asyncio.Task[None]] = set()
+        self._answering = TaskSet()
 
     def run(self, route: Route, endpoint: Endpoint, call: Call, scope: Scope, send: Send) -> Coroutine[Any, Any, Any]:
         """Run a method and return its result; see :meth:`tigrest.scripting.execution.Execution.run`.
@@ -89,6 +90,4 @@ class Handling:
     def answer(self, run: RequestRun) -> None:
         """Answer the request of a method that goes on although it was cancelled, in a task of its own."""
         seconds = run.seconds + self._execution.limits.notice
-        answering = asyncio.get_running_loop().create_task(self._answer(run.scope, run.send, run.route.uri, run.error(), seconds))
-        self._answering.add(answering)
-        answering.add_done_callback(self._answering.discard)
+        self._answering.start(self._answer(run.scope, run.send, run.route.uri, run.error(), seconds))

@@ -11,6 +11,7 @@ from typing import Any
 from tigrest.auth.principal import Principal
 from tigrest.backends.adhoc import AdHoc
 from tigrest.backends.backend import REQUEST_TIMEOUT, Backend, UserRepository
+from tigrest.concurrency.tasks import TaskSet
 from tigrest.concurrency.threads import callable_from_threads
 from tigrest.errors import InvalidStanza, SenderNotAllowed, TigrestError
 from tigrest.service.avatars import Avatars, AvatarSettings
@@ -56,7 +57,7 @@ class Service:
         self._outbound = Outbound(backend, archives or ArchiveLimits())
         self._callers = Callers(self._outbound, policy, self.avatars)
         self._bosh: BoshEndpoint | None = None
-        self._callbacks: set[asyncio.Task[None]] = set()
+        self._callbacks = TaskSet()
 
     @property
     def jid(self) -> JID:
@@ -207,9 +208,7 @@ class Service:
         self.loop.call_soon_threadsafe(self._spawn, stanza, seconds, callback)
 
     def _spawn(self, stanza: Stanza, timeout: float, callback: Callable[[Stanza | None], object] | None) -> None:
-        task = self.loop.create_task(self._deliver(stanza, timeout, callback))
-        self._callbacks.add(task)
-        task.add_done_callback(self._callbacks.discard)
+        self._callbacks.start(self._deliver(stanza, timeout, callback))
 
     async def _deliver(self, stanza: Stanza, timeout: float, callback: Callable[[Stanza | None], object] | None) -> None:
         reply: Stanza | None = None

@@ -16,6 +16,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from tigrest.backends.backend import SERVICES
+from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import InvalidJID, StanzaTimeout, StanzaTooLarge, TigrestError
 from tigrest.xmpp.commands import ADMIN_NODES
 from tigrest.xmpp.forms import DataForm
@@ -89,7 +90,7 @@ class AccountChanges:
         """Called with each account that may have changed or been deleted."""
         self._sessions: OrderedDict[str, frozenset[JID]] = OrderedDict()
         self._remembered = 0
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = TaskSet(logs=False)
         self._following = 0
         self._repeating: dict[frozenset[JID], asyncio.Task[Any]] = {}
 
@@ -136,9 +137,7 @@ class AccountChanges:
 
     async def stop(self) -> None:
         """Cancel all that waits."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.stop()
 
     async def _ask_directly(self, change: Change, request: Coroutine[Any, Any, Stanza]) -> Stanza:
         """Send a change, and wait for its reply no longer than the caller does."""
@@ -263,13 +262,13 @@ class AccountChanges:
                 changed(account)
 
     def _keep(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._forget)
+        task = self._tasks.start(work)
+        task.add_done_callback(_report)
         return task
 
-    def _forget(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, TigrestError):
-            log.error("a change of an account could not be followed", exc_info=error)
+
+def _report(task: asyncio.Task[Any]) -> None:
+    """Log what a task raised, unless it is of a kind that is expected."""
+    error = None if task.cancelled() else task.exception()
+    if error is not None and not isinstance(error, TigrestError):
+        log.error("a change of an account could not be followed", exc_info=error)

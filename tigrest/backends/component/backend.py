@@ -21,6 +21,7 @@ from tigrest.backends.entities.answering import Answering
 from tigrest.backends.entities.commands import Command
 from tigrest.backends.entities.self_description import SelfDescription
 from tigrest.backends.inbound import Inbound
+from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import NotConnected, NotSupported, StanzaError, StanzaTooLarge, StorageUnavailable, TigrestError
 from tigrest.state.database import Database
 from tigrest.xmpp.jid import JID
@@ -74,7 +75,7 @@ class Component:
         """Whether iqs may be sent from users' addresses."""
         self.link = Link(settings.link, on_stanza=self._receive, on_up=self._up, on_down=self._down)
         self._answering = Answering(SelfDescription(), inbound, administers)
-        self._answers: set[asyncio.Task[None]] = set()
+        self._answers = TaskSet()
         self._entrance = Entrance(self._send_soon)
         self._announcing: asyncio.TimerHandle | None = None
         self._presences = UserPresences(self._self, database, is_trusted=settings.is_trusted, limits=self._limits.presences)
@@ -101,9 +102,7 @@ class Component:
     async def stop(self) -> None:
         """Send ``unavailable`` for the users that were shown, and close the link in good order."""
         await self._presences.stop()
-        for task in self._answers:
-            task.cancel()
-        await asyncio.gather(*self._answers, return_exceptions=True)
+        await self._answers.stop()
         await self.link.stop()
         await self._changes.stop()
 
@@ -163,7 +162,7 @@ class Component:
         if self._announcing is not None:
             self._announcing.cancel()
             self._announcing = None
-            self._keep(self._learn_software())
+            self._answers.start(self._learn_software())
 
     async def _learn_software(self) -> None:
         """Ask the server for its software, and show the presences again. XEP-0092 §3"""
@@ -199,7 +198,7 @@ class Component:
 
     def _spawn(self, work: Coroutine[Any, Any, None], stanza: Stanza) -> None:
         if len(self._answers) < self._limits.answers:
-            self._keep(work)
+            self._answers.start(work)
             return
         work.close()
         self._send_soon(stanza.error_reply(StanzaError("resource-constraint", "wait")))
@@ -207,12 +206,7 @@ class Component:
     def _send_soon(self, error: Stanza) -> None:
         """Send an error, unless far too many wait to be sent."""
         if len(self._answers) < 2 * self._limits.answers:
-            self._keep(self._reply(error))
-
-    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._answers.add(task)
-        task.add_done_callback(self._answers.discard)
+            self._answers.start(self._reply(error))
 
     async def _answer(self, iq: Stanza) -> None:
         try:

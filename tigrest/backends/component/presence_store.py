@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from tigrest.state.batches import BatchWriter
 from tigrest.state.database import Database
 from tigrest.state.gateway_tables import GATEWAY, user_statuses
 from tigrest.xmpp.jid import JID
@@ -14,6 +15,8 @@ from tigrest.xmpp.presence import Activity, UserStatus
 
 ROWS_PER_TRANSACTION = 500
 """Most rows of one transaction; SQL statements have a limit of parameters."""
+
+_Batch = dict[JID, tuple[UserStatus | None, list[asyncio.Future[None]]]]
 
 
 class PresenceStore:
@@ -27,8 +30,8 @@ class PresenceStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._waiting: dict[JID, tuple[UserStatus | None, list[asyncio.Future[None]]]] = {}
-        self._writer: asyncio.Task[None] | None = None
+        self._waiting: _Batch = {}
+        self._writer = BatchWriter("presences", self._take, self._write)
 
     async def start(self) -> list[UserStatus]:
         """Open the database, and return the presences that were shown before a restart."""
@@ -39,8 +42,7 @@ class PresenceStore:
 
     async def stop(self) -> None:
         """Wait until everything is written."""
-        if self._writer is not None:
-            await asyncio.wait({self._writer})
+        await self._writer.stop()
 
     async def put(self, jid: JID, presence: UserStatus | None) -> None:
         """Store a presence, or delete it; return when that is committed.
@@ -55,26 +57,27 @@ class PresenceStore:
         written = asyncio.get_running_loop().create_future()
         _, waiters = self._waiting.get(jid, (None, []))
         self._waiting[jid] = (presence, [*waiters, written])
-        if self._writer is None:
-            self._writer = asyncio.create_task(self._write())
+        self._writer.wake()
         await written
 
-    async def _write(self) -> None:
-        while self._waiting:
-            batch = dict(list(self._waiting.items())[:ROWS_PER_TRANSACTION])
-            for jid in batch:
-                del self._waiting[jid]
-            try:
-                await self._replace({jid: presence for jid, (presence, _) in batch.items()})
-            except Exception as error:
-                outcome: Exception | None = error
-            else:
-                outcome = None
-            for _, waiters in batch.values():
-                for waiter in waiters:
-                    if not waiter.done():
-                        _settle(waiter, outcome)
-        self._writer = None
+    def _take(self) -> _Batch | None:
+        batch = dict(list(self._waiting.items())[:ROWS_PER_TRANSACTION])
+        for jid in batch:
+            del self._waiting[jid]
+        return batch or None
+
+    async def _write(self, batch: _Batch) -> None:
+        """Write presences, and tell those who wait for them how that went: whoever shows a presence decides whether to try again."""
+        try:
+            await self._replace({jid: presence for jid, (presence, _) in batch.items()})
+        except Exception as error:
+            outcome: Exception | None = error
+        else:
+            outcome = None
+        for _, waiters in batch.values():
+            for waiter in waiters:
+                if not waiter.done():
+                    _settle(waiter, outcome)
 
     async def _replace(self, presences: dict[JID, UserStatus | None]) -> None:
         rows = [_row(presence) for presence in presences.values() if presence is not None]

@@ -8,7 +8,6 @@ rosters (XEP-0356), and for contacts who come online later, see their presence t
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Protocol
 from xml.etree import ElementTree as ET
 
 from tigrest.backends.component.presence_store import PresenceStore
+from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import NotConnected, NotSupported, StanzaError, StanzaTimeout, TigrestError
 from tigrest.state.database import Database
 from tigrest.xmpp.forms import DataForm, Field
@@ -73,7 +73,7 @@ class UserPresences:
         """The contacts who may see each presence."""
         self._seen_by: dict[JID, set[JID]] = {}
         """The presences that each contact may see."""
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = TaskSet()
 
     async def start(self) -> None:
         """Load the presences that were shown before a restart."""
@@ -81,9 +81,7 @@ class UserPresences:
 
     async def stop(self) -> None:
         """Send ``unavailable`` for all; they are shown again after the next start."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.stop()
         try:
             for jid in self._shown:
                 await self._tell(UserStatus(jid, False), self._contacts.get(jid, frozenset()))
@@ -187,9 +185,7 @@ class UserPresences:
                 self._spawn(self._tell(presence, frozenset((contact,))))
 
     def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(self._quietly(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(self._quietly(work))
 
     async def _quietly(self, work: Awaitable[None]) -> None:
         try:

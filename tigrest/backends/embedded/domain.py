@@ -23,6 +23,7 @@ from tigrest.backends.entities.entity import DiscoIdentity, Entity
 from tigrest.backends.entities.iq_request import IqRequest
 from tigrest.backends.entities.self_description import SelfDescription
 from tigrest.backends.inbound import Inbound
+from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import ConfigError, InvalidStanza, InvalidValue, NotConnected, StanzaError, StanzaTimeout, StorageUnavailable
 from tigrest.passwords import Passwords
 from tigrest.state.database import Database
@@ -66,7 +67,7 @@ class EmbeddedDomain:
         self._database = database
         self._configured = dict(settings.accounts)
         self._connected = False
-        self._running: set[asyncio.Task[Stanza | None]] = set()
+        self._running = TaskSet(logs=False)
         self._accounts = EmbeddedAccounts(self.domain, (SESSION_MANAGER, VHOST_MANAGER), database, passwords)
         self.users: UserRepository = self._accounts
         self._presences = Presences(database)
@@ -126,9 +127,7 @@ class EmbeddedDomain:
         if not self._connected:
             return
         self._connected = False
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._running.stop()
         log.info("embedded domain %s stopped", self.domain)
 
     async def send(self, stanza: Stanza) -> None:
@@ -182,10 +181,7 @@ class EmbeddedDomain:
     def _spawn(self, stanza: Stanza) -> asyncio.Task[Stanza | None]:
         """Process a stanza in a task of its own: as on a server, it goes on when the caller no longer waits."""
         self._expect_connected()
-        task = asyncio.create_task(self._process(stanza.prepared()))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        return task
+        return self._running.start(self._process(stanza.prepared()))
 
     def _expect_connected(self) -> None:
         if not self._connected:
