@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import logging
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tigrest.errors import PluginError, ScriptError
 from tigrest.scripting.attributes import Lines, validate, validate_instance
 from tigrest.scripting.handler import Handler, Injection
+from tigrest.scripting.helpers import HelperFinder, package_of
 from tigrest.scripting.kinds import KINDS
-from tigrest.scripting.module import LOAD_SECONDS, HelperFinder, execute, package_of, run_bounded
+from tigrest.scripting.module import LOAD_SECONDS, execute, run_bounded
 from tigrest.scripting.parts import ROOT, Claim, Declaration, Kind, Part, Script, Source
 from tigrest.scripting.routes import templates
 from tigrest.scripting.table import Table
@@ -41,6 +42,7 @@ class Loader:
         self._provide = provide
         self._seconds = seconds
         self._kinds = tuple(kinds)
+        self._helpers = HelperFinder(self.dirs)
 
     def load(self, previous: Table | None = None) -> Table:
         """Load every script; blocks, so call it off the event loop.
@@ -51,13 +53,11 @@ class Loader:
         Args:
             previous: the table being served.
         """
-        finder = HelperFinder(self.dirs)
-        finder.install()
         known: dict[Path, Script] = dict(previous.scripts) if previous else {}
         scripts: dict[Path, Script] = {}
         problems: list[ScriptError] = []
         taken: dict[Claim, Part] = {}
-        sources = list(self._sources(problems))
+        sources = self._sources(problems)
         for unchanged in [known[item.path] for item in sources if item.path in known and known[item.path].digest == item.digest]:
             _claim(unchanged, taken)
             scripts[unchanged.path] = unchanged
@@ -89,26 +89,34 @@ class Loader:
     def _table(self, scripts: dict[Path, Script], problems: Sequence[ScriptError]) -> Table:
         return Table(scripts, problems, dict(self._statics()), self.dirs)
 
-    def _sources(self, problems: list[ScriptError]) -> Iterator[Source]:
+    def _sources(self, problems: list[ScriptError]) -> list[Source]:
+        """Read all files, and have helpers that changed imported anew."""
+        files: dict[Path, bytes] = {}
+        for root in self.dirs:
+            for path in sorted(_python_files(root)):
+                count = len(problems)
+                data = _bytes(path, problems)
+                if len(problems) == count:
+                    files[path] = data
+        self._helpers.refresh(files)
+        return list(self._scripts(files, problems))
+
+    def _scripts(self, files: Mapping[Path, bytes], problems: list[ScriptError]) -> Iterator[Source]:
         seen: set[Path] = set()
         for index, root in enumerate(self.dirs):
-            files = sorted(_visible(root))
+            relatives = {path: path.relative_to(root) for path in files if path.is_relative_to(root)}
             helpers = hashlib.sha256()
-            for helper in sorted(root.rglob("_*.py")):
-                helpers.update(str(helper).encode() + _bytes(helper, problems))
-            for path in files:
-                relative = path.relative_to(root)
-                if relative in seen:
+            for path, relative in relatives.items():
+                if _hidden(relative):
+                    helpers.update(str(path).encode() + files[path])
+            for path, relative in relatives.items():
+                if _hidden(relative) or relative in seen:
                     continue
                 seen.add(relative)
-                before = len(problems)
-                data = _bytes(path, problems)
-                if len(problems) > before:
-                    continue
-                digest = hashlib.sha256(data + helpers.digest())
+                digest = hashlib.sha256(files[path] + helpers.digest())
                 for template in templates(path):
                     digest.update(template.name.encode() + _bytes(template, problems))
-                yield Source(path, root, index, data, digest.digest())
+                yield Source(path, root, index, files[path], digest.digest())
 
     def _statics(self) -> Iterator[tuple[str, Path]]:
         for root in reversed(self.dirs):
@@ -203,10 +211,11 @@ def _is_handler(value: Any, module: str) -> bool:
     return isinstance(value, type) and issubclass(value, Handler) and value.__module__ == module
 
 
-def _visible(root: Path) -> Iterator[Path]:
+def _python_files(root: Path) -> Iterator[Path]:
+    """Find scripts and helpers, but not what is in folders of static files, nor what begins with a dot."""
     for path in root.rglob("*.py"):
-        relative = path.relative_to(root)
-        if path.is_file() and not _hidden(relative) and "static" not in relative.parts[:-1]:
+        parts = path.relative_to(root).parts
+        if path.is_file() and "static" not in parts[:-1] and not any(part.startswith(".") for part in parts):
             yield path
 
 

@@ -7,23 +7,17 @@ scripts and their helpers are compiled from their bytes here, always.
 from __future__ import annotations
 
 import ctypes
-import importlib.abc
-import importlib.machinery
-import importlib.util
 import sys
 import threading
 import traceback
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from tigrest.errors import ScriptError
 
 LOAD_SECONDS = 10.0
 """How long a script may take to execute before it is reported as broken."""
-
-PACKAGE = "_tigrest_scripts"
-"""Prefix of the packages that stand for script folders, so that ``from ._helper import x`` works in scripts."""
 
 
 class _Overdue(BaseException):
@@ -113,59 +107,3 @@ def script_error(path: Path, error: BaseException) -> ScriptError:
     if isinstance(error, SystemExit):
         return ScriptError(path, line, "the script calls sys.exit(); a handler script only defines classes")
     return ScriptError(path, line, f"{type(error).__name__}: {error}")
-
-
-def package_of(root_index: int, folder: Path) -> str:
-    """Name of the package that stands for a folder of scripts; empty when the folder's name cannot be part of one.
-
-    Args:
-        root_index: number of the scripts directory.
-        folder: the folder relative to it.
-    """
-    parts = folder.parts
-    return "" if any("." in part for part in parts) else ".".join([f"{PACKAGE}{root_index}", *parts])
-
-
-class HelperFinder(importlib.abc.MetaPathFinder):
-    """Finds folders and helper files (``_name.py``) of the scripts directories, and compiles helpers from their bytes.
-
-    Args:
-        roots: the scripts directories, in the order of :func:`package_of`.
-    """
-
-    def __init__(self, roots: Sequence[Path]) -> None:
-        self._roots = {f"{PACKAGE}{index}": root for index, root in enumerate(roots)}
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        """Find a package or helper; ``None`` for everything that is not ours."""
-        root_name, *rest = fullname.split(".")
-        if root_name not in self._roots:
-            return None
-        place = self._roots[root_name].joinpath(*rest)
-        if place.is_dir():
-            spec = importlib.machinery.ModuleSpec(fullname, None, is_package=True)
-            spec.submodule_search_locations = [str(place)]
-            return spec
-        file = place.with_name(place.name + ".py")
-        if not file.is_file():
-            return None
-        return importlib.util.spec_from_file_location(fullname, file, loader=_HelperLoader(fullname, str(file)))
-
-    def install(self) -> None:
-        """Take part in imports before all others, in the place of an earlier finder, and forget helpers loaded before."""
-        self.uninstall()
-        sys.meta_path.insert(0, self)
-
-    def uninstall(self) -> None:
-        """No longer take part in imports."""
-        sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, HelperFinder)]
-        for name in [name for name in sys.modules if name.split(".")[0] in self._roots]:
-            del sys.modules[name]
-
-
-class _HelperLoader(importlib.machinery.SourceFileLoader):
-    def get_code(self, fullname: str) -> types.CodeType:
-        path = self.get_filename(fullname)
-        return compile(self.get_data(path), path, "exec", dont_inherit=True)
