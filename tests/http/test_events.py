@@ -22,7 +22,7 @@ from tigrest.gateway import Gateway
 from tigrest.http.wire.limits import ServerLimits
 from tigrest.http.wire.listener import bind
 from tigrest.http.wire.server import serve_gateway
-from tigrest.inbound.events import events, ring, stream
+from tigrest.inbound.events.limits import EventLimits
 from tigrest.passwords import Passwords
 from tigrest.state.location import MEMORY
 from tigrest.testing import ACCOUNTS, API_KEY, PASSWORD
@@ -229,10 +229,9 @@ async def test_who_may_read_what() -> None:
         assert [data["body"] for _, data in await robot.events(1)] == ["2"]
 
 
-async def test_streams_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_streams_are_limited() -> None:
     async with running() as world:
-        monkeypatch.setattr(events, "USER_STREAMS", 1)
-        monkeypatch.setattr(events, "MAX_STREAMS", 2)
+        world.gateway.events.limits = EventLimits(user_streams=1, streams=2)
         alice = await world.ask(EVENTS)
         other = await world.ask(EVENTS)
         assert (other.status, other.headers["retry-after"]) == (429, "10")
@@ -269,7 +268,7 @@ async def test_a_reader_who_does_not_read_loses_events_and_costs_little(monkeypa
         for number in range(count):
             await world.gateway.service.send(f"<message to='{ALICE}' id='{number}'><body>{big}</body></message>")
             assert (await quick.events(1))[0][1]["id"] == str(number)
-        assert world.gateway.events._size <= ring.RING_BYTES
+        assert world.gateway.events._size <= EventLimits.ring_bytes
         slow.writer.transport.resume_reading()  # type: ignore[attr-defined]
         seen: list[tuple[str, Any]] = []
         while not seen or seen[-1][1].get("id") != str(count - 1):
@@ -289,9 +288,9 @@ async def test_head_has_no_stream() -> None:
         assert (await asyncio.wait_for(client.reader.read(), 5)).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-async def test_the_time_limit_of_requests_does_not_end_a_stream(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "KEEP_ALIVE", 0.1)
+async def test_the_time_limit_of_requests_does_not_end_a_stream() -> None:
     async with running(http={"request_timeout": 0.2}) as world:
+        world.gateway.events.limits = EventLimits(keep_alive=0.1)
         alice = await world.ask(EVENTS)
         await asyncio.sleep(0.6)
         await world.tell(ALICE, "still here?")

@@ -14,7 +14,8 @@ import pytest
 
 from tigrest.backends.inbound import Inbound
 from tigrest.errors import InvalidValue, NotConnected, TooManyStreams
-from tigrest.inbound.events import Events, Stream, events, ring, stream
+from tigrest.inbound.events import Events, Stream
+from tigrest.inbound.events.limits import EventLimits
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.stanza import Stanza
 
@@ -69,8 +70,13 @@ async def inbound() -> Inbound:
 
 
 @pytest.fixture
-async def live(inbound: Inbound) -> AsyncIterator[Events]:
-    watching = Events(inbound)
+def limits() -> EventLimits:
+    return EventLimits()
+
+
+@pytest.fixture
+async def live(inbound: Inbound, limits: EventLimits) -> AsyncIterator[Events]:
+    watching = Events(inbound, limits)
     watching.start()
     yield watching
     watching.stop()
@@ -120,8 +126,8 @@ async def test_a_reader_waits_for_what_comes(live: Events, inbound: Inbound) -> 
     assert bodies(await waiting) == ["now"]
 
 
-async def test_silence_is_kept_alive(live: Events, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "KEEP_ALIVE", 0.01)
+@pytest.mark.parametrize("limits", [EventLimits(keep_alive=0.01)])
+async def test_silence_is_kept_alive(live: Events) -> None:
     reading = live.subscribe(ALICE, USER)
     await greeting(reading)
     assert [await anext(reading), await anext(reading)] == [b": keep-alive\n"] * 2
@@ -189,8 +195,8 @@ async def test_an_id_from_before_a_restart_is_a_gap(inbound: Inbound) -> None:
     assert ids == sorted(set(ids))
 
 
-async def test_what_is_too_old_is_a_gap(live: Events, inbound: Inbound, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ring, "RING_EVENTS", 3)
+@pytest.mark.parametrize("limits", [EventLimits(ring_events=3)])
+async def test_what_is_too_old_is_a_gap(live: Events, inbound: Inbound) -> None:
     reading = live.subscribe(ALICE, USER)
     await greeting(reading)
     inbound.take(message(body="0"))
@@ -205,8 +211,8 @@ async def test_what_is_too_old_is_a_gap(live: Events, inbound: Inbound, monkeypa
     assert bodies(await read(whole)) == ["3", "4", "5"]
 
 
-async def test_a_slow_reader_is_told_how_much_he_lost(live: Events, inbound: Inbound, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ring, "RING_BYTES", 2000)
+@pytest.mark.parametrize("limits", [EventLimits(ring_bytes=2000)])
+async def test_a_slow_reader_is_told_how_much_he_lost(live: Events, inbound: Inbound) -> None:
     reading = live.subscribe(ALICE, USER)
     await greeting(reading)
     for number in range(100):
@@ -226,21 +232,19 @@ async def test_a_long_backlog_comes_in_pieces(live: Events, inbound: Inbound) ->
     pieces: list[bytes] = []
     while sum(len(parse(piece)) for piece in pieces) < 10:
         pieces.append(await anext(reading))
-    assert all(len(piece) < 2 * stream.PIECE for piece in pieces)
+    assert all(len(piece) < 2 * EventLimits.piece_bytes for piece in pieces)
     assert len(pieces) == 4
 
 
 async def test_a_single_large_stanza_goes_through(live: Events, inbound: Inbound) -> None:
     reading = live.subscribe(ALICE, USER)
     await greeting(reading)
-    inbound.take(message(body="x" * 2 * ring.RING_BYTES))
-    assert [len(body) for body in bodies(await read(reading))] == [2 * ring.RING_BYTES]
+    inbound.take(message(body="x" * 2 * EventLimits.ring_bytes))
+    assert [len(body) for body in bodies(await read(reading))] == [2 * EventLimits.ring_bytes]
 
 
-async def test_all_addresses_together_are_bounded_and_the_largest_pays(
-    live: Events, inbound: Inbound, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(events, "TOTAL_BYTES", 5000)
+@pytest.mark.parametrize("limits", [EventLimits(total_bytes=5000)])
+async def test_all_addresses_together_are_bounded_and_the_largest_pays(live: Events, inbound: Inbound) -> None:
     alice, bob = live.subscribe(ALICE, USER), live.subscribe(BOB, USER)
     await greeting(alice)
     await greeting(bob)
@@ -280,9 +284,8 @@ async def test_line_breaks_stay_inside_an_event(live: Events, inbound: Inbound) 
     assert bodies(parse(piece)) == ["a\n\nid: 1\r\nevent: gap\x85\u2028z"]
 
 
-async def test_an_address_counts_as_read_for_a_while(live: Events, inbound: Inbound, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "READ_SECONDS", 0.1)
-    monkeypatch.setattr(events, "KEEP_SECONDS", 0.3)
+@pytest.mark.parametrize("limits", [EventLimits(read_seconds=0.1, keep_seconds=0.3)])
+async def test_an_address_counts_as_read_for_a_while(live: Events, inbound: Inbound) -> None:
     reading = live.subscribe(ALICE, USER)
     id = await greeting(reading)
     await reading.aclose()
@@ -302,8 +305,8 @@ async def test_an_address_counts_as_read_for_a_while(live: Events, inbound: Inbo
     assert [event.name for event in parse(await anext(last))] == ["gap"]
 
 
-async def test_what_nobody_collected_is_a_gap(live: Events, inbound: Inbound, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "KEEP_SECONDS", 0.0)
+@pytest.mark.parametrize("limits", [EventLimits(keep_seconds=0.0)])
+async def test_what_nobody_collected_is_a_gap(live: Events, inbound: Inbound) -> None:
     reading = live.subscribe(ALICE, USER)
     id = await greeting(reading)
     await reading.aclose()
@@ -315,8 +318,8 @@ async def test_what_nobody_collected_is_a_gap(live: Events, inbound: Inbound, mo
     assert parse(await anext(live.subscribe(ALICE, USER, seen[0].id))) == []
 
 
-async def test_idle_addresses_are_bounded(live: Events, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "MAX_ADDRESSES", 5)
+@pytest.mark.parametrize("limits", [EventLimits(addresses=5)])
+async def test_idle_addresses_are_bounded(live: Events) -> None:
     reading = live.subscribe(ALICE, USER)
     for number in range(20):
         live.subscribe(JID(f"a{number}@http.example.org"), USER).close()
@@ -341,9 +344,8 @@ async def test_only_bare_addresses_of_ours_can_be_read(live: Events, address: st
         live.subscribe(JID(address), USER)
 
 
-async def test_streams_are_limited_for_a_user_and_in_total(live: Events, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "USER_STREAMS", 2)
-    monkeypatch.setattr(events, "MAX_STREAMS", 3)
+@pytest.mark.parametrize("limits", [EventLimits(user_streams=2, streams=3)])
+async def test_streams_are_limited_for_a_user_and_in_total(live: Events) -> None:
     first, _ = live.subscribe(ALICE, USER), live.subscribe(BOB, JID(f"{USER}/desk"))
     with pytest.raises(TooManyStreams, match="you have 2 event streams"):
         live.subscribe(ALICE, USER)

@@ -1,4 +1,4 @@
-"""The live stream of our addresses: who reads which, and what is kept for those who come back.
+"""Show inbound stanzas live to those who subscribe to an address, and keep some for those who come back.
 
 Stanzas become events only for addresses that somebody reads or has read lately, so that strangers who write to many addresses
 fill no memory.
@@ -17,6 +17,7 @@ import orjson
 from tigrest.backends.inbound import Inbound
 from tigrest.errors import InvalidValue, MalformedContent, NotConnected, TooManyStreams
 from tigrest.formats.stanza_json.writing import to_json
+from tigrest.inbound.events.limits import EventLimits
 from tigrest.inbound.events.ring import Event, Ring
 from tigrest.inbound.events.stream import Stream
 from tigrest.observability.metrics import Metrics
@@ -25,39 +26,21 @@ from tigrest.xmpp.stanza import Stanza
 
 log = logging.getLogger(__name__)
 
-READ_SECONDS = 60.0
-"""How long an address counts as read after its last reader has left: most of them come back in a moment."""
-
-KEEP_SECONDS = 600.0
-"""How long events are kept and collected after the last reader has left."""
-
-TOTAL_BYTES = 64 * 1024 * 1024
-"""Most bytes of events of all addresses; beyond them the address that has most loses its oldest."""
-
-MAX_ADDRESSES = 2000
-"""Most addresses for which events are kept; beyond them the one goes whose reader left longest ago."""
-
-MAX_STREAMS = 1000
-"""Most streams open at once; fewer than :data:`MAX_ADDRESSES`."""
-
-USER_STREAMS = 10
-"""Most streams open at once for one user."""
-
-RETRY_AFTER = 10.0
-"""Seconds after which to try again when there are too many streams."""
-
 _EVERYTHING = "*"
 
 
 class Events:
-    """Shows what comes in to those who read it live, each with his own :class:`Stream`. To be used on the event loop.
+    """The subscriptions to our addresses, each a :class:`Stream`. To be used on the event loop.
 
     Args:
         inbound: of our addresses.
+        limits: of memory, time and streams; the defaults of :class:`EventLimits`.
     """
 
-    def __init__(self, inbound: Inbound) -> None:
+    def __init__(self, inbound: Inbound, limits: EventLimits | None = None) -> None:
         self._inbound = inbound
+        self.limits = limits or EventLimits()
+        """Limits of streams from now on."""
         self._boot = f"{time.time_ns() // 1_000_000:x}"
         self._number = 0
         self._rings: dict[str, Ring] = {}
@@ -75,7 +58,7 @@ class Events:
         self._unwatch = self._inbound.watch(self.see)
 
     def stop(self) -> None:
-        """End all streams, and forget everything."""
+        """Close all streams, and drop all events."""
         if self._unwatch is not None:
             self._unwatch()
             self._unwatch = None
@@ -85,7 +68,7 @@ class Events:
             self._forget(ring)
 
     def dismiss(self, user: JID) -> None:
-        """End the streams of a user whose password has changed or who is gone; he may log in again."""
+        """Close the streams of a user whose password has changed or whose account is gone; he may log in again."""
         if user.bare not in self._users:
             return
         for stream in [stream for stream in self._streams if stream.user == user.bare]:
@@ -93,11 +76,11 @@ class Events:
 
     @property
     def streams(self) -> int:
-        """How many streams are open."""
+        """Return how many streams are open."""
         return len(self._streams)
 
     def subscribe(self, address: JID | None, user: JID, last_id: str = "") -> Stream:
-        """Begin to read an address; whether the user may do that is for the caller to decide.
+        """Subscribe to an address. The caller has checked that the user may do that.
 
         Args:
             address: one of ours, without resource; ``None`` for all of them, which changes nothing for those who write to them.
@@ -105,7 +88,7 @@ class Events:
             last_id: id of the last event he has; empty for none: then he gets what comes in from now on.
 
         Returns:
-            What to send him; to be closed in the end.
+            The stream to send; to be closed at the end.
 
         Raises:
             InvalidValue: the address is not ours, or has a resource.
@@ -115,17 +98,19 @@ class Events:
         if address is not None and (address.resource or not self._inbound.is_ours(address)):
             raise InvalidValue(f"{address} is not a bare address of the gateway: use one of {self._inbound.jid}, or * for all")
         if self._unwatch is None:
-            raise NotConnected("the gateway is stopping; there are no more events", RETRY_AFTER)
-        if self._users[user.bare] >= USER_STREAMS:
-            raise TooManyStreams(USER_STREAMS, RETRY_AFTER)
-        if len(self._streams) >= MAX_STREAMS:
-            raise NotConnected(f"there are {MAX_STREAMS} streams already, and may not be more; try again later", RETRY_AFTER)
+            raise NotConnected("the gateway is stopping; there are no more events", self.limits.retry_after)
+        if self._users[user.bare] >= self.limits.user_streams:
+            raise TooManyStreams(self.limits.user_streams, self.limits.retry_after)
+        if len(self._streams) >= self.limits.streams:
+            raise NotConnected(
+                f"there are {self.limits.streams} streams already, and may not be more; try again later", self.limits.retry_after
+            )
         ring = self._ring(address or _EVERYTHING)
         last = self._number_of(last_id)
         is_gap = last_id != "" and (last is None or last < ring.since)
         if last is None or is_gap:
             last = ring.since if is_gap else self._number
-        stream = Stream(ring, user.bare, ring.after(last), last, is_gap, self._id, self._closed)
+        stream = Stream(ring, user.bare, ring.after(last), last, is_gap, self._id, self._closed, self.limits)
         self._streams.add(stream)
         self._users[user.bare] += 1
         return stream
@@ -148,15 +133,15 @@ class Events:
         for each in (ring, everything):
             if each is not None:
                 self._size += each.append(event)
-        while self._size > TOTAL_BYTES:
+        while self._size > self.limits.total_bytes:
             self._size -= max(self._rings.values(), key=lambda ring: ring.size).drop()
-        return ring is not None and (bool(ring.readers) or asyncio.get_running_loop().time() - ring.left_at < READ_SECONDS)
+        return ring is not None and (bool(ring.readers) or asyncio.get_running_loop().time() - ring.left_at < self.limits.read_seconds)
 
     def _id(self, number: int) -> str:
         return f"{self._boot}-{number}"
 
     def _number_of(self, id: str) -> int | None:
-        """The number of an event by its id; ``None`` when it is none of ours since the start."""
+        """Return the number of an event by its id; ``None`` when it is not one since the start of the gateway."""
         boot, _, digits = id.partition("-")
         if boot != self._boot or not (digits.isascii() and digits.isdecimal() and len(digits) < 20):
             return None
@@ -165,10 +150,10 @@ class Events:
     def _ring(self, address: str) -> Ring:
         ring = self._rings.get(address)
         if ring is None:
-            if len(self._rings) >= MAX_ADDRESSES:
+            if len(self._rings) >= self.limits.addresses:
                 self._forget(min((ring for ring in self._rings.values() if not ring.readers), key=lambda ring: ring.left_at))
             self._number += 1  # whoever has an earlier id may have missed what nobody collected
-            ring = self._rings[address] = Ring(address, self._number)
+            ring = self._rings[address] = Ring(address, self._number, self.limits)
         elif ring.forgetting is not None:
             ring.forgetting.cancel()
             ring.forgetting = None
@@ -183,7 +168,7 @@ class Events:
         if not ring.readers:
             loop = asyncio.get_running_loop()
             ring.left_at = loop.time()
-            ring.forgetting = loop.call_later(KEEP_SECONDS, self._forget, ring)
+            ring.forgetting = loop.call_later(self.limits.keep_seconds, self._forget, ring)
 
     def _forget(self, ring: Ring) -> None:
         del self._rings[ring.address]
@@ -193,7 +178,7 @@ class Events:
 
 
 def _as_json(stanza: Stanza) -> bytes:
-    """A stanza as JSON; what JSON cannot carry as XML in it."""
+    """Return a stanza as JSON; what has no JSON stands in it as XML."""
     try:
         return orjson.dumps(to_json(stanza))
     except (MalformedContent, orjson.JSONEncodeError) as error:

@@ -7,11 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-RING_EVENTS = 5000
-"""Most events kept for an address. One read from the server's link can have a thousand stanzas, before anybody gets to send them."""
-
-RING_BYTES = 1024 * 1024
-"""Most bytes of them; a single one may be larger."""
+from tigrest.inbound.events.limits import EventLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +24,19 @@ class Event:
 
 
 class Ring:
-    """The latest events of an address, and who waits for more.
+    """A ring buffer of the latest events of an address, and the readers that wait for more.
 
-    Whoever reads it keeps a position: how many events there were before the one he wants next.
+    A reader keeps a position: the number of events before the one it reads next.
 
     Args:
         address: whose events; ``*`` for all.
         since: number of the latest event before it began.
+        limits: how much it keeps.
     """
 
-    def __init__(self, address: str, since: int) -> None:
+    def __init__(self, address: str, since: int, limits: EventLimits) -> None:
         self.address = address
+        self._limits = limits
         self.since = since
         """Number of the event before the oldest: of what came after it, everything is here."""
         self.start = 0
@@ -46,7 +44,7 @@ class Ring:
         self.size = 0
         """Bytes of all events."""
         self.readers: set[asyncio.Event] = set()
-        """Set when there is news."""
+        """Set when there are new events."""
         self.left_at = 0.0
         """When the last reader left, by the clock of the loop."""
         self.forgetting: asyncio.TimerHandle | None = None
@@ -55,7 +53,7 @@ class Ring:
 
     @property
     def end(self) -> int:
-        """Position of the next event to come."""
+        """Return the position of the next event to come."""
         return self.start + len(self._events)
 
     def append(self, event: Event) -> int:
@@ -67,7 +65,7 @@ class Ring:
         before = self.size
         self._events.append(event)
         self.size += len(event.frame)
-        while len(self._events) > RING_EVENTS or (self.size > RING_BYTES and len(self._events) > 1):
+        while len(self._events) > self._limits.ring_events or (self.size > self._limits.ring_bytes and len(self._events) > 1):
             self.drop()
         for reader in self.readers:
             reader.set()
@@ -86,7 +84,7 @@ class Ring:
         return len(event.frame)
 
     def after(self, number: int) -> int:
-        """The position behind the event with a number, or where it would be."""
+        """Return the position behind the event with a number, or where it would be."""
         return self.end - sum(1 for _ in self._newer(number))
 
     def _newer(self, number: int) -> Iterator[Event]:
@@ -96,7 +94,7 @@ class Ring:
             yield event
 
     def read(self, position: int, most: int) -> list[Event]:
-        """Give events from a position on, at least one if there is one.
+        """Return events from a position on, at least one if there is one.
 
         Args:
             position: not before the start.

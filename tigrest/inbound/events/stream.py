@@ -1,4 +1,4 @@
-"""One reader of the live stream: an iterator of bytes that go to him as they are.
+"""One subscription of the live stream: an iterator of the bytes to send.
 
 HTML Living Standard §9.2 (Server-sent events)
 """
@@ -8,23 +8,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from tigrest.inbound.events.limits import EventLimits
 from tigrest.inbound.events.ring import Ring
 from tigrest.xmpp.jid import JID
 
-KEEP_ALIVE = 15.0
-"""Seconds of silence after which a comment is sent, so that nobody on the way takes the connection for dead."""
-
-RETRY = 2000
+RECONNECT_MILLISECONDS = 2000
 """Milliseconds after which a browser connects again."""
-
-PIECE = 65536
-"""Bytes at which a piece is sent; further events come in the next one."""
 
 _COMMENT = b": keep-alive\n"  # without an empty line, behind which some libraries see an event without data
 
 
 class Stream:
-    """Iterates over pieces of text/event-stream, until it is closed. Whoever is slow skips what the ring has dropped meanwhile.
+    """Iterates over pieces of text/event-stream, until it is closed. A slow reader skips what the ring has dropped meanwhile.
 
     Args:
         ring: what is read.
@@ -33,20 +28,30 @@ class Stream:
         last: number of the event before it.
         is_gap: whether he missed events of which nothing is known.
         id_of: makes the id of an event of its number.
-        closed: told when it is closed.
+        closed: called when it is closed.
+        limits: of its pieces and pauses.
     """
 
     def __init__(
-        self, ring: Ring, user: JID, position: int, last: int, is_gap: bool, id_of: Callable[[int], str], closed: Callable[[Stream], None]
+        self,
+        ring: Ring,
+        user: JID,
+        position: int,
+        last: int,
+        is_gap: bool,
+        id_of: Callable[[int], str],
+        closed: Callable[[Stream], None],
+        limits: EventLimits,
     ) -> None:
         self.ring, self.user = ring, user
         self._position = position
         self._id_of = id_of
         self._closed = closed
+        self._limits = limits
         self._news = asyncio.Event()
         self._is_closed = False
         # An id without data is no event, but who connects again before his first event says where he was.
-        self._greeting = f": tigrest\nretry: {RETRY}\nid: {id_of(last)}\n\n".encode()
+        self._greeting = f": tigrest\nretry: {RECONNECT_MILLISECONDS}\nid: {id_of(last)}\n\n".encode()
         if is_gap:
             self._greeting += self._gap("null")
         ring.readers.add(self._news)
@@ -63,7 +68,7 @@ class Stream:
                 return self._piece()
             self._news.clear()
             try:
-                async with asyncio.timeout(KEEP_ALIVE):
+                async with asyncio.timeout(self._limits.keep_alive):
                     await self._news.wait()
             except TimeoutError:
                 return _COMMENT
@@ -75,7 +80,7 @@ class Stream:
         if (lost := ring.start - self._position) > 0:
             gap = self._gap(str(lost))
             self._position = ring.start
-        events = ring.read(self._position, PIECE)
+        events = ring.read(self._position, self._limits.piece_bytes)
         self._position += len(events)
         return gap + b"".join([event.frame for event in events])
 
