@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -13,7 +14,7 @@ from tigrest.concurrency.caller import waiting
 from tigrest.errors import CallerGone, NoSuchUser, TooManyLookups
 from tigrest.service.avatars import Avatar, AvatarCache, Avatars, AvatarSettings
 from tigrest.service.avatars.avatar import sha1
-from tigrest.service.avatars.budget import Budget
+from tigrest.service.avatars.budget import OTHER_LIMITS, SERVED_LIMITS, Budget
 from tigrest.service.avatars.cache import Key
 from tigrest.xmpp.jid import JID
 
@@ -227,9 +228,14 @@ async def test_strangers_ask_for_at_most_600_iqs_a_second() -> None:
     assert refused > 0
 
 
+def impatient() -> Budget:
+    """Make the usual budget, but nobody waits for long."""
+    return Budget(replace(SERVED_LIMITS, wait_seconds=0.05), replace(OTHER_LIMITS, wait_seconds=0.05))
+
+
 async def test_domains_that_do_not_answer_leave_room_for_ours() -> None:
     server = FakeServer(pep((sha1(PNG), PNG)), delay=0.5)
-    avatars = Avatars(server, AvatarSettings(), Budget(0.05))
+    avatars = Avatars(server, AvatarSettings(), impatient())
     strangers = [asyncio.create_task(avatars.get(f"u@d{number}.org", is_limited=True)) for number in range(300)]
     await asyncio.sleep(0.1)
     server.delay = 0
@@ -240,7 +246,7 @@ async def test_domains_that_do_not_answer_leave_room_for_ours() -> None:
 
 async def test_scripts_of_our_own_do_not_share_the_refusals_of_strangers() -> None:
     server = FakeServer(pep((sha1(PNG), PNG)), delay=0.5)
-    avatars = Avatars(server, AvatarSettings(), Budget(0.05))
+    avatars = Avatars(server, AvatarSettings(), impatient())
     strangers = [asyncio.create_task(avatars.get(f"u{number}@localhost", is_limited=True)) for number in range(75)]
     await asyncio.sleep(0.01)
     stranger = asyncio.create_task(avatars.get(ALICE, is_limited=True))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.certificates import make_certificate
-from tigrest.service.avatars.fetching import MAX_BYTES, Fetcher, is_public
+from tigrest.service.avatars.fetching import Fetcher, FetchLimits, is_public
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 
@@ -101,7 +101,7 @@ async def test_certificates_are_for_the_name_not_the_address(tmp_path: Path) -> 
         answer(PNG, status="404 Not Found"),
         answer(PNG, status="206 Partial Content"),
         answer(PNG, "Content-Encoding: gzip"),
-        answer(PNG + bytes(MAX_BYTES)),
+        answer(PNG + bytes(FetchLimits().image_bytes)),
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + (b"10000\r\n" + PNG[:8] + bytes(65528) + b"\r\n") * 20,
         b"no http",
         b"",
@@ -169,7 +169,9 @@ async def test_it_ends_in_time() -> None:
 
         silent = await asyncio.start_server(hang, "127.0.0.1", 0)
         async with silent:
-            assert await Fetcher(anywhere, seconds=0.2)(f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}/") is None
+            assert (
+                await Fetcher(anywhere, limits=FetchLimits(seconds=0.2))(f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}/") is None
+            )
             forever.set()
             await asyncio.sleep(0.01)
-        assert await Fetcher(anywhere, seconds=0.2)(f"http://127.0.0.1:{web.port}/") is None
+        assert await Fetcher(anywhere, limits=FetchLimits(seconds=0.2))(f"http://127.0.0.1:{web.port}/") is None

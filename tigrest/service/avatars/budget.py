@@ -5,17 +5,32 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from tigrest.errors import TooManyLookups
 
-WAIT_SECONDS = 2.0
-"""How long a look-up waits for others to end before it is refused."""
 
-BURST_SECONDS = 0.1
-"""Burst that is allowed after a pause, as the seconds that it takes otherwise."""
+@dataclass(frozen=True)
+class LookupLimits:
+    """Limits of the look-ups of one kind.
 
-RETRY_SECONDS = 2.0
-"""After how many seconds a refused caller should try again."""
+    Args:
+        running: most that run at once.
+        waiting: most that wait for one of these to end.
+        iqs_per_second: that all of them send.
+        wait_seconds: how long one waits before it is refused.
+        retry_seconds: sent as ``Retry-After`` to a caller who is refused.
+    """
+
+    running: int
+    waiting: int
+    iqs_per_second: int
+    wait_seconds: float = 2.0
+    retry_seconds: float = 2.0
+
+
+_BURST_SECONDS = 0.1
+"""Burst allowed after a pause, in seconds of the rate."""
 
 
 class Rate:
@@ -36,26 +51,23 @@ class Rate:
         """Wait until one more may pass."""
         async with self._turn:
             now = self._clock()
-            due = max(self._next, now - BURST_SECONDS)
+            due = max(self._next, now - _BURST_SECONDS)
             if due > now:
                 await asyncio.sleep(due - now)
             self._next = due + self._interval
 
 
-class Lane:
+class Lookups:
     """Bounds the look-ups of one kind.
 
     Args:
-        running: most that run at once.
-        waiting: most that wait for one of these to end.
-        iqs_per_second: how many iqs all of them send in a second.
-        patience: seconds that one waits for another to end before it is refused.
+        limits: of these.
     """
 
-    def __init__(self, running: int, waiting: int, iqs_per_second: int, patience: float) -> None:
-        self._slots = asyncio.Semaphore(running)
-        self._most_waiting, self._waiting, self._patience = waiting, 0, patience
-        self._rate = Rate(iqs_per_second)
+    def __init__(self, limits: LookupLimits) -> None:
+        self._limits, self._waiting = limits, 0
+        self._slots = asyncio.Semaphore(limits.running)
+        self._rate = Rate(limits.iqs_per_second)
 
     @asynccontextmanager
     async def lookup(self) -> AsyncIterator[Callable[[], Awaitable[object]]]:
@@ -71,16 +83,20 @@ class Lane:
             self._slots.release()
 
     async def _enter(self) -> None:
-        if self._slots.locked() and self._waiting >= self._most_waiting:
-            raise TooManyLookups(RETRY_SECONDS)
+        if self._slots.locked() and self._waiting >= self._limits.waiting:
+            raise TooManyLookups(self._limits.retry_seconds)
         self._waiting += 1
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._limits.wait_seconds):
                 await self._slots.acquire()
         except TimeoutError:
-            raise TooManyLookups(RETRY_SECONDS) from None
+            raise TooManyLookups(self._limits.retry_seconds) from None
         finally:
             self._waiting -= 1
+
+
+SERVED_LIMITS = LookupLimits(running=75, waiting=300, iqs_per_second=420)
+OTHER_LIMITS = LookupLimits(running=25, waiting=100, iqs_per_second=90)
 
 
 class Budget:
@@ -90,11 +106,12 @@ class Budget:
     their own: whoever asks for them does not stop the look-ups of our users.
 
     Args:
-        patience: seconds that a look-up waits for others to end before it is refused.
+        served: limits of look-ups of users of the served domain.
+        others: limits of look-ups of all other addresses.
     """
 
-    def __init__(self, patience: float = WAIT_SECONDS) -> None:
-        self.served = Lane(running=75, waiting=300, iqs_per_second=420, patience=patience)
+    def __init__(self, served: LookupLimits = SERVED_LIMITS, others: LookupLimits = OTHER_LIMITS) -> None:
+        self.served = Lookups(served)
         """For users of the served domain."""
-        self.others = Lane(running=25, waiting=100, iqs_per_second=90, patience=patience)
+        self.others = Lookups(others)
         """For all other addresses."""

@@ -9,6 +9,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import urljoin
 
@@ -19,27 +20,9 @@ from tigrest.service.avatars.encodings import web_address
 
 log = logging.getLogger(__name__)
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-MAX_BYTES = 1024 * 1024
-"""Largest image that is fetched."""
-
-MAX_REDIRECTS = 3
-"""Most redirects that are followed."""
-
-SECONDS = 5.0
-"""Seconds for the whole of it: names, connections, redirects, image."""
-
-MAX_FETCHES = 16
-"""Most fetches at once."""
-
-MAX_RESOLVES = 2
-"""Most names resolved at once: resolvers are slow, and the threads that wait for them are few."""
-
-MAX_ADDRESSES = 3
-"""Most addresses of one host that are tried."""
-
-HEADERS = {"Accept": "image/*", "Accept-Encoding": "identity", "User-Agent": "tigrest"}
+_HEADERS = {"Accept": "image/*", "Accept-Encoding": "identity", "User-Agent": "tigrest"}
 
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 """IPv6 addresses that lead to the IPv4 addresses in their last 32 bits. RFC 6052 §2.1"""
@@ -49,11 +32,32 @@ NOT_ROUTED = tuple(ipaddress.ip_network(text) for text in ("64:ff9b:1::/48", "19
 IPv4-compatible."""
 
 
+@dataclass(frozen=True)
+class FetchLimits:
+    """Limits of fetching images.
+
+    Args:
+        image_bytes: of the largest image.
+        redirects: that are followed.
+        seconds: deadline of one fetch: DNS, connections, redirects and image.
+        fetches: most at once.
+        resolves: most host names resolved at once: resolvers are slow, and the threads that wait for them are few.
+        addresses: of one host that are tried.
+    """
+
+    image_bytes: int = 1024 * 1024
+    redirects: int = 3
+    seconds: float = 5.0
+    fetches: int = 16
+    resolves: int = 2
+    addresses: int = 3
+
+
 class _Refused(Exception):
     """An address is not to be fetched from, or what is there is not wanted."""
 
 
-def is_public(address: Address) -> bool:
+def is_public(address: IPAddress) -> bool:
     """Tell whether an address belongs to the public internet.
 
     Private, loopback, link-local, shared, reserved, multicast and unspecified addresses do not, nor do IPv6 addresses that lead to such
@@ -68,8 +72,8 @@ def is_public(address: Address) -> bool:
     return reachable and not any(address in network for network in NOT_ROUTED if network.version == address.version)
 
 
-def _embedded(address: Address) -> ipaddress.IPv4Address | None:
-    """Give the IPv4 address that an IPv6 address leads to, if any. RFC 4291 §2.5.5.2, RFC 3056 §2, RFC 6052 §2.1"""
+def _embedded(address: IPAddress) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address that an IPv6 address leads to, if any. RFC 4291 §2.5.5.2, RFC 3056 §2, RFC 6052 §2.1"""
     if isinstance(address, ipaddress.IPv4Address):
         return None
     if address in NAT64:
@@ -83,15 +87,18 @@ class Fetcher:
     Args:
         is_allowed: decides whether an IP address may be connected to.
         trust: whom to believe the names of ``https`` servers; the usual authorities by default.
-        seconds: that fetching one image may take.
+        limits: of fetching.
     """
 
     def __init__(
-        self, is_allowed: Callable[[Address], bool] = is_public, trust: ssl.SSLContext | None = None, seconds: float = SECONDS
+        self,
+        is_allowed: Callable[[IPAddress], bool] = is_public,
+        trust: ssl.SSLContext | None = None,
+        limits: FetchLimits = FetchLimits(),
     ) -> None:
         self._is_allowed = is_allowed
-        self._trust, self._seconds = trust, seconds
-        self._fetches, self._resolves = asyncio.Semaphore(MAX_FETCHES), asyncio.Semaphore(MAX_RESOLVES)
+        self._trust, self._limits = trust, limits
+        self._fetches, self._resolves = asyncio.Semaphore(limits.fetches), asyncio.Semaphore(limits.resolves)
 
     async def __call__(self, url: str) -> bytes | None:
         """Fetch an image.
@@ -107,26 +114,26 @@ class Fetcher:
             such image in time.
         """
         try:
-            async with asyncio.timeout(self._seconds), self._fetches:
+            async with asyncio.timeout(self._limits.seconds), self._fetches:
                 return await self._follow(url)
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError, _Refused) as error:  # OSError, ValueError: what is no name in DNS
             log.debug("an avatar was not fetched: %s: %s", type(error).__name__, error)
             return None
 
     async def _follow(self, url: str) -> bytes:
-        for _ in range(MAX_REDIRECTS + 1):
+        for _ in range(self._limits.redirects + 1):
             target = httpx2.URL(url)
             async with httpx2.AsyncClient(verify=self._context, trust_env=False) as client:
                 response = await self._open(client, target)
                 try:
                     if not response.has_redirect_location:
-                        return await _image(response)
+                        return await _image(response, self._limits.image_bytes)
                     url = web_address(urljoin(url, response.headers["location"]))
                 finally:
                     await response.aclose()
             if not url:
                 raise _Refused(f"{target.host} redirects to what is no web address")
-        raise _Refused(f"{target.host} redirects more than {MAX_REDIRECTS} times")
+        raise _Refused(f"{target.host} redirects more than {self._limits.redirects} times")
 
     async def _open(self, client: httpx2.AsyncClient, target: httpx2.URL) -> httpx2.Response:
         """Send a request to a checked address of the host; its head and the TLS handshake name the host.
@@ -136,14 +143,14 @@ class Fetcher:
         """
         host = target.raw_host.decode("ascii")
         addresses = await self._resolve(host, target.port or (443 if target.scheme == "https" else 80))
-        headers = {**HEADERS, "Host": target.netloc.decode("ascii")}
+        headers = {**_HEADERS, "Host": target.netloc.decode("ascii")}
         for address in addresses[:-1]:
             with contextlib.suppress(httpx2.ConnectError):
                 return await client.send(_request(target, address, headers, host), stream=True)
         return await client.send(_request(target, addresses[-1], headers, host), stream=True)
 
     async def _resolve(self, host: str, port: int) -> list[str]:
-        """Give the addresses of a host, IPv4 first.
+        """Return the addresses of a host, IPv4 first.
 
         Raises:
             _Refused: one of its addresses may not, so that nobody hides it among others.
@@ -153,7 +160,7 @@ class Fetcher:
         addresses = [ipaddress.ip_address(str(entry[4][0])) for entry in found]
         if not addresses or not all(self._is_allowed(address) for address in addresses):
             raise _Refused(f"{host} is not on the public internet")
-        return [str(address) for address in sorted(addresses, key=lambda address: address.version)][:MAX_ADDRESSES]
+        return [str(address) for address in sorted(addresses, key=lambda address: address.version)][: self._limits.addresses]
 
     @cached_property
     def _context(self) -> ssl.SSLContext:
@@ -164,8 +171,12 @@ def _request(target: httpx2.URL, address: str, headers: dict[str, str], host: st
     return httpx2.Request("GET", target.copy_with(host=address, fragment=None), headers=headers, extensions={"sni_hostname": host})
 
 
-async def _image(response: httpx2.Response) -> bytes:
+async def _image(response: httpx2.Response, most: int) -> bytes:
     """Read an image.
+
+    Args:
+        response: whose head is read.
+        most: bytes that it may have.
 
     Raises:
         _Refused: it is none, or too large.
@@ -175,8 +186,8 @@ async def _image(response: httpx2.Response) -> bytes:
     data = bytearray()
     async for chunk in response.aiter_raw():
         data += chunk
-        if len(data) > MAX_BYTES:
-            raise _Refused(f"{response.request.headers['host']} has more than {MAX_BYTES} bytes")
+        if len(data) > most:
+            raise _Refused(f"{response.request.headers['host']} has more than {most} bytes")
     if not image_type(bytes(data[:32])):
         raise _Refused(f"{response.request.headers['host']} has no image there")
     return bytes(data)
