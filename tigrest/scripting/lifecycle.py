@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import ScriptError
 from tigrest.scripting.loader import Loader
 from tigrest.scripting.module import LOAD_SECONDS, script_error
@@ -37,7 +38,7 @@ class Scripts:
         self._serve = serve
         self._reloading = asyncio.Lock()
         self._watcher: asyncio.Task[None] | None = None
-        self._retiring: set[asyncio.Task[None]] = set()
+        self._retiring = TaskSet()
         self.table = Table()
         """What is served now."""
 
@@ -53,9 +54,7 @@ class Scripts:
             self._watcher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watcher
-        for task in self._retiring:
-            task.cancel()
-        await asyncio.gather(*self._retiring, return_exceptions=True)
+        await self._retiring.stop()
         await asyncio.gather(*[_shut_down(parts[0]) for parts in self.table.handlers])
 
     async def reload(self) -> Table:
@@ -91,9 +90,7 @@ class Scripts:
 
     def _retire(self, handlers: Iterable[list[Part]]) -> None:
         for parts in handlers:
-            task = asyncio.create_task(_drain(parts))
-            self._retiring.add(task)
-            task.add_done_callback(self._retiring.discard)
+            self._retiring.start(_drain(parts))
 
     async def _watch(self) -> None:
         while True:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import InvalidStanza, NotConnected, NoThread, StanzaError, TigrestError
 from tigrest.inbound.rejections import Rejections
 from tigrest.observability.context import begin_request
@@ -112,7 +113,7 @@ class Listening:
         """Its limits."""
         self._kinds: dict[str, _Index] = {}
         self._lanes: dict[tuple[Path, str], Lane[Job]] = {}
-        self._methods: set[asyncio.Task[Any]] = set()
+        self._methods = TaskSet()
         self._overflow = Rejections(service.send, "scripts")
         self._prefix = secrets.token_hex(6)
         self._numbers = itertools.count(1)
@@ -229,11 +230,9 @@ class Listening:
         job.listener.active += 1
         run = self._run_of(job)
         run.given_up = asyncio.get_running_loop().create_future()
-        method = asyncio.create_task(self._answer(job, run))
-        self._methods.add(method)
+        method = self._methods.start(self._answer(job, run))
 
         def ended(_: asyncio.Task[Any]) -> None:
-            self._methods.discard(method)
             lane.asked -= 1
             job.listener.active -= 1
 

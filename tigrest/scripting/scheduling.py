@@ -9,11 +9,12 @@ from collections.abc import Coroutine, Iterable, Iterator
 from contextvars import Context
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import NotConnected
 from tigrest.observability.context import begin_request
 from tigrest.observability.metrics import Metrics
@@ -23,6 +24,8 @@ from tigrest.scripting.signature import ScheduleCall
 from tigrest.service import Service
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 OUTCOMES = ("done", "failed", "skipped")
 """What becomes of runs; skipped are those that were due while another one went on."""
@@ -116,7 +119,8 @@ class Scheduling:
         self._limits = limits or SchedulingLimits()
         self._waiting: dict[_Key, tuple[Schedule, asyncio.Task[None]]] = {}
         self._runs: dict[_Key, Runs] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = TaskSet()
+        self._hanging: set[asyncio.Task[Any]] = set()
         self._is_stopped = False
 
     def add_metrics(self, metrics: Metrics) -> None:
@@ -157,9 +161,11 @@ class Scheduling:
         for _, waiting in self._waiting.values():
             waiting.cancel()
         self._waiting.clear()
+        for hanging in self._hanging:
+            hanging.cancel()
         if not self._tasks:
             return
-        _, running = await asyncio.wait(self._tasks, timeout=self._limits.stop_seconds)
+        _, running = await asyncio.wait([*self._tasks], timeout=self._limits.stop_seconds)
         if running:
             log.warning("%d runs of schedules were given up", len(running))
             for task in running:
@@ -210,20 +216,20 @@ class Scheduling:
             log.warning("%s failed: %s", run, error)
         elif error is not None:
             log.error("%s failed", run, exc_info=error)
-        await run.ended()
+        await self._wait_for_thread(run)
         return error
 
-    def _start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Start a task in a context of its own, not in that of whoever has scripts reloaded."""
-        task = asyncio.get_running_loop().create_task(work, context=Context())
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        return task
+    async def _wait_for_thread(self, run: ScheduleRun) -> None:
+        """Wait for the end of a ``def`` method whose time is over, so that nothing runs beside it."""
+        self._hanging.add(run.task)
+        try:
+            await run.ended()
+        finally:
+            self._hanging.discard(run.task)
 
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a schedule is given up", exc_info=error)
+    def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Start a task in a context of its own, not in that of whoever has scripts reloaded."""
+        return Context().run(self._tasks.start, work)
 
 
 class _RunCounter(Collector):
