@@ -1,4 +1,4 @@
-"""What a handler class says of itself, checked, and where in its script it does."""
+"""Check the attributes of handler classes, and find their lines in the script."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tigrest.scripting.handler import ROLES, Handler
 from tigrest.scripting.misspelt import ATTRIBUTES, misspelt
 
 PARSES = 10
-"""How often a script is parsed at most."""
+"""Most attempts to parse a script."""
 
 
 class Lines:
@@ -33,7 +33,7 @@ class Lines:
                     self._lines[node.name, name] = member.lineno
 
     def of(self, cls: type, member: str = "") -> int:
-        """Line of a member, or of the class when it does not define it itself."""
+        """Return the line of a member, or of the class when it does not define it itself."""
         return self._lines.get((cls.__name__, member)) or self._lines.get((cls.__name__, ""), 1)
 
 

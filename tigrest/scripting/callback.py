@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class Callback:
-    """What a handler gets as ``callback``: takes one result, from any thread."""
+    """The argument ``callback``: takes one result, from any thread."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop

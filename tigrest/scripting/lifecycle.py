@@ -1,4 +1,4 @@
-"""Keeping the served table up to date: load, start, swap, stop."""
+"""Keep the served table up to date: load, start, swap, stop."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tigrest.service import Service
 log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 60.0
-"""How long a replaced handler may go on with the requests and stanzas it has, before its ``shutdown`` is called anyway."""
+"""Seconds a replaced handler may go on with its requests, stanzas and runs, before its ``shutdown`` is called anyway."""
 
 
 class Scripts:

@@ -1,4 +1,4 @@
-"""Handlers that listen: what a class asks for by its ``match``, worked out when it is loaded."""
+"""Parts that listen to stanzas: ``match``, compiled when a script is loaded."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class MatchError(Exception):
 
 @dataclass(frozen=True)
 class Selector:
-    """What one method listens to; see :class:`tigrest.scripting.handler.Match`.
+    """Conditions on the stanzas of one method; see :class:`tigrest.scripting.handler.Match`.
 
     Args:
         kind: ``message``, ``presence`` or ``iq``.
@@ -54,7 +54,7 @@ class Selector:
     needs_text: bool
 
     def groups(self, stanza: Stanza, to: JID, sender: JID, is_own: bool) -> tuple[Group, ...] | None:
-        """The groups of its body pattern, if a stanza is for it; ``None`` otherwise.
+        """Return the groups of its body pattern, if a stanza matches; ``None`` otherwise.
 
         Args:
             stanza: of its kind.
@@ -103,7 +103,7 @@ class Listener(Part):
 
     @property
     def shown(self) -> str:
-        """What it listens to, for people, e.g. ``to echo@…, body /help``."""
+        """Its ``match`` for people, e.g. ``to echo@…, body /help``."""
         match = self.handler.match or Match()
         types = "" if match.type is None else " or ".join(_several(match.type))
         local = "" if match.local is None else f"{match.local}@…" if match.local else "the domain itself"
@@ -165,14 +165,14 @@ def _invocation(declared: Declaration, kind: str, method: Callable[..., Any], se
 
 
 def type_of(stanza: Stanza) -> str:
-    """The type of a stanza, in full. RFC 6121 §5.2.2, §4.7.1"""
+    """Return the type of a stanza; the default one where it names none. RFC 6121 §5.2.2, §4.7.1"""
     if stanza.kind == "message":
         return stanza.type if stanza.type in STANZA_TYPES["message"] else DEFAULT_TYPES["message"]
     return stanza.type or DEFAULT_TYPES.get(stanza.kind, "")
 
 
 def compile_match(match: Any, kinds: Sequence[str]) -> dict[str, Selector]:
-    """Work out what a class listens to.
+    """Compile the ``match`` of a class into selectors.
 
     Args:
         match: its ``match``, not yet checked.

@@ -50,7 +50,7 @@ class ListeningLimits:
 
 
 TOLD: tuple[type[TigrestError], ...] = (StanzaError, *[kind for kind, meaning in EXCEPTIONS.items() if meaning.condition])
-"""What a method may raise to have the sender told."""
+"""Exceptions of a method that are told to the sender."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,7 @@ class Listening:
         return jobs
 
     def _is_echo(self, stanza: Stanza) -> bool:
-        """Whether it is what we said in a room, sent back by the room as it does to everybody. XEP-0045 §7.4"""
+        """Return whether a stanza is our own message, reflected by a room. XEP-0045 §7.4"""
         return stanza.type == "groupchat" and stanza.id.startswith(self._prefix)
 
     def _may_speak(self, listener: Listener, sender: JID) -> bool:
@@ -202,7 +202,7 @@ class Listening:
         return self._service.is_admin(sender) or (listener.role == "user" and sender.domain == self._service.domain.domain)
 
     def _lane(self, listener: Listener) -> Lane[Job]:
-        """The lane of a listener, the same for each load of its script, so that order is kept."""
+        """Return the lane of a listener; the same for each load of its script, so that order is kept."""
         key = _key(listener)
         lane = self._lanes.get(key)
         if lane is None:
@@ -310,7 +310,7 @@ def _late(iq: Stanza) -> Stanza:
 
 
 def _refusal(stanza: Stanza, error: StanzaError) -> Stanza | None:
-    """The error to a stanza, if it may have one: not to a room, which would throw us out, nor to an error. RFC 6120 §8.3.1"""
+    """Return the error to a stanza; ``None`` where there must be none: to a room, which would kick us, and to an error. RFC 6120 §8.3.1"""
     if stanza.kind == "iq" or (stanza.kind == "message" and type_of(stanza) in ("normal", "chat")):
         return error_reply(stanza, error)
     return None

@@ -1,4 +1,4 @@
-"""From folders of scripts to a table of what is served."""
+"""Load folders of scripts into a table."""
 
 from __future__ import annotations
 

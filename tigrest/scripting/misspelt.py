@@ -13,7 +13,7 @@ from tigrest.scripting.handler import LISTENS, METHODS, ROLES, SCHEDULED, Handle
 from tigrest.spelling import nearest, slips
 
 ATTRIBUTES = tuple(name for name in vars(Handler) if not name.startswith("_"))
-"""What is read from a class."""
+"""Attributes that are read from a class."""
 
 CALLED = ("startup", "shutdown", *[f"exec_{method.lower()}" for method in METHODS], *LISTENS, SCHEDULED)
 """Methods that are called, if present."""
@@ -30,7 +30,7 @@ OTHER_WORDS = ("descriptions", "timeouts", "schedules", "scheduled", "scheduler"
 """Names of the author's own although they are near."""
 
 LIKE_LISTENING = 0.85
-"""How similar a method ``on…`` must be to one that would be called."""
+"""Least similarity of a method ``on…`` to one that is called, at which it counts as a slip."""
 
 
 def misspelt(cls: type[Handler]) -> Iterator[tuple[type, str, str]]:

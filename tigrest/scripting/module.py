@@ -1,4 +1,4 @@
-"""Executing the bytes of a script as a fresh module, with a bound on time.
+"""Execute the bytes of a script as a new module, within a time limit.
 
 Python's own import machinery caches bytecode by whole-second time and size, so that two quick edits load the old text:
 scripts and their helpers are compiled from their bytes here, always.
@@ -17,7 +17,7 @@ from pathlib import Path
 from tigrest.errors import ScriptError
 
 LOAD_SECONDS = 10.0
-"""How long a script may take to execute before it is reported as broken."""
+"""Seconds a script may take to execute; then it is reported as broken."""
 
 
 class _Overdue(BaseException):

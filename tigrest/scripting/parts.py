@@ -1,4 +1,4 @@
-"""What a script adds to the table: its parts, each of a kind.
+"""Parts of a script, each of a kind: what the table serves.
 
 A kind recognises its part in a handler class, checks what the class says for it, and compiles it. The kinds are listed in
 :mod:`tigrest.scripting.kinds`; the loader walks that list and knows none of them by name.

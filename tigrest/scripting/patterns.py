@@ -9,7 +9,7 @@ _METACHARACTERS = frozenset(".^$*+?{}[]\\|()")
 
 
 def first_segment(pattern: re.Pattern[str]) -> str | None:
-    """The first path segment, when a pattern fixes it: ``hello`` of ``/hello/([^/]+)``; otherwise ``None``."""
+    """Return the first path segment, when a pattern fixes it: ``hello`` of ``/hello/([^/]+)``; otherwise ``None``."""
     text = pattern.pattern
     if pattern.flags & (re.IGNORECASE | re.VERBOSE) or _has_open_alternative(text):
         return None
@@ -30,7 +30,7 @@ def first_segment(pattern: re.Pattern[str]) -> str | None:
 
 
 def _has_open_alternative(text: str) -> bool:
-    """Whether a ``|`` stands outside all groups."""
+    """Return whether a ``|`` stands outside all groups."""
     depth, at, in_class = 0, 0, False
     while at < len(text):
         char = text[at]
@@ -50,7 +50,7 @@ def _has_open_alternative(text: str) -> bool:
 
 
 def readable(pattern: re.Pattern[str], names: Mapping[int, str]) -> str:
-    """A pattern as a URI for people: groups become ``{name}``, optional parts ``[…]``, the rest stays where it is plain.
+    """Return a pattern as a URI for people: groups become ``{name}``, optional parts ``[…]``, the rest stays where it is plain.
 
     Args:
         pattern: the handler's ``regex``.

@@ -1,4 +1,4 @@
-"""From what an ``on_`` method returns to the stanza that is sent."""
+"""Make the reply out of what an ``on_`` method returns."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def reply_to(stanza: Stanza, result: Any, id: str) -> Stanza | None:
 
 
 def _text(stanza: Stanza, text: str) -> Stanza | None:
-    """A message with a text, in the thread of the one that it replies to. RFC 6121 §5.2.5"""
+    """Make a message with a text, in the thread of the one that it replies to. RFC 6121 §5.2.5"""
     if stanza.kind != "message":
         raise InvalidValue('text is no reply to a presence; return a Stanza, or a dict such as {"type": "subscribed"}')
     if not text:
@@ -85,7 +85,7 @@ def _addressed(stanza: Stanza, said: Stanza, id: str) -> Stanza | None:
 
 
 def _result(iq: Stanza, result: Any) -> Stanza:
-    """The result or error of an iq, addressed to who asked. RFC 6120 §8.2.3"""
+    """Make the result or error of an iq, addressed to who asked. RFC 6120 §8.2.3"""
     if isinstance(result, Mapping):
         said = from_json(result, kind="iq", type="result")
     else:

@@ -69,7 +69,7 @@ class Route(Part):
 
     @cached_property
     def is_guarded(self) -> bool:
-        """Whether it looks at API keys and logins at all."""
+        """Whether it needs an API key or a login; where not, nobody looks at them."""
         return self.api_key or self.role is not None or self.asks_auth_required
 
     def auth_required(self, api_key: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""How a path finds its route: most specific folder first, then longest pattern."""
+"""Find the route of a path: most specific folder first, then longest pattern."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MAX_CACHED_PATH = 256
 
 
 class RouteMatch(NamedTuple):
-    """What a path found: a route that implements the method, or only the methods that exist there."""
+    """Result for a path: a route that implements the method, or only the methods that exist there."""
 
     route: Route | None
     endpoint: Endpoint | None

@@ -49,7 +49,7 @@ class Table:
 
     @cached_property
     def routes(self) -> tuple[Route, ...]:
-        """What answers requests."""
+        """The routes, sorted."""
         return self.of(Route)
 
     @cached_property

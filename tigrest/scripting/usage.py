@@ -1,4 +1,4 @@
-"""What people are told of a route: the one description that the index page, ``tigrest routes`` and the docs test share."""
+"""Describe routes for people: shared by the index page, ``tigrest routes`` and the docs test."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Usage:
     schemas: Mapping[str, dict[str, Any]]
 
     def curl(self, base: str) -> str:
-        """A command line to paste.
+        """Return a command line to paste.
 
         Args:
             base: scheme and host, e.g. ``http://localhost:8080``.
@@ -75,7 +75,7 @@ class Sample:
 
 
 def samples(title: str, value: Any) -> list[Sample]:
-    """A sample body in each form it may have.
+    """Return a sample body in each form it may have.
 
     Args:
         title: what it is, e.g. ``Request``.

@@ -1,4 +1,4 @@
-"""Telling who blocks the event loop: a thread that notices when the loop does not come round.
+"""Log what blocks the event loop: a thread notices when the loop does not turn.
 
 While one callback or one step of a coroutine runs, nothing else does: no request, no stanza, no timer.
 """
@@ -25,7 +25,7 @@ BLOCKED_SECONDS = 0.5
 """Seconds without a turn of the event loop that are reported."""
 
 UNSEEN = "nobody could see why: code that lets no other thread run, such as a regular expression, or a machine that stood still"
-"""What is said of a block that was over before the watchdog had Python's lock."""
+"""Culprit named for a block that was over before the watchdog had Python's lock."""
 
 _LOOP = ("/asyncio/base_events.py", "/asyncio/events.py", "/asyncio/runners.py")
 """Files of the frames that run an event loop written in Python."""

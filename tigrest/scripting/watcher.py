@@ -1,4 +1,4 @@
-"""Watching scripts for changes."""
+"""Watch scripts for changes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from watchfiles import Change, DefaultFilter, awatch
 log = logging.getLogger(__name__)
 
 DEBOUNCE_MS = 150
-"""How long to wait for further changes, so that a save in several steps is one change."""
+"""Milliseconds to wait for further changes, so that a save in several steps is one change."""
 
 
 class _ScriptFilter(DefaultFilter):
