@@ -175,6 +175,14 @@ def test_the_problem_is_xml_for_who_sends_xml(send: Any) -> None:
     assert "<errors><item><field>id</field><detail>Input should be a valid integer" in text
 
 
+def test_the_problem_is_a_page_for_browsers(serve: Serve) -> None:
+    page = serve(SCRIPT).get("/rest/search?page=<0>", headers={"Accept": "text/html"})
+    assert page.status_code == 422
+    assert "<dt><code>text</code></dt><dd>Field required</dd>" in page.text
+    assert "<dt><code>page</code></dt>" in page.text
+    assert "<0>" not in page.text
+
+
 @pytest.mark.parametrize("body", ["5", "[]", '"x"', "null"])
 def test_a_value_of_another_shape_is_422(send: Any, body: str) -> None:
     assert send("/orders", body)[0] == 422
