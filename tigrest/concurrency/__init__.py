@@ -1,1 +1,1 @@
-"""The event loop, threads, deadlines, and work that several callers wait for."""
+"""The event loop, threads, tasks, deadlines, delays between attempts, and shared runs."""

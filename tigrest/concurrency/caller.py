@@ -1,4 +1,4 @@
-"""Whether the caller whose request is being served still waits for the answer."""
+"""Tell whether the caller of a request still waits for the answer."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ CALLER = "tigrest.caller"
 
 
 class Waiting(Protocol):
-    """Whoever waits for the answer to the request being served."""
+    """The caller of the request being served."""
 
     @property
     def is_gone(self) -> bool:
-        """Whether he went away before the answer was complete."""
+        """Return whether he disconnected before the answer was complete."""
 
     def on_gone(self, callback: Callable[[], object]) -> None:
         """Have the event loop call something once if he goes away before the answer is complete; soon, if he has already.
@@ -40,18 +40,18 @@ class Waiting(Protocol):
 
 
 class Caller(Waiting, Protocol):
-    """Whoever waits for the answer to a request, as its handler's run knows him."""
+    """The caller of a request, as far as the run of its handler needs him."""
 
     @property
     def waits_for_body(self) -> bool:
-        """Whether the application waits, or waited when it was cancelled, for a part of the body."""
+        """Return whether the application waits, or waited when it was cancelled, for a part of the body."""
 
     def detach(self) -> None:
-        """Stop waiting for the task that serves the request: it is answered by another one."""
+        """Stop waiting for the task that serves the request: another task answers it."""
 
 
 def caller_of(scope: Scope) -> Caller | None:
-    """Return who waits for the answer to a request; ``None`` where the server does not tell.
+    """Return the caller of a request; ``None`` where the server does not tell.
 
     Args:
         scope: of the request (ASGI).
@@ -62,14 +62,14 @@ def caller_of(scope: Scope) -> Caller | None:
 
 
 waiting: ContextVar[Waiting | None] = ContextVar("waiting", default=None)
-"""Who waits for the answer to the request being served; ``None`` where it cannot be known whether he still does."""
+"""Caller of the request being served; ``None`` where it cannot be known whether he still waits."""
 
 
 async def while_there(work: Awaitable[T]) -> T:
-    """Wait for something until the caller goes away; where that cannot be known, until it is done.
+    """Await something, but no longer than the caller waits for his answer.
 
     Raises:
-        CallerGone: he has gone.
+        CallerGone: he has disconnected.
     """
     caller, task = waiting.get(), asyncio.current_task()
     if caller is None or task is None:

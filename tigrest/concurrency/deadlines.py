@@ -1,4 +1,4 @@
-"""Time limits of many things at once: one timer for all of them, instead of one each."""
+"""Expire many time limits with one timer, instead of one timer each."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import asyncio
 from typing import Protocol
 
 PERIOD = 0.1
-"""Seconds between two looks: how exactly a limit is kept."""
+"""Seconds between two checks, which is how exactly a limit is kept."""
 
 
 class Limited(Protocol):
-    """Something whose time may run out."""
+    """Something with a deadline."""
 
     deadline: float
-    """When, by the clock of the event loop."""
+    """Time of the deadline, by the clock of the event loop."""
 
     def expire(self) -> None:
-        """Its time is over. Called once; it is no longer watched."""
+        """Handle that the deadline has passed. Called once; it is no longer watched then."""
 
 
 class Deadlines:
-    """Watches what is in it, as long as there is something."""
+    """A set of things with deadlines. The timer runs only while there are any."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -28,17 +28,17 @@ class Deadlines:
         self._timer: asyncio.TimerHandle | None = None
 
     def after(self, seconds: float) -> float:
-        """The deadline that is so many seconds away."""
+        """Return the deadline that is some seconds away."""
         return self._loop.time() + seconds
 
     def add(self, limited: Limited) -> None:
-        """Begin to watch something."""
+        """Add something whose :meth:`Limited.expire` is called after its deadline."""
         self._watched.add(limited)
         if self._timer is None:
             self._timer = self._loop.call_later(PERIOD, self._look)
 
     def discard(self, limited: Limited) -> None:
-        """Watch something no longer."""
+        """Remove something; nothing happens when it is not there."""
         self._watched.discard(limited)
 
     def _look(self) -> None:
@@ -49,7 +49,7 @@ class Deadlines:
         self._timer = self._loop.call_later(PERIOD, self._look) if self._watched else None
 
     def stop(self) -> None:
-        """Watch nothing any more."""
+        """Remove everything, and stop the timer."""
         self._watched.clear()
         if self._timer is not None:
             self._timer.cancel()

@@ -1,4 +1,4 @@
-"""One piece of work for all who want its result at the same time."""
+"""Share one run of a coroutine among all who want its result at the same time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class _Flight(Generic[T]):
-    """A task and how many wait for it."""
+    """A task, and the number of callers that wait for it."""
 
     def __init__(self, task: asyncio.Task[T]) -> None:
         self.task = task

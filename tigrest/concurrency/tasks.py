@@ -24,7 +24,7 @@ class TaskSet:
 
     def __init__(self, *, logs: bool = True) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._logs = logs
+        self._forget = self._report if logs else self._tasks.discard
 
     def __len__(self) -> int:
         """Return how many tasks are not done."""
@@ -45,7 +45,7 @@ class TaskSet:
         """
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._done)
+        task.add_done_callback(self._forget)
         return task
 
     async def stop(self) -> None:
@@ -56,7 +56,7 @@ class TaskSet:
         if tasks:
             await asyncio.wait(tasks)
 
-    def _done(self, task: asyncio.Task[Any]) -> None:
+    def _report(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if self._logs and not task.cancelled() and (error := task.exception()) is not None:
+        if not task.cancelled() and (error := task.exception()) is not None:
             log.error("%s failed", getattr(task.get_coro(), "__qualname__", task.get_name()), exc_info=error)

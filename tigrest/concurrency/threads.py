@@ -1,4 +1,4 @@
-"""Calling the service from worker threads."""
+"""Make coroutine methods callable from worker threads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 HOME = "_thread_of_loop"
-"""Attribute with the thread that the loop runs in, once known."""
+"""Name of the attribute that caches the id of the thread that the loop runs in."""
 
 
 def callable_from_threads(cls: type[T]) -> type[T]:

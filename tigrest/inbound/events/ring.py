@@ -1,4 +1,4 @@
-"""The latest events of an address."""
+"""Keep the latest events of an address."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tigrest.inbound.events.limits import EventLimits
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One stanza as it is sent, made once for all who read it.
+    """One stanza as it is sent, encoded once for all readers.
 
     Args:
         number: counts up over all addresses.
@@ -38,7 +38,7 @@ class Ring:
         self.address = address
         self._limits = limits
         self.since = since
-        """Number of the event before the oldest: of what came after it, everything is here."""
+        """Number of the event before the oldest that is kept; no later one is missing."""
         self.start = 0
         """Position of the oldest event."""
         self.size = 0
@@ -48,7 +48,7 @@ class Ring:
         self.left_at = 0.0
         """When the last reader left, by the clock of the loop."""
         self.forgetting: asyncio.TimerHandle | None = None
-        """What forgets it, while there is no reader."""
+        """Timer that drops the ring while it has no reader."""
         self._events: deque[Event] = deque()
 
     @property

@@ -42,7 +42,7 @@ class Pause:
 
 
 class Courier:
-    """Serves one webhook.
+    """Makes the deliveries of one webhook.
 
     Args:
         target: the webhook.

@@ -1,4 +1,4 @@
-"""The table of deliveries: what waits for a webhook, and what has been given up.
+"""Store deliveries: those that wait for a webhook, and those that have been given up.
 
 A delivery is numbered when it is stored, and numbers only grow: they are the order of each sender. Only the gateway makes numbers.
 """
@@ -19,7 +19,7 @@ from tigrest.state.gateway_tables import GATEWAY, webhook_deliveries
 
 
 class DeliveryState(StrEnum):
-    """What has become of a delivery, as it is stored."""
+    """The state of a delivery, as it is stored."""
 
     WAITING = "waiting"
     """To be delivered."""
@@ -45,7 +45,7 @@ _change = (
 
 @dataclass(frozen=True)
 class Delivery:
-    """A row: one stanza for one webhook.
+    """One stanza for one webhook, a row of the table.
 
     Args:
         number: its place in the order.

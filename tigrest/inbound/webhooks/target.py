@@ -1,4 +1,4 @@
-"""One configured webhook: which stanzas are for it, and the URL each of them goes to."""
+"""Select stanzas for a configured webhook, and make the URL for each."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Target:
         return urlsplit(self.url)
 
     def address(self, stanza: Stanza) -> str:
-        """The URL for a stanza, without ``user:password@``; whatever the stanza says cannot leave path and query."""
+        """Return the URL for a stanza, without ``user:password@``. What the stanza says cannot change more than path and query."""
         parts = self._parts
         values = variables(stanza)
         path, query = (_VARIABLE.sub(lambda match: values[match[1]], part) for part in (parts.path, parts.query))
@@ -63,20 +63,20 @@ class Target:
 
     @cached_property
     def authorization(self) -> str | None:
-        """Value of the header ``Authorization``, if the URL has ``user:password@``."""
+        """Return the header ``Authorization``, if the URL has ``user:password@``."""
         userinfo, at, _ = self._parts.netloc.rpartition("@")
         return "Basic " + base64.b64encode(unquote_to_bytes(userinfo)).decode() if at else None
 
 
 def form_of(to: JID) -> str:
-    """The form of an address: ``bare``, ``full`` or ``host``; the last with a resource too, as nobody but us has it."""
+    """Return the form of an address: ``bare``, ``full`` or ``host``; the last also with a resource, as nobody but us has it."""
     if not to.local:
         return "host"
     return "full" if to.resource else "bare"
 
 
 def variables(stanza: Stanza) -> dict[str, str]:
-    """Values of the variables in a URL, percent-encoded.
+    """Return the values of the variables in a URL, percent-encoded.
 
     A type that is missing or unknown is what RFC 6121 takes it for: ``normal`` or ``available``.
     """
@@ -89,6 +89,6 @@ def variables(stanza: Stanza) -> dict[str, str]:
 
 
 def _encoded(value: str) -> str:
-    """Encode all but unreserved characters; dots too where they alone would be a way up. RFC 3986 §2.3, §3.3"""
+    """Percent-encode all but unreserved characters, and dots where ``.`` or ``..`` would be a segment. RFC 3986 §2.3, §3.3"""
     encoded = quote(value, safe="", errors="replace")
     return encoded.replace(".", "%2E") if not encoded.strip(".") else encoded

@@ -117,7 +117,7 @@ class Webhooks:
                 yield (name, state), number
 
     async def start(self) -> None:
-        """Go on with what is stored, and begin to take more.
+        """Start to deliver what is stored, and accept stanzas.
 
         Raises:
             ConfigError: the database cannot be used.
@@ -188,7 +188,7 @@ class Webhooks:
             return iq.error_reply(StanzaError("internal-server-error"))
 
     def statistics(self) -> dict[str, Statistics]:
-        """Numbers by name of webhook; what is stored as of the last look at it."""
+        """Return the numbers of each webhook; those of stored deliveries as of the last poll."""
         return {
             courier.target.name: Statistics(
                 sum(count for (name, state), count in self._counts.items() if name == courier.target.name and state != DeliveryState.DEAD),
@@ -214,7 +214,7 @@ class Webhooks:
             courier.notice()
 
     async def _watch(self) -> None:
-        """See what the command line has changed, and count."""
+        """Poll the store for changes by ``tigrest webhooks``, and count deliveries."""
         while True:
             await asyncio.sleep(self._limits.poll_seconds)
             try:
@@ -232,7 +232,7 @@ class Webhooks:
 
 
 def _sender(stanza: Stanza) -> str:
-    """Whose order a stanza is part of."""
+    """Return the sender whose order a stanza is part of."""
     try:
         sender = stanza.sender
     except InvalidStanza:

@@ -41,7 +41,7 @@ class QueuedStanza:
 
 @dataclass(frozen=True)
 class _Batch:
-    """What is written in one transaction, and who waits for it."""
+    """Changes that are written in one transaction, and the futures of those who wait for it."""
 
     changes: Changes
     stanzas: Sequence[QueuedStanza]
