@@ -6,8 +6,8 @@ IN_VENV := $(VENV)/bin/python
 PIP := $(IN_VENV) -m pip --disable-pip-version-check --quiet install
 ARGS ?=
 MINUTES ?= 10
-# Tests mostly wait, so one process more than there are cores; each takes tests from others that have more left.
-WORKERS ?= --numprocesses $$(($$(nproc) + 1)) --dist worksteal
+# Tests mostly wait, so two processes for each core; whoever is through takes tests from those who are not. WORKERS= runs all in one.
+WORKERS ?= --numprocesses $$((2 * $$(nproc))) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help run test soak check bench docs format clean

@@ -45,7 +45,7 @@ from tigrest import Handler, Match
 class Reflect(Handler):
     regex = "/reflect"
     def exec_post(self, content):
-        return {"content": content}
+        return {"content": type(content).__name__ if hasattr(content, "scope") else content}  # a body that was not parsed
 
 class Bot(Handler):
     match = Match(local="bot", type=("chat", "normal", "headline"))
