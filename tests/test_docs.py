@@ -36,6 +36,8 @@ from tigrest.http.accepted_format import TYPE_NAMES, choose_format
 from tigrest.scripting.handler import LISTENS, Handler, Match
 from tigrest.scripting.listening import ListeningLimits
 from tigrest.scripting.loader import Loader
+from tigrest.scripting.schedules import Cron, PeriodLimits, local_now
+from tigrest.scripting.scheduling import SchedulingLimits
 from tigrest.scripting.signature import REQUEST, STANZA
 from tigrest.scripting.usage import usages
 from tigrest.service import Service
@@ -436,6 +438,16 @@ def test_the_limits_of_listeners_are_described() -> None:
     assert f"of {lane.at_once} senders at once. {lane.waiting} may wait for it, {lane.waiting_of_sender} of one sender" in text
     assert f"answers {limits.iqs} iqs at once" in text
     assert f"for {limits.stop_seconds:g} seconds" in text
+
+
+def test_the_limits_of_schedules_are_described() -> None:
+    assert f"waits {SchedulingLimits().stop_seconds:g} seconds" in section("schedules.md", "Runs")
+    assert f"from {PeriodLimits().least:g} s to a year" in section("schedules.md", "When")
+
+
+def test_times_of_cron_are_examples_that_load() -> None:
+    for expression, _ in tables(section("schedules.md", "When"))[1]:
+        Cron(code(expression)).after(local_now())
 
 
 def test_the_first_bot_is_the_example() -> None:
