@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tigrest.concurrency.loop import new_event_loop
+
+settings.register_profile("tigrest", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # how fast is the machine's affair
+settings.load_profile("tigrest")
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 
