@@ -10,9 +10,6 @@ import pytest
 
 TESTS = Path(__file__).parent
 
-KNOWN: dict[str, set[str]] = {}
-"""Files that still patch constants, and which: to be emptied, never to be added to."""
-
 
 def patched_constants(source: str) -> Iterator[str]:
     """Find the constants that a test patches: ``monkeypatch.setattr(module, "NAME", …)``, ``patch("package.NAME", …)``, ``module.NAME = …``.
@@ -50,4 +47,4 @@ def test_patching_a_constant_is_noticed(source: str) -> None:
 def test_no_test_patches_a_constant() -> None:
     files = [path for path in sorted(TESTS.rglob("*.py")) if "broken_scripts" not in path.parts]
     patched = {str(path.relative_to(TESTS)): set(patched_constants(path.read_text("utf-8"))) for path in files}
-    assert {path: more for path, names in patched.items() if (more := names - KNOWN.get(path, set()))} == {}
+    assert {path: names for path, names in patched.items() if names} == {}

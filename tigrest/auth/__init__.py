@@ -1,1 +1,1 @@
-"""Who is calling, and may he: API keys, logins, throttling."""
+"""Authentication and authorisation: API keys, logins, throttling."""

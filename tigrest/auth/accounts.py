@@ -27,7 +27,7 @@ class Account:
 
 
 class Accounts:
-    """The gateway's own accounts. One of them hides the server's account of the same address, so that its password is never sent there.
+    """Checks passwords of the gateway's own accounts. These take precedence over the server's: their passwords are never sent there.
 
     Args:
         accounts: what is configured.
@@ -39,7 +39,7 @@ class Accounts:
         self._passwords = passwords
 
     def has(self, jid: JID) -> bool:
-        """Whether there is a gateway account of this address."""
+        """Return whether there is a gateway account of this address."""
         return jid in self._accounts
 
     async def check(self, jid: JID, password: str) -> bool:

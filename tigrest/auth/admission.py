@@ -14,18 +14,18 @@ from tigrest.xmpp.jid import JID
 
 
 class Door(Protocol):
-    """A handler, as far as it says who may call it."""
+    """The requirements of a handler on its callers."""
 
     @property
     def role(self) -> str | None:
-        """The role it demands: ``None``, ``user`` or ``admin``."""
+        """Return the role it requires: ``None``, ``user`` or ``admin``."""
 
     @property
     def api_key(self) -> bool:
-        """Whether it demands an API key."""
+        """Return whether it requires an API key."""
 
     def auth_required(self, api_key: str | None) -> bool:
-        """Tell whether it demands a login.
+        """Return whether it requires a login.
 
         Args:
             api_key: name of the valid key that came with the request; ``None`` when there is none.

@@ -96,7 +96,7 @@ class ApiKeys:
 
     @property
     def open_access(self) -> bool:
-        """Whether handlers that demand a key do without (``[auth] open_access``)."""
+        """Return whether handlers that require a key are served without one (``[auth] open_access``)."""
         return self._open_access
 
     def known(self, key: str, path: str, host: str) -> ApiKey | None:

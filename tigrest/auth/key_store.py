@@ -1,4 +1,4 @@
-"""The API keys kept in the database: what a key is, and how it is stored."""
+"""API keys and their store in the database."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def hash_key(key: str) -> str:
 
 
 def host_name(host: str) -> str:
-    """The host of a ``Host`` header in lower case, without port and final dot (RFC 9110 §7.2)."""
+    """Return the host of a ``Host`` header in lower case, without port and final dot (RFC 9110 §7.2)."""
     host = host.strip().casefold()
     if host.startswith("["):
         return host.partition("]")[0] + "]"
@@ -76,7 +76,7 @@ def host_name(host: str) -> str:
 
 
 def _in_ascii(domain: str) -> str:
-    """A domain as browsers send it in ``Host`` (RFC 5891 §4.4)."""
+    """Return a domain as browsers send it in ``Host`` (RFC 5891 §4.4)."""
     name = host_name(domain)
     try:
         return name if name.isascii() else name.encode("idna").decode()
@@ -85,7 +85,7 @@ def _in_ascii(domain: str) -> str:
 
 
 class KeyStore:
-    """The API keys kept in the database, as hashes.
+    """Stores API keys in the database, as hashes.
 
     Args:
         database: where; started and stopped by its owner.
@@ -166,7 +166,7 @@ class KeyStore:
         self.changes += 1
 
     async def list(self) -> tuple[ApiKey, ...]:
-        """The stored keys, sorted by name. One that somebody spoilt by hand is logged once and left out."""
+        """Return the stored keys, sorted by name. A row that cannot be parsed is logged once and skipped."""
         async with self._database.begin() as connection:
             rows = (await connection.execute(select(api_keys))).all()
         return tuple(key for row in sorted(map(tuple, rows)) if (key := self._read(*row)) is not None)

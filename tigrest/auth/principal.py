@@ -1,4 +1,4 @@
-"""The one notion of who is calling."""
+"""The authenticated caller."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ADMIN = frozenset({"user", "admin"})
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is calling, known once for the whole request. Handlers get it as the argument ``principal``.
+    """The authenticated caller of a request. Handlers get it as the argument ``principal``.
 
     Args:
         jid: bare address of the caller; ``None`` where an API key or a webhook acts without a login.

@@ -1,4 +1,4 @@
-"""Slowing down those who guess passwords."""
+"""Rate limits of failed logins."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Bucket:
 
 
 class Known:
-    """Networks from which accounts have logged in successfully, for a while; the least recently used are forgotten first.
+    """Remembers the networks from which accounts have logged in; the least recently used are evicted first.
 
     Args:
         clock: tells monotonic seconds.

@@ -1,4 +1,4 @@
-"""Access to XMPP: what scripts get, and who may do what with it."""
+"""Access to XMPP for scripts, and the policy for what they do for callers."""
 
 from tigrest.service.bounded import BoundedService
 from tigrest.service.policy import Decision, Policy

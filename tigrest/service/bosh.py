@@ -66,7 +66,7 @@ class BoshLimits:
 
 @dataclass(frozen=True)
 class PreBound:
-    """A session that waits for its client, for as long as the server's limit on inactivity lets it (30 to 60 s mostly).
+    """A session that awaits its client, as long as the server's limit on inactivity lets it (30 to 60 s mostly).
 
     Args:
         jid: full address, as bound.
@@ -87,7 +87,7 @@ class PreBound:
 
 @callable_from_threads
 class BoshEndpoint:
-    """Where the XMPP server speaks BOSH. Make it on the event loop.
+    """Opens sessions at the XMPP server's BOSH endpoint. Construct it on the event loop.
 
     Redirects and the environment's proxies are not followed; TLS is verified with the system's certificates.
 
@@ -157,7 +157,7 @@ class BoshEndpoint:
 
 
 class _Session:
-    """One session while it is set up.
+    """A session that is being opened.
 
     Args:
         client: sends the requests.
@@ -176,7 +176,7 @@ class _Session:
         self.hold = self.wait = 0
 
     async def log_in(self, jid: JID, password: str, hold: int, wait: int) -> JID:
-        """Go all the way; give the address that was bound."""
+        """Authenticate and bind; return the bound address."""
         await self._authenticate(await self._open(hold, wait), jid.local, password)
         features = await self._restart()
         bound = await self._bind(jid.resource or secrets.token_hex(8))
@@ -187,14 +187,14 @@ class _Session:
         return bound
 
     async def terminate(self) -> None:
-        """Say that nobody will go on with it; what the server thinks of that does not matter."""
+        """Terminate the session; errors are ignored."""
         try:
             await self._send(attributes=' type="terminate"')
         except NotConnected as error:
             log.debug("ending a BOSH session: %s", error)
 
     async def _open(self, hold: int, wait: int) -> ET.Element:
-        """Create the session; give the features of its stream. XEP-0124 §7"""
+        """Create the session; return its stream features. XEP-0124 §7"""
         body = await self._send(
             attributes=f' to="{self._domain}" hold="{hold}" wait="{wait}" ver="1.6" content="text/xml; charset=utf-8" xml:lang="en"'
             f' xmpp:version="1.0" xmlns:xmpp="{XMPP_OVER_BOSH}"'
@@ -219,7 +219,7 @@ class _Session:
             raise _refusal(answer, self._domain)
 
     async def _restart(self) -> ET.Element:
-        """Restart the stream; give its features. XEP-0206 §5"""
+        """Restart the stream; return its features. XEP-0206 §5"""
         attributes = f' to="{self._domain}" xml:lang="en" xmpp:restart="true" xmlns:xmpp="{XMPP_OVER_BOSH}"'
         return await self._first(await self._send(attributes=attributes), _FEATURES)
 
@@ -233,7 +233,7 @@ class _Session:
             raise NotConnected(f"{_SERVER} did not say which address it bound") from None
 
     async def _ask(self, id: str, payload: str) -> Stanza:
-        """Send an iq of type set; give its result."""
+        """Send an iq of type set; return its result."""
         body = await self._send(f'<iq xmlns="{CLIENT}" type="set" id="{id}">{payload}</iq>')
         while True:
             answer = await self._first(body, f"{{{CLIENT}}}iq")
@@ -252,7 +252,7 @@ class _Session:
         return found
 
     async def _look(self) -> ET.Element:
-        """Ask for what is there by now."""
+        """Poll for further elements."""
         await asyncio.sleep(self._limits.poll_seconds)
         return await self._send()
 

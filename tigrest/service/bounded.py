@@ -1,4 +1,4 @@
-"""What a caller may make the gateway do: every stanza that he had a hand in goes through here."""
+"""Send stanzas for callers: every stanza that contains input of a caller passes through here."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from tigrest.xmpp.stanza import Stanza
 T = TypeVar("T")
 
 WAITING = 256
-"""Iqs of one caller that may wait for their replies."""
+"""Most iqs of one caller that wait for replies."""
 
 REMEMBERED = 1024
-"""Callers whose bounded service is kept for their next request."""
+"""Entries of the cache of bounded services, by caller."""
 
 SENDING = 400
-"""Stanzas of one caller that may wait for the server to take them. With :data:`WAITING` they are fewer than the link lets wait in all."""
+"""Most stanzas of one caller that wait for a send permit. With :data:`WAITING` they are fewer than the link lets wait in all."""
 
 
 @callable_from_threads
 class BoundedService:
-    """The service, bounded by what a caller may do. Handlers get it by ``service.for_(principal)``.
+    """The service, restricted to what a caller may do. Handlers get it by ``service.for_(principal)``.
 
     Args:
         callers: what all callers have in common.
@@ -161,7 +161,7 @@ class BoundedService:
 
 
 class Callers:
-    """What all callers have in common: the way out, the policy, and the shares that each has of what can be waited for.
+    """State shared by all callers: outbound stanzas, policy, and the limit of each on what waits.
 
     Args:
         outbound: sends what is allowed.

@@ -1,4 +1,4 @@
-"""Who may make the gateway do what: the only place where that is decided.
+"""Authorisation of stanzas: the only place that decides what a caller may send.
 
 An XMPP server grants rights to the gateway, as a rule to its whole domain, in which every user of the gateway has an address. So the
 gateway is the only fence: what a plain user may send is listed here, and everything else is refused before it reaches the wire.
@@ -69,7 +69,7 @@ ANNOUNCEMENTS = ("announce", "motd")
 
 
 class Decision(NamedTuple):
-    """What the policy says.
+    """A decision of the policy.
 
     Args:
         allowed: whether it may be done.

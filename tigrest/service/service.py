@@ -31,7 +31,7 @@ reply_failed: ContextVar[Callable[[BaseException], None] | None] = ContextVar("r
 
 @callable_from_threads
 class Service:
-    """What scripts get to reach XMPP. Every method works from ``async def`` (await it) and from worker threads (it blocks).
+    """Access to XMPP for scripts. Every method works from ``async def`` (await it) and from worker threads (it blocks).
 
     It does what it is told, with the rights of the gateway, since the administrator wrote the script. Whatever a caller had a hand in
     goes through :meth:`for_`.
@@ -61,27 +61,27 @@ class Service:
 
     @property
     def jid(self) -> JID:
-        """Our own address."""
+        """Return our own address."""
         return self._backend.jid
 
     @property
     def domain(self) -> JID:
-        """The domain whose users are served."""
+        """Return the domain whose users are served."""
         return self._backend.domain
 
     @property
     def connected(self) -> bool:
-        """Whether the XMPP server can be reached now."""
+        """Return whether the XMPP server is connected."""
         return self._backend.connected
 
     @property
     def users(self) -> UserRepository:
-        """The accounts of the domain."""
+        """Return the accounts of the domain."""
         return self._backend.users
 
     @property
     def bosh(self) -> BoshEndpoint | None:
-        """Where BOSH sessions are opened for users; ``None`` where the server does that itself, and on the embedded domain."""
+        """Return the endpoint that opens BOSH sessions for users; ``None`` where the server does that itself, and on the embedded one."""
         return None if self._backend.opens_bosh else self._bosh
 
     @bosh.setter

@@ -1,4 +1,4 @@
-"""A share for each caller of what can be waited for, so that nobody uses it up alone."""
+"""Limit what each caller waits for, so that none exhausts it for all."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class Avatar:
         return cls(url=address) if address else None
 
     def for_contacts(self) -> Avatar:
-        """Give the same avatar, marked as not public."""
+        """Return the same avatar, marked as not public."""
         return replace(self, is_public=False)
 
 

@@ -1,4 +1,4 @@
-"""Where avatars are kept, and what stands there: the entries of PEP metadata and of vCards."""
+"""Parse the entries of PEP metadata and vCards that contain or name avatars."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_ID = 100
 
 @dataclass(frozen=True)
 class Entry:
-    """One image that a place tells of: its bytes, the PEP item that holds them, or its address.
+    """An image in PEP metadata or a vCard: its bytes, the PEP item that contains them, or its URL.
 
     Args:
         claimed_type: what its owner says it is.

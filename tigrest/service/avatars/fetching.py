@@ -1,4 +1,4 @@
-"""Fetching images from the web on behalf of others, without reaching anything that only we can reach."""
+"""Fetch images from the web for callers, but never from private addresses (SSRF)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class FetchLimits:
 
 
 class _Refused(Exception):
-    """An address is not to be fetched from, or what is there is not wanted."""
+    """A URL may not be fetched, or what was fetched is not accepted."""
 
 
 def is_public(address: IPAddress) -> bool:

@@ -1,4 +1,4 @@
-"""One look-up of an avatar: asking all places at once, and choosing from what they tell."""
+"""Look up an avatar: query all sources at once, and choose the best reply."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ Turn = Callable[[], Awaitable[object]]
 
 
 class Server(Protocol):
-    """The XMPP server, as looking up and publishing avatars need it."""
+    """The part of a back end that avatars use."""
 
     loop: asyncio.AbstractEventLoop
 
     @property
     def domain(self) -> JID:
-        """The domain whose users are served."""
+        """Return the domain whose users are served."""
 
     async def request(self, iq: Stanza, timeout: float = ...) -> Stanza:
         """Send an iq from our own address and wait for its reply."""
@@ -60,7 +60,7 @@ class Server(Protocol):
 
 
 class Lookup:
-    """One look-up.
+    """Looks up one avatar.
 
     Args:
         server: is asked.
@@ -79,7 +79,7 @@ class Lookup:
         }
 
     async def find(self, sources: Sequence[Source]) -> Avatar | None:
-        """Ask all places at once and take the best that has an image; a place that does not answer counts as empty.
+        """Query all sources at once, and return the image of the best; a source that does not reply counts as empty.
 
         Args:
             sources: the places, best first.
@@ -167,7 +167,7 @@ class Lookup:
         return images[0] if images else None
 
     async def _items(self, node: str, item: str = "") -> tuple[ET.Element | None, bool]:
-        """Ask for the newest item of a node, or for one by its id; tell also whether only contacts of the owner may see it."""
+        """Request the newest item of a node, or one by its id; return also whether only contacts of the owner may see it."""
         pubsub = ET.Element(f"{{{PUBSUB}}}pubsub")
         items = ET.SubElement(pubsub, f"{{{PUBSUB}}}items", {"node": node})
         if item:
@@ -185,7 +185,7 @@ class Lookup:
             return None, False
 
     async def _ask(self, payload: ET.Element) -> ET.Element | None:
-        """Ask for something that is there or not."""
+        """Send an iq of type get; return ``None`` for an error."""
         try:
             return await self._request(payload)
         except StanzaError:
