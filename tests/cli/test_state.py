@@ -162,3 +162,10 @@ def test_commands_say_that_the_database_is_locked(tmp_path: Path) -> None:
     assert "database is locked" in done.stderr
     assert len(done.stderr.splitlines()) <= 2
     assert "Traceback" not in done.stderr
+
+
+def test_a_live_check_beside_a_gateway_needs_none_of_its_state(tmp_path: Path) -> None:
+    with serving(cwd=tmp_path):
+        done = tigrest("check", "--live", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "everything  works" in done.stdout

@@ -10,9 +10,10 @@ import typer
 from tigrest.cli.configured import configured
 from tigrest.cli.tables import columns
 from tigrest.concurrency.loop import run
-from tigrest.config import script_dirs
+from tigrest.config import Config, script_dirs
 from tigrest.gateway import Gateway
 from tigrest.gateway.diagnostics import Diagnostics, diagnose
+from tigrest.state.location import MEMORY
 
 SETTLE_SECONDS = 1.0
 """Seconds to wait for the privileges that the server announces after the connection (XEP-0356)."""
@@ -44,11 +45,17 @@ def print_diagnostics(path: Path | None) -> int:
 
 async def _diagnose(path: Path | None) -> Diagnostics:
     config = configured(path)
-    still = config.model_copy(update={"scripts": config.scripts.model_copy(update={"reload": False})})
-    gateway = Gateway(still, script_dirs(config, create=False))
+    gateway = Gateway(_beside(config), script_dirs(config, create=False))
     await gateway.start()
     try:
         await asyncio.sleep(SETTLE_SECONDS)
         return await diagnose(gateway)
     finally:
         await gateway.stop()
+
+
+def _beside(config: Config) -> Config:
+    """Return a configuration for a gateway beside the running one: it has no state in common with it, and delivers nothing."""
+    changes = {"scripts": {"reload": False}, "state": {"database": MEMORY}, "embedded": {"database": MEMORY}}
+    sections = {name: getattr(config, name).model_copy(update=values) for name, values in changes.items()}
+    return config.model_copy(update={**sections, "webhooks": ()})
