@@ -42,6 +42,8 @@ class Swallows(Handler):
     match = Match(local="swallows")
     timeout = 0.1
     async def on_message(self, body):
+        if body == "interrupt":
+            raise KeyboardInterrupt
         while body == "wait" and not released.is_set():
             try:
                 await asyncio.sleep(0.05)
@@ -50,10 +52,16 @@ class Swallows(Handler):
         answered.append(body)
 
 class State(Handler):
-    regex = "/state/(exit|answered|release)"
+    regex = "/state/(exit|interrupt|cancelled|answered|release)"
     async def exec_get(self, what):
         if what == "exit":
             sys.exit(3)
+        if what == "interrupt":
+            raise KeyboardInterrupt
+        if what == "cancelled":
+            sleeping = asyncio.create_task(asyncio.sleep(9))
+            sleeping.cancel()
+            await sleeping
         if what == "release":
             released.set()
         return {"answered": answered}
@@ -129,6 +137,25 @@ def test_sys_exit_ends_the_request_and_not_the_gateway(gateway: TestGateway, cap
     assert gateway.get("/rest/state/exit").status_code == 500
     assert "the script calls sys.exit(); a method only returns or raises" in caplog.text
     assert gateway.get("/rest/state/answered").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("way", "what"),
+    [("interrupt", "the script raises KeyboardInterrupt"), ("cancelled", "something that the script waits for was cancelled")],
+)
+def test_what_ends_tasks_ends_the_request_only_and_is_answered_and_named(
+    gateway: TestGateway, caplog: pytest.LogCaptureFixture, way: str, what: str
+) -> None:
+    answer = gateway.get(f"/rest/state/{way}", headers={"Accept": "application/json"})
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert what in caplog.text
+    assert "State.exec_get" in caplog.text
+
+
+def test_a_listener_that_raises_what_ends_the_event_loop_does_not_end_it(gateway: TestGateway, caplog: pytest.LogCaptureFixture) -> None:
+    push(gateway, "interrupt", "again", to="swallows")
+    eventually(lambda: answered(gateway) == ["again"])
+    assert "the script raises KeyboardInterrupt" in caplog.text
 
 
 class Hangs(Handler):

@@ -160,12 +160,18 @@ class Execution:
                 result = await run.complete(result)
             if not run.expired:
                 return result
-        except SystemExit as error:  # would end the event loop
+        except (SystemExit, KeyboardInterrupt) as error:  # would end the event loop
             if not run.expired:
-                raise RuntimeError("the script calls sys.exit(); a method only returns or raises") from error
+                did = "calls sys.exit()" if isinstance(error, SystemExit) else f"raises {type(error).__name__}"
+                raise RuntimeError(f"the script {did}; a method only returns or raises errors") from error
+        except asyncio.CancelledError as error:
+            if not run.expired:
+                if task.cancelling() or run.left:
+                    raise  # somebody else wants it to end
+                raise RuntimeError("something that the script waits for was cancelled") from error
         except BaseException:
             if not run.expired:
-                raise  # its own error, or somebody else wants it to end
+                raise  # its own error
         finally:
             self._deadlines.discard(run)
             if not run.left:

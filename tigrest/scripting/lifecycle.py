@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Any
 
 from tigrest.concurrency.tasks import TaskSet
@@ -30,9 +31,11 @@ class Scripts:
         loader: loads them.
         service: what their ``startup`` gets.
         serve: called with each new table.
+        seconds: how long ``startup`` and ``shutdown`` of a handler may take.
     """
 
-    def __init__(self, loader: Loader, service: Service, serve: Callable[[Table], None]) -> None:
+    def __init__(self, loader: Loader, service: Service, serve: Callable[[Table], None], seconds: float = LOAD_SECONDS) -> None:
+        self._seconds = seconds
         self._loader = loader
         self._service = service
         self._serve = serve
@@ -55,7 +58,7 @@ class Scripts:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._watcher
         await self._retiring.stop()
-        await asyncio.gather(*[_shut_down(parts[0]) for parts in self.table.handlers])
+        await asyncio.gather(*[_shut_down(parts[0], self._seconds) for parts in self.table.handlers])
 
     async def reload(self) -> Table:
         """Load what changed and serve it; requests in flight finish on the table they began with."""
@@ -77,20 +80,18 @@ class Scripts:
             startup = getattr(part.handler, "startup", None)
             if id(part.handler) in running or startup is None:
                 continue
-            try:
-                async with asyncio.timeout(LOAD_SECONDS):
-                    await startup(self._service)
-            except Exception as error:
+            error = await _run_hook(partial(startup, self._service), self._seconds)
+            if error is not None:
                 log.debug("startup of %s failed", part.path, exc_info=error)
                 problem = script_error(part.path, error)
                 if isinstance(error, TimeoutError):
-                    problem = ScriptError(part.path, part.line, f"startup() did not end within {LOAD_SECONDS:g} s")
+                    problem = ScriptError(part.path, part.line, f"startup() did not end within {self._seconds:g} s")
                 table = self._loader.reject(table, problem, before)
         return table
 
     def _retire(self, handlers: Iterable[list[Part]]) -> None:
         for parts in handlers:
-            self._retiring.start(_drain(parts))
+            self._retiring.start(_drain(parts, self._seconds))
 
     async def _watch(self) -> None:
         while True:
@@ -103,23 +104,48 @@ class Scripts:
                 await asyncio.sleep(1)
 
 
-async def _drain(parts: list[Part]) -> None:
+async def _drain(parts: list[Part], seconds: float) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_SECONDS):
             while any(part.active for part in parts):  # noqa: ASYNC110 - a plain counter costs the requests least
                 await asyncio.sleep(0.05)
-    await _shut_down(parts[0])
+    await _shut_down(parts[0], seconds)
 
 
-async def _shut_down(part: Part) -> None:
+async def _shut_down(part: Part, seconds: float) -> None:
     shutdown: Any = getattr(part.handler, "shutdown", None)
-    if shutdown is None:
-        return
+    if shutdown is not None and (error := await _run_hook(shutdown, seconds)) is not None:
+        log.error("shutdown of %s failed", part.path, exc_info=error)
+
+
+async def _run_hook(hook: Callable[[], Awaitable[object]], seconds: float) -> BaseException | None:
+    """Run ``startup`` or ``shutdown`` of a handler, in a task of its own: one that swallows its cancellation is left behind.
+
+    Args:
+        hook: which.
+        seconds: its time.
+
+    Returns:
+        What it raised, ``SystemExit`` and the like too, which would end the event loop; a ``TimeoutError`` when its time is over.
+    """
+    task = asyncio.create_task(_caught(hook))
     try:
-        async with asyncio.timeout(LOAD_SECONDS):
-            await shutdown()
-    except Exception:
-        log.exception("shutdown of %s failed", part.path)
+        done, _ = await asyncio.wait({task}, timeout=seconds)
+        if done:
+            return task.result()
+    finally:
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=1.0)
+    return TimeoutError()
+
+
+async def _caught(hook: Callable[[], Awaitable[object]]) -> BaseException | None:
+    try:
+        await hook()
+    except BaseException as error:
+        return error
+    return None
 
 
 def _report(before: Table, table: Table) -> None:
