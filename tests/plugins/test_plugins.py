@@ -30,6 +30,8 @@ GOOD = f"{HOOK}def tigrest_provide(type): return 'good' if type is str else None
 BROKEN = {
     "raises": ("import json\n\njson.loads('{')\n", 3, "JSONDecodeError: Expecting property name enclosed in double quotes"),
     "exits": ("import sys\nsys.exit(3)\n", 2, "it calls sys.exit()"),
+    "is cancelled": ("import asyncio\nraise asyncio.CancelledError\n", 2, "CancelledError"),
+    "needs several lines": ("raise ValueError('a\\nb')\n", 1, "ValueError: a b"),
     "syntax": ("x = 1\ny = (\n", 2, "SyntaxError: '(' was never closed"),
     "import": ("\nimport no_such_module\n", 2, "ModuleNotFoundError: No module named 'no_such_module'"),
     "argument": (
@@ -233,6 +235,24 @@ def test_modules_of_folders_are_gone_after_the_end(folder: Path) -> None:
     assert not [name for name in sys.modules if name.startswith("tigrest_plugins")]
     with pytest.raises(ModuleNotFoundError):
         __import__("tigrest_plugins.a")
+
+
+def test_modules_are_forgotten_while_another_thread_imports(folder: Path) -> None:
+    class Importing(str):
+        """A name of a module; to look at it imports another one."""
+
+        __slots__ = ()
+
+        def split(self, *args: Any, **kwargs: Any) -> list[str]:
+            sys.modules["_imported_meanwhile"] = sys
+            return super().split(*args, **kwargs)
+
+    sys.modules[Importing("_importing")] = sys
+    try:
+        with loaded(folder):
+            pass
+    finally:
+        del sys.modules["_importing"], sys.modules["_imported_meanwhile"]
 
 
 def test_every_hook_is_documented() -> None:

@@ -71,5 +71,6 @@ class FolderFinder(importlib.abc.MetaPathFinder):
 
 
 def _forget_modules() -> None:
-    for name in [name for name in sys.modules if name.split(".")[0] == PLUGIN_PACKAGE]:
+    # a copy of the names: another thread may import meanwhile
+    for name in [name for name in list(sys.modules) if name.split(".")[0] == PLUGIN_PACKAGE]:
         del sys.modules[name]

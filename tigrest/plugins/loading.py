@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -104,8 +105,10 @@ class Plugins:
         try:
             plugin = source.load()
             misfits = list(_misfits(plugin, self._manager))
-        except (Exception, SystemExit) as error:
-            self._reject(source, error, _cause(error))
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+                raise  # Ctrl-C, in tigrest check
+            self._reject(source, error, " ".join(_cause(error).split()))
             return None
         if misfits:
             places, texts = zip(*misfits, strict=True)
