@@ -117,7 +117,7 @@ def test_large_numbers_stay_whole() -> None:
 @pytest.mark.parametrize(
     ("key", "text"),
     [
-        *[(5, "5"), (True, "true"), (None, "null"), (1.5, "1.5"), (2**70, str(2**70)), (Text("x"), "x")],
+        *[(5, "5"), (True, "true"), (None, "null"), (1.5, "1.5"), (2**70, str(2**70)), (Text("x"), "x"), ("a\ud800", "a\ufffd")],
         *[
             (Colour.RED, "red"),
             (Level.HIGH, "3"),

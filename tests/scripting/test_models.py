@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, Field, RootModel
 from typing_extensions import TypedDict
 
-from tigrest.errors import UnprocessableContent
+from tigrest.errors import MalformedContent, UnprocessableContent
 from tigrest.formats.content import read_json, read_xml, write_json, write_xml
 from tigrest.scripting.models import Body, Model, ModelError, is_model
 from tigrest.xmpp.jid import JID
@@ -87,6 +87,14 @@ def test_the_root_of_xml_is_a_field_where_the_model_has_one() -> None:
     assert Model(Inner).read_body(body).id == 5
     assert Model(list[Inner]).read_body(Body("text/xml", b"", read_xml(b"<all><item><id>5</id></item></all>"))) == [Inner(id=5)]
     assert Model(list[Inner]).read_body(Body("text/xml", b"", read_xml(b"<all/>"))) == []
+
+
+def test_what_is_nested_too_deeply_is_refused() -> None:
+    document: object = "x"
+    for _ in range(2000):
+        document = {"next": document}
+    with pytest.raises(MalformedContent, match="nested too deeply"):
+        Model(Step).read_body(Body("text/xml", b"", {"step": document}))
 
 
 @pytest.mark.parametrize("annotation", [Plan, Plan | None, list[Plan], dict[str, Plan], Step, RootModel[list[int]]])

@@ -149,7 +149,7 @@ def plain(value: object, path: str = ROOT_PATH) -> Any:
     if isinstance(value, int):
         return int(value) if -_LARGE <= value < _LARGE else orjson.Fragment(_at(path, str, int(value)))
     if isinstance(value, dict):
-        return {_at(path, key_text, key): plain(item, path + _step(key)) for key, item in value.items()}
+        return {_SURROGATE.sub("\ufffd", _at(path, key_text, key)): plain(item, path + _step(key)) for key, item in value.items()}
     if isinstance(value, list):
         return [plain(item, f"{path}[{index}]") for index, item in enumerate(value)]
     return plain(_at(path, simplify, value), path)

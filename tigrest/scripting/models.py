@@ -91,6 +91,7 @@ class Model:
             body: ``None`` when there is none.
 
         Raises:
+            MalformedContent: it is nested too deeply for a model that refers to itself.
             UnprocessableContent: it does not fit, or is missing although the model does not allow ``None``.
         """
         try:
@@ -101,6 +102,8 @@ class Model:
             return self._read_texts(self._unwrap(body.value) if is_xml(body.media) else body.value)
         except ValidationError as error:
             raise _told("content", error) from None
+        except RecursionError:
+            raise MalformedContent("the content is nested too deeply") from None
 
     def read_query(self, query: bytes) -> Any:
         """Validate the query of a request.
