@@ -175,7 +175,7 @@ def test_a_handler_that_swallows_its_cancellation_is_504_all_the_same(served: Se
 
 def test_a_handler_that_raises_cancellation_by_itself_is_a_failure(served: Served) -> None:
     assert served.get("/rest/slow/confused")[0] == 500
-    served.logged("ERROR .*Exception in ASGI application")
+    served.logged(r"ERROR .*GET /rest/slow/confused failed in .*Confused\.exec_get")
 
 
 def test_the_end_does_not_hang_on_handlers_that_swallow_cancellation(tmp_path: Path) -> None:
