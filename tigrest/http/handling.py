@@ -24,14 +24,12 @@ AnswerInstead = Callable[[Scope, Send, str, TigrestError, float], Coroutine[Any,
 class RequestRun(Run):
     """The method of a handler that answers a request."""
 
-    __slots__ = ("callback", "handling", "route", "scope", "send")
-
+    callback: Callback | None = None
     left_means = "the request is answered without it"
 
     def __init__(self, handling: Handling, route: Route, endpoint: Endpoint, call: Call, scope: Scope, send: Send, seconds: float) -> None:
-        super().__init__(route, endpoint.invocation, call, seconds)
+        self.part, self.invocation, self.call, self.seconds = route, endpoint.invocation, call, seconds
         self.handling, self.route, self.scope, self.send = handling, route, scope, send
-        self.callback: Callback | None = None
 
     async def complete(self, result: Any) -> Any:
         """Return the result, or wait for it where the method leaves it to the callback."""

@@ -46,35 +46,19 @@ class Run:
         seconds: its time.
     """
 
-    __slots__ = (
-        "call",
-        "completes",
-        "deadline",
-        "execution",
-        "expired",
-        "invocation",
-        "left",
-        "part",
-        "request",
-        "seconds",
-        "task",
-        "thread",
-    )
-
     left_means = "its result is dropped"
     """What becomes of a call that goes on although it was cancelled, for the log."""
 
     execution: Execution
     task: asyncio.Task[Any]
+    deadline = 0.0
+    expired = left = False
+    completes = False
+    request: RequestContext | None = None
+    thread: ThreadCall | None = None
 
     def __init__(self, part: Part, invocation: Invocation, call: Any, seconds: float) -> None:
         self.part, self.invocation, self.call, self.seconds = part, invocation, call, seconds
-        self.deadline = 0.0
-        self.expired = self.left = False
-        self.completes = False
-        """Whether :meth:`complete` has to see what the method returned."""
-        self.request: RequestContext | None = None
-        self.thread: ThreadCall | None = None
 
     def __str__(self) -> str:
         """Name script, line and method, e.g. ``bots/echo.py:4: Echo.on_message``."""
