@@ -13,7 +13,7 @@ from tigrest.inbound.events import Events
 from tigrest.scripting.arguments import read_argument
 from tigrest.scripting.handler import Handler, Match, Result, inject
 from tigrest.service import BoundedService, Service
-from tigrest.service.avatars import Source as AvatarSource
+from tigrest.service.avatars import AvatarSource
 from tigrest.service.bosh import BoshEndpoint
 from tigrest.version import __version__
 from tigrest.xmpp.commands import CommandReply

@@ -166,7 +166,7 @@ class UnsupportedContent(TigrestError):
 
 @dataclass(frozen=True)
 class FieldProblem:
-    """What is wrong with one field of what a caller sent.
+    """Problem of one field of what a caller sent.
 
     Args:
         field: its name, inside of others with dots: ``items.0.count``; empty for the whole.

@@ -35,7 +35,7 @@ class Passwords:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self.hash_now, password)
 
     def hash_now(self, password: str) -> str:
-        """As :meth:`hash`, blocking; for the command line."""
+        """Hash as :meth:`hash` does, but blocking; for the command line."""
         return self._argon2.hash(password.encode("utf-8", "surrogatepass"))
 
     async def verify(self, password_hash: str | None, password: str) -> bool:

@@ -26,7 +26,7 @@ TOLERANCE = 300.0
 
 
 def key_of(secret: str) -> bytes:
-    """The key that a secret stands for.
+    """Return the key that a secret stands for.
 
     Args:
         secret: ``whsec_`` and Base64, or plain text, which is then taken as it is, in UTF-8.

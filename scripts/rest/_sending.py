@@ -1,4 +1,4 @@
-"""What the handlers of stanzas share: reading and sending them, and how long one waits."""
+"""Shared by the handlers of stanzas: reading and sending them, and the time to wait."""
 
 from collections.abc import Callable
 from typing import ParamSpec

@@ -11,7 +11,7 @@ from tests.cli.process import tigrest
 from tigrest.scripting.handler import METHODS, Handler
 from tigrest.scripting.kinds import KINDS
 from tigrest.scripting.loader import Loader
-from tigrest.scripting.misspelt import OURS, misspelt
+from tigrest.scripting.misspelt import KNOWN_NAMES, misspelt
 
 SLIPS = {
     "requiredRole": [
@@ -122,7 +122,7 @@ def test_a_slip_is_found(meant: str, written: str) -> None:
     assert f"did you mean {meant!r}?" in problem
 
 
-@pytest.mark.parametrize("name", [*OWN, "_required_role", "_api_key", "_x", "__slots__", *sorted(OURS)])
+@pytest.mark.parametrize("name", [*OWN, "_required_role", "_api_key", "_x", "__slots__", *sorted(KNOWN_NAMES)])
 def test_a_name_of_ones_own_is_not(name: str) -> None:
     values: list[object] = [lambda self: None, "x", None, 5, {}]
     for value in values:
@@ -223,5 +223,5 @@ def test_the_last_good_version_goes_on_and_check_says_where(tmp_path: Path) -> N
 
 
 def test_every_method_has_its_name_among_ours() -> None:
-    assert {f"exec_{method.lower()}" for method in METHODS} <= OURS
-    assert {name for kind in KINDS for name in (*kind.methods, *kind.attributes)} <= OURS
+    assert {f"exec_{method.lower()}" for method in METHODS} <= KNOWN_NAMES
+    assert {name for kind in KINDS for name in (*kind.methods, *kind.attributes)} <= KNOWN_NAMES

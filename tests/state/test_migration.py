@@ -24,7 +24,7 @@ from tigrest.passwords import Passwords
 from tigrest.state.database import Database
 from tigrest.state.gateway_tables import GATEWAY
 from tigrest.state.location import MEMORY
-from tigrest.state.migration import upgrade
+from tigrest.state.migration import run_versions
 from tigrest.state.schema import Schema
 from tigrest.xmpp.jid import JID
 
@@ -68,7 +68,7 @@ async def test_all_versions_one_after_the_other_make_the_tables_that_the_program
     database = Database(MEMORY)
     await database.start()
     async with database.begin() as connection:
-        await connection.run_sync(upgrade, schema)
+        await connection.run_sync(run_versions, schema)
     assert await differences(database, schema) == []
     await database.stop()
 

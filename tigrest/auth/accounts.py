@@ -53,5 +53,5 @@ class Accounts:
 
 
 def _bytes(password: str) -> bytes:
-    """Bytes of one length for all passwords, so that the time to compare them does not tell how long one is."""
+    """Return bytes of one length for all passwords, so that the time to compare them does not tell how long one is."""
     return hashlib.sha256(password.encode("utf-8", "surrogatepass")).digest()

@@ -13,7 +13,7 @@ from tigrest.errors import KeyRequired, RoleRequired
 from tigrest.xmpp.jid import JID
 
 
-class Door(Protocol):
+class Requirements(Protocol):
     """The requirements of a handler on its callers."""
 
     @property
@@ -45,11 +45,13 @@ class Admission:
         self._logins, self._api_keys, self._roles_of = logins, api_keys, roles_of
         self._make = lru_cache(maxsize=4096)(self._user)
 
-    async def admit(self, door: Door, path: str, query_string: bytes, headers: Mapping[bytes, bytes], address: str) -> Principal:
+    async def admit(
+        self, requirements: Requirements, path: str, query_string: bytes, headers: Mapping[bytes, bytes], address: str
+    ) -> Principal:
         """Authenticate a caller, and check that he may call a handler.
 
         Args:
-            door: the handler that he calls.
+            requirements: of the handler that he calls.
             path: of the request, decoded, without the query.
             query_string: of the request.
             headers: by name in lower case.
@@ -66,11 +68,11 @@ class Admission:
         """
         given = key_of_request(query_string, headers)
         key = await self._key(given, path, headers) if given is not None else None
-        is_open = door.api_key and key is None and self._api_keys.open_access
-        if door.api_key and key is None and not is_open:
+        is_open = requirements.api_key and key is None and self._api_keys.open_access
+        if requirements.api_key and key is None and not is_open:
             how = "is not accepted here" if given is not None else "is needed: send it as header Api-Key or query parameter api-key"
             raise KeyRequired(f"an API key {how}")
-        required = door.auth_required(key.name if key else "open_access" if is_open else None)
+        required = requirements.auth_required(key.name if key else "open_access" if is_open else None)
         authorization = headers.get(b"authorization")
         if authorization is None and not required:
             return Principal(None, NOBODY, "open" if is_open else "key", key.name if key else "", address)
@@ -78,7 +80,7 @@ class Admission:
             raise KeyRequired("the API key is not accepted here, and there is no login either")
         known = self._logins.cached(authorization) if authorization else None
         principal = await self.log_in(authorization, address) if known is None else self._make(known, address)
-        if required and door.role == "admin" and not principal.is_admin:
+        if required and requirements.role == "admin" and not principal.is_admin:
             raise RoleRequired(f"{principal.jid} is not an admin ([auth] admins)")
         return principal
 

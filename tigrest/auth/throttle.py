@@ -107,7 +107,7 @@ class Throttle:
         self._known = Known(clock)
 
     def check(self, jid: JID, address: str) -> None:
-        """Let an attempt pass.
+        """Check that an attempt may pass.
 
         Args:
             jid: who the caller claims to be.

@@ -71,7 +71,7 @@ class Backend(Protocol):
 
     @property
     def connected(self) -> bool:
-        """Whether stanzas can be sent now."""
+        """Return whether stanzas can be sent now."""
 
     async def start(self) -> None:
         """Begin to connect; return when ready or, for a link that keeps trying, once trying."""
@@ -125,7 +125,7 @@ class Backend(Protocol):
 
     @property
     def opens_bosh(self) -> bool:
-        """Whether BOSH sessions are opened by a command of the server itself (``bosh@domain``, Tigase)."""
+        """Return whether BOSH sessions are opened by a command of the server itself (``bosh@domain``, Tigase)."""
 
     def offer(self, commands: Iterable[Command]) -> None:
         """Offer ad-hoc commands at our own address, to admins."""
@@ -133,6 +133,6 @@ class Backend(Protocol):
     def on_account_change(self, changed: Callable[[JID], None]) -> None:
         """Add a callback for every account whose password changes or that is deleted through the gateway, in whatever way.
 
-        For all caches about accounts: logins, live streams. The callback may be called more than once for a change, and without a
+        For all caches about accounts: logins, event streams. The callback may be called more than once for a change, and without a
         change; on a real server only after the server has answered.
         """

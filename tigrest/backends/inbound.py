@@ -1,4 +1,4 @@
-"""Dispatch of the stanzas that come in for our own addresses: to scripts that listen, to webhooks, to the live stream.
+"""Dispatch of the stanzas that come in for our own addresses: to scripts that listen, to webhooks, to the event stream.
 
 A message or presence goes to every listener that wants it, an iq to the first one that answers. Watchers see everything and consume
 nothing. A stanza that belongs to a request under way is claimed by it and goes to nobody else. What is left the back end answers.

@@ -37,7 +37,7 @@ from tigrest.xmpp.kinds import STANZA_KINDS, StanzaKind
 
 STATE = "var/tigrest.sqlite3"
 
-MAX_NAME = 200
+MAX_WEBHOOK_NAME = 200
 """Most characters in the name of a webhook."""
 
 ActingAs = Literal["gateway", "user"]
@@ -125,12 +125,12 @@ class XmppConfig(Section):
 
     @property
     def effective_send_as(self) -> ActingAs:
-        """``send_as``, or the default of the back end."""
+        """Return ``send_as``, or the default of the back end."""
         return self.send_as or self._default_address
 
     @property
     def effective_adhoc_as(self) -> ActingAs:
-        """``adhoc_as``, or the default of the back end."""
+        """Return ``adhoc_as``, or the default of the back end."""
         return self.adhoc_as or self._default_address
 
     @property
@@ -229,15 +229,15 @@ class WebhookConfig(Section):
 
     @property
     def effective_name(self) -> str:
-        """``name``, or the URL without ``user:password@`` and query, which may be secret."""
+        """Return ``name``, or the URL without ``user:password@`` and query, which may be secret."""
         parts = urlsplit(self.url)
         return self.name or f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     @model_validator(mode="after")
     def _check(self) -> WebhookConfig:
-        if len(self.effective_name) > MAX_NAME or not self.effective_name.isprintable():
+        if len(self.effective_name) > MAX_WEBHOOK_NAME or not self.effective_name.isprintable():
             what = "is" if self.name else "is missing, and the URL, which stands for it, is"
-            raise KeyProblem("name", f"{what} longer than {MAX_NAME} characters, or not printable")
+            raise KeyProblem("name", f"{what} longer than {MAX_WEBHOOK_NAME} characters, or not printable")
         return self
 
 

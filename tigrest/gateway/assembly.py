@@ -77,7 +77,7 @@ class Parts:
         passwords: hashes passwords, in threads of its own.
         databases: where state is kept.
         keys: the API keys that are stored.
-        events: the live stream.
+        events: the event stream.
         webhooks: delivers stanzas to URLs.
         backend: the way to XMPP.
         service: access to XMPP, as scripts have it.

@@ -40,7 +40,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Diagnostics:
-    """What the server is and grants, and what works with it.
+    """Diagnostics: what the server is and grants, and what works with it.
 
     Args:
         server: name and version of the server's software.

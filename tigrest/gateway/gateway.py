@@ -49,7 +49,7 @@ class Gateway:
 
     @property
     def parts(self) -> Parts:
-        """The parts of the gateway, from :meth:`start` on.
+        """Return the parts of the gateway, from :meth:`start` on.
 
         Raises:
             RuntimeError: it was never started.
@@ -65,22 +65,22 @@ class Gateway:
 
     @property
     def events(self) -> Events:
-        """The live stream."""
+        """Return the event stream."""
         return self.parts.events
 
     @property
     def backend(self) -> Backend:
-        """The way to XMPP."""
+        """Return the back end."""
         return self.parts.backend
 
     @property
     def table(self) -> Table:
-        """The routes and listeners being served."""
+        """Return the routes and listeners being served."""
         return self.parts.scripts.table
 
     @property
     def entry(self) -> ASGIApp:
-        """The ASGI application that answers requests."""
+        """Return the ASGI application that answers requests."""
         return self.parts.entry
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -122,7 +122,7 @@ class Gateway:
         """Start the parts, and push onto the stack how each is stopped: the last one pushed stops first.
 
         All are pushed before the first one starts, since a start that fails half-way has to be cleaned up too; to stop what did not
-        start does nothing. They stop in this order: the live stream; listening, which finishes by the scripts what it has;
+        start does nothing. They stop in this order: the event stream; listening, which finishes by the scripts what it has;
         schedules; the scripts; webhooks, which store what they have, or refuse it over the link; the link; the databases, which all of them
         use.
         """
@@ -157,7 +157,7 @@ class Gateway:
         await started.aclose()
 
     def on_failure(self, callback: Callable[[], None]) -> None:
-        """Have something called, on the event loop, when the gateway cannot go on; :attr:`failure` says why then."""
+        """Register a callback for the event loop, called when the gateway cannot go on; :attr:`failure` says why then."""
         self._on_failure = callback
 
     def _fail(self, error: TigrestError) -> None:

@@ -18,7 +18,7 @@ def provider(plugins: Plugins, service: Service, events: Events) -> Callable[[ty
     Args:
         plugins: asked first.
         service: access to XMPP.
-        events: the live stream.
+        events: the event stream.
     """
     plugins.add(_Core(events), "core")
     return lambda wanted: plugins.provide(wanted, service)

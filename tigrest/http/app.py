@@ -170,7 +170,7 @@ class App:
         raise HTTPException(404, f"{method} is not implemented here; there is {allow}", {"allow": allow})
 
     async def _answer_by_mount(self, scope: Scope, receive: Receive, mount: Mount) -> AnyResponse:
-        """Have a mount answer, for whom it demands, within the limits of body and time.
+        """Answer by a mount: check the caller as it demands, within the limits of body and time.
 
         Raises:
             HandlerTimeout: it did not answer in time.
@@ -203,7 +203,7 @@ class App:
                 await request.close()
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send, match: RouteMatch, route: Route, endpoint: Endpoint) -> AnyResponse:
-        """Have a handler answer: the steps in their order."""
+        """Answer by a handler: the steps in their order."""
         headers = dict(reversed(scope["headers"]))  # reversed, so that of several of one name the first is kept
         if scope["method"] not in SAFE_METHODS:
             self._cross_site.check(scope, headers)

@@ -46,7 +46,7 @@ class RequestRun(Run):
         return super().error()
 
     def leave(self) -> None:
-        """Have the request answered by another task."""
+        """Leave the answer to another task."""
         caller = caller_of(self.scope)
         if caller is not None:
             caller.detach()

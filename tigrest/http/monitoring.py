@@ -1,4 +1,4 @@
-"""What machines ask to watch over the gateway: ``/health/live``, ``/health/ready``, ``/metrics``."""
+"""Mounts for monitoring: ``/health/live``, ``/health/ready``, ``/metrics``."""
 
 from __future__ import annotations
 

@@ -84,23 +84,23 @@ class Mount:
 
     @property
     def allow(self) -> tuple[str, ...]:
-        """Methods of the ``Allow`` header. RFC 9110 §10.2.1"""
+        """Return the methods of the ``Allow`` header. RFC 9110 §10.2.1"""
         return (*self.methods, *(["HEAD"] if "GET" in self.methods else []), "OPTIONS")
 
     def answers(self, method: str) -> bool:
         """Return whether requests with a method are given to ``answer``."""
         return method in self.methods or (method == "HEAD" and "GET" in self.methods)
 
-    # a door of tigrest.auth.admission
+    # requirements on callers: tigrest.auth.admission.Requirements
 
     @property
     def role(self) -> Literal["user", "admin"] | None:
-        """The role it demands."""
+        """Return the role it demands."""
         return self.login if self.login in ("user", "admin") else None
 
     @property
     def api_key(self) -> bool:
-        """Whether it demands an API key."""
+        """Return whether it demands an API key."""
         return False
 
     def auth_required(self, api_key: str | None) -> bool:

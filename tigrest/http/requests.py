@@ -29,7 +29,7 @@ class HandlerRequest(Request):
 
     @property
     def has_form(self) -> bool:
-        """Whether a form was read, which may have files to close."""
+        """Return whether a form was read, which may have files to close."""
         return self._form is not None
 
     async def body(self) -> bytes:

@@ -1,1 +1,1 @@
-"""What becomes of stanzas for the gateway itself: delivered to URLs, shown as a live stream, rejected when there are too many."""
+"""Stanzas for the gateway itself: delivered to URLs, shown as an event stream, rejected when there are too many."""

@@ -25,7 +25,7 @@ class RequestContext:
 
     @property
     def id(self) -> str:
-        """The id, e.g. ``5f0c1e2a-1``."""
+        """Return the id, e.g. ``5f0c1e2a-1``."""
         return f"{_process}-{self._number:x}"
 
 

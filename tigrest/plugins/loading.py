@@ -55,7 +55,7 @@ class Plugins:
 
     @property
     def names(self) -> list[str]:
-        """The plugins that were loaded, for messages; the first one is asked first."""
+        """Return the plugins that were loaded, for messages; the first one is asked first."""
         return [f"{source.name}{f' from {source.file}' if source.file else ''}" for source in reversed(self._sources.values())]
 
     def add(self, plugin: object, name: str) -> None:

@@ -19,7 +19,7 @@ from tigrest.xmpp.jid import JID, AddressKind
 SHOWN = 80
 """Length to which a caller's text is cut in messages, in characters."""
 
-Schema = dict[str, object]
+ArgumentSchema = dict[str, object]
 """A JSON schema. https://json-schema.org/draft/2020-12"""
 
 
@@ -83,7 +83,7 @@ class ArgumentType(ABC, Generic[T]):
         return self.parse(texts[0])
 
     @abstractmethod
-    def schema(self) -> Schema:
+    def schema(self) -> ArgumentSchema:
         """Return the JSON schema of its values."""
 
     def field(self, var: str, label: str = "", desc: str = "", default: T | None = None) -> Field:
@@ -126,7 +126,7 @@ class Text(ArgumentType[str]):
             raise ValueError(f"{_shown(value)} is not a text")
         return value
 
-    def schema(self) -> Schema:
+    def schema(self) -> ArgumentSchema:
         """Return that of a string."""
         return {"type": "string"}
 
@@ -150,7 +150,7 @@ class Integer(ArgumentType[int]):
             raise ValueError(f"{_shown(value)} is not a whole number")
         return value
 
-    def schema(self) -> Schema:
+    def schema(self) -> ArgumentSchema:
         """Return that of an integer."""
         return {"type": "integer"}
 
@@ -172,7 +172,7 @@ class Number(ArgumentType[float]):
             raise ValueError(f"{_shown(value)} is not a number")
         return float(value)
 
-    def schema(self) -> Schema:
+    def schema(self) -> ArgumentSchema:
         """Return that of a number."""
         return {"type": "number"}
 
@@ -201,7 +201,7 @@ class Boolean(ArgumentType[bool]):
         """Return it in the words of XEP-0004 §3.3."""
         return ("true" if value else "false",)
 
-    def schema(self) -> Schema:
+    def schema(self) -> ArgumentSchema:
         """Return that of a boolean."""
         return {"type": "boolean"}
 
@@ -234,7 +234,7 @@ class Address(ArgumentType[JID]):
             raise ValueError(f"{_shown(value)} is not an XMPP address")
         return self.parse(value)
 
-    def schema(self) -> Schema:
+    def schema(self) -> ArgumentSchema:
         """Return that of a string."""
         return {"type": "string", "format": "jid"}
 
@@ -277,7 +277,7 @@ class Choice(ArgumentType[T]):
         """Return what is written for it."""
         return tuple(str(written) for written, chosen in self._values if chosen == value)[:1]
 
-    def schema(self) -> Schema:
+    def schema(self) -> ArgumentSchema:
         """Return that of an enumeration."""
         return {"enum": [written for written, _ in self._values]}
 
@@ -312,7 +312,7 @@ class Nullable(ArgumentType[T | None]):
         """Make a value of the other type, or ``None`` of nothing."""
         return self._inner.parse_all(texts) if texts else None
 
-    def schema(self) -> Schema:
+    def schema(self) -> ArgumentSchema:
         """Return that of the other type or ``null``."""
         return {"anyOf": [self._inner.schema(), {"type": "null"}]}
 
@@ -359,7 +359,7 @@ class ListOf(ArgumentType[list[T]]):
             raise ValueError(f"{_shown(value)} is not a list")
         return [self._inner.parse_json(item) for item in value]
 
-    def schema(self) -> Schema:
+    def schema(self) -> ArgumentSchema:
         """Return that of an array."""
         return {"type": "array", "items": self._inner.schema()}
 

@@ -117,7 +117,7 @@ class Execution:
 
     @property
     def left_behind(self) -> int:
-        """Number of methods that go on although they were cancelled."""
+        """Return the number of methods that go on although they were cancelled."""
         return len(self._left)
 
     async def run(self, run: Run) -> Any:

@@ -48,7 +48,7 @@ class Lane(Generic[J]):
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing waits or runs."""
+        """Return whether nothing waits or runs."""
         return not self._count and not self.asked
 
     def offer(self, sender: str, job: J) -> bool:

@@ -98,12 +98,12 @@ class Listener(Part):
 
     @property
     def methods(self) -> list[str]:
-        """Names of its methods, in the usual order."""
+        """Return the names of its methods, in the usual order."""
         return [name for name, kind in LISTENS.items() if kind in self.selectors]
 
     @property
     def shown(self) -> str:
-        """Its ``match`` for people, e.g. ``to echo@…, body /help``."""
+        """Return its ``match`` for people, e.g. ``to echo@…, body /help``."""
         match = self.handler.match or Match()
         types = "" if match.type is None else " or ".join(_several(match.type))
         local = "" if match.local is None else f"{match.local}@…" if match.local else "the domain itself"

@@ -49,7 +49,7 @@ class ListeningLimits:
     stop_seconds: float = 5.0
 
 
-TOLD: tuple[type[TigrestError], ...] = (StanzaError, *[kind for kind, meaning in EXCEPTIONS.items() if meaning.condition])
+ANSWERED_ERRORS: tuple[type[TigrestError], ...] = (StanzaError, *[kind for kind, meaning in EXCEPTIONS.items() if meaning.condition])
 """Exceptions of a method that are told to the sender."""
 
 
@@ -80,7 +80,7 @@ class StanzaRun(Run):
         return await result if inspect.isawaitable(result) else result
 
     def give_up(self) -> None:
-        """Let who waits for an iq go on."""
+        """End the wait for the answer to an iq."""
         if self.given_up is not None and not self.given_up.done():
             self.given_up.set_result(None)
 
@@ -269,7 +269,7 @@ class Listening:
             if run.expired:
                 log.error("%s gave no result within %g s", run, run.seconds)
                 return _late(stanza) if stanza.kind == "iq" else None
-            if isinstance(error, TOLD):
+            if isinstance(error, ANSWERED_ERRORS):
                 log.log(logging.ERROR if isinstance(error, NoThread) else logging.DEBUG, "%s: %s: %s", run, type(error).__name__, error)
                 return _refusal(stanza, as_stanza_error(error))
             log.error("%s failed", run, exc_info=error)
@@ -297,7 +297,7 @@ class Listening:
             log.exception("%s: its reply cannot be sent", run)
 
     def _next_id(self) -> str:
-        """An id by which we know our own messages when a room sends them back."""
+        """Make an id by which we know our own messages when a room sends them back."""
         return f"{self._prefix}-{next(self._numbers):x}"
 
 

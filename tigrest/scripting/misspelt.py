@@ -18,7 +18,7 @@ ATTRIBUTES = tuple(name for name in vars(Handler) if not name.startswith("_"))
 CALLED = ("startup", "shutdown", *[f"exec_{method.lower()}" for method in METHODS], *LISTENS, SCHEDULED)
 """Methods that are called, if present."""
 
-OURS = frozenset({*ATTRIBUTES, *CALLED})
+KNOWN_NAMES = frozenset({*ATTRIBUTES, *CALLED})
 
 UNCALLED = frozenset({"exechead", "execoptions", "exectrace", "execconnect"})
 """Methods for what is answered without handlers, without underscores."""
@@ -43,7 +43,7 @@ def misspelt(cls: type[Handler]) -> Iterator[tuple[type, str, str]]:
         if base in (Handler, object):
             continue
         for name in dict.fromkeys([*vars(base), *vars(base).get("__annotations__", ())]):
-            if name.startswith("_") or name in OURS:
+            if name.startswith("_") or name in KNOWN_NAMES:
                 continue
             value = vars(base).get(name)
             use = "called" if callable(value) else "read"
@@ -56,7 +56,7 @@ def misspelt(cls: type[Handler]) -> Iterator[tuple[type, str, str]]:
 def _meant(name: str, value: Any) -> str | None:
     """Return the name of ours that was meant, if any."""
     letters = _letters(name)
-    if letters not in OTHER_WORDS and (near := [ours for ours in sorted(OURS) if _is_near(letters, _letters(ours))]):
+    if letters not in OTHER_WORDS and (near := [ours for ours in sorted(KNOWN_NAMES) if _is_near(letters, _letters(ours))]):
         return nearest(name, near, 0)
     if letters.endswith(("role", "roles")) and _names_a_role(value):
         return "requiredRole"

@@ -27,13 +27,13 @@ MAX_LISTED = 20
 MAX_COUNTED = 1000
 """Most problems of which pydantic is asked for more than their number: it makes them all at once, which takes 1.5 µs each."""
 
-MAX_DETAIL, MAX_NAME = 200, 100
+MAX_DETAIL, MAX_FIELD_NAME = 200, 100
 """Lengths to which what callers are told is cut, in characters: they name the fields, and scripts word some of the problems."""
 
 MAX_PARAMETERS = 1000
 """Most parameters of a query."""
 
-OURS = frozenset({"type", "api-key"})
+GATEWAY_PARAMETERS = frozenset({"type", "api-key"})
 """Parameters of a query that are for the gateway, unless a model has a field of that name."""
 
 
@@ -121,7 +121,7 @@ class Model:
         except ValueError as error:
             raise MalformedContent(f"the query cannot be read: {error}") from None
         for name, value in pairs:
-            if name in OURS and name not in self._names:
+            if name in GATEWAY_PARAMETERS and name not in self._names:
                 continue
             known = parameters.get(name)
             parameters[name] = value if known is None else [*known, value] if isinstance(known, list) else [known, value]
@@ -162,7 +162,7 @@ def _problem(detail: ErrorDetails) -> FieldProblem:
     text = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "union_tag_invalid":  # pydantic's text repeats what was sent
         text = "{discriminator} should be one of {expected_tags}".format(**detail["ctx"])
-    return FieldProblem(name[:MAX_NAME], text[:MAX_DETAIL])
+    return FieldProblem(name[:MAX_FIELD_NAME], text[:MAX_DETAIL])
 
 
 def _choices(annotation: Any) -> tuple[Any, ...]:

@@ -68,7 +68,7 @@ class Part:
 
     @property
     def rank(self) -> tuple[str | int, ...]:
-        """Key that sorts the parts of its kind."""
+        """Return the key that sorts the parts of its kind."""
         return str(self.relative), self.line
 
     def claims(self) -> Iterable[Claim]:
@@ -96,12 +96,12 @@ class Source:
 
     @property
     def relative(self) -> Path:
-        """The file below its scripts directory."""
+        """Return the file below its scripts directory."""
         return self.path.relative_to(self.root)
 
     @property
     def folder(self) -> str:
-        """URI of its folder, e.g. ``/rest/avatar``."""
+        """Return the URI of its folder, e.g. ``/rest/avatar``."""
         return "/".join([ROOT, *self.relative.parent.parts])
 
 
@@ -130,7 +130,7 @@ class Declaration:
 
     @property
     def line(self) -> int:
-        """Line of the class."""
+        """Return the line of the class."""
         return self.lines.of(self.cls)
 
     def defines(self, *names: str) -> bool:
@@ -156,11 +156,11 @@ class Kind(Protocol):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Names of the methods that make a class a part of this kind."""
+        """Return the names of the methods that make a class a part of this kind."""
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """Names of the attributes that are of this kind only; a class that sets one is meant to be served."""
+        """Return the names of the attributes that are of this kind only; a class that sets one is meant to be served."""
 
     def recognise(self, declared: Declaration) -> bool:
         """Check what a class says for this kind, before it is instantiated, and return whether it has such a part.

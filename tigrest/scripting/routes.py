@@ -58,18 +58,18 @@ class Route(Part):
 
     @property
     def methods(self) -> list[str]:
-        """HTTP methods implemented, in the usual order; without the implied HEAD and OPTIONS."""
+        """Return the HTTP methods implemented, in the usual order; without the implied HEAD and OPTIONS."""
         return [method for method in METHODS if method in self.endpoints]
 
     @cached_property
     def allow(self) -> str:
-        """Value of the ``Allow`` header."""
+        """Return the value of the ``Allow`` header."""
         implied = ["HEAD"] if "GET" in self.endpoints else []
         return ", ".join([*self.methods, *implied, "OPTIONS"])
 
     @cached_property
     def is_guarded(self) -> bool:
-        """Whether it needs an API key or a login; where not, nobody looks at them."""
+        """Return whether it needs an API key or a login; where not, nobody looks at them."""
         return self.api_key or self.role is not None or self.asks_auth_required
 
     def auth_required(self, api_key: str | None) -> bool:
@@ -82,7 +82,7 @@ class Route(Part):
 
     @cached_property
     def uri(self) -> str:
-        """The URI as shown to people, e.g. ``/rest/avatar/{jid}``."""
+        """Return the URI as shown to people, e.g. ``/rest/avatar/{jid}``."""
         described = (self.handler.description or {}).get("regex")
         if described is not None:
             return self.folder + str(described)
@@ -91,12 +91,12 @@ class Route(Part):
 
     @property
     def title(self) -> str:
-        """Its URI."""
+        """Return its URI."""
         return self.uri
 
     @property
     def rank(self) -> tuple[str | int, ...]:
-        """By folder; of one folder the longest pattern first."""
+        """Return the sort key: by folder; of one folder the longest pattern first."""
         return self.folder, -len(self.pattern.pattern), str(self.path)
 
     def claims(self) -> Iterator[Claim]:

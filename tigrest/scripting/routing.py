@@ -98,7 +98,7 @@ def _grouped(routes: Iterable[Route]) -> dict[str, list[Route]]:
 
 
 def _boundaries(path: str, depth: int) -> list[int]:
-    """Ends of the path's leading folders: each slash but the first, at most ``depth``, and the end of the path."""
+    """Return the ends of the path's leading folders: each slash but the first, at most ``depth``, and the end of the path."""
     ends: list[int] = []
     at = 0
     while len(ends) < depth:

@@ -177,21 +177,21 @@ class Schedule(Part):
     timing: Cron | Every
     invocation: Invocation
     due: datetime | None = field(default=None, init=False)
-    """When it runs next, as far as it is known: where a gateway runs it."""
+    """Return when it runs next, as far as it is known: where a gateway runs it."""
 
     @property
     def methods(self) -> list[str]:
-        """Names of its methods."""
+        """Return the names of its methods."""
         return [SCHEDULED]
 
     @property
     def shown(self) -> str:
-        """When it runs, for people, e.g. ``*/5 * * * *`` or ``every 30 s``."""
+        """Return when it runs, for people, e.g. ``*/5 * * * *`` or ``every 30 s``."""
         return str(self.timing)
 
     @property
     def next_run(self) -> datetime | None:
-        """When it runs next; ``None`` for periods where no gateway runs it, since they begin with the load of the script."""
+        """Return when it runs next; ``None`` for periods where no gateway runs it, since they begin with the load of the script."""
         if self.due is None and isinstance(self.timing, Cron):
             return self.timing.after(local_now())
         return self.due

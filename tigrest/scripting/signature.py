@@ -74,7 +74,7 @@ class Call:
 
     @property
     def user(self) -> JID | None:
-        """Bare address of the caller; ``None`` when an API key stood in for a login."""
+        """Return the bare address of the caller; ``None`` when an API key stood in for a login."""
         return self.principal.jid if self.principal is not None else None
 
 
@@ -89,7 +89,7 @@ class StanzaCall:
 
     @property
     def body(self) -> str:
-        """Text of the message."""
+        """Return the text of the message."""
         return self.stanza.body
 
 
@@ -130,7 +130,7 @@ class Invocation:
 
     @property
     def where(self) -> str:
-        """File, line and name of the method, for the log."""
+        """Return file, line and name of the method, for the log."""
         function = inspect.unwrap(getattr(self.method, "__func__", self.method))
         code: types.CodeType | None = getattr(function, "__code__", None)
         name = getattr(function, "__qualname__", repr(function))

@@ -49,17 +49,17 @@ class Table:
 
     @cached_property
     def routes(self) -> tuple[Route, ...]:
-        """The routes, sorted."""
+        """Return the routes, sorted."""
         return self.of(Route)
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:
-        """All parts, kind by kind."""
+        """Return all parts, kind by kind."""
         return tuple(part for parts in self._by_kind.values() for part in parts)
 
     @cached_property
     def handlers(self) -> list[list[Part]]:
-        """The handlers, each by its parts."""
+        """Return the handlers, each by its parts."""
         found: dict[int, list[Part]] = {}
         for part in self.parts:
             found.setdefault(id(part.handler), []).append(part)

@@ -46,7 +46,7 @@ class BoundedService:
 
     @cached_property
     def adhoc(self) -> AdHoc:
-        """Ad-hoc commands (XEP-0050), as far as the caller may run them."""
+        """Return the ad-hoc commands (XEP-0050), as far as the caller may run them."""
         return AdHoc(_Commands(self))
 
     def addressed(self, stanza: Any) -> Stanza:

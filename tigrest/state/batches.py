@@ -51,7 +51,7 @@ class BatchWriter(Generic[B]):
         self._timer: asyncio.TimerHandle | None = None
 
     def wake(self, within: float = 0.0) -> None:
-        """Have written what is there.
+        """Write what is queued now.
 
         Args:
             within: seconds in which that is early enough.

@@ -69,7 +69,7 @@ class Database:
 
     @property
     def engine(self) -> AsyncEngine:
-        """The engine; only between :meth:`start` and :meth:`stop`."""
+        """Return the engine; only between :meth:`start` and :meth:`stop`."""
         assert self._engine is not None, "Database.start() first"
         return self._engine
 

@@ -48,7 +48,7 @@ async def migrate(engine: AsyncEngine, schema: Schema, name: str) -> None:
         if version is None and not await connection.run_sync(_has_tables, schema):
             await connection.run_sync(_create, schema)
         elif version is None or version in schema.versions[:-1]:
-            await connection.run_sync(upgrade, schema)
+            await connection.run_sync(run_versions, schema)
             log.info("database %s: schema %s %s → %s", name, schema.name, version or "without version", schema.versions[-1])
         elif version != schema.versions[-1]:
             raise ConfigError(
@@ -57,7 +57,7 @@ async def migrate(engine: AsyncEngine, schema: Schema, name: str) -> None:
             )
 
 
-def upgrade(connection: sa.Connection, schema: Schema) -> None:
+def run_versions(connection: sa.Connection, schema: Schema) -> None:
     """Run the versions of a schema that a database does not have yet; tables that are there without a version stay as they are."""
     from alembic import command
     from alembic.config import Config
@@ -71,7 +71,7 @@ def upgrade(connection: sa.Connection, schema: Schema) -> None:
 
 
 def _import_alembic() -> None:
-    """Import what :func:`upgrade` needs; done in a thread, since it takes its time."""
+    """Import what :func:`run_versions` needs; done in a thread, since it takes its time."""
     from alembic import command  # noqa: F401
 
 

@@ -1,4 +1,4 @@
-"""What the handlers of ad-hoc commands share: commands as requests write them, replies as the guide prints them."""
+"""Shared by the handlers of ad-hoc commands: commands as requests write them, replies as the guide prints them."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What comes in for the gateway's addresses, live."""
+"""Event stream of what comes in for the gateway's addresses."""
 
 from tigrest import JID, Events, Handler, Principal, Request, Service, StreamingResponse, inject
 

@@ -10,7 +10,7 @@ from tigrest.backends.component.entrance import Entrance
 from tigrest.xmpp.stanza import Stanza
 
 
-class Door:
+class RecordedEntrance:
     """An entrance, and what it sends."""
 
     def __init__(self) -> None:
@@ -27,10 +27,10 @@ def flawed(kind: str = "message", **attributes: str) -> Stanza:
 
 
 def test_a_sound_stanza_comes_in_with_prepared_addresses() -> None:
-    door = Door()
-    stanza = door.entrance.admit(Stanza.parse("<message from='A@B./C' to='X@Y'><body>b</body></message>"))
+    link = RecordedEntrance()
+    stanza = link.entrance.admit(Stanza.parse("<message from='A@B./C' to='X@Y'><body>b</body></message>"))
     assert stanza is not None
-    assert (stanza.attributes, stanza.body, door.sent) == ({"from": "a@b/C", "to": "x@y"}, "b", [])
+    assert (stanza.attributes, stanza.body, link.sent) == ({"from": "a@b/C", "to": "x@y"}, "b", [])
 
 
 @pytest.mark.parametrize(
@@ -50,20 +50,20 @@ def test_a_sound_stanza_comes_in_with_prepared_addresses() -> None:
     ],
 )
 def test_who_is_turned_away_is_told_once(stanza: Stanza, answers: list[str]) -> None:
-    door = Door()
-    assert door.entrance.admit(stanza) is None
-    assert door.conditions() == answers
-    for error in door.sent:
+    link = RecordedEntrance()
+    assert link.entrance.admit(stanza) is None
+    assert link.conditions() == answers
+    for error in link.sent:
         assert (error.attributes["to"], error.attributes["from"]) == (stanza.attributes["from"], stanza.attributes["to"])
 
 
 def test_the_log_does_not_grow(caplog: pytest.LogCaptureFixture) -> None:
-    door = Door()
+    link = RecordedEntrance()
     with caplog.at_level(logging.DEBUG):
         for _ in range(1000):
-            door.entrance.admit(flawed(**{"from": "a@b/" + "c" * 1000}))
-        door.now += 61
-        door.entrance.admit(flawed())
+            link.entrance.admit(flawed(**{"from": "a@b/" + "c" * 1000}))
+        link.now += 61
+        link.entrance.admit(flawed())
     assert len(caplog.records) == 2
     assert "999 others" in caplog.messages[1]
     assert all(len(message) < 400 for message in caplog.messages)

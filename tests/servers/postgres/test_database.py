@@ -19,7 +19,7 @@ from tests.state.test_migration import SCHEMAS, differences
 from tigrest.errors import DatabaseInUse, InvalidValue, StorageUnavailable
 from tigrest.state.database import Database, DatabaseLimits
 from tigrest.state.gateway_tables import GATEWAY, user_statuses
-from tigrest.state.migration import upgrade
+from tigrest.state.migration import run_versions
 from tigrest.state.schema import Schema
 from tigrest.xmpp.presence import UserStatus
 
@@ -37,7 +37,7 @@ async def test_all_versions_one_after_the_other_make_the_tables_that_the_program
     database = Database(location)
     await database.start()
     async with database.begin() as connection:
-        await connection.run_sync(upgrade, schema)
+        await connection.run_sync(run_versions, schema)
     assert await differences(database, schema) == []
     await database.start(schema)
     await database.stop()

@@ -72,7 +72,7 @@ class Component:
         """Name of the server's software; empty until the server has answered."""
         self._passwords, self.inbound = passwords, inbound
         self.borrows = settings.borrows
-        """Whether iqs may be sent from users' addresses."""
+        """Return whether iqs may be sent from users' addresses."""
         self.link = Link(settings.link, on_stanza=self._receive, on_up=self._up, on_down=self._down)
         self._answering = Answering(SelfDescription(), inbound, administers)
         self._answers = TaskSet()
@@ -82,12 +82,12 @@ class Component:
 
     @property
     def connected(self) -> bool:
-        """Whether the link is up."""
+        """Return whether the link is up."""
         return self.link.connected
 
     @property
     def is_tigase(self) -> bool:
-        """Whether the server is Tigase, which has commands of its own for presences and BOSH sessions."""
+        """Return whether the server is Tigase, which has commands of its own for presences and BOSH sessions."""
         return "tigase" in self.software.lower()
 
     async def start(self) -> None:
@@ -143,7 +143,7 @@ class Component:
 
     @property
     def opens_bosh(self) -> bool:
-        """Whether BOSH sessions are opened by the server itself; see :meth:`tigrest.backends.backend.Backend.opens_bosh`."""
+        """Return whether BOSH sessions are opened by the server itself; see :meth:`tigrest.backends.backend.Backend.opens_bosh`."""
         return self.is_tigase
 
     def offer(self, commands: Iterable[Command]) -> None:
@@ -232,7 +232,7 @@ class _Self:
 
     @property
     def is_tigase(self) -> bool:
-        """Whether the server is Tigase."""
+        """Return whether the server is Tigase."""
         return self._component.is_tigase
 
     async def request(self, iq: Stanza, timeout: float = REQUEST_TIMEOUT) -> Stanza:

@@ -148,7 +148,7 @@ class ClientStream(asyncio.Protocol):
 
     @property
     def is_private(self) -> bool:
-        """Whether nobody can eavesdrop: it is encrypted, or does not leave this host."""
+        """Return whether nobody can eavesdrop: it is encrypted, or does not leave this host."""
         return self.is_encrypted or is_loopback(self._tcp.get_extra_info("peername") if self._tcp else None)
 
     async def open(self, domain: str) -> ET.Element:

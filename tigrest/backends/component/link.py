@@ -109,7 +109,7 @@ class Link:
 
     @property
     def connected(self) -> bool:
-        """Whether the stream is open."""
+        """Return whether the stream is open."""
         return self._stream is not None and self._stream.is_open
 
     async def start(self, patience: float = 3.0) -> None:

@@ -44,7 +44,7 @@ class PresenceServer(Protocol):
 
     @property
     def is_tigase(self) -> bool:
-        """Whether the server has Tigase's command for presences."""
+        """Return whether the server has Tigase's command for presences."""
 
     async def send(self, stanza: Stanza) -> None:
         """Send a stanza."""

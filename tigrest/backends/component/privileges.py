@@ -60,12 +60,12 @@ class Privileges:
 
     @property
     def allows_roster(self) -> bool:
-        """Whether we may read the rosters of users."""
+        """Return whether we may read the rosters of users."""
         return self.access.get("roster") in ("get", "both")
 
     @property
     def sees_presence(self) -> bool:
-        """Whether the server sends us the presence of users."""
+        """Return whether the server sends us the presence of users."""
         return self.access.get("presence") in ("managed_entity", "roster")
 
     def summary(self) -> str:

@@ -124,12 +124,12 @@ class ComponentStream(asyncio.Protocol):
 
     @property
     def is_open(self) -> bool:
-        """Whether stanzas can be sent."""
+        """Return whether stanzas can be sent."""
         return self._transport is not None and self._ending is None and self.ready.done()
 
     @property
     def ending(self) -> str:
-        """Reason why the stream has ended or is ending, for people; empty while it is not."""
+        """Return why the stream has ended or is ending, for people; empty while it is not."""
         return str(self._ending or "")
 
     def write(self, data: bytes) -> None:

@@ -65,7 +65,7 @@ class Window:
 
     @property
     def has_room(self) -> bool:
-        """Whether a stanza may be sent now."""
+        """Return whether a stanza may be sent now."""
         return len(self._steps) < self._barriers and not self._paused and not self._waiting
 
     async def room(self, sender: str = "") -> None:
@@ -146,7 +146,7 @@ class Window:
 
     @property
     def unconfirmed(self) -> int:
-        """Number of stanzas sent since the last answered barrier; 0 where the server answers none."""
+        """Return the number of stanzas sent since the last answered barrier; 0 where the server answers none."""
         return sum(self._steps) + self._stanzas if self._counts else 0
 
     def is_barrier_due(self, is_silent: bool) -> bool:

@@ -68,7 +68,7 @@ class Administration:
         )
 
     async def _add_user(self, call: CommandCall) -> Outcome:
-        """XEP-0133 §4.1"""
+        """Add a user. XEP-0133 §4.1"""
         jid, password = call.jid("accountjid"), call.form.value("password")
         if call.form.field("password-verify") and call.form.value("password-verify") != password:
             raise InvalidValue("the passwords differ")
@@ -76,29 +76,29 @@ class Administration:
         return Outcome(note=f"The account {jid.bare} was added.")
 
     async def _delete_user(self, call: CommandCall) -> Outcome:
-        """XEP-0133 §4.2"""
+        """Delete users. XEP-0133 §4.2"""
         jids = call.jids("accountjids")
         await self._accounts.remove_all(jids)
         return Outcome(note=f"Deleted: {', '.join(dict.fromkeys(jid.bare for jid in jids))}.")
 
     async def _change_password(self, call: CommandCall) -> Outcome:
-        """XEP-0133 §4.7"""
+        """Change the password of a user. XEP-0133 §4.7"""
         jid = call.jid("accountjid")
         await self._accounts.set_password(jid, call.form.value("password"))
         return Outcome(note=f"The password of {jid.bare} was changed.")
 
     async def _list_registered(self, call: CommandCall) -> Outcome:
-        """XEP-0133 §4.18"""
+        """List the registered users. XEP-0133 §4.18"""
         jids = limited(await self._accounts.list(), call.form.value("max_items"))
         return Outcome(_jids("registereduserjids", "The list of registered users", jids))
 
     async def _list_online(self, call: CommandCall) -> Outcome:
-        """XEP-0133 §4.20"""
+        """List the users who are online. XEP-0133 §4.20"""
         jids = limited(await self._presences.online(), call.form.value("max_items"))
         return Outcome(_jids("onlineuserjids", "The list of all online users", jids))
 
     async def _end_session(self, call: CommandCall) -> Outcome:
-        """XEP-0133 §4.5"""
+        """End the sessions of users. XEP-0133 §4.5"""
         jids = call.jids("accountjids")
         for jid in jids:
             if not await self._accounts.exists(jid):

@@ -103,7 +103,7 @@ class EmbeddedDomain:
 
     @property
     def connected(self) -> bool:
-        """Whether it was started and not stopped."""
+        """Return whether it was started and not stopped."""
         return self._connected
 
     async def start(self) -> None:
@@ -167,7 +167,7 @@ class EmbeddedDomain:
 
     @property
     def opens_bosh(self) -> bool:
-        """Always false, as there is no BOSH here; see :meth:`tigrest.backends.backend.Backend.opens_bosh`."""
+        """Return false, as there is no BOSH here; see :meth:`tigrest.backends.backend.Backend.opens_bosh`."""
         return False
 
     def offer(self, commands: Iterable[Command]) -> None:

@@ -29,7 +29,7 @@ class OfflineMessage:
 
     @property
     def body(self) -> str:
-        """Its text; empty when it has none."""
+        """Return its text; empty when it has none."""
         return self.stanza.xml.findtext(f"{{{CLIENT}}}body", "")
 
 

@@ -30,7 +30,7 @@ class IqRequest:
 
     @property
     def is_owner(self) -> bool:
-        """Whether the sender may act for the account that is asked."""
+        """Return whether the sender may act for the account that is asked."""
         return self.is_admin or self.sender.bare == self.to.bare
 
     def expect_admin(self) -> None:

@@ -146,7 +146,7 @@ class RequestCycle(RequestResponseCycle):
 
     @property
     def is_gone(self) -> bool:
-        """Whether the caller went away before the answer was complete."""
+        """Return whether the caller went away before the answer was complete."""
         return self.disconnected
 
     def on_gone(self, callback: Callable[[], object]) -> None:

@@ -38,7 +38,7 @@ class Served(Protocol):
 
     @property
     def entry(self) -> ASGIApp:
-        """The application (ASGI); read after :meth:`start`."""
+        """Return the application (ASGI); read after :meth:`start`."""
 
     async def start(self) -> None:
         """Get ready for requests; clean up when that fails or is cancelled."""
@@ -48,10 +48,10 @@ class Served(Protocol):
 
     @property
     def failure(self) -> TigrestError | None:
-        """Why it cannot go on; ``None`` while it can."""
+        """Return why it cannot go on; ``None`` while it can."""
 
     def on_failure(self, callback: Callable[[], None]) -> None:
-        """Have something called, on the event loop, when it cannot go on."""
+        """Register a callback for the event loop, called when it cannot go on."""
 
 
 Ready = Callable[[str], None]

@@ -1,4 +1,4 @@
-"""The live stream: what comes in for our addresses, as Server-Sent Events.
+"""The event stream: what comes in for our addresses, as Server-Sent Events.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Limits of the live stream."""
+"""Limits of the event stream."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class EventLimits:
-    """Limits of the live stream.
+    """Limits of the event stream.
 
     Args:
         read_seconds: how long an address counts as read after its last reader has left: most readers come back in a moment.

@@ -1,4 +1,4 @@
-"""One subscription of the live stream: an iterator of the bytes to send.
+"""One subscription of the event stream: an iterator of the bytes to send.
 
 HTML Living Standard §9.2 (Server-sent events)
 """
@@ -92,7 +92,7 @@ class Stream:
         self.close()
 
     def close(self) -> None:
-        """As :meth:`aclose`, at once."""
+        """Close at once, as :meth:`aclose` does."""
         if not self._is_closed:
             self._is_closed = True
             self.ring.readers.discard(self._news)

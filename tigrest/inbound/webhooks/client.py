@@ -21,7 +21,7 @@ ACCEPT = "application/xmpp+xml, application/json, application/x-www-form-urlenco
 """Media types that a response may have."""
 
 IDLE_SECONDS = 3.0
-"""How long an idle connection is kept; less than receivers keep theirs, which close it without notice."""
+"""Seconds that an idle connection is kept; less than receivers keep theirs, which close it without notice."""
 
 _LANGUAGE = re.compile(r"[A-Za-z0-9-]{1,35}")
 

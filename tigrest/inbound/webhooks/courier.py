@@ -29,7 +29,7 @@ STOPPING = NoResponse("the gateway is stopping", StanzaError("resource-constrain
 
 
 @dataclass(frozen=True)
-class Pause:
+class RetryWait:
     """The wait of a sender before the next attempt.
 
     Args:
@@ -140,36 +140,36 @@ class Courier:
         while True:
             queue, first = await self._queues.next()
             try:
-                pause = await self._serve(queue, first)
+                wait = await self._serve(queue, first)
             except TROUBLE as error:
                 self._complain(error)
-                pause = Pause(self._backoff.delay(queue.pauses + 1))
+                wait = RetryWait(self._backoff.delay(queue.pauses + 1))
             except Exception:
                 log.exception("webhook %s: deliveries of %s are interrupted", self.target.name, queue.sender)
-                pause = Pause(self._backoff.delay(queue.pauses + 1))
-            if pause is not None:
+                wait = RetryWait(self._backoff.delay(queue.pauses + 1))
+            if wait is not None:
                 queue.pauses += 1
-                self._queues.park(queue, pause.delay, pause.may_be_woken)
+                self._queues.park(queue, wait.delay, wait.may_be_woken)
             elif self._queues.give_back(queue):
                 self._news.set()
 
-    async def _serve(self, queue: SenderQueue, first: Delivery | None) -> Pause | None:
+    async def _serve(self, queue: SenderQueue, first: Delivery | None) -> RetryWait | None:
         """Make the next deliveries of a sender; return the wait before his next attempt, if one failed."""
         if first is not None:
-            pause = await self._settle(first, queue)
-            queue.done = queue.done if pause else first.number
-            return pause
+            wait = await self._settle(first, queue)
+            queue.done = queue.done if wait else first.number
+            return wait
         upto = queue.noticed
         rows = await self._store.of_sender(self.target.name, queue.sender, queue.done, upto, self._limits.turn)
         for row in rows:
-            if (pause := await self._settle(row, queue)) is not None:
-                return pause
+            if (wait := await self._settle(row, queue)) is not None:
+                return wait
             queue.done, queue.pauses = row.number, 0
         if len(rows) < self._limits.turn:
             queue.done = upto
         return None
 
-    async def _settle(self, row: Delivery, queue: SenderQueue) -> Pause | None:
+    async def _settle(self, row: Delivery, queue: SenderQueue) -> RetryWait | None:
         """Make an attempt of a delivery; return the wait before the next one, if it is not over."""
         if row.state != DeliveryState.WAITING:
             return await self._finish(row, self._stored_reply(row), row.state == DeliveryState.FAILED, row.problem, queue)
@@ -184,7 +184,7 @@ class Courier:
         if row.attempts + 1 < self.target.max_attempts:
             await self._writer.change(row.number, DeliveryState.WAITING, row.attempts + 1, outcome.problem, None)
             is_away = isinstance(outcome, NoResponse) and outcome.unreachable
-            return Pause(self._backoff.delay(row.attempts + 1, outcome.retry_after), is_away)
+            return RetryWait(self._backoff.delay(row.attempts + 1, outcome.retry_after), is_away)
         return await self._finish(row, self._reply(stanza, outcome), True, outcome.problem, queue)
 
     def _stored_reply(self, row: Delivery) -> Stanza | None:
@@ -195,14 +195,14 @@ class Courier:
             log.warning("webhook %s: a stored reply to %s cannot be sent: %s", self.target.name, row.sender, error)
             return None
 
-    async def _give_up(self, row: Delivery, problem: str, queue: SenderQueue) -> Pause | None:
+    async def _give_up(self, row: Delivery, problem: str, queue: SenderQueue) -> RetryWait | None:
         try:
             reply = refusal(Stanza.received(row.stanza), StanzaError("internal-server-error"))
         except InvalidStanza:
             reply = None
         return await self._finish(row, reply, True, problem, queue)
 
-    async def _finish(self, row: Delivery, reply: Stanza | None, is_dead: bool, problem: str, queue: SenderQueue) -> Pause | None:
+    async def _finish(self, row: Delivery, reply: Stanza | None, is_dead: bool, problem: str, queue: SenderQueue) -> RetryWait | None:
         """Send the reply, and store that the delivery is over; store the reply while it cannot be sent."""
         attempts = row.attempts + 1 if row.state == DeliveryState.WAITING else row.attempts
         try:
@@ -213,7 +213,7 @@ class Courier:
                 await self._writer.change(
                     row.number, DeliveryState.FAILED if is_dead else DeliveryState.ANSWERED, attempts, problem, bytes(reply or b"")
                 )
-            return Pause(min(self._backoff.delay(queue.pauses + 1), self._limits.link_seconds))
+            return RetryWait(min(self._backoff.delay(queue.pauses + 1), self._limits.link_seconds))
         except TigrestError as error:
             log.warning("webhook %s: a reply to %s cannot be sent: %s", self.target.name, row.sender, error)
         if not is_dead:

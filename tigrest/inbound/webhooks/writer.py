@@ -87,12 +87,12 @@ class DeliveryWriter:
         return True
 
     def remove(self, number: int) -> None:
-        """Have a delivery deleted."""
+        """Queue the removal of a delivery."""
         self._pending.removed.append(number)
         self._writer.wake(self._limits.remove_seconds)
 
     async def change(self, number: int, state: DeliveryState, attempts: int, problem: str, reply: bytes | None) -> None:
-        """Have a delivery changed, and wait until it is."""
+        """Queue a change of a delivery, and wait until it is."""
         changed = {"of": number, "new_state": state, "new_attempts": attempts, "new_problem": problem, "new_reply": reply}
         self._pending.changed.append(changed)
         written = asyncio.get_running_loop().create_future()
@@ -101,7 +101,7 @@ class DeliveryWriter:
         await written
 
     def requeue(self) -> None:
-        """Have what is replayed put at the end of the queue."""
+        """Queue putting what is replayed at the end of the queue."""
         self._pending.requeue = True
         self._writer.wake()
 

@@ -3,7 +3,7 @@
 from tigrest.service.avatars.avatar import Avatar
 from tigrest.service.avatars.avatars import Avatars, AvatarSettings
 from tigrest.service.avatars.cache import AvatarCache
-from tigrest.service.avatars.entries import Source
+from tigrest.service.avatars.entries import AvatarSource
 from tigrest.service.avatars.fetching import Fetcher
 
-__all__ = ["Avatar", "AvatarCache", "AvatarSettings", "Avatars", "Fetcher", "Source"]
+__all__ = ["Avatar", "AvatarCache", "AvatarSettings", "AvatarSource", "Avatars", "Fetcher"]

@@ -17,7 +17,7 @@ from tigrest.formats.images import image_type
 from tigrest.service.avatars.avatar import Avatar, sha1
 from tigrest.service.avatars.budget import Budget
 from tigrest.service.avatars.cache import AvatarCache, Key
-from tigrest.service.avatars.entries import SOURCES, Source
+from tigrest.service.avatars.entries import SOURCES, AvatarSource
 from tigrest.service.avatars.lookup import LOOKUP_TIMEOUT, Lookup, Server
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import AVATAR_DATA, AVATAR_METADATA, PUBSUB, VCARD_TEMP
@@ -63,7 +63,7 @@ class Avatars:
         self._flights: SingleFlight[tuple[Key, int, bool], Avatar | None] = SingleFlight()
 
     async def get(
-        self, jid: JID | str, source: Source | None = None, *, as_owner: bool | None = None, is_limited: bool = False
+        self, jid: JID | str, source: AvatarSource | None = None, *, as_owner: bool | None = None, is_limited: bool = False
     ) -> Avatar | None:
         """Get the avatar of a user; ``None`` when he has none that may be seen.
 

@@ -11,8 +11,8 @@ from tigrest.formats.images import raster_type
 from tigrest.service.avatars.encodings import decode_base64, decode_data_uri, is_data_uri
 from tigrest.xmpp.namespaces import AVATAR_DATA, AVATAR_METADATA, VCARD4, VCARD_TEMP
 
-Source = Literal["avatar", "vcard4", "vcard-temp"]
-SOURCES: tuple[Source, ...] = ("avatar", "vcard4", "vcard-temp")
+AvatarSource = Literal["avatar", "vcard4", "vcard-temp"]
+SOURCES: tuple[AvatarSource, ...] = ("avatar", "vcard4", "vcard-temp")
 """Where an avatar may be kept, best first: PEP (XEP-0084), vCard4 (XEP-0292), vcard-temp (XEP-0153)."""
 
 MAX_ID = 100

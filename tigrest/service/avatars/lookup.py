@@ -10,8 +10,8 @@ from xml.etree import ElementTree as ET
 from tigrest.errors import InvalidStanza, NotSupported, StanzaError, StanzaTimeout, StanzaTooLarge
 from tigrest.service.avatars.avatar import Avatar, sha1
 from tigrest.service.avatars.entries import (
+    AvatarSource,
     Entry,
-    Source,
     data_entry,
     metadata_entries,
     vcard4_entries,
@@ -72,13 +72,13 @@ class Lookup:
 
     def __init__(self, server: Server, jid: JID, as_owner: bool, open_url: OpenUrl, turn: Turn | None = None) -> None:
         self._server, self._jid, self._as_owner, self._open_url, self._turn = server, jid, as_owner, open_url, turn
-        self._finders: dict[Source, Callable[[], Awaitable[Avatar | None]]] = {
+        self._finders: dict[AvatarSource, Callable[[], Awaitable[Avatar | None]]] = {
             "avatar": self._pep,
             "vcard4": self._vcard4,
             "vcard-temp": self._vcard_temp,
         }
 
-    async def find(self, sources: Sequence[Source]) -> Avatar | None:
+    async def find(self, sources: Sequence[AvatarSource]) -> Avatar | None:
         """Query all sources at once, and return the image of the best; a source that does not reply counts as empty.
 
         Args:
@@ -109,7 +109,7 @@ class Lookup:
             raise StanzaTimeout(f"the server of {self._jid} did not answer within {LOOKUP_TIMEOUT:g} s")
         return uncertain
 
-    async def _ask_source(self, source: Source) -> Avatar | None:
+    async def _ask_source(self, source: AvatarSource) -> Avatar | None:
         try:
             async with asyncio.timeout(SOURCE_TIMEOUT):
                 return await self._finders[source]()
