@@ -40,9 +40,12 @@ def test_a_url_that_cannot_be_read_is_not_shown(url: str) -> None:
     assert "hush" not in str(raised.value)
 
 
-@pytest.mark.parametrize("url", ["nosuch://me:hush@host/name", "postgresql+nosuch://me:hush@host/name", "mssql://me:hush@host/name"])
+@pytest.mark.parametrize(
+    "url", ["nosuch://me:hush@host/name", "postgresql+nosuch://me:hush@host/name", "mssql://me:hush@host/name", "mysql://me:hush@host/name"]
+)
 async def test_a_kind_that_cannot_be_used_is_one_line(url: str) -> None:
     with pytest.raises(ConfigError) as raised:
         await Database(url).start()
     assert "hush" not in str(raised.value)
     assert "\n" not in str(raised.value)
+    assert "use a file or postgresql+asyncpg://" in str(raised.value)

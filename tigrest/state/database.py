@@ -119,7 +119,10 @@ class Database:
         try:
             return create_async_engine(self.location.url, pool_pre_ping=True, pool_timeout=self._limits.busy_seconds, hide_parameters=True)
         except ModuleNotFoundError as error:
-            cure = "pip install 'tigrest[postgres]'" if self.location.is_postgres else f"pip install {error.name}"
+            if self.location.is_postgres:
+                cure = "pip install 'tigrest[postgres]'"
+            else:
+                cure = "other kinds are not supported: use a file or postgresql+asyncpg://user:password@host/name"
             raise ConfigError(f"database {self.location} needs the driver {error.name}, which is not installed: {cure}") from None
         except (NoSuchModuleError, InvalidRequestError) as error:
             cure = "use a file or postgresql+asyncpg://user:password@host/name"
