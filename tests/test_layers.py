@@ -71,7 +71,8 @@ ROOMS: dict[str, set[str]] = {
     },
     "__main__": {"cli"},
     # what scripts import
-    "__init__": {"errors", "version", "xmpp", "formats", "auth", "backends", "service", "inbound", "scripting"},
+    "public": {"errors", "version", "xmpp", "formats", "auth", "backends", "service", "inbound", "scripting"},
+    "__init__": {"public", "version"},
 }
 
 WIRE, WIRE_CONTRACT = "tigrest.http.wire", "tigrest.http.wire.whole_reply"

@@ -1,62 +1,31 @@
-"""The scriptable REST gateway for XMPP servers: what handler scripts import."""
+"""The scriptable REST gateway for XMPP servers. Scripts import from here what :mod:`tigrest.public` has."""
 
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import StreamingResponse
+from __future__ import annotations
 
-from tigrest.auth.basic import read_basic
-from tigrest.auth.principal import Principal
-from tigrest.backends.backend import UserRepository
-from tigrest.errors import InvalidStanza, InvalidValue, NotConnected, StanzaError, StanzaTimeout, TigrestError
-from tigrest.formats.stanza_json import representations as stanza_json
-from tigrest.inbound.events import Events
-from tigrest.scripting.arguments import read_argument
-from tigrest.scripting.handler import Handler, Match, Result, inject
-from tigrest.service import BoundedService, Service
-from tigrest.service.avatars import AvatarSource
-from tigrest.service.bosh import BoshEndpoint
-from tigrest.version import __version__
-from tigrest.xmpp.commands import CommandReply
-from tigrest.xmpp.forms import Field
-from tigrest.xmpp.jid import JID, BareJID, DomainJID, FullJID
-from tigrest.xmpp.presence import Activity, StatusOutcome, UserStatus
-from tigrest.xmpp.roster import RosterItem
-from tigrest.xmpp.stanza import Stanza
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "JID",
-    "Activity",
-    "AvatarSource",
-    "BareJID",
-    "BoshEndpoint",
-    "BoundedService",
-    "CommandReply",
-    "DomainJID",
-    "Events",
-    "Field",
-    "FullJID",
-    "HTTPException",
-    "Handler",
-    "InvalidStanza",
-    "InvalidValue",
-    "Match",
-    "NotConnected",
-    "Principal",
-    "Request",
-    "Result",
-    "RosterItem",
-    "Service",
-    "Stanza",
-    "StanzaError",
-    "StanzaTimeout",
-    "StatusOutcome",
-    "StreamingResponse",
-    "TigrestError",
-    "UserRepository",
-    "UserStatus",
-    "__version__",
-    "inject",
-    "read_argument",
-    "read_basic",
-    "stanza_json",
-]
+from tigrest.version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from tigrest.public import *  # noqa: F403
+    from tigrest.public import __all__ as __all__
+
+
+def __getattr__(name: str) -> Any:
+    """Import what scripts import when it is first asked for: the command line, which most often needs nothing of it, starts sooner.
+
+    Args:
+        name: in :data:`tigrest.public.__all__`, or ``__all__`` itself.
+
+    Raises:
+        AttributeError: there is no such name.
+
+    PEP 562
+    """
+    if name == "__all__" or not name.startswith("_"):
+        public = import_module("tigrest.public")
+        if name == "__all__" or name in public.__all__:
+            value = globals()[name] = getattr(public, name)
+            return value
+    raise AttributeError(f"module 'tigrest' has no attribute {name!r}")

@@ -1,0 +1,64 @@
+"""What scripts import from ``tigrest``."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+
+from tigrest.auth.basic import read_basic
+from tigrest.auth.principal import Principal
+from tigrest.backends.backend import UserRepository
+from tigrest.errors import InvalidStanza, InvalidValue, NotConnected, StanzaError, StanzaTimeout, TigrestError
+from tigrest.formats.stanza_json import representations as stanza_json
+from tigrest.inbound.events import Events
+from tigrest.scripting.arguments import read_argument
+from tigrest.scripting.handler import Handler, Match, Result, inject
+from tigrest.service import BoundedService, Service
+from tigrest.service.avatars import AvatarSource
+from tigrest.service.bosh import BoshEndpoint
+from tigrest.version import __version__
+from tigrest.xmpp.commands import CommandReply
+from tigrest.xmpp.forms import Field
+from tigrest.xmpp.jid import JID, BareJID, DomainJID, FullJID
+from tigrest.xmpp.presence import Activity, StatusOutcome, UserStatus
+from tigrest.xmpp.roster import RosterItem
+from tigrest.xmpp.stanza import Stanza
+
+__all__ = [
+    "JID",
+    "Activity",
+    "AvatarSource",
+    "BareJID",
+    "BoshEndpoint",
+    "BoundedService",
+    "CommandReply",
+    "DomainJID",
+    "Events",
+    "Field",
+    "FullJID",
+    "HTTPException",
+    "Handler",
+    "InvalidStanza",
+    "InvalidValue",
+    "Match",
+    "NotConnected",
+    "Principal",
+    "Request",
+    "Result",
+    "RosterItem",
+    "Service",
+    "Stanza",
+    "StanzaError",
+    "StanzaTimeout",
+    "StatusOutcome",
+    "StreamingResponse",
+    "TigrestError",
+    "UserRepository",
+    "UserStatus",
+    "__version__",
+    "inject",
+    "read_argument",
+    "read_basic",
+    "stanza_json",
+]
