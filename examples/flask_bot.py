@@ -20,7 +20,7 @@ import time
 from flask import Flask, Response, abort, jsonify, request
 
 SECRET = os.environ.get("WEBHOOK_SECRET", "")
-"""What requests are signed with; without it, whoever reaches the port is believed."""
+"""The secret that requests are signed with; without it, whoever reaches the port is believed."""
 
 FEATURES = [
     "http://jabber.org/protocol/disco#info",

@@ -19,7 +19,7 @@ import time
 from collections.abc import Mapping
 
 PREFIX = "whsec_"
-"""What a secret written in Base64 begins with."""
+"""Prefix of a secret that is written in Base64."""
 
 TOLERANCE = 300.0
 """Seconds that the clocks of sender and receiver may differ, the way included."""

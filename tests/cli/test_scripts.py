@@ -29,7 +29,7 @@ def project(folder: Path, **scripts: str) -> Path:
 
 def test_good_scripts_are_counted(tmp_path: Path) -> None:
     done = tigrest("check", cwd=project(tmp_path, good=GOOD), TIGREST__SCRIPTS__BUILTINS="false")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "no problems; 1 handlers in 1 scripts\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "no problems; 1 handler in 1 script\n", "")
 
 
 def test_a_broken_script_is_named_with_its_line(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_check_names_broken_plugins_and_counts_those_that_work(tmp_path: Path) -
     )
     (tmp_path / "plugins" / "bad.py").unlink()
     done = tigrest("check", cwd=tmp_path, **variables)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "no problems; 1 handlers in 1 scripts, 1 plugins\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "no problems; 1 handler in 1 script, 1 plugin\n", "")
 
 
 def test_check_reports_a_missing_folder_of_plugins(tmp_path: Path) -> None:

@@ -311,13 +311,6 @@ ACTIVE_JSON = """
    }
 """
 
-SEVERAL_VALUES = """
-   <value>
-       <item>first-value</item>
-       <item>second-value</item>
-   </value>
-"""
-
 
 def test_the_list_of_active_users(domain: TestGateway) -> None:
     online(domain, "admin@domain.com/x", "user1@domain.com/x")

@@ -19,8 +19,8 @@ import asyncio
 from tigrest import Handler, Match, Result
 
 
-class Heard(Handler):
-    """Tells what came in."""
+class Received(Handler):
+    """List the messages that came in."""
 
     regex = "/heard"
     match = Match(own=True)
@@ -39,7 +39,7 @@ class Open(Handler):
     regex = "/open"
 
     def exec_post(self):
-        Heard.texts.append("open")
+        Received.texts.append("open")
         return {}
 
 

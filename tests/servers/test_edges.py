@@ -24,7 +24,7 @@ PING = "<iq type='get' to='localhost'{sender} id='{id}'><ping xmlns='urn:xmpp:pi
 LISTENER = """
 from tigrest import Handler
 
-class Heard(Handler):
+class Echo(Handler):
     def on_message(self, stanza, body):
         return f"heard {stanza.id} {len(list(stanza.xml.iter()))}"
 """
@@ -73,7 +73,7 @@ def test_what_ends_the_stream_of_a_server_is_refused_by_the_gateway() -> None:
 ENDLESS = 3_000_000
 """Bytes of stanzas with new names."""
 
-KEPT = 12
+GROWTH = 12
 """MiB that they may cost."""
 
 
@@ -233,5 +233,5 @@ def test_new_names_do_not_stay_in_memory(world: World) -> None:
             if sent // 500_000 != (sent - len(presence)) // 500_000:
                 assert answer(client, f"names{sent}") == "nothing"
                 most = max(most, memory(world.pid))
-    assert most - before < KEPT
+    assert most - before < GROWTH
     world.check_nothing_happened()

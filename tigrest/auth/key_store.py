@@ -95,7 +95,7 @@ class KeyStore:
         self._database = database
         self._unusable: set[str] = set()
         self.changes = 0
-        """How many times the keys were changed from here."""
+        """Changes of the keys by this process so far; caches of keys compare it."""
 
     async def start(self) -> None:
         """Open the database if it is not open, and bring it to the newest version.

@@ -33,7 +33,7 @@ class Principal:
     name: str = ""
     address: str = ""
     is_admin: bool = field(init=False, compare=False, repr=False)
-    """Whether he has the role admin."""
+    """True when he has the role admin."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "is_admin", "admin" in self.roles)

@@ -13,7 +13,7 @@ from tigrest.xmpp.jid import JID
 Clock = Callable[[], float]
 
 KNOWN_SECONDS = 7 * 24 * 3600.0
-"""How long a network is known good for an account after its last successful login there."""
+"""Seconds for which a network is known good for an account, counted from its last successful login there."""
 
 KNOWN_NETWORKS = 16
 """Most networks known good for one account; the one used longest ago is forgotten first."""

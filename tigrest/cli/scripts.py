@@ -35,8 +35,8 @@ def check_scripts(path: Path | None) -> int:
     if problems:
         return 1
     scripts = {part.path for part in table.parts}
-    more = f", {len(plugins.names)} plugins" if plugins.names else ""
-    typer.echo(f"no problems; {len(table.handlers)} handlers in {len(scripts)} scripts{more}")
+    more = f", {_count(len(plugins.names), 'plugin')}" if plugins.names else ""
+    typer.echo(f"no problems; {_count(len(table.handlers), 'handler')} in {_count(len(scripts), 'script')}{more}")
     return 0
 
 
@@ -120,6 +120,10 @@ def _when(schedule: Schedule) -> str:
 
 def _line(problem: ScriptError) -> str:
     return f"{_shown(problem.path)}:{problem.line}: {problem.message}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _shown(path: Path) -> str:

@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from tigrest.auth.key_store import ApiKey, KeyStore
 from tigrest.backends.entities.commands import Command, CommandCall, Outcome, always, fixed
 from tigrest.errors import InvalidValue
+from tigrest.xmpp.commands import ITEM, MARKER
 from tigrest.xmpp.forms import DataForm, Field, Option
 
-COMMAND_MARKER = Field("command-marker", ("command-marker",), "hidden")
-NAME, PATHS, DOMAINS, CHOSEN_KEY = "Name", "Paths (regular expressions, all when empty)", "Domains (all when empty)", "item-list"
+NAME, PATHS, DOMAINS = "Name", "Paths (regular expressions, all when empty)", "Domains (all when empty)"
 
 
 def gateway_commands(keys: KeyStore, reload: Callable[[], Awaitable[Sequence[str]]]) -> tuple[Command, ...]:
@@ -25,9 +25,9 @@ def gateway_commands(keys: KeyStore, reload: Callable[[], Awaitable[Sequence[str
     """
     control = _Control(keys, reload)
     return (
-        Command("api-key-add", "Add API key", always(_form()), control.add, (NAME, "command-marker")),
-        Command("api-key-update", "Update API key", control.update_form, control.update, (CHOSEN_KEY, "command-marker")),
-        Command("api-key-remove", "Remove API key", control.choose, control.remove, (CHOSEN_KEY,)),
+        Command("api-key-add", "Add API key", always(_form()), control.add, (NAME, MARKER.var)),
+        Command("api-key-update", "Update API key", control.update_form, control.update, (ITEM, MARKER.var)),
+        Command("api-key-remove", "Remove API key", control.choose, control.remove, (ITEM,)),
         Command("reload-handlers", "Reload REST HTTP script handlers", always(DataForm("form")), control.reload),
     )
 
@@ -50,18 +50,18 @@ class _Control:
         names = [key.name for key in await self._keys.list()]
         if not names:
             return DataForm("result", (Field("Note", ("There are no items on the list",), "fixed"),))
-        return DataForm("form", (Field(CHOSEN_KEY, (names[0],), "list-single", options=tuple(Option(name) for name in names)),))
+        return DataForm("form", (Field(ITEM, (names[0],), "list-single", options=tuple(Option(name) for name in names)),))
 
     async def update_form(self, call: CommandCall) -> DataForm:
         """Return the form of the chosen key, or that of :meth:`choose` when none is chosen."""
-        chosen = call.form.value(CHOSEN_KEY)
+        chosen = call.form.value(ITEM)
         key = next((key for key in await self._keys.list() if key.name == chosen), None)
         return _form(key) if key else await self.choose(call)
 
     async def update(self, call: CommandCall) -> Outcome:
         """Change the paths and domains that a key is valid for."""
         try:
-            await self._keys.change(call.form.value(CHOSEN_KEY), _lines(call, PATHS), _lines(call, DOMAINS))
+            await self._keys.change(call.form.value(ITEM), _lines(call, PATHS), _lines(call, DOMAINS))
         except InvalidValue:
             return fixed("Error", "No such item, update impossible.")
         return fixed("Note", "Operation successful")
@@ -69,7 +69,7 @@ class _Control:
     async def remove(self, call: CommandCall) -> Outcome:
         """Revoke a key."""
         try:
-            await self._keys.revoke(call.form.value(CHOSEN_KEY))
+            await self._keys.revoke(call.form.value(ITEM))
         except InvalidValue:
             return fixed("Error", "No such item, deletion impossible.")
         return fixed("Note", "Operation successful")
@@ -83,10 +83,10 @@ class _Control:
 
 
 def _form(key: ApiKey | None = None) -> DataForm:
-    chosen = (Field(CHOSEN_KEY, (key.name,), "hidden"),) if key else (Field(NAME, ("",), "text-single"),)
+    chosen = (Field(ITEM, (key.name,), "hidden"),) if key else (Field(NAME, ("",), "text-single"),)
     paths = tuple(pattern.pattern for pattern in key.paths) if key else ()
     domains = key.domains if key else ()
-    return DataForm("form", (*chosen, Field(PATHS, paths, "text-multi"), Field(DOMAINS, domains, "text-multi"), COMMAND_MARKER))
+    return DataForm("form", (*chosen, Field(PATHS, paths, "text-multi"), Field(DOMAINS, domains, "text-multi"), MARKER))
 
 
 def _lines(call: CommandCall, var: str) -> list[str]:

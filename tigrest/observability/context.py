@@ -21,7 +21,7 @@ class RequestContext:
     def __init__(self) -> None:
         self._number = next(_numbers)
         self.caller: object = None
-        """Who sent it, shown by ``str()``; ``None`` until he is known, and where nobody asks who he is."""
+        """The caller, shown by ``str()``; ``None`` until he is known, and where nobody has to log in."""
 
     @property
     def id(self) -> str:

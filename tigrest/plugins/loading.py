@@ -40,7 +40,7 @@ class Plugins:
         self._manager.add_hookspecs(Hooks)
         self._sources: dict[str, PluginSource] = {}
         self.problems: list[PluginError] = []
-        """What is wrong with those that could not be loaded."""
+        """Errors of the plugins that could not be loaded."""
 
     def load(self) -> None:
         """Import and register all plugins; blocks, so call it off the event loop. One that is broken is left out, as a problem."""

@@ -18,7 +18,7 @@ class Callback:
         self._lock = threading.Lock()
         self._waiter: asyncio.Future[Any] | None = None
         self.called = False
-        """Whether there is a result."""
+        """True once there is a result."""
         self._result: Any = None
         self._error: BaseException | None = None
 

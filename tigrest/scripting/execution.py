@@ -47,7 +47,7 @@ class Run:
     """
 
     left_means = "its result is dropped"
-    """What becomes of a call that goes on although it was cancelled, for the log."""
+    """Consequence for a call that goes on although it was cancelled; a phrase for the log."""
 
     execution: Execution
     task: asyncio.Task[Any]

@@ -43,7 +43,7 @@ class Scripts:
         self._watcher: asyncio.Task[None] | None = None
         self._retiring = TaskSet()
         self.table = Table()
-        """What is served now."""
+        """The table that is served now."""
 
     async def start(self, watch: bool) -> None:
         """Load all scripts, and load them again whenever a file changes if ``watch``."""

@@ -50,7 +50,7 @@ class Part:
     """
 
     cure: ClassVar[str] = "change one of them"
-    """What to do when another part has claimed the same name."""
+    """The cure that the error names when another part has claimed the same name."""
 
     path: Path
     relative: Path

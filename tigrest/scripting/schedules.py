@@ -50,7 +50,7 @@ def local_now() -> datetime:
 
 
 class Timer(Protocol):
-    """Tells when the runs of one schedule are due, from the moment when it was made."""
+    """A clock for the runs of one schedule; it begins when it is made."""
 
     def advance(self) -> datetime:
         """Go on to the next run, and return when it is due, by the clock on the wall."""
@@ -60,7 +60,7 @@ class Timer(Protocol):
 
 
 class Timing(Protocol):
-    """When a schedule runs."""
+    """The times of a schedule; ``str()`` shows them to people."""
 
     def timer(self) -> Timer:
         """Return a timer that begins now."""
@@ -174,10 +174,10 @@ class Schedule(Part):
         invocation: how to call its method.
     """
 
-    timing: Cron | Every
+    timing: Timing
     invocation: Invocation
     due: datetime | None = field(default=None, init=False)
-    """Return when it runs next, as far as it is known: where a gateway runs it."""
+    """Time of the next run, where a gateway runs it; else ``None``."""
 
     @property
     def methods(self) -> list[str]:

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 OUTCOMES = ("done", "failed", "skipped")
-"""What becomes of runs; skipped are those that were due while another one went on."""
+"""Outcomes of runs; skipped are those that were due while another one went on."""
 
 
 @dataclass(frozen=True)

@@ -52,17 +52,17 @@ PRIVILEGED = (PRIVILEGE_PREFIX.encode(), DELEGATION_PREFIX.encode())
 """Beginnings of the namespaces by which servers lend the gateway their rights. XEP-0356, XEP-0355"""
 
 OF_ACCOUNTS = frozenset({ROSTER, PRIVACY, PRIVATE_STORAGE, REGISTER})
-"""What belongs to the owner of an account alone, and servers let the gateway see or change."""
+"""Namespaces of what belongs to the owner of an account alone, and servers let the gateway see or change."""
 
 DISCO = frozenset({DISCO_INFO, DISCO_ITEMS})
 
 PUBLIC = DISCO | {PING, ENTITY_TIME, LEGACY_ENTITY_TIME, SOFTWARE_VERSION, LAST_ACTIVITY, VCARD_TEMP}
 
 OF_DOMAIN = PUBLIC | {EXTERNAL_SERVICES_1, EXTERNAL_SERVICES, HTTP_UPLOAD, STATISTICS}
-"""What every user may ask the served domain itself for."""
+"""Namespaces of iqs that every user may send to the served domain itself."""
 
 OF_OTHERS = PUBLIC | {VCARD4, PUBSUB}
-"""What every user may ask the account of another for; whether he gets it is for the server and its owner to say."""
+"""Namespaces of iqs that every user may send to the account of another; the server and its owner decide what he gets."""
 
 ANNOUNCEMENTS = ("announce", "motd")
 """Beginnings of resources of domains to which servers take messages for all users (ejabberd, Prosody)."""

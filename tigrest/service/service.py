@@ -26,7 +26,7 @@ from tigrest.xmpp.stanza import Stanza
 log = logging.getLogger(__name__)
 
 reply_failed: ContextVar[Callable[[BaseException], None] | None] = ContextVar("reply_failed", default=None)
-"""Whom to tell that a callback given to :meth:`Service.sendPacket` raised: the request that waits for what it would have given."""
+"""Called with what a callback given to :meth:`Service.sendPacket` raised: fails the request that waits for its result."""
 
 
 @callable_from_threads
@@ -48,7 +48,7 @@ class Service:
     ) -> None:
         self._backend = backend
         self.policy = policy
-        """Who may do what."""
+        """The rules that :meth:`for_` applies to what callers send."""
         self.loop = asyncio.get_running_loop()
         self.adhoc = AdHoc(self)
         """Ad-hoc commands (XEP-0050): list and execute."""

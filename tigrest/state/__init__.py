@@ -1,1 +1,1 @@
-"""What outlives the process."""
+"""The database, its schemas and migrations, and the lock that keeps other gateways away."""

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class DatabaseLimits:
-    """How long a database may take.
+    """Limits of the time that a database may take, in seconds.
 
     Args:
         busy_seconds: that a transaction waits for another process's, or for a connection of the pool.

@@ -54,4 +54,4 @@ webhook_deliveries = Table(
     Index("webhook_deliveries_senders", "webhook", "sender", "number"),
     sqlite_autoincrement=True,
 )
-"""What waits for webhooks or has been given up. Numbers are never used twice, on SQLite by AUTOINCREMENT: they are the order."""
+"""Deliveries that wait for webhooks or have been given up. Numbers are never used twice, on SQLite by AUTOINCREMENT: they are the order."""

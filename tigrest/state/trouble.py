@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from tigrest.errors import StorageUnavailable
 
 TROUBLE = (StorageUnavailable, SQLAlchemyError, OSError)
-"""What a transaction may raise that is worth another try."""
+"""Exceptions of a transaction that is worth another try."""
 
 _UNAVAILABLE_RESULTS = frozenset(
     {"BUSY", "LOCKED", "NOMEM", "READONLY", "INTERRUPT", "IOERR", "CORRUPT", "FULL", "CANTOPEN", "PROTOCOL", "NOTADB"}
@@ -15,8 +15,8 @@ _UNAVAILABLE_RESULTS = frozenset(
 """Results of SQLite that are trouble with the file, not with a statement. https://www.sqlite.org/rescode.html"""
 
 _UNAVAILABLE_STATES = ("08", "40", "53", "57", "58", "25006", "55P03")
-"""How SQLSTATEs begin that are trouble with the server: connections, deadlocks, resources, an operator or the system, a stand-by, locks.
-https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+"""Beginnings of SQLSTATEs that are trouble with the server: connections, deadlocks, resources, an operator or the system, a stand-by,
+locks. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 _TOO_LONG = "54000"
 """SQLSTATE of a value that does not fit into an index: program_limit_exceeded."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from tigrest.xmpp.forms import DataForm
+from tigrest.xmpp.forms import DataForm, Field
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import COMMANDS, ROSTER, SERVICE_ADMINISTRATION
 from tigrest.xmpp.roster import RosterItem, roster_of
@@ -22,6 +22,12 @@ STATES = ("executing", "completed", "canceled")
 
 NOTE_TYPES = ("info", "warn", "error")
 """Types of notes. XEP-0050 §4.3"""
+
+ITEM = "item-list"
+"""Field of Tigase's forms that names the item to work on. Tigase HTTP API guide"""
+
+MARKER = Field("command-marker", ("command-marker",), "hidden")
+"""Field of Tigase's forms that distinguishes a submitted form from a request for one. Tigase HTTP API guide"""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import contextlib
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True)
@@ -112,11 +111,6 @@ class Receiver:
         writer.write(response.to_bytes())
         await writer.drain()
         return True
-
-
-def path_of(request: Request) -> str:
-    """The path, not decoded."""
-    return urlsplit(request.target).path
 
 
 async def until(condition: Callable[[], object], seconds: float = 10.0) -> None:

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from tests.servers.process import XmppServer
 from tests.servers.raw import raw_client
 
-KEPT = 1_000_000
+READ_BYTES = 1_000_000
 """Bytes that a reader keeps of what came in."""
 
 _ASKED = re.compile(rb"<iq\b([^>]*\btype=['\"](?:get|set)['\"][^>]*)>")
@@ -50,7 +50,7 @@ class Reader:
         while not raw.is_closed and not self._is_over:
             data = raw.read(b">", seconds=0.2)
             with self._news:
-                self._seen = (self._seen + data)[-KEPT:]
+                self._seen = (self._seen + data)[-READ_BYTES:]
                 self._news.notify_all()
             tail = (tail + data)[-20_000:]
             for asked in _ASKED.finditer(tail):

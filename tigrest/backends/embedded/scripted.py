@@ -14,10 +14,8 @@ from tigrest.backends.embedded.tables import scripts
 from tigrest.backends.entities.commands import Command, CommandCall, Outcome, always, fixed
 from tigrest.errors import InvalidValue
 from tigrest.state.database import Database
+from tigrest.xmpp.commands import MARKER
 from tigrest.xmpp.forms import DataForm, Field, Option
-
-FILLED_IN = "command-marker"
-"""Hidden field that distinguishes a submitted form from a request for one."""
 
 SUCCESS = "Operation successful."
 TWICE = "The item is already added, you can't add it twice."
@@ -39,8 +37,8 @@ class ScriptedCommands:
         self._database = database
         self._reserved = frozenset(reserved)
         self.commands = (
-            Command("del-script", "Remove command script", self._removal_form, self._remove, (_ID, FILLED_IN)),
-            Command("add-script", "New command script", always(_ADD), self._add, (_ID, _TEXT, FILLED_IN)),
+            Command("del-script", "Remove command script", self._removal_form, self._remove, (_ID, MARKER.var)),
+            Command("add-script", "New command script", always(_ADD), self._add, (_ID, _TEXT, MARKER.var)),
         )
 
     async def all(self) -> tuple[Command, ...]:
@@ -76,7 +74,7 @@ class ScriptedCommands:
             return DataForm("result", (Field("Note", ("There are no items on the list",), "fixed"),))
         options = tuple(Option(command.node, command.name) for command in commands)
         choice = Field(_ID, (commands[0].node,), "list-single", "List of scripts", options)
-        return DataForm("form", (choice, _MARKED), "Remove command script")
+        return DataForm("form", (choice, MARKER), "Remove command script")
 
 
 def _command(node: str, name: str, template: str) -> Command:
@@ -91,14 +89,13 @@ def _command(node: str, name: str, template: str) -> Command:
     return Command(node, name, always(DataForm("form")), run)
 
 
-_MARKED = Field(FILLED_IN, (FILLED_IN,), "hidden")
 _ADD = DataForm(
     "form",
     (
         Field(_NAME, ("",), "text-single"),
         Field(_ID, ("",), "text-single", required=True),
         Field(_TEXT, ("",), "text-multi", required=True),
-        _MARKED,
+        MARKER,
     ),
     "New command script",
     "The text is a Jinja2 template. It is given fields, what was submitted by name, and caller, the address of who runs it.",

@@ -7,20 +7,17 @@ Tigase HTTP API guide §2.2.3, §2.2.5
 
 from __future__ import annotations
 
-from tigrest.backends.embedded.scripted import FILLED_IN, GONE, SUCCESS, TWICE
+from tigrest.backends.embedded.scripted import GONE, SUCCESS, TWICE
 from tigrest.backends.embedded.vhosts import DOMAIN_NAME, VHosts, checked, filled, sent
 from tigrest.backends.entities.commands import Command, CommandCall, Commands, Outcome, fixed
 from tigrest.errors import InvalidJID, InvalidValue
 from tigrest.state.database import Database
+from tigrest.xmpp.commands import ITEM, MARKER
 from tigrest.xmpp.forms import DataForm, Field, Option
 from tigrest.xmpp.jid import JID
 
 INSTRUCTIONS = "❗NOTE: Options without value set will use configuration defined in 'DEFAULT' VHost❗"
 UNKNOWN = "No such item, update impossible."
-ITEM = "item-list"
-"""Field that names the host to work on."""
-
-_MARKED = Field(FILLED_IN, (FILLED_IN,), "hidden")
 
 
 class VHostManager:
@@ -36,9 +33,9 @@ class VHostManager:
         self._vhosts = VHosts(database)
         self.commands = Commands(
             (
-                Command("comp-repo-item-add", "Add new item", self._addition_form, self._add, (FILLED_IN,)),
-                Command("comp-repo-item-update", "Update item configuration", self._update_form, self._update, (ITEM, FILLED_IN)),
-                Command("comp-repo-item-remove", "Remove an item", self._removal_form, self._remove, (ITEM, FILLED_IN)),
+                Command("comp-repo-item-add", "Add new item", self._addition_form, self._add, (MARKER.var,)),
+                Command("comp-repo-item-update", "Update item configuration", self._update_form, self._update, (ITEM, MARKER.var)),
+                Command("comp-repo-item-remove", "Remove an item", self._removal_form, self._remove, (ITEM, MARKER.var)),
             )
         )
 
@@ -77,7 +74,7 @@ class VHostManager:
         return fixed("Note", SUCCESS) if await self._vhosts.change(name, settings) else fixed("Error", UNKNOWN)
 
     async def _removal_form(self, call: CommandCall) -> DataForm:
-        return await self._choice(call.form.value(ITEM), _MARKED)
+        return await self._choice(call.form.value(ITEM), MARKER)
 
     async def _remove(self, call: CommandCall) -> Outcome:
         name = _known_as(call.form.value(ITEM))
@@ -93,7 +90,7 @@ class VHostManager:
 
 
 def _settings_form(name: str, values: DataForm, *further: Field) -> DataForm:
-    fields = (Field(DOMAIN_NAME, (name,)), *filled(sent(values)), *further, _MARKED)
+    fields = (Field(DOMAIN_NAME, (name,)), *filled(sent(values)), *further, MARKER)
     return DataForm("form", fields, instructions=INSTRUCTIONS)
 
 

@@ -39,7 +39,7 @@ class HttpProtocol(HttpToolsProtocol):
     _stalled = 0
     """Bytes fed since the last callback that completed something."""
     _is_long = False
-    """Whether so many bytes were fed since then that a head among them may be over the limit."""
+    """True when so many bytes were fed since then that a head among them may be over the limit."""
     _host: bytes | None = None
     """Header ``Host`` of the request being parsed; empty when there are several."""
     _valid_host: bytes | None = None

@@ -64,7 +64,7 @@ class RequestCycle(RequestResponseCycle):
     expected_content_length = 0
     access_log = False
     is_event_stream = False
-    """Whether the answer is ``text/event-stream``, which has no end of its own; set when it has begun."""
+    """True when the answer is ``text/event-stream``, which has no end of its own; set when it has begun."""
     task: asyncio.Task[None]
     """The task that serves it; set when it has begun."""
     waits_for_body = False

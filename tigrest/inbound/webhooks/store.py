@@ -82,7 +82,7 @@ class Changes:
     changed: list[dict[str, Any]] = field(default_factory=list)
     removed: list[int] = field(default_factory=list)
     requeue: bool = False
-    """Whether to put what is replayed at the end."""
+    """True to move replayed deliveries to the end of the queue."""
 
     def __bool__(self) -> bool:
         return bool(self.added or self.changed or self.removed or self.requeue)

@@ -11,7 +11,7 @@ from tigrest.service.avatars.entries import SOURCES
 from tigrest.xmpp.jid import JID
 
 ENTRY_BYTES = 512
-"""What an entry costs besides its image."""
+"""Bytes that an entry costs besides its image."""
 
 
 class Key(NamedTuple):

@@ -28,8 +28,8 @@ NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 """IPv6 addresses that lead to the IPv4 addresses in their last 32 bits. RFC 6052 §2.1"""
 
 NOT_ROUTED = tuple(ipaddress.ip_network(text) for text in ("64:ff9b:1::/48", "192.88.99.0/24", "2001::/32", "fec0::/10", "::/96"))
-"""What Python's tables call global, or older ones of them, and must not be reached: local NAT64, relays of 6to4, Teredo, site-local,
-IPv4-compatible."""
+"""Networks that must not be reached though Python's tables, or older ones of them, call them global: local NAT64, relays of 6to4,
+Teredo, site-local, IPv4-compatible."""
 
 
 @dataclass(frozen=True)

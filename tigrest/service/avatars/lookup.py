@@ -22,7 +22,7 @@ from tigrest.xmpp.namespaces import AVATAR_DATA, AVATAR_METADATA, PUBSUB, VCARD4
 from tigrest.xmpp.stanza import Stanza, make_stanza
 
 HIDDEN = ("forbidden", "not-authorized", "presence-subscription-required", "subscription-required", "not-allowed", "item-not-found")
-"""How servers refuse what is not for strangers; the embedded domain and others do not even tell that it is there."""
+"""Conditions by which servers refuse what is not for strangers; the embedded domain and others do not even tell that it is there."""
 
 LOOKUP_TIMEOUT = 2.0
 """Seconds to wait for each answer."""
