@@ -1,4 +1,4 @@
-"""The live stream over real connections: roles, addresses, coming back, going away, ending."""
+"""The event stream over real connections: roles, addresses, coming back, going away, ending."""
 
 from __future__ import annotations
 

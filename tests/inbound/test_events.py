@@ -1,4 +1,4 @@
-"""The live stream: who gets what, what is kept, and what is not."""
+"""The event stream: who gets what, what is kept, and what is not."""
 
 from __future__ import annotations
 
