@@ -52,12 +52,14 @@ class Swallows(Handler):
         answered.append(body)
 
 class State(Handler):
-    regex = "/state/(exit|interrupt|cancelled|answered|release)"
+    regex = "/state/(exit|interrupt|closed|cancelled|answered|release)"
     async def exec_get(self, what):
         if what == "exit":
             sys.exit(3)
         if what == "interrupt":
             raise KeyboardInterrupt
+        if what == "closed":
+            raise GeneratorExit
         if what == "cancelled":
             sleeping = asyncio.create_task(asyncio.sleep(9))
             sleeping.cancel()
@@ -141,7 +143,11 @@ def test_sys_exit_ends_the_request_and_not_the_gateway(gateway: TestGateway, cap
 
 @pytest.mark.parametrize(
     ("way", "what"),
-    [("interrupt", "the script raises KeyboardInterrupt"), ("cancelled", "something that the script waits for was cancelled")],
+    [
+        ("interrupt", "the script raises KeyboardInterrupt"),
+        ("closed", "the script raises GeneratorExit"),
+        ("cancelled", "something that the script waits for was cancelled"),
+    ],
 )
 def test_what_ends_tasks_ends_the_request_only_and_is_answered_and_named(
     gateway: TestGateway, caplog: pytest.LogCaptureFixture, way: str, what: str

@@ -289,6 +289,7 @@ RAISED = [
     ("StanzaError('not-allowed', text='no')", "not-allowed"),
     ("ValueError('secret')", "internal-server-error"),
     ("SystemExit(1)", "internal-server-error"),
+    ("GeneratorExit", "internal-server-error"),
     ("asyncio.CancelledError()", "internal-server-error"),
 ]
 

@@ -248,6 +248,7 @@ async def test_a_new_version_does_not_wait_for_a_run_that_hangs_in_the_old_one(
 RAISED = [
     ("ValueError('no')", "ValueError: no"),
     ("SystemExit(1)", "the script calls sys.exit()"),
+    ("GeneratorExit", "the script raises GeneratorExit"),
     ("asyncio.CancelledError()", "Cancelled"),
 ]
 

@@ -144,18 +144,20 @@ class Execution:
                 result = await run.complete(result)
             if not run.expired:
                 return result
-        except (SystemExit, KeyboardInterrupt) as error:  # would end the event loop
-            if not run.expired:
-                did = "calls sys.exit()" if isinstance(error, SystemExit) else f"raises {type(error).__name__}"
-                raise RuntimeError(f"the script {did}; a method only returns or raises errors") from error
         except asyncio.CancelledError as error:
             if not run.expired:
                 if task.cancelling() or run.left:
                     raise  # somebody else wants it to end
                 raise RuntimeError("something that the script waits for was cancelled") from error
-        except BaseException:
+        except Exception:
             if not run.expired:
                 raise  # its own error
+        except BaseException as error:  # SystemExit would end the event loop; servers take GeneratorExit for their own
+            if asyncio.current_task(self._loop) is not task:
+                raise  # the task is dropped: its coroutine gets a GeneratorExit from outside
+            if not run.expired:
+                did = "calls sys.exit()" if isinstance(error, SystemExit) else f"raises {type(error).__name__}"
+                raise RuntimeError(f"the script {did}; a method only returns or raises errors") from error
         finally:
             self._deadlines.discard(run)
             if not run.left:

@@ -55,6 +55,8 @@ class ThreadCall:
         """Run the method; in the thread."""
         try:
             return invocation(call)
+        except GeneratorExit as error:  # a task that gets it from a future closes its coroutines
+            raise RuntimeError("the script raises GeneratorExit; a method only returns or raises errors") from error
         finally:
             with self._lock:
                 self.ended = True

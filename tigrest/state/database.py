@@ -26,7 +26,7 @@ from tigrest.state.location import Location
 from tigrest.state.lock import Lock, OnLost, lock_of
 from tigrest.state.migration import migrate
 from tigrest.state.schema import Schema
-from tigrest.state.trouble import is_too_long, is_unavailable, reason
+from tigrest.state.trouble import is_too_long, is_unavailable, is_wrong_value, reason
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class Database:
                 if schema.name not in self._ready:
                     await migrate(self._engine, schema, str(self.location))
                     self._ready.add(schema.name)
-        except (OSError, sqlite3.Error, SQLAlchemyError) as error:
+        except (OSError, sqlite3.Error, SQLAlchemyError, ValueError, OverflowError) as error:
             await self.stop()
             raise self._start_error(error) from error
         except BaseException:
@@ -102,7 +102,7 @@ class Database:
 
     def _start_error(self, error: Exception) -> Exception:
         """Return what a start that failed is told as."""
-        if self.location.file is None and is_unavailable(error):
+        if self.location.file is None and is_unavailable(error) and not is_wrong_value(error):
             return DatabaseUnreachable(f"database {self.location} cannot be reached: {self._reason(error)}")
         cure = "check that the folder exists and is writable" if self.location.file is not None else "check its URL"
         return ConfigError(f"database {self.location} cannot be used: {self._reason(error)}; {cure}")

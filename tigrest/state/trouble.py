@@ -46,6 +46,16 @@ def is_too_long(error: Exception) -> bool:
     return _sqlstate(error) == _TOO_LONG
 
 
+def is_wrong_value(error: Exception) -> bool:
+    """Tell whether a driver refused a value of its URL before it asked any server, e.g. a host name with an empty label.
+
+    Args:
+        error: as for :func:`is_unavailable`.
+    """
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return any(isinstance(each, ValueError | OverflowError) for each in (cause, getattr(cause, "__cause__", None)))
+
+
 def reason(error: BaseException) -> str:
     """Return what went wrong, in one line and without the statement.
 

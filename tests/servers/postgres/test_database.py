@@ -149,9 +149,15 @@ def test_the_program_says_in_one_line_why_it_cannot_start(postgres: Postgres, tm
         (postgres.location(SECURED, "wrong-hush"), 2, "password authentication failed"),
         (postgres.location(SECURED, PASSWORD, "nowhere"), 2, 'database "nowhere" does not exist'),
         (postgres.location(SECURED, PASSWORD).replace(str(postgres.port), str(port)), 3, "cannot be reached"),
+        (postgres.location(SECURED, PASSWORD) + "?sslmode=require", 2, "cannot have the parameter sslmode: asyncpg takes ssl=require"),
+        (postgres.location(SECURED, PASSWORD) + "?ssl=always", 2, "must be one of: disable, allow, prefer, require"),
+        (postgres.location(SECURED, PASSWORD) + "?port=99999", 2, "has the port 99999; ports are 1 to 65535"),
+        (postgres.location(SECURED, PASSWORD) + "?host=a..b", 2, "label empty or too long"),
     ]
     for url, code, said in cases:
         done = tigrest("serve", "--port", "0", "--log-level", "error", cwd=tmp_path, TIGREST__STATE__DATABASE=url)
+        beside = tigrest("api-key", "list", cwd=tmp_path, TIGREST__STATE__DATABASE=url)
+        assert (beside.returncode, said in beside.stderr, "hush" in beside.stderr) == (code, True, False), beside.stderr
         assert done.returncode == code, done.stderr
         (line,) = [line for line in done.stderr.splitlines() if "watchdog" not in line]
         assert line.startswith("tigrest: database postgresql+asyncpg://secured:***@127.0.0.1:")
