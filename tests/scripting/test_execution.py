@@ -198,3 +198,13 @@ async def test_threads_that_are_stuck_are_bounded_for_each_part() -> None:
     for run in runs:
         await run.ended()
     assert dict(execution.workers.numbers())["stuck",] == 0
+
+
+def test_a_method_is_named_with_its_file_below_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run() -> None:
+        """Do nothing."""
+
+    monkeypatch.chdir(Path(__file__).parent)
+    assert compile_method(run, SCHEDULE).where.startswith("test_execution.py:")
+    monkeypatch.chdir(tmp_path)
+    assert compile_method(run, SCHEDULE).where.startswith(f"{Path(__file__)}:")

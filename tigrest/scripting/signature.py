@@ -11,6 +11,7 @@ import re
 import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tigrest.auth.principal import Principal
@@ -130,11 +131,14 @@ class Invocation:
 
     @property
     def where(self) -> str:
-        """Return file, line and name of the method, for the log."""
+        """Return file (relative to the working directory where it is below), line and name of the method, for the log."""
         function = inspect.unwrap(getattr(self.method, "__func__", self.method))
         code: types.CodeType | None = getattr(function, "__code__", None)
         name = getattr(function, "__qualname__", repr(function))
-        return name if code is None else f"{code.co_filename}:{code.co_firstlineno}: {name}"
+        if code is None:
+            return name
+        path, here = Path(code.co_filename), Path.cwd()
+        return f"{path.relative_to(here) if path.is_relative_to(here) else path}:{code.co_firstlineno}: {name}"
 
     def __call__(self, call: Any) -> Any:
         """Run the method (or make its coroutine).
