@@ -687,7 +687,7 @@ USES = (
         ),
     ),
     Use("showing a stanza without sending it", (in_json({"to": "bob@localhost", "body": "x"}, "/rest/echo"),)),
-    Use("reading one's own live stream", (get("/rest/events"), get("/rest/events?address=ALICE@http.localhost"))),
+    Use("reading one's own event stream", (get("/rest/events"), get("/rest/events?address=ALICE@http.localhost"))),
     Use("one's own vCard, read", (xml(iq(MINE, "alice@localhost", "get")), xml(f"<iq type='get' id='q'>{MINE}</iq>"))),
     Use(
         "changing one's own account",

@@ -141,7 +141,7 @@ class Curl:
         self._connection.close()
 
     def send(self, request: Request) -> Answer:
-        """Send a request and return the answer, of a live stream only its status."""
+        """Send a request and return the answer, of a event stream only its status."""
         headers = {"Accept": XML, "Prosody-Rest-Timeout": PATIENCE, "Content-Type": request.type, **dict(request.headers)}
         if request.login:
             name, colon, password = request.login.partition(":")

@@ -74,7 +74,7 @@ class Served:
 
     @contextmanager
     def stream(self, user: str, password: str) -> Iterator[threading.Event]:
-        """Read the live stream of a user; the event says that it has ended."""
+        """Read the event stream of a user; the event says that it has ended."""
         ended = threading.Event()
         with httpx2.Client(timeout=60) as client, client.stream("GET", f"{self.base}/rest/events", auth=(user, password)) as response:
             assert response.status_code == 200
