@@ -1,4 +1,4 @@
-"""What scripts import from ``tigrest``."""
+"""Names that scripts import from ``tigrest``, in one place."""
 
 from __future__ import annotations
 
