@@ -1,7 +1,9 @@
 """What is served besides handlers: the contract of mounts."""
 
 import asyncio
+import json
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -9,8 +11,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 
 from tests.http.conftest import Serve
+from tigrest.errors import RoleRequired
 from tigrest.http.mounts import AnyResponse, Mount, MountRequest, Mounts
 from tigrest.http.replies import Reply
+from tigrest.observability.context import request_id
+from tigrest.scripting.handler import METHODS
 from tigrest.testing import API_KEY, TestGateway
 
 OTHER = {"Origin": "https://evil.example"}
@@ -96,7 +101,7 @@ def test_bodies_have_the_limit_of_handlers_bodies(serve: Serve) -> None:
 
 
 def test_pages_of_other_origins_send_nothing_unsafe_unless_a_mount_allows_it(serve: Serve) -> None:
-    gateway = at(serve(), Mount("/closed", echo, ("GET", "POST")), Mount("/open", echo, ("POST",), checks_origin=False))
+    gateway = at(serve(), Mount("/closed", echo, ("GET", "POST")), Mount("/open", echo, ("POST",), origins="any"))
     assert gateway.post("/closed", headers=OTHER).status_code == 403
     assert gateway.get("/closed", headers=OTHER).status_code == 200
     assert gateway.post("/open", headers=OTHER).status_code == 200
@@ -203,3 +208,136 @@ def test_the_index_and_the_handler_of_its_path_allow_their_methods_together(serv
     assert gateway.request("OPTIONS", "/rest").headers["allow"] == "GET, POST, HEAD, OPTIONS"
     assert gateway.get("/rest").status_code == 200
     assert gateway.post("/rest").status_code == 401
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command of the API below: what it requires of callers, and by which method it is called."""
+
+    role: str | None = None
+    api_key: bool = False
+    method: str = "POST"
+
+    def auth_required(self, api_key: str | None) -> bool:
+        """Return whether it requires a login."""
+        return self.role is not None and api_key is None
+
+
+COMMANDS = {"ping": Command(method="GET"), "send": Command("user"), "reload": Command("admin"), "key": Command(api_key=True)}
+
+
+async def api(request: MountRequest) -> Reply:
+    """Run a command: find it, admit the caller, read the content. What is no command, or is called otherwise, has an answer of its own."""
+    command = COMMANDS.get(request.rest)
+    if command is None:
+        raise HTTPException(404, f"there is no command {request.rest[:20]}")
+    request.name_route(f"/api/{request.rest}")
+    if request.method != command.method:
+        raise HTTPException(405, f"{request.rest} is called by {command.method}", {"Allow": command.method})
+    principal = await request.admit(command)
+    if command.method == "POST" and (await request.json()).get("fail"):
+        raise KeyError("secret detail")
+    return Reply(200, b"application/json", json.dumps({"by": str(principal), "id": request_id()}).encode())
+
+
+@pytest.mark.parametrize(
+    ("method", "command", "sent", "status", "caller"),
+    [
+        ("GET", "ping", "", 200, "None"),
+        ("GET", "ping", "alice", 200, "alice@localhost"),
+        ("GET", "ping", "alice:wrong", 401, ""),
+        ("GET", "nothing", "alice:wrong", 404, ""),
+        ("DELETE", "send", "alice:wrong", 405, ""),
+        ("POST", "send", "", 401, ""),
+        ("POST", "send", "alice", 200, "alice@localhost"),
+        ("POST", "send", "key", 200, "key test"),
+        ("POST", "reload", "alice", 403, ""),
+        ("POST", "reload", "admin", 200, "admin@localhost"),
+        ("POST", "key", "", 403, ""),
+        ("POST", "key", "key", 200, "key test"),
+    ],
+)
+def test_a_mount_may_find_what_is_asked_for_before_it_admits_the_caller(
+    serve: Serve, caplog: pytest.LogCaptureFixture, method: str, command: str, sent: str, status: int, caller: str
+) -> None:
+    gateway = at(serve(), Mount("/api", api, METHODS, is_prefix=True))
+    who = {"api_key": API_KEY} if sent == "key" else {"login": sent}
+    with caplog.at_level(logging.INFO, "tigrest.access"):
+        answer = gateway.request(method, f"/api/{command}", content=b"{}", type="application/json", **who)
+    assert answer.status_code == status
+    assert ("www-authenticate" in answer.headers) is (status == 401)
+    assert answer.headers.get("allow") == ("POST" if status == 405 else None)
+    if status == 200:
+        assert answer.json()["by"] == caller
+        assert f" {'-' if caller == 'None' else caller} " in [entry.getMessage() for entry in caplog.records][-1]
+    label = f"/api/{command}" if command in COMMANDS else "/api/*"
+    assert f'tigrest_requests_total{{method="{method}",route="{label}",status="{status}"}} 1.0' in gateway.get("/metrics").text
+
+
+def test_the_api_is_fenced_as_handlers_are(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    gateway = at(serve(http={"max_body": 30}), Mount("/api", api, METHODS, is_prefix=True))
+    options: dict[str, Any] = {"login": "alice", "type": "application/json"}
+    assert gateway.post("/api/send", content=b"{}", headers=OTHER, **options).status_code == 403
+    assert gateway.post("/api/send", content=b'"' + b"a" * 40 + b'"', **options).status_code == 413
+    assert gateway.post("/api/send", content=b"{", **options).status_code == 400
+    answer = gateway.post("/api/send", content=b'{"fail": true}', **options)
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert answer.json()["request_id"] in answer.json()["detail"]
+    assert [entry.getMessage() for entry in caplog.records if entry.exc_info] == ["POST /api/send failed in the gateway, at /api/send"]
+
+
+async def token(request: MountRequest) -> AnyResponse:
+    """Give a token for a form, as OAuth does. RFC 6749 §4.3.2, §5.2"""
+    form = await request.form()
+    if form.get("grant_type") == "strange":
+        raise RoleRequired("not for you")
+    if form.get("grant_type") == "stream":
+        return await stream(request)
+    if form.get("grant_type") != "password":
+        return Reply(400, b"application/json", b'{"error": "unsupported_grant_type"}', [(b"cache-control", b"no-store")])
+    if form.get("password") != "secret":
+        raise HTTPException(401, "the client is unknown", {"WWW-Authenticate": "Bearer", "X-Why": "so"})
+    return Reply(200, b"application/json", b'{"access_token": "t"}')
+
+
+@pytest.mark.parametrize("configured", [[], ["https://app.example"]])
+def test_pages_of_every_origin_may_call_a_mount_that_is_open_to_them(serve: Serve, configured: list[str]) -> None:
+    mounts = Mount("/oauth/token", token, ("POST",), origins="any"), Mount("/closed", echo, ("GET", "POST"))
+    gateway = at(serve(http={"cors_origins": configured, "max_body": 100}), *mounts)
+    asking = OTHER | {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    preflight = gateway.request("OPTIONS", "/oauth/token", headers=asking)
+    assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (204, "*")
+    assert preflight.headers["access-control-allow-methods"] == preflight.headers["allow"] == "POST, OPTIONS"
+    assert "Authorization" in preflight.headers["access-control-allow-headers"]
+    sent = [{"grant_type": "password", "password": "secret"}, {"grant_type": "password"}, {}, {"grant_type": "strange"}, {"x": "y" * 100}]
+    answers = [gateway.post("/oauth/token", data=form, headers=OTHER) for form in (*sent, {"grant_type": "stream"})]
+    assert [answer.status_code for answer in answers] == [200, 401, 400, 403, 413, 200]
+    assert [answer.headers.get_list("access-control-allow-origin") for answer in answers] == [["*"]] * 6
+    assert all("access-control-allow-credentials" not in answer.headers for answer in answers)
+    assert gateway.request("PUT", "/oauth/token", headers=OTHER).headers["access-control-allow-origin"] == "*"
+    assert gateway.post("/closed", headers=OTHER).status_code == 403
+    assert "access-control-allow-origin" not in gateway.get("/closed", headers=OTHER).headers
+    assert "access-control-allow-origin" not in gateway.get("/nowhere", headers=OTHER).headers
+
+
+def test_a_challenge_of_its_own_takes_the_place_of_ours(serve: Serve) -> None:
+    script = """
+    class Challenge(Handler):
+        regex = "/challenge/(own|ours)"
+        def exec_get(self, whose):
+            raise HTTPException(401, "no", {"WWW-Authenticate": "Bearer"} if whose == "own" else {"X-Why": "so"})
+    """
+    gateway = at(serve(script), Mount("/token", token, ("POST",)))
+    answers = [
+        gateway.post("/token", data={"grant_type": "password"}),
+        gateway.get("/rest/challenge/own"),
+        gateway.get("/rest/challenge/ours"),
+    ]
+    challenges = [answer.headers.get_list("www-authenticate") for answer in answers]
+    assert challenges == [["Bearer"], ["Bearer"], ['Basic realm="tigrest"']]
+    assert answers[0].headers["x-why"] == answers[2].headers["x-why"] == "so"
+
+
+def test_a_mount_may_have_a_time_limit_of_its_own(serve: Serve) -> None:
+    gateway = at(serve(http={"request_timeout": 30.0}), Mount("/fail", fail, is_prefix=True, timeout=0.05))
+    assert gateway.get("/fail/slow?type=json").json()["detail"] == "/fail/* gave no answer within 0.05 s"

@@ -146,7 +146,7 @@ def assemble(config: Config, script_dirs: Sequence[Path], plugins: Plugins, pass
         listening=listening,
         scheduling=scheduling,
         app=app,
-        entry=with_cors(app, config.http.cors_origins),
+        entry=with_cors(app, config.http.cors_origins, app.is_open),
         scripts=make_scripts(script_dirs, provider(plugins, service, events), service, TableSwitch(app, listening, scheduling)),
     )
 

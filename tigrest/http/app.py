@@ -24,13 +24,14 @@ from tigrest.concurrency.caller import caller_of, waiting
 from tigrest.errors import BodyTimeout, HandlerTimeout, MalformedContent, TigrestError, TooManyFailures, UnsupportedContent
 from tigrest.formats.content import JSON, URLENCODED, XML, media_type
 from tigrest.http.accepted_format import format_of
+from tigrest.http.cors import preflight_headers, show_to_any_origin
 from tigrest.http.cross_site import SAFE_METHODS, CrossSite
 from tigrest.http.handling import Handling
 from tigrest.http.mounts import AnyResponse, Mount, MountRequest, Mounts
 from tigrest.http.proxies import UnnamedProxy
 from tigrest.http.replies import Reply, is_expected, problem, send_stream
 from tigrest.http.request_metrics import RequestMetrics
-from tigrest.http.requests import HandlerRequest, bounded, check_length, decode, has_body, is_decodable, read_body
+from tigrest.http.requests import HandlerRequest, bounded, check_length, client_address, decode, has_body, is_decodable, read_body
 from tigrest.http.results import InvalidResult, make_reply
 from tigrest.observability.context import begin_request, current_request, set_caller
 from tigrest.observability.logs import ACCESS
@@ -94,31 +95,33 @@ class App:
         if scope["type"] != "http":
             return
         started = time.perf_counter()
-        begin_request()  # the server gives each request a task, and so a context, of its own
+        request = begin_request()  # the server gives each request a task, and so a context, of its own
         match: RouteMatch | None = None
-        uri = ""
+        mount: Mount | None = None
         try:
             match = self._match(scope)
             if match is not None and match.route is not None and match.endpoint is not None:
-                uri = match.route.uri
+                request.route = match.route.uri
                 answer = await self._handle(scope, receive, send, match, match.route, match.endpoint)
             else:
                 mount = self._mounts.find(scope["path"])
-                uri = "" if mount is None else mount.uri
+                request.route = "" if mount is None else mount.uri
                 answer = await self._answer_otherwise(scope, receive, match, mount)
         except Exception as error:
             if isinstance(error, TooManyFailures):
                 self._unnamed_proxy.notice(scope)
             if not is_expected(error):
-                _log_failure(scope, match, uri, error)
+                _log_failure(scope, match, request.route, error)
             answer = problem(error, format_of(scope))
+        if mount is not None and mount.origins == "any":
+            show_to_any_origin(answer)
         status = answer.status if isinstance(answer, Reply) else answer.status_code
         if isinstance(answer, StreamingResponse):
-            self._count(scope, uri, status, started)  # when it begins: it may go on for days
+            self._count(scope, request.route, status, started)  # when it begins: it may go on for days
             await send_stream(answer, scope, receive, send)
         else:
             await answer(scope, receive, send)
-            self._count(scope, uri, status, started)
+            self._count(scope, request.route, status, started)
 
     async def _answer_instead(self, scope: Scope, send: Send, uri: str, error: TigrestError, seconds: float) -> None:
         """Answer a request whose handler goes on although it was cancelled, from a task of its own."""
@@ -134,7 +137,7 @@ class App:
             request = current_request.get()
             caller = "-" if request is None else request.caller or "-"
             access_log.info(
-                "%s %s %d %.1f ms %s %s", scope["method"], scope["path"], status, seconds * 1000, caller, _address(scope) or "-"
+                "%s %s %d %.1f ms %s %s", scope["method"], scope["path"], status, seconds * 1000, caller, client_address(scope) or "-"
             )
 
     def add(self, mount: Mount) -> None:
@@ -144,6 +147,15 @@ class App:
             ValueError: there is one at its path already.
         """
         self._mounts.add(mount)
+
+    def is_open(self, path: str) -> bool:
+        """Return whether pages of every origin may call what is mounted at a path.
+
+        Args:
+            path: percent-decoded.
+        """
+        mount = self._mounts.find(path)
+        return mount is not None and mount.origins == "any"
 
     def serve(self, table: Table) -> None:
         """Serve another table from the next request on."""
@@ -158,7 +170,7 @@ class App:
     async def _answer_otherwise(self, scope: Scope, receive: Receive, match: RouteMatch | None, mount: Mount | None) -> AnyResponse:
         """Answer what no handler answers: by a mount, to OPTIONS, or with 404."""
         method = scope["method"]
-        if method not in SAFE_METHODS and (mount is None or mount.checks_origin):
+        if method not in SAFE_METHODS and (mount is None or mount.origins != "any"):
             self._cross_site.check(scope, dict(scope["headers"]))
         if mount is not None and mount.answers(method):
             return await self._answer_by_mount(scope, receive, mount)
@@ -166,7 +178,8 @@ class App:
         if not allow:
             raise HTTPException(404, f"nothing is served at {scope['path'][:200]}; {ROOT}/ lists what is")
         if method == "OPTIONS":
-            return Reply(204, b"", b"", [(b"allow", allow.encode())])
+            preflight = preflight_headers(allow) if mount is not None and mount.origins == "any" else ()
+            return Reply(204, b"", b"", [(b"allow", allow.encode()), *preflight])
         raise HTTPException(404, f"{method} is not implemented here; there is {allow}", {"allow": allow})
 
     async def _answer_by_mount(self, scope: Scope, receive: Receive, mount: Mount) -> AnyResponse:
@@ -177,26 +190,22 @@ class App:
             BodyTimeout: it waited for the body, which did not arrive in time.
             Exception: whatever the mount raises.
         """
-        headers = dict(reversed(scope["headers"]))
-        check_length(headers, self._max_body)
-        principal = None
+        check_length(dict(reversed(scope["headers"])), self._max_body)
+        request = MountRequest(scope, bounded(receive, self._max_body), self._service.loop, mount=mount, admission=self._admission)
         if mount.login != "ignored":
-            principal = await self._admission.admit(mount, scope["path"], scope["query_string"], headers, _address(scope))
-            if principal.jid is None and not principal.name:
-                principal = None  # nobody has logged in
-            set_caller(principal)
-        request = MountRequest(scope, bounded(receive, self._max_body), self._service.loop, mount, principal)
+            await request.admit(mount)
+        seconds = mount.timeout or self._request_timeout
         caller = caller_of(scope)
         waiting.set(caller)
         try:
-            async with asyncio.timeout(self._request_timeout) as time_left:
+            async with asyncio.timeout(seconds) as time_left:
                 return await mount.answer(request)
         except TimeoutError:
             if not time_left.expired():
                 raise  # its own error
             if caller is not None and caller.waits_for_body:
-                raise BodyTimeout(self._request_timeout) from None
-            raise HandlerTimeout(f"{mount.uri} gave no answer within {self._request_timeout:g} s") from None
+                raise BodyTimeout(seconds) from None
+            raise HandlerTimeout(f"{mount.uri} gave no answer within {seconds:g} s") from None
         finally:
             waiting.set(None)  # break the cycle request → context → caller → request
             if request.has_form:
@@ -209,7 +218,7 @@ class App:
             self._cross_site.check(scope, headers)
         principal = None
         if route.is_guarded:
-            principal = await self._admission.admit(route, scope["path"], scope["query_string"], headers, _address(scope))
+            principal = await self._admission.admit(route, scope["path"], scope["query_string"], headers, client_address(scope))
             set_caller(principal)
         call = Call(self._service, match.groups, principal=principal)
         names = endpoint.invocation.names
@@ -291,8 +300,3 @@ def _log_failure(scope: Scope, match: RouteMatch | None, uri: str, error: Except
         log.error("%s %s failed: %s", scope["method"], scope["path"], error)
         return
     log.error("%s %s failed %s", scope["method"], scope["path"], where, exc_info=error)
-
-
-def _address(scope: Scope) -> str:
-    client = scope.get("client")
-    return str(client[0]) if client else ""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tigrest.http.mounts import AnyResponse
+from tigrest.http.replies import HeaderList, Reply
+from tigrest.http.requests import header
 from tigrest.http.wire.whole_reply import WHOLE_REPLY
 from tigrest.scripting.handler import METHODS
 
@@ -15,20 +18,58 @@ REQUEST_HEADERS = ("Authorization", "Api-Key", "Content-Type", "Last-Event-ID", 
 """Headers that a page of another origin may send. Fetch standard, ``Access-Control-Allow-Headers``"""
 
 
-def with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+_ANY_ORIGIN = (b"access-control-allow-origin", b"*")
+
+
+def with_cors(app: ASGIApp, origins: Sequence[str], is_open: Callable[[str], bool]) -> ASGIApp:
     """Wrap an application so that pages of other origins may call it.
 
     Args:
         app: the application.
         origins: of those pages, e.g. ``https://app.example.com``; with none the application is returned as it is.
+        is_open: tells of a path whether pages of every origin may call it: the application answers them itself then.
     """
-    return _Cors(app, allow_origins=list(origins), allow_methods=list(METHODS), allow_headers=list(REQUEST_HEADERS)) if origins else app
+    if not origins:
+        return app
+    return _Cors(app, origins, is_open)
 
 
 class _Cors(CORSMiddleware):
     """Starlette's middleware, which adds headers to the messages of an answer: so answers must not be sent whole."""
 
+    def __init__(self, app: ASGIApp, origins: Sequence[str], is_open: Callable[[str], bool]) -> None:
+        super().__init__(app, allow_origins=origins, allow_methods=METHODS, allow_headers=REQUEST_HEADERS)
+        self._is_open = is_open
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request (ASGI)."""
+        if header(scope, b"origin") and self._is_open(scope["path"]):
+            await self.app(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
     async def simple_response(self, scope: Scope, receive: Receive, send: Send, request_headers: Headers) -> None:
         """Have a request from a page of another origin answered, without the extension for whole replies."""
         others = {name: extension for name, extension in scope.get("extensions", {}).items() if name != WHOLE_REPLY}
         await super().simple_response({**scope, "extensions": others}, receive, send, request_headers)
+
+
+def preflight_headers(methods: str) -> HeaderList:
+    """Return the headers of an answer to OPTIONS that let pages send a request, where those of every origin may.
+
+    Args:
+        methods: those that may be sent, separated by commas.
+    """
+    return [
+        (b"access-control-allow-methods", methods.encode()),
+        (b"access-control-allow-headers", ", ".join(REQUEST_HEADERS).encode()),
+        (b"access-control-max-age", b"600"),
+    ]
+
+
+def show_to_any_origin(answer: AnyResponse) -> None:
+    """Let pages of every origin read an answer. Browsers refuse it to those that sent credentials they remember."""
+    if isinstance(answer, Reply):
+        answer.headers = [*answer.headers, _ANY_ORIGIN]
+    else:
+        answer.raw_headers.append(_ANY_ORIGIN)

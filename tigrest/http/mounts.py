@@ -1,7 +1,7 @@
 """Mounts: what is served besides handlers, each at a path of its own, such as ``/metrics``.
 
 The gateway registers them with :meth:`~tigrest.http.app.App.add`. A mount only answers; the application does for it what it does for
-handlers: cross-site check, login, limits of body and time, errors as problem documents, metrics and access log.
+handlers: cross-site check and CORS, login, limits of body and time, errors as problem documents, metrics and access log.
 
 Handlers come first: where a handler answers a method at a path, no mount does. So a mount below ``/rest`` can be shadowed by a script,
 and one elsewhere cannot. Of two mounts the exact path wins over a prefix, and a longer prefix over a shorter one; two at one path are an
@@ -18,9 +18,11 @@ from typing import Literal
 from starlette.responses import Response
 from starlette.types import Receive, Scope
 
+from tigrest.auth.admission import Admission, Requirements
 from tigrest.auth.principal import Principal
 from tigrest.http.replies import Reply
-from tigrest.http.requests import HandlerRequest
+from tigrest.http.requests import HandlerRequest, client_address
+from tigrest.observability.context import set_caller, set_route
 from tigrest.scripting.handler import METHODS
 
 AnyResponse = Reply | Response
@@ -34,16 +36,48 @@ class MountRequest(HandlerRequest):
         receive: of the request (ASGI), with a limit.
         loop: the running event loop.
         mount: the mount that it is for.
-        principal: who is calling; ``None`` when nobody has logged in.
+        admission: authenticates callers.
     """
 
-    def __init__(
-        self, scope: Scope, receive: Receive, loop: asyncio.AbstractEventLoop, mount: Mount, principal: Principal | None = None
-    ) -> None:
+    def __init__(self, scope: Scope, receive: Receive, loop: asyncio.AbstractEventLoop, *, mount: Mount, admission: Admission) -> None:
         super().__init__(scope, receive, loop)
-        self.principal = principal
+        self._admission = admission
+        self.principal: Principal | None = None
+        """The caller; ``None`` when nobody has logged in, and before :meth:`admit`."""
         self.rest = str(scope["path"])[len(mount.path) :].removeprefix("/")
         """The path below a mount that is a prefix, without the slash."""
+
+    async def admit(self, requirements: Requirements) -> Principal | None:
+        """Authenticate the caller, and check that he may do what he asks for.
+
+        The application calls this for a mount whose ``login`` says what it requires. A mount that requires different things at different
+        paths or methods calls it itself, once it knows which.
+
+        Args:
+            requirements: on the caller.
+
+        Returns:
+            The caller, who is :attr:`principal` and in the log from now on; ``None`` when nobody has logged in.
+
+        Raises:
+            KeyRequired, LoginRequired, RoleRequired: he does not fulfil them.
+            TooManyFailures, NotConnected: as :meth:`tigrest.auth.logins.Logins.login`.
+        """
+        scope = self.scope
+        headers = dict(reversed(scope["headers"]))  # reversed, so that of several of one name the first is kept
+        principal = await self._admission.admit(requirements, scope["path"], scope["query_string"], headers, client_address(scope))
+        has_nothing = principal.jid is None and principal.via == "key" and not principal.name
+        self.principal = None if has_nothing else principal
+        set_caller(self.principal)
+        return self.principal
+
+    def name_route(self, uri: str) -> None:
+        """Set the name of what answers this request, for metrics and the log, instead of that of the mount.
+
+        Args:
+            uri: one of a limited number, e.g. ``/api/send_message``; never a text of the caller's.
+        """
+        set_route(uri)
 
 
 @dataclass(frozen=True)
@@ -55,12 +89,14 @@ class Mount:
         answer: answers a request with one of the methods, or with HEAD if GET is among them. What it raises becomes a problem document.
         methods: HTTP methods it implements, without HEAD and OPTIONS, which are implied.
         is_prefix: whether it serves all paths below ``path`` too.
-        login: whether callers are asked who they are. ``ignored``: no. ``optional``: a login or API key that comes along is checked, and
-            a wrong login is 401. ``user``, ``admin``: 401 without a login, 403 without the role.
-        checks_origin: whether unsafe methods are refused when the page of another origin sends them. Only to be switched off where no
-            credentials count that a browser remembers.
+        login: whether callers are asked who they are. ``ignored``: no, unless the mount does so by :meth:`MountRequest.admit`.
+            ``optional``: a login or API key that comes along is checked, and a wrong login is 401. ``user``, ``admin``: 401 without a
+            login, 403 without the role.
+        origins: whose pages may call it. ``configured``: our own and those of ``[http] cors_origins``. ``any``: pages of every origin
+            get its answers and may send unsafe methods; only for what no credentials count that a browser remembers.
         has: tells whether a prefix serves a path (given in full) at all; by default it serves all.
         uri: its name in metrics; by default the path, with ``/*`` for a prefix.
+        timeout: seconds that an answer may take; ``None`` for ``[http] request_timeout``.
 
     Raises:
         ValueError: the path is malformed, or a method unknown.
@@ -71,9 +107,10 @@ class Mount:
     methods: tuple[str, ...] = ("GET",)
     is_prefix: bool = False
     login: Literal["ignored", "optional", "user", "admin"] = "ignored"
-    checks_origin: bool = True
+    origins: Literal["configured", "any"] = "configured"
     has: Callable[[str], bool] | None = None
     uri: str = ""
+    timeout: float | None = None
 
     def __post_init__(self) -> None:
         if not self.path.startswith("/") or (self.is_prefix and self.path.endswith("/")):

@@ -7,7 +7,7 @@ import logging
 
 from starlette.types import Scope
 
-from tigrest.http.requests import header
+from tigrest.http.requests import client_address, header
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class UnnamedProxy:
         Args:
             scope: of the request (ASGI).
         """
-        address = str(scope["client"][0]) if scope.get("client") else ""
+        address = client_address(scope)
         if self._warned or not _is_unnamed_proxy(address, header(scope, b"x-forwarded-for")):
             return
         self._warned = True

@@ -32,6 +32,9 @@ PAGE_HEADERS: HeaderList = [
 XML_HEADERS: HeaderList = [(b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; sandbox")]
 """Browsers show XML as a document, and would run XHTML scripts in it, such as those in a stranger's reply."""
 
+CHALLENGE = (b"www-authenticate", b'Basic realm="tigrest"')
+"""Header of a 401 that has no challenge of its own. RFC 9110 §11.6.1"""
+
 
 @dataclass
 class Reply:
@@ -94,13 +97,12 @@ def header_value(text: str) -> bytes:
     return text.encode("latin-1", "replace")
 
 
-def problem(error: BaseException, accepted: AcceptedFormat, headers: HeaderList | None = None) -> Reply:
+def problem(error: BaseException, accepted: AcceptedFormat) -> Reply:
     """Turn an error into a problem document (RFC 9457). Unexpected errors are not shown: see :func:`is_expected`.
 
     Args:
         error: what was raised.
         accepted: the format that the caller accepts.
-        headers: headers to add.
     """
     status = status_of(error)
     detail = _detail(error) if is_expected(error) else f"an error in the gateway or in a script; its log has it under {request_id()}"
@@ -111,7 +113,7 @@ def problem(error: BaseException, accepted: AcceptedFormat, headers: HeaderList 
     if isinstance(error, UnprocessableContent):
         document["errors"] = [asdict(each) for each in error.problems]
     document["request_id"] = request_id()
-    extra = [*(headers or []), *_headers_of(error)]
+    extra = _headers_of(error, status)
     if accepted.html:
         return Reply(status, HTML, render("problem.html", problem=document), [*extra, *PAGE_HEADERS])
     if accepted.encoding == "json":
@@ -131,11 +133,12 @@ def _detail(error: BaseException) -> str:
     return str(error)
 
 
-def _headers_of(error: BaseException) -> HeaderList:
-    if status_of(error) == 401:
-        return [(b"www-authenticate", b'Basic realm="tigrest"')]
-    if isinstance(error, RetryLater):
-        return [(b"retry-after", str(max(1, round(error.retry_after))).encode())]
+def _headers_of(error: BaseException, status: int) -> HeaderList:
+    headers: HeaderList = []
     if isinstance(error, HTTPException) and error.headers:
-        return [(header_name(name), header_value(value)) for name, value in error.headers.items()]
-    return []
+        headers = [(header_name(name), header_value(value)) for name, value in error.headers.items()]
+    if status == 401 and not any(name == CHALLENGE[0] for name, _ in headers):
+        headers.append(CHALLENGE)
+    if isinstance(error, RetryLater):
+        headers.append((b"retry-after", str(max(1, round(error.retry_after))).encode()))
+    return headers

@@ -69,13 +69,23 @@ def header(scope: Scope, name: bytes) -> str:
     """Return the first value of a header, or the empty string.
 
     Args:
-        scope: of the request.
+        scope: of the request (ASGI).
         name: in lower case.
     """
     for key, value in scope["headers"]:
         if key == name:
             return str(value.decode("latin-1"))
     return ""
+
+
+def client_address(scope: Scope) -> str:
+    """Return the IP address of the caller; empty when it is unknown.
+
+    Args:
+        scope: of the request (ASGI).
+    """
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 def bounded(receive: Receive, limit: int) -> Receive:

@@ -11,17 +11,19 @@ _numbers = itertools.count(1)
 
 
 class RequestContext:
-    """One request: its id, and who sent it.
+    """One request: its id, who sent it, and what answers it.
 
     The id is unique across processes, and short enough to read out. It is written only when somebody asks for it, which few requests do.
     """
 
-    __slots__ = ("_number", "caller")
+    __slots__ = ("_number", "caller", "route")
 
     def __init__(self) -> None:
         self._number = next(_numbers)
         self.caller: object = None
         """The caller, shown by ``str()``; ``None`` until he is known, and where nobody has to log in."""
+        self.route = ""
+        """URI pattern of the handler or mount that answers; empty until it is known, and where there is none."""
 
     @property
     def id(self) -> str:
@@ -49,6 +51,17 @@ def set_caller(caller: object) -> None:
     request = current_request.get()
     if request is not None:
         request.caller = caller
+
+
+def set_route(uri: str) -> None:
+    """Note what answers the request being served; nothing happens outside of requests.
+
+    Args:
+        uri: the URI pattern of a handler or mount.
+    """
+    request = current_request.get()
+    if request is not None:
+        request.route = uri
 
 
 def request_id() -> str:
