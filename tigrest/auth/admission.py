@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Protocol
 
-from tigrest.auth.api_keys import ApiKey, ApiKeys, key_of_request
+from tigrest.auth.api_keys import ApiKeys, key_of_request
 from tigrest.auth.logins import Logins
 from tigrest.auth.principal import NOBODY, Principal
 from tigrest.errors import KeyRequired, RoleRequired
@@ -67,7 +67,10 @@ class Admission:
             TooManyFailures, NotConnected: as :meth:`~tigrest.auth.logins.Logins.login`.
         """
         given = key_of_request(query_string, headers)
-        key = await self._key(given, path, headers) if given is not None else None
+        key = None
+        if given is not None:
+            host = headers.get(b"host", b"").decode("latin-1")
+            key = self._api_keys.known(given, path, host) or await self._api_keys.find(given, path, host)
         is_open = requirements.api_key and key is None and self._api_keys.open_access
         if requirements.api_key and key is None and not is_open:
             how = "is not accepted here" if given is not None else "is needed: send it as header Api-Key or query parameter api-key"
@@ -98,7 +101,3 @@ class Admission:
 
     def _user(self, jid: JID, address: str) -> Principal:
         return Principal(jid, self._roles_of(jid), "basic", "", address)
-
-    async def _key(self, given: str, path: str, headers: Mapping[bytes, bytes]) -> ApiKey | None:
-        host = headers.get(b"host", b"").decode("latin-1")
-        return self._api_keys.known(given, path, host) or await self._api_keys.find(given, path, host)

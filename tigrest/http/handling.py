@@ -24,17 +24,18 @@ AnswerInstead = Callable[[Scope, Send, str, TigrestError, float], Coroutine[Any,
 class RequestRun(Run):
     """The method of a handler that answers a request."""
 
+    part: Route
     callback: Callback | None = None
     left_means = "the request is answered without it"
 
     def __init__(self, handling: Handling, route: Route, endpoint: Endpoint, call: Call, scope: Scope, send: Send, seconds: float) -> None:
         self.part, self.invocation, self.call, self.seconds = route, endpoint.invocation, call, seconds
-        self.handling, self.route, self.scope, self.send = handling, route, scope, send
+        self.handling, self.scope, self.send = handling, scope, send
 
     async def complete(self, result: Any) -> Any:
         """Return the result, or wait for it where the method leaves it to the callback."""
         callback = self.callback
-        if result is None and callback is not None and (callback.called or self.route.is_async):
+        if result is None and callback is not None and (callback.called or self.part.is_async):
             return await callback.wait()
         return result
 
@@ -88,4 +89,4 @@ class Handling:
     def answer(self, run: RequestRun) -> None:
         """Answer the request of a method that goes on although it was cancelled, in a task of its own."""
         seconds = run.seconds + self._execution.limits.notice
-        self._answering.start(self._answer(run.scope, run.send, run.route.uri, run.error(), seconds))
+        self._answering.start(self._answer(run.scope, run.send, run.part.uri, run.error(), seconds))

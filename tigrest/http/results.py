@@ -97,7 +97,7 @@ def _reply_to_result(
             raise Unencodable("a Starlette response in a Result: return it as it is")
         given = {name for name, _ in own}
         return replace(reply, status=result.status, headers=[*own, *(header for header in reply.headers if header[0] not in given)])
-    data = _encode(result.data, content_type)
+    data = result.data if isinstance(result.data, bytes) else _encode(result.data, content_type)
     if data and _is_xml_document(content_type) and not any(name == XML_HEADERS[0][0] for name, _ in own):
         own += XML_HEADERS
     shown = _memoised_value(content_type) if len(content_type) < MEMOISED_TYPE_LENGTH else header_value(content_type)
@@ -105,13 +105,11 @@ def _reply_to_result(
 
 
 def _encode(data: Any, content_type: str) -> bytes:
-    """Encode data as a media type that a script chose.
+    """Encode data that are no bytes as a media type that a script chose.
 
     Raises:
-        Unencodable: the data are no bytes, and the type is neither JSON nor XML.
+        Unencodable: the data are neither text nor bytes-like, and the type is neither JSON nor XML.
     """
-    if isinstance(data, bytes):
-        return data
     if isinstance(data, str):
         return data.encode("utf-8", "replace")
     if data is None or isinstance(data, bytearray | memoryview):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import secrets
 from contextvars import ContextVar
+from functools import cached_property
 
 _process = secrets.token_hex(4)
 _numbers = itertools.count(1)
@@ -13,22 +14,18 @@ _numbers = itertools.count(1)
 class RequestContext:
     """One request: its id, who sent it, and what answers it.
 
-    The id is unique across processes, and short enough to read out. It is written only when somebody asks for it, which few requests do.
+    Every request makes one, and few need more than the defaults: so there is no ``__init__``.
     """
 
-    __slots__ = ("_number", "caller", "route")
+    caller: object = None
+    """The caller, shown by ``str()``; ``None`` until he is known, and where nobody has to log in."""
+    route = ""
+    """URI pattern of the handler or mount that answers; empty until it is known, and where there is none."""
 
-    def __init__(self) -> None:
-        self._number = next(_numbers)
-        self.caller: object = None
-        """The caller, shown by ``str()``; ``None`` until he is known, and where nobody has to log in."""
-        self.route = ""
-        """URI pattern of the handler or mount that answers; empty until it is known, and where there is none."""
-
-    @property
+    @cached_property
     def id(self) -> str:
-        """Return the id, e.g. ``5f0c1e2a-1``."""
-        return f"{_process}-{self._number:x}"
+        """Return the id, e.g. ``5f0c1e2a-1``: unique across processes, and short enough to read out. Made when it is first asked for."""
+        return f"{_process}-{next(_numbers):x}"
 
 
 current_request: ContextVar[RequestContext | None] = ContextVar("current_request", default=None)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from xml.etree import ElementTree as ET
 
 from tigrest.backends.backend import REQUEST_TIMEOUT, UserRepository
-from tigrest.backends.component.account_changes import AccountChanges
+from tigrest.backends.component.account_changes import AccountChanges, Change
 from tigrest.backends.component.entrance import Entrance
 from tigrest.backends.component.link import Link
 from tigrest.backends.component.presences import UserPresences
@@ -106,12 +106,15 @@ class Component:
         await self.link.stop()
         await self._changes.stop()
 
-    async def send(self, stanza: Stanza) -> None:
+    def send(self, stanza: Stanza) -> Coroutine[Any, Any, None]:
         """Hand over a stanza; see :meth:`tigrest.backends.backend.Backend.send`."""
         change = self._changes.of(stanza)
-        await self.link.send(stanza if stanza.to else stanza.with_(to=self.domain))
-        if change is not None:
-            self._changes.sent(change)
+        addressed = stanza if stanza.to else stanza.with_(to=self.domain)
+        return self.link.send(addressed) if change is None else self._send_change(change, addressed)
+
+    async def _send_change(self, change: Change, stanza: Stanza) -> None:
+        await self.link.send(stanza)
+        self._changes.sent(change)
 
     async def request(self, iq: Stanza, timeout: float) -> Stanza:
         """Send an iq and wait for its reply; see :meth:`tigrest.backends.backend.Backend.request`."""
