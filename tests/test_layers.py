@@ -25,7 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "xmpp": {"errors"},
     "formats": {"errors", "spelling", "xmpp"},
     # what is kept, who calls, how it is set up
-    "state": {"errors", "observability"},
+    "state": {"errors", "concurrency", "observability"},
     "auth": {"errors", "passwords", "concurrency", "observability", "xmpp", "state"},
     "config": {"errors", "spelling", "passwords", "xmpp"},
     # XMPP: the ways to it, what scripts get, what becomes of what comes in

@@ -177,9 +177,11 @@ class Database:
         if self._engine is not None:
             engine, self._engine = self._engine, None
             self._ready.clear()
-            await engine.dispose()
-            if self._lock is not None:
-                await self._lock.release()
+            try:
+                await engine.dispose()
+            finally:
+                if self._lock is not None:
+                    await self._lock.release()
 
 
 def _open_in_memory() -> AsyncEngine:

@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import DatabaseInUse
 from tigrest.state.location import Location
 
@@ -109,7 +110,7 @@ class PostgresLock:
         self._name = f"tigrest {secrets.token_hex(6)}"
         self._engine: AsyncEngine | None = None
         self._connection: AsyncConnection | None = None
-        self._watching: asyncio.Task[None] | None = None
+        self._tasks = TaskSet()
 
     async def acquire(self) -> None:
         """Take the lock; see :meth:`Lock.acquire`."""
@@ -127,14 +128,11 @@ class PostgresLock:
         except BaseException:
             await self._disconnect()
             raise
-        self._watching = asyncio.create_task(self._watch())
+        self._tasks.start(self._watch())
 
     async def release(self) -> None:
         """Give the lock back."""
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
-            self._watching = None
+        await self._tasks.stop()
         await self._disconnect()
 
     async def _connect(self) -> None:

@@ -408,3 +408,9 @@ def test_passwords_do_not_cross_the_network_in_clear(run: Run, monkeypatch: pyte
 )
 def test_loopback(peer: object, loopback: bool) -> None:
     assert is_loopback(peer) is loopback
+
+
+@pytest.mark.parametrize("host", ["a..example", "a\0b"])
+async def test_a_host_that_cannot_be_a_name_is_one_that_cannot_be_reached(host: str) -> None:
+    with pytest.raises(NotConnected, match="cannot be reached on"):
+        await port_of(5222, host=host).check(JID("alice@localhost"), "secret")

@@ -91,6 +91,30 @@ async def linked(server: Server, limits: LinkLimits | None = None, wait: bool = 
         await server.stop()
 
 
+@pytest.mark.parametrize("host", ["a..example", f"{'x' * 64}.example", "a\0b"])
+async def test_a_host_that_cannot_be_a_name_is_logged(host: str, caplog: pytest.LogCaptureFixture) -> None:
+    settings = LinkSettings(jid=OURS, domain=DOMAIN, secret="secret", host=host, port=5347, max_stanza=262_144)
+    link = Link(settings, on_stanza=lambda _: None, on_up=lambda: None, on_down=lambda: None)
+    await link.start()
+    await link.stop()
+    assert link.trouble.startswith(f"{host}:5347 cannot be reached: ")
+    assert [record.getMessage() for record in caplog.records] == [link.trouble]
+
+
+async def test_a_link_that_ends_by_a_defect_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    server = Server()
+    port = await server.start()
+    settings = LinkSettings(jid=OURS, domain=DOMAIN, secret="secret", host="127.0.0.1", port=port, max_stanza=262_144)
+    link = Link(settings, on_stanza=lambda _: None, on_up=lambda: 1 // 0, on_down=lambda: None)  # type: ignore[arg-type]
+    await link.start(patience=0.2)
+    await link.stop()
+    await server.stop()
+    [failure] = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert failure.getMessage() == "Link._run failed"
+    assert failure.exc_info is not None
+    assert failure.exc_info[0] is ZeroDivisionError
+
+
 async def test_a_reply_comes_back_with_the_id_of_the_caller() -> None:
     async with linked(Server()) as (link, _):
         replies = await asyncio.gather(*[link.request(PING, 5.0) for _ in range(50)])

@@ -142,7 +142,7 @@ class ClientStream(asyncio.Protocol):
         name = f"{host}:{port}"
         try:
             _, stream = await asyncio.get_running_loop().create_connection(lambda: cls(name, limits), host, port)
-        except (OSError, UnicodeError) as error:
+        except (OSError, ValueError) as error:  # ValueError: the host cannot be a name in DNS
             raise NotConnected(f"the XMPP server cannot be reached on {name} ([xmpp] c2s_host, c2s_port): {_reason(error)}") from None
         return stream
 
@@ -295,7 +295,7 @@ class ClientStream(asyncio.Protocol):
             self._tcp.abort()
 
 
-def _reason(error: OSError | UnicodeError) -> str:
+def _reason(error: OSError | ValueError) -> str:
     number = getattr(error, "errno", None) or 0  # of a name that is not found it is negative
     return os.strerror(number) if number > 0 else getattr(error, "strerror", None) or str(error) or type(error).__name__
 

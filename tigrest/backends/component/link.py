@@ -17,6 +17,7 @@ from tigrest.backends.component.slicer import StreamEnded
 from tigrest.backends.component.stream import ComponentStream
 from tigrest.backends.component.window import Window
 from tigrest.concurrency.deadlines import Deadlines
+from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import InvalidStanza, NotConnected, StanzaTimeout, StanzaTooLarge, TigrestError
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.kinds import RESPONSES
@@ -98,7 +99,7 @@ class Link:
         self._ping = make_stanza("iq", "get", settings.domain, ET.Element(f"{{{PING}}}ping"), sender=settings.jid)
         self._prefix = secrets.token_hex(4)
         self._numbers = itertools.count(1)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = TaskSet()
         self._tried = asyncio.Event()
         self._heard = 0.0
         """Time at which the server last sent something, by the clock of the loop."""
@@ -118,7 +119,8 @@ class Link:
         Args:
             patience: seconds to wait for the outcome of the first attempt.
         """
-        self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._watch())]
+        self._tasks.start(self._run())
+        self._tasks.start(self._watch())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience):
                 await self._tried.wait()
@@ -133,9 +135,7 @@ class Link:
                 async with asyncio.timeout(self._limits.close_seconds):
                     await asyncio.shield(stream.ended)
             stream.abort("closed by us")
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.stop()
         self._fail_all("the gateway is stopping")
         self._deadlines.stop()
 
@@ -275,7 +275,7 @@ class Link:
         while True:
             try:
                 stream = await self._connect()
-            except (OSError, TimeoutError, StreamEnded) as error:
+            except (OSError, TimeoutError, StreamEnded, ValueError) as error:  # ValueError: the host cannot be a name in DNS
                 delay = self._explain(error)
                 self._tried.set()
             else:

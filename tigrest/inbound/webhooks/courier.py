@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from tigrest.concurrency.backoff import Backoff
+from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import InvalidStanza, RetryLater, StanzaError, TigrestError
 from tigrest.inbound.webhooks.answers import Codec, NoResponse, WebhookResponse, refusal, reply_to_outcome
 from tigrest.inbound.webhooks.client import WebhookClient, no_answer
@@ -79,22 +80,21 @@ class Courier:
         self._trouble = False
         self._is_stopping = False
         self._log_limit = LogLimit()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = TaskSet()
 
     async def start(self) -> None:
         """Begin to deliver what is stored."""
         self._is_stopping = False
         await self._client.start()
         self._news.set()
-        workers = [asyncio.create_task(self._work()) for _ in range(self.target.concurrency)]
-        self._tasks = [asyncio.create_task(self._look()), *workers]
+        self._tasks.start(self._look())
+        for _ in range(self.target.concurrency):
+            self._tasks.start(self._work())
 
     async def stop(self) -> None:
         """Stop. Unfinished deliveries are made again after the next start; queued iqs are refused."""
         self._is_stopping = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.stop()
         self._queues.clear()
         await self._client.stop()
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from tigrest.concurrency.backoff import Backoff
+from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import InvalidStanza, NotPermitted, StanzaError
 from tigrest.inbound.rejections import Rejections
 from tigrest.inbound.webhooks.answers import Codec, refusal
@@ -103,7 +104,7 @@ class Webhooks:
             for target in targets
         ]
         self._counts: dict[tuple[str, str], int] = {}
-        self._polling: asyncio.Task[None] | None = None
+        self._tasks = TaskSet()
         self._overflow = Rejections(sender.send, "webhooks")
         self._is_open = True
 
@@ -131,14 +132,12 @@ class Webhooks:
         self._writer.requeue()
         for courier in self._couriers:
             await courier.start()
-        self._polling = asyncio.create_task(self._watch())
+        self._tasks.start(self._watch())
 
     async def stop(self) -> None:
         """Stop delivering, and store what has been taken; tell the senders of what cannot be stored, so the link must still be up."""
         self._is_open = False
-        if self._polling is not None:
-            self._polling.cancel()
-            await asyncio.gather(self._polling, return_exceptions=True)
+        await self._tasks.stop()
         for courier in self._couriers:
             await courier.stop()
         await self._refuse(await self._writer.stop())
