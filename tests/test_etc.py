@@ -101,6 +101,14 @@ def test_the_unit_runs_a_command_that_there_is() -> None:
     assert command.make_context(name, arguments).params["config"] == Path("/etc/tigrest/config.toml")
 
 
+def test_the_unit_checks_and_reloads_and_hears_from_the_process() -> None:
+    service = unit()["Service"]
+    assert (service["Type"], service["WatchdogSec"]) == ("notify", "60")
+    checking, reloading = re.findall(r"(?m)^ExecReload=(.*)$", read("tigrest.service"))
+    assert checking == service["ExecStart"].replace("serve", "check").removesuffix(" --no-reload")
+    assert reloading == "/bin/kill -HUP $MAINPID"
+
+
 def test_the_unit_is_hardened_and_can_write_its_state() -> None:
     service = unit()["Service"]
     assert service["User"] == "tigrest"

@@ -281,3 +281,28 @@ def test_any_bytes_are_a_key_that_can_be_looked_up(query: bytes, value: bytes) -
     keys = ApiKeys([configured("ci", "one")], None, None, False)
     for key in (key_of_request(b"api-key=" + query, {}), key_of_request(query, {b"api-key": value})):
         assert key is None or key == "one" or keys.known(key, "/", "") is None
+
+
+async def test_other_keys_can_be_configured_meanwhile(store: CountingStore) -> None:
+    stored = await store.add("stored", [], [])
+    keys = ApiKeys([configured("old", "old key")], store, None, False)
+    assert (await name_of(keys, "old key"), await name_of(keys, stored)) == ("old", "stored")
+    keys.configure([configured("new", "new key")], True)
+    assert (await name_of(keys, "old key"), await name_of(keys, "new key"), await name_of(keys, stored)) == (None, "new", "stored")
+    assert keys.open_access
+
+
+async def test_the_bootstrap_key_ends_and_comes_back_with_what_is_configured() -> None:
+    keys = ApiKeys([], None, "boot", False)
+    for given_keys, found in (([configured("ci", "key")], None), ([], "bootstrap")):
+        keys.configure(given_keys, False)
+        assert await name_of(keys, "boot") == found
+
+
+async def test_a_database_that_fails_while_keys_are_configured_leaves_the_last_copy(store: CountingStore) -> None:
+    stored = await store.add("stored", [], [])
+    keys = ApiKeys([], store, None, False)
+    assert await name_of(keys, stored) == "stored"
+    store.fails = True
+    keys.configure([], False)
+    assert await name_of(keys, stored) == "stored"

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.auth.fakes import ADDRESS, ALICE, BOB, World, basic, turns
+from tigrest.auth.accounts import Account, Accounts
 from tigrest.auth.logins import LoginLimits
 from tigrest.concurrency.loop import new_event_loop
 from tigrest.errors import LoginRequired, NotConnected, TooManyFailures
+from tigrest.passwords import Passwords
 from tigrest.xmpp.jid import JID
 
 HEADER = basic("alice@localhost", "secret")
@@ -297,3 +299,25 @@ def test_garbage_raises_nothing_else(loop: asyncio.AbstractEventLoop, header: by
             await World().logins.login(header, ADDRESS)
 
     loop.run_until_complete(attempt())
+
+
+async def test_what_is_configured_anew_is_asked_at_the_next_request() -> None:
+    world = World()
+    assert await world.login("alice", "secret") == ALICE
+    world.logins.configure(Accounts([Account(ALICE, password="other")], Passwords(1, 8, 1)), 0)
+    with pytest.raises(LoginRequired):
+        await world.login("alice", "secret")
+    assert await world.login("alice", "other") == ALICE
+    assert world.logins.cached(basic("alice", "other")) is None
+    assert world.server.asked == [(ALICE, "secret")]
+
+
+async def test_a_check_begun_before_it_was_configured_anew_is_not_remembered() -> None:
+    world = World()
+    world.server.open.clear()
+    login = asyncio.create_task(world.login("alice", "secret"))
+    await turns()
+    world.logins.configure(Accounts([], Passwords(1, 8, 1)), 60)
+    world.server.open.set()
+    assert await login == ALICE
+    assert world.logins.cached(basic("alice", "secret")) is None

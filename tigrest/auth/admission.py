@@ -45,6 +45,10 @@ class Admission:
         self._logins, self._api_keys, self._roles_of = logins, api_keys, roles_of
         self._make = lru_cache(maxsize=4096)(self._user)
 
+    def forget_roles(self) -> None:
+        """Ask for the roles of callers anew, since the admins have changed."""
+        self._make.cache_clear()
+
     async def admit(
         self, requirements: Requirements, path: str, query_string: bytes, headers: Mapping[bytes, bytes], address: str
     ) -> Principal:

@@ -81,18 +81,31 @@ class ApiKeys:
         limits: KeyLimits = KeyLimits(),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._open_access = open_access
         self._limits, self._clock = limits, clock
         self._store = store
-        self._configured = _by_digest(configured)
-        self._bootstrap = _by_digest([ApiKey("bootstrap", hash_key(bootstrap))] if bootstrap and not configured else [])
-        self._stored: dict[str, list[ApiKey]] = {} if store else self._bootstrap
-        self._fresh_until = float("-inf") if store else float("inf")
+        self._bootstrap_keys = [ApiKey("bootstrap", hash_key(bootstrap))] if bootstrap else []
+        self._bootstrap: dict[str, list[ApiKey]] = {}
+        self._stored = self._bootstrap
         self._seen_changes = 0
+        self.configure(configured, open_access)
         self._reads: SingleFlight[int, None] = SingleFlight()
         self._complaints = LogLimit(limits.log_seconds, clock)
         self._is_blind = False
         """True while the latest read of the store has failed."""
+
+    def configure(self, configured: Sequence[ApiKey], open_access: bool) -> None:
+        """Replace what is configured. The stored keys are read anew; those read last stay valid until then.
+
+        Args:
+            configured: keys of the configuration.
+            open_access: whether handlers that demand a key do without.
+        """
+        self._open_access, self._configured = open_access, _by_digest(configured)
+        no_stored = self._stored is self._bootstrap
+        self._bootstrap = _by_digest(self._bootstrap_keys if not configured else [])
+        if no_stored:
+            self._stored = {} if self._store else self._bootstrap
+        self._fresh_until = float("-inf") if self._store else float("inf")
 
     @property
     def open_access(self) -> bool:

@@ -122,6 +122,18 @@ class Logins:
         for digest in self._digests.pop(jid.bare, ()):
             del self._cache[digest]
 
+    def configure(self, accounts: Accounts, cache_seconds: float) -> None:
+        """Replace what is configured, and evict all logins: each is checked again at its next request.
+
+        Args:
+            accounts: the gateway's own accounts.
+            cache_seconds: how long an accepted login stays fresh in the cache.
+        """
+        self._accounts, self._cache_seconds = accounts, cache_seconds
+        self._epoch += 1
+        self._cache.clear()
+        self._digests.clear()
+
     async def _check(self, digest: bytes, jid: JID, password: str, address: str, was_right: bool) -> bool:
         epoch = self._epoch
         async with self._permit():

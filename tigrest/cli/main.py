@@ -6,6 +6,7 @@ Commands import what they run only when they run, so that ``tigrest --help`` is 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from enum import StrEnum
@@ -139,6 +140,7 @@ def serve(
     log_level: Annotated[Level, typer.Option(help="How much to log, to standard error.")] = Level.INFO,
 ) -> int:
     """Run the gateway."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # it would kill us; it stays pending until there is a handler
     from tigrest.cli.serving import serve_forever
     from tigrest.observability import logs
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import faulthandler
 import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from tigrest.cli.configured import configured
-from tigrest.config import Config, builtin_scripts, script_dirs
+from tigrest.config import Config, builtin_scripts, plugin_dirs, script_dirs
 from tigrest.errors import ConfigError
 from tigrest.gateway import Gateway
-from tigrest.http.wire.server import run_server
+from tigrest.http.wire.server import announce, run_server
+from tigrest.observability.service_manager import ServiceManager
 from tigrest.scripting.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -29,11 +35,42 @@ def serve_forever(path: Path | None, host: str | None, port: int | None, reload:
     """
     if host == "":
         raise ConfigError("--host is empty; name an address such as 127.0.0.1")
-    config = _with(configured(path), "http", host=host, port=port)
-    config = _with(config, "scripts", reload=reload)
+    faulthandler.register(signal.SIGUSR1, sys.stderr)
+
+    def read() -> Config:
+        return _with(_with(configured(path), "http", host=host, port=port), "scripts", reload=reload)
+
+    config = read()
     gateway = Gateway(config, script_dirs(config, create=True))
+    manager = ServiceManager(os.environ)
     folders = [*config.scripts.dirs, builtin_scripts()]
-    return run_server(gateway, config, lambda base: _greet(gateway, base), lambda: Watchdog(folders).watching())
+
+    def ready(base: str) -> None:
+        manager.ready(base)
+        _greet(gateway, base)
+
+    @contextmanager
+    def watching() -> Iterator[None]:
+        with Watchdog(folders).watching(), manager.watching():
+            yield
+
+    async def reload_all() -> None:
+        with manager.reloading():
+            await _reconfigure(gateway, read)
+
+    return run_server(gateway, config, ready, watching, reload_all)
+
+
+async def _reconfigure(gateway: Gateway, read: Callable[[], Config]) -> None:
+    """Read the configuration again, and apply it; one that is wrong changes nothing."""
+    try:
+        config = await asyncio.to_thread(read)
+        script_dirs(config, create=False)
+        plugin_dirs(config)
+    except ConfigError as error:
+        log.error("the configuration is wrong, so nothing was reloaded: %s", "; ".join(error.problems))
+        return
+    await gateway.reconfigure(config)
 
 
 def _with(config: Config, section: str, **values: Any) -> Config:
@@ -48,4 +85,4 @@ def _greet(gateway: Gateway, base: str) -> None:
         if warning := gateway.demo.warning(gateway.config.http.host):
             log.warning("%s", warning)
         here = base.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
-        typer.echo("\n".join(gateway.demo.lines(here)))
+        announce("\n".join(gateway.demo.lines(here)))

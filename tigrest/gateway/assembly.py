@@ -70,6 +70,21 @@ class Databases:
 
 
 @dataclass(frozen=True)
+class Authentication:
+    """The parts that authenticate callers.
+
+    Args:
+        logins: checks passwords.
+        api_keys: recognises API keys.
+        admission: asks these for each request.
+    """
+
+    logins: Logins
+    api_keys: ApiKeys
+    admission: Admission
+
+
+@dataclass(frozen=True)
 class Parts:
     """The parts of a gateway.
 
@@ -77,6 +92,7 @@ class Parts:
         passwords: hashes passwords, in threads of its own.
         databases: where state is kept.
         keys: the API keys that are stored.
+        authentication: authenticates callers.
         events: the event stream.
         webhooks: delivers stanzas to URLs.
         backend: the way to XMPP.
@@ -91,6 +107,7 @@ class Parts:
     passwords: Passwords
     databases: Databases
     keys: KeyStore
+    authentication: Authentication
     events: Events
     webhooks: Webhooks
     backend: Backend
@@ -125,11 +142,11 @@ def assemble(config: Config, script_dirs: Sequence[Path], plugins: Plugins, pass
     scheduling = Scheduling(service, execution, config.http.request_timeout, config.scripts.schedules)
     inbound.add(listening)
     inbound.add(webhooks)
-    logins = make_logins(config, service, passwords)
-    backend.on_account_change(logins.forget)
+    authentication = make_authentication(config, service, passwords, keys)
+    backend.on_account_change(authentication.logins.forget)
     backend.on_account_change(events.dismiss)
     metrics = Metrics()
-    app = make_app(config, service, metrics, Admission(logins, make_api_keys(config, keys), policy.roles_of), execution)
+    app = make_app(config, service, metrics, authentication.admission, execution)
     add_mounts(app, service, metrics)
     events.add_metrics(metrics)
     webhooks.add_metrics(metrics)
@@ -139,6 +156,7 @@ def assemble(config: Config, script_dirs: Sequence[Path], plugins: Plugins, pass
         passwords=passwords,
         databases=databases,
         keys=keys,
+        authentication=authentication,
         events=events,
         webhooks=webhooks,
         backend=backend,
@@ -259,29 +277,38 @@ def _target(webhook: WebhookConfig) -> Target:
     )
 
 
-def make_logins(config: Config, service: Service, passwords: Passwords) -> Logins:
-    """Make what checks the passwords of callers."""
-    return Logins(
+def make_authentication(config: Config, service: Service, passwords: Passwords, store: KeyStore) -> Authentication:
+    """Make what authenticates callers.
+
+    Args:
+        config: how the gateway is set up.
+        service: checks passwords, and knows who is an admin.
+        passwords: verifies hashes of the gateway's own accounts.
+        store: API keys besides those of the configuration.
+    """
+    logins = Logins(
         domain=service.domain,
         check_backend=service.check_credentials,
-        accounts=Accounts([_account(account) for account in config.auth.accounts], passwords),
+        accounts=make_accounts(config, passwords),
         throttle=Throttle(),
         cache_seconds=config.auth.cache_seconds,
     )
+    api_keys = ApiKeys(configured_keys(config), store, os.environ.get(BOOTSTRAP), config.auth.open_access)
+    return Authentication(logins, api_keys, Admission(logins, api_keys, service.policy.roles_of))
+
+
+def make_accounts(config: Config, passwords: Passwords) -> Accounts:
+    """Make the gateway's own accounts."""
+    return Accounts([_account(account) for account in config.auth.accounts], passwords)
 
 
 def _account(account: AccountConfig) -> Account:
     return Account(jid=account.jid, password=_secret(account.password), password_hash=account.password_hash or "")
 
 
-def make_api_keys(config: Config, store: KeyStore) -> ApiKeys:
-    """Make what recognises API keys: those of the configuration, and those that are stored."""
-    return ApiKeys(
-        configured=[_api_key(key) for key in config.auth.api_keys],
-        store=store,
-        bootstrap=os.environ.get(BOOTSTRAP),
-        open_access=config.auth.open_access,
-    )
+def configured_keys(config: Config) -> list[ApiKey]:
+    """Return the API keys of the configuration."""
+    return [_api_key(key) for key in config.auth.api_keys]
 
 
 def _api_key(key: ApiKeyConfig) -> ApiKey:

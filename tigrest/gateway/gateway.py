@@ -16,6 +16,7 @@ from tigrest.errors import TigrestError
 from tigrest.gateway.assembly import Parts, assemble
 from tigrest.gateway.control import gateway_commands
 from tigrest.gateway.demo import Demo, demo_of
+from tigrest.gateway.reconfiguration import APPLIED, apply, changed_keys
 from tigrest.inbound.events import Events
 from tigrest.passwords import Passwords
 from tigrest.plugins import Plugins
@@ -169,6 +170,24 @@ class Gateway:
     async def reload(self) -> Table:
         """Load changed scripts now."""
         return await self.parts.scripts.reload()
+
+    async def reconfigure(self, config: Config) -> None:
+        """Apply what differs in another configuration and can change meanwhile, and load changed scripts.
+
+        The log has a line for what was applied, and one for what needs a restart.
+
+        Args:
+            config: what was read anew.
+        """
+        changed = changed_keys(self.config, config)
+        applied = [key for key in changed if key.startswith(f"{APPLIED}.")]
+        waiting = [key for key in changed if key not in applied]
+        apply(self.parts, self.config, config)
+        self.config = self.config.model_copy(update={APPLIED: config.auth})
+        log.info("the configuration was read again; applied: %s", ", ".join(applied) or "nothing, as nothing changed that can be")
+        if waiting:
+            log.warning("the configuration has changes that need a restart: %s", ", ".join(waiting))
+        await self.reload()
 
     async def settle(self) -> None:
         """Wait until all stanzas that scripts listen to are dealt with."""

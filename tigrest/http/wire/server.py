@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
+import os
 import socket
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+import sys
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol, cast
@@ -25,6 +26,7 @@ from tigrest.http.wire.limits import BODY_SECONDS, DEFAULT_SERVER_LIMITS, Server
 from tigrest.http.wire.listener import address_problem, bind, bracketed
 from tigrest.http.wire.memory import calm_garbage_collection, give_back_memory
 from tigrest.http.wire.protocol import HttpProtocol
+from tigrest.http.wire.signals import Reload, Reloads, on_signals
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +64,13 @@ Watching = Callable[[], AbstractContextManager[None]]
 """Makes a context that is entered on the running loop before the gateway starts, and left after it has stopped."""
 
 
-def run_server(gateway: Served, config: Config, ready: Ready | None = None, watching: Watching = nullcontext) -> int:
+async def _nothing() -> None:
+    """Reload nothing."""
+
+
+def run_server(
+    gateway: Served, config: Config, ready: Ready | None = None, watching: Watching = nullcontext, reload: Reload = _nothing
+) -> int:
     """Serve until SIGTERM or SIGINT.
 
     Args:
@@ -70,6 +78,7 @@ def run_server(gateway: Served, config: Config, ready: Ready | None = None, watc
         config: how; ``[http]`` says where.
         ready: called when requests are answered.
         watching: what watches over the loop meanwhile.
+        reload: called on SIGHUP, once requests are answered.
 
     Returns:
         Exit code: 0 after an orderly end, 1 when a second SIGINT forced it.
@@ -84,7 +93,7 @@ def run_server(gateway: Served, config: Config, ready: Ready | None = None, watc
     loop = new_event_loop()
     try:
         asyncio.set_event_loop(loop)
-        return loop.run_until_complete(serve_gateway(gateway, config, listener, ready=ready, watching=watching))
+        return loop.run_until_complete(serve_gateway(gateway, config, listener, ready=ready, watching=watching, reload=reload))
     finally:
         loop.run_until_complete(_end_tasks(asyncio.all_tasks(loop), cancelled))
         loop.run_until_complete(_end_tasks([loop.create_task(loop.shutdown_asyncgens())], cancelled, cancel=False))
@@ -100,6 +109,7 @@ async def serve_gateway(
     stop: asyncio.Event | None = None,
     ready: Ready | None = None,
     watching: Watching = nullcontext,
+    reload: Reload = _nothing,
     limits: ServerLimits = DEFAULT_SERVER_LIMITS,
 ) -> int:
     """Serve on the running loop until ``stop`` is set, or a signal comes in when it is ``None``.
@@ -110,7 +120,7 @@ async def serve_gateway(
         listener: result of :func:`~tigrest.http.wire.listener.bind`; closed at the end.
         stop: ends serving when it is set; then no signal handlers are installed.
         ready: called when requests are answered.
-        watching: as :func:`run_server`.
+        watching, reload: as :func:`run_server`.
         limits: of the server.
 
     Returns:
@@ -119,13 +129,16 @@ async def serve_gateway(
     Raises:
         ConfigError, NotConnected, TigrestError: as :func:`run_server`.
     """
-    ending = _Ending(stop or asyncio.Event(), limits)
+    ending, reloads = _Ending(stop or asyncio.Event(), limits), Reloads(reload)
     gateway.on_failure(ending.stop.set)
-    with listener, ending.on_signals() if stop is None else nullcontext(), watching():
+    signals = on_signals(ending.stop.set, ending.interrupt, reloads.request) if stop is None else nullcontext()
+    with listener, signals, watching():
         if await ending.or_done(gateway.start()):
+            reloading = asyncio.create_task(reloads.run())
             try:
                 await _accept(gateway, config, listener, ending, ready, limits)
             finally:
+                await _end_tasks([reloading], limits.cancelled)
                 await ending.or_forced(gateway.stop())
     if gateway.failure is not None:
         raise gateway.failure
@@ -146,7 +159,7 @@ async def _accept(
     await server.on_tick(0)  # makes the headers of all responses
     await server.startup(sockets=[listener])
     base = f"http://{bracketed(config.http.host)}:{listener.getsockname()[1]}"
-    print(f"tigrest: listening on {base}/rest/", flush=True)  # noqa: T201 – scripts wait for this line
+    announce(f"tigrest: listening on {base}/rest/")  # scripts wait for this line
     if ready is not None:
         ready(base)
     calm_garbage_collection()
@@ -162,6 +175,15 @@ async def _accept(
     await _end_tasks(server.server_state.tasks, limits.cancelled)
     for connection in list(server.server_state.connections):
         cast("HttpProtocol", connection).give_up()
+
+
+def announce(text: str) -> None:
+    """Print to standard output. A reader that has gone, as ``head`` does, or a full disk does not end the process."""
+    try:
+        print(text, flush=True)  # noqa: T201
+    except OSError as error:
+        log.info("standard output takes no more: %s", error.strerror)
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 – else the flush at exit would fail once more
 
 
 async def _cut_stalled(connections: Iterable[Any], limit: float, period: float) -> None:
@@ -213,19 +235,8 @@ class _Ending:
         self.stop, self._limits = stop, limits
         self.forced = asyncio.Event()
 
-    @contextmanager
-    def on_signals(self) -> Iterator[None]:
-        """Stop on SIGTERM and SIGINT, force on the second SIGINT."""
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self.stop.set)
-        loop.add_signal_handler(signal.SIGINT, self._interrupt)
-        try:
-            yield
-        finally:
-            loop.remove_signal_handler(signal.SIGTERM)
-            loop.remove_signal_handler(signal.SIGINT)
-
-    def _interrupt(self) -> None:
+    def interrupt(self) -> None:
+        """Ask to stop; the second time, force it."""
         (self.forced if self.stop.is_set() else self.stop).set()
 
     async def or_done(self, work: Coroutine[Any, Any, None]) -> bool:

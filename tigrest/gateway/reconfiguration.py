@@ -1,0 +1,58 @@
+"""Apply a changed configuration to a running gateway, as far as that goes without a restart: ``[auth]``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tigrest.config import Config
+from tigrest.gateway.assembly import Parts, configured_keys, make_accounts
+from tigrest.xmpp.jid import JID
+
+APPLIED = "auth"
+"""The table that can change while the gateway runs."""
+
+
+def changed_keys(old: Config, new: Config) -> tuple[str, ...]:
+    """Return the keys whose values differ, as ``http.port`` and ``webhooks``; a secret counts by itself, not by the file it is in."""
+    return tuple(_changed_keys(old, new))
+
+
+def _changed_keys(old: Config, new: Config) -> Iterator[str]:
+    for table in Config.model_fields:
+        before, after = getattr(old, table), getattr(new, table)
+        if isinstance(before, tuple):
+            if before != after:
+                yield table
+            continue
+        for key in type(before).model_fields:
+            plain = key.removesuffix("_file")
+            if (plain == key or not hasattr(before, plain)) and getattr(before, key) != getattr(after, key):
+                yield f"{table}.{key}"
+
+
+def apply(parts: Parts, old: Config, new: Config) -> None:
+    """Make ``[auth]`` of another configuration count from the next request on.
+
+    The event streams of those who are no admins any more, or whose account in the gateway has changed, are closed: they may log in again.
+
+    Args:
+        parts: of the running gateway.
+        old: the configuration that it runs with.
+        new: the other one.
+    """
+    authentication, policy = parts.authentication, parts.service.policy
+    authentication.api_keys.configure(configured_keys(new), new.auth.open_access)
+    if old.auth.admins != new.auth.admins:
+        policy.admins = frozenset(new.auth.admins)
+        authentication.admission.forget_roles()
+    if (old.auth.accounts, old.auth.cache_seconds) != (new.auth.accounts, new.auth.cache_seconds):
+        authentication.logins.configure(make_accounts(new, parts.passwords), new.auth.cache_seconds)
+    for jid in _affected(old, new):
+        parts.events.dismiss(jid)
+
+
+def _affected(old: Config, new: Config) -> set[JID]:
+    """Return the addresses that are no admins any more, and those of accounts that are new, changed or gone."""
+    before, after = ({account.jid: account for account in config.auth.accounts} for config in (old, new))
+    changed = {jid for jid in before.keys() | after.keys() if before.get(jid) != after.get(jid)}
+    return changed | (set(old.auth.admins) - set(new.auth.admins))
