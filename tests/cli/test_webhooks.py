@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tests.cli.process import tigrest
-from tests.inbound.webhooks.receiver import Receiver, Response, until
+from tests.inbound.webhooks.receiver import Receiver, Response
 from tests.inbound.webhooks.world import World, message
+from tests.waiting import until
 
 DATABASE = "state.sqlite3"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import eventually
 from tigrest.scripting.execution import Execution, ExecutionLimits, Run
 from tigrest.scripting.handler import Handler
 from tigrest.scripting.parts import Part
@@ -87,13 +88,6 @@ def push(gateway: TestGateway, *bodies: str, to: str) -> None:
             await gateway.gateway.backend.send(Stanza.parse(stanza))
 
     gateway.client.portal.call(take)
-
-
-def eventually(ask: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not ask():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.02)
 
 
 def answered(gateway: TestGateway) -> list[str]:

@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.waiting import eventually
 from tigrest.scripting.lanes import LaneLimits
 from tigrest.scripting.listeners import Listener
 from tigrest.scripting.listening import ListeningLimits
@@ -385,13 +386,6 @@ def record(gateway: TestGateway, monkeypatch: pytest.MonkeyPatch) -> list[Stanza
 
     monkeypatch.setattr(gateway.gateway.backend, "send", send)
     return sent
-
-
-def eventually(ask: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not ask():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.01)
 
 
 def test_a_stuck_listener_harms_no_other_and_senders_are_told(

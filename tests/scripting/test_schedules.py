@@ -8,7 +8,6 @@ import logging
 import re
 import sys
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.cli.process import tigrest
+from tests.waiting import eventually, until
 from tigrest.observability.metrics import Metrics
 from tigrest.scripting.execution import Execution, ExecutionLimits
 from tigrest.scripting.loader import Loader
@@ -132,12 +132,6 @@ class Running:
         )
         return float(found[1]) if found else 0
 
-    async def until(self, ask: Callable[[], bool]) -> None:
-        """Wait until something is so."""
-        async with asyncio.timeout(20):
-            while not ask():
-                await asyncio.sleep(0.01)
-
 
 @pytest.fixture
 async def running(tmp_path: Path) -> AsyncIterator[Running]:
@@ -174,13 +168,13 @@ async def test_a_saved_script_replaces_its_schedule_and_leaves_those_of_others_a
     other = "class Other(Handler):\n    every = %d\n    async def on_schedule(self): pass\n"
     running.save(other % 1000, "other.py")
     [before] = running.table.of(Schedule)
-    await running.until(lambda: before.due is not None)
+    await until(lambda: before.due is not None)
     due = before.due
     running.save(JOB % ("30", "async def", "pass"))
     first = job(running)
-    await running.until(lambda: first.runs >= 2)
+    await until(lambda: first.runs >= 2)
     running.save((JOB % ("30", "async def", "pass")).replace("every = 0.05", "every = 0.06"))
-    await running.until(lambda: job(running).runs >= 2)
+    await until(lambda: job(running).runs >= 2)
     runs = first.runs
     await asyncio.sleep(0.2)
     assert first.runs == runs, "the old version runs no more"
@@ -193,22 +187,22 @@ async def test_a_saved_script_replaces_its_schedule_and_leaves_those_of_others_a
 
 async def test_a_run_that_is_due_while_one_goes_on_is_skipped_and_logged_once(running: Running, caplog: pytest.LogCaptureFixture) -> None:
     running.save(JOB % ("30", "def", "release.wait(20)"))
-    await running.until(lambda: running.count("skipped") >= 3)
+    await until(lambda: running.count("skipped") >= 3)
     assert running.count("done") == 0
     assert caplog.text.count("job.py:5: Job.on_schedule still runs when it is due again") == 1
     release(running)
-    await running.until(lambda: running.count("done") >= 3)
+    await until(lambda: running.count("done") >= 3)
 
 
 async def test_a_new_version_waits_for_the_run_of_the_old_one(running: Running) -> None:
     running.save(JOB % ("30", "def", "release.wait(20)"))
     old = job(running)
-    await running.until(lambda: old.runs == 1)
+    await until(lambda: old.runs == 1)
     running.save(JOB % ("30", "async def", "pass"))
-    await running.until(lambda: running.count("skipped") >= 2)
+    await until(lambda: running.count("skipped") >= 2)
     assert job(running).runs == 0
     running.events[0].set()
-    await running.until(lambda: job(running).runs >= 2)
+    await until(lambda: job(running).runs >= 2)
 
 
 HANGS = [
@@ -225,14 +219,14 @@ HANGS = [
 @pytest.mark.parametrize(("keyword", "wait", "logged"), HANGS)
 async def test_a_run_has_a_time(running: Running, caplog: pytest.LogCaptureFixture, keyword: str, wait: str, logged: str) -> None:
     running.save(JOB % ("0.2", keyword, wait))
-    await running.until(lambda: running.count("failed") == 1)
+    await until(lambda: running.count("failed") == 1)
     assert logged in caplog.text
     if "release" in wait:
         skipped = running.count("skipped")
-        await running.until(lambda: running.count("skipped") > skipped)
+        await until(lambda: running.count("skipped") > skipped)
         assert running.count("done") == 0, "it still runs"
         release(running)
-    await running.until(lambda: running.count("done") >= 1)
+    await until(lambda: running.count("done") >= 1)
 
 
 @pytest.mark.parametrize(("keyword", "wait", "logged"), [HANGS[0], HANGS[2]])
@@ -240,9 +234,9 @@ async def test_a_new_version_does_not_wait_for_a_run_that_hangs_in_the_old_one(
     running: Running, keyword: str, wait: str, logged: str
 ) -> None:
     running.save(JOB % ("0.2", keyword, wait))
-    await running.until(lambda: running.count("failed") == 1)
+    await until(lambda: running.count("failed") == 1)
     running.save(JOB % ("0.2", keyword, "pass"))
-    await running.until(lambda: running.count("done") >= 1)
+    await until(lambda: running.count("done") >= 1)
 
 
 RAISED = [
@@ -259,7 +253,7 @@ async def test_whatever_is_raised_is_logged_with_its_traceback_and_the_next_run_
     running: Running, caplog: pytest.LogCaptureFixture, keyword: str, raised: str, logged: str
 ) -> None:
     running.save(JOB % ("30", keyword, f"raise {raised}"))
-    await running.until(lambda: running.count("done") >= 1)
+    await until(lambda: running.count("done") >= 1)
     assert running.count("failed") == 1
     assert "job.py:5: Job.on_schedule failed" in caplog.text
     assert f"raise {raised}" in caplog.text
@@ -268,7 +262,7 @@ async def test_whatever_is_raised_is_logged_with_its_traceback_and_the_next_run_
 
 async def test_what_does_not_end_is_given_up_at_the_stop(running: Running, caplog: pytest.LogCaptureFixture) -> None:
     running.save(JOB % ("30", "async def", "await asyncio.sleep(99)"))
-    await running.until(lambda: job(running).runs == 1)
+    await until(lambda: job(running).runs == 1)
     async with asyncio.timeout(10):
         await running.scheduling.stop()
     assert "1 runs of schedules were given up" in caplog.text
@@ -291,13 +285,6 @@ def clock(tmp_path: Path) -> Iterator[Callable[[str], TestGateway]]:
             return gateway
 
         yield serve
-
-
-def eventually(ask: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not ask():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.02)
 
 
 BOTH = """

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from tests.waiting import until
 from tigrest.backends.component.link import Link
 from tigrest.backends.component.reconnecting import ReconnectLimits
 from tigrest.backends.component.settings import LinkLimits, LinkSettings
@@ -330,13 +331,6 @@ async def test_a_stanza_that_is_too_large_takes_nobodys_turn() -> None:
         for id in held:
             server.push(answer(id))
         await asyncio.wait_for(asyncio.gather(*waiting), 5.0)
-
-
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_a_single_stanza_is_followed_by_a_barrier_so_that_a_dead_link_is_noticed(caplog: pytest.LogCaptureFixture) -> None:

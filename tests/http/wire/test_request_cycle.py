@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from tests.waiting import until
 from tigrest.concurrency.caller import CALLER, Caller
 from tigrest.config import Config
 from tigrest.http.replies import Reply
@@ -192,13 +193,6 @@ async def test_an_application_that_says_nothing_is_500(caplog: pytest.LogCapture
         head, _ = await answer(reader)
         assert head.startswith("http/1.1 500 ")
     assert "ended without an answer" in caplog.text
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_who_asked_is_told_once_when_the_caller_goes_away_while_a_handler_waits(caplog: pytest.LogCaptureFixture) -> None:

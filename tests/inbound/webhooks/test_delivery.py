@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.inbound.webhooks.receiver import Receiver, Request, Response, until
+from tests.inbound.webhooks.receiver import Receiver, Request, Response
 from tests.inbound.webhooks.world import JSON, LIMITS, XML, World, iq, message
+from tests.waiting import until
 from tigrest.concurrency.backoff import Backoff
 from tigrest.errors import NotConnected, StanzaTooLarge, TigrestError, TooManyWaiting
 from tigrest.inbound.webhooks import Statistics

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from tests.inbound.webhooks.receiver import Request, Response, until
+from tests.inbound.webhooks.receiver import Request, Response
 from tests.inbound.webhooks.world import JSON, XML, World, iq, message
+from tests.waiting import until
 from tigrest.inbound.webhooks import Webhooks
 from tigrest.webhooks import verify
 from tigrest.xmpp.stanza import Stanza

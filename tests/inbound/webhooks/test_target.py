@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import httpx2
 import pytest
 
-from tests.inbound.webhooks.receiver import until
 from tests.inbound.webhooks.world import World, message
+from tests.waiting import until
 from tigrest.inbound.webhooks import Target
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.stanza import Stanza, make_stanza

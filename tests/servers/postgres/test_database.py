@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from tests.cli.process import serving, tigrest
 from tests.servers.postgres.server import PASSWORD, SECURED, Postgres
 from tests.servers.process import free_ports
 from tests.state.test_migration import SCHEMAS, differences
+from tests.waiting import until
 from tigrest.errors import DatabaseInUse, InvalidValue, StorageUnavailable
 from tigrest.state.database import Database, DatabaseLimits
 from tigrest.state.gateway_tables import GATEWAY, user_statuses
@@ -24,12 +24,6 @@ from tigrest.state.schema import Schema
 from tigrest.xmpp.presence import UserStatus
 
 QUICK = DatabaseLimits(busy_seconds=2.0, lock_seconds=0.05)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.name)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.inbound.webhooks.receiver import Receiver, Response, until
+from tests.inbound.webhooks.receiver import Receiver, Response
 from tests.inbound.webhooks.test_delivery import (  # noqa: F401 – collected here
     test_a_delivery_is_dead_after_the_last_attempt,
     test_a_message_is_delivered_and_forgotten,
@@ -22,6 +22,7 @@ from tests.inbound.webhooks.test_delivery import (  # noqa: F401 – collected h
     test_what_is_under_way_at_the_end_is_delivered_again,
 )
 from tests.inbound.webhooks.world import World, message
+from tests.waiting import until
 from tigrest.inbound.webhooks.store import DeliveryState, Store
 from tigrest.state.database import Database
 
