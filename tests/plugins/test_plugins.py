@@ -6,6 +6,7 @@ import inspect
 import logging
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, cast
 import pytest
 
 from tests.plugins.packages import install
+from tests.waiting import eventually
 from tigrest.errors import PluginError
 from tigrest.plugins import Plugins
 from tigrest.plugins.loading import HOOKS
@@ -177,6 +179,53 @@ def test_a_hook_that_raises_names_its_plugin(folder: Path, site: Path, raised: s
         with pytest.raises(PluginError) as error:
             plugins.provide(int, SERVICE)
     assert str(error.value) == f"plugin bad of shop-things 1.2 raised {cause} (site/bad_plugin.py:4)"
+
+
+GATE = "import threading\nGATE = threading.Event()\n"
+
+
+@pytest.mark.parametrize("where", ["folder", "package"])
+def test_a_plugin_that_does_not_end_its_import_is_named_in_the_log(
+    folder: Path, site: Path, caplog: pytest.LogCaptureFixture, where: str
+) -> None:
+    slow = f"{GATE}def wait():\n    assert GATE.wait(10)\nwait()\n"
+    (folder / "good.py").write_text(GOOD)
+    if where == "folder":
+        (folder / "slow.py").write_text(slow)
+        module, place, name, cure = "tigrest_plugins.slow", "plugins/slow.py:4", "plugin slow", "take it out of the folder"
+    else:
+        install(site, "shop-things", slow=slow)
+        module, place, name, cure = "slow_plugin", "site/slow_plugin.py:4", "plugin slow of shop-things 1.2", "uninstall shop-things"
+    plugins = Plugins([folder], slow_seconds=0.05)
+    loading = threading.Thread(target=plugins.load)
+    loading.start()
+    try:
+        eventually(lambda: caplog.messages)
+        assert caplog.messages == [f"{place}: {name} has not ended its import after 0.05 s, and nothing goes on before; mend it, or {cure}"]
+        assert loading.is_alive()
+        sys.modules[module].GATE.set()
+        loading.join(10)
+        assert (plugins.problems, len(plugins.names)) == ([], 2)
+    finally:
+        plugins.close()
+
+
+def test_a_hook_that_does_not_return_is_named_in_the_log(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (folder / "good.py").write_text(GOOD)
+    (folder / "slow.py").write_text(f"{GATE}{HOOK}def tigrest_provide(type):\n    if type is int: assert GATE.wait(10)\n")
+    plugins = Plugins([folder], slow_seconds=0.05)
+    plugins.load()
+    asking = threading.Thread(target=plugins.provide, args=(int, SERVICE))
+    try:
+        assert plugins.provide(str, SERVICE) == "good"
+        asking.start()
+        eventually(lambda: caplog.messages)
+        message = "plugins/slow.py:6: plugin slow has not ended tigrest_provide after 0.05 s, and nothing goes on before; "
+        assert [text.startswith(message) for text in caplog.messages] == [True]
+        sys.modules["tigrest_plugins.slow"].GATE.set()
+        asking.join(10)
+    finally:
+        plugins.close()
 
 
 # Folders

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import inspect
 import logging
+import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import pluggy
 
@@ -23,6 +26,12 @@ log = logging.getLogger(__name__)
 HOOKS = {name: function for name, function in vars(Hooks).items() if not name.startswith("_")}
 """The hooks, by name."""
 
+SLOW_SECONDS = 10.0
+"""Seconds after which the log names a plugin that has not ended its import or its hook: there is no limit, but nothing goes on before."""
+
+Line = tuple[FrameType, int]
+"""A frame, and the number of the line in it that ran."""
+
 
 class Plugins:
     """The plugins of folders and of installed packages.
@@ -31,10 +40,12 @@ class Plugins:
 
     Args:
         dirs: the folders.
+        slow_seconds: after which the log names a plugin that has not ended.
     """
 
-    def __init__(self, dirs: Sequence[Path] = ()) -> None:
+    def __init__(self, dirs: Sequence[Path] = (), slow_seconds: float = SLOW_SECONDS) -> None:
         self._dirs = dirs
+        self._slow_seconds = slow_seconds
         self._finder = FolderFinder(dirs)
         self._manager = pluggy.PluginManager(GROUP)
         self._manager.add_hookspecs(Hooks)
@@ -87,7 +98,8 @@ class Plugins:
             PluginError: a plugin raised.
         """
         try:
-            found: object | None = self._manager.hook.tigrest_provide(type=wanted, service=service)
+            with self._named_when_slow(lambda stack: self._source_in(stack), "tigrest_provide"):
+                found: object | None = self._manager.hook.tigrest_provide(type=wanted, service=service)
         except (Exception, SystemExit) as error:
             log.debug("a plugin failed to provide %s", wanted, exc_info=error)
             raise self._blame(error) from error
@@ -103,8 +115,9 @@ class Plugins:
     def _load(self, source: PluginSource) -> object | None:
         """Import a plugin; ``None`` when it is broken."""
         try:
-            plugin = source.load()
-            misfits = list(_misfits(plugin, self._manager))
+            with self._named_when_slow(lambda _: source, "its import"):
+                plugin = source.load()
+                misfits = list(_misfits(plugin, self._manager))
         except BaseException as error:
             if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
                 raise  # Ctrl-C, in tigrest check
@@ -133,13 +146,41 @@ class Plugins:
         self.problems.append(problem)
 
     def _blame(self, error: BaseException) -> PluginError:
-        """Say which plugin raised: the one whose hook is on the stack."""
-        codes = {frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)}
+        """Say which plugin raised."""
+        source = self._source_in(traceback.walk_tb(error.__traceback__))
+        if source is None:
+            return PluginError(f"a plugin raised {_cause(error)}")
+        return PluginError(f"{source.name} raised {_cause(error)} ({_place(source, error)})")
+
+    def _source_in(self, stack: Iterable[Line]) -> PluginSource | None:
+        """Return the plugin whose hook is on a stack; ``None`` when there is none."""
+        codes = {frame.f_code for frame, _ in stack}
         for implementation in self._manager.hook.tigrest_provide.get_hookimpls():
-            source = self._sources.get(implementation.plugin_name)
-            if source is not None and getattr(inspect.unwrap(implementation.function), "__code__", None) in codes:
-                return PluginError(f"{source.name} raised {_cause(error)} ({_place(source, error)})")
-        return PluginError(f"a plugin raised {_cause(error)}")
+            if getattr(inspect.unwrap(implementation.function), "__code__", None) in codes:
+                return self._sources.get(implementation.plugin_name)
+        return None
+
+    @contextmanager
+    def _named_when_slow(self, find: Callable[[Sequence[Line]], PluginSource | None], what: str) -> Iterator[None]:
+        """Log which plugin the current thread waits for, and where it is, when it takes long.
+
+        Args:
+            find: returns the plugin, from the stack of the thread, outermost frame first.
+            what: it does.
+        """
+        timer = threading.Timer(self._slow_seconds, self._tell_slow, (threading.get_ident(), find, what))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _tell_slow(self, thread: int, find: Callable[[Sequence[Line]], PluginSource | None], what: str) -> None:
+        stack = [*traceback.walk_stack(sys._current_frames().get(thread))][::-1]
+        if (source := find(stack)) is not None:
+            message = "%s: %s has not ended %s after %g s, and nothing goes on before; %s"
+            log.warning(message, _place_in(source, stack), source.name, what, self._slow_seconds, source.cure)
 
 
 def _cause(error: BaseException) -> str:
@@ -159,8 +200,18 @@ def _place(source: PluginSource, error: BaseException | None) -> str:
     """
     if isinstance(error, SyntaxError) and error.filename:
         return _shown(error.filename, error.lineno or 1)
-    place = f"{source.file}:1" if source.file is not None else ""
-    for frame, line in traceback.walk_tb(error.__traceback__ if error is not None else None):
+    return _place_in(source, traceback.walk_tb(error.__traceback__ if error is not None else None))
+
+
+def _place_in(source: PluginSource, stack: Iterable[Line]) -> str:
+    """Return file and line of the innermost frame of a plugin's own code; its first line when there is none, or empty.
+
+    Args:
+        source: the plugin.
+        stack: outermost frame first.
+    """
+    place = _shown(str(source.file), 1) if source.file is not None else ""
+    for frame, line in stack:
         name = str(frame.f_globals.get("__name__"))
         if name == source.package or name.startswith(f"{source.package}."):
             place = _shown(frame.f_code.co_filename, line)
