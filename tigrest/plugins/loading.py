@@ -29,7 +29,7 @@ HOOKS = {name: function for name, function in vars(Hooks).items() if not name.st
 SLOW_SECONDS = 10.0
 """Seconds after which the log names a plugin that has not ended its import or its hook: there is no limit, but nothing goes on before."""
 
-Line = tuple[FrameType, int]
+StackLine = tuple[FrameType, int]
 """A frame, and the number of the line in it that ran."""
 
 
@@ -152,7 +152,7 @@ class Plugins:
             return PluginError(f"a plugin raised {_cause(error)}")
         return PluginError(f"{source.name} raised {_cause(error)} ({_place(source, error)})")
 
-    def _source_in(self, stack: Iterable[Line]) -> PluginSource | None:
+    def _source_in(self, stack: Iterable[StackLine]) -> PluginSource | None:
         """Return the plugin whose hook is on a stack; ``None`` when there is none."""
         codes = {frame.f_code for frame, _ in stack}
         for implementation in self._manager.hook.tigrest_provide.get_hookimpls():
@@ -161,7 +161,7 @@ class Plugins:
         return None
 
     @contextmanager
-    def _named_when_slow(self, find: Callable[[Sequence[Line]], PluginSource | None], what: str) -> Iterator[None]:
+    def _named_when_slow(self, find: Callable[[Sequence[StackLine]], PluginSource | None], what: str) -> Iterator[None]:
         """Log which plugin the current thread waits for, and where it is, when it takes long.
 
         Args:
@@ -176,7 +176,7 @@ class Plugins:
         finally:
             timer.cancel()
 
-    def _tell_slow(self, thread: int, find: Callable[[Sequence[Line]], PluginSource | None], what: str) -> None:
+    def _tell_slow(self, thread: int, find: Callable[[Sequence[StackLine]], PluginSource | None], what: str) -> None:
         stack = [*traceback.walk_stack(sys._current_frames().get(thread))][::-1]
         if (source := find(stack)) is not None:
             message = "%s: %s has not ended %s after %g s, and nothing goes on before; %s"
@@ -203,7 +203,7 @@ def _place(source: PluginSource, error: BaseException | None) -> str:
     return _place_in(source, traceback.walk_tb(error.__traceback__ if error is not None else None))
 
 
-def _place_in(source: PluginSource, stack: Iterable[Line]) -> str:
+def _place_in(source: PluginSource, stack: Iterable[StackLine]) -> str:
     """Return file and line of the innermost frame of a plugin's own code; its first line when there is none, or empty.
 
     Args:
