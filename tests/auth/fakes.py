@@ -66,7 +66,15 @@ class World:
         self.server = Server()
         self.throttle = Throttle(self.clock)
         own = Accounts(accounts, Passwords(1, 8, 1))
-        self.logins = Logins(JID("localhost"), self.server.check, own, self.throttle, cache_seconds, limits or LoginLimits(), self.clock)
+        self.logins = Logins(
+            JID("localhost"),
+            check_backend=self.server.check,
+            accounts=own,
+            throttle=self.throttle,
+            cache_seconds=cache_seconds,
+            limits=limits or LoginLimits(),
+            clock=self.clock,
+        )
 
     async def login(self, username: str, password: str, address: str = ADDRESS) -> JID:
         return await self.logins.login(basic(username, password), address)

@@ -76,7 +76,7 @@ async def name_of(keys: ApiKeys, key: str | None, path: str = "/rest/stream", ho
 
 
 async def test_configured_keys_open_what_their_limits_say() -> None:
-    keys = ApiKeys([configured("ci", "one", ("/rest/stream.*",), ("example.org",)), configured("all", "two")], None, None, False)
+    keys = ApiKeys([configured("ci", "one", ("/rest/stream.*",), ("example.org",)), configured("all", "two")])
     assert await name_of(keys, "one", "/rest/stream/x", "Example.org:8080") == "ci"
     assert await name_of(keys, "one", "/rest/stream/x", "localhost") is None
     assert await name_of(keys, "one", "/rest/adhoc", "example.org") is None
@@ -87,13 +87,13 @@ async def test_configured_keys_open_what_their_limits_say() -> None:
 
 
 async def test_one_key_may_stand_under_two_names() -> None:
-    keys = ApiKeys([configured("a", "one", ("/a",)), configured("b", "one", ("/b",))], None, None, False)
+    keys = ApiKeys([configured("a", "one", ("/a",)), configured("b", "one", ("/b",))])
     assert await name_of(keys, "one", "/b") == "b"
 
 
 async def test_stored_keys_are_found_beside_configured_ones(store: CountingStore) -> None:
     key = await store.add("stored", ["/rest/.*"], [])
-    keys = ApiKeys([configured("ci", "one")], store, None, False)
+    keys = ApiKeys([configured("ci", "one")], store)
     assert keys.known(key, "/rest/stream", "") is None
     assert keys.known("one", "/rest/stream", "") is not None
     assert await name_of(keys, key) == "stored"
@@ -104,7 +104,7 @@ async def test_stored_keys_are_found_beside_configured_ones(store: CountingStore
 async def test_the_copy_is_read_once_a_second_at_most(store: CountingStore) -> None:
     clock = Clock()
     key = await store.add("stored", [], [])
-    keys = ApiKeys([], store, None, False, clock=clock)
+    keys = ApiKeys([], store, clock=clock)
     for _ in range(10):
         assert await name_of(keys, key) == "stored"
         assert await name_of(keys, "wrong") is None
@@ -117,7 +117,7 @@ async def test_the_copy_is_read_once_a_second_at_most(store: CountingStore) -> N
 
 async def test_what_another_process_changes_counts_within_a_second(store: CountingStore, elsewhere: KeyStore) -> None:
     clock = Clock()
-    keys = ApiKeys([], store, None, False, clock=clock)
+    keys = ApiKeys([], store, clock=clock)
     assert await name_of(keys, "its key") is None
     await elsewhere.add("ci", [], [], "its key")
     clock.pass_by(1.01)
@@ -129,7 +129,7 @@ async def test_what_another_process_changes_counts_within_a_second(store: Counti
 
 
 async def test_what_this_process_changes_counts_at_once(store: CountingStore) -> None:
-    keys = ApiKeys([], store, None, False, clock=Clock())
+    keys = ApiKeys([], store, clock=Clock())
     assert await name_of(keys, "its key") is None
     await store.add("ci", [], [], "its key")
     assert await name_of(keys, "its key") == "ci"
@@ -140,7 +140,7 @@ async def test_what_this_process_changes_counts_at_once(store: CountingStore) ->
 
 async def test_requests_at_once_share_a_read(store: CountingStore) -> None:
     key = await store.add("ci", [], [])
-    keys = ApiKeys([], store, None, False)
+    keys = ApiKeys([], store)
     store.open.clear()
     tasks = [asyncio.create_task(keys.find(key, "/", "")) for _ in range(100)]
     await turns()
@@ -152,7 +152,7 @@ async def test_requests_at_once_share_a_read(store: CountingStore) -> None:
 
 
 async def test_a_read_that_is_overtaken_does_not_bring_a_revoked_key_back(store: CountingStore) -> None:
-    keys = ApiKeys([], store, None, False, clock=Clock())
+    keys = ApiKeys([], store, clock=Clock())
     key = await store.add("ci", [], [])
     late = store.late = asyncio.Event()
     overtaken = asyncio.create_task(keys.find(key, "/", ""))
@@ -167,7 +167,7 @@ async def test_a_read_that_is_overtaken_does_not_bring_a_revoked_key_back(store:
 
 async def test_the_bootstrap_key_works_while_there_is_no_other(store: CountingStore, elsewhere: KeyStore) -> None:
     clock = Clock()
-    keys = ApiKeys([], store, "boot", False, clock=clock)
+    keys = ApiKeys([], store, bootstrap="boot", clock=clock)
     assert keys.known("boot", "/", "") is None
     assert await name_of(keys, "boot", "/any/path", "any.host") == "bootstrap"
     await elsewhere.add("ci", [], [])
@@ -181,13 +181,13 @@ async def test_the_bootstrap_key_works_while_there_is_no_other(store: CountingSt
 
 async def test_the_bootstrap_key_does_not_work_beside_configured_keys(store: CountingStore) -> None:
     for stored in (None, store):
-        assert await name_of(ApiKeys([configured("ci", "one")], stored, "boot", False), "boot") is None
-    assert await name_of(ApiKeys([], None, "boot", False), "boot") == "bootstrap"
+        assert await name_of(ApiKeys([configured("ci", "one")], stored, bootstrap="boot"), "boot") is None
+    assert await name_of(ApiKeys([], bootstrap="boot"), "boot") == "bootstrap"
 
 
 @pytest.mark.parametrize("bootstrap", [None, ""])
 async def test_without_a_bootstrap_key_nothing_opens(bootstrap: str | None) -> None:
-    keys = ApiKeys([], None, bootstrap, False)
+    keys = ApiKeys([], bootstrap=bootstrap)
     assert await name_of(keys, "") is None
     assert await name_of(keys, "None") is None
 
@@ -197,7 +197,7 @@ async def test_a_failing_database_leaves_the_last_copy_and_is_logged_once_a_minu
 ) -> None:
     clock = Clock()
     key = await store.add("ci", [], [])
-    keys = ApiKeys([], store, "boot", False, clock=clock)
+    keys = ApiKeys([], store, bootstrap="boot", clock=clock)
     assert await name_of(keys, key) == "ci"
     store.fails = True
     for _ in range(50):
@@ -221,7 +221,7 @@ async def test_a_database_that_fails_slowly_is_not_asked_by_each_request(store: 
     clock = Clock()
     store.fails = True
     store.before_failing = lambda: clock.pass_by(3)
-    keys = ApiKeys([], store, None, False, clock=clock)
+    keys = ApiKeys([], store, clock=clock)
     for _ in range(3):
         with pytest.raises(StorageUnavailable):
             await name_of(keys, "key")
@@ -231,24 +231,24 @@ async def test_a_database_that_fails_slowly_is_not_asked_by_each_request(store: 
 async def test_a_database_that_was_never_read_opens_nothing_but_configured_keys(store: CountingStore) -> None:
     store.fails = True
     with pytest.raises(StorageUnavailable):
-        await name_of(ApiKeys([], store, "boot", False), "boot")
-    assert await name_of(ApiKeys([configured("ci", "one")], store, None, False), "one") == "ci"
+        await name_of(ApiKeys([], store, bootstrap="boot"), "boot")
+    assert await name_of(ApiKeys([configured("ci", "one")], store), "one") == "ci"
 
 
 async def test_a_database_that_does_not_answer_is_not_waited_for(store: CountingStore) -> None:
     store.open.clear()
     with pytest.raises(StorageUnavailable):
-        await ApiKeys([], store, None, False, KeyLimits(read_seconds=0.02)).find("key", "/", "")
+        await ApiKeys([], store, limits=KeyLimits(read_seconds=0.02)).find("key", "/", "")
 
 
 @pytest.mark.parametrize("is_open", [True, False])
 def test_open_access_is_shown(is_open: bool) -> None:
-    assert ApiKeys([], None, None, is_open).open_access is is_open
+    assert ApiKeys([], open_access=is_open).open_access is is_open
 
 
 def test_keys_are_not_shown() -> None:
-    keys = ApiKeys([configured("ci", "plain key")], None, None, False)
-    assert "plain key" not in repr(vars(keys)) + repr(vars(ApiKeys([], None, "plain key", False)))
+    keys = ApiKeys([configured("ci", "plain key")])
+    assert "plain key" not in repr(vars(keys)) + repr(vars(ApiKeys([], bootstrap="plain key")))
 
 
 @pytest.mark.parametrize(
@@ -278,14 +278,14 @@ def test_a_key_comes_in_the_header_or_the_query(query: bytes, headers: list[tupl
 
 @given(st.binary(), st.binary())
 def test_any_bytes_are_a_key_that_can_be_looked_up(query: bytes, value: bytes) -> None:
-    keys = ApiKeys([configured("ci", "one")], None, None, False)
+    keys = ApiKeys([configured("ci", "one")])
     for key in (key_of_request(b"api-key=" + query, {}), key_of_request(query, {b"api-key": value})):
         assert key is None or key == "one" or keys.known(key, "/", "") is None
 
 
 async def test_other_keys_can_be_configured_meanwhile(store: CountingStore) -> None:
     stored = await store.add("stored", [], [])
-    keys = ApiKeys([configured("old", "old key")], store, None, False)
+    keys = ApiKeys([configured("old", "old key")], store)
     assert (await name_of(keys, "old key"), await name_of(keys, stored)) == ("old", "stored")
     keys.configure([configured("new", "new key")], True)
     assert (await name_of(keys, "old key"), await name_of(keys, "new key"), await name_of(keys, stored)) == (None, "new", "stored")
@@ -293,7 +293,7 @@ async def test_other_keys_can_be_configured_meanwhile(store: CountingStore) -> N
 
 
 async def test_the_bootstrap_key_ends_and_comes_back_with_what_is_configured() -> None:
-    keys = ApiKeys([], None, "boot", False)
+    keys = ApiKeys([], bootstrap="boot")
     for given_keys, found in (([configured("ci", "key")], None), ([], "bootstrap")):
         keys.configure(given_keys, False)
         assert await name_of(keys, "boot") == found
@@ -301,7 +301,7 @@ async def test_the_bootstrap_key_ends_and_comes_back_with_what_is_configured() -
 
 async def test_a_database_that_fails_while_keys_are_configured_leaves_the_last_copy(store: CountingStore) -> None:
     stored = await store.add("stored", [], [])
-    keys = ApiKeys([], store, None, False)
+    keys = ApiKeys([], store)
     assert await name_of(keys, stored) == "stored"
     store.fails = True
     keys.configure([], False)

@@ -67,7 +67,7 @@ class ApiKeys:
         configured: keys of the configuration.
         store: further keys, which may change at any time; ``None`` for no others.
         bootstrap: a key that opens everything while there is no other; ``None`` or empty for none.
-        open_access: whether handlers that demand a key do without; the HTTP layer looks at it.
+        open_access: whether handlers that demand a key do without; admission asks for it.
         limits: of reading the store.
         clock: returns monotonic seconds.
     """
@@ -75,9 +75,10 @@ class ApiKeys:
     def __init__(
         self,
         configured: Sequence[ApiKey],
-        store: KeyStore | None,
-        bootstrap: str | None,
-        open_access: bool,
+        store: KeyStore | None = None,
+        *,
+        bootstrap: str | None = None,
+        open_access: bool = False,
         limits: KeyLimits = KeyLimits(),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -58,6 +58,7 @@ class Logins:
     def __init__(
         self,
         domain: JID,
+        *,
         check_backend: Callable[[JID, str], Awaitable[bool]],
         accounts: Accounts,
         throttle: Throttle,
@@ -112,7 +113,9 @@ class Logins:
         was_right = digest in self._cache
         if not was_right:
             self._throttle.check(jid, address)
-        if not await self._checks.run((self._epoch, digest), lambda: self._check(digest, jid, password, address, was_right)):
+        if not await self._checks.run(
+            (self._epoch, digest), lambda: self._check(digest, jid, password, address=address, was_right=was_right)
+        ):
             raise LoginRequired("the login is not accepted")
         return jid
 
@@ -134,7 +137,7 @@ class Logins:
         self._cache.clear()
         self._digests.clear()
 
-    async def _check(self, digest: bytes, jid: JID, password: str, address: str, was_right: bool) -> bool:
+    async def _check(self, digest: bytes, jid: JID, password: str, *, address: str, was_right: bool) -> bool:
         epoch = self._epoch
         async with self._permit():
             if not was_right:

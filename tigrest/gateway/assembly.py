@@ -293,7 +293,7 @@ def make_authentication(config: Config, service: Service, passwords: Passwords, 
         throttle=Throttle(),
         cache_seconds=config.auth.cache_seconds,
     )
-    api_keys = ApiKeys(configured_keys(config), store, os.environ.get(BOOTSTRAP), config.auth.open_access)
+    api_keys = ApiKeys(configured_keys(config), store, bootstrap=os.environ.get(BOOTSTRAP), open_access=config.auth.open_access)
     return Authentication(logins, api_keys, Admission(logins, api_keys, service.policy.roles_of))
 
 

@@ -1,5 +1,7 @@
 """The virtual host manager, as the guide prints it."""
 
+import asyncio
+
 import pytest
 
 from tests.backends.embedded.world import ADMIN, ALICE, VHOST_MAN, World, told
@@ -89,6 +91,14 @@ async def test_a_host_is_chosen_shown_and_updated(world: World) -> None:
     assert told(await world.run(VHOST_MAN, UPDATE, fields)) == SUCCESS
     after = await stored(world, "my-vhost.com")
     assert (after["Enabled"], after["Max users"], after["Anonymous enabled"]) == ("false", "5", "true")
+
+
+async def test_updates_at_the_same_time_are_all_kept(world: World) -> None:
+    await world.run(VHOST_MAN, ADD, {MARKER: MARKER, "Domain name": "new.example"})
+    changes = {"Max users": "7", "Other parameters": "x", "Owner": "alice@localhost", "Administrators": "bob@localhost"}
+    updates = [{MARKER: MARKER, "item-list": "new.example", field: value} for field, value in changes.items()]
+    await asyncio.gather(*[world.run(VHOST_MAN, UPDATE, fields) for fields in updates])
+    assert changes.items() <= (await stored(world, "new.example")).items()
 
 
 async def test_what_cannot_be_updated_is_told(world: World) -> None:

@@ -79,7 +79,7 @@ class World:
         """Webhooks on the same database each time."""
         database = Database(self.location, self.database_limits)
         chosen = targets or (self.target(),)
-        webhooks = Webhooks(chosen, database, TinyCodec(), self, US, backoff, limits)
+        webhooks = Webhooks(chosen, database=database, codec=TinyCodec(), sender=self, jid=US, backoff=backoff, limits=limits)
         try:
             await webhooks.start()
             yield webhooks

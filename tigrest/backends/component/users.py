@@ -64,7 +64,7 @@ class CommandUsers:
         return True
 
     async def set_password(self, jid: JID, password: str) -> None:
-        """Change a password; see :meth:`tigrest.backends.backend.UserRepository.set_password`. XEP-0133 §4.6"""
+        """Change a password; see :meth:`tigrest.backends.backend.UserRepository.set_password`. XEP-0133 §4.7"""
         account = self._checked(jid, password)
         if not await self.exists(account):
             raise NoSuchUser(f"there is no account {account}")
@@ -92,7 +92,7 @@ class CommandUsers:
             raise ServerFailed(f"{says}, but does not accept a login with the new password: {_SUSPECT}")
 
     async def list(self, domain: str | None = None) -> list[JID]:
-        """List the accounts, where the server can; see :meth:`tigrest.backends.backend.UserRepository.list`. XEP-0133 §4.16"""
+        """List the accounts, where the server can; see :meth:`tigrest.backends.backend.UserRepository.list`. XEP-0133 §4.18"""
         if domain not in (None, self._domain):
             return []
         reply = await self._run("get-registered-users-list", {"max_items": "none"}, self._domain)

@@ -103,12 +103,14 @@ class VHosts:
 
     async def change(self, name: str, settings: VHostSettings) -> bool:
         """Replace some settings of a host; return whether there is one of this name."""
-        stored = await self.get(name)
-        if stored is None:
-            return False
-        change = update(vhosts).where(vhosts.c.name == name).values(settings=json.dumps({**stored, **settings}))
+        here = vhosts.c.name == name
         async with self._database.begin() as connection:
-            return bool((await connection.execute(change)).rowcount)
+            await connection.execute(update(vhosts).where(here).values(name=name))  # other writers wait from here on, also on SQLite
+            stored = (await connection.execute(select(vhosts.c.settings).where(here))).scalar_one_or_none()
+            if stored is None:
+                return False
+            await connection.execute(update(vhosts).where(here).values(settings=json.dumps({**json.loads(stored), **settings})))
+        return True
 
     async def remove(self, name: str) -> bool:
         """Remove a host; return whether there was one of this name."""

@@ -110,7 +110,16 @@ class Events:
         is_gap = last_id != "" and (last is None or last < ring.since)
         if last is None or is_gap:
             last = ring.since if is_gap else self._number
-        stream = Stream(ring, user.bare, ring.after(last), last, is_gap, self._id, self._closed, self.limits)
+        stream = Stream(
+            ring,
+            user.bare,
+            position=ring.after(last),
+            last=last,
+            is_gap=is_gap,
+            id_of=self._id,
+            closed=self._closed,
+            limits=self.limits,
+        )
         self._streams.add(stream)
         self._users[user.bare] += 1
         return stream

@@ -36,6 +36,7 @@ class Stream:
         self,
         ring: Ring,
         user: JID,
+        *,
         position: int,
         last: int,
         is_gap: bool,

@@ -2,7 +2,8 @@
 
 ::
 
-    webhooks = Webhooks([Target("orders", "https://example.org/hook/{kind}")], database, codec, backend.send, JID("http.example.org"))
+    targets = [Target("orders", "https://example.org/hook/{kind}")]
+    webhooks = Webhooks(targets, database=database, codec=codec, sender=sender, jid=JID("http.example.org"))
     await webhooks.start()
     webhooks.offer(stanza)
 """

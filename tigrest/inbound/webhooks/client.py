@@ -12,6 +12,7 @@ import time
 import httpx2
 
 from tigrest.errors import StanzaError
+from tigrest.formats.content import media_type
 from tigrest.inbound.webhooks.answers import MAX_BODY, Codec, NoResponse, WebhookResponse
 from tigrest.inbound.webhooks.target import Target
 from tigrest.webhooks import sign
@@ -93,9 +94,9 @@ class WebhookClient:
     async def _send(self, url: str, headers: dict[str, str], body: bytes) -> WebhookResponse:
         assert self._client is not None, "start() first"
         async with self._client.stream("POST", url, headers=headers, content=body) as response:
-            media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
             content = await _content(response)
-            return WebhookResponse(response.status_code, response.reason_phrase, media_type, content, _retry_after(response))
+            media = media_type(response.headers.get("content-type", ""))
+            return WebhookResponse(response.status_code, response.reason_phrase, media, content, _retry_after(response))
 
 
 def no_answer(seconds: float) -> NoResponse:

@@ -160,7 +160,7 @@ class Courier:
             queue.done = queue.done if wait else first.number
             return wait
         upto = queue.noticed
-        rows = await self._store.of_sender(self.target.name, queue.sender, queue.done, upto, self._limits.turn)
+        rows = await self._store.of_sender(self.target.name, queue.sender, after=queue.done, upto=upto, limit=self._limits.turn)
         for row in rows:
             if (wait := await self._settle(row, queue)) is not None:
                 return wait
@@ -172,7 +172,7 @@ class Courier:
     async def _settle(self, row: Delivery, queue: SenderQueue) -> RetryWait | None:
         """Make an attempt of a delivery; return the wait before the next one, if it is not over."""
         if row.state != DeliveryState.WAITING:
-            return await self._finish(row, self._stored_reply(row), row.state == DeliveryState.FAILED, row.problem, queue)
+            return await self._finish(row, queue, self._stored_reply(row), is_dead=row.state == DeliveryState.FAILED, problem=row.problem)
         try:
             stanza = Stanza.received(row.stanza)
             outcome = await self._post(stanza, row.id)
@@ -180,12 +180,12 @@ class Courier:
             return await self._give_up(row, f"cannot be written as {self.target.content_type}: {error}", queue)
         self._count(outcome)
         if outcome.is_final:
-            return await self._finish(row, self._reply(stanza, outcome), False, "", queue)
+            return await self._finish(row, queue, self._reply(stanza, outcome))
         if row.attempts + 1 < self.target.max_attempts:
-            await self._writer.change(row.number, DeliveryState.WAITING, row.attempts + 1, outcome.problem, None)
+            await self._writer.change(row.number, DeliveryState.WAITING, attempts=row.attempts + 1, problem=outcome.problem)
             is_away = isinstance(outcome, NoResponse) and outcome.unreachable
             return RetryWait(self._backoff.delay(row.attempts + 1, outcome.retry_after), is_away)
-        return await self._finish(row, self._reply(stanza, outcome), True, outcome.problem, queue)
+        return await self._finish(row, queue, self._reply(stanza, outcome), is_dead=True, problem=outcome.problem)
 
     def _stored_reply(self, row: Delivery) -> Stanza | None:
         """Return the reply that could not be sent before; ``None`` when there is none, or none that may be sent."""
@@ -200,19 +200,31 @@ class Courier:
             reply = refusal(Stanza.received(row.stanza), StanzaError("internal-server-error"))
         except InvalidStanza:
             reply = None
-        return await self._finish(row, reply, True, problem, queue)
+        return await self._finish(row, queue, reply, is_dead=True, problem=problem)
 
-    async def _finish(self, row: Delivery, reply: Stanza | None, is_dead: bool, problem: str, queue: SenderQueue) -> RetryWait | None:
-        """Send the reply, and store that the delivery is over; store the reply while it cannot be sent."""
+    async def _finish(
+        self, row: Delivery, queue: SenderQueue, reply: Stanza | None, *, is_dead: bool = False, problem: str = ""
+    ) -> RetryWait | None:
+        """Send the reply, and store that the delivery is over; store the reply while it cannot be sent.
+
+        Args:
+            row: the delivery.
+            queue: of its sender.
+            reply: what he gets; ``None`` for nothing.
+            is_dead: whether it was given up.
+            problem: why; empty unless it was.
+
+        Returns:
+            The wait before the reply is sent again; ``None`` when it is over.
+        """
         attempts = row.attempts + 1 if row.state == DeliveryState.WAITING else row.attempts
         try:
             if reply is not None:
                 await self._send(reply)
         except RetryLater:
             if row.state == DeliveryState.WAITING:
-                await self._writer.change(
-                    row.number, DeliveryState.FAILED if is_dead else DeliveryState.ANSWERED, attempts, problem, bytes(reply or b"")
-                )
+                state = DeliveryState.FAILED if is_dead else DeliveryState.ANSWERED
+                await self._writer.change(row.number, state, attempts=attempts, problem=problem, reply=bytes(reply or b""))
             return RetryWait(min(self._backoff.delay(queue.pauses + 1), self._limits.link_seconds))
         except TigrestError as error:
             log.warning("webhook %s: a reply to %s cannot be sent: %s", self.target.name, row.sender, error)
@@ -222,7 +234,7 @@ class Courier:
         log.warning(
             "webhook %s: delivery %s of %s is dead after %s attempts: %s", self.target.name, row.number, row.sender, attempts, problem
         )
-        await self._writer.change(row.number, DeliveryState.DEAD, attempts, problem, None)
+        await self._writer.change(row.number, DeliveryState.DEAD, attempts=attempts, problem=problem)
         return None
 
     async def _post(self, stanza: Stanza, identity: str) -> WebhookResponse | NoResponse:

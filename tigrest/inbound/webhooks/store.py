@@ -119,11 +119,24 @@ class Store:
                 await connection.execute(sa.delete(webhook_deliveries).where(webhook_deliveries.c.number.in_(changes.removed)))
 
     async def page(self, webhook: str, after: int, limit: int) -> Sequence[Delivery]:
-        """Return what is to be delivered to a webhook, in order."""
+        """Return what is to be delivered to a webhook, in order.
+
+        Args:
+            webhook: its name.
+            after: number of the last delivery that is known.
+            limit: how many at most.
+        """
         return await self._open(limit, webhook_deliveries.c.webhook == webhook, webhook_deliveries.c.number > after)
 
-    async def of_sender(self, webhook: str, sender: str, after: int, upto: int, limit: int) -> Sequence[Delivery]:
-        """Return what is to be delivered of one sender, in order."""
+    async def of_sender(self, webhook: str, sender: str, *, after: int, upto: int, limit: int) -> Sequence[Delivery]:
+        """Return what is to be delivered of one sender, in order.
+
+        Args:
+            webhook: its name.
+            sender: bare address.
+            after, upto: range of numbers, without the first and with the last.
+            limit: how many at most.
+        """
         return await self._open(
             limit,
             webhook_deliveries.c.webhook == webhook,

@@ -80,6 +80,7 @@ class Webhooks:
     def __init__(
         self,
         targets: Sequence[Target],
+        *,
         database: Database,
         codec: Codec,
         sender: Sender,

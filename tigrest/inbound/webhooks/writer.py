@@ -91,8 +91,16 @@ class DeliveryWriter:
         self._pending.removed.append(number)
         self._writer.wake(self._limits.remove_seconds)
 
-    async def change(self, number: int, state: DeliveryState, attempts: int, problem: str, reply: bytes | None) -> None:
-        """Queue a change of a delivery, and wait until it is."""
+    async def change(self, number: int, state: DeliveryState, *, attempts: int, problem: str, reply: bytes | None = None) -> None:
+        """Queue a change of a delivery, and wait until it is stored.
+
+        Args:
+            number: of the delivery.
+            state: its new state.
+            attempts: that have failed so far.
+            problem: of the last attempt; empty for none.
+            reply: to be sent, in XML; ``None`` for none.
+        """
         changed = {"of": number, "new_state": state, "new_attempts": attempts, "new_problem": problem, "new_reply": reply}
         self._pending.changed.append(changed)
         written = asyncio.get_running_loop().create_future()
