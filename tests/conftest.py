@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tigrest.concurrency.loop import new_event_loop
+from tigrest.passwords import Passwords
+from tigrest.state.database import Database
 
 settings.register_profile("tigrest", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # how fast is the machine's affair
 settings.load_profile("tigrest")
@@ -36,3 +38,19 @@ def run() -> Iterator[Run]:
 def location(tmp_path: Path) -> str:
     """Return where the state of a test is kept: a file of SQLite. ``tests/servers/postgres`` runs some tests elsewhere."""
     return str(tmp_path / "state.sqlite3")
+
+
+@pytest.fixture
+async def database(location: str) -> AsyncIterator[Database]:
+    """Give a database at the location; it is for the test to start."""
+    database = Database(location)
+    yield database
+    await database.stop()
+
+
+@pytest.fixture
+def passwords() -> Iterator[Passwords]:
+    """Give what hashes passwords, as cheaply as argon2id can."""
+    cheap = Passwords(1, 8, 1)
+    yield cheap
+    cheap.close()

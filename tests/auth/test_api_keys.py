@@ -1,7 +1,6 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -42,13 +41,6 @@ class CountingStore(KeyStore):
 
 
 @pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = Database(tmp_path / "state.sqlite3")
-    yield database
-    await database.stop()
-
-
-@pytest.fixture
 async def store(database: Database) -> CountingStore:
     store = CountingStore(database)
     await store.start()
@@ -56,9 +48,9 @@ async def store(database: Database) -> CountingStore:
 
 
 @pytest.fixture
-async def elsewhere(store: KeyStore, tmp_path: Path) -> AsyncIterator[KeyStore]:
+async def elsewhere(store: KeyStore, location: str) -> AsyncIterator[KeyStore]:
     """The same keys, changed by another process."""
-    database = Database(tmp_path / "state.sqlite3")
+    database = Database(location)
     elsewhere = KeyStore(database)
     await elsewhere.start()
     yield elsewhere

@@ -1,5 +1,4 @@
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -9,13 +8,6 @@ from tigrest.auth.key_store import ApiKey, KeyStore, hash_key, host_name, new_ke
 from tigrest.errors import InvalidValue
 from tigrest.state.database import Database
 from tigrest.state.gateway_tables import api_keys
-
-
-@pytest.fixture
-async def database(location: str) -> AsyncIterator[Database]:
-    database = Database(location)
-    yield database
-    await database.stop()
 
 
 @pytest.fixture

@@ -18,5 +18,5 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 @pytest.fixture
-def world(receiver: Receiver, tmp_path: Path) -> World:
-    return World(receiver, tmp_path)
+def world(receiver: Receiver, tmp_path: Path, location: str) -> World:
+    return World(receiver, tmp_path, location)

@@ -34,13 +34,6 @@ async def location(postgres: Postgres) -> str:
 
 
 @pytest.fixture
-def passwords() -> Iterator[Passwords]:
-    cheap = Passwords(1, 8, 1)
-    yield cheap
-    cheap.close()
-
-
-@pytest.fixture
 async def world(location: str, passwords: Passwords) -> AsyncIterator[World]:
     """A running embedded domain."""
     async with running(passwords, location=location) as world:

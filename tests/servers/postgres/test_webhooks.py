@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
-from tests.inbound.webhooks.receiver import Receiver, Response
+from tests.inbound.webhooks.conftest import receiver, world  # noqa: F401 – fixtures
+from tests.inbound.webhooks.receiver import Response
 from tests.inbound.webhooks.test_delivery import (  # noqa: F401 – collected here
     test_a_delivery_is_dead_after_the_last_attempt,
     test_a_message_is_delivered_and_forgotten,
@@ -27,20 +23,7 @@ from tigrest.inbound.webhooks.store import DeliveryState, Store
 from tigrest.state.database import Database
 
 
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    receiver = Receiver()
-    await receiver.start()
-    yield receiver
-    await receiver.kill()
-
-
-@pytest.fixture
-def world(receiver: Receiver, tmp_path: Path, location: str) -> World:
-    return World(receiver, tmp_path, location)
-
-
-async def test_what_is_replayed_comes_last_and_in_order(world: World) -> None:
+async def test_what_is_replayed_comes_last_and_in_order(world: World) -> None:  # noqa: F811 – the fixture
     target = world.target(max_attempts=1)
     world.receiver.response = Response(500)
     async with world.webhooks(target) as webhooks:
