@@ -17,6 +17,7 @@ ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "version": set(),
     "spelling": set(),
+    "paths": set(),
     "passwords": set(),
     "webhooks": set(),
     "concurrency": {"errors"},
@@ -33,10 +34,10 @@ ROOMS: dict[str, set[str]] = {
     "service": {"errors", "concurrency", "xmpp", "formats", "auth", "backends"},
     "inbound": {"errors", "webhooks", "concurrency", "observability", "xmpp", "formats", "state", "backends"},
     # scripts, and HTTP in front of them
-    "scripting": {"errors", "spelling", "concurrency", "observability", "xmpp", "formats", "auth", "service", "inbound"},
+    "scripting": {"errors", "paths", "spelling", "concurrency", "observability", "xmpp", "formats", "auth", "service", "inbound"},
     "http": {"errors", "version", "concurrency", "observability", "xmpp", "formats", "auth", "config", "service", "scripting"},
     # put together
-    "plugins": {"errors", "spelling", "service"},
+    "plugins": {"errors", "paths", "spelling", "service"},
     "gateway": {
         "plugins",
         "errors",
@@ -55,6 +56,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "testing": {"passwords", "concurrency", "xmpp", "state", "config", "service", "scripting", "gateway"},
     "cli": {
+        "paths",
         "observability",
         "errors",
         "version",

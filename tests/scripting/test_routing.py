@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tigrest.scripting.handler import with_implied
 from tigrest.scripting.loader import Loader
 from tigrest.scripting.patterns import first_segment, readable
 from tigrest.scripting.routing import Router
@@ -46,7 +47,7 @@ def test_a_method_is_found_behind_a_pattern_without_it(tmp_path: Path) -> None:
     missing = table.match("PATCH", "/rest/u/x")
     assert missing is not None
     assert missing.route is None
-    assert missing.allow == "GET, POST, PUT, DELETE, HEAD, OPTIONS"
+    assert missing.methods == {"GET", "POST", "PUT", "DELETE"}
     assert table.match("GET", "/rest/v/x") is None
 
 
@@ -130,3 +131,11 @@ def test_a_thousand_scripts_route_like_ten(tmp_path: Path) -> None:
     assert found(table, "/rest/many/s500/a") == "/rest/many/s500/([^/]+)"
     assert len(list(folder.candidates("/s500/a"))) == 2
     assert len(list(folder.candidates("/other/x"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("methods", "shown"),
+    [("PUT GET", "GET PUT HEAD OPTIONS"), ("POST", "POST OPTIONS"), ("GET HEAD OPTIONS", "GET HEAD OPTIONS"), ("", "")],
+)
+def test_methods_imply_others(methods: str, shown: str) -> None:
+    assert with_implied(methods.split()) == tuple(shown.split())

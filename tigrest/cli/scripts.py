@@ -11,6 +11,7 @@ from tigrest.cli.configured import configured
 from tigrest.cli.tables import columns
 from tigrest.config import plugin_dirs, script_dirs
 from tigrest.errors import ScriptError
+from tigrest.paths import shown_path
 from tigrest.plugins import Plugins
 from tigrest.scripting.listeners import Listener
 from tigrest.scripting.loader import Loader
@@ -60,13 +61,14 @@ def list_routes(path: Path | None, as_json: bool) -> int:
         typer.echo(json.dumps(entries, indent=2))
         return 0
     rows = [
-        [" ".join(route.methods), route.uri, route.role or "-", "key" if route.api_key else "-", _shown(route.path)]
+        [" ".join(route.methods), route.uri, route.role or "-", "key" if route.api_key else "-", shown_path(route.path)]
         for route in table.routes
     ]
     rows += [
-        [" ".join(listener.methods), listener.shown, listener.role or "-", "-", _shown(listener.path)] for listener in table.of(Listener)
+        [" ".join(listener.methods), listener.shown, listener.role or "-", "-", shown_path(listener.path)]
+        for listener in table.of(Listener)
     ]
-    rows += [[" ".join(schedule.methods), _when(schedule), "-", "-", _shown(schedule.path)] for schedule in table.of(Schedule)]
+    rows += [[" ".join(schedule.methods), _when(schedule), "-", "-", shown_path(schedule.path)] for schedule in table.of(Schedule)]
     for line in columns([["METHODS", "URI", "ROLE", "KEY", "SCRIPT"], *rows]):
         typer.echo(line)
     return 0
@@ -86,7 +88,7 @@ def _entry(route: Route) -> dict[str, object]:
         "uri": route.uri,
         "role": route.role,
         "api_key": route.api_key,
-        "script": _shown(route.path),
+        "script": shown_path(route.path),
     }
 
 
@@ -97,7 +99,7 @@ def _listener(listener: Listener) -> dict[str, object]:
         "stanzas": listener.shown,
         "role": listener.role,
         "api_key": False,
-        "script": _shown(listener.path),
+        "script": shown_path(listener.path),
     }
 
 
@@ -109,7 +111,7 @@ def _schedule(schedule: Schedule) -> dict[str, object]:
         "next_run": schedule.next_run.isoformat(timespec="seconds") if schedule.next_run else None,
         "role": None,
         "api_key": False,
-        "script": _shown(schedule.path),
+        "script": shown_path(schedule.path),
     }
 
 
@@ -119,14 +121,8 @@ def _when(schedule: Schedule) -> str:
 
 
 def _line(problem: ScriptError) -> str:
-    return f"{_shown(problem.path)}:{problem.line}: {problem.message}"
+    return f"{shown_path(problem.path)}:{problem.line}: {problem.message}"
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _shown(path: Path) -> str:
-    """Return a path for people: relative where it is below the working directory."""
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -37,7 +37,7 @@ from tigrest.observability.context import begin_request, current_request, set_ca
 from tigrest.observability.logs import ACCESS
 from tigrest.observability.metrics import Metrics
 from tigrest.scripting.execution import Execution
-from tigrest.scripting.handler import METHODS
+from tigrest.scripting.handler import with_implied
 from tigrest.scripting.models import Body
 from tigrest.scripting.parts import ROOT
 from tigrest.scripting.routes import Endpoint, Route
@@ -285,9 +285,8 @@ def _check_path(scope: Scope) -> None:
 
 
 def _allow(match: RouteMatch | None, mount: Mount | None) -> str:
-    """Return the value of ``Allow`` for a path: the methods of handlers and of a mount. RFC 9110 §10.2.1"""
-    methods = {*(match.allow.split(", ") if match is not None else ()), *(mount.allow if mount is not None else ())}
-    return ", ".join(name for name in (*METHODS, "HEAD", "OPTIONS") if name in methods)
+    """Return the value of ``Allow`` for a path: the methods of handlers and of a mount; empty where there are none. RFC 9110 §10.2.1"""
+    return ", ".join(with_implied({*(match.methods if match is not None else ()), *(mount.methods if mount is not None else ())}))
 
 
 def _log_failure(scope: Scope, match: RouteMatch | None, uri: str, error: Exception) -> None:

@@ -119,11 +119,6 @@ class Mount:
             raise ValueError(f"the mount at {self.path} names {', '.join(unknown)}; known are {', '.join(METHODS)}")
         object.__setattr__(self, "uri", self.uri or (f"{self.path}/*" if self.is_prefix else self.path))
 
-    @property
-    def allow(self) -> tuple[str, ...]:
-        """Return the methods of the ``Allow`` header. RFC 9110 §10.2.1"""
-        return (*self.methods, *(["HEAD"] if "GET" in self.methods else []), "OPTIONS")
-
     def answers(self, method: str) -> bool:
         """Return whether requests with a method are given to ``answer``."""
         return method in self.methods or (method == "HEAD" and "GET" in self.methods)

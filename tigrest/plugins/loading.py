@@ -15,6 +15,7 @@ from types import FrameType
 import pluggy
 
 from tigrest.errors import PluginError
+from tigrest.paths import shown_path
 from tigrest.plugins.folders import FolderFinder
 from tigrest.plugins.hooks import GROUP, Hooks
 from tigrest.plugins.sources import PluginSource, in_folders, installed
@@ -199,7 +200,7 @@ def _place(source: PluginSource, error: BaseException | None) -> str:
         error: what was raised.
     """
     if isinstance(error, SyntaxError) and error.filename:
-        return _shown(error.filename, error.lineno or 1)
+        return f"{shown_path(error.filename)}:{error.lineno or 1}"
     return _place_in(source, traceback.walk_tb(error.__traceback__ if error is not None else None))
 
 
@@ -210,18 +211,12 @@ def _place_in(source: PluginSource, stack: Iterable[StackLine]) -> str:
         source: the plugin.
         stack: outermost frame first.
     """
-    place = _shown(str(source.file), 1) if source.file is not None else ""
+    place = f"{shown_path(source.file)}:1" if source.file is not None else ""
     for frame, line in stack:
         name = str(frame.f_globals.get("__name__"))
         if name == source.package or name.startswith(f"{source.package}."):
-            place = _shown(frame.f_code.co_filename, line)
+            place = f"{shown_path(frame.f_code.co_filename)}:{line}"
     return place
-
-
-def _shown(file: str, line: int) -> str:
-    """Return a place, relative to the working directory where it is below."""
-    path, here = Path(file), Path.cwd()
-    return f"{path.relative_to(here) if path.is_relative_to(here) else path}:{line}"
 
 
 def _misfits(plugin: object, manager: pluggy.PluginManager) -> Iterator[tuple[str, str]]:
@@ -233,7 +228,7 @@ def _misfits(plugin: object, manager: pluggy.PluginManager) -> Iterator[tuple[st
             continue
         function = getattr(plugin, name)
         code = getattr(inspect.unwrap(function), "__code__", None)
-        place = _shown(code.co_filename, code.co_firstlineno) if code is not None else ""
+        place = f"{shown_path(code.co_filename)}:{code.co_firstlineno}" if code is not None else ""
         hook = (options.get("specname") if options is not None else None) or name
         if options is None:
             yield place, f"{name} is not marked as a hook; write @hookimpl above it (from tigrest.plugins import hookimpl)"

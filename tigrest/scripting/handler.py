@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -12,9 +12,21 @@ ROLES: tuple[Role, ...] = (None, "user", "admin")
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
 """HTTP methods a handler may implement, as ``exec_get`` and so on. HEAD is GET without the body."""
 
+
+def with_implied(methods: Collection[str]) -> tuple[str, ...]:
+    """Return HTTP methods in the usual order, with those that they imply: HEAD by GET, OPTIONS by any.
+
+    Args:
+        methods: of :data:`METHODS`, perhaps with implied ones among them.
+
+    RFC 9110 §9.3.2, §9.3.7
+    """
+    written = tuple(method for method in METHODS if method in methods)
+    return (*written, *(["HEAD"] if "GET" in written else []), *(["OPTIONS"] if written else []))
+
+
 LISTENS = {"on_message": "message", "on_presence": "presence", "on_iq": "iq"}
 """Methods of a handler that listens, and the kind of stanza that each is for."""
-
 
 SCHEDULED = "on_schedule"
 """Method of a handler that runs by the clock."""

@@ -62,12 +62,6 @@ class Route(Part):
         return [method for method in METHODS if method in self.endpoints]
 
     @cached_property
-    def allow(self) -> str:
-        """Return the value of the ``Allow`` header."""
-        implied = ["HEAD"] if "GET" in self.endpoints else []
-        return ", ".join([*self.methods, *implied, "OPTIONS"])
-
-    @cached_property
     def is_guarded(self) -> bool:
         """Return whether it needs an API key or a login; where not, nobody looks at them."""
         return self.api_key or self.role is not None or self.asks_auth_required

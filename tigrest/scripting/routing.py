@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from tigrest.scripting.handler import METHODS
 from tigrest.scripting.patterns import first_segment
 from tigrest.scripting.routes import Endpoint, Route
 from tigrest.scripting.signature import Group
@@ -19,12 +18,13 @@ MAX_CACHED_PATH = 256
 
 
 class RouteMatch(NamedTuple):
-    """Result for a path: a route that implements the method, or only the methods that exist there."""
+    """Result for a path: a route that implements the method, or only the methods that are implemented there."""
 
     route: Route | None
     endpoint: Endpoint | None
     groups: tuple[Group, ...]
-    allow: str = ""
+    methods: frozenset[str] = frozenset()
+    """Without the implied HEAD and OPTIONS; only where there is no route."""
 
 
 class Router:
@@ -60,8 +60,7 @@ class Router:
                 allowed.append(route)
         if not allowed:
             return None
-        methods = {method for route in allowed for method in route.allow.split(", ")}
-        return RouteMatch(None, None, (), ", ".join(m for m in (*METHODS, "HEAD", "OPTIONS") if m in methods))
+        return RouteMatch(None, None, (), frozenset(method for route in allowed for method in route.methods))
 
 
 class _Folder:

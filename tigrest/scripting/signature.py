@@ -11,11 +11,11 @@ import re
 import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tigrest.auth.principal import Principal
 from tigrest.errors import InvalidValue
+from tigrest.paths import shown_path
 from tigrest.scripting.argument_types import ArgumentType
 from tigrest.scripting.arguments import UnknownType, argument_type
 from tigrest.scripting.handler import Role
@@ -137,8 +137,7 @@ class Invocation:
         name = getattr(function, "__qualname__", repr(function))
         if code is None:
             return name
-        path, here = Path(code.co_filename), Path.cwd()
-        return f"{path.relative_to(here) if path.is_relative_to(here) else path}:{code.co_firstlineno}: {name}"
+        return f"{shown_path(code.co_filename)}:{code.co_firstlineno}: {name}"
 
     def __call__(self, call: Any) -> Any:
         """Run the method (or make its coroutine).
