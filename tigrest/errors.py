@@ -22,6 +22,8 @@
     ├── ContentTooLarge        the request body is over the limit               → 413
     ├── StanzaTooLarge         the server would cut us off for this stanza      → 413
     ├── UnsupportedContent     a request body of a type that is not read here   → 415
+    │   ├── MislabelledContent … that is evidently of another type than it says → 415
+    │   └── UnsupportedCharset … in a charset that is not read                  → 415
     ├── UnprocessableContent   content or query do not fit a handler's model    → 422
     ├── CallerGone             nobody waits for the answer any more             → 499
     ├── NotSupported           the server behind us cannot or does not allow it → 501
@@ -156,12 +158,44 @@ class UnsupportedContent(TigrestError):
     Args:
         media_type: which; empty when the request does not say.
         supported: those that are read.
+        likely: of these, the one that a body without type seems to be of; empty when that is not known.
     """
 
-    def __init__(self, media_type: str, supported: Iterable[str]) -> None:
-        what = f"content of type {media_type[:80]} is" if media_type else "content without Content-Type is"
-        super().__init__(f"{what} not read here; send {', '.join(supported)}")
+    def __init__(self, media_type: str, supported: Iterable[str], likely: str = "") -> None:
+        if media_type:
+            super().__init__(f"content of type {media_type[:80]} is not read here; send {', '.join(supported)}")
+        else:
+            cure = likely or " or ".join(supported)
+            super().__init__(f"content without Content-Type is not read here; add the header Content-Type: {cure}")
         self.media_type = media_type
+
+
+class MislabelledContent(UnsupportedContent):
+    """A request body is evidently of another type than its ``Content-Type`` says: ``curl -d`` says that everything is a form.
+
+    Args:
+        declared: what it says.
+        looks: what the body looks like, for people, e.g. ``JSON``.
+        media_types: one of which it should say.
+    """
+
+    def __init__(self, declared: str, looks: str, media_types: Iterable[str]) -> None:
+        cure = " or ".join(f"Content-Type: {media_type}" for media_type in media_types)
+        TigrestError.__init__(self, f"the body looks like {looks}, but its Content-Type is {declared[:80]}; add the header {cure}")
+        self.media_type = declared
+
+
+class UnsupportedCharset(UnsupportedContent):
+    """A request body is in a charset that is unknown or not safe to read.
+
+    Args:
+        charset: what its ``Content-Type`` or its XML declaration says.
+    """
+
+    def __init__(self, charset: str) -> None:
+        TigrestError.__init__(self, f"the charset {charset[:40]!r} is not read here; send UTF-8")
+        self.media_type = ""
+        self.charset = charset
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from starlette.responses import StreamingResponse
 from tigrest.auth.basic import read_basic
 from tigrest.auth.principal import Principal
 from tigrest.backends.backend import UserRepository
-from tigrest.errors import InvalidStanza, InvalidValue, NotConnected, StanzaError, StanzaTimeout, TigrestError
+from tigrest.errors import InvalidStanza, InvalidValue, NotConnected, StanzaError, StanzaTimeout, TigrestError, UnsupportedContent
 from tigrest.formats.stanza_json import representations as stanza_json
 from tigrest.inbound.events import Events
 from tigrest.scripting.arguments import read_argument
@@ -54,6 +54,7 @@ __all__ = [
     "StatusOutcome",
     "StreamingResponse",
     "TigrestError",
+    "UnsupportedContent",
     "UserRepository",
     "UserStatus",
     "__version__",

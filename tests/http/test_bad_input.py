@@ -40,7 +40,7 @@ class Typed(Handler):
         ("application/xml", b"<a>\x00</a>"),
         ("application/xml", b"<a>\x01</a>"),
         ("application/xml", b"<a>\xff</a>"),
-        ("application/xml", "<a>é</a>".encode("utf-16")),
+        ("application/xml", "<a>é</a>".encode("utf-16-le")),
         ("application/json", b"{"),
         ("application/json", b'"\xff"'),
         ("application/json", b'"\x00"'),

@@ -260,8 +260,8 @@ class App:
             return receive
         body = await read_body(receive)
         if body:
-            value = decode(content_type, body)
-            call.content = Body(media_type(content_type), body, value) if is_validated else value
+            text, value = decode(content_type, body)
+            call.content = Body(media_type(content_type), text, value) if is_validated else value
         return receive
 
 

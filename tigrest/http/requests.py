@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Mapping
 from threading import get_ident
 from typing import Any
-from urllib.parse import parse_qsl
 
 from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException
@@ -15,7 +14,10 @@ from starlette.types import Message, Receive, Scope
 
 from tigrest.concurrency.threads import HOME, callable_from_threads
 from tigrest.errors import ContentTooLarge, MalformedContent
+from tigrest.formats.charsets import to_utf8, xml_to_utf8
 from tigrest.formats.content import URLENCODED, is_json, is_xml, media_type, read_json, read_xml
+from tigrest.formats.labels import check_form
+from tigrest.formats.urlencoded import read_fields
 
 
 @callable_from_threads
@@ -45,8 +47,9 @@ class HandlerRequest(Request):
 
         Raises:
             MalformedContent: it is not JSON.
+            UnsupportedCharset: it declares a charset that is not read.
         """
-        return read_json(await self.body())
+        return read_json(to_utf8(self.headers.get("content-type", ""), await self.body()))
 
     async def form(self, *, max_files: float = 1000, max_fields: float = 1000, max_part_size: int = 1024 * 1024) -> FormData:  # type: ignore[override]
         """Return the body as a form, ``multipart/form-data`` included.
@@ -58,7 +61,14 @@ class HandlerRequest(Request):
 
         Raises:
             MalformedContent: it is not a form, or over one of the limits.
+            MislabelledContent: it is evidently something else.
+            UnsupportedCharset: it declares a charset that is not read.
         """
+        content_type = self.headers.get("content-type", "")
+        if self._form is None and media_type(content_type) == URLENCODED:  # Starlette reads all charsets as UTF-8
+            body = await self.body()
+            check_form(body)
+            self._form = FormData([*read_fields(content_type, body, max_fields)])
         try:
             return await super().form(max_files=max_files, max_fields=max_fields, max_part_size=max_part_size)
         except MultiPartException as error:
@@ -151,23 +161,28 @@ def has_body(headers: Mapping[bytes, bytes]) -> bool:
     return length not in (b"", b"0") if length is not None else bool(headers.get(b"transfer-encoding"))
 
 
-def decode(content_type: str, body: bytes) -> Any:
+def decode(content_type: str, body: bytes) -> tuple[bytes, Any]:
     """Decode a body by its ``Content-Type``.
 
     Returns:
-        Its value; ``None`` when its type is none of XML, JSON and form.
+        The body in UTF-8, and its value; ``None`` when its type is none of XML, JSON and form.
 
     Raises:
         MalformedContent: it is not what its type claims.
+        MislabelledContent: it is no form, although its type says so.
+        UnsupportedCharset: it declares a charset that is not read.
     """
     media = media_type(content_type)
     if is_json(media):
-        return read_json(body)
+        body = to_utf8(content_type, body)
+        return body, read_json(body)
     if is_xml(media):
-        return read_xml(body)
+        body = xml_to_utf8(content_type, body)
+        return body, read_xml(body)
     if media == URLENCODED:
-        return _read_form(body)
-    return None
+        check_form(body)
+        return body, _by_name(read_fields(content_type, body))
+    return body, None
 
 
 def is_decodable(content_type: str) -> bool:
@@ -176,14 +191,10 @@ def is_decodable(content_type: str) -> bool:
     return is_json(media) or is_xml(media) or media == URLENCODED
 
 
-def _read_form(body: bytes) -> dict[str, str | list[str]]:
-    """Return a form as a mapping; a name given several times has a list."""
-    try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=1000, errors="strict")
-    except ValueError as error:
-        raise MalformedContent(f"the form cannot be read: {error}") from None
+def _by_name(fields: list[tuple[str, str]]) -> dict[str, str | list[str]]:
+    """Return the fields of a form as a mapping; a name given several times has a list."""
     form: dict[str, str | list[str]] = {}
-    for name, value in pairs:
+    for name, value in fields:
         known = form.get(name)
         form[name] = value if known is None else [*known, value] if isinstance(known, list) else [known, value]
     return form

@@ -5,6 +5,8 @@ from typing import Any
 
 from tigrest import JID, BoundedService, CommandReply, Field, HTTPException, RosterItem
 
+from .._content import decoded
+
 Shown = dict[str, Any]
 """Part of an answer."""
 
@@ -29,6 +31,7 @@ async def executed(caller: BoundedService, jid: JID, command: Mapping[str, Any])
 
 def command_of(content: Any) -> Mapping[str, Any]:
     """Return the command of a request, which says at least its node."""
+    content = decoded(content)
     command: Any = content.get("command") if isinstance(content, dict) else None
     if not isinstance(command, dict):
         raise HTTPException(400, 'send {"command": {"node": "…", "fields": […]}} as JSON, or the same as XML')

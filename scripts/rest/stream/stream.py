@@ -1,6 +1,6 @@
 """Any XMPP stanza, as it is."""
 
-from tigrest import JID, Handler, HTTPException, Principal, Request, Result, Service, Stanza
+from tigrest import JID, Handler, HTTPException, Principal, Request, Result, Service, stanza_json
 
 
 class Stream(Handler):
@@ -21,11 +21,11 @@ class Stream(Handler):
         },
     }
 
-    async def exec_post(self, service: Service, principal: Principal, content: Request | None, to: str | None) -> Result:
+    async def exec_post(self, service: Service, principal: Principal, request: Request, content: Request | None, to: str | None) -> Result:
         body = await content.body() if content is not None else b""
         if not body.strip():
             raise HTTPException(400, "no data received: send one message, presence or iq as the body")
-        stanza = Stanza.parse(body)
+        stanza = stanza_json.read_verbatim(request.headers.get("content-type", ""), body)
         if to and to.strip():
             stanza = stanza.with_(to=JID(to.strip()))
         elif stanza.to is None:

@@ -5,6 +5,8 @@ from typing import Any
 
 from tigrest import JID, Activity, Handler, HTTPException, Service, StatusOutcome, UserStatus, read_argument
 
+from .._content import decoded
+
 DEFAULT_RESOURCE = "tigase-external"
 
 
@@ -53,7 +55,7 @@ class Status(Handler):
 
 def command_of(content: Any) -> Mapping[str, Any]:
     """Return the fields of a request: as they are, or under ``command``."""
-    if content is None:
+    if decoded(content) is None:
         return {}
     fields: Any = content.get("command", content) if isinstance(content, dict) else None
     if fields == "":

@@ -5,6 +5,8 @@ from typing import Any
 
 from tigrest import JID, Handler, HTTPException, Service
 
+from .._content import decoded
+
 USER = {"user": {"jid": "alice@example.com", "domain": "example.com", "isAdmin": False}}
 
 
@@ -53,6 +55,7 @@ def account(service: Service, jid: JID) -> JID:
 
 def user_of(content: Any) -> Mapping[str, Any]:
     """Return what stands under ``user`` in the body."""
+    content = decoded(content)
     user: Any = content.get("user") if isinstance(content, dict) else None
     if not isinstance(user, dict):
         raise HTTPException(400, 'send {"user": {"password": "…"}} as JSON, or the same as XML')

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from tigrest.errors import InvalidStanza, MalformedContent, UnsupportedContent
-from tigrest.formats.content import JSON, PLAIN_TEXT, URLENCODED, media_type, read_json, write_json
-from tigrest.formats.stanza_json.media_types import ANSWER_TYPES, READABLE_TYPES, XML_TYPES, choose_media_type
+from tigrest.formats.charsets import UTF_8, charset_of, decoded, to_utf8, xml_to_utf8
+from tigrest.formats.content import JSON, PLAIN_TEXT, URLENCODED, XML, is_xml, media_type, read_json, write_json
+from tigrest.formats.labels import check_label, guess
+from tigrest.formats.stanza_json.media_types import ANSWER_TYPES, READABLE_TYPES, XML_TYPES, XMPP_XML, choose_media_type
 from tigrest.formats.stanza_json.reading import check_query, from_json, from_parameters, from_query, from_texts
 from tigrest.formats.stanza_json.table import VOCABULARIES
 from tigrest.formats.stanza_json.writing import to_json
+from tigrest.formats.urlencoded import read_fields, read_token
 from tigrest.xmpp.stanza import Stanza
 from tigrest.xmpp.xml import MAX_NODES
 
-__all__ = ["ASKING", "CHANGING", "choose_media_type", "from_parameters", "read", "read_query", "write", "write_all"]
+__all__ = [
+    "ASKING",
+    "CHANGING",
+    "check_label",
+    "choose_media_type",
+    "from_parameters",
+    "read",
+    "read_query",
+    "read_verbatim",
+    "write",
+    "write_all",
+]
 
 CHANGING = VOCABULARIES["iq"].changing
 """Keys of iqs that change something, e.g. ``block``."""
@@ -30,28 +44,30 @@ def read(content_type: str, body: bytes, *, kind: str | None = None, type: str |
     """Parse a body as a stanza.
 
     Args:
-        content_type: media type of the body; may be empty where there is no body and ``kind`` is given.
+        content_type: media type of the body, with its charset; may be empty where there is no body and ``kind`` is given.
         body: XML, JSON, an HTML form – text if it has no ``=`` – or text: the body of a message or the ``show`` of a presence.
         kind, type, to: override those in the body, except in XML.
 
     Raises:
-        UnsupportedContent: the media type is not in :data:`~tigrest.formats.stanza_json.media_types.READABLE_TYPES`.
+        UnsupportedContent: the media type is not in :data:`~tigrest.formats.stanza_json.media_types.READABLE_TYPES`, or the charset is
+            not read.
         MalformedContent: the body cannot be parsed, or has an unknown key or an invalid value.
         InvalidStanza: the body can be parsed, but is no stanza.
         InvalidJID: an address in JSON or a form is not an XMPP address.
     """
     media = media_type(content_type)
     if media in XML_TYPES:
-        return _from_xml(body)
+        return _from_xml(xml_to_utf8(content_type, body))
     if media == JSON:
-        return from_json(read_json(body, MAX_NODES), kind=kind, type=type, to=to)
+        return from_json(read_json(to_utf8(content_type, body), MAX_NODES), kind=kind, type=type, to=to)
     if media == URLENCODED and (b"=" in body or not body):
-        return from_texts(_fields(body), kind=kind, type=type, to=to)
+        return from_texts(dict(read_fields(content_type, body)), kind=kind, type=type, to=to)
     if media in (PLAIN_TEXT, URLENCODED):
-        return from_json(_of_text(_decoded(body), kind), kind=kind or "message", type=type or ("chat" if kind is None else None), to=to)
+        text = read_token(content_type, body) if media == URLENCODED else decoded(body, charset_of(content_type) or UTF_8)
+        return from_json(_of_text(text, kind), kind=kind or "message", type=type or ("chat" if kind is None else None), to=to)
     if not media and not body and kind is not None:
         return from_json({}, kind=kind, type=type, to=to)
-    raise UnsupportedContent(media, READABLE_TYPES)
+    raise _unsupported(media, body, READABLE_TYPES)
 
 
 def read_query(content_type: str, body: bytes, query: str, to: str = "") -> Stanza:
@@ -72,10 +88,27 @@ def read_query(content_type: str, body: bytes, query: str, to: str = "") -> Stan
     check_query(query)
     media = media_type(content_type)
     if media == JSON:
-        return from_query(query, read_json(body, MAX_NODES), to)
+        return from_query(query, read_json(to_utf8(content_type, body), MAX_NODES), to)
     if media == URLENCODED or (not media and not body):
-        return from_parameters(query, _fields(body), to)
-    raise UnsupportedContent(media, (JSON, URLENCODED))
+        return from_parameters(query, dict(read_fields(content_type, body)), to)
+    raise _unsupported(media, body, (JSON, URLENCODED))
+
+
+def read_verbatim(content_type: str, body: bytes) -> Stanza:
+    """Parse a body in XML as a stanza, whose attributes all stay.
+
+    Args:
+        content_type: media type of the body, with its charset; may be any where the body begins like XML.
+        body: the stanza.
+
+    Raises:
+        UnsupportedContent: the body is evidently no XML, or in a charset that is not read.
+        InvalidStanza: it is no stanza.
+    """
+    media = media_type(content_type)
+    if is_xml(media) or guess(body) == XML:
+        return Stanza.parse(xml_to_utf8(content_type, body))
+    raise UnsupportedContent(media, (XML,))
 
 
 def write(stanza: Stanza, media: str) -> bytes:
@@ -141,19 +174,9 @@ def _of_text(text: str, kind: str | None) -> dict[str, str]:
     return {"show": text.strip()} if kind == "presence" else {"body": text}
 
 
-def _fields(body: bytes) -> dict[str, str]:
-    """Parse an HTML form; of fields with the same name the last one counts."""
-    try:
-        return dict(parse_qsl(_decoded(body), keep_blank_values=True, errors="strict"))
-    except ValueError as error:
-        raise MalformedContent(f"the form cannot be read: {error}") from None
-
-
-def _decoded(body: bytes) -> str:
-    try:
-        return body.decode()
-    except UnicodeDecodeError as error:
-        raise MalformedContent(f"text must be UTF-8: {error.reason} at byte {error.start}") from None
+def _unsupported(media: str, body: bytes, supported: Sequence[str]) -> UnsupportedContent:
+    likely = guess(body)
+    return UnsupportedContent(media, supported, likely if likely in supported or (likely == XML and XMPP_XML in supported) else "")
 
 
 def _is_flat(value: object) -> bool:
