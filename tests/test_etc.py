@@ -109,6 +109,10 @@ def test_the_unit_checks_and_reloads_and_hears_from_the_process() -> None:
     assert reloading == "/bin/kill -HUP $MAINPID"
 
 
+def test_the_unit_waits_longer_than_the_gateway_takes_to_stop() -> None:
+    assert int(unit()["Service"]["TimeoutStopSec"]) >= Config().http.stop_timeout + 20
+
+
 def test_the_unit_is_hardened_and_can_write_its_state() -> None:
     service = unit()["Service"]
     assert service["User"] == "tigrest"

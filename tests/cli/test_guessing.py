@@ -7,14 +7,16 @@ from pathlib import Path
 import httpx2
 
 from tests.cli.process import serving
+from tigrest.passwords import Passwords
 
-ACCOUNTS = '[{jid = "admin@localhost", password = "adminpw"}, {jid = "bob@localhost", password = "bobpw"}]'
+HASH = Passwords(time_cost=1, memory_cost=8, parallelism=1).hash_now("bobpw")
+"""Quick to verify: what counts here is how often that is done."""
 SPELLINGS = ("bob", "BOB", "bob@localhost", "bob@localhost/phone", "BOB@localhost", "Bob", "bOb", "boB")
 """Ways to write one username: each is a login that is not remembered yet."""
 
 
 def client(base: str, address: str) -> httpx2.Client:
-    """A client that calls from an address of its own."""
+    """Return a client that calls from an address of its own."""
     return httpx2.Client(base_url=base, transport=httpx2.HTTPTransport(local_address=address), timeout=60)
 
 
@@ -23,7 +25,8 @@ def login(client: httpx2.Client, user: str, password: str) -> httpx2.Response:
 
 
 def test_who_guesses_bobs_password_does_not_lock_bob_out(tmp_path: Path) -> None:
-    settings = {"TIGREST__EMBEDDED__ACCOUNTS": ACCOUNTS, "TIGREST__AUTH__CACHE_SECONDS": "0"}
+    accounts = f'[{{jid = "bob@localhost", password_hash = "{HASH}"}}]'
+    settings = {"TIGREST__AUTH__ACCOUNTS": accounts, "TIGREST__AUTH__CACHE_SECONDS": "0"}
     with serving(cwd=tmp_path, **settings) as (_, base), client(base, "127.0.0.2") as guesser, client(base, "127.0.0.1") as owner:
         statuses = []
         for number in range(60):

@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -64,22 +65,32 @@ def expect_unavailable(answers: list[httpx2.Response]) -> None:
         assert "the database cannot be used now" in answer.json()["detail"]
 
 
+def expect_locked(done: subprocess.CompletedProcess[str]) -> None:
+    assert done.returncode == 1
+    assert "database is locked" in done.stderr
+    assert len(done.stderr.splitlines()) <= 2
+    assert "Traceback" not in done.stderr
+
+
 def expect_quiet(folder: Path) -> None:
     log = without_delays((folder / "log").read_text())
     assert "Traceback" not in log
     assert log.count(" ERROR ") <= 2, log  # one of the database, one of the webhooks
 
 
-def test_a_locked_database_is_503_and_loses_no_accepted_message(tmp_path: Path) -> None:
-    with webhook() as (url, received), gateway(tmp_path, url) as (process, client):
+def test_a_locked_database_is_503_one_line_for_commands_and_loses_no_accepted_message(tmp_path: Path) -> None:
+    """Commands that write say so in one line meanwhile."""
+    with webhook() as (url, received), gateway(tmp_path, url) as (process, client), ThreadPoolExecutor(1) as pool:
         assert send(client, "bot@http.localhost", "before").status_code == 202
         eventually(lambda: bodies(received) == ["before"])
         other = sqlite3.connect(tmp_path / "var" / "tigrest.sqlite3", isolation_level=None)
         other.execute("BEGIN EXCLUSIVE")
         for number in range(20):
             assert send(client, "bot@http.localhost", str(number)).status_code == 202
+        adding = pool.submit(tigrest, "api-key", "add", "one", cwd=tmp_path)
         expect_unavailable(writes(client))
         assert client.get("/rest/users").status_code == 200  # reading goes on
+        expect_locked(adding.result())
         other.execute("ROLLBACK")
         other.close()
         eventually(lambda: bodies(received) == ["before", *map(str, range(20))])
@@ -150,18 +161,6 @@ def test_a_first_start_that_a_full_disk_ended_is_finished_by_the_next(tmp_path: 
         assert httpx2.post(f"{base}/rest/echo", auth=login, json={"body": "x"}).status_code == 200
         assert httpx2.get(f"{base}/rest/avatar/bob@localhost").status_code == 200
     assert json.loads((state / "demo-credentials.json").read_text())["is_finished"] is True
-
-
-def test_commands_say_that_the_database_is_locked(tmp_path: Path) -> None:
-    assert tigrest("api-key", "add", "one", cwd=tmp_path).returncode == 0
-    other = sqlite3.connect(tmp_path / "var" / "tigrest.sqlite3", isolation_level=None)
-    other.execute("BEGIN EXCLUSIVE")
-    done = tigrest("api-key", "add", "two", cwd=tmp_path)
-    other.close()
-    assert done.returncode == 1
-    assert "database is locked" in done.stderr
-    assert len(done.stderr.splitlines()) <= 2
-    assert "Traceback" not in done.stderr
 
 
 def test_a_live_check_beside_a_gateway_needs_none_of_its_state(tmp_path: Path) -> None:

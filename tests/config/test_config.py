@@ -201,6 +201,7 @@ def test_a_variable_for_a_secret_overrides_the_secret_file_and_the_other_way_rou
         ("[http]\nport = 65536", "config.toml:2: http.port: is 65536; expected a number not above 65535"),
         ("[http]\nport = -1", "config.toml:2: http.port: is -1; expected a number not below 0"),
         ("[http]\nmax_body = 0", "config.toml:2: http.max_body: is 0; expected a number above 0"),
+        ("[http]\nstop_timeout = 0", "config.toml:2: http.stop_timeout: is 0; expected a number above 0.0"),
         ("[http]\nrequest_timeout = inf", "config.toml:2: http.request_timeout: is inf; expected a finite number"),
         ("[http]\nhost = 1979-05-27", "config.toml:2: http.host: is a date or time; expected text in quotes"),
         ('[http]\nhost = ""', "config.toml:2: http.host: is empty"),

@@ -19,7 +19,6 @@ from tests.cli.process import environment
 from tests.test_docs import blocks
 from tigrest.config import Config, builtin_scripts
 from tigrest.gateway import Gateway
-from tigrest.http.wire.limits import ServerLimits
 from tigrest.http.wire.listener import bind
 from tigrest.http.wire.server import serve_gateway
 from tigrest.inbound.events.limits import EventLimits
@@ -137,7 +136,7 @@ class World:
 @asynccontextmanager
 async def running(scripts: Path | None = None, grace: int = 10, **sections: Any) -> AsyncIterator[World]:
     settings: dict[str, Any] = {
-        "http": {"port": 0},
+        "http": {"port": 0, "stop_timeout": grace},
         "scripts": {"reload": False},
         "xmpp": {"domain": "localhost", "jid": "http.localhost"},
         "auth": {
@@ -155,8 +154,7 @@ async def running(scripts: Path | None = None, grace: int = 10, **sections: Any)
     stop, ready = asyncio.Event(), asyncio.Event()
     listener = bind("127.0.0.1", 0)
     port = listener.getsockname()[1]
-    limits = ServerLimits(grace=grace)
-    task = asyncio.create_task(serve_gateway(gateway, config, listener, stop=stop, ready=lambda _: ready.set(), limits=limits))
+    task = asyncio.create_task(serve_gateway(gateway, config, listener, stop=stop, ready=lambda _: ready.set()))
     await asyncio.wait_for(ready.wait(), 10)
     world = World(gateway, port, stop, task)
     try:

@@ -87,6 +87,7 @@ class HttpConfig(Section):
     max_body: Count = 1048576
     request_timeout: Seconds = 30.0
     send_timeout: Seconds = 60.0
+    stop_timeout: Seconds = 10.0
     trusted_proxies: ArrayOf[Network] = ()
     cors_origins: ArrayOf[Origin] = ()
 

@@ -79,8 +79,9 @@ async def running(connection: ConnectionLimits = DEFAULT_LIMITS) -> AsyncIterato
     echo, stop, ready = Echo(), asyncio.Event(), asyncio.Event()
     listener = bind("127.0.0.1", 0)
     port = listener.getsockname()[1]
+    config = Config.model_validate({"http": {"stop_timeout": 1}})
     task = asyncio.create_task(
-        serve_gateway(echo, Config(), listener, stop=stop, ready=lambda _: ready.set(), limits=ServerLimits(connection, grace=1))
+        serve_gateway(echo, config, listener, stop=stop, ready=lambda _: ready.set(), limits=ServerLimits(connection))
     )
     await asyncio.wait_for(ready.wait(), 5)
     try:

@@ -13,7 +13,6 @@ from tests.waiting import until
 from tigrest.concurrency.caller import CALLER, Caller
 from tigrest.config import Config
 from tigrest.http.replies import Reply
-from tigrest.http.wire.limits import ServerLimits
 from tigrest.http.wire.listener import bind
 from tigrest.http.wire.server import serve_gateway
 from tigrest.http.wire.whole_reply import WHOLE_REPLY
@@ -95,9 +94,8 @@ async def running() -> AsyncIterator[tuple[Answers, asyncio.StreamReader, asynci
     answers, stop, ready = Answers(), asyncio.Event(), asyncio.Event()
     listener = bind("127.0.0.1", 0)
     port = listener.getsockname()[1]
-    task = asyncio.create_task(
-        serve_gateway(answers, Config(), listener, stop=stop, ready=lambda _: ready.set(), limits=ServerLimits(grace=1))
-    )
+    config = Config.model_validate({"http": {"stop_timeout": 1}})
+    task = asyncio.create_task(serve_gateway(answers, config, listener, stop=stop, ready=lambda _: ready.set()))
     await asyncio.wait_for(ready.wait(), 5)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:

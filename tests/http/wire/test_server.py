@@ -14,7 +14,6 @@ from starlette.types import Receive, Scope, Send
 
 from tigrest.config import Config
 from tigrest.errors import ConfigError, DatabaseInUse, NotConnected, TigrestError
-from tigrest.http.wire.limits import ServerLimits
 from tigrest.http.wire.listener import bind
 from tigrest.http.wire.server import serve_gateway
 
@@ -67,8 +66,8 @@ class Running:
 
 
 @asynccontextmanager
-async def running(fake: Fake, config: Config | None = None, host: str = "127.0.0.1", grace: int = 1) -> AsyncIterator[Running]:
-    config = config or Config.model_validate({"http": {"host": host}})
+async def running(fake: Fake, config: Config | None = None, host: str = "127.0.0.1", grace: float = 1) -> AsyncIterator[Running]:
+    config = config or Config.model_validate({"http": {"host": host, "stop_timeout": grace}})
     stop, ready, bases = asyncio.Event(), asyncio.Event(), list[str]()
 
     def note(base: str) -> None:
@@ -76,7 +75,7 @@ async def running(fake: Fake, config: Config | None = None, host: str = "127.0.0
         ready.set()
 
     listener = bind(host, 0)
-    task = asyncio.create_task(serve_gateway(fake, config, listener, stop=stop, ready=note, limits=ServerLimits(grace=grace)))
+    task = asyncio.create_task(serve_gateway(fake, config, listener, stop=stop, ready=note))
     await asyncio.wait_for(ready.wait(), 5)
     yield Running(listener.getsockname()[1], stop, task, bases)
     stop.set()
@@ -136,7 +135,7 @@ async def test_a_running_request_is_finished_and_new_ones_are_not_accepted() -> 
 
 async def test_a_request_that_does_not_finish_is_cancelled_in_the_end() -> None:
     fake = Fake()
-    async with running(fake, grace=0) as server:
+    async with running(fake, grace=0.1) as server:
         answer = asyncio.create_task(get(server.port, "/held"))
         await fake.entered.wait()
     assert fake.events == ["start", "cancelled", "stop"]

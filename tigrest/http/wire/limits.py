@@ -44,7 +44,6 @@ class ServerLimits:
         connection: of each connection; ``[http]`` sets its ``body`` and ``send``.
         backlog: connections that may wait to be accepted.
         idle: how long an idle connection is kept; a little longer than proxies keep theirs.
-        grace: how long running requests may go on when the server stops.
         stop: how long the gateway may take to stop.
         cancelled: how long cancelled tasks may take to end.
         stall_check: how often connections are checked for peers that take nothing.
@@ -53,7 +52,6 @@ class ServerLimits:
     connection: ConnectionLimits = DEFAULT_LIMITS
     backlog: int = 2048
     idle: int = 65
-    grace: int = 10
     stop: float = 10.0
     cancelled: float = 2.0
     stall_check: float = 5.0

@@ -285,5 +285,5 @@ def uvicorn_config(gateway: Served, config: Config, limits: ServerLimits = DEFAU
         headers=RESPONSE_HEADERS,
         backlog=limits.backlog,
         timeout_keep_alive=limits.idle,
-        timeout_graceful_shutdown=limits.grace,
+        timeout_graceful_shutdown=config.http.stop_timeout,  # type: ignore[arg-type]  # handed to asyncio, which takes fractions
     )
