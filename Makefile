@@ -19,9 +19,10 @@ help: ## show this help
 run: $(VENV)/.installed ## set up what is missing and serve on the embedded domain; ARGS="--port 9000"
 	@exec $(IN_VENV) -m tigrest serve --access-log $(ARGS)
 
+# Without bytecode on disk each process would compile everything, tests included.
 test: $(VENV)/.installed-test ## set up what is missing and run the tests; ARGS="-k name"
 	@tests/servers/install.sh
-	@$(IN_VENV) -m pytest $(WORKERS) $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(IN_VENV) -m pytest $(WORKERS) $(ARGS)
 
 soak: $(VENV)/.installed-test ## send odd things to gateways in front of real servers, for MINUTES=10; SEED=1 repeats
 	@tests/servers/install.sh

@@ -63,6 +63,18 @@ def test_two_quick_edits_of_equal_size_are_both_seen(tmp_path: Path) -> None:
         assert answer(table, "/rest/it") == n
 
 
+def test_each_loading_of_the_same_bytes_has_variables_of_its_own(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        _seen="SEEN = []",
+        it=script("(SEEN.append(1), MINE.append(1), len(SEEN), len(MINE))[2:]", head="from ._seen import SEEN\nMINE = []"),
+    )
+    for _ in range(2):
+        loader = Loader([tmp_path])
+        assert answer(loader.load(), "/rest/it") == (1, 1)
+        assert answer(loader.load(), "/rest/it") == (2, 1)
+
+
 def test_an_unchanged_script_is_not_run_again(tmp_path: Path) -> None:
     write(tmp_path, it=script(), other=script("1", "/other"))
     loader = Loader([tmp_path])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from tigrest.errors import ScriptError
 from tigrest.scripting.handler import ROLES, Handler
 from tigrest.scripting.misspelt import ATTRIBUTES, misspelt
+from tigrest.scripting.module import COMPILED_SOURCES
 
 PARSES = 10
 """Most attempts to parse a script."""
@@ -35,6 +37,16 @@ class Lines:
     def of(self, cls: type, member: str = "") -> int:
         """Return the line of a member, or of the class when it does not define it itself."""
         return self._lines.get((cls.__name__, member)) or self._lines.get((cls.__name__, ""), 1)
+
+
+@lru_cache(maxsize=COMPILED_SOURCES)
+def member_lines(data: bytes) -> Lines:
+    """Return the line numbers of a script's text.
+
+    Args:
+        data: the text, which compiles.
+    """
+    return Lines(data)
 
 
 def _tree(data: bytes) -> ast.Module:

@@ -14,7 +14,10 @@ import importlib.util
 import sys
 import types
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
+
+from tigrest.scripting.module import COMPILED_SOURCES, compile_source
 
 PACKAGE = "_tigrest_scripts"
 """Prefix of the packages that stand for script folders, so that ``from ._helper import x`` works in scripts."""
@@ -116,7 +119,7 @@ class HelperFinder(importlib.abc.MetaPathFinder):
 
     def _imports_of(self, name: str) -> frozenset[str]:
         if name not in self._imports:
-            self._imports[name] = frozenset(imported for imported in _imports(name, self._files[name]) if imported in self._files)
+            self._imports[name] = _imports(name, self._files[name]) & self._files.keys()
         return self._imports[name]
 
 
@@ -134,7 +137,7 @@ class _HelperLoader(importlib.machinery.SourceFileLoader):
         self.digest = digest
 
     def get_code(self, fullname: str) -> types.CodeType:
-        return compile(self._data, self.get_filename(fullname), "exec", dont_inherit=True)
+        return compile_source(self._data, self.get_filename(fullname))
 
 
 def _loader_of(module: types.ModuleType) -> _HelperLoader | None:
@@ -142,12 +145,16 @@ def _loader_of(module: types.ModuleType) -> _HelperLoader | None:
     return loader if isinstance(loader, _HelperLoader) else None
 
 
-def _imports(name: str, data: bytes) -> Iterator[str]:
-    """Find what a file may import with dots: modules, or names in them."""
+@lru_cache(maxsize=COMPILED_SOURCES)
+def _imports(name: str, data: bytes) -> frozenset[str]:
+    """Return what a file may import with dots: modules, or names in them."""
     try:
-        tree = ast.parse(data)
+        return frozenset(_relative_imports(name, ast.parse(data)))
     except (SyntaxError, ValueError):  # it does not load either
-        return
+        return frozenset()
+
+
+def _relative_imports(name: str, tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = ".".join([*name.split(".")[: -node.level], *([node.module] if node.module else [])])

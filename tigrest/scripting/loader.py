@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tigrest.errors import PluginError, ScriptError
-from tigrest.scripting.attributes import Lines, validate, validate_instance
+from tigrest.scripting.attributes import member_lines, validate, validate_instance
 from tigrest.scripting.handler import Handler, Injection
 from tigrest.scripting.helpers import HelperFinder, package_of
 from tigrest.scripting.kinds import KINDS
@@ -129,7 +129,7 @@ class Loader:
         package = package_of(source.root_index, source.relative.parent)
         name = f"{package or 'tigrest_script'}.{source.path.stem}"
         module = execute(source.path, source.data, name, package, self._seconds)
-        lines = Lines(source.data)
+        lines = member_lines(source.data)
         classes = [value for value in vars(module).values() if _is_handler(value, name)]
         classes = [cls for cls in dict.fromkeys(classes) if self._is_meant(cls) or not any(cls in other.__mro__[1:] for other in classes)]
         if not classes:

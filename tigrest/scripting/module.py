@@ -1,7 +1,7 @@
 """Execute the bytes of a script as a new module, within a time limit.
 
 Python's own import machinery caches bytecode by whole-second time and size, so that two quick edits load the old text:
-scripts and their helpers are compiled from their bytes here, always.
+scripts and their helpers are compiled from their bytes here, which are also the key of what is cached.
 """
 
 from __future__ import annotations
@@ -12,12 +12,17 @@ import threading
 import traceback
 import types
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 from tigrest.errors import ScriptError
 
 LOAD_SECONDS = 10.0
 """Seconds a script may take to execute; then it is reported as broken."""
+
+
+COMPILED_SOURCES = 256
+"""Entries of the caches of what is derived from the bytes of a script or helper alone."""
 
 
 class _Overdue(BaseException):
@@ -38,7 +43,7 @@ def execute(path: Path, source: bytes, name: str, package: str, seconds: float =
         ScriptError: it does not compile, raises, exits or takes too long.
     """
     try:
-        code = compile(source, str(path), "exec", dont_inherit=True)
+        code = compile_source(source, str(path))
     except SyntaxError as error:
         raise ScriptError(error.filename or path, error.lineno or 1, f"SyntaxError: {error.msg}") from None
     except ValueError as error:  # NUL bytes
@@ -57,6 +62,21 @@ def execute(path: Path, source: bytes, name: str, package: str, seconds: float =
             sys.modules[name] = previous
         raise
     return module
+
+
+@lru_cache(maxsize=COMPILED_SOURCES)
+def compile_source(source: bytes, path: str) -> types.CodeType:
+    """Compile the bytes of a script or helper, or return the code of the last time: each module that runs it has variables of its own.
+
+    Args:
+        source: the bytes.
+        path: its file, for tracebacks.
+
+    Raises:
+        SyntaxError: it is not Python.
+        ValueError: it contains NUL bytes.
+    """
+    return compile(source, path, "exec", dont_inherit=True)
 
 
 def run_bounded(run: Callable[[], object], path: Path, seconds: float) -> None:

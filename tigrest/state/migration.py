@@ -89,8 +89,8 @@ def _has_tables(connection: sa.Connection, schema: Schema) -> bool:
 
 
 def _create(connection: sa.Connection, schema: Schema) -> None:
-    """Make the tables of the newest version in an empty database."""
-    schema.metadata.create_all(connection)
+    """Make the tables of the newest version in a database that has none of them."""
+    schema.metadata.create_all(connection, checkfirst=False)
     schema.version_table.create(connection, checkfirst=True)
     connection.execute(sa.insert(schema.version_table).values(version_num=schema.versions[-1]))
 
