@@ -1,7 +1,7 @@
 import pytest
 
 from tests.auth.fakes import ALICE, BOB, Clock
-from tigrest.auth.throttle import KNOWN_NETWORKS, KNOWN_SECONDS, Bucket, Known, Throttle
+from tigrest.auth.throttle import KNOWN_NETWORKS, KNOWN_SECONDS, FailureBuckets, KnownNetworks, Throttle
 from tigrest.errors import TooManyFailures
 from tigrest.xmpp.jid import JID
 
@@ -140,7 +140,7 @@ def test_guessing_is_slow_from_a_known_good_network_too() -> None:
 
 def test_a_network_is_known_good_for_its_time_only() -> None:
     clock = Clock()
-    known = Known(clock)
+    known = KnownNetworks(clock)
     known.add(ALICE, "192.0.2.1")
     clock.pass_by(KNOWN_SECONDS - 1)
     assert known.has(ALICE, "192.0.2.1")
@@ -150,7 +150,7 @@ def test_a_network_is_known_good_for_its_time_only() -> None:
 
 
 def test_what_is_known_good_is_bounded() -> None:
-    known = Known(Clock(), size=2)
+    known = KnownNetworks(Clock(), size=2)
     for number in range(KNOWN_NETWORKS + 1):
         known.add(ALICE, f"192.0.2.{number}")
     assert not known.has(ALICE, "192.0.2.0")
@@ -191,7 +191,7 @@ def test_callers_of_unknown_address_do_not_share_a_bucket() -> None:
 
 
 def test_the_oldest_entries_are_dropped() -> None:
-    bucket = Bucket(1, 10.0, Clock(), size=3)
+    bucket = FailureBuckets(1, 10.0, Clock(), size=3)
     for key in ("a", "b", "c", "a", "d"):
         bucket.add(key)
     assert [bool(bucket.wait(key)) for key in "abcd"] == [True, False, True, True]

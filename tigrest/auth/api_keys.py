@@ -15,7 +15,7 @@ from tigrest.auth.key_store import ApiKey, KeyStore, hash_key, host_name, new_ke
 from tigrest.concurrency.single_flight import SingleFlight
 from tigrest.errors import StorageUnavailable
 from tigrest.observability.log_limit import LogLimit
-from tigrest.state.trouble import TROUBLE
+from tigrest.state.database_errors import RETRYABLE_ERRORS
 
 __all__ = ["ApiKey", "ApiKeys", "KeyLimits", "KeyStore", "hash_key", "host_name", "key_of_request", "new_key"]
 
@@ -163,7 +163,7 @@ class ApiKeys:
         try:
             async with asyncio.timeout(self._limits.read_seconds):
                 keys = await store.list()
-        except TROUBLE as error:  # OSError among them: also a TimeoutError
+        except RETRYABLE_ERRORS as error:  # OSError among them: also a TimeoutError
             if self._complaints.admit() is not None:
                 log.error("the stored API keys cannot be read; those read last stay valid: %s", error or type(error).__name__)
             began, self._is_blind = self._clock(), True

@@ -1,4 +1,4 @@
-"""HTTP Basic authentication: reading the header."""
+"""Parse the header of HTTP Basic authentication. RFC 7617"""
 
 from __future__ import annotations
 

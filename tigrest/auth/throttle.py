@@ -19,8 +19,8 @@ KNOWN_NETWORKS = 16
 """Most networks known good for one account; the one used longest ago is forgotten first."""
 
 
-class Bucket:
-    """Token buckets of failures, one for each key: a burst is allowed, then one more every so often.
+class FailureBuckets:
+    """Counts failures in token buckets, one for each key: a burst is allowed, then one more every so often.
 
     Args:
         burst: failures allowed at once.
@@ -54,7 +54,7 @@ class Bucket:
         return max(0.0, level - (self._clock() - since) / self._seconds) if level else 0.0
 
 
-class Known:
+class KnownNetworks:
     """Remembers the networks from which accounts have logged in; the least recently used are evicted first.
 
     Args:
@@ -101,10 +101,10 @@ class Throttle:
     """
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
-        self._pairs = Bucket(10, 6.0, clock)
-        self._networks = Bucket(30, 2.0, clock)
-        self._accounts = Bucket(100, 2.0, clock)
-        self._known = Known(clock)
+        self._pairs = FailureBuckets(10, 6.0, clock)
+        self._networks = FailureBuckets(30, 2.0, clock)
+        self._accounts = FailureBuckets(100, 2.0, clock)
+        self._known = KnownNetworks(clock)
 
     def check(self, jid: JID, address: str) -> None:
         """Check that an attempt may pass.

@@ -6,15 +6,15 @@ import http
 
 from starlette.exceptions import HTTPException
 
-from tigrest.xmpp.conditions import meaning_of
+from tigrest.xmpp.conditions import mapping_of
 
 
 def status_of(error: BaseException) -> int:
     """Return the HTTP status of an error; 500 for unexpected ones."""
     if isinstance(error, HTTPException):
         return error.status_code
-    meaning = meaning_of(error)
-    return 500 if meaning is None else meaning.status
+    mapping = mapping_of(error)
+    return 500 if mapping is None else mapping.status
 
 
 def phrase(status: int) -> str:

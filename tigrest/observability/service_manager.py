@@ -21,7 +21,7 @@ SOCKET, WATCHDOG, WATCHDOG_PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID
 
 
 class ServiceManager:
-    """What started the process, and wants to know how it is.
+    """Notifies the service manager that started the process, where there is one.
 
     Args:
         environ: environment variables.

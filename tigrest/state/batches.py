@@ -1,4 +1,4 @@
-"""One writer for many who write: what comes while a transaction runs is written together in the next one."""
+"""Write in batches: what is queued while a transaction runs is written together in the next one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from tigrest.state.trouble import reason
+from tigrest.state.database_errors import reason
 
 log = logging.getLogger(__name__)
 
@@ -17,12 +17,12 @@ B = TypeVar("B")
 
 @dataclass(frozen=True)
 class BatchLimits:
-    """When batches are written.
+    """Limits of a batch writer. All in seconds.
 
     Args:
         pause_seconds: pause after each transaction, in which the next batch collects.
         retry_seconds: pause after a transaction that failed.
-        stop_seconds: how long the end may take.
+        stop_seconds: time for the last batches at the stop.
     """
 
     pause_seconds: float = 0.0
@@ -31,15 +31,15 @@ class BatchLimits:
 
 
 class BatchWriter(Generic[B]):
-    """Decides when to write; what is to be written its owner keeps.
+    """Runs one write at a time; its owner keeps the queue.
 
-    A write that fails is tried again until it does not: nothing that was taken is given up.
+    A write that fails is repeated until it succeeds: nothing that was taken is given up.
 
     Args:
         name: of what is written, for the log.
         take: returns the next batch; ``None`` when there is nothing to write.
         write: writes a batch in one transaction. Where it must not be tried again it handles its errors itself.
-        limits: when; the defaults of :class:`BatchLimits`.
+        limits: pauses and timeouts; the defaults of :class:`BatchLimits`.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class BatchWriter(Generic[B]):
         """Write what is queued now.
 
         Args:
-            within: seconds in which that is early enough.
+            within: seconds by which the write may be put off; 0 for at once.
         """
         if within:
             if self._timer is None:

@@ -1,4 +1,4 @@
-"""Where state is kept: one SQL database, SQLite in WAL mode by default."""
+"""Open and use a database: SQLite in WAL mode, in a file or in memory, or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from tigrest.errors import ConfigError, DatabaseUnreachable, InvalidValue, StorageUnavailable
 from tigrest.observability.log_limit import LogLimit
+from tigrest.state.database_errors import is_too_long, is_unavailable, is_wrong_value, reason
 from tigrest.state.files import make_private_folder, tighten
 from tigrest.state.location import Location
 from tigrest.state.lock import Lock, OnLost, lock_of
 from tigrest.state.migration import migrate
 from tigrest.state.schema import Schema
-from tigrest.state.trouble import is_too_long, is_unavailable, is_wrong_value, reason
 
 log = logging.getLogger(__name__)
 

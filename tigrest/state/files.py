@@ -1,4 +1,4 @@
-"""Files and folders with state: for their owner only."""
+"""Restrict files and folders with state to their owner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a database is: in memory, in a file of SQLite, or on a server."""
+"""Parse the location of a database: in memory, in a file of SQLite, or on a server."""
 
 from __future__ import annotations
 

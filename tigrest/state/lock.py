@@ -1,4 +1,4 @@
-"""One gateway for each database: two would deliver everything twice. The second is refused at the start.
+"""Lock a database for one gateway: two would deliver everything twice. The second is refused at the start.
 
 A lock ends with the process that holds it, however that ends.
 """

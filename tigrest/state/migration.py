@@ -1,4 +1,4 @@
-"""Bringing a database to the newest version of a schema.
+"""Bring a database to the newest version of a schema.
 
 A new database gets the tables as they are now. One with tables of an older version is migrated by Alembic, whose import takes longer
 than the rest of this together and is left out where there is nothing to migrate. Whoever else wants to do the same waits meanwhile.

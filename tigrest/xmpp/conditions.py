@@ -4,7 +4,7 @@ Conversions:
 
 - from an error stanza to the HTTP status for a caller: :attr:`Condition.status`;
 - from the HTTP status of a webhook, or ``error_code`` in JSON, to an error stanza: :attr:`Condition.statuses`, :func:`error_of_status`;
-- from an exception of ours to an HTTP status or an error stanza: :data:`EXCEPTIONS`, :func:`meaning_of`.
+- from an exception of ours to an HTTP status or an error stanza: :data:`EXCEPTIONS`, :func:`mapping_of`.
 
 The first two are not inverse. The 401 of a webhook becomes ``not-authorized``, but the ``not-authorized`` of a remote entity becomes 403:
 401 would ask the caller to log in to the gateway again.
@@ -84,8 +84,8 @@ ERRORS_BY_STATUS: dict[int, tuple[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Meaning:
-    """HTTP status and condition of an exception of ours.
+class ErrorMapping:
+    """The HTTP status and the condition that an exception of ours becomes.
 
     Args:
         status: HTTP status.
@@ -96,43 +96,43 @@ class Meaning:
     condition: str = ""
 
 
-EXCEPTIONS: dict[type[errors.TigrestError], Meaning] = {
-    errors.InvalidJID: Meaning(400, "jid-malformed"),
-    errors.MalformedContent: Meaning(400, "bad-request"),
-    errors.InvalidValue: Meaning(400, "bad-request"),
-    errors.LoginRequired: Meaning(401),
-    errors.KeyRequired: Meaning(403),
-    errors.RoleRequired: Meaning(403),
-    errors.NotPermitted: Meaning(403, "forbidden"),
-    errors.NoSuchUser: Meaning(404, "item-not-found"),
-    errors.BodyTimeout: Meaning(408),
-    errors.UserExists: Meaning(409, "conflict"),
-    errors.ContentTooLarge: Meaning(413),
-    errors.StanzaTooLarge: Meaning(413),
-    errors.UnsupportedContent: Meaning(415),
-    errors.UnprocessableContent: Meaning(422),
-    errors.TooManyFailures: Meaning(429),
-    errors.TooManyStreams: Meaning(429),
-    errors.TooManyWaiting: Meaning(429),
-    errors.TooManyLookups: Meaning(429),
-    errors.CallerGone: Meaning(499),
-    errors.NotSupported: Meaning(501),
-    errors.ServerFailed: Meaning(502),
-    errors.Unavailable: Meaning(503, "resource-constraint"),
-    errors.StanzaTimeout: Meaning(504),
-    errors.HandlerTimeout: Meaning(504),
+EXCEPTIONS: dict[type[errors.TigrestError], ErrorMapping] = {
+    errors.InvalidJID: ErrorMapping(400, "jid-malformed"),
+    errors.MalformedContent: ErrorMapping(400, "bad-request"),
+    errors.InvalidValue: ErrorMapping(400, "bad-request"),
+    errors.LoginRequired: ErrorMapping(401),
+    errors.KeyRequired: ErrorMapping(403),
+    errors.RoleRequired: ErrorMapping(403),
+    errors.NotPermitted: ErrorMapping(403, "forbidden"),
+    errors.NoSuchUser: ErrorMapping(404, "item-not-found"),
+    errors.BodyTimeout: ErrorMapping(408),
+    errors.UserExists: ErrorMapping(409, "conflict"),
+    errors.ContentTooLarge: ErrorMapping(413),
+    errors.StanzaTooLarge: ErrorMapping(413),
+    errors.UnsupportedContent: ErrorMapping(415),
+    errors.UnprocessableContent: ErrorMapping(422),
+    errors.TooManyFailures: ErrorMapping(429),
+    errors.TooManyStreams: ErrorMapping(429),
+    errors.TooManyWaiting: ErrorMapping(429),
+    errors.TooManyLookups: ErrorMapping(429),
+    errors.CallerGone: ErrorMapping(499),
+    errors.NotSupported: ErrorMapping(501),
+    errors.ServerFailed: ErrorMapping(502),
+    errors.Unavailable: ErrorMapping(503, "resource-constraint"),
+    errors.StanzaTimeout: ErrorMapping(504),
+    errors.HandlerTimeout: ErrorMapping(504),
 }
 """Our own errors; subclasses count as their base. A :class:`tigrest.errors.StanzaError` has a condition already."""
 
 
-def meaning_of(error: BaseException) -> Meaning | None:
+def mapping_of(error: BaseException) -> ErrorMapping | None:
     """Return HTTP status and condition of an exception.
 
     Returns:
         ``None`` for an exception that is not in :data:`EXCEPTIONS`, nor derived from one that is.
     """
     if isinstance(error, errors.StanzaError):
-        return Meaning(CONDITIONS.get(error.condition, UNDEFINED_CONDITION).status, error.condition)
+        return ErrorMapping(CONDITIONS.get(error.condition, UNDEFINED_CONDITION).status, error.condition)
     return next((EXCEPTIONS[kind] for kind in type(error).__mro__ if kind in EXCEPTIONS), None)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from tigrest.errors import StanzaError
-from tigrest.xmpp.conditions import CONDITIONS, meaning_of
+from tigrest.xmpp.conditions import CONDITIONS, mapping_of
 from tigrest.xmpp.namespaces import CLIENT
 from tigrest.xmpp.stanza import Stanza
 
@@ -35,9 +35,9 @@ def as_stanza_error(error: Exception) -> StanzaError:
     """
     if isinstance(error, StanzaError):
         return error
-    meaning = meaning_of(error)
-    if meaning is not None and meaning.condition:
-        return StanzaError(meaning.condition, CONDITIONS[meaning.condition].type, str(error))
+    mapping = mapping_of(error)
+    if mapping is not None and mapping.condition:
+        return StanzaError(mapping.condition, CONDITIONS[mapping.condition].type, str(error))
     log.error("a stanza could not be answered", exc_info=error)
     return StanzaError("internal-server-error")
 

@@ -72,7 +72,7 @@ class Component:
         """Name of the server's software; empty until the server has answered."""
         self._passwords, self.inbound = passwords, inbound
         self.borrows = settings.borrows
-        """Return whether iqs may be sent from users' addresses."""
+        """True where iqs may be sent from users' addresses, and the replies come to us."""
         self.link = Link(settings.link, on_stanza=self._receive, on_up=self._up, on_down=self._down)
         self._answering = Answering(SelfDescription(), inbound, administers)
         self._answers = TaskSet()

@@ -10,7 +10,7 @@ from tigrest.concurrency.backoff import Backoff
 
 @dataclass(frozen=True, kw_only=True)
 class ReconnectLimits:
-    """When and how much delays grow. All in seconds but for ``short_links``.
+    """Limits of the delays between attempts to connect. All in seconds but for ``short_links``.
 
     Args:
         backoff: delays; the jitter takes up to half of one away.
@@ -36,7 +36,7 @@ class Reconnecting:
     replace each other, each of them connected for a moment.
 
     Args:
-        limits: when and how much delays grow.
+        limits: of the delays.
     """
 
     def __init__(self, limits: ReconnectLimits) -> None:

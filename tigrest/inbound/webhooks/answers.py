@@ -21,14 +21,14 @@ from tigrest.xmpp.stanza import Stanza, make_stanza
 MAX_BODY = 1024 * 1024
 """Most bytes of a response body that are read."""
 
-EMPTY = (202, 204)
-"""Statuses that mean: received, no reply."""
+EMPTY_STATUSES = (202, 204)
+"""Statuses of responses without a reply."""
 
-AGAIN = (408, 425, 429)
+RETRYABLE_STATUSES = (408, 425, 429)
 """Statuses below 500 after which the same request may succeed later. RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4"""
 
-NEVER = (501, 505)
-"""Statuses from 500 on after which it will not. RFC 9110 §15.6.2: what is not implemented; bots in the style of mod_rest's say so."""
+UNRETRYABLE_STATUSES = (501, 505)
+"""Statuses from 500 on after which the same request fails again. Bots in the style of mod_rest's send 501. RFC 9110 §15.6.2"""
 
 _PHRASES = {status.value: status.phrase for status in http.HTTPStatus}
 
@@ -77,7 +77,7 @@ class WebhookResponse:
     @property
     def is_final(self) -> bool:
         """Return whether another attempt would change nothing."""
-        return self.status not in AGAIN and (self.status < 500 or self.status in NEVER)
+        return self.status not in RETRYABLE_STATUSES and (self.status < 500 or self.status in UNRETRYABLE_STATUSES)
 
     @property
     def problem(self) -> str:
@@ -144,7 +144,7 @@ def reply_to_outcome(stanza: Stanza, outcome: WebhookResponse | NoResponse, code
         return _addressed(stanza, said, "result" if stanza.kind == "iq" else _type_of_reply(stanza, said))
     if stanza.kind != "iq":
         return None
-    if outcome.body == b"" or outcome.status in EMPTY:
+    if outcome.body == b"" or outcome.status in EMPTY_STATUSES:
         return stanza.reply()
     return stanza.error_reply(StanzaError("internal-server-error", "cancel", f"{outcome.problem}, but no reply can be read from it"))
 
@@ -154,7 +154,7 @@ def _read(stanza: Stanza, answer: WebhookResponse, codec: Codec) -> Stanza | Non
 
     An iq need not say in JSON that it is one.
     """
-    if not answer.body or not answer.media_type or answer.status in EMPTY:
+    if not answer.body or not answer.media_type or answer.status in EMPTY_STATUSES:
         return None
     try:
         said = codec.read(answer.media_type, answer.body, kind="iq" if stanza.kind == "iq" else None)
@@ -166,13 +166,13 @@ def _read(stanza: Stanza, answer: WebhookResponse, codec: Codec) -> Stanza | Non
     if any(child.tag == f"{{{CLIENT}}}error" for child in children):
         return said.with_(type="error")
     if said.type == "error":
-        return make_stanza(said.kind, "error", None, ET.fromstring(UNDEFINED))
+        return make_stanza(said.kind, "error", None, ET.fromstring(UNDEFINED_ERROR))
     if stanza.kind == "message" and not children:
         return None
     return said if len(children) <= 1 or stanza.kind != "iq" else None
 
 
-UNDEFINED = f'<error xmlns="{CLIENT}" type="cancel"><undefined-condition xmlns="{STANZA_ERRORS}"/></error>'
+UNDEFINED_ERROR = f'<error xmlns="{CLIENT}" type="cancel"><undefined-condition xmlns="{STANZA_ERRORS}"/></error>'
 """The error for a response of type ``error`` that names no condition."""
 
 

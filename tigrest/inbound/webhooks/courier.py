@@ -18,7 +18,7 @@ from tigrest.inbound.webhooks.store import Delivery, DeliveryState, Store
 from tigrest.inbound.webhooks.target import Target
 from tigrest.inbound.webhooks.writer import DeliveryWriter, new_id
 from tigrest.observability.log_limit import LogLimit
-from tigrest.state.trouble import TROUBLE, reason
+from tigrest.state.database_errors import RETRYABLE_ERRORS, reason
 from tigrest.xmpp.stanza import Stanza
 
 log = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ class Courier:
             try:
                 while self._queues.has_room and await self._look_at_page():
                     pass
-            except TROUBLE as error:
+            except RETRYABLE_ERRORS as error:
                 self._complain(error)
                 await asyncio.sleep(self._backoff.first)
                 self._news.set()
@@ -141,7 +141,7 @@ class Courier:
             queue, first = await self._queues.next()
             try:
                 wait = await self._serve(queue, first)
-            except TROUBLE as error:
+            except RETRYABLE_ERRORS as error:
                 self._complain(error)
                 wait = RetryWait(self._backoff.delay(queue.pauses + 1))
             except Exception:

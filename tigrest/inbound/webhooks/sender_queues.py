@@ -1,4 +1,4 @@
-"""Choose whose stanzas are delivered next: one queue for each sender, so that the failures of one hold up no other, and order is kept.
+"""Queue the deliveries of one webhook by sender: the failures of one hold up no other, and the order of each is kept.
 
 Senders are kept in memory, a bounded number of them. Their deliveries are read from the store when it is their turn; the first one of
 each is kept, up to a number of bytes, so that usually nothing is read twice.

@@ -21,7 +21,7 @@ from tigrest.inbound.webhooks.target import Target
 from tigrest.inbound.webhooks.writer import DeliveryWriter, QueuedStanza
 from tigrest.observability.metrics import Metrics
 from tigrest.state.database import Database
-from tigrest.state.trouble import TROUBLE
+from tigrest.state.database_errors import RETRYABLE_ERRORS
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.stanza import Stanza
 
@@ -219,7 +219,7 @@ class Webhooks:
             await asyncio.sleep(self._limits.poll_seconds)
             try:
                 self._counts = await self._store.counts()
-            except TROUBLE as error:
+            except RETRYABLE_ERRORS as error:
                 log.debug("deliveries were not counted: %s", error)
                 continue
             if any(state == DeliveryState.REPLAYED for _, state in self._counts):

@@ -1,4 +1,4 @@
-"""Errors of databases: which are trouble with the database, which a mistake of ours."""
+"""Classify errors of databases: trouble with the database, or a mistake of ours."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 
 from tigrest.errors import StorageUnavailable
 
-TROUBLE = (StorageUnavailable, SQLAlchemyError, OSError)
+RETRYABLE_ERRORS = (StorageUnavailable, SQLAlchemyError, OSError)
 """Exceptions of a transaction that is worth another try."""
 
 _UNAVAILABLE_RESULTS = frozenset(
