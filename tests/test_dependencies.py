@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import sys
 import tomllib
@@ -15,8 +14,8 @@ import pytest
 
 import tigrest
 from tests.cli.process import tigrest as run
+from tests.sources import ROOT, imports
 
-ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 NOT_IMPORTED = {"aiosqlite", "python-multipart"}
@@ -39,13 +38,10 @@ def _declared() -> dict[str, str]:
 
 
 def _imported() -> Iterator[str]:
-    """Modules that the package and the scripts in it import."""
+    """Find the modules that the package and the scripts in it import."""
     for path in [*(ROOT / "tigrest").rglob("*.py"), *(ROOT / "scripts").rglob("*.py")]:
-        for node in ast.walk(ast.parse(path.read_bytes())):
-            if isinstance(node, ast.Import):
-                yield from (alias.name.split(".")[0] for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module is not None:
-                yield node.module.split(".")[0]
+        for one in imports(path):
+            yield from (name.split(".")[0] for name in ([one.module] if one.module else one.names))
 
 
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:

@@ -4,13 +4,10 @@ A request flows http → auth → scripting → service → a back end. Imports 
 file, and make no circle. Moving an arrow means editing this table in the same commit; an arrow that nobody uses goes.
 """
 
-import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-PACKAGE = Path(__file__).parent.parent / "tigrest"
+from tests.sources import PACKAGE, imports, package_files
 
 ROOMS: dict[str, set[str]] = {
     # what everything stands on
@@ -83,25 +80,20 @@ BELOW_WIRE = {"concurrency", "config", "errors"}
 """Rooms that the wire may import."""
 
 
-def files() -> list[Path]:
-    return sorted(path for path in PACKAGE.rglob("*.py") if "builtin_scripts" not in path.parts and "templates" not in path.parts)
-
-
 def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imports(path: Path) -> Iterator[tuple[int, str]]:
-    """Modules of ours that a file imports, with the line."""
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names if alias.name.split(".")[0] == "tigrest")
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}:{node.lineno}: write imports in full"
-            if node.module == "tigrest":
-                yield from ((node.lineno, f"tigrest.{alias.name}") for alias in node.names)
-            elif node.module is not None and node.module.startswith("tigrest."):
-                yield node.lineno, node.module
+def modules(path: Path) -> Iterator[tuple[int, str]]:
+    """Find the modules of ours that a file imports, with the line."""
+    for one in imports(path):
+        assert one.level == 0, f"{path}:{one.line}: write imports in full"
+        if not one.module:
+            yield from ((one.line, name) for name in one.names if name.split(".")[0] == "tigrest")
+        elif one.module == "tigrest":
+            yield from ((one.line, f"tigrest.{name}") for name in one.names)
+        elif one.module.startswith("tigrest."):
+            yield one.line, one.module
 
 
 def module_of(path: Path) -> str:
@@ -109,7 +101,7 @@ def module_of(path: Path) -> str:
 
 
 def test_the_table_names_the_rooms_there_are() -> None:
-    assert {room_of(path) for path in files()} == set(ROOMS)
+    assert {room_of(path) for path in package_files()} == set(ROOMS)
 
 
 def test_the_table_has_no_circle() -> None:
@@ -126,24 +118,25 @@ def test_the_table_has_no_circle() -> None:
         visit(room, ())
 
 
-@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_imports_go_one_way(path: Path) -> None:
-    allowed = ROOMS[room_of(path)] | {room_of(path)}
-    for line, module in imports(path):
-        room = module.split(".")[1]
-        assert room in allowed or room not in ROOMS, f"{path}:{line}: {room_of(path)} may not import {room}"
+def test_imports_go_one_way() -> None:
+    wrong = []
+    for path in package_files():
+        own = room_of(path)
+        others = ROOMS.keys() - ROOMS[own] - {own}
+        wrong += [f"{path}:{line}: {own} may not import {module}" for line, module in modules(path) if module.split(".")[1] in others]
+    assert wrong == []
 
 
 def test_every_arrow_of_the_table_is_used() -> None:
     used: dict[str, set[str]] = {room: set() for room in ROOMS}
-    for path in files():
-        used[room_of(path)] |= {module.split(".")[1] for _, module in imports(path)}
+    for path in package_files():
+        used[room_of(path)] |= {module.split(".")[1] for _, module in modules(path)}
     assert {room: arrows - used[room] for room, arrows in ROOMS.items() if arrows - used[room]} == {}
 
 
 def test_modules_make_no_circle() -> None:
-    modules = {module_of(path): path for path in files()}
-    arrows = {name: {module for _, module in imports(path) if module in modules} for name, path in modules.items()}
+    paths = {module_of(path): path for path in package_files()}
+    arrows = {name: {module for _, module in modules(path) if module in paths} for name, path in paths.items()}
     done: set[str] = set()
 
     def visit(name: str, way: tuple[str, ...]) -> None:
@@ -157,27 +150,20 @@ def test_modules_make_no_circle() -> None:
         visit(name, ())
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "http").rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_the_wire_and_the_rest_of_http_are_apart(path: Path) -> None:
-    is_wire = module_of(path).startswith(WIRE)
-    for line, module in imports(path):
-        room = module.split(".")[1]
-        if is_wire:
-            assert module.startswith(WIRE) or room in BELOW_WIRE, f"{path}:{line}: the wire may not import {module}"
-        else:
-            assert not module.startswith(WIRE) or module == WIRE_CONTRACT, f"{path}:{line}: import {WIRE_CONTRACT} only, not {module}"
+def test_the_wire_and_the_rest_of_http_are_apart() -> None:
+    for path in sorted((PACKAGE / "http").rglob("*.py")):
+        is_wire = module_of(path).startswith(WIRE)
+        for line, module in modules(path):
+            if is_wire:
+                is_below = module.split(".")[1] in BELOW_WIRE
+                assert module.startswith(WIRE) or is_below, f"{path}:{line}: the wire may not import {module}"
+            else:
+                assert not module.startswith(WIRE) or module == WIRE_CONTRACT, f"{path}:{line}: import {WIRE_CONTRACT} only, not {module}"
 
 
 def test_imports_that_cost_little_stand_at_the_top() -> None:
     """Imports inside functions are for start-up time only: in the command line, and for slixmpp, Alembic and the test client."""
-    for path in files():
-        for node in ast.walk(ast.parse(path.read_bytes())):
-            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                continue
-            inside = [n for n in ast.walk(node) if isinstance(n, ast.Import | ast.ImportFrom)]
-            late = [
-                n
-                for n in inside
-                if room_of(path) != "cli" and not ast.unparse(n).startswith(("from slixmpp", "from starlette.testclient", "from alembic"))
-            ]
-            assert not late, f"{path}:{late[0].lineno}: move this import to the top"
+    costly = ("from slixmpp", "from starlette.testclient", "from alembic")
+    for path in package_files():
+        late = [one for one in imports(path) if one.is_late and room_of(path) != "cli" and not one.text.startswith(costly)]
+        assert not late, f"{path}:{late[0].line}: move this import to the top"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
-PACKAGE = Path(__file__).parent.parent / "tigrest"
+from tests.sources import PACKAGE
 
 SHARED = {
     "log": "the logger of each module",
@@ -41,6 +41,7 @@ def public(source: str) -> set[str]:
     return {name for name in defined(ast.parse(source).body) if not name.startswith("_")}
 
 
+@functools.cache
 def modules_by_name() -> dict[str, list[str]]:
     """Return the names that several modules of the package define, each with their files."""
     modules = defaultdict(list)

@@ -21,12 +21,20 @@ def patched_constants(source: str) -> Iterator[str]:
         The names in upper case.
     """
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in ("setattr", "patch", "object"):
+        if isinstance(node, ast.Call) and called(node.func) in ("setattr", "patch", "object"):
             texts = [argument.value for argument in node.args[:2] if isinstance(argument, ast.Constant) and isinstance(argument.value, str)]
             yield from (name for name in (text.rpartition(".")[2] for text in texts[:1]) if name.isupper())
         elif isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             yield from (target.attr for target in targets if isinstance(target, ast.Attribute) and target.attr.isupper())
+
+
+def called(function: ast.expr) -> str:
+    """Return the last name of what is called."""
+    match function:
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return name
+    return ""
 
 
 @pytest.mark.parametrize(
