@@ -54,7 +54,7 @@ class TestGateway:
 
     @property
     def service(self) -> Service:
-        """Access to XMPP, as scripts have it. In tests its methods block."""
+        """Return the access to XMPP that scripts have. In tests its methods block."""
         return self.gateway.service
 
     def request(self, method: str, path: str, *, login: str = "", api_key: str = "", type: str = "", **options: Any) -> Any:

@@ -415,7 +415,7 @@ async def on_message(self, body):
     return body
 async def on_iq(self):
     try: await asyncio.sleep(9)
-    except asyncio.CancelledError: await asyncio.sleep(0.3)
+    except asyncio.CancelledError: await asyncio.sleep(0.9)
 """
 
 
@@ -427,7 +427,7 @@ def test_what_does_not_give_up_in_time_holds_up_its_sender_only(bot: Bot, monkey
     assert bodies(sent) == ["beside", "behind"]
 
     async def ask() -> Stanza:
-        return await gateway.gateway.backend.request(Stanza.parse(iq()), 0.25)
+        return await gateway.gateway.backend.request(Stanza.parse(iq()), 0.8)
 
     reply: Stanza = gateway.client.portal.call(ask)
     assert reply.error is not None

@@ -114,7 +114,7 @@ class Running:
         self.events: list[threading.Event] = []
         limits = SchedulingLimits(look_seconds=0.05, stop_seconds=0.5)
         service: Any = object()
-        self.scheduling = Scheduling(service, Execution(ExecutionLimits(notice=0.1)), 30.0, limits=limits)
+        self.scheduling = Scheduling(service, execution=Execution(ExecutionLimits(notice=0.1)), timeout=30.0, limits=limits)
         self.scheduling.add_metrics(self.metrics)
 
     def save(self, source: str, name: str = "job.py") -> None:

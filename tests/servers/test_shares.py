@@ -13,7 +13,7 @@ import pytest
 from tests.cli.process import serving
 from tests.servers.conftest import StartServer
 from tests.servers.gateway import eventually
-from tigrest.service.bounded import WAITING
+from tigrest.service.bounded import CallerLimits
 
 QUESTION = b"<iq type='get' to='slow@http.localhost'><ping xmlns='urn:xmpp:ping'/></iq>"
 LOGIN = base64.b64encode(b"alice:alicepw")
@@ -67,7 +67,7 @@ def test_a_crowd_of_one_user_has_one_share(kind: str, start_server: StartServer,
 
         async def story() -> None:
             crowd = Crowd(base)
-            assert await crowd.ask(WAITING + 44) == [b"429"] * 44
+            assert await crowd.ask(CallerLimits().requests + 44) == [b"429"] * 44
             refused = await asyncio.to_thread(alice.get, "/rest/ping/localhost")
             assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
             assert (await asyncio.to_thread(bob.get, "/rest/ping/localhost")).status_code == 200

@@ -14,7 +14,7 @@ from tigrest.backends.inbound import Inbound
 from tigrest.concurrency.caller import waiting
 from tigrest.errors import CallerGone, InvalidStanza, NotPermitted, ServerFailed, TooManyWaiting
 from tigrest.service import Policy, Service
-from tigrest.service.bounded import SENDING, WAITING
+from tigrest.service.bounded import CallerLimits
 from tigrest.service.outbound import ArchiveLimits
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.stanza import Stanza
@@ -66,7 +66,8 @@ class Visitor:
 
 def service(server: Server, archives: ArchiveLimits | None = None) -> Service:
     known: Any = server
-    return Service(known, Policy(US, DOMAIN, admins=frozenset({JID("root@example.org")})), archives=archives)
+    policy = Policy(US, DOMAIN, admins=frozenset({JID("root@example.org")}))
+    return Service(known, policy, archives=archives, callers=CallerLimits(requests=3))
 
 
 async def test_a_stanza_gets_the_addresses_and_the_id_that_it_lacks() -> None:
@@ -106,9 +107,9 @@ async def test_commands_go_out_from_whoever_may_run_them() -> None:
 async def test_nobody_waits_for_more_than_his_share() -> None:
     server = Server()
     calls = service(server)
-    asked = [asyncio.create_task(calls.for_(ALICE).request(PING)) for _ in range(WAITING)]
+    asked = [asyncio.create_task(calls.for_(ALICE).request(PING)) for _ in range(3)]
     await asyncio.sleep(0)
-    with pytest.raises(TooManyWaiting, match=str(WAITING)):
+    with pytest.raises(TooManyWaiting, match="3 requests of yours wait"):
         await calls.for_(ALICE).request(PING)
     with pytest.raises(TooManyWaiting):
         await calls.for_(Principal(ALICE.jid, USER, address="192.0.2.1")).request(PING)
@@ -128,7 +129,7 @@ async def test_what_a_caller_waits_for_ends_when_he_goes_away() -> None:
         waiting.set(visitor)
         await calls.for_(ALICE).request(PING)
 
-    tasks = [asyncio.create_task(serve()) for _ in range(WAITING)]
+    tasks = [asyncio.create_task(serve()) for _ in range(3)]
     await asyncio.sleep(0)
     visitor.go()
     outcomes = await asyncio.gather(*tasks, return_exceptions=True)
@@ -154,7 +155,8 @@ async def test_a_cancelled_request_is_cancelled_and_not_taken_for_a_caller_gone(
 
 
 def test_one_caller_cannot_wait_for_all_that_may_wait() -> None:
-    assert WindowLimits().waiting > WAITING + SENDING
+    limits = CallerLimits()
+    assert WindowLimits().waiting > limits.requests + limits.stanzas
 
 
 async def test_an_archive_that_does_not_end_is_cut_off() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from tigrest.cli.configured import configured
+from tigrest.cli.configured import configured, overridden
 from tigrest.cli.tables import columns
 from tigrest.concurrency.loop import run
 from tigrest.config import Config, script_dirs
@@ -56,6 +56,5 @@ async def _diagnose(path: Path | None) -> Diagnostics:
 
 def _beside(config: Config) -> Config:
     """Return a configuration for a gateway beside the running one: it has no state in common with it, and delivers nothing."""
-    changes = {"scripts": {"reload": False}, "state": {"database": MEMORY}, "embedded": {"database": MEMORY}}
-    sections = {name: getattr(config, name).model_copy(update=values) for name, values in changes.items()}
-    return config.model_copy(update={**sections, "webhooks": ()})
+    memory = {"database": MEMORY}
+    return overridden(config, scripts={"reload": False}, state=memory, embedded=memory).model_copy(update={"webhooks": ()})

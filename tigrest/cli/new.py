@@ -11,6 +11,7 @@ import typer
 
 from tigrest.cli.configured import configured
 from tigrest.errors import ConfigError, TigrestError
+from tigrest.http.wire.listener import bracketed
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -53,7 +54,7 @@ def write_handler(name: str, path: Path | None) -> int:
         _write(file, Template((TEMPLATES / template).read_text("utf-8")).substitute(values))
         typer.echo(f"wrote {file}")
     host = "127.0.0.1" if config.http.host in ("0.0.0.0", "::") else config.http.host  # noqa: S104
-    typer.echo(f"try: curl http://{f'[{host}]' if ':' in host else host}:{config.http.port}{uri}/world")
+    typer.echo(f"try: curl http://{bracketed(host)}:{config.http.port}{uri}/world")
     return 0
 
 

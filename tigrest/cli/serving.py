@@ -11,9 +11,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-from tigrest.cli.configured import configured
+from tigrest.cli.configured import configured, overridden
 from tigrest.config import Config, builtin_scripts, plugin_dirs, script_dirs
 from tigrest.errors import ConfigError
 from tigrest.gateway import Gateway
@@ -38,7 +37,7 @@ def serve_forever(path: Path | None, host: str | None, port: int | None, reload:
     faulthandler.register(signal.SIGUSR1, sys.stderr)
 
     def read() -> Config:
-        return _with(_with(configured(path), "http", host=host, port=port), "scripts", reload=reload)
+        return overridden(configured(path), http=_given(host=host, port=port), scripts=_given(reload=reload))
 
     config = read()
     gateway = Gateway(config, script_dirs(config, create=True))
@@ -73,10 +72,9 @@ async def _reconfigure(gateway: Gateway, read: Callable[[], Config]) -> None:
     await gateway.reconfigure(config)
 
 
-def _with(config: Config, section: str, **values: Any) -> Config:
-    """Return a configuration with other values in a section; those that are ``None`` stay."""
-    given = {key: value for key, value in values.items() if value is not None}
-    return config.model_copy(update={section: getattr(config, section).model_copy(update=given)})
+def _given(**options: object) -> dict[str, object]:
+    """Return the options of the command line that were given."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _greet(gateway: Gateway, base: str) -> None:

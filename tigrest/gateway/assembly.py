@@ -137,9 +137,9 @@ def assemble(config: Config, script_dirs: Sequence[Path], plugins: Plugins, pass
     backend = make_backend(config, databases, passwords, policy, inbound)
     service = make_service(config, backend, policy)
     webhooks = make_webhooks(config, databases.state, service)
-    execution = Execution()
-    listening = Listening(service, inbound.is_ours, execution, config.http.request_timeout)
-    scheduling = Scheduling(service, execution, config.http.request_timeout, config.scripts.schedules)
+    execution, timeout = Execution(), config.http.request_timeout
+    listening = Listening(service, inbound.is_ours, execution=execution, timeout=timeout)
+    scheduling = Scheduling(service, execution=execution, timeout=timeout, is_on=config.scripts.schedules)
     inbound.add(listening)
     inbound.add(webhooks)
     authentication = make_authentication(config, service, passwords, keys)
@@ -237,7 +237,7 @@ def _make_component(config: Config, database: Database, policy: Policy, inbound:
 
 def make_service(config: Config, backend: Backend, policy: Policy) -> Service:
     """Make what scripts get to reach XMPP."""
-    service = Service(backend, policy, _avatar_settings(config.avatars))
+    service = Service(backend, policy, avatars=_avatar_settings(config.avatars))
     if config.xmpp.backend == "component":
         service.bosh = BoshEndpoint(config.bosh.url, config.xmpp.domain)
     return service

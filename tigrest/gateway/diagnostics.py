@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 from tigrest.backends.component.backend import Component
 from tigrest.errors import NotConnected, NotSupported, StanzaError, TigrestError
 from tigrest.gateway import Gateway
+from tigrest.service import Service
 from tigrest.xmpp.commands import ADMIN_NODES
 from tigrest.xmpp.disco import DiscoItem, items_of, items_query
 from tigrest.xmpp.jid import JID
@@ -18,6 +19,14 @@ from tigrest.xmpp.stanza import make_stanza
 
 ALL_USERS = "all users"
 """Node where ejabberd lists its accounts for administrators (XEP-0030)."""
+
+ADMINISTRATION = {
+    "PUT /rest/user": "add-user",
+    "POST /rest/user": "change-user-password",
+    "DELETE /rest/user": "delete-user",
+    "GET /rest/users": "get-registered-users-list",
+}
+"""Handlers, and the command of XEP-0133 that each needs."""
 
 ASK_SECONDS = 5.0
 """Timeout of each request to the server, in seconds."""
@@ -90,33 +99,31 @@ async def _commands(gateway: Gateway) -> tuple[str, ...]:
 
 async def _checks(gateway: Gateway, backend: Component, commands: tuple[str, ...]) -> list[Check]:
     service = gateway.service
-    trusted, privileges = service.policy.send_as == "user", backend.privileges
+    trusted = service.policy.send_as == "user"
     administrator = f"make {service.jid} an administrator of the server and enable ad-hoc administration there"
     sends = "from the gateway's addresses" + (" and the users'" if trusted else ' only; for the users\' set send_as = "user"')
-    shows = (
-        'let the server trust this component with its users\' addresses, and set [xmpp] send_as = "user"'
-        if not trusted
-        else ""
-        if privileges.allows_roster
-        else f"grant {service.jid} the rosters (XEP-0356)"
-    )
     nobody = JID.of("tigrest-check", service.domain)
-    late = "" if privileges.sees_presence else f"contacts who come online later see it only if {service.jid} is granted presence"
     return [
         await _attempt("logins", service.check_credentials(nobody, "-"), "[xmpp] c2s_host, c2s_port, c2s_tls"),
         Check("POST /rest/stream", True, sends),
-        Check(
-            "GET /rest/avatar",
-            True,
-            "public ones, and those for contacts" if _as_owner(gateway, backend) else "public ones",
-        ),
+        Check("GET /rest/avatar", True, "public ones, and those for contacts" if _as_owner(gateway, backend) else "public ones"),
         Check("PUT /rest/avatar", _acts(backend, "set"), "" if _acts(backend, "set") else f"grant iq set for {PUBSUB} (XEP-0356)"),
         Check("/rest/adhoc", bool(commands), f"{len(commands)} commands" if commands else administrator),
-        Check("POST /rest/user/…/status", not shows, shows or late),
+        _status(service, backend),
         *[_administration(name, node, commands, administrator) for name, node in ADMINISTRATION.items()],
-        await _attempt("BOSH pre-bind", _bosh(gateway), "[bosh] url"),
+        await _attempt("BOSH pre-bind", _bosh(service), "[bosh] url"),
         await _rights(gateway),
     ]
+
+
+def _status(service: Service, backend: Component) -> Check:
+    name = "POST /rest/user/…/status"
+    if service.policy.send_as != "user":
+        return Check(name, False, 'let the server trust this component with its users\' addresses, and set [xmpp] send_as = "user"')
+    if not backend.privileges.allows_roster:
+        return Check(name, False, f"grant {service.jid} the rosters (XEP-0356)")
+    seen = backend.privileges.sees_presence
+    return Check(name, True, "" if seen else f"contacts who come online later see it only if {service.jid} is granted presence")
 
 
 async def _rights(gateway: Gateway) -> Check:
@@ -150,17 +157,8 @@ async def _seen_by_nobody(gateway: Gateway, node: str) -> list[DiscoItem]:
 
 
 def _as_owner(gateway: Gateway, backend: Component) -> bool:
-    """Tell whether avatars are asked for in the name of their owners."""
+    """Return whether avatars are asked for in the name of their owners."""
     return gateway.config.avatars.as_owner and _acts(backend, "get")
-
-
-ADMINISTRATION = {
-    "PUT /rest/user": "add-user",
-    "POST /rest/user": "change-user-password",
-    "DELETE /rest/user": "delete-user",
-    "GET /rest/users": "get-registered-users-list",
-}
-"""Handlers, and the command of XEP-0133 that each needs."""
 
 
 def _administration(name: str, node: str, commands: tuple[str, ...], administrator: str) -> Check:
@@ -173,10 +171,10 @@ def _acts(backend: Component, type: str) -> bool:
     return backend.borrows or backend.privileges.allows_iq(type, PUBSUB)
 
 
-async def _bosh(gateway: Gateway) -> None:
-    """Log in with credentials that cannot be right: the refusal shows that BOSH works."""
-    service = gateway.service
-    assert service.bosh is not None
+async def _bosh(service: Service) -> None:
+    """Log in with credentials that cannot be right: the refusal shows that BOSH works. A server that pre-binds itself needs no endpoint."""
+    if service.bosh is None:
+        return
     try:
         await service.bosh.prebind(JID.of("tigrest-check", service.domain), "-")
     except StanzaError:

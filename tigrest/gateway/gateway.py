@@ -61,7 +61,7 @@ class Gateway:
 
     @property
     def service(self) -> Service:
-        """Access to XMPP, as scripts have it."""
+        """Return the access to XMPP that scripts have."""
         return self.parts.service
 
     @property

@@ -70,6 +70,7 @@ class App:
     def __init__(
         self,
         service: Service,
+        *,
         admission: Admission,
         execution: Execution,
         max_body: int,

@@ -98,18 +98,27 @@ class _Index:
 
 
 class Listening:
-    """Gives stanzas to scripts, and sends what they answer. One of the :mod:`tigrest.backends.inbound`.
+    """Gives stanzas to scripts, and sends what they answer; a listener of :class:`tigrest.backends.inbound.Inbound`.
 
     Args:
         service: what scripts get.
         is_ours: tells whether an address is one of ours.
         execution: runs methods.
         timeout: seconds that a stanza may take where its handler does not say.
+        limits: its limits.
     """
 
-    def __init__(self, service: Service, is_ours: Callable[[JID], bool], execution: Execution, timeout: float) -> None:
+    def __init__(
+        self,
+        service: Service,
+        is_ours: Callable[[JID], bool],
+        *,
+        execution: Execution,
+        timeout: float,
+        limits: ListeningLimits | None = None,
+    ) -> None:
         self._service, self._is_ours, self._execution, self._timeout = service, is_ours, execution, timeout
-        self.limits = ListeningLimits()
+        self.limits = limits or ListeningLimits()
         """Its limits."""
         self._kinds: dict[str, _Index] = {}
         self._lanes: dict[tuple[Path, str], Lane[Job]] = {}

@@ -113,7 +113,7 @@ class Scheduling:
     """
 
     def __init__(
-        self, service: Service, execution: Execution, timeout: float, is_on: bool = True, limits: SchedulingLimits | None = None
+        self, service: Service, *, execution: Execution, timeout: float, is_on: bool = True, limits: SchedulingLimits | None = None
     ) -> None:
         self._service, self._execution, self._timeout, self._is_on = service, execution, timeout, is_on
         self._limits = limits or SchedulingLimits()

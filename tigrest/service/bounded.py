@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
 from tigrest.auth.principal import Principal
 from tigrest.backends.adhoc import AdHoc
+from tigrest.backends.backend import REQUEST_TIMEOUT
 from tigrest.concurrency.caller import while_there
 from tigrest.concurrency.threads import callable_from_threads
 from tigrest.errors import InvalidStanza
@@ -20,14 +22,21 @@ from tigrest.xmpp.stanza import Stanza
 
 T = TypeVar("T")
 
-WAITING = 256
-"""Most iqs of one caller that wait for replies."""
-
-REMEMBERED = 1024
+CACHE_SIZE = 1024
 """Entries of the cache of bounded services, by caller."""
 
-SENDING = 400
-"""Most stanzas of one caller that wait for a send permit. With :data:`WAITING` they are fewer than the link lets wait in all."""
+
+@dataclass(frozen=True)
+class CallerLimits:
+    """Limits of each caller. Both together are less than the link lets wait in all.
+
+    Args:
+        requests: most iqs that wait for replies.
+        stanzas: most stanzas that wait for a send permit.
+    """
+
+    requests: int = 256
+    stanzas: int = 400
 
 
 @callable_from_threads
@@ -91,7 +100,7 @@ class BoundedService:
         finally:
             share.give_back(self._share_of)
 
-    async def request(self, iq: Any, timeout: float = 30.0) -> Stanza:
+    async def request(self, iq: Any, timeout: float = REQUEST_TIMEOUT) -> Stanza:
         """Send an iq of the caller and wait for its reply, as long as he waits for it.
 
         Args:
@@ -108,7 +117,7 @@ class BoundedService:
         """
         return await self._wait_for(self._outbound.request, self._asking(iq), timeout)
 
-    async def request_all(self, iq: Any, timeout: float = 30.0) -> list[Stanza]:
+    async def request_all(self, iq: Any, timeout: float = REQUEST_TIMEOUT) -> list[Stanza]:
         """Send an iq of the caller and wait for its reply and for the messages of an archive that come before it.
 
         Args, raised errors: as :meth:`request`; result: as :meth:`tigrest.service.Service.request_all`.
@@ -167,16 +176,17 @@ class Callers:
         outbound: sends what is allowed.
         policy: who may do what.
         avatars: publishes avatars.
+        limits: of each caller.
     """
 
-    def __init__(self, outbound: Outbound, policy: Policy, avatars: Avatars) -> None:
+    def __init__(self, outbound: Outbound, policy: Policy, avatars: Avatars, limits: CallerLimits) -> None:
         self.outbound, self.policy, self.avatars = outbound, policy, avatars
-        self.waiting = Shares(WAITING, "requests")
+        self.waiting = Shares(limits.requests, "requests")
         """Replies that callers wait for."""
-        self.sending = Shares(SENDING, "stanzas")
+        self.sending = Shares(limits.stanzas, "stanzas")
         """Stanzas of callers that wait for the server to take them."""
-        self.of = lru_cache(maxsize=REMEMBERED)(self._of)
-        """Give the service as a caller may use it."""
+        self.of = lru_cache(maxsize=CACHE_SIZE)(self._of)
+        """Return the service as a caller may use it."""
 
     def _of(self, principal: Principal) -> BoundedService:
         return BoundedService(self, principal)
@@ -189,6 +199,6 @@ class _Commands:
         self.loop = caller.loop
         self._caller = caller
 
-    async def request(self, iq: Stanza, timeout: float = 30.0) -> Stanza:
+    async def request(self, iq: Stanza, timeout: float = REQUEST_TIMEOUT) -> Stanza:
         """Send an iq and wait for its reply."""
         return await self._caller.command(iq, timeout)

@@ -16,7 +16,7 @@ from tigrest.concurrency.threads import callable_from_threads
 from tigrest.errors import InvalidStanza, SenderNotAllowed, TigrestError
 from tigrest.service.avatars import Avatars, AvatarSettings
 from tigrest.service.bosh import BoshEndpoint
-from tigrest.service.bounded import BoundedService, Callers
+from tigrest.service.bounded import BoundedService, CallerLimits, Callers
 from tigrest.service.outbound import ArchiveLimits, Outbound
 from tigrest.service.policy import Policy
 from tigrest.xmpp.jid import JID
@@ -41,10 +41,17 @@ class Service:
         policy: who may do what.
         avatars: what the administrator decides about avatars; the defaults when ``None``.
         archives: limits of queries of archives; the defaults when ``None``.
+        callers: limits of each caller; the defaults when ``None``.
     """
 
     def __init__(
-        self, backend: Backend, policy: Policy, avatars: AvatarSettings | None = None, archives: ArchiveLimits | None = None
+        self,
+        backend: Backend,
+        policy: Policy,
+        *,
+        avatars: AvatarSettings | None = None,
+        archives: ArchiveLimits | None = None,
+        callers: CallerLimits | None = None,
     ) -> None:
         self._backend = backend
         self.policy = policy
@@ -55,7 +62,7 @@ class Service:
         self.avatars = Avatars(self, avatars or AvatarSettings())
         """Avatars (XEP-0084, XEP-0153, XEP-0292): get and set."""
         self._outbound = Outbound(backend, archives or ArchiveLimits())
-        self._callers = Callers(self._outbound, policy, self.avatars)
+        self._callers = Callers(self._outbound, policy, self.avatars, callers or CallerLimits())
         self._bosh: BoshEndpoint | None = None
         self._callbacks = TaskSet()
 
