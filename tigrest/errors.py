@@ -11,6 +11,9 @@
     ├── MalformedContent       a request body that cannot be read               → 400
     │   └── InvalidStanza      … as one XMPP stanza                             → 400
     ├── InvalidValue           readable, but a value is not one of those allowed → 400
+    ├── ScriptMistake          a script itself sent what cannot be sent         → 500, told to nobody
+    │   ├── ScriptStanzaInvalid … no stanza; an InvalidStanza too
+    │   └── ScriptSenderInvalid … a ``from`` that may not be used; a SenderNotAllowed too
     ├── LoginRequired          no login, or one that is not accepted            → 401
     ├── KeyRequired            no API key, or one that is not accepted here     → 403
     ├── RoleRequired           logged in, but without the role                  → 403
@@ -302,6 +305,18 @@ class NotPermitted(TigrestError):
 
 class SenderNotAllowed(NotPermitted):
     """The caller, or the link, may not send from this address; on the wire it would close the stream."""
+
+
+class ScriptMistake(TigrestError):
+    """A script itself did something wrong, its caller nothing: a defect, which is logged with its traceback and told to nobody."""
+
+
+class ScriptStanzaInvalid(ScriptMistake, InvalidStanza):
+    """What a script gave to ``service.send()`` and the like is no stanza."""
+
+
+class ScriptSenderInvalid(ScriptMistake, SenderNotAllowed):
+    """A script sends from an address that the link may not use."""
 
 
 class NoSuchUser(TigrestError):

@@ -161,10 +161,10 @@ class Box:
     ("value", "problem"),
     [
         ({"items": [1, 2, 3, {"when": Thing()}]}, "$.items[3].when is an object of type Thing: make a dict or a text of it"),
-        ({"a b": (1, Thing)}, "$['a b'][1] is an object of type type"),
+        ({"a b": (1, Thing)}, "$['a b'][1] is the class Thing: make an object of it, Thing(…)"),
         ({"data": b"\0"}, "$.data is bytes: decode them to text"),
         ({"n": generate()}, "$.n is a generator: make a list of it"),
-        ({"n": generate_slowly()}, "$.n is a async_generator: make a list of it"),
+        ({"n": generate_slowly()}, "$.n is an async_generator: make a list of it"),
         ({"n": iter([1])}, "$.n is a list_iterator: make a list of it"),
         ({"s": {1, "a"}}, "$.s is a set of mixed types, which has no order: make a list of it"),
         ({"s": {Thing()}}, "$.s is an object of type Thing"),
@@ -174,7 +174,7 @@ class Box:
         ({"r": Box([Thing()])}, "$.r.content[0] is an object"),
         ({"m": RootModel[Any]([Thing()])}, "$.m[0] is an object"),
         ({"n": 10**5000}, "$.n is a number of too many digits"),
-        ({"e": ValueError("x")}, "$.e is an object of type ValueError"),
+        ({"e": ValueError("x")}, "$.e is an exception, ValueError: raise it"),
         ({"k": {"a": 1}.keys() | {None}}, "$.k is a set of mixed types"),
     ],
 )

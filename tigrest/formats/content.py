@@ -18,7 +18,7 @@ from xml.etree import ElementTree as ET
 import orjson
 
 from tigrest.errors import MalformedContent
-from tigrest.formats.encoding import Unencodable, key_text, plain, simplify
+from tigrest.formats.encoding import Unencodable, endless, key_text, plain, simplify
 from tigrest.xmpp.xml import MAX_DEPTH, escape, escape_attribute, parse
 
 JSON = "application/json"
@@ -131,7 +131,7 @@ def write_json(value: Any) -> bytes:
     try:
         return orjson.dumps(_in_pieces(plain(value), 0), option=_OPTIONS)
     except RecursionError:
-        raise Unencodable("nested too deeply, or holds itself") from None
+        raise endless(value) from None
 
 
 LEVELS_AT_A_TIME = 200
@@ -163,7 +163,7 @@ def write_xml(value: Any) -> bytes:
         plain(value)  # raises with the path of the culprit
         raise
     except RecursionError:
-        raise Unencodable("nested too deeply, or holds itself") from None
+        raise endless(value) from None
 
 
 def _document(value: Any) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from datetime import date, time
@@ -23,6 +23,9 @@ from tigrest.xmpp.xml import serialize
 
 ROOT_PATH = "$"
 """JSONPath of the whole value. RFC 9535 §2.2"""
+
+NO_DATA = "_no_data"
+"""Attribute of dataclasses that are no data, with the reason and the cure: a ``Result`` inside of a dict would look like one."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -47,7 +50,9 @@ class Unencodable(TypeError):
 
 def is_document(value: object) -> bool:
     """Return whether a value is an object or a list in JSON, so that it can be a document on its own."""
-    return isinstance(value, Mapping | list | tuple | AbstractSet | BaseModel) or (is_dataclass(value) and not isinstance(value, type))
+    return isinstance(value, Mapping | list | tuple | AbstractSet | ValuesView | BaseModel) or (
+        is_dataclass(value) and not isinstance(value, type)
+    )
 
 
 def simplify(value: Any) -> Any:
@@ -59,6 +64,8 @@ def simplify(value: Any) -> Any:
         Unencodable: the type has no spelling.
     """
     if hasattr(type(value), "__dataclass_fields__"):  # is_dataclass, in a third of its time
+        if (reason := getattr(value, NO_DATA, None)) is not None:
+            raise Unencodable(reason, value)
         return {field.name: getattr(value, field.name) for field in fields(value) if field.name[0] != "_"}
     if isinstance(value, enum.Enum):
         return value.value
@@ -70,7 +77,7 @@ def simplify(value: Any) -> Any:
         return value.model_dump()
     if isinstance(value, Mapping):
         return dict(value)
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | KeysView | ValuesView | ItemsView):
         return list(value)
     if isinstance(value, AbstractSet):
         return _ordered(value)
@@ -95,19 +102,33 @@ def _as_pydantic(value: object) -> Any:
         try:
             return _OTHER.dump_python(value, mode="json")
         except PydanticSerializationError:
-            reason = f"an object of type {type(value).__qualname__}: make a dict or a text of it"
+            cure = "make a list of it" if isinstance(value, Iterable) else "make a dict or a text of it"
+            reason = f"an object of type {type(value).__qualname__}: {cure}"
     raise Unencodable(reason, value)
 
 
 def _refused(value: object) -> str | None:
     """Return why a value is refused although pydantic could convert it, or with a hint for a common mistake; ``None`` if it is not."""
+    if isinstance(value, type):
+        return f"the class {value.__qualname__}: make an object of it, {value.__name__}(…)"
+    if inspect.isroutine(value):
+        return f"the function {value.__name__}: call it, {value.__name__}(…)"
+    if isinstance(value, BaseException):
+        return f"an exception, {type(value).__qualname__}: raise it"
     if inspect.isawaitable(value):
-        return f"a {type(value).__name__} that was not awaited: write await"
+        return f"{_kind(value)} that was not awaited: write await"
     if isinstance(value, bytes | bytearray | memoryview):
         return "bytes: decode them to text"
+    if hasattr(value, "read"):
+        return f"{_kind(value)}: read it"
     if hasattr(value, "__next__") or hasattr(value, "__anext__"):
-        return f"a {type(value).__name__}: make a list of it"
+        return f"{_kind(value)}: make a list of it"
     return None
+
+
+def _kind(value: object) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def key_text(key: object) -> str:
@@ -168,3 +189,41 @@ def _at(path: str, convert: Callable[[Any], Any], value: object) -> Any:
 def _step(key: object) -> str:
     text = str(key)
     return f".{text}" if _IDENTIFIER.fullmatch(text) else f"[{text!r}]"
+
+
+def endless(value: object) -> Unencodable:
+    """Return the error for a value in which an encoder found no end.
+
+    Args:
+        value: the value.
+    """
+    path = _path_of_own_part(value)
+    return Unencodable("nested too deeply" if path is None else "an object that holds itself", value, path or ROOT_PATH)
+
+
+def _path_of_own_part(value: object) -> str | None:
+    """Return the path of the first dict or list that is a part of itself; ``None`` where there is none."""
+    done: set[int] = set()
+    way: dict[int, None] = {id(value): None}
+    steps = [(value, ROOT_PATH, _parts(value))]
+    while steps:
+        whole, path, parts = steps[-1]
+        for step, part in parts:
+            if id(part) in way:
+                return path + step
+            if isinstance(part, dict | list | tuple) and id(part) not in done:
+                way[id(part)] = None
+                steps.append((part, path + step, _parts(part)))
+                break
+        else:
+            done.add(id(whole))
+            del way[id(whole)]
+            steps.pop()
+    return None
+
+
+def _parts(value: object) -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        yield from ((_step(key), part) for key, part in value.items())
+    elif isinstance(value, list | tuple):
+        yield from ((f"[{index}]", part) for index, part in enumerate(value))

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from starlette.exceptions import HTTPException
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from tigrest.auth.admission import Admission
@@ -32,7 +33,8 @@ from tigrest.http.proxies import UnnamedProxy
 from tigrest.http.replies import Reply, is_expected, problem, send_stream
 from tigrest.http.request_metrics import RequestMetrics
 from tigrest.http.requests import HandlerRequest, bounded, check_length, client_address, decode, has_body, is_decodable, read_body
-from tigrest.http.results import InvalidResult, make_reply
+from tigrest.http.results import InvalidResult, check_raised, make_reply
+from tigrest.http.wire.whole_reply import AnswerFailed
 from tigrest.observability.context import begin_request, current_request, set_caller
 from tigrest.observability.logs import ACCESS
 from tigrest.observability.metrics import Metrics
@@ -111,18 +113,49 @@ class App:
         except Exception as error:
             if isinstance(error, TooManyFailures):
                 self._unnamed_proxy.notice(scope)
+            if match is not None and match.endpoint is not None:
+                error = check_raised(error, match.endpoint)
             if not is_expected(error):
                 _log_failure(scope, match, request.route, error)
             answer = problem(error, format_of(scope))
         if mount is not None and mount.origins == "any":
             show_to_any_origin(answer)
         status = answer.status if isinstance(answer, Reply) else answer.status_code
-        if isinstance(answer, StreamingResponse):
-            self._count(scope, request.route, status, started)  # when it begins: it may go on for days
-            await send_stream(answer, scope, receive, send)
-        else:
+        if isinstance(answer, Reply):
             await answer(scope, receive, send)
             self._count(scope, request.route, status, started)
+            return
+        if isinstance(answer, StreamingResponse):
+            self._count(scope, request.route, status, started)  # when it begins: it may go on for days
+        await self._send(answer, scope, receive, send, partial(_log_failure, scope, match, request.route))
+        if not isinstance(answer, StreamingResponse):
+            self._count(scope, request.route, status, started)
+
+    async def _send(
+        self, answer: Response, scope: Scope, receive: Receive, send: Send, log_failure: Callable[[BaseException], None]
+    ) -> None:
+        """Send a Starlette response, whose code may fail meanwhile: then the answer is an error, or the connection is cut.
+
+        Raises:
+            AnswerFailed: it failed when the answer had begun.
+        """
+        has_begun = False
+
+        async def noting_send(message: Message) -> None:
+            nonlocal has_begun
+            await send(message)
+            has_begun = True
+
+        try:
+            if isinstance(answer, StreamingResponse):
+                await send_stream(answer, scope, receive, noting_send)
+            else:
+                await answer(scope, receive, noting_send)
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
+            log_failure(error)
+            if has_begun:
+                raise AnswerFailed from None
+            await problem(error, format_of(scope))(scope, receive, send)
 
     async def _answer_instead(self, scope: Scope, send: Send, uri: str, error: TigrestError, seconds: float) -> None:
         """Answer a request whose handler goes on although it was cancelled, from a task of its own."""
@@ -290,13 +323,13 @@ def _allow(match: RouteMatch | None, mount: Mount | None) -> str:
     return ", ".join(with_implied({*(match.methods if match is not None else ()), *(mount.methods if mount is not None else ())}))
 
 
-def _log_failure(scope: Scope, match: RouteMatch | None, uri: str, error: Exception) -> None:
+def _log_failure(scope: Scope, match: RouteMatch | None, uri: str, error: BaseException) -> None:
     """Log a defect with its traceback; the log adds the request's id and the caller to the line."""
     if match is not None and match.route is not None and match.endpoint is not None:
         where = f"in {match.endpoint.invocation.where}"
     else:
         where = f"in the gateway, at {uri or 'no route'}"
     if isinstance(error, InvalidResult):  # a traceback would show our code only
-        log.error("%s %s failed: %s", scope["method"], scope["path"], error)
+        log.error("%s %s failed: %s", scope["method"], scope["path"], error, exc_info=error.__cause__)
         return
     log.error("%s %s failed %s", scope["method"], scope["path"], where, exc_info=error)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,13 +11,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from tigrest.errors import RetryLater, StanzaError, TigrestError, UnprocessableContent
+from tigrest.errors import RetryLater, ScriptMistake, StanzaError, UnprocessableContent
 from tigrest.formats.content import write_json, write_xml
 from tigrest.http.accepted_format import AcceptedFormat
 from tigrest.http.pages import render
 from tigrest.http.statuses import phrase, status_of
 from tigrest.http.wire.whole_reply import WHOLE_REPLY, WholeReply
 from tigrest.observability.context import request_id
+from tigrest.xmpp.conditions import mapping_of
 
 HeaderList = list[tuple[bytes, bytes]]
 PROBLEM_NAMESPACE = "urn:ietf:rfc:7807"
@@ -65,36 +66,115 @@ async def send_stream(answer: StreamingResponse, scope: Scope, receive: Receive,
     Starlette leaves closing to the garbage collector. For HEAD the iterator is not started: it may have no end.
     """
     body = answer.body_iterator
-    if scope["method"] == "HEAD":
-        answer.body_iterator = _nothing()
+    answer.body_iterator = pieces = _nothing() if scope["method"] == "HEAD" else _pieces(body)
     try:
         await answer(scope, receive, send)
     finally:
+        await pieces.aclose()
         if (close := getattr(body, "aclose", None)) is not None:
             await close()
 
 
-async def _nothing() -> AsyncIterator[bytes]:
+async def _pieces(body: AsyncIterable[Any]) -> AsyncGenerator[Any, None]:
+    """Give the pieces of a stream. ``sys.exit()`` in it would end the event loop, not only the task that it runs in."""
+    try:
+        async for piece in body:
+            yield piece
+    except (SystemExit, KeyboardInterrupt) as error:
+        did = "calls sys.exit()" if isinstance(error, SystemExit) else "raises KeyboardInterrupt"
+        raise RuntimeError(f"the script {did} in its stream") from error
+
+
+async def _nothing() -> AsyncGenerator[bytes, None]:
     for piece in (b"",):
         yield piece
 
 
+class InvalidHead(ValueError):
+    """A status, header or media type cannot be sent; the message says which, and what to write."""
+
+
+FINAL_STATUSES = range(200, 600)
+"""Statuses of an answer. Those below, such as 100 and 101, announce one or end HTTP. RFC 9110 §15"""
+
+ERROR_STATUSES = range(300, 600)
+"""Statuses that an ``HTTPException`` may have."""
+
+COMPUTED_HEADERS = frozenset({b"content-length", b"transfer-encoding"})
+"""Headers that say where an answer ends: another value than the real one would have callers wait, or read on into the next answer."""
+
 _NOT_A_NAME = re.compile(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_NOT_LATIN = re.compile(r"[^\x00-\xff]")
+_MEDIA_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+\s*(;.*)?")
 
 
-def header_name(text: str) -> bytes:
-    """Return the name of a header as bytes. RFC 9110 §5.6.2"""
-    if not text or _NOT_A_NAME.search(text):
-        raise ValueError(f"{text!r} is not the name of a header")
+def checked_status(status: object, allowed: range = FINAL_STATUSES) -> int:
+    """Return a status as a plain number.
+
+    Args:
+        status: what a script gave.
+        allowed: the statuses that may be sent.
+
+    Raises:
+        InvalidHead: it is none of those allowed.
+    """
+    if isinstance(status, int) and not isinstance(status, bool) and status in allowed:
+        return int(status)
+    raise InvalidHead(f"status {status!r} is no number from {allowed[0]} to {allowed[-1]}")
+
+
+def header_name(text: object) -> bytes:
+    """Return the name of a header as bytes, in lower case. RFC 9110 §5.6.2
+
+    Raises:
+        InvalidHead: it is no name.
+    """
+    if not isinstance(text, str) or not text or _NOT_A_NAME.search(text):
+        raise InvalidHead(f"{text!r} is not the name of a header")
     return text.lower().encode()
 
 
-def header_value(text: str) -> bytes:
-    """Return the value of a header as bytes, if it is on one line. RFC 9110 §5.5"""
+def header_value(name: str, text: object) -> bytes:
+    """Return the value of a header as bytes. RFC 9110 §5.5
+
+    Args:
+        name: of the header, for the error.
+        text: its value.
+
+    Raises:
+        InvalidHead: it is no text, or has a character that headers cannot carry.
+    """
+    if not isinstance(text, str):
+        raise InvalidHead(f"header {name} is of type {type(text).__name__}: give text; for several of one name return a Starlette response")
     if _CONTROL.search(text):
-        raise ValueError("a header may not contain a line break or another control character")
-    return text.encode("latin-1", "replace")
+        raise InvalidHead(f"header {name} may not contain a line break or another control character")
+    if (culprit := _NOT_LATIN.search(text)) is not None:
+        raise InvalidHead(f"header {name} cannot carry the character U+{ord(culprit[0]):04X}: percent-encode it (RFC 8187)")
+    return text.encode("latin-1").strip(b" \t")
+
+
+def content_type_value(text: object) -> bytes:
+    """Return a media type as the value of ``Content-Type``; empty for none. RFC 9110 §8.3.1
+
+    Raises:
+        InvalidHead: it is no media type.
+    """
+    value = header_value("Content-Type", text)
+    if value and not _MEDIA_TYPE.fullmatch(value.decode("latin-1")):
+        raise InvalidHead(f"content_type {text!r} is not a media type: write one such as text/plain")
+    return value
+
+
+def check_http_exception(error: HTTPException) -> None:
+    """Check that an ``HTTPException`` can be answered.
+
+    Raises:
+        InvalidHead: its status or a header cannot be sent.
+    """
+    checked_status(error.status_code, ERROR_STATUSES)
+    for name, value in (error.headers or {}).items():
+        header_value(header_name(name).decode(), value)
 
 
 def problem(error: BaseException, accepted: AcceptedFormat) -> Reply:
@@ -124,19 +204,18 @@ def problem(error: BaseException, accepted: AcceptedFormat) -> Reply:
 
 def is_expected(error: BaseException) -> bool:
     """Return whether an error says what callers may know; other errors are defects, whose texts may hold secrets."""
-    return isinstance(error, TigrestError | HTTPException)
+    return isinstance(error, HTTPException) or (mapping_of(error) is not None and not isinstance(error, ScriptMistake))
 
 
 def _detail(error: BaseException) -> str:
-    if isinstance(error, HTTPException):
-        return str(error.detail)
-    return str(error)
+    detail: object = error.detail if isinstance(error, HTTPException) else str(error)
+    return detail if isinstance(detail, str) else write_json(detail).decode()
 
 
 def _headers_of(error: BaseException, status: int) -> HeaderList:
     headers: HeaderList = []
     if isinstance(error, HTTPException) and error.headers:
-        headers = [(header_name(name), header_value(value)) for name, value in error.headers.items()]
+        headers = [(header_name(name), header_value(name, value)) for name, value in error.headers.items()]
     if status == 401 and not any(name == CHALLENGE[0] for name, _ in headers):
         headers.append(CHALLENGE)
     if isinstance(error, RetryLater):

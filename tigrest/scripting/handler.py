@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 Role = Literal["user", "admin"] | None
 ROLES: tuple[Role, ...] = (None, "user", "admin")
@@ -144,6 +144,8 @@ class Result:
     data: Any = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    _no_data: ClassVar[str] = "a Result inside of the data: return it alone"
 
 
 class Injection:

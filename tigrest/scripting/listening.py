@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tigrest.concurrency.tasks import TaskSet
-from tigrest.errors import InvalidStanza, NotConnected, NoThread, StanzaError, TigrestError
+from tigrest.errors import InvalidStanza, NotConnected, NoThread, ScriptMistake, StanzaError, TigrestError
 from tigrest.inbound.rejections import Rejections
 from tigrest.observability.context import begin_request
 from tigrest.scripting.execution import Execution, Run
@@ -278,7 +278,7 @@ class Listening:
             if run.expired:
                 log.error("%s gave no result within %g s", run, run.seconds)
                 return _late(stanza) if stanza.kind == "iq" else None
-            if isinstance(error, ANSWERED_ERRORS):
+            if isinstance(error, ANSWERED_ERRORS) and not isinstance(error, ScriptMistake):
                 log.log(logging.ERROR if isinstance(error, NoThread) else logging.DEBUG, "%s: %s: %s", run, type(error).__name__, error)
                 return _refusal(stanza, as_stanza_error(error))
             log.error("%s failed", run, exc_info=error)

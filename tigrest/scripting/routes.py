@@ -169,7 +169,8 @@ def _template(source: Source, method: str) -> Template | None:
         return None
     environment = Environment(loader=FileSystemLoader([source.path.parent, source.root]), autoescape=True)
     try:
-        return environment.from_string(path.read_text("utf-8"))
+        code = environment.compile(path.read_text("utf-8"), str(path), str(path))  # with its name, for tracebacks
+        return Template.from_code(environment, code, environment.make_globals(None))
     except TemplateSyntaxError as error:
         raise ScriptError(path, error.lineno, f"template: {error.message}") from None
     except (TemplateError, OSError, UnicodeDecodeError) as error:

@@ -13,7 +13,7 @@ from tigrest.backends.adhoc import AdHoc
 from tigrest.backends.backend import REQUEST_TIMEOUT, Backend, UserRepository
 from tigrest.concurrency.tasks import TaskSet
 from tigrest.concurrency.threads import callable_from_threads
-from tigrest.errors import InvalidStanza, SenderNotAllowed, TigrestError
+from tigrest.errors import InvalidStanza, ScriptSenderInvalid, ScriptStanzaInvalid, TigrestError
 from tigrest.service.avatars import Avatars, AvatarSettings
 from tigrest.service.bosh import BoshEndpoint
 from tigrest.service.bounded import BoundedService, CallerLimits, Callers
@@ -139,7 +139,7 @@ class Service:
             SenderNotAllowed: its ``from`` may not be used.
             NotConnected: there is no server now.
         """
-        await self._backend.send(self._from_us(Stanza.of(stanza)))
+        await self._backend.send(self._from_us(_own_stanza(stanza)))
 
     async def request(self, iq: Any, timeout: float = REQUEST_TIMEOUT) -> Stanza:
         """Send an iq and wait for its reply.
@@ -157,9 +157,11 @@ class Service:
             NotConnected: there is no server, or it went away before the reply.
             StanzaTimeout: no reply in time.
         """
-        stanza = Stanza.of(iq)
+        stanza = _own_stanza(iq)
         if not stanza.awaits_reply:
-            raise InvalidStanza(f"a {stanza.kind} of type {stanza.type or 'none'!r} has no reply: request() takes an iq of type get or set")
+            raise ScriptStanzaInvalid(
+                f"a {stanza.kind} of type {stanza.type or 'none'!r} has no reply: request() takes an iq of type get or set"
+            )
         return await self._backend.request(self._from_us(stanza), timeout)
 
     async def request_all(self, iq: Any, timeout: float = REQUEST_TIMEOUT) -> list[Stanza]:
@@ -177,7 +179,7 @@ class Service:
 
         XEP-0313 §4.2
         """
-        return await self._outbound.request_all(self._from_us(Stanza.of(iq)), timeout)
+        return await self._outbound.request_all(self._from_us(_own_stanza(iq)), timeout)
 
     async def request_as(self, owner: JID | str, iq: Any, timeout: float = REQUEST_TIMEOUT) -> Stanza:
         """Send an iq in the name of a user and wait for its reply. The script has decided that this is right.
@@ -193,7 +195,7 @@ class Service:
 
         XEP-0356 §6
         """
-        return await self._backend.request_as(JID(owner).bare, Stanza.of(iq).with_(sender=None), timeout)
+        return await self._backend.request_as(JID(owner).bare, _own_stanza(iq).with_(sender=None), timeout)
 
     def sendPacket(self, packet: Any, timeout: float | None = None, callback: Callable[[Stanza | None], object] | None = None) -> None:
         """Send a stanza the way Tigase's scripts do; works from any thread, never blocks.
@@ -210,7 +212,7 @@ class Service:
 
         Tigase HTTP API guide §2.1.2 (service)
         """
-        stanza = self._from_us(Stanza.of(packet))
+        stanza = self._from_us(_own_stanza(packet))
         seconds = REQUEST_TIMEOUT if timeout is None or timeout < 0 else timeout
         self.loop.call_soon_threadsafe(self._spawn, stanza, seconds, callback)
 
@@ -252,5 +254,19 @@ class Service:
         if sender is None:
             return stanza.with_(sender=self.jid)
         if not self.policy.may_send_from(sender):
-            raise SenderNotAllowed(self.policy.cure_for(sender))
+            raise ScriptSenderInvalid(self.policy.cure_for(sender))
         return stanza
+
+
+def _own_stanza(value: Any) -> Stanza:
+    """Return what a script wants to send as a stanza.
+
+    Raises:
+        ScriptStanzaInvalid: it is none, for which its caller is not to blame.
+    """
+    try:
+        stanza = Stanza.of(value)
+        _ = stanza.to, stanza.sender  # raises for what is no address
+    except InvalidStanza as error:
+        raise ScriptStanzaInvalid(str(error)) from error
+    return stanza

@@ -100,6 +100,7 @@ EXCEPTIONS: dict[type[errors.TigrestError], ErrorMapping] = {
     errors.InvalidJID: ErrorMapping(400, "jid-malformed"),
     errors.MalformedContent: ErrorMapping(400, "bad-request"),
     errors.InvalidValue: ErrorMapping(400, "bad-request"),
+    errors.ScriptMistake: ErrorMapping(500),
     errors.LoginRequired: ErrorMapping(401),
     errors.KeyRequired: ErrorMapping(403),
     errors.RoleRequired: ErrorMapping(403),

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 from tigrest.concurrency.caller import CALLER
 from tigrest.errors import BodyTimeout
 from tigrest.http.wire.limits import ConnectionLimits
-from tigrest.http.wire.whole_reply import WHOLE_REPLY, HeaderFields
+from tigrest.http.wire.whole_reply import WHOLE_REPLY, AnswerFailed, HeaderFields
 
 
 class Connection(Protocol):
@@ -102,7 +102,10 @@ class RequestCycle(RequestResponseCycle):
             if is_cancelled and not self.response_started and self.task.cancelling():
                 self.protocol.give_up()
                 return
-            self.logger.error("Exception in ASGI application", exc_info=error)
+            if not isinstance(error, AnswerFailed):
+                self.logger.error("Exception in ASGI application", exc_info=error)
+            if self.response_complete and isinstance(error, AnswerFailed):
+                return
             if self.response_started:
                 self.transport.close()
             else:
