@@ -88,3 +88,23 @@ async def test_an_end_does_not_wait_for_ever() -> None:
 
 async def test_an_end_without_anything_to_write_is_quick() -> None:
     assert await Numbers().writer.stop()
+
+
+async def test_a_defect_of_the_owner_is_logged_and_does_not_end_the_writer(caplog: pytest.LogCaptureFixture) -> None:
+    class Odd(Numbers):
+        is_odd = True
+
+        def take(self) -> list[int] | None:
+            if self.is_odd:
+                raise ValueError("odd")
+            return super().take()
+
+    numbers = Odd()
+    numbers.put(1)
+    await asyncio.sleep(0.01)
+    assert not await numbers.writer.stop()
+    numbers.is_odd = False
+    numbers.put(2)
+    assert await numbers.writer.stop()
+    assert numbers.written == [[1, 2]]
+    assert {record.getMessage() for record in caplog.records} == {"BatchWriter._run failed"}

@@ -43,10 +43,12 @@ class Deadlines:
 
     def _look(self) -> None:
         now = self._loop.time()
-        for limited in [limited for limited in self._watched if limited.deadline <= now]:
-            self._watched.discard(limited)
-            limited.expire()
-        self._timer = self._loop.call_later(PERIOD, self._look) if self._watched else None
+        try:
+            for limited in [limited for limited in self._watched if limited.deadline <= now]:
+                self._watched.discard(limited)
+                limited.expire()
+        finally:  # one that raises must not keep the others from expiring
+            self._timer = self._loop.call_later(PERIOD, self._look) if self._watched else None
 
     def stop(self) -> None:
         """Remove everything, and stop the timer."""

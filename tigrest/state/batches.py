@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from tigrest.concurrency.tasks import TaskSet
 from tigrest.state.database_errors import reason
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class BatchWriter(Generic[B]):
     ) -> None:
         self._name, self._take, self._write = name, take, write
         self._limits = limits or BatchLimits()
+        self._tasks = TaskSet()
         self._task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -62,7 +64,7 @@ class BatchWriter(Generic[B]):
             return
         self._forget_timer()
         if self._task is None:
-            self._task = asyncio.create_task(self._run())
+            self._task = self._tasks.start(self._run())
 
     async def stop(self) -> bool:
         """Write what is left; return whether that succeeded in time. May be used again afterwards."""
@@ -71,7 +73,7 @@ class BatchWriter(Generic[B]):
         assert task is not None
         await asyncio.wait({task}, timeout=self._limits.stop_seconds)
         if task.done():
-            return True
+            return not task.cancelled() and task.exception() is None
         task.cancel()
         await asyncio.wait({task})
         self._task = None
@@ -83,11 +85,13 @@ class BatchWriter(Generic[B]):
             self._timer = None
 
     async def _run(self) -> None:
-        while (batch := self._take()) is not None:
-            self._forget_timer()
-            await self._until_written(batch)
-            await asyncio.sleep(self._limits.pause_seconds)
-        self._task = None
+        try:
+            while (batch := self._take()) is not None:
+                self._forget_timer()
+                await self._until_written(batch)
+                await asyncio.sleep(self._limits.pause_seconds)
+        finally:
+            self._task = None
 
     async def _until_written(self, batch: B) -> None:
         failures = 0
