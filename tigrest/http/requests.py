@@ -17,7 +17,7 @@ from tigrest.errors import ContentTooLarge, MalformedContent
 from tigrest.formats.charsets import to_utf8, xml_to_utf8
 from tigrest.formats.content import URLENCODED, is_json, is_xml, media_type, read_json, read_xml
 from tigrest.formats.labels import check_form
-from tigrest.formats.urlencoded import read_fields
+from tigrest.formats.urlencoded import by_name, read_fields
 
 
 @callable_from_threads
@@ -181,7 +181,7 @@ def decode(content_type: str, body: bytes) -> tuple[bytes, Any]:
         return body, read_xml(body)
     if media == URLENCODED:
         check_form(body)
-        return body, _by_name(read_fields(content_type, body))
+        return body, by_name(read_fields(content_type, body))
     return body, None
 
 
@@ -189,12 +189,3 @@ def is_decodable(content_type: str) -> bool:
     """Return whether :func:`decode` knows a media type."""
     media = media_type(content_type)
     return is_json(media) or is_xml(media) or media == URLENCODED
-
-
-def _by_name(fields: list[tuple[str, str]]) -> dict[str, str | list[str]]:
-    """Return the fields of a form as a mapping; a name given several times has a list."""
-    form: dict[str, str | list[str]] = {}
-    for name, value in fields:
-        known = form.get(name)
-        form[name] = value if known is None else [*known, value] if isinstance(known, list) else [known, value]
-    return form

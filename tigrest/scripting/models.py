@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, is_dataclass
 from typing import Annotated, Any
-from urllib.parse import parse_qsl
 
 from pydantic import AliasChoices, BaseModel, RootModel, TypeAdapter, ValidationError
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUndefinedAnnotation, PydanticUserError
@@ -20,6 +19,7 @@ from pydantic_core import ErrorDetails
 
 from tigrest.errors import FieldProblem, MalformedContent, UnprocessableContent
 from tigrest.formats.content import is_json, is_xml
+from tigrest.formats.urlencoded import by_name, read_parameters
 
 MAX_LISTED = 20
 """Most problems that a caller is told of."""
@@ -29,9 +29,6 @@ MAX_COUNTED = 1000
 
 MAX_DETAIL, MAX_FIELD_NAME = 200, 100
 """Lengths to which what callers are told is cut, in characters: they name the fields, and scripts word some of the problems."""
-
-MAX_PARAMETERS = 1000
-"""Most parameters of a query."""
 
 GATEWAY_PARAMETERS = frozenset({"type", "api-key"})
 """Parameters of a query that are for the gateway, unless a model has a field of that name."""
@@ -115,16 +112,8 @@ class Model:
             MalformedContent: it is not UTF-8, or has too many parameters.
             UnprocessableContent: it does not fit.
         """
-        parameters: dict[str, str | list[str]] = {}
-        try:
-            pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=MAX_PARAMETERS, errors="strict")
-        except ValueError as error:
-            raise MalformedContent(f"the query cannot be read: {error}") from None
-        for name, value in pairs:
-            if name in GATEWAY_PARAMETERS and name not in self._names:
-                continue
-            known = parameters.get(name)
-            parameters[name] = value if known is None else [*known, value] if isinstance(known, list) else [known, value]
+        others = GATEWAY_PARAMETERS - self._names
+        parameters = by_name((name, value) for name, value in read_parameters(query) if name not in others)
         try:
             return None if self.is_optional and not parameters else self._read_texts(parameters)
         except ValidationError as error:
