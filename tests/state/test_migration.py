@@ -74,8 +74,9 @@ async def test_all_versions_one_after_the_other_make_the_tables_that_the_program
 
 
 @pytest.mark.parametrize("schema", SCHEMAS, ids=lambda schema: schema.name)
-async def test_a_new_database_has_the_newest_version_at_once(schema: Schema) -> None:
-    database = Database(MEMORY)
+@pytest.mark.parametrize("location", [MEMORY, "state.sqlite3"])
+async def test_a_new_database_has_the_newest_version_at_once(tmp_path: Path, schema: Schema, location: str) -> None:
+    database = Database(location if location == MEMORY else tmp_path / location)
     await database.start(schema)
     assert await differences(database, schema) == []
     async with database.begin() as connection:

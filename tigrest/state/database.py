@@ -25,7 +25,7 @@ from tigrest.state.database_errors import is_too_long, is_unavailable, is_wrong_
 from tigrest.state.files import make_private_folder, tighten
 from tigrest.state.location import Location
 from tigrest.state.lock import Lock, OnLost, lock_of
-from tigrest.state.migration import migrate
+from tigrest.state.migration import create_in_memory, migrate
 from tigrest.state.schema import Schema
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ class Database:
                     await self._lock.acquire()
             for schema in schemas:
                 if schema.name not in self._ready:
-                    await migrate(self._engine, schema, str(self.location))
+                    await self._prepare(self._engine, schema)
                     self._ready.add(schema.name)
         except (OSError, sqlite3.Error, SQLAlchemyError, ValueError, OverflowError) as error:
             await self.stop()
@@ -99,6 +99,12 @@ class Database:
         except BaseException:
             await self.stop()
             raise
+
+    async def _prepare(self, engine: AsyncEngine, schema: Schema) -> None:
+        if self.location.is_in_memory:
+            await create_in_memory(engine, schema)
+        else:
+            await migrate(engine, schema, str(self.location))
 
     def _start_error(self, error: Exception) -> Exception:
         """Return what a start that failed is told as."""
@@ -134,9 +140,8 @@ class Database:
         for suffix in ("", "-wal", "-shm", "-journal", ".lock"):
             tighten(path.with_name(path.name + suffix))
         seconds = self._limits.busy_seconds
-        engine = create_async_engine(self.location.url, connect_args={"timeout": seconds}, pool_timeout=seconds, hide_parameters=True)
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        return engine
+        connect_args = {"timeout": seconds, "factory": _SqliteConnection}
+        return create_async_engine(self.location.url, connect_args=connect_args, pool_timeout=seconds, hide_parameters=True)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
@@ -186,8 +191,14 @@ class Database:
 
 def _open_in_memory() -> AsyncEngine:
     """Open a database that is its one connection: transactions take turns on it, and nothing may close it before the end."""
-    engine = create_async_engine("sqlite+aiosqlite://", poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0, hide_parameters=True)
-    event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    engine = create_async_engine(
+        "sqlite+aiosqlite://",
+        connect_args={"factory": _SqliteConnection},
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=1,
+        max_overflow=0,
+        hide_parameters=True,
+    )
     event.listen(engine.sync_engine, "handle_error", _keep_connection)
     return engine
 
@@ -197,9 +208,15 @@ def _keep_connection(context: ExceptionContext) -> None:
     context.is_disconnect = False
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
+class _SqliteConnection(sqlite3.Connection):
+    """A connection with our settings. It makes them itself, in its thread: each statement of SQLAlchemy's takes several ways there.
+
+    Args:
+        args: as for :class:`sqlite3.Connection`.
+        options: as for :class:`sqlite3.Connection`.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for setting in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+            self.execute(f"PRAGMA {setting}").close()

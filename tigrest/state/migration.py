@@ -1,7 +1,8 @@
 """Bring a database to the newest version of a schema.
 
-A new database gets the tables as they are now. One with tables of an older version is migrated by Alembic, whose import takes longer
-than the rest of this together and is left out where there is nothing to migrate. Whoever else wants to do the same waits meanwhile.
+A new database gets the tables as they are now; one in memory is always new. One with tables of an older version is migrated by Alembic,
+whose import takes longer than the rest of this together and is left out where there is nothing to migrate. Whoever else wants to do the
+same waits meanwhile.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -93,6 +96,34 @@ def _create(connection: sa.Connection, schema: Schema) -> None:
     schema.metadata.create_all(connection, checkfirst=False)
     schema.version_table.create(connection, checkfirst=True)
     connection.execute(sa.insert(schema.version_table).values(version_num=schema.versions[-1]))
+
+
+async def create_in_memory(engine: AsyncEngine, schema: Schema) -> None:
+    """Make the tables of a schema in a database in memory that does not have them yet.
+
+    Args:
+        engine: of the database, which is its one connection.
+        schema: which tables.
+    """
+    async with engine.connect() as connection:
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        await driver.executescript(_creation_script(schema))
+
+
+@cache
+def _creation_script(schema: Schema) -> str:
+    """Return the SQL that makes the tables of the newest version in an empty database of SQLite."""
+    statements: list[str] = []
+
+    def record(statement: sa.ClauseElement, *_: object) -> None:
+        compiled = statement.compile(dialect=engine.dialect, compile_kwargs={"literal_binds": True})
+        statements.append(f"{compiled};")
+
+    engine = sa.create_mock_engine("sqlite://", record)
+    schema.metadata.create_all(engine, checkfirst=False)
+    schema.version_table.create(engine, checkfirst=False)
+    record(sa.insert(schema.version_table).values(version_num=schema.versions[-1]))
+    return "\n".join(statements)
 
 
 @asynccontextmanager

@@ -103,8 +103,9 @@ class EmbeddedAccounts:
         passwords = {self._checked(jid): password for jid, password in wanted.items()}
         async with self._database.begin() as connection:
             empty = not (await connection.execute(select(func.count()).select_from(accounts))).scalar_one()
+            there = set((await connection.execute(select(accounts.c.jid).where(accounts.c.jid.in_(passwords)))).scalars())
         for jid, password in passwords.items():
-            if not await self.exists(jid):
+            if jid not in there:
                 await self.add(jid, password)
             elif not await self.verify(jid, password):
                 await self.set_password(jid, password)
