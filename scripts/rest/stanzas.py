@@ -54,6 +54,7 @@ class Path(Handler):
     timeout = MAX_TIMEOUT + 10
     description = {
         "regex": "/{kind}/{type}/{to}",
+        "example": "/message/chat/alice@example.com",
         "POST": {
             "info": "Send a stanza whose kind, type and to stand in the path",
             "description": "The kind is message, presence or iq. The rest is in the body; that of a message may be plain text. For an "
@@ -80,6 +81,7 @@ class Query(Handler):
     timeout = MAX_TIMEOUT + 10
     description = {
         "regex": "/{query}/{to}",
+        "example": "/version/example.com",
         "GET": {
             "info": "Ask for something: ping, version, disco, items, lastactivity, …",
             "description": "Query parameters are members of the query, e.g. ?node=… of disco.",
@@ -100,10 +102,12 @@ class Change(Handler):
     timeout = MAX_TIMEOUT + 10
     description = {
         "regex": "/{query}/{to}",
+        "example": "/command/example.com",
         "POST": {
             "info": "Have something done: block, command",
             "description": "The same as /iq/{query}/{to}: the body is what is asked.",
-            "request": '{"node": "uptime"}',
+            "login": "admin",
+            "request": '{"node": "http://jabber.org/protocol/admin#get-registered-users-num"}',
         },
     }
 

@@ -28,6 +28,8 @@ def test_the_index_lists_every_route(serve: Serve) -> None:
             {
                 "method": "GET",
                 "uri": "/rest/greet/{name}",
+                "example": "/rest/greet/name",
+                "curl": "curl -u alice@localhost:PASSWORD http://testserver/rest/greet/name",
                 "role": "user",
                 "api_key": False,
                 "info": "Greet somebody.",
@@ -36,6 +38,9 @@ def test_the_index_lists_every_route(serve: Serve) -> None:
             {
                 "method": "POST",
                 "uri": "/rest/greet/{name}",
+                "example": "/rest/greet/name",
+                "curl": "curl -u alice@localhost:PASSWORD -H 'Content-Type: application/json' "
+                """-d '{"greeting":{"words":["a","b"]}}' http://testserver/rest/greet/name""",
                 "role": "user",
                 "api_key": False,
                 "info": "Send <greetings>",
@@ -55,8 +60,8 @@ def test_the_index_is_a_page_for_browsers(serve: Serve) -> None:
         "At length.",
         "&lt;greeting&gt;\n  &lt;words&gt;\n    &lt;item&gt;a",
         "Request, JSON",
-        "curl -X POST",
-        "http://testserver/rest/greet/{name}",
+        "/rest/greet/{name}",
+        "http://testserver/rest/greet/name",
         "script.py",
     ):
         assert expected in page.text
@@ -101,7 +106,7 @@ def test_why_scripts_did_not_load_and_what_is_heard_is_for_admins(serve: Serve, 
         assert shown.json().keys() - {"routes", "problem_count"} == (
             {"listeners", "schedules", "problems", "version"} if login == "admin" else set()
         )
-    assert (shown.headers.get("cache-control") == "no-store") is (login == "admin")
+    assert (shown.headers.get("cache-control") == "no-store") is (login != "")
     assert shown.headers["vary"] == "Accept, Authorization"
     for path in ("/metrics", "/health/ready", "/health/live", "/rest/one", "/rest/greet/x", "/"):
         for method in ("GET", "POST", "OPTIONS"):

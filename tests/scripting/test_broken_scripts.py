@@ -34,6 +34,7 @@ EXPECTED = {
     "no_method.py:6": "Broken.exec_get: is no method; write async def or def",
     "too_few_arguments.py:7": "Broken.exec_get: no argument takes group what",
     "user_without_role.py:7": "Broken.exec_get: argument 'user' needs a login",
+    "bad_example.py:6": "Broken.description: regex does not match the example '/hello/world'; write a path behind the folder",
     "bad_annotation.py:7": "annotation <class 'complex'> of argument 'when' is not understood",
     "model_not_decoded.py:14": "Broken.exec_post: argument 'content' has a model, but decodeContent = False leaves the body unread",
     "model_of_a_query.py:13": "of argument 'query' is not one model; a query has names and values",

@@ -345,7 +345,12 @@ def add_mounts(app: App, service: Service, metrics: Metrics) -> None:
     def table() -> Table:
         return app.table
 
-    for mount in (*index_mounts(table), static_mount(table), *health_mounts(lambda: service.connected), metrics_mount(metrics)):
+    for mount in (
+        *index_mounts(table, service.domain),
+        static_mount(table),
+        *health_mounts(lambda: service.connected),
+        metrics_mount(metrics),
+    ):
         app.add(mount)
 
 

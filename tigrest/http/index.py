@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from starlette.types import Scope
 
+from tigrest.auth.principal import Principal
 from tigrest.errors import LoginRequired
 from tigrest.formats.content import JSON, write_json
+from tigrest.http.accepted_format import format_of
 from tigrest.http.mounts import Mount, MountRequest
 from tigrest.http.pages import render
 from tigrest.http.replies import HTML, PAGE_HEADERS, HeaderList, Reply
@@ -24,16 +27,17 @@ LOG_IN = b"login"
 
 PUBLIC_HEADERS: HeaderList = [(b"vary", b"Accept, Authorization")]
 PRIVATE_HEADERS: HeaderList = [*PUBLIC_HEADERS, (b"cache-control", b"no-store")]
-"""Headers of the index for an admin, who sees more than others."""
+"""Headers of the index for who has logged in, and sees more than others."""
 
 
-def index_mounts(table: Callable[[], Table]) -> list[Mount]:
+def index_mounts(table: Callable[[], Table], domain: str) -> list[Mount]:
     """Return the mounts of the index, at ``/rest`` and ``/rest/``; ``/`` redirects there.
 
     Args:
         table: returns the table being served.
+        domain: the XMPP domain, for lines to paste.
     """
-    index = _Index(table)
+    index = _Index(table, domain)
     shown = f"{ROOT}/"
     return [Mount("/", _redirect), *(Mount(path, index.answer, login="optional", uri=shown) for path in (ROOT, shown))]
 
@@ -45,8 +49,8 @@ async def _redirect(_: MountRequest) -> Reply:
 class _Index:
     """Shows the table being served. Usages are memoised for each table."""
 
-    def __init__(self, served: Callable[[], Table]) -> None:
-        self._served = served
+    def __init__(self, served: Callable[[], Table], domain: str) -> None:
+        self._served, self._domain = served, domain
         self._table: Table | None = None
         self._folders: dict[str, list[Usage]] = {}
 
@@ -58,48 +62,56 @@ class _Index:
         """
         if request.principal is None and request.scope["query_string"] == LOG_IN:
             raise LoginRequired("a login is needed: HTTP Basic with an XMPP address and its password")
-        is_admin = request.principal is not None and request.principal.is_admin
-        html = "text/html" in header(request.scope, b"accept")
-        return self._show(self._served(), html=html, base=_base_url(request.scope), is_admin=is_admin)
+        shown = self._shown_to(request.principal, _base_url(request.scope))
+        headers = PUBLIC_HEADERS if request.principal is None else PRIVATE_HEADERS
+        if format_of(request.scope).html:
+            return Reply(200, HTML, render("index.html", **shown, samples=samples, shown_schema=shown_schema), [*PAGE_HEADERS, *headers])
+        return Reply(200, JSON.encode(), write_json(_document(shown)), headers)
 
-    def _show(self, table: Table, html: bool, base: str, is_admin: bool) -> Reply:
-        """Show what a table serves, as a page or as JSON.
+    def _shown_to(self, reader: Principal | None, base: str) -> dict[str, Any]:
+        """Return what is shown.
 
         Texts of load errors may hold secrets, the patterns of listeners tell what is heard, and the version what is known to be wrong
         with it: they are for admins. Others see how many scripts did not load.
 
         Args:
-            table: what is served.
-            html: whether to make a page.
-            base: scheme and host that the caller used, for lines to paste.
-            is_admin: whether the caller has logged in as an admin.
+            reader: who has logged in; ``None`` for nobody.
+            base: scheme and host that the reader used, for lines to paste.
         """
+        table = self._served()
         if table is not self._table:
             folders: dict[str, list[Usage]] = {}
             for route in table.routes:
                 folders.setdefault(route.folder, []).extend(usages(route))
             self._folders, self._table = folders, table
-        count = len(table.problems)
-        problems = [table.shown(problem) for problem in table.problems] if is_admin else []
-        listeners = table.of(Listener) if is_admin else ()
-        schedules = table.of(Schedule) if is_admin else ()
-        headers = PRIVATE_HEADERS if is_admin else PUBLIC_HEADERS
-        if html:
-            values = {
-                "folders": self._folders,
-                "listeners": listeners,
-                "schedules": schedules,
-                "problems": problems,
-                "problem_count": count,
-            }
-            values["version"] = __version__ if is_admin else ""
-            page = render("index.html", **values, base=base, samples=samples, shown_schema=shown_schema)
-            return Reply(200, HTML, page, [*PAGE_HEADERS, *headers])
-        shown: dict[str, object] = {"routes": [_entry(usage) for some in self._folders.values() for usage in some], "problem_count": count}
-        if is_admin:
-            shown |= {"version": __version__, "listeners": [*map(_listener, listeners)], "problems": problems}
-            shown["schedules"] = [*map(_schedule, schedules)]
-        return Reply(200, JSON.encode(), write_json(shown), headers)
+        is_admin = reader is not None and reader.is_admin
+        name = str(reader.jid) if reader is not None and reader.jid is not None else ""
+
+        def curl(usage: Usage) -> str | None:
+            return usage.curl(base, self._domain, name if is_admin or usage.login != "admin" else "")
+
+        return {
+            "folders": self._folders,
+            "curl": curl,
+            "example": lambda usage: usage.example_at(self._domain),
+            "is_admin": is_admin,
+            "listeners": table.of(Listener) if is_admin else (),
+            "schedules": table.of(Schedule) if is_admin else (),
+            "problems": [table.shown(problem) for problem in table.problems] if is_admin else [],
+            "problem_count": len(table.problems),
+            "version": __version__ if is_admin else "",
+        }
+
+
+def _document(shown: Mapping[str, Any]) -> dict[str, object]:
+    """Return what is shown as JSON."""
+    usages_shown = [usage for some in shown["folders"].values() for usage in some]
+    routes = [_entry(usage, shown["example"](usage), shown["curl"](usage)) for usage in usages_shown]
+    document: dict[str, object] = {"routes": routes, "problem_count": shown["problem_count"]}
+    if shown["is_admin"]:
+        document |= {"version": shown["version"], "listeners": [*map(_listener, shown["listeners"])], "problems": shown["problems"]}
+        document["schedules"] = [*map(_schedule, shown["schedules"])]
+    return document
 
 
 def _base_url(scope: Scope) -> str:
@@ -107,11 +119,13 @@ def _base_url(scope: Scope) -> str:
     return f"{scope.get('scheme', 'http')}://{header(scope, b'host') or 'localhost'}"
 
 
-def _entry(usage: Usage) -> dict[str, object]:
+def _entry(usage: Usage, example: str | None, curl: str | None) -> dict[str, object]:
     schemas = {"schemas": usage.schemas} if usage.schemas else {}
     return {
         "method": usage.method,
         "uri": usage.uri,
+        "example": example,
+        "curl": curl,
         "role": usage.role or None,
         "api_key": usage.api_key,
         "info": usage.info,

@@ -113,9 +113,10 @@ class Handler:
     description: Mapping[str, Any] | None = None
     """Usage for people: ``{"regex": "/{jid}", "GET": {"info": "…", "description": "…", "request": {…}}, …}``.
 
-    ``regex`` is the URI to show. Of a method, ``info`` is one line, ``description`` a text, ``request`` and ``response`` are
-    sample bodies (a value is shown as XML and JSON, text as it is), ``curl`` further options of the line to paste. What is
-    left out comes from docstrings.
+    ``regex`` is the URI to show, ``example`` a path to try it with; by default one is made from the pattern. Of a method, ``info`` is
+    one line, ``description`` a text, ``request`` and ``response`` are sample bodies (a value is shown as XML and JSON, text as it is),
+    ``example`` a path for this method only, ``curl`` further options of the line to paste, ``login`` the role to log in with there.
+    What is left out comes from docstrings.
     """
 
     def authRequired(self, api_key: str | None) -> bool:

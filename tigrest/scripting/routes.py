@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
+from urllib.parse import quote, unquote
 
 from jinja2 import Environment, FileSystemLoader, Template, TemplateError, TemplateSyntaxError
 
 from tigrest.errors import ScriptError
 from tigrest.scripting.attributes import pattern_of
+from tigrest.scripting.examples import example_path
 from tigrest.scripting.handler import METHODS, Handler, Role
 from tigrest.scripting.parts import Claim, Declaration, Part, Source
 from tigrest.scripting.patterns import readable
@@ -83,6 +86,14 @@ class Route(Part):
         names = {index: name for endpoint in self.endpoints.values() for index, name in endpoint.invocation.group_names.items()}
         return self.folder + readable(self.pattern, names)
 
+    def example(self, method: str) -> str | None:
+        """Return a path to try a method with, percent-encoded; ``None`` when none is given and the pattern is too intricate to make one."""
+        described: Mapping[str, Any] = self.handler.description or {}
+        given = (described.get(method) or {}).get("example", described.get("example"))
+        invocation = self.endpoints[method].invocation
+        path = given if given is not None else example_path(self.pattern, invocation.group_names, invocation.group_kinds)
+        return None if path is None else quote(self.folder) + quote(path, safe=string.punctuation)
+
     @property
     def title(self) -> str:
         """Return its URI."""
@@ -124,6 +135,7 @@ class RouteKind:
         """
         cls, source = declared.cls, declared.source
         pattern = _pattern(declared)
+        _check_examples(declared, pattern)
         return Route(
             path=source.path,
             relative=source.relative,
@@ -144,6 +156,21 @@ class RouteKind:
 
 def _pattern(declared: Declaration) -> re.Pattern[str]:
     return pattern_of(declared.source.path, declared.cls, declared.lines)
+
+
+def _check_examples(declared: Declaration, pattern: re.Pattern[str]) -> None:
+    """Check that the examples of a description are paths that the pattern matches.
+
+    Raises:
+        ScriptError: one is not.
+    """
+    described: Mapping[str, Any] = declared.cls.description or {}
+    for owner in (described, *(described.get(method) or {} for method in METHODS)):
+        example = owner.get("example")
+        if example is not None and (not isinstance(example, str) or pattern.fullmatch(unquote(example.partition("?")[0])) is None):
+            raise declared.error(
+                "description", f".description: regex does not match the example {example!r}; write a path behind the folder"
+            )
 
 
 def _endpoints(declared: Declaration, handler: Handler, pattern: re.Pattern[str]) -> dict[str, Endpoint]:

@@ -117,6 +117,7 @@ class Invocation:
         names: names of the arguments injected.
         is_coroutine: whether it is ``async def``.
         group_names: names of the arguments that take groups, by the group's index from 0.
+        group_kinds: types of those that are annotated with one.
         models: what ``content`` and ``query`` are validated against, where the method says so.
     """
 
@@ -127,6 +128,7 @@ class Invocation:
     names: frozenset[str]
     is_coroutine: bool
     group_names: Mapping[int, str]
+    group_kinds: Mapping[int, ArgumentType[Any]]
     models: Mapping[str, Model]
 
     @property
@@ -222,6 +224,7 @@ class _Compiler:
         self._named = {name: number - 1 for name, number in pattern.groupindex.items()}
         self._used: set[int] = set()
         self._group_names: dict[int, str] = {}
+        self._group_kinds: dict[int, ArgumentType[Any]] = {}
         self._models: dict[str, Model] = {}
 
     def compile(self) -> Invocation:
@@ -248,7 +251,17 @@ class _Compiler:
                 positional.append(getter)
         self._expect_all_used()
         is_coroutine = inspect.iscoroutinefunction(self._method)
-        return Invocation(self._method, tuple(positional), keywords, rest, frozenset(names), is_coroutine, self._group_names, self._models)
+        return Invocation(
+            method=self._method,
+            arguments=tuple(positional),
+            keywords=keywords,
+            rest=rest,
+            names=frozenset(names),
+            is_coroutine=is_coroutine,
+            group_names=self._group_names,
+            group_kinds=self._group_kinds,
+            models=self._models,
+        )
 
     def _is_group(self, name: str) -> bool:
         """Tell whether a name that may be injected takes a group: ``query`` does, where it has no model or a group has its name."""
@@ -287,7 +300,10 @@ class _Compiler:
             raise SignatureError(self._unknown_argument(name))
         self._used.add(index)
         self._group_names[index] = name
-        return _group(index, name, self._type(name), None if default is inspect.Parameter.empty else default)
+        kind = self._type(name)
+        if kind is not None:
+            self._group_kinds[index] = kind
+        return _group(index, name, kind, None if default is inspect.Parameter.empty else default)
 
     def _type(self, name: str) -> ArgumentType[Any] | None:
         """Return the type that an argument is annotated with; ``None`` for text as it is."""

@@ -11,7 +11,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 from tigrest.formats.content import write_json, write_xml
+from tigrest.formats.labels import guess
+from tigrest.scripting.examples import EXAMPLE_DOMAIN
 from tigrest.scripting.routes import Route
+
+_GLOBBED = frozenset("[]{}")
+"""Characters of paths that curl expands unless it is told not to (``-g``)."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,7 @@ class Usage:
     Args:
         method: HTTP method.
         uri: as shown to people, e.g. ``/rest/avatar/{jid}``.
+        example: path to try it with, e.g. ``/rest/avatar/alice@example.com``; ``None`` when the pattern is too intricate to make one.
         role: ``user`` or ``admin``; empty for anybody.
         api_key: whether a key is needed.
         info: one line.
@@ -28,12 +34,14 @@ class Usage:
         request: sample body, text as it is or a value; ``None`` when it takes none.
         response: sample answer, likewise.
         options: further options of the curl line, e.g. ``-T avatar.png``.
+        login: role of the account that the curl line logs in with; it may be more than ``role``.
         script: path of the script below its scripts directory.
         schemas: JSON schemas of ``content`` and ``query``, where these have models.
     """
 
     method: str
     uri: str
+    example: str | None
     role: str
     api_key: bool
     info: str
@@ -41,29 +49,42 @@ class Usage:
     request: Any
     response: Any
     options: str
+    login: str
     script: str
     schemas: Mapping[str, dict[str, Any]]
 
-    def curl(self, base: str) -> str:
-        """Return a command line to paste.
+    def example_at(self, domain: str) -> str | None:
+        """Return the path to try it with, for a domain in the place of ``example.com``; ``None`` for none."""
+        return None if self.example is None else self.example.replace(EXAMPLE_DOMAIN, domain)
+
+    def curl(self, base: str, domain: str, user: str = "") -> str | None:
+        """Return a command line to paste into a shell; ``None`` without an example.
+
+        ``PASSWORD`` and ``KEY`` in it are for the reader to replace.
 
         Args:
             base: scheme and host, e.g. ``http://localhost:8080``.
+            domain: stands in the place of ``example.com``.
+            user: address to log in with; empty for a made-up one.
         """
-        parts = ["curl"]
-        if self.method != "GET":
+        path = self.example_at(domain)
+        if path is None:
+            return None
+        parts = ["curl", *(["-g"] if set(path) & _GLOBBED else [])]
+        if self.method not in ("GET", "HEAD") and (self.method != "POST" or self.request is None):
             parts += ["-X", self.method]
-        if self.role:
-            parts += ["-u", "'user@domain:password'"]
+        if self.login:
+            login = user or f"{'admin' if self.login == 'admin' else 'alice'}@{domain}"
+            parts += ["-u", quote(f"{login}:PASSWORD")]
         if self.api_key:
             parts += ["-H", "'Api-Key: KEY'"]
-        if isinstance(self.request, str):
-            parts += ["-H", "'Content-Type: application/xml'", "-d", quote(self.request)]
-        elif self.request is not None:
-            parts += ["-H", "'Content-Type: application/json'", "-d", quote(write_json(self.request).decode())]
+        if self.request is not None:
+            body = self.request if isinstance(self.request, str) else write_json(self.request).decode()
+            option = "--data-raw" if body.startswith("@") else "-d"
+            parts += ["-H", quote(f"Content-Type: {guess(body.encode())}"), option, quote(body.replace(EXAMPLE_DOMAIN, domain))]
         if self.options:
             parts.append(self.options)
-        return " ".join([*parts, f"'{base}{self.uri}'"])
+        return " ".join([*parts, quote(f"{base}{path}")])
 
 
 @dataclass(frozen=True)
@@ -112,6 +133,7 @@ def _usage(route: Route, method: str, described: Mapping[str, Any]) -> Usage:
     return Usage(
         method=method,
         uri=route.uri,
+        example=route.example(method),
         role=route.role or "",
         api_key=route.api_key,
         info=str(described.get("info", summary)),
@@ -119,6 +141,7 @@ def _usage(route: Route, method: str, described: Mapping[str, Any]) -> Usage:
         request=described.get("request", examples[0]),
         response=described.get("response"),
         options=str(described.get("curl", "")),
+        login=str(described.get("login", route.role or "")),
         script=str(route.relative),
         schemas=schemas,
     )

@@ -17,12 +17,14 @@ class AdHoc(Handler):
     requiredRole = "user"
     description = {
         "regex": "/{jid}",
+        "example": "/sess-man@example.com",
         "GET": {
             "info": "List the ad-hoc commands of an entity",
             "response": {"items": [{"jid": "sess-man@example.com", "node": NODE, "name": "Get list of active users"}]},
         },
         "POST": {
             "info": "Execute an ad-hoc command",
+            "login": "admin",
             "description": "Without fields the form comes back. A command of several stages goes on with the sessionid of the "
             "answer and, if wanted, an action: next, prev, complete or cancel.",
             "request": {"command": {"node": NODE, "fields": FIELDS}},
@@ -50,6 +52,7 @@ class ClientAdHoc(Handler):
     requiredRole = "user"
     description = {
         "regex": "/{jid}/{resource}",
+        "example": "/bot@example.com/desk",
         "GET": {"info": "List the ad-hoc commands of a client"},
         "POST": {"info": "Execute an ad-hoc command of a client", "request": {"command": {"node": "uptime"}}},
     }

@@ -14,6 +14,7 @@ class Avatar(Handler):
         "regex": "/{jid}[/{avatar|vcard4|vcard-temp}]",
         "GET": {
             "info": "Get the avatar of a user",
+            "curl": "-o avatar.png",
             "description": "The image itself, or a redirect to it. Looks in PEP (avatar), vCard4 and vcard-temp, in this order, "
             "or only in the place that is named. 404 when there is none that strangers may see.",
         },

@@ -20,11 +20,17 @@ class User(Handler):
         "GET": {"info": "Get an account", "response": USER},
         "PUT": {
             "info": "Create an account",
-            "request": {"user": {"password": "secret", "email": "alice@example.com"}},
+            "example": "/carol@example.com",
+            "request": {"user": {"password": "secret", "email": "carol@example.com"}},
             "response": USER,
         },
-        "POST": {"info": "Change the password of an account", "request": {"user": {"password": "secret"}}, "response": USER},
-        "DELETE": {"info": "Delete an account and all it owns", "response": USER},
+        "POST": {
+            "info": "Change the password of an account",
+            "example": "/carol@example.com",
+            "request": {"user": {"password": "secret"}},
+            "response": USER,
+        },
+        "DELETE": {"info": "Delete an account and all it owns", "example": "/carol@example.com", "response": USER},
     }
 
     async def exec_get(self, service: Service, jid: JID) -> dict[str, Any] | None:
