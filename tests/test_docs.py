@@ -8,7 +8,6 @@ import inspect
 import json
 import re
 import shlex
-import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ import typer
 from pydantic import SecretStr
 
 import tigrest
-from tests.cli.process import environment
+from tests.cli.process import run_script_tests
 from tests.curl import BASE, SHELLS, STREAM_SECONDS, Shell, adapted, listening
 from tigrest import errors
 from tigrest.backends.adhoc import AdHoc
@@ -289,8 +288,7 @@ def test_the_tests_on_the_page_about_testing_pass(tmp_path: Path) -> None:
         (tmp_path / block.path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / block.path).write_text(block.text)
     (tmp_path / "conftest.py").write_text("from tigrest.testing import gateway\n")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment(PYTHONWARNINGS="default"), capture_output=True, text=True, check=False)
+    done = run_script_tests(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{sum(block.text.count('def test_') for block in files)} passed" in done.stdout
 

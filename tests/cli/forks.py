@@ -1,4 +1,4 @@
-"""Processes of ``tigrest`` that need not import everything anew: forked from one that has.
+"""Processes of ``tigrest``, and of pytest for the tests of scripts, that need not import everything anew: forked from one that has.
 
 Importing takes most of the second that a start takes. A forked process has a pid, signals, files, an environment and a directory of its
 own and ends as any other, but that its modules are not taken apart; that, and what a process imports and when, cannot be tested with it.
@@ -22,13 +22,20 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, NoReturn, Protocol, Self
+from typing import IO, Literal, NoReturn, Protocol, Self
 
 ROOT = Path(__file__).parent.parent.parent
-PRELOADED = [f"tigrest.cli.{path.stem}" for path in (ROOT / "tigrest" / "cli").glob("[a-z]*.py")] + ["aiosqlite", "slixmpp.jid", "uvloop"]
+PRELOADED = [f"tigrest.cli.{path.stem}" for path in (ROOT / "tigrest" / "cli").glob("[a-z]*.py")] + [
+    "aiosqlite",
+    "pytest",
+    "slixmpp.jid",
+    "uvloop",
+]
+Program = Literal["tigrest", "pytest"]
 END = 0
 """What a process says when its socket is closed: that there are no more messages."""
 
@@ -121,8 +128,16 @@ class Forked:
         self._status.close()
 
 
-def fork(arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], stderr: IO[str], stdin: IO[str] | None = None) -> Forked:
-    """Run ``tigrest``.
+def fork(
+    arguments: Sequence[str],
+    cwd: Path,
+    environment: Mapping[str, str],
+    stderr: IO[str],
+    stdin: IO[str] | None = None,
+    *,
+    program: Program = "tigrest",
+) -> Forked:
+    """Run a program.
 
     Args:
         arguments: of the command line.
@@ -130,10 +145,11 @@ def fork(arguments: Sequence[str], cwd: Path, environment: Mapping[str, str], st
         environment: all of its environment.
         stderr: the file for its log.
         stdin: what it reads; nothing when ``None``.
+        program: which.
     """
     umask = os.umask(0o077)
     os.umask(umask)
-    message = {"arguments": [*arguments], "cwd": str(cwd), "environment": {**environment}, "umask": umask}
+    message = {"program": program, "arguments": [*arguments], "cwd": str(cwd), "environment": {**environment}, "umask": umask}
     status, tell = os.pipe()
     printed, printing = os.pipe()
     with Path(os.devnull).open() as nothing:
@@ -215,13 +231,28 @@ def _become(message: Mapping[str, object]) -> NoReturn:
     sys.stdin = io.TextIOWrapper(open(0, "rb", closefd=False), "utf-8")  # noqa: SIM115
     sys.stdout = io.TextIOWrapper(open(1, "wb", closefd=False), "utf-8")  # noqa: SIM115
     sys.stderr = io.TextIOWrapper(open(2, "wb", closefd=False), "utf-8", "backslashreplace", line_buffering=True)  # noqa: SIM115
-    from tigrest.cli.main import main
-
     try:
-        main()
+        PROGRAMS[str(message["program"])]()
     except SystemExit as error:
         _exit(error.code)
-    raise AssertionError("main() exits")
+    raise AssertionError("a program ends by an exit")
+
+
+def _tigrest() -> None:
+    from tigrest.cli.main import main
+
+    main()
+
+
+def _pytest() -> None:
+    import pytest
+
+    warnings.resetwarnings()
+    sys.warnoptions.clear()  # those of the server
+    sys.exit(pytest.main())
+
+
+PROGRAMS = {"tigrest": _tigrest, "pytest": _pytest}
 
 
 def _exit(code: object) -> NoReturn:

@@ -8,16 +8,28 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 
-from tests.cli.forks import ROOT, Process, fork
+from tests.cli.forks import ROOT, Process, Program, fork
 
 TIGREST = [sys.executable, "-m", "tigrest"]
 
-__all__ = ["LISTENING", "ROOT", "TIGREST", "Process", "environment", "first_serving", "serving", "tigrest", "without_delays"]
+__all__ = [
+    "LISTENING",
+    "ROOT",
+    "TIGREST",
+    "Process",
+    "environment",
+    "first_serving",
+    "fresh_serving",
+    "run_script_tests",
+    "serving",
+    "tigrest",
+    "without_delays",
+]
 
 LISTENING = "tigrest: listening on "
 
@@ -30,10 +42,20 @@ def environment(**variables: str) -> dict[str, str]:
 
 def tigrest(*arguments: str, cwd: Path, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, in a forked process."""
+    return _run("tigrest", arguments, cwd, stdin, environment(**variables))
+
+
+def run_script_tests(cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run pytest on the tests of an author of scripts, without the plugins that only we use, in a forked process."""
+    ours = [argument for plugin in ("anyio", "cacheprovider", "hypothesispytest", "xdist") for argument in ("-p", f"no:{plugin}")]
+    return _run("pytest", ["-q", *ours, "tests"], cwd, "", environment())
+
+
+def _run(program: Program, arguments: Sequence[str], cwd: Path, stdin: str, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
     with TemporaryFile("w+") as given, TemporaryFile("w+") as log:
         given.write(stdin)
         given.seek(0)
-        with fork(arguments, cwd, environment(**variables), log, given) as process:
+        with fork(arguments, cwd, variables, log, given, program=program) as process:
             assert process.stdout is not None
             printed = process.stdout.read()
             code = process.wait(30)
@@ -48,7 +70,7 @@ def without_delays(log: str) -> str:
 
 @contextmanager
 def first_serving(*arguments: str, cwd: Path, **variables: str) -> Iterator[tuple[Process, str]]:
-    """As :func:`serving`, but as users start it the first time: a process that has to import everything, and no state unless it is there."""
+    """As :func:`fresh_serving`, but as users start it: a process that has to import everything."""
     command = [*TIGREST, "serve", "--port", "0", *arguments]
     with (cwd / "log").open("w") as log:
         process = subprocess.Popen(command, cwd=cwd, env=environment(**variables), stdout=subprocess.PIPE, stderr=log, text=True)
@@ -61,7 +83,7 @@ def _prepared() -> Path:
     """Return the folder ``var`` after a first start, whose hashing of passwords takes half a second; made once."""
     folder = TemporaryDirectory(prefix="tigrest-prepared-")
     atexit.register(folder.cleanup)
-    with first_serving(cwd=Path(folder.name)) as (process, _):
+    with fresh_serving(cwd=Path(folder.name)) as (process, _):
         process.terminate()
         assert process.wait(20) == 0
     return Path(folder.name) / "var"
@@ -69,17 +91,26 @@ def _prepared() -> Path:
 
 @contextmanager
 def serving(*arguments: str, cwd: Path, **variables: str) -> Iterator[tuple[Process, str]]:
-    """Run ``tigrest serve`` on a free port; gives the process and its base URL. Its log goes to ``log`` in the directory.
+    """As :func:`fresh_serving`, but a directory without state gets that of an earlier start.
 
-    Args:
-        arguments: further ones of the command.
-        cwd: the directory. Where it has no state and the environment says nothing of databases, accounts and servers, there is the
-            state of an earlier start.
-        variables: of its environment.
+    It does not where the environment says something of databases, accounts and servers.
     """
     says = " ".join([*arguments, *variables])
     if not (cwd / "var").exists() and not any(word in says for word in ("EMBEDDED", "STATE", "XMPP", "--config")):
         shutil.copytree(_prepared(), cwd / "var")
+    with fresh_serving(*arguments, cwd=cwd, **variables) as running:
+        yield running
+
+
+@contextmanager
+def fresh_serving(*arguments: str, cwd: Path, **variables: str) -> Iterator[tuple[Process, str]]:
+    """Run ``tigrest serve`` on a free port; gives the process and its base URL. Its log goes to ``log`` in the directory.
+
+    Args:
+        arguments: further ones of the command.
+        cwd: the directory.
+        variables: of its environment.
+    """
     with (cwd / "log").open("w") as log:
         process = fork(["serve", "--port", "0", *arguments], cwd, environment(**variables), log)
     with process:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.process import environment, tigrest
+from tests.cli.process import run_script_tests, tigrest
 from tigrest.cli.new import write_handler
 from tigrest.errors import ConfigError, TigrestError
 from tigrest.testing import serving
@@ -35,8 +33,7 @@ def test_a_new_handler_serves_at_once(name: str, tmp_path: Path, capsys: pytest.
 def test_the_test_of_a_new_handler_passes(tmp_path: Path) -> None:
     write_handler("orders/list", None)
     (tmp_path / "conftest.py").write_text("from tigrest.testing import gateway\n")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
-    done = subprocess.run(command, cwd=tmp_path, env=environment(PYTHONWARNINGS="default"), capture_output=True, text=True, check=False)
+    done = run_script_tests(tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout
 

@@ -7,11 +7,12 @@ import signal
 import socket
 import time
 from pathlib import Path
+from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.cli.process import first_serving, serving, tigrest, without_delays
+from tests.cli.process import first_serving, fresh_serving, serving, tigrest, without_delays
 
 SCRIPT = """
 import asyncio, time
@@ -47,9 +48,9 @@ def send(base: str, path: str) -> socket.socket:
     return connection
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_serves_in_an_empty_directory_until_a_signal_and_ends_well(number: signal.Signals, tmp_path: Path) -> None:
-    with first_serving(cwd=tmp_path) as (process, base):
+@pytest.mark.parametrize(("start", "number"), [(first_serving, signal.SIGTERM), (fresh_serving, signal.SIGINT)])
+def test_it_serves_in_an_empty_directory_until_a_signal_and_ends_well(start: Any, number: signal.Signals, tmp_path: Path) -> None:
+    with start(cwd=tmp_path) as (process, base):
         assert base.startswith("http://127.0.0.1:")
         with urlopen(f"{base}/rest/") as answer:
             assert answer.status == 200

@@ -16,7 +16,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.cli.process import Process, first_serving, serving, tigrest, without_delays
+from tests.cli.process import Process, fresh_serving, serving, tigrest, without_delays
 from tests.scripting.listening import webhook
 from tests.servers.gateway import eventually
 from tigrest.gateway.demo import Demo
@@ -116,7 +116,7 @@ def test_a_full_disk_is_503_and_loses_no_accepted_message(tmp_path: Path) -> Non
 def test_state_is_for_its_owner_whatever_the_umask_and_a_demo_that_others_can_reach_warns(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
-        with first_serving("--host", "0.0.0.0", cwd=tmp_path) as (process, _):
+        with fresh_serving("--host", "0.0.0.0", cwd=tmp_path) as (process, _):
             modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "var").iterdir()}
             names = ("tigrest.sqlite3", "tigrest.sqlite3-wal", "tigrest.sqlite3-shm", "tigrest.sqlite3.lock", "demo-credentials.json")
             assert modes == dict.fromkeys(names, 0o600)
@@ -130,7 +130,7 @@ def test_state_is_for_its_owner_whatever_the_umask_and_a_demo_that_others_can_re
     assert "use --host 127.0.0.1" in log
     for path in (tmp_path / "var").iterdir():
         path.chmod(0o644)  # as an older version, or somebody, left it
-    with first_serving(cwd=tmp_path):
+    with fresh_serving(cwd=tmp_path):
         assert {path.stat().st_mode & 0o777 for path in (tmp_path / "var").iterdir()} == {0o600}
     log = (tmp_path / "log").read_text()
     assert "demo-credentials.json was open to all users" in log
@@ -148,7 +148,7 @@ def test_a_demo_does_not_warn_of_addresses_that_only_this_machine_reaches(host: 
 
 
 def test_a_first_start_that_a_full_disk_ended_is_finished_by_the_next(tmp_path: Path) -> None:
-    with first_serving(cwd=tmp_path):
+    with serving(cwd=tmp_path):
         pass
     state = tmp_path / "var"
     demo = json.loads((state / "demo-credentials.json").read_text())
