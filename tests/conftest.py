@@ -15,8 +15,9 @@ from tigrest.concurrency.loop import new_event_loop
 from tigrest.passwords import Passwords
 from tigrest.state.database import Database
 
-settings.register_profile("tigrest", deadline=None, suppress_health_check=[HealthCheck.too_slow])  # how fast is the machine's affair
-settings.load_profile("tigrest")
+settings.register_profile("quick", deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("soak", settings.get_profile("quick"), max_examples=2500)
+settings.load_profile("quick")  # unless --hypothesis-profile says otherwise; how fast a test is, is the machine's affair
 
 Run = Callable[[Coroutine[Any, Any, Any]], Any]
 

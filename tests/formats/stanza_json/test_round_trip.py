@@ -24,7 +24,8 @@ TOGETHER = {"oob_url": "oob", "oob": "oob_url", "join": "muc", "muc": "join"}
 
 PLACES = [(kind, row) for kind in VOCABULARIES for row in ROWS if kind in row.kinds]
 
-quick = settings(deadline=None, max_examples=20, suppress_health_check=list(HealthCheck))
+fewer = settings(max_examples=settings.default.max_examples // 3, suppress_health_check=list(HealthCheck))
+"""For each of many keys."""
 
 
 def place_of(place: Any) -> str:
@@ -36,9 +37,10 @@ def round_trip(value: dict[str, Any]) -> dict[str, Any]:
     return to_json(Stanza.parse(bytes(stanza)))
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize(("kind", "row"), PLACES, ids=place_of)
 def test_a_key_alone(kind: str, row: Row) -> None:
-    @quick
+    @fewer
     @given(strategies.of(row.shape))
     def check(value: Any) -> None:
         given_type = {"type": "result"} if kind == "iq" else {}
@@ -52,6 +54,7 @@ def test_a_key_alone(kind: str, row: Row) -> None:
     check()
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("kind", VOCABULARIES)
 def test_keys_together(kind: str) -> None:
     rows = {key: row for key, row in VOCABULARIES[kind].rows.items() if key not in (*ONLY_WRITTEN, *TOGETHER, "error")}
@@ -62,7 +65,7 @@ def test_keys_together(kind: str) -> None:
         optional={"to": strategies.ADDRESS, "from": strategies.ADDRESS, "id": strategies.TEXT, "lang": strategies.TEXT},
     )
 
-    @quick
+    @fewer
     @given(attributes, keys.flatmap(lambda names: st.fixed_dictionaries({name: strategies.of(rows[name].shape) for name in names})))
     def check(envelope: dict[str, Any], payload: dict[str, Any]) -> None:
         assert round_trip(envelope | payload) == envelope | payload
