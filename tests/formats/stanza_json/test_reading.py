@@ -363,7 +363,7 @@ ANY = st.recursive(
 def test_whatever_is_sent_is_refused_or_becomes_a_stanza(kind: str) -> None:
     keys = sorted(VOCABULARIES[kind].keys | {"to", "from", "id", "lang", "type"})
 
-    @settings(max_examples=settings.default.max_examples * 3, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=settings().max_examples * 3, suppress_health_check=list(HealthCheck))
     @given(st.dictionaries(st.sampled_from(keys), ANY, max_size=3))
     def check(value: dict[str, Any]) -> None:
         message = ""

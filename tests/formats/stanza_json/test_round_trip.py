@@ -24,7 +24,7 @@ TOGETHER = {"oob_url": "oob", "oob": "oob_url", "join": "muc", "muc": "join"}
 
 PLACES = [(kind, row) for kind in VOCABULARIES for row in ROWS if kind in row.kinds]
 
-fewer = settings(max_examples=settings.default.max_examples // 3, suppress_health_check=list(HealthCheck))
+fewer = settings(max_examples=settings().max_examples // 3, suppress_health_check=list(HealthCheck))
 """For each of many keys."""
 
 

@@ -76,7 +76,7 @@ def test_examples_fit_and_so_does_what_we_write(row: Row) -> None:
 @pytest.mark.hypothesis
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key)
 def test_values_fit(row: Row) -> None:
-    @settings(max_examples=settings.default.max_examples // 5)
+    @settings(max_examples=settings().max_examples // 5)
     @given(strategies.of(row.shape))
     def check(value: Any) -> None:
         assert fits(without_nulls({row.key: value}), SCHEMA)
