@@ -458,7 +458,7 @@ def test_the_service_is_described_as_it_is() -> None:
             parameters = inspect.signature(members[name]).parameters.values()
             given = ast.parse(f"def f{code(shown)[len(name) :]}: ...").body[0]
             assert isinstance(given, ast.FunctionDef)
-            arguments = [*given.args.args, *given.args.kwonlyargs]
+            arguments = [*given.args.args, *given.args.kwonlyargs, *([given.args.kwarg] if given.args.kwarg else [])]
             assert [argument.arg for argument in arguments] == [parameter.name for parameter in parameters if parameter.name != "self"], (
                 name
             )

@@ -17,6 +17,7 @@ from tigrest.scripting.handler import Handler, Match, Result, inject
 from tigrest.service import BoundedService, Service
 from tigrest.service.avatars import AvatarSource
 from tigrest.service.bosh import BoshEndpoint
+from tigrest.service.stanzas import MessageParts, StanzaLike
 from tigrest.version import __version__
 from tigrest.xmpp.commands import CommandReply
 from tigrest.xmpp.forms import Field
@@ -42,6 +43,7 @@ __all__ = [
     "InvalidStanza",
     "InvalidValue",
     "Match",
+    "MessageParts",
     "NotConnected",
     "Principal",
     "Request",
@@ -50,6 +52,7 @@ __all__ = [
     "Service",
     "Stanza",
     "StanzaError",
+    "StanzaLike",
     "StanzaTimeout",
     "StatusOutcome",
     "StreamingResponse",

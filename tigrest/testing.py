@@ -25,6 +25,7 @@ from tigrest.gateway import Gateway
 from tigrest.passwords import Passwords
 from tigrest.scripting.schedules import Schedule
 from tigrest.service import Service
+from tigrest.service.stanzas import StanzaLike, stanza_of
 from tigrest.state.location import MEMORY
 from tigrest.xmpp.stanza import Stanza
 
@@ -94,14 +95,14 @@ class TestGateway:
         """Send a DELETE request; see :meth:`request`."""
         return self.request("DELETE", path, **options)
 
-    def receive(self, stanza: Any, timeout: float = 10.0) -> list[Stanza]:
+    def receive(self, stanza: StanzaLike, timeout: float = 10.0) -> list[Stanza]:
         """Let a stanza come in for the gateway, and return what its scripts send until they have processed it.
 
         Embedded domain only.
 
         Args:
-            stanza: text, bytes, an ElementTree element or a :class:`Stanza`. Without ``from`` it is from ``alice`` with the
-                resource ``test``, without ``to`` it is for the gateway's own address.
+            stanza: a dict of its keys in JSON, XML as text, bytes or an element, or a :class:`Stanza`. Without ``from`` it is from
+                ``alice`` with the resource ``test``, without ``to`` it is for the gateway's own address.
             timeout: seconds to wait.
 
         Returns:
@@ -112,7 +113,7 @@ class TestGateway:
         """
         if self.gateway.config.xmpp.backend != "embedded":
             raise RuntimeError("receive() needs the embedded domain; on a server, have a client send the stanza")
-        result: list[Stanza] = self.client.portal.call(self._receive, Stanza.of(stanza), timeout)
+        result: list[Stanza] = self.client.portal.call(self._receive, stanza_of(stanza), timeout)
         return result
 
     async def _receive(self, stanza: Stanza, timeout: float) -> list[Stanza]:
@@ -153,6 +154,16 @@ class TestGateway:
                 await self.gateway.parts.scheduling.run_now(schedules[name])
                 await self.gateway.settle()
         return sent
+
+    @contextmanager
+    def recording(self) -> Iterator[list[Stanza]]:
+        """Record the messages and presence that are sent meanwhile, in order; iqs are not among them::
+
+        with gateway.recording() as sent:
+            gateway.post("/rest/notes/bob@localhost", login="alice", json={"note": "Lunch?"})
+        """
+        with self._recorded() as sent:
+            yield sent
 
     @contextmanager
     def _recorded(self, but: Stanza | None = None) -> Iterator[list[Stanza]]:

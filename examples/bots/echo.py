@@ -19,5 +19,5 @@ class EchoContact(Handler):
 
     async def on_presence(self, service: Service, stanza: Stanza, sender: JID) -> dict[str, str]:
         if stanza.type == "subscribe":
-            await service.send(f'<presence type="subscribed" from="echo@{service.jid.domain}" to="{sender.bare}"/>')
+            await service.send({"type": "subscribed", "from": f"echo@{service.jid.domain}", "to": sender.bare})
         return {"type": "available", "status": "Tell me something."}

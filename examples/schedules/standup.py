@@ -23,6 +23,4 @@ class Standup(Handler):
     async def on_schedule(self, service: Service) -> None:
         """Remind them."""
         for person in sorted(self._people):
-            await service.send(
-                f"<message from='standup@{service.jid}' to='{person}' type='chat'><body>Stand-up in 5 minutes</body></message>"
-            )
+            await service.message(person, "Stand-up in 5 minutes", from_=f"standup@{service.jid}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, TypeVar
+from typing import TypeVar, Unpack
 
 from tigrest.auth.principal import Principal
 from tigrest.backends.adhoc import AdHoc
@@ -17,6 +17,7 @@ from tigrest.service.avatars import Avatar, Avatars
 from tigrest.service.outbound import Outbound
 from tigrest.service.policy import Policy
 from tigrest.service.shares import Shares
+from tigrest.service.stanzas import MessageParts, StanzaLike, message_of, stanza_of
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.stanza import Stanza
 
@@ -58,18 +59,19 @@ class BoundedService:
         """Return the ad-hoc commands (XEP-0050), as far as the caller may run them."""
         return AdHoc(_Commands(self))
 
-    def addressed(self, stanza: Any) -> Stanza:
+    def addressed(self, stanza: StanzaLike) -> Stanza:
         """Return a stanza as it is sent for the caller: from him, to himself unless it says whom it is for, with an id.
 
         Args:
             stanza: in any form that :meth:`tigrest.service.Service.send` takes.
 
         Raises:
+            MalformedContent: it is JSON with an unknown key or an invalid value, which the message names.
             InvalidStanza: it is not one.
             SenderNotAllowed: its ``from`` is not his.
             NotPermitted: he may not send it; the message says why.
         """
-        given, principal, policy = Stanza.of(stanza), self.principal, self._policy
+        given, principal, policy = stanza if type(stanza) is Stanza else stanza_of(stanza), self.principal, self._policy
         attributes = given.attributes
         to = given.to or principal.jid
         if to is None:
@@ -82,7 +84,7 @@ class BoundedService:
             policy.require(principal, "send", addressed)
         return addressed
 
-    async def send(self, stanza: Any) -> None:
+    async def send(self, stanza: StanzaLike) -> None:
         """Send a stanza of the caller; nobody waits for a reply.
 
         Args:
@@ -100,7 +102,23 @@ class BoundedService:
         finally:
             share.give_back(self._share_of)
 
-    async def request(self, iq: Any, timeout: float = REQUEST_TIMEOUT) -> Stanza:
+    async def message(self, to: JID | str, body: str = "", **parts: Unpack[MessageParts]) -> str:
+        """Send a message of the caller, and return its id.
+
+        Args:
+            to: recipient.
+            body: text; may be left out where there is something else.
+            parts: as for :meth:`tigrest.service.Service.message`. Without ``from_`` it is from the caller.
+
+        Raises:
+            Exception: as :meth:`addressed` and :meth:`send`.
+        """
+        parts["id"] = parts.get("id") or self._outbound.new_id()
+        stanza = message_of(to, body, parts)
+        await self.send(stanza)
+        return stanza.id
+
+    async def request(self, iq: StanzaLike, timeout: float = REQUEST_TIMEOUT) -> Stanza:
         """Send an iq of the caller and wait for its reply, as long as he waits for it.
 
         Args:
@@ -117,7 +135,7 @@ class BoundedService:
         """
         return await self._wait_for(self._outbound.request, self._asking(iq), timeout)
 
-    async def request_all(self, iq: Any, timeout: float = REQUEST_TIMEOUT) -> list[Stanza]:
+    async def request_all(self, iq: StanzaLike, timeout: float = REQUEST_TIMEOUT) -> list[Stanza]:
         """Send an iq of the caller and wait for its reply and for the messages of an archive that come before it.
 
         Args, raised errors: as :meth:`request`; result: as :meth:`tigrest.service.Service.request_all`.
@@ -149,8 +167,8 @@ class BoundedService:
         self._policy.require(self.principal, "act_as", bare)
         return await self._callers.avatars.set(bare, data)
 
-    def _asking(self, iq: Any) -> Stanza:
-        given = Stanza.of(iq)
+    def _asking(self, iq: StanzaLike) -> Stanza:
+        given = iq if type(iq) is Stanza else stanza_of(iq)
         if not given.awaits_reply:
             raise InvalidStanza(f"a {given.kind} is sent with type get or set to be answered, this one has {given.type or 'none'!r}")
         return self.addressed(given)

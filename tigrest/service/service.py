@@ -6,19 +6,20 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import Unpack
 
 from tigrest.auth.principal import Principal
 from tigrest.backends.adhoc import AdHoc
 from tigrest.backends.backend import REQUEST_TIMEOUT, Backend, UserRepository
 from tigrest.concurrency.tasks import TaskSet
 from tigrest.concurrency.threads import callable_from_threads
-from tigrest.errors import InvalidStanza, ScriptSenderInvalid, ScriptStanzaInvalid, TigrestError
+from tigrest.errors import ScriptSenderInvalid, ScriptStanzaInvalid, TigrestError
 from tigrest.service.avatars import Avatars, AvatarSettings
 from tigrest.service.bosh import BoshEndpoint
 from tigrest.service.bounded import BoundedService, CallerLimits, Callers
 from tigrest.service.outbound import ArchiveLimits, Outbound
 from tigrest.service.policy import Policy
+from tigrest.service.stanzas import MessageParts, StanzaLike, blaming_script, message_of, stanza_of
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.presence import StatusOutcome, UserStatus
 from tigrest.xmpp.stanza import Stanza
@@ -128,20 +129,40 @@ class Service:
         """Make an id for a stanza that has none: no other process makes the same."""
         return self._outbound.new_id()
 
-    async def send(self, stanza: Any) -> None:
+    async def send(self, stanza: StanzaLike) -> None:
         """Send a stanza; nobody waits for a reply.
 
         Args:
-            stanza: text, bytes, an ElementTree element, a slixmpp stanza or a :class:`Stanza`. Without ``from`` it is from us.
+            stanza: a dict of its keys in JSON, XML as text, bytes or an ElementTree element, a slixmpp stanza or a :class:`Stanza`. Without
+                ``from`` it is from us.
 
         Raises:
-            InvalidStanza: it is not one.
-            SenderNotAllowed: its ``from`` may not be used.
+            ScriptStanzaInvalid: it is not one. It is an ``InvalidStanza`` too.
+            ScriptSenderInvalid: its ``from`` may not be used. It is a ``SenderNotAllowed`` too.
             NotConnected: there is no server now.
         """
-        await self._backend.send(self._from_us(_own_stanza(stanza)))
+        await self._backend.send(self._from_us(self._own(stanza)))
 
-    async def request(self, iq: Any, timeout: float = REQUEST_TIMEOUT) -> Stanza:
+    async def message(self, to: JID | str, body: str = "", **parts: Unpack[MessageParts]) -> str:
+        """Send a message, and return its id.
+
+        Args:
+            to: recipient.
+            body: text; may be left out where there is something else.
+            parts: see :class:`~tigrest.service.stanzas.MessageParts`: ``type`` (by default ``chat``), ``subject``, ``thread``, ``from_``,
+                ``html``, ``url``, ``id``, ``lang``, …; and every other key of messages in JSON.
+
+        Raises:
+            ScriptStanzaInvalid: a part is unknown or has an invalid value; the message names it. It is an ``InvalidStanza`` too.
+            ScriptSenderInvalid: ``from_`` may not be used. It is a ``SenderNotAllowed`` too.
+            NotConnected: there is no server now.
+        """
+        parts["id"] = parts.get("id") or self.new_id()
+        stanza = blaming_script(message_of, to, body, parts)
+        await self._backend.send(self._from_us(stanza))
+        return stanza.id
+
+    async def request(self, iq: StanzaLike, timeout: float = REQUEST_TIMEOUT) -> Stanza:
         """Send an iq and wait for its reply.
 
         Args:
@@ -152,19 +173,19 @@ class Service:
             The result or the error stanza; ``.raise_error()`` turns the latter into an exception.
 
         Raises:
-            InvalidStanza: it is not an iq of type get or set.
-            SenderNotAllowed: its ``from`` may not be used.
+            ScriptStanzaInvalid: it is not an iq of type get or set. It is an ``InvalidStanza`` too.
+            ScriptSenderInvalid: its ``from`` may not be used.
             NotConnected: there is no server, or it went away before the reply.
             StanzaTimeout: no reply in time.
         """
-        stanza = _own_stanza(iq)
+        stanza = self._own(iq)
         if not stanza.awaits_reply:
             raise ScriptStanzaInvalid(
                 f"a {stanza.kind} of type {stanza.type or 'none'!r} has no reply: request() takes an iq of type get or set"
             )
         return await self._backend.request(self._from_us(stanza), timeout)
 
-    async def request_all(self, iq: Any, timeout: float = REQUEST_TIMEOUT) -> list[Stanza]:
+    async def request_all(self, iq: StanzaLike, timeout: float = REQUEST_TIMEOUT) -> list[Stanza]:
         """Send an iq and wait for its reply and for the messages of an archive that come before it.
 
         Args:
@@ -179,9 +200,9 @@ class Service:
 
         XEP-0313 §4.2
         """
-        return await self._outbound.request_all(self._from_us(_own_stanza(iq)), timeout)
+        return await self._outbound.request_all(self._from_us(self._own(iq)), timeout)
 
-    async def request_as(self, owner: JID | str, iq: Any, timeout: float = REQUEST_TIMEOUT) -> Stanza:
+    async def request_as(self, owner: JID | str, iq: StanzaLike, timeout: float = REQUEST_TIMEOUT) -> Stanza:
         """Send an iq in the name of a user and wait for its reply. The script has decided that this is right.
 
         Args:
@@ -195,9 +216,11 @@ class Service:
 
         XEP-0356 §6
         """
-        return await self._backend.request_as(JID(owner).bare, _own_stanza(iq).with_(sender=None), timeout)
+        return await self._backend.request_as(JID(owner).bare, self._own(iq).with_(sender=None), timeout)
 
-    def sendPacket(self, packet: Any, timeout: float | None = None, callback: Callable[[Stanza | None], object] | None = None) -> None:
+    def sendPacket(
+        self, packet: StanzaLike, timeout: float | None = None, callback: Callable[[Stanza | None], object] | None = None
+    ) -> None:
         """Send a stanza the way Tigase's scripts do; works from any thread, never blocks.
 
         Args:
@@ -207,12 +230,12 @@ class Service:
                 nobody waits.
 
         Raises:
-            InvalidStanza: it is not a stanza.
-            SenderNotAllowed: its ``from`` may not be used.
+            ScriptStanzaInvalid: it is not a stanza. It is an ``InvalidStanza`` too.
+            ScriptSenderInvalid: its ``from`` may not be used.
 
         Tigase HTTP API guide §2.1.2 (service)
         """
-        stanza = self._from_us(_own_stanza(packet))
+        stanza = self._from_us(self._own(packet))
         seconds = REQUEST_TIMEOUT if timeout is None or timeout < 0 else timeout
         self.loop.call_soon_threadsafe(self._spawn, stanza, seconds, callback)
 
@@ -249,6 +272,9 @@ class Service:
         """Show the presence of a user at a resource that no client of his holds, or take it back."""
         return await self._backend.set_presence(status)
 
+    def _own(self, given: StanzaLike) -> Stanza:
+        return given if type(given) is Stanza else blaming_script(stanza_of, given)
+
     def _from_us(self, stanza: Stanza) -> Stanza:
         sender = stanza.sender
         if sender is None:
@@ -256,17 +282,3 @@ class Service:
         if not self.policy.may_send_from(sender):
             raise ScriptSenderInvalid(self.policy.cure_for(sender))
         return stanza
-
-
-def _own_stanza(value: Any) -> Stanza:
-    """Return what a script wants to send as a stanza.
-
-    Raises:
-        ScriptStanzaInvalid: it is none, for which its caller is not to blame.
-    """
-    try:
-        stanza = Stanza.of(value)
-        _ = stanza.to, stanza.sender  # raises for what is no address
-    except InvalidStanza as error:
-        raise ScriptStanzaInvalid(str(error)) from error
-    return stanza
