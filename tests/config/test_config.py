@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from tests.servers.certificates import make_certificate
 from tigrest.config import Config, builtin_scripts, find, known_keys, load, script_dirs
 from tigrest.config.origins import lines_of
 from tigrest.errors import ConfigError
@@ -381,6 +382,15 @@ def test_a_secret_file_has_to_be_readable_and_not_empty(tmp_path: Path) -> None:
         ("binary", "binary is not text in UTF-8"),
     ):
         assert problems(tmp_path, f'[xmpp]\nsecret_file = "{tmp_path}/{name}"') == [where + problem]
+
+
+def test_an_authority_is_a_certificate_in_pem(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("-----BEGIN PRIVATE KEY-----\n")
+    for key, value in {"c2s_ca": "abc", "c2s_ca_file": f"{tmp_path}/key"}.items():
+        problem = f"config.toml:2: xmpp.{key}: holds no certificate in PEM (-----BEGIN CERTIFICATE-----)"
+        assert problems(tmp_path, f'[xmpp]\n{key} = "{value}"') == [problem]
+    authority = make_certificate(tmp_path / "made", "example.com").authority
+    assert loaded(tmp_path, f'[xmpp]\nc2s_ca_file = "{authority}"').xmpp.c2s_ca == Path(authority).read_text("utf-8").rstrip("\n")
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def test_starttls(start_server: StartServer, tmp_path: Path, run: Run, kind: str
         port = port_of(server, tls, certificate.trusted())
         assert run(port.check(ALICE, "alicepw")) is True
         assert run(port.check(ALICE, "wrong")) is False
-        with pytest.raises(NotConnected, match=r"cannot be trusted for localhost: .*SSL_CERT_FILE"):
+        with pytest.raises(NotConnected, match=r"cannot be trusted for localhost: .*c2s_ca_file"):
             run(port_of(server, tls).check(ALICE, "alicepw"))
     with pytest.raises(NotConnected, match=r'\[xmpp\] c2s_tls = "require"'):
         run(port_of(server, "never").check(ALICE, "alicepw"))

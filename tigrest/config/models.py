@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -121,6 +122,8 @@ class XmppConfig(Section):
     c2s_host: NonEmptyText = "127.0.0.1"
     c2s_port: Port = 5222
     c2s_tls: Literal["require", "allow", "never"] = "require"
+    c2s_ca: str = Field(default="", repr=False)
+    c2s_ca_file: File | None = None
     send_as: ActingAs | None = None
     adhoc_as: ActingAs | None = None
 
@@ -144,7 +147,18 @@ class XmppConfig(Section):
             raise KeyProblem("jid", f'"{self.jid}" is the domain of the users; use one of our own, such as "http.{self.domain}"')
         if self.backend == "component" and not self.secret.get_secret_value():
             raise KeyProblem("secret", "is missing: the component back end needs the secret that the XMPP server knows, or secret_file")
+        if self.c2s_ca and not _holds_certificate(self.c2s_ca):
+            key = "c2s_ca_file" if self.c2s_ca_file else "c2s_ca"
+            raise KeyProblem(key, "holds no certificate in PEM (-----BEGIN CERTIFICATE-----)")
         return self
+
+
+def _holds_certificate(text: str) -> bool:
+    try:
+        ssl.create_default_context(cadata=text)
+    except ssl.SSLError:
+        return False
+    return True
 
 
 class ApiKeyConfig(Section):

@@ -225,7 +225,7 @@ def _make_component(config: Config, database: Database, policy: Policy, inbound:
         port=xmpp.port,
         max_stanza=xmpp.max_stanza,
     )
-    c2s = ClientPortSettings(host=xmpp.c2s_host, port=xmpp.c2s_port, domain=xmpp.domain, tls=xmpp.c2s_tls)
+    c2s = ClientPortSettings(host=xmpp.c2s_host, port=xmpp.c2s_port, domain=xmpp.domain, tls=xmpp.c2s_tls, authorities=xmpp.c2s_ca)
     return Component(
         ComponentSettings(link=link, is_trusted=is_trusted, borrows=is_trusted and xmpp.effective_adhoc_as == "user"),
         passwords=ClientPort(c2s),

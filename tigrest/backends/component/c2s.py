@@ -52,6 +52,7 @@ class ClientPortSettings:
         domain: of the users that are checked; the server's certificate must be valid for it, whatever ``host`` is.
         tls: ``"require"``: only encrypted; ``"allow"``: encrypted where offered; ``"never"``. Where TLS is used, the
             certificate is verified. Without TLS the password itself is sent to this host only, elsewhere SCRAM is used.
+        authorities: certificates in PEM that are trusted; empty for the system's (``SSL_CERT_FILE`` names others).
         limits: of the checks.
     """
 
@@ -59,6 +60,7 @@ class ClientPortSettings:
     port: int
     domain: str
     tls: Literal["require", "allow", "never"]
+    authorities: str = field(default="", repr=False)
     limits: ClientPortLimits = field(default_factory=ClientPortLimits)
 
 
@@ -70,7 +72,7 @@ class ClientPort:
 
     Args:
         settings: the port, and how it is used.
-        ssl_context: trusted authorities; the system's when absent (``SSL_CERT_FILE`` names others).
+        ssl_context: trusted authorities; made of ``settings.authorities`` when absent.
 
     RFC 6120 §5, §6
     """
@@ -78,7 +80,7 @@ class ClientPort:
     def __init__(self, settings: ClientPortSettings, ssl_context: ssl.SSLContext | None = None) -> None:
         self._settings, self._limits = settings, settings.limits
         self._name = f"{settings.host}:{settings.port}"
-        self._ssl_context = ssl_context or ssl.create_default_context()
+        self._ssl_context = ssl_context or ssl.create_default_context(cadata=settings.authorities or None)
         self._connecting = asyncio.Semaphore(settings.limits.connecting)
         self._troubles: set[str] = set()
 
@@ -147,8 +149,13 @@ class ClientPort:
             The stream features that are valid now.
         """
         offered = features.find(f"{{{STARTTLS}}}starttls") is not None
+        if not offered and not _mechanisms(features):
+            raise stream.broken(f"offers neither TLS nor logins without it; give it a certificate for {self._settings.domain}")
         if self._settings.tls == "require" and not offered:
-            raise stream.broken('offers no STARTTLS; configure a certificate there, or set [xmpp] c2s_tls = "allow"')
+            raise stream.broken(
+                f"offers no STARTTLS; give it a certificate for {self._settings.domain}, "
+                'or, if it runs on this machine, set [xmpp] c2s_tls = "allow"'
+            )
         if self._settings.tls == "never" or not offered:
             return features
         stream.send(f"<starttls xmlns='{STARTTLS}'/>")
@@ -159,7 +166,7 @@ class ClientPort:
         return await stream.open(self._settings.domain)
 
     def _choose(self, stream: ClientStream, features: ET.Element, user: str, password: str) -> Mechanism:
-        offered = {(element.text or "").strip() for element in features.iterfind(f"{{{SASL}}}mechanisms/{{{SASL}}}mechanism")}
+        offered = _mechanisms(features)
         mechanism = choose_mechanism(offered, user, password, stream.is_private)
         if mechanism is not None:
             return mechanism
@@ -169,6 +176,11 @@ class ClientPort:
             raise stream.broken("wants passwords in clear over the network; configure a certificate or SCRAM there")
         names = ", ".join(sorted(name[:40] for name in offered)[:10]) or "none"
         raise stream.broken(f"offers no SASL mechanism that can be used (offered: {names}); enable PLAIN or SCRAM-SHA-256 there")
+
+
+def _mechanisms(features: ET.Element) -> set[str]:
+    """Return the names of the SASL mechanisms that the server offers. RFC 6120 §6.4.1"""
+    return {(element.text or "").strip() for element in features.iterfind(f"{{{SASL}}}mechanisms/{{{SASL}}}mechanism")}
 
 
 def _is_sendable(password: str) -> bool:

@@ -217,7 +217,7 @@ class ClientStream(asyncio.Protocol):
             if isinstance(error, ssl.SSLCertVerificationError):
                 raise NotConnected(
                     f"the certificate of the XMPP server on {self.name} cannot be trusted for {domain}: {error.verify_message}; "
-                    f"give the server one for {domain}, and name its authority in SSL_CERT_FILE if it is your own"
+                    f"{_cure(error.verify_code, domain)}"
                 ) from None
             if isinstance(error, OSError | ValueError):  # SSLError is an OSError
                 raise self.broken(f"cannot do TLS: {error or type(error).__name__}") from None
@@ -336,3 +336,19 @@ def explained(element: ET.Element, namespace: str) -> str:
 def shown(tag: str) -> str:
     """Return the local name of an element, shortened for messages."""
     return tag.rpartition("}")[2][:40]
+
+
+_EXPIRED, _SELF_SIGNED, _UNKNOWN_ISSUER = 10, (18, 19), (2, 20, 21)
+"""Results of the verification of a certificate. openssl-verification-options(1), ``X509_V_ERR_…`` of OpenSSL"""
+
+
+def _cure(code: int, domain: str) -> str:
+    """Say how a certificate can be trusted."""
+    if code == _EXPIRED:
+        return "renew it there"
+    named = f"its subjectAltName has to be DNS:{domain}"
+    if code in _SELF_SIGNED:
+        return f"name it, or its authority, in [xmpp] c2s_ca_file, and {named}"
+    if code in _UNKNOWN_ISSUER:
+        return f"serve the whole chain there, or name its authority in [xmpp] c2s_ca_file; {named}"
+    return f"give the server one for {domain}: {named}"
