@@ -1,6 +1,6 @@
--- What Prosody 0.12 needs for tigrest; the module "privilege" is in Debian's package prosody-modules.
--- Save it as /etc/prosody/conf.d/tigrest.cfg.lua, with your domain and a secret of your own. It adds to the settings of the
--- VirtualHost, which stands elsewhere too or only here. No option of it may stand in that other place: move it here.
+-- What Prosody 0.12 needs for tigrest, beside Debian's /etc/prosody/prosody.cfg.lua, which gets a few lines too: the modules and the
+-- administrators stand there, in the lists that are there already. The module "privilege" is in Debian's package prosody-modules.
+-- Save it as /etc/prosody/conf.d/tigrest.cfg.lua, with your domain and a secret of your own.
 
 -- Prosody listens for components on port 5347 of the loopback by itself.
 
@@ -9,18 +9,8 @@ consider_bosh_secure = true
 http_default_host = "example.com"
 component_stanza_size_limit = 1024 * 1024 -- as [http] max_body
 
+-- The virtual host may stand in another file too, with settings of its own: Prosody adds both up.
 VirtualHost "example.com"
-    -- The gateway administers accounts by ad-hoc commands: its address is an administrator. Prosody means exactly this address,
-    -- not those of the gateway's users, as alice@http.example.com.
-    admins = { "admin@example.com", "http.example.com" }
-    -- Added to those of the whole server.
-    modules_enabled = {
-        "adhoc"; "admin_adhoc"; "announce"; -- accounts and commands
-        "pep"; "vcard4"; "vcard_legacy";    -- avatars
-        "privilege";                        -- what the gateway may do for users (XEP-0356)
-        "bosh";                             -- pre-binding
-    }
-    disco_items = { { "http.example.com", "HTTP gateway" } }
     privileged_entities = {
         ["http.example.com"] = {
             roster = "both"; message = "outgoing"; presence = "roster";

@@ -52,6 +52,9 @@ PAGES = sorted(path.name for path in DOCS.glob("*.md"))
 ANY = "…"
 """Stands in an example for what is different each time."""
 
+FOLLOWED = ("prosody.md", "ejabberd.md")
+"""Pages that are followed line by line with the server they are about: tests/servers/test_newcomer.py"""
+
 PLACE = re.compile(r"(?:# |\{# )((?:scripts|tests|plugins)/\S+|\w+\.py)(?: #\})?\n")
 """First line of an example that is a file."""
 
@@ -200,7 +203,9 @@ def is_pasted(block: Block) -> bool:
     return block.language == "bash" and BASE in block.text and "curl " in block.text
 
 
-RUNNING_PAGES = [page for page in PAGES if any(block.path.startswith("scripts/") or is_pasted(block) for block in blocks(page))]
+RUNNING_PAGES = [
+    page for page in PAGES if page not in FOLLOWED and any(block.path.startswith("scripts/") or is_pasted(block) for block in blocks(page))
+]
 
 
 @pytest.mark.parametrize("shell", SHELLS)

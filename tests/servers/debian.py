@@ -1,6 +1,6 @@
-"""Servers as a new administrator has them: Debian's default files, changed by what ``docs/`` and ``etc/`` say, word by word.
+"""Servers as a new administrator has them: as Debian installs them. What ``docs/`` says changes them: :mod:`tests.servers.page`.
 
-Only ports, paths, interfaces and the component's secret are those of the test; the domain is ``example.com``, as on the pages.
+Only ports, paths and interfaces are those of the test; the domain is ``example.com``, as on the pages.
 """
 
 from __future__ import annotations
@@ -15,29 +15,15 @@ from typing import NoReturn
 
 import pytest
 
-from tests.servers.certificates import Certificate
 from tests.servers.ejabberd import erlang
-from tests.servers.process import SECRET, XmppServer, free_ports
+from tests.servers.process import XmppServer, free_ports
 
 DOMAIN = "example.com"
-USERS = {"admin": "adminpw", "alice": "alicepw", "bob": "bobpw"}
+PASSWORD = "secret"
+"""Of all accounts, as on the pages."""
 
-ROOT = Path(__file__).parent.parent.parent
 EJABBERD_DEFAULT = Path("/usr/share/ejabberd/ejabberd.yml.example")
 PROSODY_DEFAULT = Path("/etc/prosody")
-
-
-def etc(name: str) -> str:
-    """Return a file of ``etc/``, with the secret of the test."""
-    text = (ROOT / "etc" / name).read_text("utf-8")
-    assert "change-me" in text
-    return text.replace("change-me", SECRET)
-
-
-def example(page: str, language: str) -> str:
-    """Return the one example of a page in a language."""
-    [text] = re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / "docs" / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    return str(text)
 
 
 def _skip(reason: str) -> NoReturn:
@@ -62,54 +48,68 @@ def changed(text: str, changes: str) -> str:
 
 
 class DebianServer(XmppServer):
-    """A server set up from Debian's default files.
+    """A server as Debian installs it, below a folder that stands for ``/``.
 
     Args:
-        folder: as for any server.
-        certificate: for :data:`DOMAIN`.
+        folder: holds ``etc``, ``var`` and so on.
     """
 
     page = ""
+    main = ""
+    """Its configuration file, below the folder."""
     default_ports: tuple[int, ...] = ()
     """Ports of the default files and the pages: c2s, component, BOSH, and further ones."""
 
-    def __init__(self, folder: Path, certificate: Certificate) -> None:
+    def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.certificate = certificate
         self.ports = dict(zip(self.default_ports, free_ports(len(self.default_ports)), strict=True))
         self.c2s, self.component, self.http, *_ = self.ports.values()
 
-    def gateway_config(self, folder: Path) -> Path:
-        """Write the configuration of the gateway that the page shows; give the file."""
-        text = example(self.page, "toml")
-        (folder / "component-secret").write_text(SECRET + "\n")
+    def install(self) -> None:
+        """Write what the package installs."""
+        raise NotImplementedError
+
+    def apply(self, changes: str) -> None:
+        """Change its configuration file as a diff of a page says."""
+        file = self.folder / self.main
+        file.write_text(changed(file.read_text(), changes))
+
+    def administer(self, words: list[str]) -> None:
+        """Run its own command line.
+
+        Args:
+            words: the command and its arguments.
+        """
+        raise NotImplementedError
+
+    def add_user(self, user: str, password: str = PASSWORD) -> None:
+        """Make an account as the pages do."""
+        raise NotImplementedError
+
+    def restart(self) -> None:
+        """Do what ``systemctl restart`` does."""
+        self.stop()
+        self.start()
+
+    def moved(self, text: str) -> str:
+        """Put the paths and ports of the test into a text."""
+        text = re.sub(r"(?<![\w/.])/(etc|var/lib|var/log|run)/", rf"{self.folder}/\1/", text)
         for port, ours in self.ports.items():
             text = re.sub(rf"\b{port}\b", str(ours), text)
-        file = folder / "config.toml"
-        file.write_text(text.replace("/etc/tigrest/component-secret", str(folder / "component-secret")))
-        return file
+        return text
 
 
 class DebianProsody(DebianServer):
-    """Prosody from ``/etc/prosody``, with ``etc/prosody.cfg.lua`` in ``conf.d``.
-
-    Args:
-        folder: as for any server.
-        certificate: for :data:`DOMAIN`.
-        shipped_host: whether Debian's example of a virtual host is enabled too.
-    """
+    """Prosody from ``/etc/prosody``."""
 
     name = "Prosody"
     page = "prosody.md"
+    main = "etc/prosody/prosody.cfg.lua"
     default_ports = (5222, 5347, 5280, 5269, 5281)
-
-    def __init__(self, folder: Path, certificate: Certificate, shipped_host: bool = False) -> None:
-        super().__init__(folder, certificate)
-        self._shipped_host = shipped_host
 
     @staticmethod
     def check() -> None:
-        """Skip unless Debian's files are there as they were installed."""
+        """Skip unless Debian's files are there as they were installed, and what the page says can be done."""
         if shutil.which("dpkg-query") is None:
             _skip("this is not Debian")
         command = ["dpkg-query", "-W", "-f=${Conffiles}", "prosody"]
@@ -120,57 +120,68 @@ class DebianProsody(DebianServer):
         for path, digest in files.items():
             if not os.access(path, os.R_OK) or hashlib.md5(Path(path).read_bytes(), usedforsecurity=False).hexdigest() != digest:
                 _skip(f"{path} cannot be read, or is not as Debian installs it")
+        if os.geteuid() != 0:
+            pytest.skip("prosodyctl imports certificates for root only")
+
+    def install(self) -> None:
+        """Copy Debian's files, and put the settings of the test in front."""
+        etc = self.folder / "etc" / "prosody"
+        for name in ("conf.d", "conf.avail", "certs"):
+            (etc / name).mkdir(parents=True)
+        for name in ("lib/prosody", "log/prosody"):
+            (self.folder / "var" / name).mkdir(parents=True)
+        (self.folder / "run" / "prosody").mkdir(parents=True)
+        shutil.copytree(PROSODY_DEFAULT / "conf.avail", etc / "conf.avail", dirs_exist_ok=True)
+        shutil.copy(etc / "conf.avail" / "localhost.cfg.lua", etc / "conf.d")  # the package links it
+        c2s, component, http, s2s, https = self.ports.values()
+        ours = f"""run_as_root = true; data_path = "{self.folder}/var/lib/prosody"; interfaces = {{ "127.0.0.1" }}
+            local_interfaces = interfaces; component_ports = {{ {component} }}
+            c2s_ports = {{ {c2s} }}; s2s_ports = {{ {s2s} }}; http_ports = {{ {http} }}; https_ports = {{ {https} }}
+            c2s_direct_tls_ports = {{ }}; s2s_direct_tls_ports = {{ }}
+        """
+        text = (PROSODY_DEFAULT / "prosody.cfg.lua").read_text("utf-8")
+        (self.folder / self.main).write_text(ours + self.moved(text))
+
+    def enable_shipped_host(self, *settings: str) -> None:
+        """Enable the example of a virtual host that Debian ships.
+
+        Args:
+            settings: further lines of it.
+        """
+        text = (PROSODY_DEFAULT / "conf.avail" / f"{DOMAIN}.cfg.lua").read_text("utf-8")
+        [enabling] = re.findall(r"^.*-- Remove this line to enable this host$", text, re.MULTILINE)
+        enabled = self.moved(text.replace(enabling, "\n".join(settings)))
+        (self.folder / "etc" / "prosody" / "conf.d" / f"{DOMAIN}.cfg.lua").write_text(enabled)
+
+    def administer(self, words: list[str]) -> None:
+        """Run ``prosodyctl``; it asks for a new password twice."""
+        given = ["--root", "--config", str(self.folder / self.main), *[word for word in words[1:] if word != "--root"]]
+        done = subprocess.run(
+            ["prosodyctl", *given], cwd=self.folder, input=f"{PASSWORD}\n{PASSWORD}\n", capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def add_user(self, user: str, password: str = PASSWORD) -> None:
+        """Make an account by ``prosodyctl adduser``."""
+        assert password == PASSWORD
+        self.administer(["prosodyctl", "adduser", f"{user}@{DOMAIN}"])
 
     def command(self) -> tuple[list[str], dict[str, str]]:
-        """Write the configuration, and the accounts as ``prosodyctl adduser`` does."""
-        for name in ("conf.d", "certs"):
-            (self.folder / name).mkdir(exist_ok=True)
-        hosts = PROSODY_DEFAULT / "conf.avail"
-        shutil.copy(hosts / "localhost.cfg.lua", self.folder / "conf.d")  # the package links it
-        main = self.folder / "prosody.cfg.lua"
-        text = (
-            (PROSODY_DEFAULT / main.name)
-            .read_text("utf-8")
-            .replace("/run/prosody/", f"{self.folder}/")
-            .replace("/var/log/prosody/prosody.err", "error.log")
-        )
-        c2s, component, http, s2s, https = self.ports.values()
-        ours = f"""run_as_root = true; data_path = "{self.folder}/data"; interfaces = {{ "127.0.0.1" }}; local_interfaces = interfaces
-            c2s_ports = {{ {c2s} }}; s2s_ports = {{ {s2s} }}; http_ports = {{ {http} }}; https_ports = {{ {https} }}
-            component_ports = {{ {component} }}; c2s_direct_tls_ports = {{ }}; s2s_direct_tls_ports = {{ }}
-        """
-        main.write_text(ours + text.replace("/var/log/prosody/prosody.log", "prosody.log"))
-        (self.folder / "conf.d" / "tigrest.cfg.lua").write_text(etc("prosody.cfg.lua"))
-        if self._shipped_host:
-            host = (hosts / f"{DOMAIN}.cfg.lua").read_text("utf-8")
-            [enabling] = re.findall(r"^.*-- Remove this line to enable this host$", host, re.MULTILINE)
-            enabled = host.replace(enabling, "").replace("/etc/prosody/", f"{self.folder}/")
-            (self.folder / "conf.d" / f"{DOMAIN}.cfg.lua").write_text(enabled)
-        for kind in ("crt", "key"):
-            shutil.copy(self.certificate.folder / f"server.{kind}", self.folder / "certs" / f"{DOMAIN}.{kind}")
-        accounts = self.folder / "data" / DOMAIN.replace(".", "%2e") / "accounts"
-        accounts.mkdir(parents=True, exist_ok=True)
-        for user, password in USERS.items():
-            (accounts / f"{user}.dat").write_text(f'return {{\n\t["password"] = "{password}";\n}};\n')
-        return ["prosody", "--config", str(main), "-F"], dict(os.environ)
+        """Return how Debian's service runs it."""
+        return ["prosody", "--config", str(self.folder / self.main), "-F"], dict(os.environ)
 
 
 class DebianEjabberd(DebianServer):
-    """ejabberd from Debian's ``ejabberd.yml``, changed as the page shows, with ``etc/ejabberd.yml`` included.
-
-    Args:
-        folder: as for any server.
-        certificate: for :data:`DOMAIN`.
-        bans: whether the loopback is banned for failed logins too, as Debian has it and the page changes it.
-    """
+    """ejabberd from Debian's ``ejabberd.yml``."""
 
     name = "ejabberd"
     page = "ejabberd.md"
+    main = "etc/ejabberd/ejabberd.yml"
     default_ports = (5222, 5347, 5281, 5443, 5223, 5269, 5280, 3478, 1883)
 
-    def __init__(self, folder: Path, certificate: Certificate, bans: bool = False) -> None:
-        super().__init__(folder, certificate)
-        self._bans = bans
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._accounts: list[tuple[str, str, str]] = []
 
     @staticmethod
     def check() -> None:
@@ -178,26 +189,37 @@ class DebianEjabberd(DebianServer):
         if not EJABBERD_DEFAULT.exists():
             _skip("ejabberd is not the one of Debian")
 
-    def command(self) -> tuple[list[str], dict[str, str]]:
-        """Write the configuration; the accounts are made as ``ejabberdctl register`` does, which needs a running daemon."""
-        (self.folder / "spool").mkdir(exist_ok=True)
-        text = changed(_as_installed(EJABBERD_DEFAULT.read_text("utf-8")), example(self.page, "diff"))
-        if self._bans:
-            text = text.replace("mod_fail2ban: { access: trusted_network }", "mod_fail2ban: {}")
-        assert ("mod_fail2ban: {}" in text) is self._bans
-        for name, content in {"ejabberd.yml": text, "tigrest.yml": etc("ejabberd.yml")}.items():
-            (self.folder / name).write_text(self._moved(content))
-        shutil.copy(self.certificate.folder / "server.pem", self.folder / f"{DOMAIN}.pem")
-        command, environment = erlang(self.folder)
-        users = [f'ejabberd_auth:try_register(<<"{name}">>, <<"{DOMAIN}">>, <<"{password}">>)' for name, password in USERS.items()]
-        return [*command, "-eval", ", ".join(users) + "."], environment
+    def install(self) -> None:
+        """Write Debian's file, and the certificate that the package makes."""
+        etc = self.folder / "etc" / "ejabberd"
+        etc.mkdir(parents=True)
+        text = self.moved(_as_installed(EJABBERD_DEFAULT.read_text("utf-8")))
+        (self.folder / self.main).write_text(text.replace('ip: "::"', 'ip: "::ffff:127.0.0.1"'))  # IPv4 addresses look as on "::"
+        pem, subject = str(etc / "ejabberd.pem"), "/O=Internet Widgits Pty Ltd/CN=ejabberd"
+        command = ["openssl", "req", "-new", "-x509", "-days", "365", "-nodes", "-out", pem, "-keyout", f"{pem}.key", "-subj", subject]
+        subprocess.run(command, check=True, capture_output=True)
+        with (etc / "ejabberd.pem").open("a") as both:
+            both.write((etc / "ejabberd.pem.key").read_text())
 
-    def _moved(self, text: str) -> str:
-        """The same settings in the folder, on ports and an interface of the test; IPv4 addresses look as on ``::``."""
-        text = text.replace("/etc/ejabberd/", f"{self.folder}/").replace('ip: "::"', 'ip: "::ffff:127.0.0.1"')
-        for port, ours in self.ports.items():
-            text = re.sub(rf"port: {port}\b", f"port: {ours}", text)
-        return text
+    def administer(self, words: list[str]) -> None:
+        """Do what ``ejabberdctl register`` does, which itself needs a daemon of Erlang's that the tests do without."""
+        assert words[:2] == ["ejabberdctl", "register"], words
+        user, domain, password = words[2:]
+        self.add_user(user, password, domain)
+
+    def add_user(self, user: str, password: str = PASSWORD, domain: str = DOMAIN) -> None:
+        """Make an account; it is there after a restart."""
+        self._accounts.append((user, domain, password))
+        self.restart()
+
+    def command(self) -> tuple[list[str], dict[str, str]]:
+        """Return how it is run; the accounts are made when it has started."""
+        for name in ("spool", "logs"):
+            (self.folder / name).mkdir(exist_ok=True)
+        command, environment = erlang(self.folder)
+        environment["EJABBERD_CONFIG_PATH"] = str(self.folder / self.main)
+        users = [f"ejabberd_auth:try_register(<<{name!r}>>, <<{host!r}>>, <<{word!r}>>)" for name, host, word in self._accounts]
+        return [*command, *(["-eval", ", ".join(users).replace("'", '"') + "."] if users else [])], environment
 
 
 def _as_installed(text: str) -> str:

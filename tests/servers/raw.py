@@ -79,14 +79,15 @@ class RawComponent(Raw):
     Args:
         port: of the server.
         jid: address of the component.
+        secret: which it shares with the server.
     """
 
-    def __init__(self, port: int, jid: str) -> None:
+    def __init__(self, port: int, jid: str, secret: str = SECRET) -> None:
         super().__init__(port)
         self._asked = 0
         self.send(f"<stream:stream xmlns='jabber:component:accept' xmlns:stream='{STREAMS}' to='{jid}'>")
         [identity] = re.findall(r"\bid=['\"]([^'\"]+)", self.expect(r"<stream:stream[^>]*>"))
-        digest = hashlib.sha1((identity + SECRET).encode(), usedforsecurity=False).hexdigest()
+        digest = hashlib.sha1((identity + secret).encode(), usedforsecurity=False).hexdigest()
         self.send(f"<handshake>{digest}</handshake>")
         self.expect(r"<handshake\s*/>|</handshake>")
 
@@ -109,9 +110,9 @@ class RawComponent(Raw):
 
 
 @contextmanager
-def raw_component(server: XmppServer, jid: str = COMPONENT) -> Iterator[RawComponent]:
+def raw_component(server: XmppServer, jid: str = COMPONENT, secret: str = SECRET) -> Iterator[RawComponent]:
     """Connect as the component of a server for the time being."""
-    component = RawComponent(server.component, jid)
+    component = RawComponent(server.component, jid, secret)
     try:
         yield component
     finally:

@@ -1,119 +1,173 @@
-"""The way of a new administrator: from Debian's default files, by what ``docs/`` says, to a first login over verified TLS."""
+"""The way of a new administrator: from Debian's default files, by every line of a page of ``docs/``, to a gateway that works."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
 
-from tests.cli.process import serving, tigrest
+from tests.cli.process import tigrest
 from tests.servers.certificates import make_certificate
 from tests.servers.conftest import installed
-from tests.servers.debian import DEBIAN, DOMAIN, USERS, DebianServer
-from tests.servers.gateway import eventually
+from tests.servers.debian import DEBIAN, DOMAIN, PASSWORD, DebianEjabberd, DebianProsody, DebianServer
+from tests.servers.page import Reader
 from tests.servers.raw import raw_component
 
-ADMIN = ("admin", USERS["admin"])
+ADMIN = ("admin", PASSWORD)
 LOGIN = f"/rest/adhoc/{DOMAIN}"
 COMMANDS = "http://jabber.org/protocol/admin#"
 
-Start = Callable[..., DebianServer]
+Install = Callable[[str], DebianServer]
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Start a server as a new administrator sets it up."""
+def install(tmp_path: Path) -> Iterator[Install]:
+    """Install a server as Debian does."""
     running: list[DebianServer] = []
 
-    def started(kind: str, **options: Any) -> DebianServer:
+    def made(kind: str) -> DebianServer:
         installed(kind)
         DEBIAN[kind].check()
-        server = DEBIAN[kind](tmp_path / kind, make_certificate(tmp_path / "certificate", DOMAIN), **options)
+        server = DEBIAN[kind](tmp_path / "root")
+        server.folder.mkdir()
         running.append(server)
-        server.start()
+        server.install()
         return server
 
-    yield started
+    yield made
     for server in running:
         server.stop()
 
 
-@contextmanager
-def gateway(server: DebianServer, folder: Path) -> Iterator[httpx2.Client]:
-    """Run ``tigrest serve`` with the settings of the server's page."""
-    config = str(server.gateway_config(folder))
-    with (
-        serving("--config", config, "--no-reload", cwd=folder, SSL_CERT_FILE=server.certificate.authority) as (process, base),
-        httpx2.Client(base_url=base, headers={"Accept": "application/json"}, timeout=30, trust_env=False) as client,
-    ):
-        eventually(lambda: client.get("/health/ready").status_code == 200)
-        yield client
-        process.terminate()
-        assert process.wait(15) == 0
-    assert "Traceback" not in (folder / "log").read_text()
+def client(reader: Reader) -> httpx2.Client:
+    return httpx2.Client(base_url=reader.base, headers={"Accept": "application/json"}, timeout=30, trust_env=False)
 
 
+def log_of(reader: Reader) -> str:
+    return (reader.server.folder / "log").read_text()
+
+
+@pytest.mark.parametrize("certificate", ["of an authority", "of one's own"])
 @pytest.mark.parametrize("kind", list(DEBIAN))
-def test_what_the_page_says_leads_to_a_login_over_verified_tls(kind: str, start: Start, tmp_path: Path) -> None:
-    server = start(kind)
-    with gateway(server, tmp_path) as client:
-        assert client.get(LOGIN, auth=ADMIN).status_code == 200
-        assert client.get(LOGIN, auth=("admin", "wrong")).status_code == 401
-        assert client.put("/rest/user/carol", auth=ADMIN, json={"user": {"password": "carolpw"}}).status_code in (200, 201, 204)
-        assert client.get(LOGIN, auth=("carol", "carolpw")).status_code == 403
-        status = client.post(f"/rest/user/bob@{DOMAIN}/status", auth=ADMIN, json={}).json()["status"]
+def test_every_line_of_the_page_works(kind: str, certificate: str, install: Install, tmp_path: Path) -> None:
+    authority = make_certificate(tmp_path / "certificate", DOMAIN) if certificate == "of an authority" else None
+    server = install(kind)
+    with Reader(server, authority).following() as reader, client(reader) as http:
+        assert http.get(LOGIN, auth=("admin", "wrong")).status_code == 401
+        assert http.get(LOGIN, auth=("carol", PASSWORD)).status_code == 403
+        status = http.post(f"/rest/user/carol@{DOMAIN}/status", auth=ADMIN, json={}).json()["status"]
         assert status["success"] is True, status
-        command = {"command": {"node": "pre-bind-bosh-session", "fields": [{"var": "wait", "value": "30"}]}}
-        opened = client.post(f"/rest/adhoc/bosh@{DOMAIN}", auth=("alice", USERS["alice"]), json=command)
-        assert opened.status_code == 200, opened.text
-    config = str(tmp_path / "config.toml")
-    done = tigrest("check", "--live", "--config", config, cwd=tmp_path, SSL_CERT_FILE=server.certificate.authority)
-    needs = [line.split("  ")[0] for line in done.stdout.splitlines() if re.search(r"  needs( |$)", line)]
-    assert needs == {"prosody": ["GET /rest/users"], "ejabberd": ["PUT /rest/avatar"]}[kind], done.stdout + done.stderr
+    [checked] = [said for line, said in reader.said.items() if line.startswith("tigrest check --live")]
+    needs = [line.split("  ")[0] for line in checked.splitlines() if re.search(r"  needs( |$)", line)]
+    assert needs == {"prosody": ["GET /rest/users"], "ejabberd": ["PUT /rest/avatar"]}[kind], checked
+    assert len([line for line in reader.said if line.startswith("curl ")]) >= 5
+    assert "Traceback" not in log_of(reader)
     rights_are_for_the_exact_address(server)
 
 
-def test_prosody_adds_the_file_to_a_host_that_debian_ships(start: Start, tmp_path: Path) -> None:
-    server = start("prosody", shipped_host=True)
-    with gateway(server, tmp_path) as client:
-        assert client.get(LOGIN, auth=ADMIN).status_code == 200
+def test_the_settings_of_a_virtual_host_that_was_there_before_stay(install: Install) -> None:
+    server = install("prosody")
+    assert isinstance(server, DebianProsody)
+    module = 'modules_enabled = { "server_contact_info" }; contact_info = { admin = { "mailto:kept@example.com" } }'
+    server.enable_shipped_host(module, 'disco_items = { { "kept.example.com" } }')
+    with Reader(server).following() as reader:
+        [clashes] = [said for line, said in reader.said.items() if line.startswith("grep ")]
+        assert {line.split(":")[0] for line in clashes.splitlines()} == {f"{server.folder}/etc/prosody/conf.d/tigrest.cfg.lua"}
+    with raw_component(server, f"http.{DOMAIN}", "change-me") as component:
+        asked = (f"<query xmlns='http://jabber.org/protocol/disco#{what}'/>" for what in ("info", "items"))
+        features, items = (component.ask(f"http.{DOMAIN}", f"type='get' to='{DOMAIN}'", query) for query in asked)
+    assert "mailto:kept@example.com" in features
+    assert "kept.example.com" in items
+    assert f"http.{DOMAIN}" in items  # sub-domains are listed without being told
     rights_are_for_the_exact_address(server)
 
 
 def rights_are_for_the_exact_address(server: DebianServer) -> None:
     """The gateway's address may run commands; another one of its domain may not, as a user's is."""
     command = f"<command xmlns='http://jabber.org/protocol/commands' node='{COMMANDS}add-user' action='execute'/>"
-    with raw_component(server, f"http.{DOMAIN}") as component:
+    with raw_component(server, f"http.{DOMAIN}", "change-me") as component:
         for sender in (f"http.{DOMAIN}", f"http.{DOMAIN}/x"):
             assert "status='executing'" in component.ask(sender, f"type='set' to='{DOMAIN}'", command).replace('"', "'")
         assert "<forbidden" in component.ask(f"nobody@http.{DOMAIN}", f"type='set' to='{DOMAIN}'", command)
 
 
-def guess(client: httpx2.Client, count: int) -> None:
+# Certificates
+
+
+def logins(reader: Reader, **xmpp: str) -> str:
+    """Return what ``tigrest check --live`` says of logins, with other settings of ``[xmpp]``."""
+    variables = {f"TIGREST__XMPP__{key.upper()}": value for key, value in xmpp.items()}
+    done = tigrest("check", "--live", "--config", str(reader.config), cwd=reader.server.folder, **variables)
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("logins ")]
+    return " ".join(line.split()[1:])
+
+
+def test_without_a_certificate_prosody_is_said_to_need_one_whatever_is_set(install: Install) -> None:
+    server = install("prosody")
+    skips = ("openssl", "prosodyctl --root cert", "install -D -m 644", "curl", "tigrest serve")
+    with Reader(server, skips=skips).following() as reader:
+        reader.config.write_text(re.sub(r"(?m)^c2s_ca_file.*\n", "", reader.config.read_text()))
+        for tls in ("require", "allow"):
+            said = logins(reader, c2s_tls=tls)
+            assert "cannot do TLS: " in said
+            assert "it needs a certificate for example.com, and a key, that it can read" in said
+        assert 'offers no login without TLS; set [xmpp] c2s_tls = "require"' in logins(reader, c2s_tls="never")
+        main = server.folder / server.main
+        main.write_text("c2s_require_encryption = false\n" + main.read_text())  # as the page says, for trying things out
+        server.restart()
+        assert logins(reader, c2s_tls="never") == "works"
+
+
+def test_the_certificate_that_debian_makes_for_ejabberd_leads_to_one_that_works(install: Install, tmp_path: Path) -> None:
+    server = install("ejabberd")
+    with Reader(server, skips=("curl", "tigrest serve")).following() as reader:
+        assert logins(reader) == "works"
+        etc = server.folder / "etc"
+        own = reader.config.read_text()
+        reader.config.write_text(re.sub(r"(?m)^c2s_ca_file.*\n", "", own))
+        assert "self-signed certificate; name it, or its authority, in [xmpp] c2s_ca_file" in logins(reader)
+        main = server.folder / server.main
+        main.write_text(main.read_text().replace(f"{DOMAIN}.pem", "ejabberd.pem"))
+        server.restart()
+        told = "name it, or its authority, in [xmpp] c2s_ca_file, and its subjectAltName has to be DNS:example.com"
+        assert told in logins(reader)
+        named = logins(reader, c2s_ca_file=str(etc / "ejabberd" / "ejabberd.pem"))
+        assert "give the server one for example.com: its subjectAltName has to be DNS:example.com" in named
+
+
+# Failed logins
+
+
+def guess(http: httpx2.Client, count: int) -> None:
     """Try wrong passwords of many users; each must be 401."""
     for number in range(count):
-        answer = client.get(LOGIN, auth=(f"user{number}", "wrong"))
+        answer = http.get(LOGIN, auth=(f"user{number}", "wrong"))
         assert answer.status_code == 401, (number, answer.text)
 
 
-def test_wrong_passwords_do_not_have_ejabberd_ban_the_gateway(start: Start, tmp_path: Path) -> None:
-    with gateway(start("ejabberd"), tmp_path) as client:
-        guess(client, 25)
-        assert client.get(LOGIN, auth=ADMIN).status_code == 200
+def test_wrong_passwords_do_not_have_ejabberd_ban_the_gateway(install: Install) -> None:
+    with Reader(install("ejabberd")).following() as reader, client(reader) as http:
+        guess(http, 25)
+        assert http.get(LOGIN, auth=ADMIN).status_code == 200
 
 
-def test_a_gateway_that_ejabberd_bans_says_so_once(start: Start, tmp_path: Path) -> None:
-    with gateway(start("ejabberd", bans=True), tmp_path) as client:
-        guess(client, 19)
-        client.get(LOGIN, auth=("user19", "wrong"))  # 401, or banned already
-        for _ in range(3):
-            answer = client.get(LOGIN, auth=ADMIN)
-            assert (answer.status_code, "retry-after" in answer.headers) == (503, True), answer.text
-            assert re.search(r"policy-violation \(Too many .*failed authentications", answer.json()["detail"]), answer.text
-    log = (tmp_path / "log").read_text()
+def test_a_gateway_that_ejabberd_bans_says_so_once(install: Install) -> None:
+    server = install("ejabberd")
+    assert isinstance(server, DebianEjabberd)
+    with Reader(server, skips=("curl", "tigrest")).following() as reader:
+        main = server.folder / server.main
+        main.write_text(main.read_text().replace("mod_fail2ban: { access: trusted_network }", "mod_fail2ban: {}"))
+        server.restart()
+        reader.serve()
+        with client(reader) as http:
+            guess(http, 19)
+            http.get(LOGIN, auth=("user19", "wrong"))  # 401, or banned already
+            for _ in range(3):
+                answer = http.get(LOGIN, auth=ADMIN)
+                assert (answer.status_code, "retry-after" in answer.headers) == (503, True), answer.text
+                assert re.search(r"policy-violation \(Too many .*failed authentications", answer.json()["detail"]), answer.text
+    log = log_of(reader)
     assert log.count("logins cannot be checked: ") == log.count("failed authentications") == 1, log

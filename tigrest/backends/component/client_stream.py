@@ -220,7 +220,9 @@ class ClientStream(asyncio.Protocol):
                     f"{_cure(error.verify_code, domain)}"
                 ) from None
             if isinstance(error, OSError | ValueError):  # SSLError is an OSError
-                raise self.broken(f"cannot do TLS: {error or type(error).__name__}") from None
+                raise self.broken(
+                    f"cannot do TLS: {error or type(error).__name__}; it needs a certificate for {domain}, and a key, that it can read"
+                ) from None
             raise
         self.is_encrypted = True
 
