@@ -141,7 +141,9 @@ def xml_to_utf8(content_type: str, body: bytes) -> bytes:
 
     RFC 7303 §3
     """
-    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if body[:1] == b"<" and body[:2] != b"<?":  # neither a byte order mark nor a declaration
+        encoding = charset_of(content_type)
+    elif body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
     elif body.startswith(codecs.BOM_UTF8):
         encoding = UTF_8

@@ -69,6 +69,8 @@ class ComponentStream(asyncio.Protocol):
         """Done when the server has accepted us; fails with :class:`StreamEnded` when it does not."""
         self.ended: asyncio.Future[StreamEnded] = loop.create_future()
         """Done when the stream has ended, with the reason."""
+        self.is_open = False
+        """True while stanzas can be sent: after the handshake, until the stream ends or is being ended."""
         self._transport: asyncio.Transport | None = None
         self._outgoing: list[bytes] = []
         self._ending: StreamEnded | None = None
@@ -103,7 +105,7 @@ class ComponentStream(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Report the end of the stream to all who wait for it."""
         ending = self._ending or StreamEnded(f"the connection was lost: {exc}" if exc else "the server closed the connection")
-        self._ending = ending
+        self._finish(ending)
         self._transport = None
         self.window.open()
         if not self.ready.done():
@@ -121,11 +123,6 @@ class ComponentStream(asyncio.Protocol):
         self.window.resume()
 
     # stanzas
-
-    @property
-    def is_open(self) -> bool:
-        """Return whether stanzas can be sent."""
-        return self._transport is not None and self._ending is None and self.ready.done()
 
     @property
     def ending(self) -> str:
@@ -164,7 +161,7 @@ class ComponentStream(asyncio.Protocol):
         """Close the stream and the connection, after everything that was written. RFC 6120 §4.4"""
         self._flush()
         if self._transport is not None and self._ending is None:
-            self._ending = StreamEnded("closed by us")
+            self._finish(StreamEnded("closed by us"))
             self._transport.write(b"</stream:stream>")
             self._transport.close()
 
@@ -175,11 +172,15 @@ class ComponentStream(asyncio.Protocol):
             reason: why, for people.
         """
         if self._transport is not None:
-            self._ending = self._ending or StreamEnded(reason)
+            self._finish(self._ending or StreamEnded(reason))
             self._transport.abort()
 
+    def _finish(self, reason: StreamEnded) -> None:
+        """Note why the stream ends: nothing can be sent from now on."""
+        self._ending, self.is_open = reason, False
+
     def _end(self, reason: StreamEnded) -> None:
-        self._ending = reason
+        self._finish(reason)
         if self._transport is not None:
             self._transport.write(b"</stream:stream>")
             self._transport.close()
@@ -196,6 +197,7 @@ class ComponentStream(asyncio.Protocol):
         if not self.ready.done():
             if child.name == "handshake":
                 self.ready.set_result(None)
+                self.is_open = True
         elif child.name in STANZA_KINDS:
             if child.is_odd or len(child.data) > self._limits.unchecked:
                 self._receive_odd(child)

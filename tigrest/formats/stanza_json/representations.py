@@ -105,6 +105,8 @@ def read_verbatim(content_type: str, body: bytes) -> Stanza:
         UnsupportedContent: the body is evidently no XML, or in a charset that is not read.
         InvalidStanza: it is no stanza.
     """
+    if content_type in XML_TYPES and body[:1] == b"<" and body[:2] != b"<?":
+        return Stanza.parse(body)  # nothing says that it is not UTF-8, and it need not be asked
     media = media_type(content_type)
     if is_xml(media) or guess(body) == XML:
         return Stanza.parse(xml_to_utf8(content_type, body))
