@@ -30,9 +30,9 @@ from tigrest.backends.backend import UserRepository
 from tigrest.cli.main import app
 from tigrest.config import Config, builtin_scripts, known_keys, load
 from tigrest.config.keys import table_at
-from tigrest.formats.content import read_xml, write_xml
+from tigrest.formats.content import TYPE_NAMES, read_xml, write_xml
 from tigrest.gateway.demo import picture
-from tigrest.http.accepted_format import TYPE_NAMES, choose_format
+from tigrest.http.accepted_format import choose_format
 from tigrest.scripting.handler import LISTENS, Handler, Match
 from tigrest.scripting.listening import ListeningLimits
 from tigrest.scripting.loader import Loader

@@ -69,7 +69,13 @@ def shown(caller: BoundedService, request: Request, stanza: Stanza) -> Result:
 
 def media_for(request: Request) -> str:
     """Return the media type that the caller wants the answer in."""
-    return stanza_json.choose_media_type(request.headers.get("accept", ""), content_type(request))
+    wanted = request.query_params.get("type", "")
+    return stanza_json.choose_media_type(request.headers.get("accept", ""), content_type(request), wanted)
+
+
+def is_for_gateway(name: str, value: str) -> bool:
+    """Tell whether a query parameter is for the gateway, and no member of a query; a type that is no media type is a member."""
+    return name in ("errors", "api-key") or (name == "type" and (not value or stanza_json.named_type(value) != ""))
 
 
 def timeout_of(request: Request) -> float:

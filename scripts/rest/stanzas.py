@@ -2,7 +2,7 @@
 
 from tigrest import Handler, Principal, Request, Result, Service, stanza_json
 
-from ._sending import MAX_TIMEOUT, as_sent, query_in, sent, shown, stanza_in
+from ._sending import MAX_TIMEOUT, as_sent, is_for_gateway, query_in, sent, shown, stanza_in
 
 ASKING, CHANGING = "|".join(sorted(stanza_json.ASKING)), "|".join(sorted(stanza_json.CHANGING))
 
@@ -84,12 +84,13 @@ class Query(Handler):
         "example": "/version/example.com",
         "GET": {
             "info": "Ask for something: ping, version, disco, items, lastactivity, …",
-            "description": "Query parameters are members of the query, e.g. ?node=… of disco.",
+            "description": "Query parameters are members of the query, e.g. ?node=… of disco; but type=json, xml or html is the form of "
+            "the answer.",
         },
     }
 
     async def exec_get(self, service: Service, principal: Principal, request: Request, query: str, to: str) -> Result:
-        parameters = {name: value for name, value in request.query_params.items() if name != "errors"}
+        parameters = {name: value for name, value in request.query_params.items() if not is_for_gateway(name, value)}
         return await sent(service.for_(principal), request, as_sent(stanza_json.from_parameters, query, parameters, to))
 
 

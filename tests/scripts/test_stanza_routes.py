@@ -11,7 +11,7 @@ import pytest
 from tigrest.testing import TestGateway, serving
 
 PING = {"kind": "iq", "ping": True, "to": "localhost"}
-JSON, XML = "application/json", "application/xmpp+xml"
+JSON, XML, FORM = "application/json", "application/xmpp+xml", "application/x-www-form-urlencoded"
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +79,43 @@ def test_query_parameters_are_members_of_the_query(domain: TestGateway) -> None:
     reply = domain.get(f"/rest/items/localhost?node={node}", login="admin", headers={"Accept": JSON})
     assert "http://jabber.org/protocol/admin#add-user" in {item["node"] for item in reply.json()["items"]}
     assert "<query" in domain.get("/rest/disco/localhost", login="alice").text
+
+
+@pytest.mark.parametrize(
+    ("type", "media"),
+    [
+        ("json", JSON),
+        ("JSON", JSON),
+        ("application/json", JSON),
+        ("xml", "application/xml"),
+        ("text/xml", "text/xml"),
+        ("application/xmpp%2Bxml", XML),
+        ("html", XML),
+        ("text/html", XML),
+        ("image/png", XML),
+        ("", XML),
+    ],
+)
+def test_the_parameter_type_is_the_form_of_the_answer(domain: TestGateway, type: str, media: str) -> None:
+    for path in ("/rest/version/localhost", "/rest/ping/localhost", "/rest/items/localhost", "/rest/disco/localhost"):
+        reply = domain.get(f"{path}?type={type}", login="alice", headers={"Accept": "*/*"})
+        assert (reply.status_code, reply.headers["content-type"]) == (200, media), reply.text
+    reply = domain.post(f"/rest?type={type}", login="alice", content=b"to=localhost&ping=", headers={"Content-Type": FORM, "Accept": XML})
+    assert reply.headers["content-type"] == media
+
+
+def test_a_parameter_type_that_is_no_form_of_answers_and_a_key_are_told_apart(domain: TestGateway) -> None:
+    refused = domain.get("/rest/version/localhost?type=turn", login="alice", headers={"Accept": JSON})
+    assert (refused.status_code, "version.type: is not a key here" in refused.text) == (400, True)
+    assert domain.get("/rest/extdisco/localhost?type=turn&api-key=x", login="alice").status_code == 200
+    problem = domain.get("/rest/version/@?type=json", login="alice", headers={"Accept": "text/xml"})
+    assert problem.headers["content-type"] == "application/problem+json"
+
+
+def test_an_empty_list_of_items_is_a_list(domain: TestGateway) -> None:
+    assert domain.get("/rest/items/alice@localhost?type=json", login="alice").json()["items"] == []
+    assert "<query" in domain.get("/rest/items/alice@localhost?type=xml", login="alice").text
+    assert domain.post("/rest/echo", login="admin", json={"kind": "iq", "items": True, "to": "localhost"}).json()["items"] is True
 
 
 def test_plain_text_and_forms_are_messages(domain: TestGateway) -> None:

@@ -25,6 +25,10 @@ JSON = "application/json"
 XML = "application/xml"
 URLENCODED = "application/x-www-form-urlencoded"
 PLAIN_TEXT = "text/plain"
+HTML = "text/html"
+
+TYPE_NAMES = {"json": JSON, "xml": XML, "html": HTML}
+"""Short names of media types, for the query parameter ``type``."""
 
 _XML_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9._-]*")
 
@@ -252,6 +256,16 @@ _memoised_tags = lru_cache(maxsize=1024)(_written_tags)
 def media_type(header: str) -> str:
     """Return the media type of a ``Content-Type``, in lower case and without parameters. RFC 9110 §8.3.1"""
     return header.partition(";")[0].strip().lower()
+
+
+def named_type(parameter: str) -> str:
+    """Return the media type that a query parameter ``type`` names; empty when it is neither a media type nor one of :data:`TYPE_NAMES`.
+
+    Args:
+        parameter: its value.
+    """
+    named = media_type(parameter)
+    return TYPE_NAMES.get(named, named if "/" in named else "")
 
 
 def is_json(media: str) -> bool:

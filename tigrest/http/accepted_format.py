@@ -9,13 +9,10 @@ from urllib.parse import parse_qs
 
 from starlette.types import Scope
 
-from tigrest.formats.content import JSON, XML, is_json, is_xml, media_type
+from tigrest.formats.content import HTML, is_json, is_xml, media_type, named_type
 from tigrest.http.requests import header
 
 Encoding = Literal["json", "xml"]
-
-TYPE_NAMES = {"json": JSON, "xml": XML, "html": "text/html"}
-"""Short names of media types, for the query parameter ``type``."""
 
 MEMOISED_LENGTH = 512
 """Length up to which headers are memoised with their outcome, in characters; callers choose them."""
@@ -54,7 +51,7 @@ def choose_format(content_type: str, type_parameter: str, accept: str) -> Accept
 
     Args:
         content_type: header of the request, possibly empty.
-        type_parameter: query parameter ``type``: a media type or one of :data:`TYPE_NAMES`, possibly empty.
+        type_parameter: query parameter ``type``: a media type or one of :data:`~tigrest.formats.content.TYPE_NAMES`, possibly empty.
         accept: header of the request, possibly empty.
     """
     is_short = len(content_type) + len(type_parameter) + len(accept) <= MEMOISED_LENGTH
@@ -62,9 +59,8 @@ def choose_format(content_type: str, type_parameter: str, accept: str) -> Accept
 
 
 def _chosen(content_type: str, type_parameter: str, accept: str) -> AcceptedFormat:
-    named = media_type(type_parameter)
-    named = TYPE_NAMES.get(named, named)
-    wants_html = named == "text/html" or (not named and accept.lstrip().lower().startswith("text/html"))
+    named = named_type(type_parameter)
+    wants_html = named == HTML or (not named and accept.lstrip().lower().startswith(HTML))
     return AcceptedFormat(_encoding(media_type(content_type)) or _encoding(named) or _best_of(accept) or "xml", wants_html)
 
 

@@ -39,6 +39,7 @@ OTHERWISE = {
     "to json: command 2 notes + result": "further notes are kept, as notes",
     "to json: stats": "units is read, too",
     "to json: fin": "complete is kept",
+    "to json: items empty": "a list without items is a list, not true",
 }
 """Pairs that we do not follow, and why."""
 

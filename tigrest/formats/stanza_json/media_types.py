@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from tigrest.formats.content import JSON, PLAIN_TEXT, URLENCODED, media_type
+from tigrest.formats.content import JSON, PLAIN_TEXT, URLENCODED, media_type, named_type
 
 XMPP_XML = "application/xmpp+xml"
 XML_TYPES = frozenset({XMPP_XML, "application/xml", "text/xml"})
@@ -21,18 +21,22 @@ MAX_CACHED_HEADERS = 512
 """Longest ``Accept`` and ``Content-Type`` together that are cached, in characters: callers choose them."""
 
 
-def choose_media_type(accept: str, content_type: str) -> str:
+def choose_media_type(accept: str, content_type: str, type_parameter: str = "") -> str:
     """Choose the media type of a response.
 
-    The one of the highest quality wins, then the one named most precisely, then the first. ``*/*``, and an ``Accept`` without a type of
-    :data:`ANSWER_TYPES`, get the type of the request body; after no body or plain text, XML.
+    The query parameter ``type`` decides, where it names one of :data:`ANSWER_TYPES`. Else the one of the highest quality wins, then the
+    one named most precisely, then the first. ``*/*``, and an ``Accept`` without a type of :data:`ANSWER_TYPES`, get the type of the
+    request body; after no body or plain text, XML.
 
     Args:
         accept: header ``Accept`` of the request; empty for none.
         content_type: header ``Content-Type`` of the request; empty for none.
+        type_parameter: query parameter ``type``; empty for none.
 
     RFC 9110 §12.5.1, except that there is no 406
     """
+    if type_parameter and (named := named_type(type_parameter)) in ANSWER_TYPES:
+        return named
     return (_memoised if len(accept) + len(content_type) <= MAX_CACHED_HEADERS else _choose)(accept, content_type)
 
 

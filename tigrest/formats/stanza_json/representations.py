@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from tigrest.errors import InvalidStanza, MalformedContent, UnsupportedContent
 from tigrest.formats.charsets import UTF_8, charset_of, decoded, to_utf8, xml_to_utf8
-from tigrest.formats.content import JSON, PLAIN_TEXT, URLENCODED, XML, is_xml, media_type, read_json, write_json
+from tigrest.formats.content import JSON, PLAIN_TEXT, URLENCODED, XML, is_xml, media_type, named_type, read_json, write_json
 from tigrest.formats.labels import check_label, guess
 from tigrest.formats.stanza_json.media_types import ANSWER_TYPES, READABLE_TYPES, XML_TYPES, XMPP_XML, choose_media_type
 from tigrest.formats.stanza_json.reading import check_query, from_json, from_parameters, from_query, from_texts
@@ -23,6 +23,7 @@ __all__ = [
     "check_label",
     "choose_media_type",
     "from_parameters",
+    "named_type",
     "read",
     "read_query",
     "read_verbatim",

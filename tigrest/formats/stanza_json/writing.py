@@ -28,6 +28,8 @@ def to_json(stanza: Stanza) -> dict[str, Any]:
             found |= VOCABULARIES[kind].read(stanza.xml)
         except RecursionError:
             raise MalformedContent("the stanza is nested too deeply") from None
+    if stanza.type == "result" and isinstance(found.get("items"), bool | str):
+        found["items"] = []  # in XML an empty list looks like a query
     if stanza.type == "error":
         found.setdefault("error", {})
     else:
