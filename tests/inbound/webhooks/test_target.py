@@ -9,7 +9,10 @@ import pytest
 
 from tests.inbound.webhooks.world import World, message
 from tests.waiting import until
+from tigrest.config.fields import URL_VARIABLES
+from tigrest.config.models import WebhookConfig
 from tigrest.inbound.webhooks import Target
+from tigrest.inbound.webhooks.target import EVENTS, variables
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.stanza import Stanza, make_stanza
 
@@ -41,6 +44,13 @@ def test_the_form_of_the_address_selects(jid: str, event: str) -> None:
         assert Target("a", "http://a", events=[one]).selects("message", JID(jid)) == (one == event)
     assert Target("a", "http://a").selects("presence", JID(jid))
     assert not Target("a", "http://a", stanzas=["message", "iq"]).selects("presence", JID(jid))
+
+
+def test_the_configuration_knows_the_same_variables_and_forms_of_addresses() -> None:
+    assert sorted(variables(to("a@b"))) == sorted(URL_VARIABLES)
+    assert WebhookConfig(url="http://a").events == EVENTS
+    for name in URL_VARIABLES:
+        assert "{" not in Target("a", f"http://a/{{{name}}}").address(to("a@b"))
 
 
 @pytest.mark.parametrize("jid", EVIL)

@@ -99,9 +99,6 @@ class ComponentStream(asyncio.Protocol):
         except expat.ExpatError as error:
             self._end(StreamEnded(f"the server sent XML that is not well-formed: {expat.ErrorString(error.code)}"))
 
-    def eof_received(self) -> None:
-        """Do nothing: asyncio closes the connection."""
-
     def connection_lost(self, exc: Exception | None) -> None:
         """Report the end of the stream to all who wait for it."""
         ending = self._ending or StreamEnded(f"the connection was lost: {exc}" if exc else "the server closed the connection")
@@ -151,11 +148,6 @@ class ComponentStream(asyncio.Protocol):
         outgoing, self._outgoing = self._outgoing, []
         if self._transport is not None and outgoing:
             self._transport.write(b"".join(outgoing))
-
-    def keep_alive(self) -> None:
-        """Send a space, so that NAT and firewalls keep the connection. RFC 6120 §4.6.1"""
-        if self.is_open and self._transport is not None:
-            self._transport.write(b" ")
 
     def close(self) -> None:
         """Close the stream and the connection, after everything that was written. RFC 6120 §4.4"""

@@ -14,6 +14,7 @@ from tigrest.xmpp.kinds import DEFAULT_TYPES, STANZA_KINDS, STANZA_TYPES
 from tigrest.xmpp.stanza import Stanza
 
 EVENTS = ("bare", "full", "host")
+"""Forms of the address that a stanza is for: a user, a resource of one, our domain itself."""
 
 _VARIABLE = re.compile(r"\{(kind|type|to|from)\}")
 
