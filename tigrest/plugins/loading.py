@@ -9,6 +9,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from types import FrameType
 
@@ -156,7 +157,7 @@ class Plugins:
     def _source_in(self, stack: Iterable[StackLine]) -> PluginSource | None:
         """Return the plugin whose hook is on a stack; ``None`` when there is none."""
         codes = {frame.f_code for frame, _ in stack}
-        for implementation in self._manager.hook.tigrest_provide.get_hookimpls():
+        for implementation in chain.from_iterable(getattr(self._manager.hook, hook).get_hookimpls() for hook in HOOKS):
             if getattr(inspect.unwrap(implementation.function), "__code__", None) in codes:
                 return self._sources.get(implementation.plugin_name)
         return None

@@ -18,7 +18,7 @@ class UnknownType(ValueError):
     """An annotation is of no type that arguments may have; the message says which there are."""
 
 
-TYPES: dict[Any, ArgumentType[Any]] = {str: Text(), int: Integer(), float: Number(), bool: Boolean(), JID: Address()}
+TYPES: dict[Any, ArgumentType[Any]] = {str: Text(), JID: Address(), int: Integer(), float: Number(), bool: Boolean()}
 """Types that have no arguments of their own, by annotation."""
 
 
@@ -43,7 +43,7 @@ def argument_type(annotation: Any) -> ArgumentType[Any]:
     try:
         return TYPES[annotation]
     except (KeyError, TypeError):
-        raise UnknownType("use str, JID, int, float, bool, a Literal or an Enum") from None
+        raise UnknownType(f"use {', '.join(known.__name__ for known in TYPES)}, a Literal or an Enum") from None
 
 
 def read_argument(annotation: type[T], value: object, name: str, *, default: T | None = None) -> T:

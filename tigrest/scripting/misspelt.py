@@ -61,7 +61,7 @@ def _meant(name: str, value: Any) -> str | None:
     if letters.endswith(("role", "roles")) and _names_a_role(value):
         return "requiredRole"
     if name.startswith("on") and callable(value):
-        return nearest(name, [*LISTENS, SCHEDULED], LIKE_LISTENING)
+        return nearest(name, [called for called in CALLED if called.startswith("on")], LIKE_LISTENING)
     return None
 
 
