@@ -13,7 +13,7 @@ from tigrest.formats.content import JSON, write_json
 from tigrest.http.accepted_format import format_of
 from tigrest.http.mounts import Mount, MountRequest
 from tigrest.http.pages import render
-from tigrest.http.replies import HTML, PAGE_HEADERS, HeaderList, Reply
+from tigrest.http.replies import PAGE_HEADERS, PAGE_TYPE, HeaderList, Reply
 from tigrest.http.requests import header
 from tigrest.scripting.listeners import Listener
 from tigrest.scripting.parts import ROOT
@@ -65,7 +65,9 @@ class _Index:
         shown = self._shown_to(request.principal, _base_url(request.scope))
         headers = PUBLIC_HEADERS if request.principal is None else PRIVATE_HEADERS
         if format_of(request.scope).html:
-            return Reply(200, HTML, render("index.html", **shown, samples=samples, shown_schema=shown_schema), [*PAGE_HEADERS, *headers])
+            return Reply(
+                200, PAGE_TYPE, render("index.html", **shown, samples=samples, shown_schema=shown_schema), [*PAGE_HEADERS, *headers]
+            )
         return Reply(200, JSON.encode(), write_json(_document(shown)), headers)
 
     def _shown_to(self, reader: Principal | None, base: str) -> dict[str, Any]:

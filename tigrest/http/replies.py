@@ -23,7 +23,7 @@ from tigrest.xmpp.conditions import mapping_of
 HeaderList = list[tuple[bytes, bytes]]
 PROBLEM_NAMESPACE = "urn:ietf:rfc:7807"
 
-HTML = b"text/html; charset=utf-8"
+PAGE_TYPE = b"text/html; charset=utf-8"
 PAGE_HEADERS: HeaderList = [
     (
         b"content-security-policy",
@@ -195,7 +195,7 @@ def problem(error: BaseException, accepted: AcceptedFormat) -> Reply:
     document["request_id"] = request_id()
     extra = _headers_of(error, status)
     if accepted.html:
-        return Reply(status, HTML, render("problem.html", problem=document), [*extra, *PAGE_HEADERS])
+        return Reply(status, PAGE_TYPE, render("problem.html", problem=document), [*extra, *PAGE_HEADERS])
     if accepted.encoding == "json":
         return Reply(status, b"application/problem+json", write_json(document), extra)
     body = write_xml({"problem": document}).replace(b"<problem>", f'<problem xmlns="{PROBLEM_NAMESPACE}">'.encode(), 1)

@@ -17,7 +17,7 @@ from tigrest.formats.images import image_type
 from tigrest.http.accepted_format import AcceptedFormat
 from tigrest.http.replies import (
     COMPUTED_HEADERS,
-    HTML,
+    PAGE_TYPE,
     XML_HEADERS,
     HeaderList,
     InvalidHead,
@@ -129,7 +129,7 @@ def _check_response(response: Response) -> None:
 def _reply_to_value(value: Any, accepted: AcceptedFormat, endpoint: Endpoint, page_values: Mapping[str, Any]) -> Reply:
     if accepted.html and endpoint.template is not None:
         page = endpoint.template.render(result=value, **page_values)
-        return Reply(200, HTML, page.encode("utf-8", "replace"))
+        return Reply(200, PAGE_TYPE, page.encode("utf-8", "replace"))
     if accepted.encoding == "json":
         return Reply(200, _JSON, write_json(value))
     return Reply(200, _XML, write_xml(value), XML_HEADERS)
