@@ -390,6 +390,7 @@ class StanzaError(TigrestError):
         type: ``auth``, ``cancel``, ``continue``, ``modify`` or ``wait``.
         text: the server's own words, possibly empty.
         source: address that answered, possibly empty.
+        command_condition: of a command, what is wrong with the request, e.g. ``bad-sessionid``; possibly empty. XEP-0050 §4.4
 
     RFC 6120 §8.3
     """
@@ -398,8 +399,10 @@ class StanzaError(TigrestError):
     type: str = "cancel"
     text: str = ""
     source: str = ""
+    command_condition: str = ""
 
     def __str__(self) -> str:
         said = f": {self.text}" if self.text else ""
         by = f" from {self.source}" if self.source else ""
-        return f"{self.condition}{by}{said}"
+        of_command = f" ({self.command_condition})" if self.command_condition else ""
+        return f"{self.condition}{of_command}{by}{said}"

@@ -20,7 +20,7 @@ from tigrest.service.bosh import BoshEndpoint
 from tigrest.service.stanzas import MessageParts, StanzaLike
 from tigrest.version import __version__
 from tigrest.xmpp.commands import CommandReply
-from tigrest.xmpp.forms import Field
+from tigrest.xmpp.forms import DataForm, Field, FormTable
 from tigrest.xmpp.jid import JID, BareJID, DomainJID, FullJID
 from tigrest.xmpp.presence import Activity, StatusOutcome, UserStatus
 from tigrest.xmpp.roster import RosterItem
@@ -34,9 +34,11 @@ __all__ = [
     "BoshEndpoint",
     "BoundedService",
     "CommandReply",
+    "DataForm",
     "DomainJID",
     "Events",
     "Field",
+    "FormTable",
     "FullJID",
     "HTTPException",
     "Handler",

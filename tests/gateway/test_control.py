@@ -41,8 +41,8 @@ def test_keys_are_added_limited_and_removed(serve: Serve) -> None:  # noqa: F811
     assert run(gateway, "api-key-update", **{"item-list": "ci", paths: ["/rest/else"]}, **MARKED) == {"Note": "Operation successful"}
     assert gateway.get("/rest/keyed", api_key=key).status_code == 403
     assert run(gateway, "api-key-remove", **{"item-list": "ci"}) == {"Note": "Operation successful"}
-    assert run(gateway, "api-key-remove", **{"item-list": "ci"}) == {"Error": "No such item, deletion impossible."}
-    assert run(gateway, "api-key-update", **{"item-list": "ci"}, **MARKED) == {"Error": "No such item, update impossible."}
+    assert run(gateway, "api-key-remove", **{"item-list": "ci"}) == {"Note": "There are no items on the list"}
+    assert run(gateway, "api-key-update", **{"item-list": "ci"}, **MARKED) == {"Note": "There are no items on the list"}
 
 
 def test_scripts_are_reloaded_and_their_problems_told(serve: Serve, tmp_path: Path) -> None:  # noqa: F811

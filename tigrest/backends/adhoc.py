@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Protocol
-from xml.etree import ElementTree as ET
 
+from tigrest.backends.command_run import CommandRun, Requests
+from tigrest.backends.open_stages import OpenStages, StageKey
 from tigrest.concurrency.threads import callable_from_threads
-from tigrest.errors import InvalidValue, StanzaError
+from tigrest.errors import InvalidValue
 from tigrest.xmpp.commands import ACTIONS, CommandReply
 from tigrest.xmpp.disco import DiscoItem, items_of, items_query
-from tigrest.xmpp.forms import DataForm, submit
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import COMMANDS
-from tigrest.xmpp.stanza import Stanza, make_stanza
+from tigrest.xmpp.stanza import make_stanza
 
-REFUSES_EARLY_FORM = ("feature-not-implemented", "service-unavailable")
-"""Conditions by which servers refuse a form in the first request (ejabberd does for commands without a form)."""
-
-FieldValues = Mapping[str, str | Sequence[str]]
-
-
-class Requests(Protocol):
-    """Sends iqs and returns their replies, on an event loop."""
-
-    loop: asyncio.AbstractEventLoop
-
-    async def request(self, iq: Stanza, timeout: float = ...) -> Stanza:
-        """Send an iq and wait for its reply."""
+FieldValues = Mapping[str, str | Sequence[str] | None]
+"""Values by names of fields: one or several; ``None`` for what the form has, an empty sequence to clear a field."""
 
 
 @callable_from_threads
@@ -37,10 +24,14 @@ class AdHoc:
 
     Args:
         requests: sends the iqs, from the address that the commands are executed by.
+        stages: remembers forms that were given back; of its own when ``None``.
+        owner: the caller, whose sessions are his only; empty for the gateway itself.
     """
 
-    def __init__(self, requests: Requests) -> None:
+    def __init__(self, requests: Requests, stages: OpenStages | None = None, owner: str = "") -> None:
         self._requests = requests
+        self._stages = OpenStages() if stages is None else stages
+        self._owner = owner
         self.loop = requests.loop
 
     async def list(self, to: JID | str, timeout: float = 30.0) -> list[DiscoItem]:
@@ -56,7 +47,8 @@ class AdHoc:
 
         XEP-0050 §2.2
         """
-        return items_of(await self._ask("get", JID(to), items_query(COMMANDS), timeout), str(to))
+        iq = make_stanza("iq", "get", JID(to), items_query(COMMANDS), id="adhoc")
+        return items_of((await self._requests.request(iq, timeout)).raise_error().payload, str(to))
 
     async def execute(
         self,
@@ -67,57 +59,40 @@ class AdHoc:
         sessionid: str = "",
         action: str = "",
         timeout: float = 30.0,
+        ignore_unknown: bool = False,
     ) -> CommandReply:
-        """Execute a command, or its next stage.
+        """Execute a command, or go on with it.
 
-        Complete fields need one call only: when the responder opens a session and answers its form first (Prosody,
-        ejabberd), that form is filled in and submitted within the call. Without fields the form itself comes back.
+        One call suffices where the fields are known: the first form is filled in and submitted, those that are not given with the
+        values that the form has; so are further ones as long as they ask for given fields only. What asks for more comes back, to go on
+        with by its ``sessionid``. Without fields the form itself comes back. A session that is not given back is cancelled when the
+        call fails.
 
         Args:
             to: address of the entity.
             node: of the command.
-            fields: values by name.
-            sessionid: of the session to continue, from an earlier reply.
-            action: one of :data:`ACTIONS`; empty for the responder's default.
-            timeout: seconds to wait for each reply.
+            fields: values by name; several, or lines, for fields that may have several; ``None`` for what the form has, ``()`` for none.
+            sessionid: of the session to go on with, from an earlier reply.
+            action: one of :data:`ACTIONS`, to take in the first form; empty for the responder's default. ``complete`` without fields and
+                session executes the command with the values of its form.
+            timeout: seconds to wait in all.
+            ignore_unknown: whether fields that the command does not have are left out. Else they are refused where that can be known
+                before it is executed; the others are in :attr:`CommandReply.unused`.
 
         Raises:
-            InvalidValue: unknown action, or one that needs a session.
+            InvalidValue: unknown action, one that needs a session or that the stage does not offer; a field that the form does not have,
+                requires, or in which the value cannot be.
             NotPermitted: the caller that this is for may not run them.
+            ServerFailed: the entity answers what cannot be used, or asks without end.
             StanzaError, StanzaTimeout, NotConnected: as :meth:`tigrest.service.Service.request`.
 
-        XEP-0050 §2.4
+        XEP-0004 §3.2, XEP-0050 §2.4, §3.4
         """
         if action and action not in ACTIONS:
             raise InvalidValue(f"action is {action!r}; use one of {', '.join(ACTIONS)}")
-        if action in ("next", "prev", "cancel") and not sessionid:
+        if action in ("next", "prev", "cancel") and not sessionid and not (action == "next" and fields):
             raise InvalidValue(f"action {action!r} needs the sessionid of the command it goes on with")
-        jid = JID(to)
-        values = [(var, (value,) if isinstance(value, str) else tuple(value)) for var, value in (fields or {}).items()]
-        form = submit(values) if fields else None
-        try:
-            reply = await self._command(jid, node, form, sessionid, action, timeout)
-        except StanzaError as error:
-            if form is None or sessionid or error.condition not in REFUSES_EARLY_FORM:
-                raise
-            reply = await self._command(jid, node, None, "", action, timeout)
-        if values and not sessionid and reply.awaits_form:
-            return await self._command(jid, node, submit(values, reply.form), reply.sessionid, _finish(reply), timeout)
-        return reply
-
-    async def _command(self, to: JID, node: str, form: DataForm | None, sessionid: str, action: str, timeout: float) -> CommandReply:
-        attributes = {"node": node, "sessionid": sessionid, "action": action}
-        command = ET.Element(f"{{{COMMANDS}}}command", {k: v for k, v in attributes.items() if v})
-        if form is not None:
-            command.append(form.to_element())
-        reply = await self._ask("set", to, command, timeout)
-        return CommandReply(to, node) if reply is None else CommandReply.of(to, node, reply)
-
-    async def _ask(self, type: str, to: JID, payload: ET.Element, timeout: float) -> ET.Element | None:
-        iq = make_stanza("iq", type, to, payload, id="adhoc")
-        return (await self._requests.request(iq, timeout)).raise_error().payload
-
-
-def _finish(reply: CommandReply) -> str:
-    """Return the action that submits the first form: ``complete`` where the responder offers it, else ``next``. XEP-0050 §3.4"""
-    return "complete" if not reply.actions or "complete" in reply.actions else "next"
+        given = {var: (value,) if isinstance(value, str) else value for var, value in (fields or {}).items()}
+        key = StageKey(self._owner, JID(to), node, sessionid)
+        run = CommandRun(self._requests, self._stages, key, given, timeout=timeout, ignores_unknown=ignore_unknown)
+        return await (run.resume(action) if sessionid else run.start(action))

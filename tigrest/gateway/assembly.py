@@ -24,6 +24,7 @@ from tigrest.backends.component.settings import ComponentSettings, LinkSettings
 from tigrest.backends.embedded.domain import EmbeddedDomain
 from tigrest.backends.embedded.settings import EmbeddedSettings
 from tigrest.backends.inbound import Inbound
+from tigrest.backends.open_stages import OpenStages
 from tigrest.config import Config
 from tigrest.config.models import AccountConfig, ApiKeyConfig, AvatarsConfig, WebhookConfig
 from tigrest.formats.stanza_json import representations
@@ -96,6 +97,7 @@ class Parts:
         events: the event stream.
         webhooks: delivers stanzas to URLs.
         backend: the way to XMPP.
+        stages: sessions of ad-hoc commands that callers go on with.
         service: access to XMPP, as scripts have it.
         listening: gives stanzas to scripts.
         scheduling: runs scripts by the clock.
@@ -111,6 +113,7 @@ class Parts:
     events: Events
     webhooks: Webhooks
     backend: Backend
+    stages: OpenStages
     service: Service
     listening: Listening
     scheduling: Scheduling
@@ -135,7 +138,8 @@ def assemble(config: Config, script_dirs: Sequence[Path], plugins: Plugins, pass
     inbound = Inbound(config.xmpp.jid)
     events = Events(inbound)
     backend = make_backend(config, databases, passwords, policy, inbound)
-    service = make_service(config, backend, policy)
+    stages = OpenStages()
+    service = make_service(config, backend, policy, stages)
     webhooks = make_webhooks(config, databases.state, service)
     execution, timeout = Execution(), config.http.request_timeout
     listening = Listening(service, inbound.is_ours, execution=execution, timeout=timeout)
@@ -160,6 +164,7 @@ def assemble(config: Config, script_dirs: Sequence[Path], plugins: Plugins, pass
         events=events,
         webhooks=webhooks,
         backend=backend,
+        stages=stages,
         service=service,
         listening=listening,
         scheduling=scheduling,
@@ -235,9 +240,9 @@ def _make_component(config: Config, database: Database, policy: Policy, inbound:
     )
 
 
-def make_service(config: Config, backend: Backend, policy: Policy) -> Service:
+def make_service(config: Config, backend: Backend, policy: Policy, stages: OpenStages) -> Service:
     """Make what scripts get to reach XMPP."""
-    service = Service(backend, policy, avatars=_avatar_settings(config.avatars))
+    service = Service(backend, policy, avatars=_avatar_settings(config.avatars), stages=stages)
     if config.xmpp.backend == "component":
         service.bosh = BoshEndpoint(config.bosh.url, config.xmpp.domain)
     return service

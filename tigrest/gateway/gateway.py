@@ -124,8 +124,8 @@ class Gateway:
 
         All are pushed before the first one starts, since a start that fails half-way has to be cleaned up too; to stop what did not
         start does nothing. They stop in this order: the event stream; listening, which finishes by the scripts what it has;
-        schedules; the scripts; webhooks, which store what they have, or refuse it over the link; the link; the databases, which all of them
-        use.
+        schedules; the scripts; webhooks, which store what they have, or refuse it over the link; what cancels sessions of
+        commands; the link; the databases, which all of them use.
         """
         plugins = Plugins(plugin_dirs(self.config))
         stack.callback(plugins.close)
@@ -137,6 +137,7 @@ class Gateway:
             parts.databases.embedded.stop,
             parts.databases.state.stop,
             parts.backend.stop,
+            parts.stages.stop,
             parts.webhooks.stop,
             parts.scripts.stop,
             parts.scheduling.stop,

@@ -190,6 +190,8 @@ def problem(error: BaseException, accepted: AcceptedFormat) -> Reply:
     if isinstance(error, StanzaError):
         document["condition"] = error.condition
         document["text"] = error.text or None
+        if error.command_condition:
+            document["command_condition"] = error.command_condition
     if isinstance(error, UnprocessableContent):
         document["errors"] = [asdict(each) for each in error.problems]
     document["request_id"] = request_id()

@@ -10,6 +10,7 @@ from typing import TypeVar, Unpack
 from tigrest.auth.principal import Principal
 from tigrest.backends.adhoc import AdHoc
 from tigrest.backends.backend import REQUEST_TIMEOUT
+from tigrest.backends.open_stages import OpenStages
 from tigrest.concurrency.caller import while_there
 from tigrest.concurrency.threads import callable_from_threads
 from tigrest.errors import InvalidStanza
@@ -57,7 +58,7 @@ class BoundedService:
     @cached_property
     def adhoc(self) -> AdHoc:
         """Return the ad-hoc commands (XEP-0050), as far as the caller may run them."""
-        return AdHoc(_Commands(self))
+        return AdHoc(_Commands(self), self._callers.stages, self._share_of)
 
     def addressed(self, stanza: StanzaLike) -> Stanza:
         """Return a stanza as it is sent for the caller: from him, to himself unless it says whom it is for, with an id.
@@ -195,10 +196,11 @@ class Callers:
         policy: who may do what.
         avatars: publishes avatars.
         limits: of each caller.
+        stages: remembers the forms of commands that callers go on with.
     """
 
-    def __init__(self, outbound: Outbound, policy: Policy, avatars: Avatars, limits: CallerLimits) -> None:
-        self.outbound, self.policy, self.avatars = outbound, policy, avatars
+    def __init__(self, outbound: Outbound, policy: Policy, avatars: Avatars, limits: CallerLimits, stages: OpenStages) -> None:
+        self.outbound, self.policy, self.avatars, self.stages = outbound, policy, avatars, stages
         self.waiting = Shares(limits.requests, "requests")
         """Replies that callers wait for."""
         self.sending = Shares(limits.stanzas, "stanzas")

@@ -11,6 +11,7 @@ from typing import Unpack
 from tigrest.auth.principal import Principal
 from tigrest.backends.adhoc import AdHoc
 from tigrest.backends.backend import REQUEST_TIMEOUT, Backend, UserRepository
+from tigrest.backends.open_stages import OpenStages
 from tigrest.concurrency.tasks import TaskSet
 from tigrest.concurrency.threads import callable_from_threads
 from tigrest.errors import ScriptSenderInvalid, ScriptStanzaInvalid, TigrestError
@@ -43,6 +44,7 @@ class Service:
         avatars: what the administrator decides about avatars; the defaults when ``None``.
         archives: limits of queries of archives; the defaults when ``None``.
         callers: limits of each caller; the defaults when ``None``.
+        stages: remembers the sessions of ad-hoc commands; of its own when ``None``. Whoever gives it stops it.
     """
 
     def __init__(
@@ -53,17 +55,19 @@ class Service:
         avatars: AvatarSettings | None = None,
         archives: ArchiveLimits | None = None,
         callers: CallerLimits | None = None,
+        stages: OpenStages | None = None,
     ) -> None:
         self._backend = backend
         self.policy = policy
         """The rules that :meth:`for_` applies to what callers send."""
         self.loop = asyncio.get_running_loop()
-        self.adhoc = AdHoc(self)
+        stages = OpenStages() if stages is None else stages
+        self.adhoc = AdHoc(self, stages)
         """Ad-hoc commands (XEP-0050): list and execute."""
         self.avatars = Avatars(self, avatars or AvatarSettings())
         """Avatars (XEP-0084, XEP-0153, XEP-0292): get and set."""
         self._outbound = Outbound(backend, archives or ArchiveLimits())
-        self._callers = Callers(self._outbound, policy, self.avatars, callers or CallerLimits())
+        self._callers = Callers(self._outbound, policy, self.avatars, callers or CallerLimits(), stages)
         self._bosh: BoshEndpoint | None = None
         self._callbacks = TaskSet()
 

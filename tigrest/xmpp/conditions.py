@@ -83,6 +83,16 @@ ERRORS_BY_STATUS: dict[int, tuple[str, str]] = {
 """Type and condition of the error for an HTTP status, as in Prosody's mod_rest. See :func:`error_of_status` for those not listed."""
 
 
+COMMAND_STATUSES: dict[str, int] = {
+    # stands beside not-allowed, whose 403 would say that the caller may not: the session was there and is no longer. RFC 9110 §15.5.11
+    "session-expired": 410,
+}
+"""HTTP statuses of conditions of ad-hoc commands that fit better than those of the conditions beside which they stand. XEP-0050 §4.4
+
+The others (``bad-action``, ``bad-locale``, ``bad-payload``, ``bad-sessionid``, ``malformed-action``) stand beside ``bad-request``: 400.
+"""
+
+
 @dataclass(frozen=True)
 class ErrorMapping:
     """The HTTP status and the condition that an exception of ours becomes.
@@ -133,7 +143,8 @@ def mapping_of(error: BaseException) -> ErrorMapping | None:
         ``None`` for an exception that is not in :data:`EXCEPTIONS`, nor derived from one that is.
     """
     if isinstance(error, errors.StanzaError):
-        return ErrorMapping(CONDITIONS.get(error.condition, UNDEFINED_CONDITION).status, error.condition)
+        status = COMMAND_STATUSES.get(error.command_condition) or CONDITIONS.get(error.condition, UNDEFINED_CONDITION).status
+        return ErrorMapping(status, error.condition)
     return next((EXCEPTIONS[kind] for kind in type(error).__mro__ if kind in EXCEPTIONS), None)
 
 

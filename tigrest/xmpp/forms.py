@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from tigrest.xmpp.namespaces import DATA_FORMS
+from tigrest.xmpp.namespaces import DATA_FORMS, DATA_VALIDATION, MEDIA_ELEMENT
 
 FORM_TYPE = "FORM_TYPE"
 """Name of the field that says what the other fields mean. XEP-0068"""
@@ -45,6 +45,19 @@ class Option:
 
 
 @dataclass(frozen=True)
+class Media:
+    """A picture, sound or film that belongs to a field, such as a QR code to scan. XEP-0221
+
+    Args:
+        type: media type.
+        uri: where it is.
+    """
+
+    type: str
+    uri: str
+
+
+@dataclass(frozen=True)
 class Field:
     """A field of a form. XEP-0004 §3.2
 
@@ -56,6 +69,8 @@ class Field:
         options: choices of a list field.
         required: whether a value is required.
         desc: longer description for people; empty for none.
+        is_open: whether a list field takes values that are none of its options. XEP-0122 §4.3.2
+        media: what is shown with it.
     """
 
     var: str
@@ -65,6 +80,8 @@ class Field:
     options: tuple[Option, ...] = ()
     required: bool = False
     desc: str = ""
+    is_open: bool = False
+    media: tuple[Media, ...] = ()
 
     @property
     def value(self) -> str:
@@ -73,9 +90,21 @@ class Field:
 
     @property
     def is_multi(self) -> bool:
-        """Return whether the field may have several values."""
+        """Return whether the field may have several values. XEP-0004 §3.2"""
+        return self.kind.endswith("-multi") or len(self.values) > 1
+
+    @property
+    def kind(self) -> str:
+        """Return the type of the field: one of :data:`FIELD_TYPES`, ``text-single`` where none of them is given. XEP-0004 §3.3"""
+        if self.type in FIELD_TYPES:
+            return self.type
         # Tigase's older commands write the type into the label
-        return (self.type or self.label).endswith("-multi") or len(self.values) > 1
+        return self.label if not self.type and "-" in self.label and self.label in FIELD_TYPES else "text-single"
+
+    @property
+    def asks(self) -> bool:
+        """Return whether somebody has to fill in the field: ``fixed`` ones are text, ``hidden`` ones go back as they are. XEP-0004 §3.3"""
+        return bool(self.var) and self.kind not in ("fixed", "hidden")
 
 
 @dataclass(frozen=True)
@@ -83,7 +112,7 @@ class FormTable:
     """Rows of a form of type ``result``. XEP-0004 §3.4
 
     Args:
-        columns: the ``reported`` fields.
+        columns: the ``reported`` fields; empty for rows without them.
         rows: an ``item`` each, as fields.
     """
 
@@ -100,14 +129,19 @@ class DataForm:
         fields: its fields, in order.
         title: text for people; empty for none.
         instructions: text for people, several joined by newlines; empty for none.
-        table: its rows; ``None`` without ``reported``.
+        tables: its rows, under each ``reported`` those that follow it: the standard allows one, some entities write several.
     """
 
     type: str
     fields: tuple[Field, ...] = ()
     title: str = ""
     instructions: str = ""
-    table: FormTable | None = None
+    tables: tuple[FormTable, ...] = ()
+
+    @property
+    def table(self) -> FormTable | None:
+        """Return the only table, or the first one; ``None`` when there is none."""
+        return next(iter(self.tables), None)
 
     def field(self, var: str) -> Field | None:
         """Return the field of a name; ``None`` when there is none."""
@@ -126,18 +160,24 @@ class DataForm:
     def of(cls, element: ET.Element) -> DataForm:
         """Parse an ``x`` element."""
         instructions = [child.text or "" for child in element.findall(f"{_N}instructions")]
-        reported = element.find(f"{_N}reported")
-        table = None
-        if reported is not None:
-            rows = tuple(_fields(item) for item in element.findall(f"{_N}item"))
-            table = FormTable(_fields(reported), rows)
-        return cls(element.get("type", "form"), _fields(element), element.findtext(f"{_N}title", ""), "\n".join(instructions), table)
+        title = element.findtext(f"{_N}title", "")
+        return cls(element.get("type", "form"), _fields(element), title, "\n".join(instructions), _tables(element))
 
     @classmethod
     def find(cls, parent: ET.Element) -> DataForm | None:
         """Parse the form among the children of an element; ``None`` when there is none."""
         element = parent.find(f"{_N}x")
         return None if element is None else cls.of(element)
+
+    @classmethod
+    def find_all(cls, parent: ET.Element) -> tuple[DataForm, ...]:
+        """Parse the forms among the children of an element, in order."""
+        return tuple(cls.of(element) for element in parent.findall(f"{_N}x"))
+
+    @property
+    def asks(self) -> bool:
+        """Return whether the form is to be filled in, and has something to fill in. XEP-0004 §3.1"""
+        return self.type == "form" and any(field.asks for field in self.fields)
 
     def to_element(self) -> ET.Element:
         """Write the form as an ``x`` element."""
@@ -147,28 +187,25 @@ class DataForm:
         if self.instructions:
             ET.SubElement(x, f"{_N}instructions").text = self.instructions
         _write_fields(x, self.fields)
-        if self.table is not None:
-            _write_fields(ET.SubElement(x, f"{_N}reported"), self.table.columns)
-            for row in self.table.rows:
+        for table in self.tables:
+            if table.columns:
+                _write_fields(ET.SubElement(x, f"{_N}reported"), table.columns)
+            for row in table.rows:
                 _write_fields(ET.SubElement(x, f"{_N}item"), row)
         return x
 
 
-def submit(values: Iterable[tuple[str, Sequence[str]]], template: DataForm | None = None) -> DataForm:
-    """Fill in a form.
-
-    Args:
-        values: names and values, in the order in which they are sent.
-        template: the form being answered: gives the types of fields, and the ``hidden`` fields that are returned with their values.
-
-    XEP-0004 §3.1
-    """
-    types = {f.var: f.type for f in template.fields} if template else {}
-    fields = [Field(var, tuple(given), types.get(var, "")) for var, given in values]
-    given_vars = {f.var for f in fields}
-    asked = template.fields if template else ()
-    hidden = [Field(f.var, f.values, f.type) for f in asked if f.type == "hidden" and f.var not in given_vars]
-    return DataForm("submit", (*hidden, *fields))
+def _tables(element: ET.Element) -> tuple[FormTable, ...]:
+    """Parse ``reported`` and ``item`` children; rows without ``reported`` are a table too."""
+    parts: list[tuple[tuple[Field, ...], list[tuple[Field, ...]]]] = []
+    for child in element:
+        if child.tag == f"{_N}reported":
+            parts.append((_fields(child), []))
+        elif child.tag == f"{_N}item":
+            if not parts:
+                parts.append(((), []))
+            parts[-1][1].append(_fields(child))
+    return tuple(FormTable(columns, tuple(rows)) for columns, rows in parts)
 
 
 def _fields(parent: ET.Element) -> tuple[Field, ...]:
@@ -184,6 +221,11 @@ def _field(element: ET.Element) -> Field:
         options=tuple(Option(o.findtext(f"{_N}value", ""), o.get("label", "")) for o in element.findall(f"{_N}option")),
         required=element.find(f"{_N}required") is not None,
         desc=element.findtext(f"{_N}desc", ""),
+        is_open=element.find(f"{{{DATA_VALIDATION}}}validate/{{{DATA_VALIDATION}}}open") is not None,
+        media=tuple(
+            Media(uri.get("type", ""), (uri.text or "").strip())
+            for uri in element.findall(f"{{{MEDIA_ELEMENT}}}media/{{{MEDIA_ELEMENT}}}uri")
+        ),
     )
 
 
@@ -200,3 +242,9 @@ def _write_fields(parent: ET.Element, fields: Iterable[Field]) -> None:
         for option in f.options:
             choice = ET.SubElement(element, f"{_N}option", {"label": option.label} if option.label else {})
             ET.SubElement(choice, f"{_N}value").text = option.value
+        if f.is_open:
+            validate = ET.SubElement(element, f"{{{DATA_VALIDATION}}}validate")
+            ET.SubElement(validate, f"{{{DATA_VALIDATION}}}open")
+        for media in f.media:
+            uri = ET.SubElement(ET.SubElement(element, f"{{{MEDIA_ELEMENT}}}media"), f"{{{MEDIA_ELEMENT}}}uri", {"type": media.type})
+            uri.text = media.uri

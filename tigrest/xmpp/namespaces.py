@@ -94,6 +94,9 @@ COMMANDS = "http://jabber.org/protocol/commands"
 DATA_FORMS = "jabber:x:data"
 """XEP-0004"""
 
+DATA_VALIDATION = "http://jabber.org/protocol/xdata-validate"
+"""XEP-0122"""
+
 DISCO_INFO = "http://jabber.org/protocol/disco#info"
 """XEP-0030"""
 
@@ -208,6 +211,9 @@ MESSAGE_CORRECTION = "urn:xmpp:message-correct:0"
 
 MUC = "http://jabber.org/protocol/muc"
 """XEP-0045"""
+
+MEDIA_ELEMENT = "urn:xmpp:media-element"
+"""XEP-0221"""
 
 NICKNAME = "http://jabber.org/protocol/nick"
 """XEP-0172"""

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 from tigrest.errors import InvalidStanza, MalformedContent, StanzaError
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.kinds import REQUESTS, STANZA_KINDS
-from tigrest.xmpp.namespaces import CLIENT, CONTENT_NAMESPACES, STANZA_ERRORS
+from tigrest.xmpp.namespaces import CLIENT, COMMANDS, CONTENT_NAMESPACES, STANZA_ERRORS
 from tigrest.xmpp.xml import MAX_NODES, SEPARATOR, START_TAG, check_document, escape_attribute, serialize, split_name, tree
 
 MAX_RECEIVED_NODES = 100_000
@@ -301,11 +301,11 @@ class Stanza:
         element = self.xml.find(f"{{{CLIENT}}}error")
         if element is None:
             return StanzaError("undefined-condition", source=self.attributes.get("from", ""))
-        conditions = [child for child in element if split_name(child.tag)[0] == STANZA_ERRORS]
-        names = [split_name(child.tag)[1] for child in conditions]
-        condition = next((name for name in names if name != "text"), "undefined-condition")
+        names = [split_name(child.tag) for child in element]
+        condition = next((name for namespace, name in names if namespace == STANZA_ERRORS and name != "text"), "undefined-condition")
+        of_command = next((name for namespace, name in names if namespace == COMMANDS), "")
         text = element.findtext(f"{{{STANZA_ERRORS}}}text", "").strip()
-        return StanzaError(condition, element.get("type", "cancel"), text, self.attributes.get("from", ""))
+        return StanzaError(condition, element.get("type", "cancel"), text, self.attributes.get("from", ""), of_command)
 
     def raise_error(self) -> Stanza:
         """Return the stanza itself unless it is an error.

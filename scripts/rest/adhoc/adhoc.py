@@ -25,8 +25,9 @@ class AdHoc(Handler):
         "POST": {
             "info": "Execute an ad-hoc command",
             "login": "admin",
-            "description": "Without fields the form comes back. A command of several stages goes on with the sessionid of the "
-            "answer and, if wanted, an action: next, prev, complete or cancel.",
+            "description": "Without fields the form comes back. Fields that are not given keep what the form has; text of several "
+            "lines is sent as such where the form takes it. A stage that asks for more comes back, and goes on with the sessionid "
+            "of the answer and, if wanted, an action: next, prev, complete or cancel.",
             "request": {"command": {"node": NODE, "fields": FIELDS}},
             "response": {
                 "command": {

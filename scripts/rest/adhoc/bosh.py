@@ -19,10 +19,14 @@ from tigrest import (
     read_basic,
 )
 
-from ._command import Shown, command_of, executed, fields_of, listed, text
+from ._command import Shown, command_of, executed, expect_known, fields_of, listed, text
+
+Given = Mapping[str, Sequence[str] | None]
 
 NODE = "pre-bind-bosh-session"
 NAME = "Pre-bind BOSH user session"
+KNOWN = ("from", "hold", "wait", "password")
+"""Names of its fields."""
 
 
 class Bosh(Handler):
@@ -90,6 +94,7 @@ class Bosh(Handler):
         values = fields_of(command.get("fields"))
         if not values:
             return answer(jid, [field("from", user, "jid-single"), field("hold", 1), field("wait", 60)])
+        expect_known(values, KNOWN, "pre-bind-bosh-session: field ")
         whose = JID(one(values, "from")) if one(values, "from") else user
         password = password_of(service, principal, request, whose, one(values, "password"))
         return answer(jid, await prebound(service.bosh, whose, password, values))
@@ -104,7 +109,7 @@ async def is_offered(caller: BoundedService, jid: JID) -> bool:
     return any(item.node == NODE for item in offered)
 
 
-async def prebound(bosh: BoshEndpoint, whose: JID, password: str, values: Mapping[str, Sequence[str]]) -> list[Shown]:
+async def prebound(bosh: BoshEndpoint, whose: JID, password: str, values: Given) -> list[Shown]:
     """Open a session, and return it as the guide prints it."""
     hold, wait = (read_argument(int, one(values, name) or default, name) for name, default in (("hold", 1), ("wait", 60)))
     session = await bosh.prebind(whose, password, hold, wait)
@@ -130,9 +135,9 @@ def password_of(service: Service, principal: Principal, request: Request, whose:
     return read_basic(request.headers.get("Authorization", "").encode("latin-1"), service.domain)[1]
 
 
-def one(values: Mapping[str, Sequence[str]], name: str) -> str:
+def one(values: Given, name: str) -> str:
     """Return the only value of a field; empty when there is none."""
-    found = values.get(name, [])
+    found = values.get(name) or []
     if len(found) > 1:
         raise HTTPException(400, f"field {name} must have one value")
     return found[0] if found else ""

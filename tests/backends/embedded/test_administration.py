@@ -28,7 +28,7 @@ async def test_the_commands_are_listed(world: World) -> None:
 
 async def test_a_command_asks_first_and_then_does_it(world: World) -> None:
     first = await world.run(DOMAIN, f"{XEP}add-user")
-    assert (first.status, first.actions, first.awaits_form) == ("executing", ("complete",), True)
+    assert (first.status, first.actions, first.is_executing) == ("executing", ("complete",), True)
     assert first.form is not None
     assert [(field.var, field.type, field.required) for field in first.form.fields] == [
         ("FORM_TYPE", "hidden", False),
@@ -104,14 +104,14 @@ async def test_a_session_expires(passwords: Passwords) -> None:
     async with running(passwords, EmbeddedLimits(command_sessions=CommandSessionLimits(seconds=-1.0))) as world:
         session = (await world.run(DOMAIN, f"{XEP}add-user")).sessionid
         with pytest.raises(StanzaError, match="expired"):
-            await world.adhoc(ADMIN).execute(DOMAIN, f"{XEP}add-user", {"a": "b"}, sessionid=session)
+            await world.adhoc(ADMIN).execute(DOMAIN, f"{XEP}add-user", {"accountjid": CAROL, "password": "x"}, sessionid=session)
 
 
 async def test_the_number_of_sessions_is_bounded(passwords: Passwords) -> None:
     async with running(passwords, EmbeddedLimits(command_sessions=CommandSessionLimits(sessions=2))) as world:
         sessions = [(await world.run(DOMAIN, f"{XEP}end-user-session")).sessionid for _ in range(3)]
         with pytest.raises(StanzaError, match="no such session"):
-            await world.adhoc(ADMIN).execute(DOMAIN, f"{XEP}end-user-session", {"a": "b"}, sessionid=sessions[0])
+            await world.adhoc(ADMIN).execute(DOMAIN, f"{XEP}end-user-session", {"accountjids": ALICE}, sessionid=sessions[0])
 
 
 @pytest.mark.parametrize("node", [f"{XEP}add-user", "nonsense"])

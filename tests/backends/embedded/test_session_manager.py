@@ -93,7 +93,7 @@ async def test_a_script_is_removed(world: World) -> None:
     assert [(option.value, option.label) for option in form.fields[0].options] == [("greet", "Greet")]
     fields = {"Command id": "greet", "command-marker": MARKER}
     assert told(await world.run(SESS_MAN, "del-script", fields)) == [("Note", "fixed", ("Operation successful.",))]
-    assert told(await world.run(SESS_MAN, "del-script", fields)) == [("Error", "fixed", ("No such item, deletion impossible.",))]
+    assert told(await world.submit(SESS_MAN, "del-script", fields)) == [("Error", "fixed", ("No such item, deletion impossible.",))]
     assert (await world.run_refused(SESS_MAN, "greet")).condition == "item-not-found"
 
 
@@ -121,6 +121,6 @@ async def test_a_script_that_cannot_be_read_is_refused(world: World) -> None:
 )
 async def test_a_script_that_fails_tells_why(world: World, script: str) -> None:
     await add(world, "bad", script)
-    error = await world.run_refused(SESS_MAN, "bad")
+    error = await world.run_refused(SESS_MAN, "bad", {"a": "x"})
     assert error.condition == "bad-request"
     assert error.text.startswith("script bad: ")

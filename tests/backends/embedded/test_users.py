@@ -37,10 +37,10 @@ async def published(world: World, node: str, attributes: str = "", inside: str =
 
 async def offline(world: World) -> list[dict[str, str]]:
     """The messages that wait for alice."""
-    table = (await world.run(DOMAIN, OFFLINE, {"accountjid": ALICE})).form
-    assert table is not None
-    assert table.table is not None
-    return [{cell.var: cell.value for cell in row} for row in table.table.rows]
+    form = (await world.run(DOMAIN, OFFLINE, {"accountjid": ALICE})).form
+    assert form is not None
+    [table] = form.tables
+    return [{cell.var: cell.value for cell in row} for row in table.rows]
 
 
 async def test_a_card_is_set_by_its_owner_and_read_by_all(world: World) -> None:

@@ -59,7 +59,7 @@ async def test_a_host_is_added_once(world: World) -> None:
 async def test_without_marker_the_form_comes_back_filled_and_nothing_is_added(world: World) -> None:
     fields = dict(told_pairs(told(await world.run(VHOST_MAN, ADD, {"Domain name": "new.example", "Enabled": "false"}))))
     assert (fields["Domain name"], fields["Enabled"], fields["Max users"]) == ("new.example", "false", "0")
-    assert told(await world.run(VHOST_MAN, UPDATE, {"item-list": "new.example"})) == error("No such item, update impossible.")
+    assert told(await world.submit(VHOST_MAN, UPDATE, {"item-list": "new.example"})) == error("No such item, update impossible.")
 
 
 def told_pairs(fields: list[tuple[str, str, tuple[str, ...]]]) -> list[tuple[str, str]]:
@@ -97,7 +97,7 @@ async def test_updates_at_the_same_time_are_all_kept(world: World) -> None:
     await world.run(VHOST_MAN, ADD, {MARKER: MARKER, "Domain name": "new.example"})
     changes = {"Max users": "7", "Other parameters": "x", "Owner": "alice@localhost", "Administrators": "bob@localhost"}
     updates = [{MARKER: MARKER, "item-list": "new.example", field: value} for field, value in changes.items()]
-    await asyncio.gather(*[world.run(VHOST_MAN, UPDATE, fields) for fields in updates])
+    await asyncio.gather(*[world.submit(VHOST_MAN, UPDATE, fields) for fields in updates])
     assert changes.items() <= (await stored(world, "new.example")).items()
 
 
@@ -105,7 +105,7 @@ async def test_what_cannot_be_updated_is_told(world: World) -> None:
     unknown = await world.run(VHOST_MAN, UPDATE, {"item-list": "nonsense.example", "command-marker": MARKER})
     assert told(unknown) == error("No such item, update impossible.")
     for fields in ({"Domain name": "other.example"}, {"Enabled": "perhaps"}):
-        answer = told(await world.run(VHOST_MAN, UPDATE, {"item-list": "example.org", "command-marker": MARKER, **fields}))
+        answer = told(await world.submit(VHOST_MAN, UPDATE, {"item-list": "example.org", "command-marker": MARKER, **fields}))
         assert answer[0][0] == "Error"
 
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -16,9 +17,11 @@ from tigrest.service import Policy, Service
 from tigrest.state.database import Database
 from tigrest.state.location import MEMORY
 from tigrest.xmpp.commands import CommandReply
+from tigrest.xmpp.form_filling import submission
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.namespaces import COMMANDS
 from tigrest.xmpp.presence import UserStatus
-from tigrest.xmpp.stanza import Stanza
+from tigrest.xmpp.stanza import Stanza, make_stanza
 
 DOMAIN = JID("example.org")
 GATEWAY = JID("http.example.org")
@@ -59,8 +62,19 @@ class World:
     async def run_refused(self, to: JID, node: str, fields: FieldValues | None = None, *, user: JID | None = ADMIN) -> StanzaError:
         """Run a command that is refused with a stanza error."""
         with pytest.raises(StanzaError) as caught:
-            await self.run(to, node, fields, user=user)
+            await (self.submit(to, node, fields, user=user) if fields else self.run(to, node, user=user))
         return caught.value
+
+    async def submit(self, to: JID, node: str, fields: FieldValues, *, user: JID | None = ADMIN) -> CommandReply:
+        """Submit a form that the asking side might refuse: with a session where the entity has them, else in the first request."""
+        sessionid = (await self.run(to, node, user=user)).sessionid
+        form = submission({var: (value,) if isinstance(value, str) else value for var, value in fields.items()})
+        command = ET.Element(f"{{{COMMANDS}}}command", {"node": node, **({"sessionid": sessionid} if sessionid else {})})
+        command.append(form.to_element())
+        reply = await self.domain.request(make_stanza("iq", "set", to, command, sender=user or GATEWAY, id="q1"), 5.0)
+        payload = reply.raise_error().payload
+        assert payload is not None
+        return CommandReply.of(to, node, payload)
 
     async def online(self, *jids: str) -> None:
         """Show users as online."""

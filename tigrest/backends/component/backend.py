@@ -21,6 +21,7 @@ from tigrest.backends.entities.answering import Answering
 from tigrest.backends.entities.commands import Command
 from tigrest.backends.entities.self_description import SelfDescription
 from tigrest.backends.inbound import Inbound
+from tigrest.backends.open_stages import OpenStages
 from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import NotConnected, NotSupported, StanzaError, StanzaTooLarge, StorageUnavailable, TigrestError
 from tigrest.state.database import Database
@@ -64,7 +65,8 @@ class Component:
     ) -> None:
         self.jid, self.domain, self._limits = settings.link.jid, settings.link.domain, settings.limits
         self._self = _Self(self)
-        self.users: UserRepository = CommandUsers(self._self, self.domain, passwords.check)
+        self._stages = OpenStages()
+        self.users: UserRepository = CommandUsers(self._self, self.domain, passwords.check, self._stages)
         self._changes = AccountChanges(self.jid, self.domain, self._limits.account_changes)
         self.privileges = Privileges()
         """Rights over its users that the server grants us."""
@@ -102,6 +104,7 @@ class Component:
     async def stop(self) -> None:
         """Send ``unavailable`` for the users that were shown, and close the link in good order."""
         await self._presences.stop()
+        await self._stages.stop()
         await self._answers.stop()
         await self.link.stop()
         await self._changes.stop()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-from tigrest.backends.adhoc import AdHoc, Requests
+from tigrest.backends.adhoc import AdHoc
+from tigrest.backends.command_run import Requests
+from tigrest.backends.open_stages import OpenStages
 from tigrest.concurrency.threads import callable_from_threads
 from tigrest.errors import InvalidValue, NoSuchUser, NotConnected, NotPermitted, NotSupported, ServerFailed, StanzaError, UserExists
 from tigrest.xmpp.commands import ADMIN_NODES, CommandReply
@@ -25,11 +27,12 @@ class CommandUsers:
         requests: sends the iqs, from our own address; the server must know it as an administrator.
         domain: whose accounts.
         check: tells whether the server accepts a password, by a login there; raises ``NotConnected`` when it cannot be asked.
+        stages: cancels sessions of commands that failed.
     """
 
-    def __init__(self, requests: Requests, domain: JID, check: Callable[[JID, str], Awaitable[bool]]) -> None:
+    def __init__(self, requests: Requests, domain: JID, check: Callable[[JID, str], Awaitable[bool]], stages: OpenStages) -> None:
         self.loop = requests.loop
-        self._adhoc = AdHoc(requests)
+        self._adhoc = AdHoc(requests, stages)
         self._domain = domain
         self._check = check
 
@@ -109,7 +112,7 @@ class CommandUsers:
     async def _run(self, command: str, fields: Mapping[str, str | Sequence[str]], account: JID) -> CommandReply:
         """Run a command of the server; raise the error that it reports, by a stanza error, a note or a field of its form."""
         try:
-            reply = await self._adhoc.execute(self._domain, ADMIN_NODES + command, fields)
+            reply = await self._adhoc.execute(self._domain, ADMIN_NODES + command, fields, ignore_unknown=True)
         except StanzaError as error:
             raise _explained(error, command, account, self._domain) from None
         complaint = next((note.text for note in reply.notes if note.type == "error"), "")

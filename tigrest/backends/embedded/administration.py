@@ -22,6 +22,7 @@ MAX_ITEMS_FIELD = Field(
     "list-single",
     "Maximum number of items to show",
     (*[Option(number, number) for number in _LIMITS], Option("none", "None")),
+    is_open=True,
 )
 
 
@@ -119,7 +120,7 @@ class Administration:
             )
             for message in waiting
         )
-        return Outcome(DataForm("result", table=FormTable(columns, rows)))
+        return Outcome(DataForm("result", tables=(FormTable(columns, rows),)))
 
 
 def _jids(var: str, label: str, jids: list[JID]) -> DataForm:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 
-from jinja2 import TemplateError
+from jinja2 import TemplateError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
@@ -86,7 +86,20 @@ def _command(node: str, name: str, template: str) -> Command:
             raise InvalidValue(f"script {node}: {type(error).__name__}: {error}") from error
         return fixed("Note", text)
 
-    return Command(node, name, always(DataForm("form")), run)
+    names = tuple(_fields_of(template))
+    return Command(node, name, always(DataForm("form", tuple(Field(name, type="text-multi") for name in names))), run, prompts=bool(names))
+
+
+def _fields_of(template: str) -> dict[str, None]:
+    """Return the names of the fields that a template uses, by which its form asks for them."""
+    names: dict[str, None] = {}
+    parsed = _JINJA.parse(template)
+    used = [(node.node, node.attr) for node in parsed.find_all(nodes.Getattr)]
+    used += [(node.node, node.arg.value) for node in parsed.find_all(nodes.Getitem) if isinstance(node.arg, nodes.Const)]
+    for owner, name in used:
+        if isinstance(owner, nodes.Name) and owner.name == "fields" and isinstance(name, str) and not hasattr(dict, name):
+            names.setdefault(name)
+    return names
 
 
 _ADD = DataForm(

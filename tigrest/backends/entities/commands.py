@@ -77,6 +77,7 @@ class Command:
         form: returns the form to fill in.
         run: executes it.
         needs: fields without which a stateless command returns its form instead of running.
+        prompts: whether a stateless command without any field returns its form instead of running.
         listed: whether it is listed.
     """
 
@@ -86,6 +87,7 @@ class Command:
     run: Callable[[CommandCall], Awaitable[Outcome]]
     needs: tuple[str, ...] = ()
     listed: bool = True
+    prompts: bool = False
 
 
 def always(form: DataForm) -> Callable[[CommandCall], Awaitable[DataForm]]:
@@ -151,7 +153,7 @@ class Commands:
     async def _go_on(self, command: Command, action: str, call: CommandCall, _payload: ET.Element) -> ET.Element:
         if action == "cancel":
             return _command(command)
-        if all(any(call.form.values(var)) for var in command.needs):
+        if all(any(call.form.values(var)) for var in command.needs) and (call.form.fields or not command.prompts):
             return _command(command, await command.run(call))
         return _command(command, Outcome(await command.form(call)))
 

@@ -1,0 +1,288 @@
+"""The asking side of ad-hoc commands, against a responder that answers what a test says."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.backends.responder import DONE, NEXT, WHO, Peer, asking, stage
+from tigrest.backends.adhoc import AdHoc, FieldValues
+from tigrest.backends.open_stages import CommandLimits, OpenStages
+from tigrest.errors import CallerGone, InvalidValue, ServerFailed, StanzaError, StanzaTimeout
+from tigrest.xmpp.commands import CommandReply
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.namespaces import COMMANDS, DATA_FORMS
+from tigrest.xmpp.stanza import Stanza
+
+PEER = JID("peer.example.org")
+NODE = "configure"
+
+
+async def execute(peer: Peer, fields: FieldValues | None = None, *, sessionid: str = "", action: str = "") -> CommandReply:
+    return await AdHoc(peer).execute(PEER, NODE, fields, sessionid=sessionid, action=action)
+
+
+async def settled(peer: Peer) -> list[str]:
+    """Ids of the sessions that were cancelled, once that is done."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+    return peer.cancelled
+
+
+async def test_one_field_leaves_the_others_as_they_are() -> None:
+    peer = Peer(stage(WHO), DONE)
+    reply = await execute(peer, {"nick": "juliet"})
+    assert peer.submitted == [("", None), ("complete", {"nick": ["juliet"], "secret": ["pw"]})]
+    assert peer.requests[1].get("sessionid") == "s1"
+    assert (reply.status, reply.unused) == ("completed", ())
+    assert await settled(peer) == []
+
+
+async def test_without_fields_the_form_comes_back() -> None:
+    peer = Peer(stage(WHO))
+    reply = await execute(peer)
+    assert (reply.is_executing, reply.sessionid, len(peer.requests)) == (True, "s1", 1)
+    assert await settled(peer) == []
+
+
+@pytest.mark.parametrize(
+    ("actions", "taken"),
+    [
+        ("", "complete"),
+        ("<actions/>", "execute"),
+        ("<actions><next/><complete/></actions>", "next"),
+        ('<actions execute="complete"><next/><complete/></actions>', "complete"),
+        ('<actions execute="next"><next/><complete/></actions>', "next"),
+    ],
+)
+async def test_the_next_step_is_what_the_stage_says(actions: str, taken: str) -> None:
+    peer = Peer(stage(WHO, actions), DONE)
+    await execute(peer, {"nick": "x"})
+    assert peer.submitted[1][0] == taken
+
+
+async def test_further_stages_are_passed_while_they_ask_for_given_fields_only() -> None:
+    summary = stage('<field type="fixed"><value>Sure?</value></field><field var="h" type="hidden"><value>1</value></field>')
+    peer = Peer(stage(WHO, NEXT), stage(asking("b"), NEXT, "s2"), summary, DONE)
+    reply = await execute(peer, {"nick": "x", "b": "y"})
+    assert peer.submitted[1:] == [("next", {"nick": ["x"], "secret": ["pw"]}), ("next", {"b": ["y"]}), ("complete", {"h": ["1"]})]
+    assert [request.get("sessionid") for request in peer.requests] == [None, "s1", "s2", "s1"]
+    assert (reply.status, reply.unused) == ("completed", ())
+
+
+async def test_a_stage_that_asks_for_more_comes_back_and_tells_what_was_not_used() -> None:
+    peer = Peer(stage(WHO, NEXT), stage(asking("b") + '<field var="c"><value>default</value></field>', NEXT))
+    reply = await execute(peer, {"nick": "x", "b": "y", "later": "z"})
+    assert (reply.is_executing, reply.sessionid, reply.unused) == (True, "s1", ("b", "later"))
+    assert await settled(peer) == []
+
+
+@pytest.mark.parametrize(
+    "again", [stage(WHO), stage(WHO, more='<note type="error">No</note>'), stage("", more='<note type="error">No</note>')]
+)
+async def test_a_stage_that_comes_again_is_for_the_caller(again: str) -> None:
+    reply = await execute(Peer(stage(WHO), again), {"nick": "x", "secret": "y"})
+    assert reply.is_executing
+
+
+async def test_an_unknown_field_is_told_before_anything_is_done() -> None:
+    peer = Peer(stage(WHO + '<field var="f" type="fixed"/>'))
+    with pytest.raises(InvalidValue, match=r"no field 'nikc'; it has 'nick', 'secret'$"):
+        await execute(peer, {"nikc": "x"})
+    assert len(peer.requests) == 1
+    assert await settled(peer) == ["s1"]
+
+
+async def test_a_field_that_a_later_page_may_ask_for_is_refused_where_the_command_would_complete() -> None:
+    peer = Peer(stage(WHO, NEXT), stage(asking("b")))
+    with pytest.raises(InvalidValue, match="no field 'c'; it has 'b'"):
+        await execute(peer, {"b": "x", "c": "y"})
+    assert await settled(peer) == ["s1"]
+
+
+async def test_fields_that_nobody_asked_for_are_told_where_the_command_is_done_already() -> None:
+    assert (await execute(Peer(DONE), {"a": "x"})).unused == ("a",)
+    assert (await execute(Peer(stage(WHO, NEXT), DONE), {"nick": "x", "a": "y"})).unused == ("a",)
+
+
+async def test_unknown_fields_may_be_left_out() -> None:
+    peer = Peer(stage(WHO), DONE)
+    assert (await AdHoc(peer).execute(PEER, NODE, {"nick": "x", "a": "y"}, ignore_unknown=True)).unused == ("a",)
+
+
+async def test_a_required_field_is_missed_before_anything_is_sent() -> None:
+    peer = Peer(stage(WHO + asking("must", required=True)))
+    with pytest.raises(InvalidValue, match="'must'"):
+        await execute(peer, {"nick": "x"})
+    assert await settled(peer) == ["s1"]
+
+
+async def test_complete_without_fields_executes_with_what_the_form_has() -> None:
+    peer = Peer(stage(WHO), DONE)
+    assert (await execute(peer, action="complete")).status == "completed"
+    assert peer.submitted[1] == ("complete", {"nick": ["romeo"], "secret": ["pw"]})
+
+
+async def test_what_a_stage_does_not_offer_is_refused() -> None:
+    peer = Peer(stage(WHO, NEXT))
+    with pytest.raises(InvalidValue, match="does not offer the action 'complete'; it offers 'next'"):
+        await execute(peer, {"nick": "x"}, action="complete")
+    assert await settled(peer) == ["s1"]
+
+
+async def test_a_session_goes_on_with_the_form_that_was_given_back() -> None:
+    peer = Peer(stage(WHO), DONE)
+    adhoc = AdHoc(peer)
+    first = await adhoc.execute(PEER, NODE)
+    with pytest.raises(InvalidValue, match="no field 'nikc'"):
+        await adhoc.execute(PEER, NODE, {"nikc": "x"}, sessionid=first.sessionid)
+    with pytest.raises(InvalidValue, match="offers 'complete'"):
+        await adhoc.execute(PEER, NODE, {"nick": "x"}, sessionid=first.sessionid, action="prev")
+    assert await settled(peer) == [], "the caller may correct it"
+    await adhoc.execute(PEER, NODE, {"nick": "a"}, sessionid=first.sessionid)
+    assert peer.submitted[1] == ("complete", {"nick": ["a"], "secret": ["pw"]})
+
+
+async def test_stages_by_hand_are_shown_even_if_they_ask_for_nothing() -> None:
+    summary = stage('<field type="fixed"><value>Sure?</value></field>')
+    adhoc = AdHoc(Peer(stage(WHO, NEXT), summary, DONE))
+    first = await adhoc.execute(PEER, NODE)
+    second = await adhoc.execute(PEER, NODE, {"nick": "x"}, sessionid=first.sessionid)
+    assert second.is_executing
+    assert (await adhoc.execute(PEER, NODE, sessionid=second.sessionid)).status == "completed"
+    peer = Peer(stage(WHO, NEXT), summary)
+    assert (await execute(peer, {"nick": "x"}, action="next")).is_executing
+
+
+async def test_going_back_and_cancelling_need_no_form() -> None:
+    both = '<actions execute="next"><prev/><next/></actions>'
+    peer = Peer(stage(asking("b"), both), stage(WHO, NEXT))
+    adhoc = AdHoc(peer)
+    first = await adhoc.execute(PEER, NODE)
+    back = await adhoc.execute(PEER, NODE, sessionid=first.sessionid, action="prev")
+    assert (peer.submitted[1], back.is_executing) == (("prev", None), True)
+    assert (await adhoc.execute(PEER, NODE, sessionid=first.sessionid, action="cancel")).status == "canceled"
+
+
+async def test_a_session_that_is_not_remembered_goes_on_with_what_is_given() -> None:
+    peer = Peer(DONE)
+    await execute(peer, {"a": "1\n2"}, sessionid="unknown")
+    assert peer.submitted == [("", {"a": ["1", "2"]})]
+
+
+async def test_a_session_is_its_callers() -> None:
+    stages = OpenStages()
+    peer = Peer(stage(WHO), DONE)
+    first = await AdHoc(peer, stages, "alice@example.org").execute(PEER, NODE)
+    await AdHoc(peer, stages, "bob@example.org").execute(PEER, NODE, {"x": "y"}, sessionid=first.sessionid)
+    assert peer.submitted[1] == ("", {"x": ["y"]}), "nothing of the form of another"
+
+
+async def test_only_some_stages_are_remembered() -> None:
+    stages = OpenStages(CommandLimits(remembered=2, form=200))
+    adhoc = AdHoc(Peer(*[stage(WHO, sessionid=name) for name in "abc"], stage(f"{asking('x')}{asking('y' * 201)}", sessionid="d")), stages)
+    for _ in range(4):
+        await adhoc.execute(PEER, NODE)
+    assert len(stages) == 2
+
+
+@pytest.mark.parametrize("failure", [StanzaError("bad-request"), StanzaTimeout("late"), CallerGone("gone"), asyncio.CancelledError()])
+async def test_a_session_that_nobody_knows_is_cancelled(failure: BaseException) -> None:
+    def fail() -> str:
+        raise failure
+
+    peer = Peer(stage(WHO), fail)
+    with pytest.raises(type(failure)):
+        await execute(peer, {"nick": "x"})
+    assert await settled(peer) == ["s1"]
+
+
+async def test_the_session_of_a_caller_is_not_cancelled_for_a_refusal() -> None:
+    peer = Peer(StanzaError("bad-request"))
+    with pytest.raises(StanzaError):
+        await execute(peer, {"nick": "x"}, sessionid="s1")
+    assert await settled(peer) == []
+
+
+async def test_a_responder_that_asks_without_end_is_left() -> None:
+    peer = Peer(*[stage('<field type="fixed"/>', NEXT, f"s{number}") for number in range(100)])
+    with pytest.raises(ServerFailed, match="more than 20 stages"):
+        await execute(peer, {"a": "x"})
+    assert len(peer.requests) == 21
+    assert await settled(peer) == ["s20"]
+
+
+@pytest.mark.parametrize("answer", [stage(WHO, sessionid="s" * 1025), '<other xmlns="urn:x"/>'])
+async def test_an_answer_that_cannot_be_used_is_not_taken(answer: str) -> None:
+    with pytest.raises(ServerFailed):
+        await execute(Peer(answer), {"nick": "x"})
+
+
+async def test_the_time_is_for_all_stages_together() -> None:
+    peer = Peer(stage(WHO, NEXT), stage(asking("b"), NEXT))
+    await AdHoc(peer).execute(PEER, NODE, {"nick": "x"}, timeout=5.0)
+    assert peer.timeouts[0] == 5.0
+    slow = Peer(stage(WHO, NEXT))
+    with pytest.raises(StanzaTimeout, match=r"did not complete the command within 0\.1 s"):
+        await AdHoc(Slow(slow)).execute(PEER, NODE, {"nick": "x"}, timeout=0.1)
+    assert await settled(slow) == ["s1"]
+
+
+class Slow:
+    """Answers late, but answers.
+
+    Args:
+        peer: who answers.
+    """
+
+    def __init__(self, peer: Peer) -> None:
+        self.loop, self.peer = peer.loop, peer
+
+    async def request(self, iq: Stanza, timeout: float = 30.0) -> Stanza:
+        """Answer."""
+        if self.peer.requests or iq.mentions(b"cancel"):
+            return await self.peer.request(iq, timeout)
+        await asyncio.sleep(0.11)
+        return await self.peer.request(iq, timeout)
+
+
+async def test_what_passed_stages_said_is_in_the_answer() -> None:
+    result = f'<x xmlns="{DATA_FORMS}" type="result"><field var="preview"><value>1</value></field></x>'
+    oob = '<x xmlns="jabber:x:oob"><url>http://x/</url></x>'
+    peer = Peer(stage(WHO, NEXT, more=f'<note type="warn">Careful</note>{result}{oob}'), DONE)
+    reply = await execute(peer, {"nick": "x"})
+    assert [(note.type, note.text) for note in reply.notes] == [("warn", "Careful"), ("info", "Done")]
+    assert reply.form is not None
+    assert reply.form.value("preview") == "1"
+    assert [url.url for url in reply.urls] == ["http://x/"]
+
+
+TIGASE = f'<command xmlns="{COMMANDS}"><x xmlns="{DATA_FORMS}" type="form">{{}}</x></command>'
+MARKED = '<field var="command-marker" type="hidden"><value>command-marker</value></field>'
+RESULT = f'<command xmlns="{COMMANDS}"><x xmlns="{DATA_FORMS}" type="result"><field var="Note"><value>ok</value></field></x></command>'
+
+
+async def test_a_form_of_tigase_is_filled_in_without_session() -> None:
+    peer = Peer(TIGASE.format(WHO), RESULT)
+    assert (await execute(peer, {"nick": "x"})).unused == ()
+    assert peer.submitted == [("", None), ("", {"nick": ["x"], "secret": ["pw"]})]
+
+
+async def test_the_marker_of_tigase_is_for_the_caller_to_give() -> None:
+    peer = Peer(TIGASE.format(WHO + MARKED), TIGASE.format(WHO + MARKED))
+    assert (await execute(peer, {"nick": "x"})).is_executing
+    assert peer.submitted == [("", None), ("", {"nick": ["x"], "secret": ["pw"]})]
+
+
+async def test_with_the_marker_the_form_is_that_of_the_item_that_was_named() -> None:
+    peer = Peer(TIGASE.format(WHO + MARKED), RESULT)
+    await execute(peer, {"nick": "x", "command-marker": "command-marker"})
+    whole = {"nick": ["x"], "secret": ["pw"], "command-marker": ["command-marker"]}
+    assert peer.submitted == [("", {"nick": ["x"]}), ("", whole)]
+
+
+async def test_a_server_that_refuses_an_early_form_is_asked_without() -> None:
+    peer = Peer(StanzaError("feature-not-implemented"), DONE)
+    assert (await execute(peer, {"command-marker": "command-marker"})).status == "completed"
+    assert peer.submitted == [("", {}), ("", None)]

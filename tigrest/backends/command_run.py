@@ -1,0 +1,237 @@
+"""The stages of an ad-hoc command, from the first request to its end or to a form that somebody has to fill in. XEP-0050"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from typing import Protocol
+from xml.etree import ElementTree as ET
+
+from tigrest.backends.open_stages import OpenStages, StageKey
+from tigrest.errors import InvalidValue, ServerFailed, StanzaError, StanzaTimeout, TigrestError
+from tigrest.xmpp.commands import MARKER, STAGE_ACTIONS, CommandReply
+from tigrest.xmpp.form_filling import Values, fill, quoted, submission
+from tigrest.xmpp.forms import DataForm
+from tigrest.xmpp.namespaces import COMMANDS
+from tigrest.xmpp.stanza import Stanza, make_stanza
+
+log = logging.getLogger(__name__)
+
+REFUSES_EARLY_FORM = ("feature-not-implemented", "service-unavailable")
+"""Conditions by which servers refuse a form in the first request (ejabberd does for commands without a form)."""
+
+_COMMAND = f"{{{COMMANDS}}}command"
+
+
+class Requests(Protocol):
+    """Sends iqs and returns their replies, on an event loop."""
+
+    loop: asyncio.AbstractEventLoop
+
+    async def request(self, iq: Stanza, timeout: float = ...) -> Stanza:
+        """Send an iq and wait for its reply."""
+
+
+class CommandRun:
+    """One call that executes a command, or goes on with it.
+
+    Args:
+        requests: sends the iqs.
+        stages: remembers stages that are given back to callers.
+        key: caller, responder and command; with the id of the session to go on with.
+        given: values by name.
+        timeout: seconds for all stages together.
+        ignores_unknown: whether values that no stage asks for are left out; else they are refused.
+    """
+
+    def __init__(
+        self,
+        requests: Requests,
+        stages: OpenStages,
+        key: StageKey,
+        given: Values,
+        *,
+        timeout: float,
+        ignores_unknown: bool,
+    ) -> None:
+        self._requests, self._stages, self._key, self._given = requests, stages, key, given
+        self._timeout, self._deadline = timeout, requests.loop.time() + timeout
+        self._ignores_unknown = ignores_unknown
+        self._asked: set[str] = set()
+        """Names of the fields of the stages so far."""
+        self._passed: list[CommandReply] = []
+        """Stages that were filled in."""
+        self._is_ours = False
+        """Whether the session was opened by this call."""
+        self._wants_end = False
+        """Whether stages that ask for nothing are passed, instead of being shown to the caller."""
+        self._is_executing = False
+        """Whether the latest reply waits for a further request."""
+
+    async def start(self, action: str) -> CommandReply:
+        """Execute the command, and fill in its forms where values are given.
+
+        The first request has no form, as the standard has it: Prosody and ejabberd would execute the command with the values that are
+        given and none of those that their form has. Only Tigase's forms may go with it: they are made of the values, and its marker
+        says that the caller knows them.
+
+        Args:
+            action: to take with the first form; empty for the responder's default.
+        """
+        early = submission({var: values for var, values in self._given.items() if var != MARKER.var}) if MARKER.var in self._given else None
+        try:
+            reply = await self._ask("", early)
+        except StanzaError as error:
+            if early is None or error.condition not in REFUSES_EARLY_FORM:
+                raise
+            reply = await self._ask("", early := None)
+        if early is not None and not reply.is_executing:
+            self._asked.update(self._given)
+        if not self._given and action != "complete":
+            return self._noted(reply)
+        self._is_ours, self._wants_end = True, action in ("", "execute", "complete")
+        try:
+            return await self._take_on(reply, action)
+        except BaseException:
+            self._abandon()
+            raise
+
+    async def resume(self, action: str) -> CommandReply:
+        """Go on with a session.
+
+        Args:
+            action: to take in its stage; empty for the responder's default.
+        """
+        stage = self._stages.find(self._key)
+        if action == "cancel":
+            return self._noted(await self._ask(action, None))
+        if stage is not None and action != "prev":
+            return await self._take_on(stage, action)
+        if stage is not None:
+            self._expect_offered(action, stage)
+        self._asked.update(self._given)
+        return await self._take_on(await self._ask(action, submission(self._given) if self._given else None), "", is_asked=False)
+
+    async def _take_on(self, reply: CommandReply, action: str, *, is_asked: bool = True) -> CommandReply:
+        """Fill in stages until one needs the caller.
+
+        Args:
+            reply: the stage to begin with.
+            action: to take in it; empty for the default.
+            is_asked: whether the caller wants this stage to be filled in, even if he gives only some of its values.
+        """
+        for _ in range(self._stages.limits.stages):
+            if not reply.is_executing or not (is_asked or self._is_passed(reply)):
+                return self._noted(reply)
+            self._expect_offered(action, reply)
+            step = reply.default_action if action in ("", "execute") else action
+            form = self._filled(reply, step)
+            self._passed.append(reply)
+            # Tigase has neither sessions nor actions; execute means the same then, and is what its forms have always got. XEP-0050 §3.4
+            is_bare = reply.is_single_stage and not self._key.sessionid
+            reply, action, is_asked = await self._ask("" if is_bare else step, form), "", False
+            if not self._is_ours:
+                self._stages.note(self._key, reply)  # the caller knows the session, whatever fails from here on
+        raise ServerFailed(f"{self._key.to} asks again and again: the command has more than {self._stages.limits.stages} stages")
+
+    def _is_passed(self, reply: CommandReply) -> bool:
+        """Tell whether a further stage asks for nothing but given values; those that were refused before are for the caller."""
+        if reply.severity == "error":
+            return False
+        form = _form_of(reply)
+        asked = {field.var for field in form.fields if field.asks} if form is not None else set()
+        if not asked:
+            return self._wants_end and bool(self._key.sessionid)
+        return asked <= self._given.keys() and not asked <= self._asked
+
+    def _filled(self, reply: CommandReply, step: str) -> DataForm | None:
+        """Fill in the form of a stage; ``None`` when it has none.
+
+        Raises:
+            InvalidValue: the values do not fit, or there are some that neither this stage has, nor, as it is the last one, a later one.
+        """
+        form = _form_of(reply)
+        if form is not None and MARKER.var not in self._given:
+            form = replace(form, fields=tuple(field for field in form.fields if field.var != MARKER.var))
+        if form is not None:
+            self._asked.update(field.var for field in form.fields)
+        unused = self._unused()
+        if unused and step == "complete" and not self._ignores_unknown:
+            known = [field.var for field in form.fields if field.asks] if form is not None else []
+            has = f"it has {quoted(known)}" if known else "it asks for nothing"
+            raise InvalidValue(f"the form of the command has no field {quoted(unused)}; {has}")
+        return None if form is None else fill(form, self._given)
+
+    def _unused(self) -> tuple[str, ...]:
+        return tuple(var for var in self._given if var not in self._asked and var not in ("", MARKER.var))
+
+    def _expect_offered(self, action: str, reply: CommandReply) -> None:
+        """Refuse an action that the stage does not offer. XEP-0050 §3.4"""
+        if action in STAGE_ACTIONS and not reply.is_single_stage and action not in reply.actions:
+            offered = quoted(reply.actions) if reply.actions else "none but execute"
+            raise InvalidValue(f"this stage of the command does not offer the action {action!r}; it offers {offered}")
+
+    def _noted(self, reply: CommandReply) -> CommandReply:
+        """Return a reply to the caller, with what earlier stages said, and remember its stage."""
+        self._stages.note(self._key, reply)
+        shown = [form for stage in self._passed for form in stage.forms if form.type == "result"]
+        return replace(
+            reply,
+            form=reply.form or next(iter(shown), None),
+            forms=(*shown, *reply.forms),
+            notes=(*(note for stage in self._passed for note in stage.notes), *reply.notes),
+            urls=(*(url for stage in self._passed for url in stage.urls), *reply.urls),
+            unused=self._unused(),
+        )
+
+    async def _ask(self, action: str, form: DataForm | None) -> CommandReply:
+        """Send a request of the command, and parse its reply.
+
+        Raises:
+            ServerFailed: the reply cannot be used.
+            StanzaTimeout: it did not come in the time that is left.
+        """
+        to, seconds = self._key.to, round(self._deadline - self._requests.loop.time(), 1)
+        if seconds <= 0:
+            raise StanzaTimeout(f"{to} did not complete the command within {self._timeout:g} s")
+        reply = (await self._requests.request(self._request(action, form), seconds)).raise_error()
+        payload = reply.payload
+        if reply.flaw or (payload is not None and payload.tag != _COMMAND):
+            raise ServerFailed(f"{to} answered the command with what cannot be used: {reply.flaw or 'another element'}")
+        found = CommandReply(to, self._key.node) if payload is None else CommandReply.of(to, self._key.node, payload)
+        if len(found.sessionid) > self._stages.limits.sessionid:
+            raise ServerFailed(f"{to} gave the command a sessionid of more than {self._stages.limits.sessionid} characters")
+        if found.sessionid:
+            self._key = replace(self._key, sessionid=found.sessionid)
+        self._is_executing = found.is_executing
+        return found
+
+    def _request(self, action: str, form: DataForm | None) -> Stanza:
+        """Build a request::
+
+        <iq type="set" to="…"><command xmlns="…commands" node="…" sessionid="…" action="…"><x …type="submit">…</x></command></iq>
+
+        XEP-0050 §4.1
+        """
+        attributes = {"node": self._key.node, "sessionid": self._key.sessionid, "action": action}
+        command = ET.Element(_COMMAND, {name: value for name, value in attributes.items() if value})
+        if form is not None:
+            command.append(form.to_element())
+        return make_stanza("iq", "set", self._key.to, command, id="adhoc")
+
+    def _abandon(self) -> None:
+        """Cancel the session of this call, which nobody knows: the responder keeps it until then. XEP-0050 §2.4.3"""
+        if self._is_ours and self._key.sessionid and self._is_executing:
+            self._stages.cancel(self._cancel())
+
+    async def _cancel(self) -> None:
+        try:
+            await self._requests.request(self._request("cancel", None), self._stages.limits.cancel_seconds)
+        except TigrestError as error:
+            log.debug("a session of %s was not cancelled: %s", self._key.to, error)
+
+
+def _form_of(reply: CommandReply) -> DataForm | None:
+    """Return the form that a stage wants to have filled in."""
+    return reply.form if reply.form is not None and reply.form.type == "form" else None
