@@ -354,11 +354,13 @@ def split_name(name: str) -> tuple[str, str]:
     return "", name
 
 
-# XML 1.0 §2.2 has no way to write these, not even as character references
-_UNCARRIABLE = {chr(code): "\ufffd" for code in (*range(0x20), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF)}
-_TEXT = str.maketrans(_UNCARRIABLE | {"\t": "\t", "\n": "\n", "\r": "&#13;", "&": "&amp;", "<": "&lt;", ">": "&gt;"})
+UNCARRIABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""Characters that XML has no way to write, not even as character references. XML 1.0 §2.2"""
+
+_REPLACED = {chr(code): "\ufffd" for code in (*range(0x20), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF) if UNCARRIABLE.match(chr(code))}
+_TEXT = str.maketrans(_REPLACED | {"\r": "&#13;", "&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _ATTRIBUTE = str.maketrans(
-    _UNCARRIABLE | {"\t": "&#9;", "\n": "&#10;", "\r": "&#13;"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}
+    _REPLACED | {"\t": "&#9;", "\n": "&#10;", "\r": "&#13;"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}
 )
 
 _SPECIAL = re.compile("[^\t\n -%'-;=?-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -367,7 +369,7 @@ _SPECIAL_IN_ATTRIBUTE = re.compile("[^ -!#-%(-;=?-\ud7ff\ue000-\ufffd\U00010000-
 
 
 def escape(text: str) -> str:
-    """Escape text for element content; characters that XML cannot carry become U+FFFD."""
+    """Escape text for element content; characters that XML cannot carry become U+FFFD. A text that needs none of it is returned itself."""
     return text.translate(_TEXT) if _SPECIAL.search(text) else text
 
 

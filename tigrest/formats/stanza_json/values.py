@@ -5,17 +5,12 @@ from __future__ import annotations
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import Any
 
 from tigrest.formats.stanza_json.validation import ValidationError
-from tigrest.xmpp.xml import escape, escape_attribute
+from tigrest.xmpp.xml import UNCARRIABLE, escape, escape_attribute
 
 JsonSchema = dict[str, Any]
-
-_UNCARRIABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_NOT_PLAIN_CONTENT = re.compile("[^\t\n\x20-%'-;=?-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_NOT_PLAIN_ATTRIBUTE = re.compile("[^\x20!#-%(-;=?-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 TRUE = frozenset({"", "1", "true"})
 """Texts in lower case that mean true in a form or query string."""
@@ -27,7 +22,7 @@ def content(text: str) -> str:
     Raises:
         ValidationError: it has a character that XML cannot carry.
     """
-    return text if _NOT_PLAIN_CONTENT.search(text) is None else _escaped(text, escape)
+    return text if (escaped := escape(text)) is text else _checked(text, escaped)
 
 
 def attribute_value(text: str) -> str:
@@ -36,14 +31,14 @@ def attribute_value(text: str) -> str:
     Raises:
         ValidationError: it has a character that XML cannot carry.
     """
-    return text if _NOT_PLAIN_ATTRIBUTE.search(text) is None else _escaped(text, escape_attribute)
+    return text if (escaped := escape_attribute(text)) is text else _checked(text, escaped)
 
 
-def _escaped(text: str, escaped: Callable[[str], str]) -> str:
-    culprit = _UNCARRIABLE.search(text)
+def _checked(text: str, escaped: str) -> str:
+    culprit = UNCARRIABLE.search(text)
     if culprit is not None:
         raise ValidationError(f"XML cannot carry the character U+{ord(culprit[0]):04X}, at {culprit.start()}; leave it out")
-    return escaped(text)
+    return escaped
 
 
 class Value(ABC):
