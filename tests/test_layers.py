@@ -15,6 +15,7 @@ ROOMS: dict[str, set[str]] = {
     "version": set(),
     "spelling": set(),
     "paths": set(),
+    "hosts": set(),
     "passwords": set(),
     "webhooks": set(),
     "concurrency": {"errors"},
@@ -27,8 +28,8 @@ ROOMS: dict[str, set[str]] = {
     "auth": {"errors", "passwords", "concurrency", "observability", "xmpp", "state"},
     "config": {"errors", "spelling", "passwords", "xmpp"},
     # XMPP: the ways to it, what scripts get, what becomes of what comes in
-    "backends": {"errors", "version", "passwords", "concurrency", "observability", "xmpp", "state"},
-    "service": {"errors", "concurrency", "xmpp", "formats", "auth", "backends"},
+    "backends": {"errors", "hosts", "version", "passwords", "concurrency", "observability", "xmpp", "state"},
+    "service": {"errors", "hosts", "concurrency", "xmpp", "formats", "auth", "backends"},
     "inbound": {"errors", "webhooks", "concurrency", "observability", "xmpp", "formats", "state", "backends"},
     # scripts, and HTTP in front of them
     "scripting": {"errors", "paths", "spelling", "concurrency", "observability", "xmpp", "formats", "auth", "service", "inbound"},
@@ -36,6 +37,7 @@ ROOMS: dict[str, set[str]] = {
     # put together
     "plugins": {"errors", "paths", "spelling", "service"},
     "gateway": {
+        "hosts",
         "plugins",
         "errors",
         "observability",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
 import logging
 import os
@@ -17,6 +16,7 @@ from tigrest.auth.api_keys import KeyStore
 from tigrest.backends.backend import Backend
 from tigrest.backends.embedded.domain import EmbeddedDomain
 from tigrest.config.models import EmbeddedConfig
+from tigrest.hosts import is_loopback
 from tigrest.service import Service
 from tigrest.state.files import tighten
 from tigrest.state.location import MEMORY
@@ -57,7 +57,7 @@ class Demo:
         Args:
             host: address that the gateway listens on.
         """
-        if _is_loopback(host):
+        if is_loopback(host):
             return ""
         return (
             f"the demo of the embedded domain is served on {host}, to whoever reaches it, with accounts and an API key that can do "
@@ -161,13 +161,6 @@ async def recall_demo(service: Service, folder: Path) -> Demo | None:
         log.warning("%s cannot be read: %s", folder / FILE, error)
         return None
     return demo if demo.is_finished else await _finish(service, demo)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.rstrip(".").casefold() == "localhost"
 
 
 def picture(name: str, size: int = 96) -> bytes:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import ipaddress
 import logging
 import re
 import secrets
@@ -29,6 +28,7 @@ import httpx2
 
 from tigrest.concurrency.threads import callable_from_threads
 from tigrest.errors import InvalidJID, InvalidStanza, InvalidValue, NotConnected, NotSupported, StanzaError
+from tigrest.hosts import is_loopback
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.kinds import RESPONSES
 from tigrest.xmpp.namespaces import BIND, BOSH, CLIENT, SASL, SESSION, STREAMS, XMPP_OVER_BOSH
@@ -148,7 +148,7 @@ class BoshEndpoint:
         for name, value, least, most in (("hold", hold, 0, MAX_HOLD), ("wait", wait, 1, MAX_WAIT)):
             if not least <= value <= most:
                 raise InvalidValue(f"{name} is {value}; use a number from {least} to {most}")
-        if urlsplit(self._url).scheme != "https" and not _is_loopback(self._host):
+        if urlsplit(self._url).scheme != "https" and not is_loopback(self._host):
             raise NotSupported("[bosh] url is http:// and not on the loopback, where passwords do not go; use https://")
 
     def _client(self) -> httpx2.AsyncClient:
@@ -314,11 +314,3 @@ def _needs_session(features: ET.Element) -> bool:
 
 def _number(text: str | None, fallback: int) -> int:
     return int(text) if text is not None and re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) else fallback
-
-
-def _is_loopback(host: str) -> bool:
-    """Return whether a host is this machine."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

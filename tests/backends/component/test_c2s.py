@@ -14,7 +14,6 @@ from tests.backends.component.fake import HEADER, PROCEED, SASL, STARTTLS, SUCCE
 from tests.conftest import Run
 from tigrest.backends.component import client_stream
 from tigrest.backends.component.c2s import ClientPort, ClientPortLimits, ClientPortSettings
-from tigrest.backends.component.client_stream import is_loopback
 from tigrest.errors import NotConnected
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import STREAM_ERRORS
@@ -379,7 +378,7 @@ def test_tls_as_configured(run: Run) -> None:
 
 
 def test_passwords_do_not_cross_the_network_in_clear(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_stream, "is_loopback", lambda peer: False)
+    monkeypatch.setattr(client_stream, "is_loopback", lambda host: False)
     assert "passwords in clear" in str(run(outcome(opens(HEADER + features("PLAIN")))))
 
     async def script(peer: Peer) -> None:
@@ -391,26 +390,17 @@ def test_passwords_do_not_cross_the_network_in_clear(run: Run, monkeypatch: pyte
     assert run(outcome(script)) is False
 
 
-@pytest.mark.parametrize(
-    ("peer", "loopback"),
-    [
-        (("127.0.0.1", 5222), True),
-        (("127.9.9.9", 5222), True),
-        (("::1", 5222, 0, 0), True),
-        (("::ffff:127.0.0.1", 5222, 0, 0), True),
-        (("192.0.2.1", 5222), False),
-        (("0.0.0.0", 5222), False),
-        (("::ffff:192.0.2.1", 5222, 0, 0), False),
-        (("fe80::1%eth0", 5222, 0, 2), False),
-        (None, False),
-        ("/run/socket", False),
-    ],
-)
-def test_loopback(peer: object, loopback: bool) -> None:
-    assert is_loopback(peer) is loopback
-
-
 @pytest.mark.parametrize("host", ["a..example", "a\0b"])
 async def test_a_host_that_cannot_be_a_name_is_one_that_cannot_be_reached(host: str) -> None:
     with pytest.raises(NotConnected, match="cannot be reached on"):
         await port_of(5222, host=host).check(JID("alice@localhost"), "secret")
+
+
+@pytest.mark.parametrize(
+    ("peer", "is_private"), [(("127.0.0.1", 5222), True), (("192.0.2.1", 5222), False), (None, False), ("/run/socket", False)]
+)
+async def test_a_connection_is_private_when_it_does_not_leave_this_host(peer: object, is_private: bool) -> None:
+    stream = client_stream.ClientStream("example.org", client_stream.ClientStreamLimits())
+    assert stream.is_private is False
+    stream.connection_made(asyncio.Transport({"peername": peer}))
+    assert stream.is_private is is_private

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import os
 import socket
 import ssl
@@ -16,6 +15,7 @@ from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
 from tigrest.errors import NotConnected
+from tigrest.hosts import is_loopback
 from tigrest.xmpp.namespaces import CLIENT, STREAM_ERRORS, STREAMS
 from tigrest.xmpp.xml import escape_attribute
 
@@ -149,7 +149,8 @@ class ClientStream(asyncio.Protocol):
     @property
     def is_private(self) -> bool:
         """Return whether nobody can eavesdrop: it is encrypted, or does not leave this host."""
-        return self.is_encrypted or is_loopback(self._tcp.get_extra_info("peername") if self._tcp else None)
+        peer = self._tcp.get_extra_info("peername") if self._tcp else None
+        return self.is_encrypted or (isinstance(peer, tuple) and is_loopback(peer[0]))
 
     async def open(self, domain: str) -> ET.Element:
         """Open the stream; again after TLS.
@@ -300,18 +301,6 @@ class ClientStream(asyncio.Protocol):
 def _reason(error: OSError | ValueError) -> str:
     number = getattr(error, "errno", None) or 0  # of a name that is not found it is negative
     return os.strerror(number) if number > 0 else getattr(error, "strerror", None) or str(error) or type(error).__name__
-
-
-def is_loopback(peer: Any) -> bool:
-    """Tell whether the other end of a connection is on this host.
-
-    Args:
-        peer: its address as a socket gives it; ``None`` when it is not known.
-    """
-    if not isinstance(peer, tuple):
-        return False
-    address = ipaddress.ip_address(peer[0])
-    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def condition(element: ET.Element, namespace: str) -> str:
