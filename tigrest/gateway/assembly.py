@@ -152,10 +152,8 @@ def assemble(config: Config, script_dirs: Sequence[Path], plugins: Plugins, pass
     metrics = Metrics()
     app = make_app(config, service, metrics, authentication.admission, execution)
     add_mounts(app, service, metrics)
-    events.add_metrics(metrics)
-    webhooks.add_metrics(metrics)
-    execution.add_metrics(metrics)
-    scheduling.add_metrics(metrics)
+    for part in (events, webhooks, execution, scheduling):
+        part.add_metrics(metrics)
     return Parts(
         passwords=passwords,
         databases=databases,

@@ -67,9 +67,9 @@ class Handler:
     For requests, set ``regex``, and write ``exec_get``, ``exec_post``, ….
 
     The URI is ``/rest``, the script's folder, then what ``regex`` matches. The arguments of the ``exec_`` methods are
-    injected by their names: ``service``, ``callback``, ``user``, ``request``, ``content``; any other takes the next group
-    of ``regex``, or the group of its own name. They may be ``def`` (run in a worker thread, so blocking is allowed) or
-    ``async def`` (run on the event loop), and give their result back or to ``callback``.
+    injected by their names: ``service``, ``callback``, ``user``, ``principal``, ``request``, ``content``, and ``query`` where it has a
+    model; any other takes the next group of ``regex``, or the group of its own name. They may be ``def`` (run in a worker thread, so
+    blocking is allowed) or ``async def`` (run on the event loop), and give their result back or to ``callback``.
 
     For stanzas to the gateway's own addresses, write ``on_message``, ``on_presence`` or ``on_iq``, and say by ``match`` which. Their
     arguments are ``service``, ``stanza``, ``sender``, of messages ``body`` too, and the groups of ``match.body``. What they return is

@@ -94,9 +94,7 @@ class Loader:
         files: dict[Path, bytes] = {}
         for root in self.dirs:
             for path in sorted(_python_files(root)):
-                count = len(problems)
-                data = _bytes(path, problems)
-                if len(problems) == count:
+                if (data := _read(path, problems)) is not None:
                     files[path] = data
         self._helpers.refresh(files)
         return list(self._scripts(files, problems))
@@ -115,7 +113,7 @@ class Loader:
                 seen.add(relative)
                 digest = hashlib.sha256(files[path] + helpers.digest())
                 for template in templates(path):
-                    digest.update(template.name.encode() + _bytes(template, problems))
+                    digest.update(template.name.encode() + (_read(template, problems) or b""))
                 yield Source(path, root, index, files[path], digest.digest())
 
     def _statics(self) -> Iterator[tuple[str, Path]]:
@@ -223,9 +221,10 @@ def _hidden(relative: Path) -> bool:
     return any(part.startswith(("_", ".")) for part in relative.parts)
 
 
-def _bytes(path: Path, problems: list[ScriptError]) -> bytes:
+def _read(path: Path, problems: list[ScriptError]) -> bytes | None:
+    """Read a file; one that cannot be read is a problem, and ``None``."""
     try:
         return path.read_bytes()
     except OSError as error:
         problems.append(ScriptError(path, 1, f"cannot be read: {error.strerror}"))
-        return b""
+        return None
