@@ -19,7 +19,7 @@ ROOMS: dict[str, set[str]] = {
     "passwords": set(),
     "webhooks": set(),
     "concurrency": {"errors"},
-    "observability": set(),
+    "observability": {"paths"},
     # XMPP and HTTP bodies: values and bytes, no input, no output
     "xmpp": {"errors"},
     "formats": {"errors", "spelling", "xmpp"},
@@ -29,10 +29,10 @@ ROOMS: dict[str, set[str]] = {
     "config": {"errors", "spelling", "passwords", "xmpp"},
     # XMPP: the ways to it, what scripts get, what becomes of what comes in
     "backends": {"errors", "hosts", "version", "passwords", "concurrency", "observability", "xmpp", "state"},
-    "service": {"errors", "hosts", "concurrency", "xmpp", "formats", "auth", "backends"},
+    "service": {"errors", "hosts", "concurrency", "observability", "xmpp", "formats", "auth", "backends"},
     "inbound": {"errors", "webhooks", "concurrency", "observability", "xmpp", "formats", "state", "backends"},
     # scripts, and HTTP in front of them
-    "scripting": {"errors", "paths", "spelling", "concurrency", "observability", "xmpp", "formats", "auth", "service", "inbound"},
+    "scripting": {"errors", "spelling", "concurrency", "observability", "xmpp", "formats", "auth", "service", "inbound"},
     "http": {"errors", "version", "concurrency", "observability", "xmpp", "formats", "auth", "config", "service", "scripting"},
     # put together
     "plugins": {"errors", "paths", "spelling", "service"},

@@ -1,12 +1,16 @@
 """What handlers give, and what becomes of it on the wire."""
 
+import logging
 import re
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.http.conftest import Serve
+from tigrest.observability.context import request_id
 
 RESULTS = '''
 import threading, time, asyncio, enum
@@ -132,6 +136,74 @@ def test_a_traceback_is_in_the_log_under_the_request_id(serve: Serve, caplog: py
 def test_a_second_callback_is_logged(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     serve(RESULTS).get("/rest/give/twice")
     assert "callback was called again" in caplog.text
+
+
+LATE = """
+import threading
+
+class Forgot(Handler):
+    regex = "/forgot"
+    def exec_get(self, callback): threading.Timer(0.02, callback, ["x"]).start()
+
+class Slow(Handler):
+    regex = "/slow"
+    isAsync = True
+    timeout = 0.05
+    def exec_get(self, callback): threading.Timer(0.3, callback, ["x"]).start()
+
+class Coroutine(Handler):
+    regex = "/coroutine"
+    isAsync = True
+    timeout = 5
+    def exec_get(self, service, callback):
+        async def reply(stanza): callback("x")
+        service.sendPacket({"to": "localhost", "ping": True}, 5, reply)
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "problem"),
+    [
+        (
+            "/forgot",
+            404,
+            "callback was called after the method had ended: with isAsync = True the request waits for it; its result is dropped",
+        ),
+        ("/slow", 504, "callback was called after 0.05 s, when the request had been answered with 504; its result is dropped"),
+    ],
+)
+def test_a_result_that_comes_too_late_is_logged_with_request_and_script(
+    serve: Serve, caplog: pytest.LogCaptureFixture, path: str, status: int, problem: str
+) -> None:
+    requests: list[str] = []
+
+    def note(record: logging.LogRecord) -> bool:
+        requests.append(request_id())
+        return True
+
+    logging.getLogger("tigrest.scripting.callback").addFilter(note)
+    try:
+        response = serve(LATE).get(f"/rest{path}?type=json")
+        assert response.status_code == status
+        wait_until(lambda: problem in caplog.text)
+    finally:
+        logging.getLogger("tigrest.scripting.callback").removeFilter(note)
+    [record] = [record for record in caplog.records if record.name == "tigrest.scripting.callback"]
+    assert re.fullmatch(rf"\S+/script\.py:\d+: \w+\.exec_get: {re.escape(problem)}", record.getMessage())
+    assert requests == [response.json()["request_id"]]
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_a_callback_of_sendpacket_that_is_a_coroutine_function_is_told(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    assert serve(LATE).get("/rest/coroutine").status_code == 500
+    assert "the callback is a coroutine function, which nobody awaits" in caplog.text
+    assert re.search(r"script\.py:\d+: Coroutine\.exec_get\.<locals>\.reply, the callback given to sendPacket, failed", caplog.text)
 
 
 def test_a_reply_stanza_is_an_answer(serve: Serve) -> None:

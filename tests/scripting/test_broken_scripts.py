@@ -17,6 +17,12 @@ EXPECTED = {
     "endless.py:3": "still loading after 0.5 s",
     "bad_regex.py:5": "Broken.regex is '/bad_regex/([^/+'; not a regular expression: unterminated character set",
     "no_regex.py:4": "Broken has no regex",
+    "no_slash.py:5": "Broken.regex is 'no_slash'; what follows a folder in a path is empty or begins with \"/\", so that this matches nothing; "
+    'write r"/no_slash"',
+    "group_without_slash.py:5": 'so that this matches nothing; write r"/([^/]+)"',
+    "startup_def.py:7": "Broken.startup cannot be awaited: write async def startup(self, service)",
+    "startup_arguments.py:7": "Broken.startup cannot be called with service: too many positional arguments; write async def startup(self, service)",
+    "shutdown_arguments.py:7": "Broken.shutdown cannot be called with no argument: missing a required argument: 'service'; write async def shutdown(self)",
     "bad_role.py:6": 'Broken.requiredRole is \'root\'; use None, "user" or "admin"',
     "bad_flag.py:6": "Broken.apiKey is 'yes'; use True or False",
     "misspelt_role.py:6": "Broken.required_role is never read; did you mean 'requiredRole'? Let a name of your own begin with _",

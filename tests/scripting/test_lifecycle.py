@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -33,13 +34,13 @@ async def be_cancelled():
 async def leave():
     sys.exit(3)
 
-def fail():
+async def fail():
     raise ValueError
 
 class Life(Handler):
     regex = "/life"
-    {how}def {hook}(self, *service):
-        {wait}{what}()
+    async def {hook}(self, *service):
+        await {what}()
     def exec_get(self): return "ok"
 """
 
@@ -59,8 +60,7 @@ def serve(tmp_path: Path) -> Callable[[str, str], Scripts]:
     """Make scripts one of which has a hook that goes wrong in some way."""
 
     def make(hook: str, what: str) -> Scripts:
-        how, wait = ("", "") if what == "fail" else ("async ", "await ")
-        (tmp_path / "life.py").write_text(SCRIPT.format(hook=hook, what=what, how=how, wait=wait))
+        (tmp_path / "life.py").write_text(SCRIPT.format(hook=hook, what=what))
         (tmp_path / "good.py").write_text(GOOD)
         return Scripts(Loader([tmp_path]), cast("Service", None), lambda table: None, seconds=0.05)
 
@@ -72,13 +72,18 @@ def served(table: Table) -> list[str]:
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_script_whose_startup_goes_wrong_is_a_problem_and_the_others_are_served(serve: Any, way: str) -> None:
+async def test_a_script_whose_startup_goes_wrong_is_a_problem_and_the_others_are_served(
+    serve: Any, way: str, caplog: pytest.LogCaptureFixture
+) -> None:
     scripts = serve("startup", way)
     table = await scripts.reload()
     assert served(table) == ["/rest/good"]
     (problem,) = table.problems
     assert "life.py" in str(problem)
     assert ("startup() did not end within 0.05 s" in str(problem)) == (way == "swallow")
+    [record] = [record for record in caplog.records if record.levelname == "ERROR" and "Life.startup failed" in record.getMessage()]
+    assert re.fullmatch(r"\S+/life\.py:\d+: Life\.startup failed", record.getMessage())
+    assert ("await " + way in caplog.text) == (way != "swallow"), "the line of the script"
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -86,4 +91,5 @@ async def test_a_shutdown_that_goes_wrong_is_logged(serve: Any, way: str, caplog
     scripts = serve("shutdown", way)
     assert served(await scripts.reload()) == ["/rest/good", "/rest/life"]
     await scripts.stop()
-    assert "life.py failed" in caplog.text
+    assert re.search(r"life\.py:\d+: Life\.shutdown failed", caplog.text)
+    assert ("await " + way in caplog.text) == (way != "swallow"), "the line of the script"

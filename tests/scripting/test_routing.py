@@ -7,7 +7,7 @@ import pytest
 
 from tigrest.scripting.handler import with_implied
 from tigrest.scripting.loader import Loader
-from tigrest.scripting.patterns import first_segment, readable
+from tigrest.scripting.patterns import first_segment, may_match_path, readable, with_slash
 from tigrest.scripting.routing import Router
 from tigrest.scripting.table import Table
 
@@ -139,3 +139,31 @@ def test_a_thousand_scripts_route_like_ten(tmp_path: Path) -> None:
 )
 def test_methods_imply_others(methods: str, shown: str) -> None:
     assert with_implied(methods.split()) == tuple(shown.split())
+
+
+@pytest.mark.parametrize(
+    ("regex", "may"),
+    [
+        *[
+            (regex, False)
+            for regex in ("a", "hello/(.+)", "([^/]+)", r"\d+", "^hello", "(?i)hello", "(?P<x>a)/b", "(a|b)", r"\.", "(?:a|(?:b|c))")
+        ],
+        *[
+            (regex, True)
+            for regex in ("", "/a", "/?", r"\/a", "(?:/((?s:.*)))?", "[/]a", "[^a]+", "[]/]", "(/a|b)", "a|/b", ".*", "(?i)/a")
+        ],
+        *[(regex, True) for regex in (r"\d*", "a?/b", "(a)?/b", "a{0,2}/b", "(a/)*", "(?=/).a", "(?P<x>/a)", "()", "$", r"\x2fa", "|a")],
+        ("(?x) / a", True),
+    ],
+)
+def test_a_pattern_that_can_match_no_path_is_known(regex: str, may: bool) -> None:
+    pattern = re.compile(regex)
+    assert may_match_path(pattern) is may
+    if not may:
+        assert may_match_path(re.compile(with_slash(regex)))
+        assert not any(pattern.fullmatch(path) for path in ("", "/", "/a", "/hello", "/hello/x", "/1"))
+
+
+@pytest.mark.parametrize(("regex", "better"), [("a", "/a"), ("^a", "/a"), ("(?i)a", "(?i)/a"), ("(?i)^a", "(?i)/a"), ("(a|b)", "/(a|b)")])
+def test_the_slash_goes_in_front(regex: str, better: str) -> None:
+    assert with_slash(regex) == better

@@ -18,6 +18,7 @@ from tigrest.errors import ConfigError
 from tigrest.gateway import Gateway
 from tigrest.http.wire.server import announce, run_server
 from tigrest.observability.service_manager import ServiceManager
+from tigrest.scripting.strays import Strays
 from tigrest.scripting.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def serve_forever(path: Path | None, host: str | None, port: int | None, reload:
 
     @contextmanager
     def watching() -> Iterator[None]:
-        with Watchdog(folders).watching(), manager.watching():
+        with Strays(folders).watching(), Watchdog(folders).watching(), manager.watching():
             yield
 
     async def reload_all() -> None:

@@ -11,6 +11,7 @@ from starlette.types import Scope, Send
 from tigrest.concurrency.caller import caller_of
 from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import BodyTimeout, TigrestError
+from tigrest.observability.context import current_request
 from tigrest.scripting.callback import Callback
 from tigrest.scripting.execution import Execution, Run
 from tigrest.scripting.routes import Endpoint, Route
@@ -35,9 +36,18 @@ class RequestRun(Run):
     async def complete(self, result: Any) -> Any:
         """Return the result, or wait for it where the method leaves it to the callback."""
         callback = self.callback
-        if result is None and callback is not None and (callback.called or self.part.is_async):
+        if callback is None:
+            return result
+        if result is None and (callback.called or self.part.is_async):
             return await callback.wait()
+        cure = "" if self.part.is_async else ": with isAsync = True the request waits for it"
+        callback.close(f"after the method had ended{cure}" if result is None else "although the method had returned a result")
         return result
+
+    def give_up(self) -> None:
+        """Note that a result comes too late from now on."""
+        if self.callback is not None:
+            self.callback.close(f"after {self.seconds:g} s, when the request had been answered with 504")
 
     def error(self) -> TigrestError:
         """Return what to answer: a body that did not arrive is not the handler's fault."""
@@ -81,7 +91,7 @@ class Handling:
         """
         run = RequestRun(self, route, endpoint, call, scope, send, route.timeout or self._request_timeout)
         if "callback" in endpoint.invocation.names:
-            run.callback = call.callback = Callback(asyncio.get_running_loop())
+            run.callback = call.callback = Callback(asyncio.get_running_loop(), endpoint.invocation.method, current_request.get())
             run.completes = True
             reply_failed.set(run.callback.fail)
         return self._execution.run(run)

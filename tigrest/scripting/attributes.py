@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +13,7 @@ from tigrest.errors import ScriptError
 from tigrest.scripting.handler import ROLES, Handler
 from tigrest.scripting.misspelt import ATTRIBUTES, misspelt
 from tigrest.scripting.module import COMPILED_SOURCES
+from tigrest.scripting.patterns import may_match_path, with_slash
 
 PARSES = 10
 """Most attempts to parse a script."""
@@ -95,9 +97,13 @@ def pattern_of(path: Path, cls: type[Handler], lines: Lines) -> re.Pattern[str]:
     if not isinstance(regex, str):
         raise wrong(path, cls, lines, "regex", 'use a text such as r"/hello/([^/]+)"')
     try:
-        return re.compile(regex)
+        pattern = re.compile(regex)
     except re.error as error:
         raise wrong(path, cls, lines, "regex", f"not a regular expression: {error}") from None
+    if not may_match_path(pattern):
+        cure = f'what follows a folder in a path is empty or begins with "/", so that this matches nothing; write r"{with_slash(regex)}"'
+        raise wrong(path, cls, lines, "regex", cure)
+    return pattern
 
 
 def validate(path: Path, cls: type[Handler], lines: Lines) -> None:
@@ -122,15 +128,36 @@ def validate(path: Path, cls: type[Handler], lines: Lines) -> None:
         raise wrong(path, cls, lines, "authRequired", "write def authRequired(self, api_key)")
 
 
+AWAITED: dict[str, tuple[str, ...]] = {"startup": ("service",), "shutdown": ()}
+"""Methods that are awaited when a script is taken up and given up, with what they are given."""
+
+
 def validate_instance(path: Path, handler: Handler, lines: Lines) -> None:
-    """Check that a handler's constructor sets no attribute that is read from the class.
+    """Check that a handler's constructor sets no attribute that is read from the class, and that its hooks can be awaited.
 
     Raises:
-        ScriptError: it does.
+        ScriptError: it does, or ``startup`` or ``shutdown`` cannot.
     """
+    for name, arguments in AWAITED.items():
+        _check_hook(path, handler, lines, name, arguments)
     for name in vars(handler):
         if name in ATTRIBUTES:
             cls = type(handler)
             raise ScriptError(
                 path, lines.of(cls, "__init__"), f"{cls.__name__}.{name} is set in the constructor; set it in the class, where it is read"
             )
+
+
+def _check_hook(path: Path, handler: Handler, lines: Lines, name: str, arguments: tuple[str, ...]) -> None:
+    hook = getattr(handler, name, None)
+    if hook is None:
+        return
+    cls = type(handler)
+    cure = f"write async def {name}({', '.join(['self', *arguments])})"
+    if not inspect.iscoroutinefunction(inspect.unwrap(getattr(hook, "__func__", hook))):
+        raise ScriptError(path, lines.of(cls, name), f"{cls.__name__}.{name} cannot be awaited: {cure}")
+    try:
+        inspect.signature(hook).bind(*arguments)
+    except TypeError as error:
+        given = arguments[0] if arguments else "no argument"
+        raise ScriptError(path, lines.of(cls, name), f"{cls.__name__}.{name} cannot be called with {given}: {error}; {cure}") from None

@@ -11,6 +11,7 @@ from typing import Any
 
 from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import ScriptError
+from tigrest.observability.places import place_of
 from tigrest.scripting.loader import Loader
 from tigrest.scripting.module import LOAD_SECONDS, script_error
 from tigrest.scripting.parts import Part
@@ -82,7 +83,7 @@ class Scripts:
                 continue
             error = await _run_hook(partial(startup, self._service), self._seconds)
             if error is not None:
-                log.debug("startup of %s failed", part.path, exc_info=error)
+                log.error("%s failed", place_of(startup), exc_info=None if isinstance(error, TimeoutError) else error)
                 problem = script_error(part.path, error)
                 if isinstance(error, TimeoutError):
                     problem = ScriptError(part.path, part.line, f"startup() did not end within {self._seconds:g} s")
@@ -115,7 +116,7 @@ async def _drain(parts: list[Part], seconds: float) -> None:
 async def _shut_down(part: Part, seconds: float) -> None:
     shutdown: Any = getattr(part.handler, "shutdown", None)
     if shutdown is not None and (error := await _run_hook(shutdown, seconds)) is not None:
-        log.error("shutdown of %s failed", part.path, exc_info=error)
+        log.error("%s failed", place_of(shutdown), exc_info=error)
 
 
 async def _run_hook(hook: Callable[[], Awaitable[object]], seconds: float) -> BaseException | None:
@@ -137,7 +138,7 @@ async def _run_hook(hook: Callable[[], Awaitable[object]], seconds: float) -> Ba
         if not task.done():
             task.cancel()
             await asyncio.wait({task}, timeout=1.0)
-    return TimeoutError()
+    return TimeoutError(f"it did not end within {seconds:g} s")
 
 
 async def _caught(hook: Callable[[], Awaitable[object]]) -> BaseException | None:

@@ -126,4 +126,5 @@ def script_error(path: Path, error: BaseException) -> ScriptError:
         return ScriptError(error.filename or path, error.lineno or line, f"SyntaxError: {error.msg}")
     if isinstance(error, SystemExit):
         return ScriptError(path, line, "the script calls sys.exit(); a handler script only defines classes")
-    return ScriptError(path, line, f"{type(error).__name__}: {error}")
+    cure = f"; install what has it: {sys.executable} -m pip install …" if isinstance(error, ModuleNotFoundError) else ""
+    return ScriptError(path, line, f"{type(error).__name__}: {error}{cure}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 _METACHARACTERS = frozenset(".^$*+?{}[]\\|()")
 
@@ -31,22 +31,83 @@ def first_segment(pattern: re.Pattern[str]) -> str | None:
 
 def _has_open_alternative(text: str) -> bool:
     """Return whether a ``|`` stands outside all groups."""
-    depth, at, in_class = 0, 0, False
+    return any(char == "|" and depth == 0 for _, char, depth in _syntax(text))
+
+
+_CLASS = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
+_FLAGS = re.compile(r"(?:\(\?[aiLmsux]+\))?\^?")
+_GROUP = re.compile(r"\((?:\?(?:P<\w+>|[aiLmsux-]*:))?")
+_OPTIONAL = re.compile(r"[?*]|\{0?,")
+_WITHOUT_SLASH = frozenset("dsw")
+"""Escapes of classes of characters to which no slash belongs."""
+
+
+def _syntax(text: str) -> Iterator[tuple[int, str, int]]:
+    """Give the characters of a pattern that are neither escaped nor in a class: index, character, and number of groups around it."""
+    depth, at = 0, 0
     while at < len(text):
         char = text[at]
-        if char == "\\":
-            at += 1
-        elif in_class:
-            in_class = char != "]"
-        elif char == "[":
-            in_class = True
-            at += 1  # a "]" right behind is a member
-        elif char in "()":
-            depth += 1 if char == "(" else -1
-        elif char == "|" and depth == 0:
-            return True
+        if char in "\\[":
+            at += len(_atom(text[at:]))
+            continue
+        depth -= char == ")"
+        yield at, char, depth
+        depth += char == "("
         at += 1
-    return False
+
+
+def _atom(text: str) -> str:
+    """Return the first character, escape, class or group of a pattern."""
+    if text[0] == "(":
+        return text[: next(at for at, char, depth in _syntax(text) if char == ")" and depth == 0) + 1]
+    if text[0] == "[" and (found := _CLASS.match(text)) is not None:
+        return found[0]
+    return text[:2] if text[0] == "\\" else text[0]
+
+
+def _alternatives(text: str) -> Iterator[str]:
+    start = 0
+    for at in [at for at, char, depth in _syntax(text) if char == "|" and depth == 0]:
+        yield text[start:at]
+        start = at + 1
+    yield text[start:]
+
+
+def may_match_path(pattern: re.Pattern[str]) -> bool:
+    """Return whether a pattern may match what follows a folder in a path: nothing, or a text that begins with a slash.
+
+    ``False`` only where it is certain, as for ``hello`` and ``([^/]+)``.
+    """
+    text = pattern.pattern
+    return bool(pattern.flags & re.VERBOSE) or any(_may_begin(part) for part in _alternatives(text))
+
+
+def with_slash(regex: str) -> str:
+    """Return a pattern with a slash in front, for one that lacks it."""
+    flags = _FLAGS.match(regex)
+    assert flags is not None
+    return f"{flags[0].removesuffix('^')}/{regex[flags.end() :]}"
+
+
+def _may_begin(text: str) -> bool:
+    """Return whether one alternative may match nothing, or a text that begins with a slash."""
+    flags = _FLAGS.match(text)
+    text = text[flags.end() :] if flags is not None else text
+    if not text or text[0] in ".$":
+        return True
+    atom = _atom(text)
+    if _OPTIONAL.match(text, len(atom)):
+        return True
+    if atom[0] == "(":
+        start = _GROUP.match(atom)
+        assert start is not None
+        inner = atom[start.end() : -1]
+        return inner.startswith("?") or any(_may_begin(part) for part in _alternatives(inner))
+    if atom[0] == "[":
+        return re.fullmatch(atom, "/") is not None
+    if atom[0] == "\\":
+        return atom[1] not in _WITHOUT_SLASH if atom[1].isalnum() else atom == "\\/"
+    return atom == "/"
 
 
 def readable(pattern: re.Pattern[str], names: Mapping[int, str]) -> str:

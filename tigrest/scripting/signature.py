@@ -8,14 +8,13 @@ from __future__ import annotations
 import inspect
 import operator
 import re
-import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tigrest.auth.principal import Principal
 from tigrest.errors import InvalidValue
-from tigrest.paths import shown_path
+from tigrest.observability.places import place_of
 from tigrest.scripting.argument_types import ArgumentType
 from tigrest.scripting.arguments import UnknownType, argument_type
 from tigrest.scripting.handler import Role
@@ -134,12 +133,7 @@ class Invocation:
     @property
     def where(self) -> str:
         """Return file (relative to the working directory where it is below), line and name of the method, for the log."""
-        function = inspect.unwrap(getattr(self.method, "__func__", self.method))
-        code: types.CodeType | None = getattr(function, "__code__", None)
-        name = getattr(function, "__qualname__", repr(function))
-        if code is None:
-            return name
-        return f"{shown_path(code.co_filename)}:{code.co_firstlineno}: {name}"
+        return place_of(self.method)
 
     def __call__(self, call: Any) -> Any:
         """Run the method (or make its coroutine).

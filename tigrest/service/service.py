@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -15,6 +16,7 @@ from tigrest.backends.open_stages import OpenStages
 from tigrest.concurrency.tasks import TaskSet
 from tigrest.concurrency.threads import callable_from_threads
 from tigrest.errors import ScriptSenderInvalid, ScriptStanzaInvalid, TigrestError
+from tigrest.observability.places import place_of
 from tigrest.service.avatars import Avatars, AvatarSettings
 from tigrest.service.bosh import BoshEndpoint
 from tigrest.service.bounded import BoundedService, CallerLimits, Callers
@@ -255,13 +257,10 @@ class Service:
                 reply = await self._backend.request(stanza, timeout)
         except TigrestError as error:
             log.warning("sendPacket: %s", error)
-        if callback is not None:
-            try:
-                callback(reply)
-            except Exception as error:
-                log.exception("sendPacket: the callback %r failed", callback)
-                if (tell := reply_failed.get()) is not None:
-                    tell(error)
+        if callback is not None and (failure := _failure_of(callback, reply)) is not None:
+            log.error("%s, the callback given to sendPacket, failed", place_of(callback), exc_info=failure)
+            if (tell := reply_failed.get()) is not None:
+                tell(failure)
 
     async def check_credentials(self, jid: JID | str, password: str) -> bool:
         """Check a password against the XMPP server, every time anew.
@@ -286,3 +285,19 @@ class Service:
         if not self.policy.may_send_from(sender):
             raise ScriptSenderInvalid(self.policy.cure_for(sender))
         return stanza
+
+
+def _failure_of(callback: Callable[[Stanza | None], object], reply: Stanza | None) -> Exception | None:
+    """Call a callback of a script, and return what it raises, or what is wrong with what it returns."""
+    try:
+        returned = callback(reply)
+    except Exception as error:
+        return error
+    except (SystemExit, KeyboardInterrupt) as error:  # it would end the event loop
+        failure = RuntimeError(f"the callback raises {type(error).__name__}")
+        failure.__cause__ = error
+        return failure
+    if inspect.iscoroutine(returned):
+        returned.close()  # else Python warns of it, some time later
+        return TypeError("the callback is a coroutine function, which nobody awaits: write def, or await service.request()")
+    return None

@@ -169,7 +169,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self.serving = cycle
-        cycle.task = self.loop.create_task(cycle.run_asgi(app))
+        cycle.task = asyncio.Task(cycle.run_asgi(app), loop=self.loop)  # past the task factory, which is for scripts
         self.tasks.add(cycle.task)
 
     def on_body(self, body: bytes) -> None:

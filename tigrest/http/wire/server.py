@@ -93,12 +93,32 @@ def run_server(
     loop = new_event_loop()
     try:
         asyncio.set_event_loop(loop)
-        return loop.run_until_complete(serve_gateway(gateway, config, listener, ready=ready, watching=watching, reload=reload))
+        return _run_to_end(loop, serve_gateway(gateway, config, listener, ready=ready, watching=watching, reload=reload))
     finally:
         loop.run_until_complete(_end_tasks(asyncio.all_tasks(loop), cancelled))
         loop.run_until_complete(_end_tasks([loop.create_task(loop.shutdown_asyncgens())], cancelled, cancel=False))
         asyncio.set_event_loop(None)
         loop.close()  # unlike asyncio.run() it does not wait for worker threads, in which a handler may hang
+
+
+def _run_to_end(loop: asyncio.AbstractEventLoop, main: Coroutine[Any, Any, int]) -> int:
+    """Run a coroutine to its end, whatever callbacks raise: ``sys.exit()`` in a callback of a script stops the event loop.
+
+    Args:
+        loop: the loop, which does not run.
+        main: the coroutine.
+
+    Returns:
+        What it returns.
+    """
+    task = loop.create_task(main)
+    while True:
+        try:
+            return loop.run_until_complete(task)
+        except (SystemExit, KeyboardInterrupt) as error:
+            if task.done() and (task.cancelled() or task.exception() is error):
+                raise
+            log.error("a callback raised %s; the gateway goes on", type(error).__name__, exc_info=error)
 
 
 async def serve_gateway(
