@@ -35,7 +35,7 @@ def bot(tmp_path: Path) -> Iterator[Bot]:
             if running:
                 running[0].reload()
             else:
-                running.append(stack.enter_context(serving(tmp_path, **sections)))
+                running.append(stack.enter_context(serving(tmp_path, builtins=False, **sections)))
             assert [str(problem) for problem in running[0].gateway.table.problems] == []
             return running[0]
 
@@ -474,14 +474,14 @@ def test_shutdown_waits_for_what_is_heard(bot: Bot, capsys: pytest.CaptureFixtur
 def test_a_gateway_that_stops_finishes_what_it_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = "async def on_message(self, body):\n    await asyncio.sleep(0.1)\n    print(body)\nasync def shutdown(self): print('down')"
     (tmp_path / "bot.py").write_text(HEAD + handler(source))
-    with serving(tmp_path) as gateway:
+    with serving(tmp_path, builtins=False) as gateway:
         push(gateway, message("one"), message("two"))
     assert capsys.readouterr().out == "one\ntwo\ndown\n"
 
 
 def test_a_gateway_that_stops_gives_up_what_does_not_end(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "bot.py").write_text(HEAD + handler("async def on_message(self): await asyncio.sleep(99)", more="    timeout = 100\n"))
-    with serving(tmp_path) as gateway:
+    with serving(tmp_path, builtins=False) as gateway:
         limit(gateway, stop_seconds=0.1)
         push(gateway, message("one"), message("two"))
     assert "stanzas that scripts listened to were given up" in caplog.text

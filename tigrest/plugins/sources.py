@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from tigrest.plugins.folders import PLUGIN_PACKAGE
@@ -33,8 +35,18 @@ class PluginSource:
 
 def installed() -> list[PluginSource]:
     """Return the plugins of installed packages, sorted by name."""
-    found = importlib.metadata.entry_points(group=GROUP)
+    found = _entry_points(tuple(sys.path))
     return [_installed(entry_point) for entry_point in sorted(found, key=lambda entry: (entry.name, entry.value))]
+
+
+@lru_cache(maxsize=8)
+def _entry_points(_path: tuple[str, ...]) -> importlib.metadata.EntryPoints:
+    """Return the entry points of our group. All packages are read for them, which is what takes longest here.
+
+    Args:
+        _path: where packages are looked for, as the key of the cache: a process does not install what it runs on.
+    """
+    return importlib.metadata.entry_points(group=GROUP)
 
 
 def in_folders(dirs: Sequence[Path]) -> list[PluginSource]:
