@@ -25,6 +25,7 @@ __all__ = [
     "environment",
     "first_serving",
     "fresh_serving",
+    "prepare",
     "run_script_tests",
     "serving",
     "tigrest",
@@ -89,6 +90,11 @@ def _prepared() -> Path:
     return Path(folder.name) / "var"
 
 
+def prepare(cwd: Path) -> None:
+    """Give a directory the state of an earlier start."""
+    shutil.copytree(_prepared(), cwd / "var")
+
+
 @contextmanager
 def serving(*arguments: str, cwd: Path, **variables: str) -> Iterator[tuple[Process, str]]:
     """As :func:`fresh_serving`, but a directory without state gets that of an earlier start.
@@ -97,7 +103,7 @@ def serving(*arguments: str, cwd: Path, **variables: str) -> Iterator[tuple[Proc
     """
     says = " ".join([*arguments, *variables])
     if not (cwd / "var").exists() and not any(word in says for word in ("EMBEDDED", "STATE", "XMPP", "--config")):
-        shutil.copytree(_prepared(), cwd / "var")
+        prepare(cwd)
     with fresh_serving(*arguments, cwd=cwd, **variables) as running:
         yield running
 

@@ -20,7 +20,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.cli.process import LISTENING, TIGREST, Process, environment, serving
+from tests.cli.process import LISTENING, TIGREST, Process, environment, prepare, serving
 
 CONFIG = """
 [http]
@@ -194,6 +194,7 @@ def test_a_reader_of_its_output_that_goes_away_does_not_end_it(tmp_path: Path) -
 @contextmanager
 def on_terminal(folder: Path, *prefix: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """Start it as from a terminal of its own; gives the other side of that."""
+    prepare(folder)
     ours, theirs = pty.openpty()
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
