@@ -47,7 +47,7 @@ FLOOD_P99_MS = 250.0
 
 
 def read(part: str) -> dict[str, Any]:
-    """The numbers of a part; empty when it gave none."""
+    """Return the numbers of a part; empty when it gave none."""
     file = RESULTS / f"{part}.json"
     return dict(json.loads(file.read_text())) if file.exists() else {}
 

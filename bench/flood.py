@@ -222,7 +222,7 @@ def show(name: str, connections: int, result: Flood) -> bool:
 
 
 def as_dict(result: Flood) -> dict[str, object]:
-    """What a flood gave, with quantiles instead of every latency."""
+    """Return what a flood gave, with quantiles instead of every latency."""
     every = {"accepted": result.latencies, "accepted, after 1 s": result.later} | result.others
     return {
         "seconds": result.seconds,

@@ -111,7 +111,7 @@ class Caller:
 
 
 def answer_iqs(stream: ComponentStream) -> Callable[[bytes], None]:
-    """The server's side of the stream: iqs are answered with empty results."""
+    """Answer iqs with empty results, as the server's side of the stream does."""
     identity = re.compile(rb'<iq[^>]* id="([^"]+)"')
     reply = b'<iq type="result" id="%s" from="localhost" to="http.localhost"/>'
 
@@ -135,7 +135,7 @@ async def link_up(gateway: Gateway) -> None:
 
 
 def request(method: str, path: str, body: str = "", *headers: str) -> bytes:
-    """A request as bytes."""
+    """Return a request as bytes."""
     lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1:8080", *headers]
     if body:
         lines.append(f"Content-Length: {len(body)}")
@@ -153,7 +153,7 @@ CASES = {
 
 
 async def hello(scope: Any, receive: Any, send: Any) -> None:
-    """The smallest ASGI application."""
+    """Answer as the smallest ASGI application does."""
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
     await send({"type": "http.response.body", "body": b"hello"})
 

@@ -47,7 +47,7 @@ class Case:
         return [self.path] if isinstance(self.path, str) else self.path
 
     def lua(self) -> str:
-        """The request as wrk wants it."""
+        """Return the request as wrk wants it."""
         lines = [f'wrk.method = "{self.method}"', f"wrk.body = [[{self.body}]]" if self.body else ""]
         lines += [f'wrk.headers["{name}"] = "{value}"' for name, value in self.headers.items()]
         if len(self.paths) > 1:
@@ -56,7 +56,7 @@ class Case:
         return "\n".join(lines)
 
     def raw(self) -> bytes:
-        """The request as bytes, to the first path."""
+        """Return the request as bytes, to the first path."""
         lines = [f"{self.method} {self.paths[0]} HTTP/1.1", f"Host: {self.base.removeprefix('http://')}"]
         lines += [f"{name}: {value}" for name, value in self.headers.items() if name != "Host"]
         if self.body:
@@ -124,7 +124,7 @@ def resident(pid: int) -> float:
 
 
 def percentile(values: list[float], share: float) -> float:
-    """The value below which a share of them lies; 0 when there are none."""
+    """Return the value below which a share of them lies; 0 when there are none."""
     return sorted(values)[min(len(values) - 1, int(len(values) * share))] if values else 0.0
 
 
@@ -134,7 +134,7 @@ def middle(values: list[float]) -> float:
 
 
 def machine() -> dict[str, object]:
-    """What it was measured on."""
+    """Return what it was measured on."""
     model = re.findall(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
     return {
         "date": time.strftime("%Y-%m-%d"),

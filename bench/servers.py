@@ -93,7 +93,7 @@ class Measured:
 
 
 def cases(name: str, base: str, pids: dict[str, int]) -> list[Case]:
-    """What is asked of tigrest in front of a server."""
+    """Return what is asked of tigrest in front of a server."""
     keyed = {"Authorization": LOGIN, "Api-Key": API_KEY}
     xml, as_json = keyed | {"Content-Type": "application/xml"}, keyed | {"Content-Type": "application/json"}
     owners = [f"/rest/avatar/owner{number}@localhost" for number in range(OWNERS)]
@@ -110,7 +110,7 @@ def cases(name: str, base: str, pids: dict[str, int]) -> list[Case]:
 
 
 def peers(server: XmppServer, pids: dict[str, int]) -> list[Case]:
-    """What is asked of a server's own HTTP API."""
+    """Return what is asked of a server's own HTTP API."""
     base = f"http://127.0.0.1:{server.http}"
     if isinstance(server, Ejabberd):
         typed = {"Content-Type": "application/json", "Authorization": LOGIN_FULL}
@@ -153,7 +153,7 @@ def load_paced(case: Case, seconds: float, server: XmppServer) -> Paced:
 
 
 def is_served(case: Case) -> bool:
-    """Whether there is such a route; says so when there is none."""
+    """Return whether there is such a route; say so when there is none."""
     request = urllib.request.Request(case.base + case.paths[0], case.body.encode() or None, case.headers, method=case.method)
     try:
         urllib.request.urlopen(request, timeout=10).close()
@@ -238,7 +238,7 @@ def show(results: dict[str, Measured]) -> bool:
 
 
 def ratio(rounds: dict[str, list[Round]], ours: str, theirs: str) -> float:
-    """How many times as many requests per second, of medians."""
+    """Return how many times as many requests per second, of medians."""
     return middle([each.rate for each in rounds[ours]]) / middle([each.rate for each in rounds[theirs]])
 
 

@@ -37,12 +37,12 @@ WAYS = [REQUEST, REPLY, STANZA, SCRIPT, CALLER]
 
 
 def functions(way: str) -> list[str]:
-    """The functions of a way, in order: the first name of each step."""
+    """Return the functions of a way, in order: the first name of each step."""
     return re.findall(r"^\d+\. `(tigrest\.[\w.]+)`", section(PAGE, way), re.MULTILINE)
 
 
 def code_of(name: str) -> CodeType:
-    """The code of a function, method or property."""
+    """Return the code of a function, method or property."""
     found: Any = pkgutil.resolve_name(name)
     function: Any = found.fget if isinstance(found, property) else inspect.unwrap(found)
     code: CodeType = function.__code__
@@ -53,7 +53,7 @@ def code_of(name: str) -> CodeType:
 
 
 def rows() -> list[list[str]]:
-    """The rooms of the page, row by row, from top to bottom."""
+    """Return the rooms of the page, row by row, from top to bottom."""
     return [re.findall(r"`(\w+)`", cells[1]) for cells in tables(section(PAGE, "The rooms"))[0]]
 
 
@@ -273,7 +273,7 @@ async def go(tracer: Tracer, folder: Path) -> dict[str, list[CodeType]]:
 
 @pytest.fixture(scope="module")
 def gone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[CodeType]]:
-    """What was entered on each way, in order."""
+    """Return what was entered on each way, in order."""
     tracer = Tracer({code_of(name) for way in WAYS for name in functions(way)})
     with tracer.installed(), asyncio.Runner(loop_factory=new_event_loop) as runner:
         return runner.run(go(tracer, tmp_path_factory.mktemp("scripts")))

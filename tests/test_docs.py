@@ -69,7 +69,7 @@ class Block:
 
     @property
     def path(self) -> str:
-        """Which file it is; empty when it is none."""
+        """Return which file it is; empty when it is none."""
         place = PLACE.match(self.text)
         return place[1] if place else ""
 
@@ -79,7 +79,7 @@ def read(page: str) -> str:
 
 
 def blocks(page: str, *languages: str) -> list[Block]:
-    """The examples of a page, in order."""
+    """Return the examples of a page, in order."""
     text = read(page)
     found = re.finditer(r"^```(\S*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     all_blocks = [Block(match[1], match[2], text.count("\n", 0, match.start()) + 2) for match in found]
@@ -87,7 +87,7 @@ def blocks(page: str, *languages: str) -> list[Block]:
 
 
 def prose(page: str) -> str:
-    """A page without its examples."""
+    """Return a page without its examples."""
     return re.sub(r"^```.*?^```$", "", read(page), flags=re.MULTILINE | re.DOTALL)
 
 
@@ -96,20 +96,20 @@ def headings(page: str) -> list[str]:
 
 
 def section(page: str, heading: str) -> str:
-    """What stands under a heading, up to the next of any level."""
+    """Return what stands under a heading, up to the next of any level."""
     match = re.search(rf"^#+ {re.escape(heading)}$(.*?)(?=^#|\Z)", prose(page), re.MULTILINE | re.DOTALL)
     assert match is not None, f"{page} has no heading {heading!r}"
     return match[1]
 
 
 def tables(text: str) -> list[list[list[str]]]:
-    """The tables of a text: rows of cells, without the heading."""
+    """Return the tables of a text: rows of cells, without the heading."""
     found = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
     return [[[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines()[2:]] for table in found]
 
 
 def code(cell: str) -> str:
-    """The first piece of code in a cell."""
+    """Return the first piece of code in a cell."""
     match = re.search(r"`([^`]+)`", cell)
     return match[1] if match else ""
 
@@ -130,7 +130,7 @@ def test_links_lead_somewhere(page: str) -> None:
 
 
 def _slug(heading: str) -> str:
-    """The anchor of a heading, as forges make it."""
+    """Return the anchor of a heading, as forges make it."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
@@ -348,7 +348,7 @@ def test_keys_are_described_with_their_defaults() -> None:
 
 
 def _toml(value: Any) -> Any:
-    """A default as TOML has it."""
+    """Return a default as TOML has it."""
     if isinstance(value, tuple):
         return [_toml(item) for item in value]
     if isinstance(value, SecretStr):

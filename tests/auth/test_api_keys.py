@@ -49,7 +49,7 @@ async def store(database: Database) -> CountingStore:
 
 @pytest.fixture
 async def elsewhere(store: KeyStore, location: str) -> AsyncIterator[KeyStore]:
-    """The same keys, changed by another process."""
+    """Give the same keys, changed by another process."""
     database = Database(location)
     elsewhere = KeyStore(database)
     await elsewhere.start()

@@ -49,7 +49,7 @@ class Process(Protocol):
 
     @property
     def stdout(self) -> IO[str] | None:
-        """What it prints."""
+        """Return what it prints."""
 
     def poll(self) -> int | None:
         """Return the exit code, negative for a signal; ``None`` while it runs."""
@@ -83,7 +83,7 @@ class Forked:
 
     @property
     def stdout(self) -> IO[str] | None:
-        """What it prints."""
+        """Return what it prints."""
         return self._stdout
 
     def poll(self) -> int | None:
@@ -122,7 +122,7 @@ class Forked:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        """As ``Popen``: close what it prints to, and wait for its end."""
+        """Close what it prints to, and wait for its end, as ``Popen`` does."""
         self._stdout.close()
         self.wait()
         self._status.close()

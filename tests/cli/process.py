@@ -36,7 +36,7 @@ LISTENING = "tigrest: listening on "
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """The environment without settings of whoever runs the tests."""
+    """Return the environment without settings of whoever runs the tests."""
     mine = {name: value for name, value in os.environ.items() if not name.startswith(("TIGREST", "HTTP_API_KEY"))}
     return mine | {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "COLUMNS": "200"} | variables
 
@@ -71,7 +71,7 @@ def without_delays(log: str) -> str:
 
 @contextmanager
 def first_serving(*arguments: str, cwd: Path, **variables: str) -> Iterator[tuple[Process, str]]:
-    """As :func:`fresh_serving`, but as users start it: a process that has to import everything."""
+    """Run it as :func:`fresh_serving` does, but as users start it: a process that has to import everything."""
     command = [*TIGREST, "serve", "--port", "0", *arguments]
     with (cwd / "log").open("w") as log:
         process = subprocess.Popen(command, cwd=cwd, env=environment(**variables), stdout=subprocess.PIPE, stderr=log, text=True)
@@ -97,7 +97,7 @@ def prepare(cwd: Path) -> None:
 
 @contextmanager
 def serving(*arguments: str, cwd: Path, **variables: str) -> Iterator[tuple[Process, str]]:
-    """As :func:`fresh_serving`, but a directory without state gets that of an earlier start.
+    """Run it as :func:`fresh_serving` does, but give a directory without state that of an earlier start.
 
     It does not where the environment says something of databases, accounts and servers.
     """

@@ -122,7 +122,7 @@ def is_cut(connection: socket.socket, seconds: float) -> bool:
 
 @contextmanager
 def unread(base: str, request: bytes) -> Iterator[socket.socket]:
-    """A caller who sends a request, or a part of many, and reads nothing."""
+    """Give a caller who sends a request, or a part of many, and reads nothing."""
     with connect(base, 4096) as connection:
         connection.setblocking(False)
         with contextlib.suppress(BlockingIOError):

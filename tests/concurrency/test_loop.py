@@ -35,7 +35,7 @@ async def which() -> str:
 
 
 def with_script(folder: Path) -> Path:
-    """A project whose script writes the name of the loop it starts on to the file that is returned."""
+    """Return a project whose script writes the name of the loop it starts on to the file that is returned."""
     script = folder / "scripts" / "rest" / "which.py"
     script.parent.mkdir(parents=True)
     script.write_text(SCRIPT)

@@ -27,14 +27,14 @@ def loaded(tmp_path: Path, text: str, **environ: str) -> Config:
 
 
 def problems(tmp_path: Path, text: str, **environ: str) -> list[str]:
-    """The problems of a configuration, without the folder it lies in."""
+    """Return the problems of a configuration, without the folder it lies in."""
     with pytest.raises(ConfigError) as caught:
         loaded(tmp_path, text, **environ)
     return [problem.replace(f"{tmp_path}/", "") for problem in caught.value.problems]
 
 
 def uncommented() -> str:
-    """The shipped file with its commented-out examples in force."""
+    """Return the shipped file with its commented-out examples in force."""
     return re.sub(r"(?m)^# (?=\w+ = |\[\[)", "", SHIPPED.read_text("utf-8"))
 
 

@@ -35,7 +35,7 @@ class Life(Handler):
 
 
 def make(folder: Path, seconds: float = 0, **sections: Any) -> Gateway:
-    """A gateway with one script, whose start takes some seconds."""
+    """Return a gateway with one script, whose start takes some seconds."""
     (folder / "life.py").write_text(SCRIPT.format(seconds=seconds))
     config: dict[str, Any] = {"embedded": {"database": MEMORY}, "state": {"database": MEMORY}, "scripts": {"reload": False}}
     return Gateway(Config.model_validate(config | sections), [folder], Passwords(1, 8, 1))
@@ -50,7 +50,7 @@ async def left_by(work: Callable[[], Awaitable[None]]) -> set[asyncio.Task[Any]]
 
 
 def is_closed(gateway: Gateway) -> bool:
-    """Whether the database of the gateway is closed."""
+    """Return whether the database of the gateway is closed."""
     try:
         return gateway.parts.databases.state.engine is None
     except AssertionError:

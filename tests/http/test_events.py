@@ -58,7 +58,7 @@ class Client:
         return bool(more)
 
     async def events(self, count: int) -> list[tuple[str, Any]]:
-        """The next events: name and data."""
+        """Return the next events: name and data."""
         async with asyncio.timeout(10):
             before = len(self.taken)
             while len(self.taken) < before + count:

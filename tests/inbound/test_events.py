@@ -49,7 +49,7 @@ def parse(text: bytes) -> list[Seen]:
 
 
 async def greeting(reading: Stream) -> str:
-    """The id that a stream begins with."""
+    """Return the id that a stream begins with."""
     piece = await anext(reading)
     assert piece.startswith(b": tigrest\nretry: 2000\nid: ")
     return piece.decode().split("id: ")[1].split("\n")[0]

@@ -66,7 +66,7 @@ def loaded(*dirs: Path) -> Iterator[Plugins]:
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A directory on the path of imports."""
+    """Give a directory on the path of imports."""
     before = set(sys.modules)
     path = tmp_path / "site"
     path.mkdir()
@@ -79,7 +79,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of plugins below the working directory."""
+    """Return a folder of plugins below the working directory."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plugins").mkdir()
     return Path("plugins")

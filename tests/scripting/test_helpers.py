@@ -40,7 +40,7 @@ class Scripts:
 
     @property
     def problems(self) -> list[str]:
-        """What did not load."""
+        """Return what did not load."""
         return [self.table.shown(problem) for problem in self.table.problems]
 
 

@@ -378,7 +378,7 @@ def test_messages_of_one_sender_stay_in_order_and_others_do_not_wait(bot: Bot) -
 
 
 def record(gateway: TestGateway, monkeypatch: pytest.MonkeyPatch) -> list[Stanza]:
-    """What the gateway sends from now on."""
+    """Return what the gateway sends from now on."""
     sent: list[Stanza] = []
 
     async def send(stanza: Stanza) -> None:

@@ -34,7 +34,7 @@ def post(domain: TestGateway, to: str = "localhost", login: str = "admin", **com
 
 
 def answered(domain: TestGateway, answer: str) -> dict[str, Any]:
-    """What a caller gets for an answer."""
+    """Return what a caller gets for an answer."""
     responder(domain, answer)
     command: dict[str, Any] = post(domain, node="n").json()["command"]
     return command

@@ -35,7 +35,7 @@ def eventually(ask: Callable[[], Any], expected: Any, seconds: float = 10.0) -> 
 
 
 def pasted(process: Process) -> tuple[list[str], dict[str, str], str]:
-    """The lines to paste, the passwords and the API key that a start prints."""
+    """Return the lines to paste, the passwords and the API key that a start prints."""
     assert process.stdout is not None
     lines: list[str] = []
     while not lines or not lines[-1].startswith("Or open"):

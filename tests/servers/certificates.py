@@ -21,16 +21,16 @@ class Certificate:
     folder: Path
 
     def file(self, kind: str) -> str:
-        """The file that a kind of server wants."""
+        """Return the file that a kind of server wants."""
         return str(self.folder / ("server.pem" if kind == "ejabberd" else "server.crt"))
 
     @property
     def authority(self) -> str:
-        """The file that ``SSL_CERT_FILE`` names, so that it is trusted."""
+        """Return the file that ``SSL_CERT_FILE`` names, so that it is trusted."""
         return str(self.folder / "authority.crt")
 
     def trusted(self) -> ssl.SSLContext:
-        """A context that trusts its authority and no other."""
+        """Return a context that trusts its authority and no other."""
         return ssl.create_default_context(cafile=self.authority)
 
 

@@ -121,7 +121,7 @@ class Client:
 
 @contextmanager
 def online(server: XmppServer, user: str, resource: str = "phone") -> Iterator[Client]:
-    """A user who is online for the time being."""
+    """Give a user who is online for the time being."""
     client = Client(server, user, resource)
     client.start()
     try:

@@ -34,7 +34,7 @@ class Collected:
 
 
 def collected(file: Path) -> list[Collected]:
-    """What came so far, in order."""
+    """Return what came so far, in order."""
     lines = file.read_text().splitlines() if file.exists() else []
     return [Collected(*line.split("\t")) for line in lines]
 

@@ -18,7 +18,7 @@ StartServer = Callable[..., XmppServer]
 
 
 def installed(kind: str) -> type[Prosody | Ejabberd]:
-    """The server, unless it is not installed, which is a clear skip (and an error in CI: it installs them)."""
+    """Return the server, unless it is not installed, which is a clear skip (and an error in CI: it installs them)."""
     server = KINDS[kind]
     if not server.is_installed():
         assert "CI" not in os.environ, f"{server.name} is not installed; tests/servers/install.sh does that"

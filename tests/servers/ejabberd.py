@@ -109,7 +109,7 @@ class Ejabberd(XmppServer):
 
     @staticmethod
     def is_installed() -> bool:
-        """Whether it can be started here."""
+        """Return whether it can be started here."""
         return Path("/usr/sbin/ejabberdctl").exists()
 
     def command(self) -> tuple[list[str], dict[str, str]]:

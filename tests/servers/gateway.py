@@ -13,7 +13,7 @@ from tigrest.testing import TestGateway, serving
 
 
 def settings(server: XmppServer, **xmpp: Any) -> dict[str, Any]:
-    """The section ``[xmpp]`` for a server."""
+    """Return the section ``[xmpp]`` for a server."""
     link = {"backend": "component", "secret": SECRET, "port": server.component, "c2s_port": server.c2s, "c2s_tls": "allow"}
     return link | {"send_as": "user"} | xmpp
 

@@ -90,7 +90,7 @@ class Reader:
 
     @property
     def config(self) -> Path:
-        """The configuration of the gateway."""
+        """Return the configuration of the gateway."""
         return self.server.folder / "etc" / "tigrest" / "config.toml"
 
     @property

@@ -86,7 +86,7 @@ class XmppServer:
                 time.sleep(0.02)
 
     def log(self) -> str:
-        """What it wrote, the end of it."""
+        """Return what it wrote, the end of it."""
         return "\n".join(path.read_text(errors="replace")[-3000:] for path in self.folder.rglob("*.log"))
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:

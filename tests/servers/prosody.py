@@ -89,7 +89,7 @@ class Prosody(XmppServer):
 
     @staticmethod
     def is_installed() -> bool:
-        """Whether it can be started here."""
+        """Return whether it can be started here."""
         return shutil.which("prosody") is not None
 
     def command(self) -> tuple[list[str], dict[str, str]]:
@@ -125,7 +125,7 @@ class Prosody(XmppServer):
 
     @property
     def accounts(self) -> Path:
-        """Where it keeps them; it reads them anew for every login."""
+        """Return where it keeps them; it reads them anew for every login."""
         return self.folder / "data" / "localhost" / "accounts"
 
     def add_user(self, user: str, password: str) -> None:

@@ -53,7 +53,7 @@ class Attached:
         self._inbox.extend(answer)
 
     async def receive(self, kind: str, sender: str) -> ET.Element:
-        """The next stanza of a kind from somebody."""
+        """Return the next stanza of a kind from somebody."""
         while True:
             for stanza in self._inbox:
                 if stanza.tag == CLIENT + kind and stanza.get("from") == sender:
@@ -140,7 +140,7 @@ async def test_many_sessions_open_at_once(server: XmppServer) -> None:
 
 @pytest.fixture
 def gateway(server: XmppServer) -> Iterator[TestGateway]:
-    """A gateway whose accounts have the passwords of the server's."""
+    """Give a gateway whose accounts have the passwords of the server's."""
     accounts = [{"jid": f"{user}@{DOMAIN}", "password": password} for user, password in USERS.items()]
     with serving(auth={"accounts": accounts}) as running:
         running.service.bosh = running.client.portal.call(BoshEndpoint, url_of(server), DOMAIN)

@@ -35,13 +35,13 @@ Tls = Literal["require", "allow", "never"]
 
 
 def port_of(server: XmppServer, tls: Tls = "allow", trusted: ssl.SSLContext | None = None, timeout: float = 10.0) -> ClientPort:
-    """The port of a server, with the domain as the gateway gives it: a JID."""
+    """Return the port of a server, with the domain as the gateway gives it: a JID."""
     limits = ClientPortLimits(check_seconds=timeout)
     return ClientPort(ClientPortSettings(host="127.0.0.1", port=server.c2s, domain=JID(DOMAIN), tls=tls, limits=limits), trusted)
 
 
 def sockets() -> int:
-    """How many sockets this process has open."""
+    """Return how many sockets this process has open."""
     count = 0
     for link in Path("/proc/self/fd").iterdir():
         with suppress(OSError):

@@ -33,14 +33,14 @@ ADMIN = ("admin", "adminpw")
 
 
 def message(edge: Edge, to: str, id: str, sender: str = "") -> bytes:
-    """A message with the edge in it."""
+    """Return a message with the edge in it."""
     inside = edge.inside if isinstance(edge.inside, bytes) else edge.inside.encode("utf-8", "surrogatepass")
     origin = f" from='{sender}'" if sender else ""
     return f"<message to='{to}'{origin} id='{id}' type='chat'><body>b</body>".encode() + inside + b"</message>"
 
 
 def verdict(server: XmppServer, edge: Edge) -> str:
-    """What the table says that a server does."""
+    """Return what the table says that a server does."""
     return edge.prosody if server.name == "Prosody" else edge.ejabberd
 
 
@@ -96,7 +96,7 @@ class World:
     pid: int
 
     def check_nothing_happened(self) -> None:
-        """The link is up, and was up all the time; the log is short and without tracebacks."""
+        """Check that the link is up, and was up all the time; that the log is short and without tracebacks."""
         log = self.log.read_text()
         assert "Traceback" not in log
         assert "is down" not in log
@@ -124,7 +124,7 @@ def world(server: XmppServer, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def answer(client: Raw, id: str) -> str:
-    """What came back for a message: ``heard``, or the condition of an error. It comes before the answer to a later message."""
+    """Return what came back for a message: ``heard``, or the condition of an error. It comes before the answer to a later message."""
     client.send(f"<message to='x@http.localhost' id='after-{id}' type='chat'><body>b</body></message>")
     said = client.read(f"heard after-{id} ".encode()).decode()
     found = re.findall(rf"heard {re.escape(id)} |<(not-acceptable|jid-malformed|bad-request) ", said)

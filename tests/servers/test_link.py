@@ -159,7 +159,7 @@ class Wire:
 
 
 def assert_noticed(load: Load, stopped: float, log: str) -> None:
-    """What was sent in time is 202; a dead link is noticed within 15 s, and from then on answers are 503 at once."""
+    """Check that what was sent in time is 202; that a dead link is noticed within 15 s, and from then on answers are 503 at once."""
     first = min(began + took for began, took, status in load.answers if status == 503)
     noticed = min(began for began, took, status in load.answers if status == 503 and took < 1.0)
     assert {status for _, _, status in load.answers} == {202, 503}

@@ -86,7 +86,7 @@ def test_the_settings_of_a_virtual_host_that_was_there_before_stay(install: Inst
 
 
 def rights_are_for_the_exact_address(server: DebianServer) -> None:
-    """The gateway's address may run commands; another one of its domain may not, as a user's is."""
+    """Check that the gateway's address may run commands; another one of its domain may not, as a user's is."""
     command = f"<command xmlns='http://jabber.org/protocol/commands' node='{COMMANDS}add-user' action='execute'/>"
     with raw_component(server, f"http.{DOMAIN}", "change-me") as component:
         for sender in (f"http.{DOMAIN}", f"http.{DOMAIN}/x"):

@@ -34,7 +34,7 @@ def gateway(server: XmppServer) -> Iterator[TestGateway]:
 
 @pytest.fixture(scope="module", params=["embedded", "prosody", "ejabberd"])
 def everywhere(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestGateway]:
-    """A gateway on each back end, with the same accounts and rights; what needs no client of a user is the same on all."""
+    """Give a gateway on each back end, with the same accounts and rights; what needs no client of a user is the same on all."""
     with ExitStack() as stack:
         if request.param == "embedded":
             accounts = [{"jid": f"{user}@localhost", "password": password} for user, password in USERS.items()]

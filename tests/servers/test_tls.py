@@ -49,7 +49,7 @@ def gateway(server: XmppServer, certificate: Certificate | None, folder: Path) -
 
 
 def check_logins(server: XmppServer, certificate: Certificate | None, folder: Path) -> str:
-    """What ``tigrest check --live`` says of logins."""
+    """Return what ``tigrest check --live`` says of logins."""
     done = tigrest("check", "--live", cwd=folder, **settings(server, certificate))
     assert (done.returncode, done.stderr) == (1, ""), done.stdout + done.stderr  # each server lacks something
     [line] = [line for line in done.stdout.splitlines() if line.startswith("logins ")]

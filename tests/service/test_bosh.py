@@ -30,14 +30,14 @@ SUCCESS = '<success xmlns="urn:ietf:params:xml:ns:xmpp-sasl"/>'
 
 
 def http(body: str | bytes, status: str = "200 OK", *headers: str) -> bytes:
-    """A response."""
+    """Return a response."""
     data = body.encode() if isinstance(body, str) else body
     head = [f"HTTP/1.1 {status}", f"Content-Length: {len(data)}", "Content-Type: text/xml", *headers]
     return "\r\n".join([*head, "", ""]).encode() + data
 
 
 def bosh(payload: str = "", attributes: str = "") -> bytes:
-    """A response with a ``body``."""
+    """Return a response with a ``body``."""
     return http(f'<body xmlns="{BOSH}" {STREAM} {attributes}>{payload}</body>')
 
 
@@ -103,7 +103,7 @@ async def prebind(fake: Endpoint, jid: JID = ALICE, timeout: float = 5.0, **opti
 
 
 async def refused(*answers: bytes, timeout: float = 5.0) -> TigrestError:
-    """The error that some answers lead to."""
+    """Return the error that some answers lead to."""
     async with endpoint(*answers) as fake:
         with pytest.raises(TigrestError) as caught:
             await prebind(fake, timeout=timeout)

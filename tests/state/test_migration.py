@@ -34,7 +34,7 @@ OLD = Path(__file__).with_name("before_versions.sql")
 
 @pytest.fixture
 async def old(tmp_path: Path) -> AsyncIterator[Database]:
-    """A database that was made before there were versions."""
+    """Give a database that was made before there were versions."""
     path = tmp_path / "state.sqlite3"
     connection = sqlite3.connect(path)
     connection.executescript(OLD.read_text())

@@ -16,7 +16,7 @@ SASL = "xmlns='urn:ietf:params:xml:ns:xmpp-sasl'"
 
 
 def features(*mechanisms: str, more: str = "") -> str:
-    """What the server offers."""
+    """Return what the server offers."""
     names = "".join(f"<mechanism>{name}</mechanism>" for name in mechanisms)
     return f"<stream:features>{more}<mechanisms {SASL}>{names}</mechanisms></stream:features>"
 
@@ -27,7 +27,7 @@ def failure(condition: str) -> str:
 
 
 def sasl(element: str, text: str) -> str:
-    """A SASL message."""
+    """Return a SASL message."""
     return f"<{element} {SASL}>{base64.b64encode(text.encode()).decode()}</{element}>"
 
 
@@ -40,7 +40,7 @@ class Peer:
         self.heard = ""
 
     async def hear(self, end: str = ">") -> str:
-        """What it says, up to some text."""
+        """Return what it says, up to some text."""
         said = (await self._reader.readuntil(end.encode())).decode()
         self.heard += said
         return said
@@ -60,7 +60,7 @@ class Peer:
         await self.say(HEADER + features(*mechanisms, more=more))
 
     async def hear_sasl(self, element: str) -> str:
-        """A SASL message of it."""
+        """Return a SASL message of it."""
         found = re.search(rf"<{element} [^>]*>(.*)</{element}>", await self.hear(f"</{element}>"), re.DOTALL)
         assert found is not None
         return base64.b64decode(found[1]).decode()

@@ -32,7 +32,7 @@ def port_of(port: int, tls: Tls = "allow", timeout: float = 10.0, host: str = "1
 
 
 async def outcome(script: Script, tls: Tls = "allow", timeout: float = 5.0, password: str = SECRET) -> bool | str:
-    """What a check gives: yes, no, or why it cannot be told."""
+    """Return what a check gives: yes, no, or why it cannot be told."""
     answer: bool | str
     async with fake_server(script) as port:
         try:
@@ -44,7 +44,7 @@ async def outcome(script: Script, tls: Tls = "allow", timeout: float = 5.0, pass
 
 
 def says(*texts: str) -> Script:
-    """A server that opens the stream, offers PLAIN, and answers each message with the next text."""
+    """Return a server that opens the stream, offers PLAIN, and answers each message with the next text."""
 
     async def script(peer: Peer) -> None:
         await peer.greet("PLAIN")
@@ -57,7 +57,7 @@ def says(*texts: str) -> Script:
 
 
 def opens(text: str) -> Script:
-    """A server that answers the stream header with a text."""
+    """Return a server that answers the stream header with a text."""
 
     async def script(peer: Peer) -> None:
         await peer.hear("version='1.0' to='localhost'>")

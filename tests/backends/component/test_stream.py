@@ -124,7 +124,7 @@ class Ready:
 
 
 def received(data: bytes) -> list[Stanza]:
-    """The stanzas that come in when a server sends something."""
+    """Return the stanzas that come in when a server sends something."""
     stanzas: list[Stanza] = []
     stream = ComponentStream.__new__(ComponentStream)
     stream._on_stanza = stanzas.append

@@ -29,14 +29,14 @@ def items(node: str, attributes: str = "", inside: str = "") -> str:
 
 
 async def published(world: World, node: str, attributes: str = "", inside: str = "", sender: str = BOB) -> list[str]:
-    """The ids of the items of alice that somebody gets."""
+    """Return the ids of the items of alice that somebody gets."""
     payload = (await world.ask(items(node, attributes, inside), ALICE, sender)).raise_error().payload
     assert payload is not None
     return [element.get("id", "") for element in payload.iter("{http://jabber.org/protocol/pubsub}item")]
 
 
 async def offline(world: World) -> list[dict[str, str]]:
-    """The messages that wait for alice."""
+    """Return the messages that wait for alice."""
     form = (await world.run(DOMAIN, OFFLINE, {"accountjid": ALICE})).form
     assert form is not None
     [table] = form.tables

@@ -16,7 +16,7 @@ def error(text: str) -> list[tuple[str, str, tuple[str, ...]]]:
 
 
 async def stored(world: World, name: str) -> dict[str, str]:
-    """The settings of a host as the update form shows them."""
+    """Return the settings of a host as the update form shows them."""
     return {var: values[0] for var, _, values in told(await world.run(VHOST_MAN, UPDATE, {"item-list": name}))}
 
 

@@ -53,7 +53,7 @@ def recorded(pair: dict[str, Any]) -> list[Any]:
 
 
 def tree(element: ET.Element) -> Any:
-    """An element, whatever the order of its children."""
+    """Return an element, whatever the order of its children."""
     children = sorted((tree(child) for child in element), key=repr)
     return [element.tag.removeprefix(f"{{{CLIENT}}}"), sorted(element.attrib.items()), element.text or "", children]
 

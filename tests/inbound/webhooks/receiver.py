@@ -19,7 +19,7 @@ class Request:
 
     @property
     def text(self) -> str:
-        """The text of ``<body/>``."""
+        """Return the text of ``<body/>``."""
         found = re.search(rb"<body>(.*?)</body>", self.body)
         return found[1].decode() if found else ""
 
@@ -58,12 +58,12 @@ class Receiver:
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """Return where it is."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
     def texts(self) -> list[str]:
-        """What the messages said, in the order of their coming."""
+        """Return what the messages said, in the order of their coming."""
         return [request.text for request in self.requests]
 
     async def start(self) -> None:

@@ -27,7 +27,7 @@ SENDERS = [f"user{number}@example.org" for number in range(5)]
 
 
 def of_sender(receiver: Receiver) -> dict[str, list[str]]:
-    """What each sender's messages said, in the order of their coming; repeated ones once."""
+    """Return what each sender's messages said, in the order of their coming; repeated ones once."""
     found: dict[str, dict[str, None]] = defaultdict(dict)
     for request in receiver.requests:
         found[Stanza.parse(request.body).attributes["from"]][request.text] = None

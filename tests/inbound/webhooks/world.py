@@ -88,7 +88,7 @@ class World:
             await database.stop()
 
     async def stored(self) -> Sequence[Delivery]:
-        """What is in the store."""
+        """Return what is in the store."""
         database = Database(self.location)
         try:
             store = Store(database)

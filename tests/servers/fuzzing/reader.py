@@ -83,7 +83,7 @@ class Reader:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the server has closed the stream."""
+        """Return whether the server has closed the stream."""
         return self._raw.is_closed
 
     def close(self) -> None:

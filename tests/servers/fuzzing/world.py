@@ -109,7 +109,7 @@ class World:
 
     @property
     def port(self) -> int:
-        """Where the gateway listens."""
+        """Return where the gateway listens."""
         return int(self.base.rpartition(":")[2])
 
     def run(self, batch: Batch) -> None:

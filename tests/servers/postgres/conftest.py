@@ -14,7 +14,7 @@ from tigrest.passwords import Passwords
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A running server; a clear skip where it is not installed, and an error in CI, which installs it."""
+    """Give a running server; a clear skip where it is not installed, and an error in CI, which installs it."""
     if not is_installed():
         assert "CI" not in os.environ, "PostgreSQL is not installed; tests/servers/install.sh does that"
         pytest.skip("PostgreSQL is not installed; as root: apt-get install postgresql")
@@ -35,6 +35,6 @@ async def location(postgres: Postgres) -> str:
 
 @pytest.fixture
 async def world(location: str, passwords: Passwords) -> AsyncIterator[World]:
-    """A running embedded domain."""
+    """Give a running embedded domain."""
     async with running(passwords, location=location) as world:
         yield world
