@@ -19,6 +19,7 @@ from tigrest.testing import API_KEY, PASSWORD, TestGateway, serving
 NOT_HERE = {
     "GET /rest/adhoc/{jid}/{resource}": 404,  # there is no such client
     "POST /rest/adhoc/{jid}/{resource}": 404,
+    "GET /rest/bosh/prebind": 501,
     "GET /rest/adhoc/bosh@{domain}": 404,  # the embedded domain has no BOSH; tests/servers/test_bosh.py tries these on servers
     "POST /rest/adhoc/bosh@{domain}": 501,
 }

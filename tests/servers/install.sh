@@ -9,6 +9,7 @@ ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgre
 command -v openssl >/dev/null || missing="$missing openssl"
 command -v nginx >/dev/null || [ -e /usr/sbin/nginx ] || missing="$missing nginx-light"
 command -v systemd-analyze >/dev/null || missing="$missing systemd"
+[ -e /usr/share/javascript/strophe/strophe.js ] || missing="$missing libjs-strophe"
 command -v curl >/dev/null || missing="$missing curl"
 for package in "$@"; do
     command -v "$package" >/dev/null || missing="$missing $package"

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import httpx2
 import pytest
 
+from tests.curl import listening
+from tests.servers.browser import chromium, is_installed, page
 from tests.servers.process import DOMAIN, USERS, XmppServer
 from tigrest.concurrency.loop import run
 from tigrest.errors import StanzaError
@@ -213,3 +217,59 @@ def test_an_admin_opens_a_session_of_somebody_else(server: XmppServer, gateway: 
     refused = post("wrong")
     assert (refused.status_code, refused.json()["condition"]) == (403, "not-authorized")
     assert "www-authenticate" not in refused.headers
+
+
+# The prebind_url of Converse.js
+
+
+def test_a_client_goes_on_with_the_session_of_the_prebind_url(server: XmppServer, gateway: TestGateway) -> None:
+    opened = gateway.get("/rest/bosh/prebind?resource=web", login="alice:alicepw").json()
+    assert opened["jid"] == f"alice@{DOMAIN}/web"
+    run(ping(server, opened["sid"], opened["rid"]))
+    refused = gateway.get("/rest/bosh/prebind?type=json", login="alice:wrong")
+    assert refused.status_code == 401
+
+
+STROPHE = Path("/usr/share/javascript/strophe/strophe.js")
+
+ATTACH = """
+const opened = await (await fetch('/rest/bosh/prebind', {headers: {Accept: 'application/json, text/javascript'}})).json();
+const connection = new Strophe.Connection(%r);
+const status = await new Promise(resolve => connection.attach(opened.jid, opened.sid, opened.rid, resolve));
+if (status !== Strophe.Status.ATTACHED) return 'status ' + status;
+const ping = $iq({type: 'get', to: %r}).c('ping', {xmlns: 'urn:xmpp:ping'});
+const reply = await new Promise((resolve, reject) => connection.sendIQ(ping, resolve, reject, 10000));
+connection.disconnect();
+return [opened.jid, reply.getAttribute('type'), reply.getAttribute('to')];
+"""
+
+
+def test_strophe_in_a_browser_attaches_to_the_session_of_the_prebind_url(
+    server: XmppServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "tigrest.service.bosh")
+    if not is_installed() or not STROPHE.exists():
+        assert "CI" not in os.environ, "tests/servers/install.sh installs Chromium and Strophe"
+        pytest.skip("as root: apt-get install chromium chromium-driver libjs-strophe")
+    static = tmp_path / "rest" / "chat" / "static"
+    static.mkdir(parents=True)
+    (static / "strophe.js").write_bytes(STROPHE.read_bytes())
+    (static / "page.html").write_text("<!doctype html><script src=strophe.js></script>")
+    accounts = [{"jid": f"{user}@{DOMAIN}", "password": password} for user, password in USERS.items()]
+    with (
+        serving(tmp_path / "rest", auth={"accounts": accounts}) as gateway,
+        listening(gateway) as base,
+        page("<!doctype html>") as other,
+        chromium(tmp_path) as browser,
+    ):
+        gateway.service.bosh = gateway.client.portal.call(BoshEndpoint, url_of(server), DOMAIN)
+        browser.open(base.replace("//", "//alice:alicepw@") + "/rest/version/localhost?type=json")  # from now on it is logged in
+        browser.open(f"{base}/rest/chat/static/page.html")
+        jid, type, to = browser.run(ATTACH % (url_of(server), DOMAIN))
+        assert (JID(jid).bare, type, to) == (f"alice@{DOMAIN}", "result", jid)
+        browser.open(f"http://localhost:{other}/")
+        read = f"return await (await fetch('{base}/rest/bosh/prebind', {{credentials: 'include'}})).text()"
+        assert "Failed to fetch" in browser.run(read)
+        blind = f"return (await fetch('{base}/rest/bosh/prebind', {{credentials: 'include', mode: 'no-cors'}})).type"
+        assert browser.run(blind) == "opaque"
+    assert caplog.text.count("a BOSH session of") == 1  # none for the other page

@@ -15,7 +15,7 @@ from tests.servers.process import free_ports
 from tigrest.errors import InvalidValue, NotConnected, NotPermitted, NotSupported, StanzaError, TigrestError
 from tigrest.http.statuses import status_of
 from tigrest.service.bosh import BoshEndpoint, BoshLimits, PreBound
-from tigrest.testing import TestGateway, serving
+from tigrest.testing import API_KEY, PASSWORD, TestGateway, serving
 from tigrest.xmpp.commands import CommandReply
 from tigrest.xmpp.disco import DiscoItem
 from tigrest.xmpp.forms import DataForm
@@ -526,3 +526,62 @@ def test_the_answer_of_a_bad_endpoint_is_a_problem(domain: TestGateway) -> None:
     answer = post(domain, hold="1")
     assert answer.status_code == 503
     assert "[bosh] url" in answer.text
+
+
+# The prebind_url of Converse.js
+
+
+@pytest.mark.parametrize("accept", ["application/json, text/javascript", "*/*", "text/xml"])
+def test_a_client_in_a_page_gets_what_it_attaches_with(domain: TestGateway, opened: Opened, accept: str) -> None:
+    answer = domain.get("/rest/bosh/prebind?resource=web&hold=2&wait=5", login="alice", headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["content-type"], answer.headers["cache-control"]) == (200, "application/json", "no-store")
+    assert answer.json() == {"jid": "alice@localhost/web", "sid": "3f1b", "rid": 9929332}
+    assert opened.asked == [("alice@localhost/web", PASSWORD, 2, 5)]
+
+
+def test_a_session_is_opened_for_nobody_else(domain: TestGateway, opened: Opened) -> None:
+    assert domain.get("/rest/bosh/prebind").status_code == 401
+    assert domain.get("/rest/bosh/prebind", api_key=API_KEY).status_code == 401
+    assert domain.get("/rest/bosh/prebind", login="alice:wrong").status_code == 401
+    assert domain.get("/rest/bosh/prebind?from=bob@localhost", login="alice").json()["jid"].startswith("alice@localhost")
+    assert {jid.partition("/")[0] for jid, *_ in opened.asked} == {"alice@localhost"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "https://evil.example.org"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Origin": "http://testserver"}, 200),
+        ({}, 200),
+    ],
+)
+def test_a_page_of_another_origin_opens_no_session(domain: TestGateway, opened: Opened, headers: dict[str, str], status: int) -> None:
+    for method in ("GET", "HEAD"):
+        answer = domain.request(method, "/rest/bosh/prebind", login="alice", headers=headers)
+        assert answer.status_code == status, answer.text
+        assert "access-control-allow-origin" not in answer.headers
+    assert len(opened.asked) == (status == 200)  # HEAD opens none
+
+
+def test_a_page_of_a_listed_origin_may_ask_and_read() -> None:
+    listed = "https://app.example.com"
+    with serving(http={"cors_origins": [listed]}) as gateway:
+        gateway.service.bosh = Opened()  # type: ignore[assignment]
+        answer = gateway.get("/rest/bosh/prebind", login="alice", headers={"Origin": listed})
+        assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, listed)
+        assert gateway.get("/rest/bosh/prebind", login="alice", headers={"Origin": "https://evil.example.org"}).status_code == 403
+
+
+@pytest.mark.parametrize("query", ["hold=x", "wait=1.5", "resource=%00"])
+def test_parameters_that_cannot_be_are_bad_requests(domain: TestGateway, opened: Opened, query: str) -> None:
+    assert domain.get(f"/rest/bosh/prebind?{query}", login="alice").status_code == 400
+    assert opened.asked == []
+
+
+def test_the_embedded_domain_has_no_bosh_for_pages_either(domain: TestGateway) -> None:
+    answer = domain.get("/rest/bosh/prebind?type=json", login="alice")
+    assert (answer.status_code, "[bosh] url" in answer.json()["detail"]) == (501, True)

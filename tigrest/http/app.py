@@ -248,7 +248,7 @@ class App:
     async def _handle(self, scope: Scope, receive: Receive, send: Send, match: RouteMatch, route: Route, endpoint: Endpoint) -> AnyResponse:
         """Answer by a handler: the steps in their order."""
         headers = dict(reversed(scope["headers"]))  # reversed, so that of several of one name the first is kept
-        if scope["method"] not in SAFE_METHODS:
+        if route.checks_origin or scope["method"] not in SAFE_METHODS:
             self._cross_site.check(scope, headers)
         principal = None
         if route.is_guarded:

@@ -98,6 +98,9 @@ class Handler:
     apiKey: bool = False
     """``True``: the request must carry a valid API key, whatever the role."""
 
+    checkOrigin: bool = False
+    """``True``: GET is refused, as other methods are, when a page of another origin sends it: for a GET that opens something."""
+
     timeout: float | None = None
     """Seconds a request, stanza or scheduled run may take, then 504 or an error; ``None`` for ``[http] request_timeout``."""
 

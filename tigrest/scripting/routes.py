@@ -46,6 +46,7 @@ class Route(Part):
         pattern: the handler's ``regex``.
         endpoints: by HTTP method; ``HEAD`` is there with ``GET``.
         asks_auth_required: whether it overrides ``authRequired``.
+        checks_origin: whether GET is checked as unsafe methods are.
     """
 
     cure: ClassVar[str] = "change one regex"
@@ -58,6 +59,7 @@ class Route(Part):
     decode_content: bool
     api_key: bool
     asks_auth_required: bool
+    checks_origin: bool
 
     @property
     def methods(self) -> list[str]:
@@ -150,6 +152,7 @@ class RouteKind:
             api_key=cls.apiKey,
             timeout=cls.timeout,
             asks_auth_required=cls.authRequired is not Handler.authRequired,
+            checks_origin=cls.checkOrigin,
             line=declared.line,
         )
 
