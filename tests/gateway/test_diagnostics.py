@@ -36,5 +36,5 @@ async def test_a_server_that_opens_bosh_sessions_itself_needs_no_endpoint() -> N
     finally:
         await gateway.stop()
         await server.stop()
-    assert found.server == "Tigase 8.4.0"
+    assert str(found.server) == "Tigase 8.4.0"
     assert Check("BOSH pre-bind", True) in found.checks

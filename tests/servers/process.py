@@ -69,9 +69,13 @@ class XmppServer:
         command, environment = self.command()
         with (self.folder / "stdout.log").open("ab") as out:
             self.process = subprocess.Popen(command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-        for port in (self.c2s, self.component, self.http):
+        for port in self.listening():
             self._wait_for(port)
         self.seed()
+
+    def listening(self) -> tuple[int, ...]:
+        """Return the ports that it listens on once it has started."""
+        return self.c2s, self.component, self.http
 
     def _wait_for(self, port: int) -> None:
         end = time.monotonic() + 60

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 from tigrest.backends.component.backend import Component
 from tigrest.errors import NotConnected, NotSupported, StanzaError, TigrestError
 from tigrest.gateway import Gateway
+from tigrest.gateway.cures import Cures, Software, cures_for
 from tigrest.service import Service
 from tigrest.xmpp.commands import ADMIN_NODES
 from tigrest.xmpp.disco import DiscoItem, items_of, items_query
@@ -20,11 +21,13 @@ from tigrest.xmpp.stanza import make_stanza
 ALL_USERS = "all users"
 """Node where ejabberd lists its accounts for administrators (XEP-0030)."""
 
+LIST_ACCOUNTS = "get-registered-users-list"
+
 ADMINISTRATION = {
     "PUT /rest/user": "add-user",
     "POST /rest/user": "change-user-password",
     "DELETE /rest/user": "delete-user",
-    "GET /rest/users": "get-registered-users-list",
+    "GET /rest/users": LIST_ACCOUNTS,
 }
 """Handlers, and the command of XEP-0133 that each needs."""
 
@@ -52,13 +55,13 @@ class Diagnostics:
     """Diagnostics: what the server is and grants, and what works with it.
 
     Args:
-        server: name and version of the server's software.
+        server: the server's software.
         privileges: privileges that it grants (XEP-0356), in words.
         commands: nodes of its ad-hoc commands.
         checks: what works and what does not.
     """
 
-    server: str
+    server: Software
     privileges: str
     commands: tuple[str, ...]
     checks: tuple[Check, ...]
@@ -73,21 +76,21 @@ async def diagnose(gateway: Gateway) -> Diagnostics:
     backend = gateway.backend
     if not backend.connected:
         raise NotConnected(backend.link.trouble if isinstance(backend, Component) else "the embedded domain is not running")
-    commands = await _commands(gateway)
+    software, commands = await _software(gateway), await _commands(gateway)
     if not isinstance(backend, Component):
-        return Diagnostics(await _software(gateway), "all", commands, (Check("everything", True, "the embedded domain needs nothing"),))
-    privileges = backend.privileges
-    return Diagnostics(await _software(gateway), privileges.summary(), commands, tuple(await _checks(gateway, backend, commands)))
+        return Diagnostics(software, "all", commands, (Check("everything", True, "the embedded domain needs nothing"),))
+    cures = cures_for(software, gateway.service.jid, gateway.service.domain)
+    return Diagnostics(software, backend.privileges.summary(), commands, tuple(await _checks(gateway, backend, commands, cures)))
 
 
-async def _software(gateway: Gateway) -> str:
+async def _software(gateway: Gateway) -> Software:
     try:
         query = make_stanza("iq", "get", gateway.service.domain, ET.Element(f"{{{SOFTWARE_VERSION}}}query"), id="version")
         payload = (await gateway.service.request(query, ASK_SECONDS)).raise_error().payload
     except TigrestError as error:
-        return f"unknown ({error})"
-    texts = [payload.findtext(f"{{{SOFTWARE_VERSION}}}{key}", "") if payload is not None else "" for key in ("name", "version")]
-    return " ".join(text for text in texts if text) or "unknown"
+        return Software(trouble=str(error))
+    name, version = (payload.findtext(f"{{{SOFTWARE_VERSION}}}{key}", "") if payload is not None else "" for key in ("name", "version"))
+    return Software(name, version)
 
 
 async def _commands(gateway: Gateway) -> tuple[str, ...]:
@@ -97,36 +100,35 @@ async def _commands(gateway: Gateway) -> tuple[str, ...]:
         return ()
 
 
-async def _checks(gateway: Gateway, backend: Component, commands: tuple[str, ...]) -> list[Check]:
+async def _checks(gateway: Gateway, backend: Component, commands: tuple[str, ...], cures: Cures) -> list[Check]:
     service = gateway.service
     trusted = service.policy.send_as == "user"
-    administrator = f"make {service.jid} an administrator of the server and enable ad-hoc administration there"
-    sends = "from the gateway's addresses" + (" and the users'" if trusted else ' only; for the users\' set send_as = "user"')
+    sends = "from the gateway's addresses" + (" and the users'" if trusted else f" only; for the users': {cures.trust}")
     nobody = JID.of("tigrest-check", service.domain)
     return [
-        await _attempt("logins", service.check_credentials(nobody, "-"), "[xmpp] c2s_host, c2s_port, c2s_tls"),
+        await _attempt("logins", service.check_credentials(nobody, "-"), "check [xmpp] c2s_host, c2s_port, c2s_tls"),
         Check("POST /rest/stream", True, sends),
         Check("GET /rest/avatar", True, "public ones, and those for contacts" if _as_owner(gateway, backend) else "public ones"),
-        Check("PUT /rest/avatar", _acts(backend, "set"), "" if _acts(backend, "set") else f"grant iq set for {PUBSUB} (XEP-0356)"),
-        Check("/rest/adhoc", bool(commands), f"{len(commands)} commands" if commands else administrator),
-        _status(service, backend),
-        *[_administration(name, node, commands, administrator) for name, node in ADMINISTRATION.items()],
-        await _attempt("BOSH pre-bind", _bosh(service), "[bosh] url"),
-        await _rights(gateway),
+        Check("PUT /rest/avatar", _acts(backend, "set"), "" if _acts(backend, "set") else cures.avatars),
+        Check("/rest/adhoc", bool(commands), f"{len(commands)} commands" if commands else cures.administration),
+        _status(service, backend, cures),
+        *[_administration(name, node, commands, cures) for name, node in ADMINISTRATION.items()],
+        await _attempt("BOSH pre-bind", _bosh(service), cures.bosh),
+        await _rights(gateway, cures),
     ]
 
 
-def _status(service: Service, backend: Component) -> Check:
+def _status(service: Service, backend: Component, cures: Cures) -> Check:
     name = "POST /rest/user/…/status"
     if service.policy.send_as != "user":
-        return Check(name, False, 'let the server trust this component with its users\' addresses, and set [xmpp] send_as = "user"')
+        return Check(name, False, cures.trust)
     if not backend.privileges.allows_roster:
-        return Check(name, False, f"grant {service.jid} the rosters (XEP-0356)")
+        return Check(name, False, cures.roster)
     seen = backend.privileges.sees_presence
-    return Check(name, True, "" if seen else f"contacts who come online later see it only if {service.jid} is granted presence")
+    return Check(name, True, "" if seen else f"contacts who come online later do not see it: {cures.presence}")
 
 
-async def _rights(gateway: Gateway) -> Check:
+async def _rights(gateway: Gateway, cures: Cures) -> Check:
     """Find out whether another address of our domain has the rights of ours.
 
     The address of each user at the gateway lies in our domain. Some servers grant rights to a whole domain by default.
@@ -137,8 +139,7 @@ async def _rights(gateway: Gateway) -> Check:
     seen = [text for text, items in (("administration commands", administration), ("user list", users)) if items]
     if not seen:
         return Check("rights", True, f"those of {service.jid} are its alone")
-    cure = f'{{ user_regexp: {{ "^$": "{service.jid}" }} }} instead of server: on ejabberd, "{service.jid}" in admins on Prosody'
-    return Check("rights", False, f"any {_nobody(service.jid)} sees the {' and the '.join(seen)}: grant to the exact address, {cure}")
+    return Check("rights", False, f"any {_nobody(service.jid)} sees the {' and the '.join(seen)}: {cures.rights}")
 
 
 def _nobody(jid: JID) -> JID:
@@ -161,10 +162,11 @@ def _as_owner(gateway: Gateway, backend: Component) -> bool:
     return gateway.config.avatars.as_owner and _acts(backend, "get")
 
 
-def _administration(name: str, node: str, commands: tuple[str, ...], administrator: str) -> Check:
-    works = ADMIN_NODES + node in commands
-    need = f"the server does not offer {ADMIN_NODES}{node}" if commands else administrator
-    return Check(name, works, "" if works else need)
+def _administration(name: str, node: str, commands: tuple[str, ...], cures: Cures) -> Check:
+    if ADMIN_NODES + node in commands:
+        return Check(name, True)
+    administers = any(command.startswith(ADMIN_NODES) for command in commands)
+    return Check(name, False, cures.account_list if administers and node == LIST_ACCOUNTS else cures.administration)
 
 
 def _acts(backend: Component, type: str) -> bool:
@@ -181,9 +183,9 @@ async def _bosh(service: Service) -> None:
         return
 
 
-async def _attempt(name: str, work: Awaitable[object], keys: str) -> Check:
+async def _attempt(name: str, work: Awaitable[object], cure: str) -> Check:
     try:
         await work
     except (NotConnected, NotSupported) as error:
-        return Check(name, False, f"{error}; check {keys}" if keys not in str(error) else str(error))
+        return Check(name, False, f"{error}; {cure}")
     return Check(name, True)

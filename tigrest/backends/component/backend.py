@@ -135,7 +135,10 @@ class Component:
         if self.borrows:
             return await self.request(iq.with_(sender=owner), timeout)
         granted = f"iq {iq.type} for {namespace}"
-        raise NotSupported(f"the server does not let the gateway act for its users: grant {self.jid} {granted} by XEP-0356 (mod_privilege)")
+        raise NotSupported(
+            f"the server does not let the gateway act for its users: grant {self.jid} {granted} by XEP-0356, "
+            "where the server can: tigrest check --live says how"
+        )
 
     async def check_credentials(self, jid: JID, password: str) -> bool:
         """Check a password by a login at the server; see :meth:`tigrest.backends.backend.Backend.check_credentials`."""

@@ -115,7 +115,7 @@ class UserPresences:
         try:
             contacts = await self._roster(jid.bare)
         except StanzaError as error:
-            cure = "grant it the roster by XEP-0356 (mod_privilege)"
+            cure = "grant it the roster by XEP-0356, as tigrest check --live says"
             return StatusOutcome(False, f"the server does not tell the gateway the contacts of {jid.bare} ({error.condition}): {cure}")
         if self._shown.get(jid) != presence:
             await self._store.put(jid, presence)

@@ -127,16 +127,16 @@ def _explained(error: StanzaError, command: str, account: JID, domain: JID) -> E
         return UserExists(f"there is an account {account} already")
     if error.condition in ("forbidden", "not-allowed", "not-authorized"):
         return NotSupported(
-            f"{domain} does not let the gateway run {ADMIN_NODES}{command}; make the component an administrator of the server"
+            f"{domain} does not let the gateway run {ADMIN_NODES}{command}; make the component an administrator of the server, "
+            "by what tigrest check --live says"
         )
     if error.condition == "item-not-found" and command != "get-registered-users-list" and "command" not in error.text.lower():
         return NoSuchUser(f"there is no account {account}")
     if error.condition == "item-not-found" and "No hook" in error.text:
         return NoSuchUser(f"there is no account {account}")
     if error.condition in ("item-not-found", "service-unavailable", "feature-not-implemented"):
-        return NotSupported(
-            f"{domain} does not offer the command {ADMIN_NODES}{command}; enable its module for administration by ad-hoc commands"
-        )
+        cure = "Prosody has none" if command == "get-registered-users-list" else "on Prosody admin_adhoc has it"
+        return NotSupported(f"{domain} does not offer the command {ADMIN_NODES}{command}; {cure}, on ejabberd mod_configure has it")
     return error
 
 
