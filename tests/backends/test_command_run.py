@@ -96,9 +96,18 @@ async def test_an_unknown_field_is_told_before_anything_is_done() -> None:
 
 async def test_a_field_that_a_later_page_may_ask_for_is_refused_where_the_command_would_complete() -> None:
     peer = Peer(stage(WHO, NEXT), stage(asking("b")))
-    with pytest.raises(InvalidValue, match="no field 'c'; it has 'b'"):
-        await execute(peer, {"b": "x", "c": "y"})
+    with pytest.raises(InvalidValue, match="no field 'c'; it has 'nick', 'secret', 'b'"):
+        await execute(peer, {"nick": "a", "b": "x", "c": "y"})
     assert await settled(peer) == ["s1"]
+
+
+async def test_a_page_that_asks_for_nothing_that_is_given_comes_back_untouched() -> None:
+    peer = Peer(stage(WHO, NEXT))
+    reply = await execute(peer, {"nikc": "x"})
+    assert (len(peer.requests), reply.is_executing, reply.unused) == (1, True, ("nikc",))
+    assert await settled(peer) == []
+    peer = Peer(stage(WHO, NEXT), stage(asking("b"), NEXT), DONE)
+    assert (await execute(peer, {"b": "x"}, action="next")).status == "completed", "the caller wants the next one"
 
 
 async def test_fields_that_nobody_asked_for_are_told_where_the_command_is_done_already() -> None:

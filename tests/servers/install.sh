@@ -2,6 +2,17 @@
 # Install what the tests start or check with, above all the XMPP servers, where that is possible: Debian, as root. Without it
 # those tests are skipped. Further packages whose commands have the same name, such as wrk, may be given.
 set -eu
+# slidge apart from the rest, so that what it requires does not decide what is installed for tigrest
+venv="$(dirname "$0")/../../.venv"
+if [ -x "$venv/bin/python" ] && [ ! -e "$venv/peers" ]; then
+    echo "tigrest: installing slidge for the tests"
+    rm -rf "$venv/peers.new"
+    if "$venv/bin/python" -m pip --disable-pip-version-check --quiet install --target "$venv/peers.new" "slidge~=0.4.2"; then
+        mv "$venv/peers.new" "$venv/peers"
+    else
+        echo "tigrest: slidge could not be installed; tests with it are skipped" >&2
+    fi
+fi
 missing=""
 command -v prosody >/dev/null || missing="prosody prosody-modules"
 [ -e /usr/sbin/ejabberdctl ] || missing="$missing ejabberd"
@@ -11,6 +22,8 @@ command -v nginx >/dev/null || [ -e /usr/sbin/nginx ] || missing="$missing nginx
 command -v systemd-analyze >/dev/null || missing="$missing systemd"
 [ -e /usr/share/javascript/strophe/strophe.js ] || missing="$missing libjs-strophe"
 command -v curl >/dev/null || missing="$missing curl"
+command -v biboumi >/dev/null || missing="$missing biboumi"
+ls /usr/lib/*/libmagic.so.1 >/dev/null 2>&1 || missing="$missing libmagic1" # slidge loads it
 for package in "$@"; do
     command -v "$package" >/dev/null || missing="$missing $package"
 done

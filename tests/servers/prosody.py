@@ -58,7 +58,11 @@ Component "http.localhost"
 
 Component "rooms.localhost" "muc"
     modules_enabled = {{ "muc_mam" }}
+{components}
 """
+
+FORMS = Path(__file__).parent / "prosody_modules"
+"""Where ``mod_test_forms`` is: ad-hoc commands of all kinds."""
 
 PRIVILEGES = """
     privileged_entities = {
@@ -82,7 +86,8 @@ class Prosody(XmppServer):
         options: ``trust="false"``: checks the component's ``from``; ``privileges="false"``: grants none (XEP-0356);
             ``authentication="internal_hashed"``: SCRAM, of ``hash="SHA-256"`` or SHA-1; ``plain="false"``: no SASL PLAIN without
             TLS; ``tls="FILE"``: STARTTLS with this certificate and its ``.key``; ``modules="DIR"``: a folder
-            that has ``mod_rest``, which is enabled.
+            that has ``mod_rest``, which is enabled; ``forms="true"``: the commands of :data:`FORMS`;
+            ``components="irc.localhost"``: addresses of further components, separated by spaces, with the same secret.
     """
 
     name = "Prosody"
@@ -97,6 +102,7 @@ class Prosody(XmppServer):
         options = self.options
         certificate = options.get("tls", "")
         modules = options.get("modules", "")
+        enabled = "; ".join(name for name, wanted in (('"rest"', modules), ('"test_forms"', options.get("forms"))) if wanted)
         key = certificate.removesuffix(".crt") + ".key"
         values = {
             "folder": self.folder,
@@ -104,8 +110,11 @@ class Prosody(XmppServer):
             "component": self.component,
             "http": self.http,
             "secret": SECRET,
-            "plugin_paths": f'"{modules}"' if modules else "",
-            "host_modules": 'modules_enabled = { "rest" }' if modules else "",
+            "plugin_paths": "; ".join(f'"{folder}"' for folder in (modules, FORMS if options.get("forms") else "") if folder),
+            "host_modules": f"modules_enabled = {{ {enabled} }}" if enabled else "",
+            "components": "\n".join(
+                f'Component "{name}"\n    component_secret = "{SECRET}"' for name in options.get("components", "").split()
+            ),
             "validate": "false" if options.get("trust", "true") == "true" else "true",
             "privileges": PRIVILEGES if options.get("privileges", "true") == "true" else "",
             "authentication": options.get("authentication", "internal_plain"),

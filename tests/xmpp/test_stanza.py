@@ -106,6 +106,21 @@ def test_an_error_is_read_and_written() -> None:
         reply.raise_error()
 
 
+def test_an_error_is_read_where_it_stands_and_with_the_condition_of_a_command() -> None:
+    condition = '<bad-request xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/>'
+    commands = 'xmlns="http://jabber.org/protocol/commands"'
+
+    def read(payload: str) -> tuple[str, str, str]:
+        error = Stanza.received(f'<iq type="error" id="1">{payload}</iq>').error
+        assert error is not None
+        return error.condition, error.type, error.command_condition
+
+    assert read(f'<error type="modify">{condition}<bad-action {commands}/></error>') == ("bad-request", "modify", "bad-action")
+    as_biboumi_writes_it = f'<command {commands}><error type="wait">{condition}</error></command>'
+    assert read(as_biboumi_writes_it) == ("bad-request", "wait", "")
+    assert read('<q xmlns="urn:q"/>') == ("undefined-condition", "cancel", "")
+
+
 @given(st.text())
 def test_escaped_text_comes_back_or_is_replaced(text: str) -> None:
     stanza = Stanza.parse(f'<message id="{escape_attribute(text)}"><body>{escape(text)}</body></message>')

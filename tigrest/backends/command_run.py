@@ -60,6 +60,8 @@ class CommandRun:
         self._ignores_unknown = ignores_unknown
         self._asked: set[str] = set()
         """Names of the fields of the stages so far."""
+        self._known: list[str] = []
+        """Those of them that ask for something."""
         self._passed: list[CommandReply] = []
         """Stages that were filled in."""
         self._is_ours = False
@@ -125,6 +127,8 @@ class CommandRun:
             if not reply.is_executing or not (is_asked or self._is_passed(reply)):
                 return self._noted(reply)
             self._expect_offered(action, reply)
+            if not action and self._is_strange(reply):
+                return self._noted(reply)
             step = reply.default_action if action in ("", "execute") else action
             form = self._filled(reply, step)
             self._passed.append(reply)
@@ -139,11 +143,15 @@ class CommandRun:
         """Tell whether a further stage asks for nothing but given values; those that were refused before are for the caller."""
         if reply.severity == "error":
             return False
-        form = _form_of(reply)
-        asked = {field.var for field in form.fields if field.asks} if form is not None else set()
+        asked = _names_asked(reply)
         if not asked:
             return self._wants_end and bool(self._key.sessionid)
         return asked <= self._given.keys() and not asked <= self._asked
+
+    def _is_strange(self, reply: CommandReply) -> bool:
+        """Tell whether a stage that is not the last one asks for nothing that is given: then all names may be misspelt."""
+        asked = _names_asked(reply)
+        return bool(self._given and asked) and reply.default_action != "complete" and asked.isdisjoint(self._given)
 
     def _filled(self, reply: CommandReply, step: str) -> DataForm | None:
         """Fill in the form of a stage; ``None`` when it has none.
@@ -152,15 +160,15 @@ class CommandRun:
             InvalidValue: the values do not fit, or there are some that neither this stage has, nor, as it is the last one, a later one.
         """
         form = _form_of(reply)
-        if form is not None and MARKER.var not in self._given:
-            form = replace(form, fields=tuple(field for field in form.fields if field.var != MARKER.var))
         if form is not None:
             self._asked.update(field.var for field in form.fields)
+            self._known += [field.var for field in form.fields if field.asks]
         unused = self._unused()
         if unused and step == "complete" and not self._ignores_unknown:
-            known = [field.var for field in form.fields if field.asks] if form is not None else []
-            has = f"it has {quoted(known)}" if known else "it asks for nothing"
+            has = f"it has {quoted(self._known)}" if self._known else "it asks for nothing"
             raise InvalidValue(f"the form of the command has no field {quoted(unused)}; {has}")
+        if form is not None and MARKER.var not in self._given:
+            form = replace(form, fields=tuple(field for field in form.fields if field.var != MARKER.var))
         return None if form is None else fill(form, self._given)
 
     def _unused(self) -> tuple[str, ...]:
@@ -230,6 +238,12 @@ class CommandRun:
             await self._requests.request(self._request("cancel", None), self._stages.limits.cancel_seconds)
         except TigrestError as error:
             log.debug("a session of %s was not cancelled: %s", self._key.to, error)
+
+
+def _names_asked(reply: CommandReply) -> set[str]:
+    """Return the names of the fields that a stage asks for."""
+    form = _form_of(reply)
+    return {field.var for field in form.fields if field.asks} if form is not None else set()
 
 
 def _form_of(reply: CommandReply) -> DataForm | None:

@@ -299,6 +299,8 @@ class Stanza:
         if self.type != "error":
             return None
         element = self.xml.find(f"{{{CLIENT}}}error")
+        if element is None:  # biboumi writes that of a command inside of the command, in its namespace
+            element = next((each for each in self.xml.iter() if split_name(each.tag)[1] == "error"), None)
         if element is None:
             return StanzaError("undefined-condition", source=self.attributes.get("from", ""))
         names = [split_name(child.tag) for child in element]
