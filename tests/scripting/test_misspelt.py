@@ -21,6 +21,7 @@ SLIPS = {
     "apiKey": ["api_key", "API_KEY", "ApiKey", "apikey", "apiKeys", "api_keys", "apiKye", "apKey", "apiKey_"],
     "authRequired": ["auth_required", "authrequired", "authRequire", "AuthRequired", "autRequired"],
     "isAsync": ["is_async", "isasync", "IsAsync", "isAsnyc"],
+    "uri": ["Uri", "URI", "uri_", "uris", "rui"],
     "checkOrigin": ["check_origin", "checkorigin", "checkOrigins", "chekOrigin"],
     "decodeContent": ["decode_content", "decodecontent", "decodeContents", "decodContent"],
     "regex": ["regexp", "Regex", "REGEX", "regex_", "rgeex"],

@@ -3,9 +3,9 @@
 The gateway registers them with :meth:`~tigrest.http.app.App.add`. A mount only answers; the application does for it what it does for
 handlers: cross-site check and CORS, login, limits of body and time, errors as problem documents, metrics and access log.
 
-Handlers come first: where a handler answers a method at a path, no mount does. So a mount below ``/rest`` can be shadowed by a script,
-and one elsewhere cannot. Of two mounts the exact path wins over a prefix, and a longer prefix over a shorter one; two at one path are an
-error at registration.
+Handlers come first: where a handler answers a method at a path, no mount does. So a mount below ``/rest`` can be shadowed by a script;
+one elsewhere cannot, since a script whose ``uri`` is there does not load (:data:`tigrest.scripting.uris.OF_GATEWAY`). Of two mounts the
+exact path wins over a prefix, and a longer prefix over a shorter one; two at one path are an error at registration.
 """
 
 from __future__ import annotations

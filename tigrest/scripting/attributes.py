@@ -86,13 +86,13 @@ def wrong(path: Path, cls: type[Handler], lines: Lines, attribute: str, cure: st
 
 
 def pattern_of(path: Path, cls: type[Handler], lines: Lines) -> re.Pattern[str]:
-    """Compile the pattern of a handler class.
+    """Compile the pattern of a handler class; one with a ``uri`` needs none.
 
     Raises:
         ScriptError: it has none, or one that is no regular expression.
     """
     regex: Any = cls.regex
-    if not any("regex" in vars(base) for base in cls.__mro__ if base is not Handler):
+    if cls.uri is None and not any("regex" in vars(base) for base in cls.__mro__ if base is not Handler):
         raise ScriptError(path, lines.of(cls), f'{cls.__name__} has no regex; add one such as regex = r"/hello/([^/]+)"')
     if not isinstance(regex, str):
         raise wrong(path, cls, lines, "regex", 'use a text such as r"/hello/([^/]+)"')

@@ -66,10 +66,10 @@ class Handler:
 
     For requests, set ``regex``, and write ``exec_get``, ``exec_post``, ….
 
-    The URI is ``/rest``, the script's folder, then what ``regex`` matches. The arguments of the ``exec_`` methods are
-    injected by their names: ``service``, ``callback``, ``user``, ``principal``, ``request``, ``content``, and ``query`` where it has a
-    model; any other takes the next group of ``regex``, or the group of its own name. They may be ``def`` (run in a worker thread, so
-    blocking is allowed) or ``async def`` (run on the event loop), and give their result back or to ``callback``.
+    The URI is ``/rest``, the script's folder, then what ``regex`` matches; ``uri`` takes the place of the first two. The arguments of
+    the ``exec_`` methods are injected by their names: ``service``, ``callback``, ``user``, ``principal``, ``request``, ``content``, and
+    ``query`` where it has a model; any other takes the next group of ``regex``, or the group of its own name. They may be ``def`` (run
+    in a worker thread, so blocking is allowed) or ``async def`` (run on the event loop), and give their result back or to ``callback``.
 
     For stanzas to the gateway's own addresses, write ``on_message``, ``on_presence`` or ``on_iq``, and say by ``match`` which. Their
     arguments are ``service``, ``stanza``, ``sender``, of messages ``body`` too, and the groups of ``match.body``. What they return is
@@ -85,6 +85,9 @@ class Handler:
 
     regex: str = ""
     """Matched in full against the percent-decoded path behind the folder, e.g. ``r"/hello/([^/]+)"``."""
+
+    uri: str | None = None
+    """Path in the place of ``/rest`` and the script's folder, e.g. ``"/msg"``, for clients that know no other."""
 
     requiredRole: Role = None
     """``None`` for anybody, ``"user"`` for any login, ``"admin"`` for an administrator. Of stanzas: whose are heard."""

@@ -58,6 +58,8 @@ def _meant(name: str, value: Any) -> str | None:
     letters = _letters(name)
     if letters not in OTHER_WORDS and (near := [ours for ours in sorted(KNOWN_NAMES) if _is_near(letters, _letters(ours))]):
         return nearest(name, near, 0)
+    if letters in ("url", "urls") and isinstance(value, str) and value.startswith("/"):
+        return "uri"
     if letters.endswith(("role", "roles")) and _names_a_role(value):
         return "requiredRole"
     if name.startswith("on") and callable(value):

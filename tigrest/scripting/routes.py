@@ -20,6 +20,7 @@ from tigrest.scripting.handler import METHODS, Handler, Role
 from tigrest.scripting.parts import Claim, Declaration, Part, Source
 from tigrest.scripting.patterns import readable
 from tigrest.scripting.signature import Invocation, SignatureError, compile_signature
+from tigrest.scripting.uris import problem_of
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Route(Part):
     """A loaded handler of requests.
 
     Args:
-        folder: URI of its folder, e.g. ``/rest/avatar``.
+        folder: URI of its folder, e.g. ``/rest/avatar``, or what the handler has in the place of it.
         pattern: the handler's ``regex``.
         endpoints: by HTTP method; ``HEAD`` is there with ``GET``.
         asks_auth_required: whether it overrides ``authRequired``.
@@ -116,16 +117,20 @@ class RouteKind:
     """Handlers with ``exec_`` methods."""
 
     methods = tuple(f"exec_{method.lower()}" for method in METHODS)
-    attributes = ("regex",)
+    attributes = ("regex", "uri")
 
     def recognise(self, declared: Declaration) -> bool:
-        """Check the pattern of a class, and return whether it answers requests.
+        """Check the pattern and the URI of a class, and return whether it answers requests.
 
         Raises:
-            ScriptError: it has no pattern, or one that is no regular expression.
+            ScriptError: it has no pattern, one that is no regular expression, or a URI that cannot be.
         """
         if not declared.defines(*self.methods):
+            if declared.defines("uri"):
+                raise declared.wrong("uri", f"write {', '.join(self.methods[:-1])} or {self.methods[-1]}, or leave it out")
             return False
+        if declared.cls.uri is not None and (problem := problem_of(declared.cls.uri)):
+            raise declared.wrong("uri", problem)
         _pattern(declared)
         return True
 
@@ -142,7 +147,7 @@ class RouteKind:
             path=source.path,
             relative=source.relative,
             name=cls.__name__,
-            folder=source.folder,
+            folder=source.folder if cls.uri is None else cls.uri,
             pattern=pattern,
             handler=handler,
             endpoints=_endpoints(declared, handler, pattern),

@@ -1,0 +1,8 @@
+from tigrest import Handler
+
+
+class Broken(Handler):
+    uri = "/rest/../msg"
+
+    def exec_get(self):
+        return {}

@@ -1,0 +1,8 @@
+from tigrest import Handler
+
+
+class Broken(Handler):
+    uri = "msg"
+
+    def exec_get(self):
+        return {}

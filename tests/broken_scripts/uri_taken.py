@@ -1,0 +1,8 @@
+from tigrest import Handler
+
+
+class Broken(Handler):
+    uri = "/health/mine"
+
+    def exec_get(self):
+        return {}
