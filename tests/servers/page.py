@@ -108,7 +108,7 @@ class Reader:
                 words = [str(self._checkout) if word == "." else self.server.moved(word) for word in words]
                 self.server.administer(words)
             case ["tigrest", "serve", "--config", file]:
-                self.serve(self.server.moved(file))
+                self.serve("--config", self.server.moved(file))
             case ["tigrest", *words]:
                 words = [self.server.moved(word) for word in words]
                 done = tigrest(*words, cwd=self.server.folder, **self.variables)
@@ -116,11 +116,15 @@ class Reader:
             case ["curl", *_]:
                 self._curl(line)
             case _:
-                self._shell(self.server.moved(line).replace("-g prosody", "").replace("-g ejabberd", ""), line)
+                self.shell(re.sub("-g (prosody|ejabberd) ", "", line))
 
-    def serve(self, config: str = "") -> None:
-        """Run the gateway in the background."""
-        arguments = ("--config", config or str(self.config))
+    def serve(self, *options: str) -> None:
+        """Run the gateway in the background.
+
+        Args:
+            options: of ``tigrest serve``; those of the pages when there are none.
+        """
+        arguments = options or ("--config", str(self.config))
         process, self.base = self._running.enter_context(serving(*arguments, cwd=self.server.folder, **self.variables))
 
         def end() -> None:
@@ -130,12 +134,18 @@ class Reader:
         self._running.callback(end)
         eventually(lambda: httpx2.get(f"{self.base}/health/ready", trust_env=False).status_code == 200)
 
-    def _shell(self, line: str, printed: str) -> None:
-        done = subprocess.run(["bash", "-c", line], cwd=self._checkout, capture_output=True, text=True, check=False)
-        self.said[printed] = done.stdout
+    def shell(self, line: str, printed: str = "") -> None:
+        """Run a line in the checkout, with the paths and ports of the test.
+
+        Args:
+            line: what to run.
+            printed: as it stands on the page, where that is different.
+        """
+        done = subprocess.run(["bash", "-c", self.server.moved(line)], cwd=self._checkout, capture_output=True, text=True, check=False)
+        self.said[printed or line] = done.stdout
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
 
     def _curl(self, line: str) -> None:
         """Run a line of curl; what it gets must be a success."""
         assert f"http://127.0.0.1:{GATEWAY}/" in line
-        self._shell(line.replace("curl ", "curl -sS --fail-with-body ", 1).replace(f"http://127.0.0.1:{GATEWAY}", self.base), line)
+        self.shell(line.replace("curl ", "curl -sS --fail-with-body ", 1).replace(f"http://127.0.0.1:{GATEWAY}", self.base), line)

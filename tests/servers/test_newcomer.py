@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from tests.cli.process import tigrest
 from tests.servers.certificates import make_certificate
 from tests.servers.conftest import installed
 from tests.servers.debian import DEBIAN, DOMAIN, PASSWORD, DebianEjabberd, DebianProsody, DebianServer
-from tests.servers.page import Reader
+from tests.servers.page import ROOT, Reader
 from tests.servers.raw import raw_component
 
 ADMIN = ("admin", PASSWORD)
@@ -92,6 +94,32 @@ def rights_are_for_the_exact_address(server: DebianServer) -> None:
         for sender in (f"http.{DOMAIN}", f"http.{DOMAIN}/x"):
             assert "status='executing'" in component.ask(sender, f"type='set' to='{DOMAIN}'", command).replace('"', "'")
         assert "<forbidden" in component.ask(f"nobody@http.{DOMAIN}", f"type='set' to='{DOMAIN}'", command)
+
+
+# A service
+
+
+def test_the_unit_says_what_to_install_for_it(install: Install) -> None:
+    server = install("prosody")
+    unit = (ROOT / "etc" / "tigrest.service").read_text("utf-8")
+    steps = re.findall(r"(?m)^#     (install .*)$", unit)
+    assert len(steps) >= 3
+    with Reader(server, skips=("curl", "tigrest")).following() as reader:
+        secret = server.folder / "FILE_WITH_THE_SECRET"
+        shutil.copy(reader.config.parent / "component-secret", secret)
+        for step in steps:
+            reader.shell(step.replace("-g tigrest", "").replace("FILE_WITH_THE_SECRET", str(secret)))
+        assert stat.S_IMODE((reader.config.parent / "component-secret").stat().st_mode) == 0o640
+        reader.config.write_text(server.moved(reader.config.read_text()).replace("# c2s_ca_file", "c2s_ca_file"))
+        [start] = re.findall(r"(?m)^ExecStart=\S+/tigrest serve (.*)$", unit)
+        checks = [
+            tigrest(command, *options, "--config", str(reader.config), cwd=server.folder)
+            for command, *options in (["check"], ["check", "--live"], ["api-key", "add", "ci"])
+        ]
+        assert [done.returncode for done in checks] == [0, 1, 0], checks  # Prosody lists no accounts
+        reader.serve(*server.moved(start).split())
+        with client(reader) as http:
+            assert http.get(LOGIN, auth=ADMIN).status_code == 200
 
 
 # Certificates
