@@ -32,11 +32,11 @@ class Peer:
     """Answers each request with the next of its answers, and to cancelling.
 
     Args:
-        answers: payloads of results, errors to raise, or functions that give them.
+        answers: payloads of results, errors to raise, stanzas, or functions that give payloads.
         loop: the event loop on which it is asked; the running one when ``None``.
     """
 
-    def __init__(self, *answers: str | Exception | Callable[[], str], loop: asyncio.AbstractEventLoop | None = None) -> None:
+    def __init__(self, *answers: str | Exception | Stanza | Callable[[], str], loop: asyncio.AbstractEventLoop | None = None) -> None:
         self.loop = loop or asyncio.get_running_loop()
         self.answers = list(answers)
         self.requests: list[ET.Element] = []
@@ -55,6 +55,8 @@ class Peer:
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
+        if isinstance(answer, Stanza):
+            return answer
         return Stanza.received(f'<iq type="result" id="1">{answer if isinstance(answer, str) else answer()}</iq>')
 
     @property

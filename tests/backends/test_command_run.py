@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from tests.backends.responder import DONE, NEXT, WHO, Peer, asking, stage
 from tigrest.backends.adhoc import AdHoc, FieldValues
 from tigrest.backends.open_stages import CommandLimits, OpenStages
+from tigrest.concurrency.caller import waiting, while_there
 from tigrest.errors import CallerGone, InvalidValue, ServerFailed, StanzaError, StanzaTimeout
 from tigrest.xmpp.commands import CommandReply
 from tigrest.xmpp.jid import JID
@@ -222,8 +224,10 @@ async def test_a_responder_that_asks_without_end_is_left() -> None:
     assert await settled(peer) == ["s20"]
 
 
-@pytest.mark.parametrize("answer", [stage(WHO, sessionid="s" * 1025), '<other xmlns="urn:x"/>'])
-async def test_an_answer_that_cannot_be_used_is_not_taken(answer: str) -> None:
+@pytest.mark.parametrize(
+    "answer", [stage(WHO, sessionid="s" * 1025), '<other xmlns="urn:x"/>', Stanza.flawed("iq", {"type": "result"}, "too many elements")]
+)
+async def test_an_answer_that_cannot_be_used_is_not_taken(answer: str | Stanza) -> None:
     with pytest.raises(ServerFailed):
         await execute(Peer(answer), {"nick": "x"})
 
@@ -295,3 +299,50 @@ async def test_a_server_that_refuses_an_early_form_is_asked_without() -> None:
     peer = Peer(StanzaError("feature-not-implemented"), DONE)
     assert (await execute(peer, {"command-marker": "command-marker"})).status == "completed"
     assert peer.submitted == [("", {}), ("", None)]
+
+
+class Leaving:
+    """A caller who goes away after his first request, and the requests that are made for him.
+
+    Args:
+        peer: who answers.
+    """
+
+    def __init__(self, peer: Peer) -> None:
+        self.loop, self.peer = peer.loop, peer
+
+    @property
+    def is_gone(self) -> bool:
+        """Return whether he has gone."""
+        return bool(self.peer.requests)
+
+    def on_gone(self, callback: Callable[[], object]) -> None:
+        """Call back soon when he has gone."""
+        if self.is_gone:
+            self.loop.call_soon(callback)
+
+    def off_gone(self, callback: Callable[[], object]) -> None:
+        """Do nothing."""
+
+    async def request(self, iq: Stanza, timeout: float = 30.0) -> Stanza:
+        """Answer as long as he is there."""
+        return await while_there(self._answer(iq, timeout))
+
+    async def _answer(self, iq: Stanza, timeout: float) -> Stanza:
+        if self.is_gone:
+            await asyncio.sleep(0.01)
+        return await self.peer.request(iq, timeout)
+
+
+async def test_the_session_of_a_caller_who_has_gone_is_cancelled() -> None:
+    peer = Peer(stage(WHO), DONE)
+    caller = Leaving(peer)
+    token = waiting.set(caller)
+    try:
+        with pytest.raises(CallerGone):
+            await AdHoc(caller).execute(PEER, NODE, {"nick": "x"})
+    finally:
+        waiting.reset(token)
+    await asyncio.sleep(0.05)
+    assert peer.cancelled == ["s1"]
+    assert len(peer.requests) == 1

@@ -105,7 +105,8 @@ def _chosen(field: Field, values: tuple[str, ...]) -> tuple[str, ...]:
         InvalidValue: one is not among the options.
     """
     order = {option.value: index for index, option in enumerate(field.options)}
-    strange = [value for value in values if value and value not in order and value not in field.values]
+    known = {"", *order, *field.values}
+    strange = [value for value in values if value not in known]
     if strange and order and not field.is_open:
         raise InvalidValue(f"field {field.var!r} does not offer {quoted(strange)}; it has {quoted(order)}")
     return tuple(sorted(values, key=lambda value: order.get(value, len(order))))

@@ -29,6 +29,7 @@ FIELD_TYPES = (
 """Types of fields. XEP-0004 §3.3"""
 
 _N = f"{{{DATA_FORMS}}}"
+_VALUE, _DESC, _REQUIRED, _FIELD = f"{_N}value", f"{_N}desc", f"{_N}required", f"{_N}field"
 
 
 @dataclass(frozen=True)
@@ -209,24 +210,33 @@ def _tables(element: ET.Element) -> tuple[FormTable, ...]:
 
 
 def _fields(parent: ET.Element) -> tuple[Field, ...]:
-    return tuple(_field(child) for child in parent.findall(f"{_N}field"))
+    return tuple(_field(child) for child in parent.findall(_FIELD))
 
 
 def _field(element: ET.Element) -> Field:
-    return Field(
-        var=element.get("var", ""),
-        values=tuple(v.text or "" for v in element.findall(f"{_N}value")),
-        type=element.get("type", ""),
-        label=element.get("label", ""),
-        options=tuple(Option(o.findtext(f"{_N}value", ""), o.get("label", "")) for o in element.findall(f"{_N}option")),
-        required=element.find(f"{_N}required") is not None,
-        desc=element.findtext(f"{_N}desc", ""),
-        is_open=element.find(f"{{{DATA_VALIDATION}}}validate/{{{DATA_VALIDATION}}}open") is not None,
-        media=tuple(
-            Media(uri.get("type", ""), (uri.text or "").strip())
-            for uri in element.findall(f"{{{MEDIA_ELEMENT}}}media/{{{MEDIA_ELEMENT}}}uri")
-        ),
-    )
+    get = element.get
+    var, kind, label = get("var", ""), get("type", ""), get("label", "")
+    if not len(element):
+        return Field(var, (), kind, label)
+    values, desc, required = [], "", False
+    further: list[ET.Element] = []
+    for child in element:  # one pass: a stranger's form may have as many fields as there is room for in a stanza
+        tag = child.tag
+        if tag == _VALUE:
+            values.append(child.text or "")
+        elif tag == _DESC:
+            desc = desc or child.text or ""
+        elif tag == _REQUIRED:
+            required = True
+        else:
+            further.append(child)
+    if not further:
+        return Field(var, tuple(values), kind, label, (), required, desc)
+    options = tuple(Option(each.findtext(_VALUE, ""), each.get("label", "")) for each in further if each.tag == f"{_N}option")
+    is_open = any(each.find(f"{{{DATA_VALIDATION}}}open") is not None for each in further if each.tag == f"{{{DATA_VALIDATION}}}validate")
+    media = (uri for each in further if each.tag == f"{{{MEDIA_ELEMENT}}}media" for uri in each.findall(f"{{{MEDIA_ELEMENT}}}uri"))
+    shown = tuple(Media(uri.get("type", ""), (uri.text or "").strip()) for uri in media)
+    return Field(var, tuple(values), kind, label, options, required, desc, is_open, shown)
 
 
 def _write_fields(parent: ET.Element, fields: Iterable[Field]) -> None:
