@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -93,3 +94,125 @@ async def test_a_shutdown_that_goes_wrong_is_logged(serve: Any, way: str, caplog
     await scripts.stop()
     assert re.search(r"life\.py:\d+: Life\.shutdown failed", caplog.text)
     assert ("await " + way in caplog.text) == (way != "swallow"), "the line of the script"
+
+
+QUICK = """
+from tigrest import Handler
+
+class Quick(Handler):
+    regex = "/quick"
+    def exec_get(self): return "{answer}"
+"""
+
+SLOW = """
+import asyncio, time
+from tigrest import Handler
+
+{importing}
+
+class Slow(Handler):
+    regex = "/slow"
+    async def startup(self, service):
+        {starting}
+    def exec_get(self): return "{answer}"
+"""
+
+SLOWNESS = {
+    "import": {"importing": "time.sleep(0.6)", "starting": "pass"},
+    "startup": {"importing": "", "starting": "await asyncio.sleep(0.6)"},
+}
+
+
+def answers(table: Table, *paths: str) -> list[object]:
+    found = [table.match("GET", path) for path in paths]
+    return [None if match is None or match.endpoint is None else match.endpoint.invocation.method() for match in found]
+
+
+def patient(root: Path) -> Scripts:
+    return Scripts(Loader([root]), cast("Service", None), lambda table: None, seconds=5, patience=0.1)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("way", SLOWNESS)
+async def test_a_script_that_takes_long_holds_up_no_other(tmp_path: Path, way: str, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "quick.py").write_text(QUICK.format(answer="1"))
+    (tmp_path / "slow.py").write_text(SLOW.format(answer="1", importing="", starting="pass"))
+    scripts = patient(tmp_path)
+    await scripts.reload()
+    (tmp_path / "quick.py").write_text(QUICK.format(answer="2"))
+    (tmp_path / "slow.py").write_text(SLOW.format(answer="2", **SLOWNESS[way]))
+    table = await scripts.reload(0.1)
+    assert answers(table, "/rest/quick", "/rest/slow") == ["2", "1"], "the slow one goes on as it was"
+    assert table.problems == ()
+    (tmp_path / "quick.py").write_text(QUICK.format(answer="3"))
+    assert answers(await scripts.reload(0.1), "/rest/quick", "/rest/slow") == ["3", "1"]
+    await until(lambda: answers(scripts.table, "/rest/slow") == ["2"])
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(told) == 1
+    assert "slow.py" in told[0]
+    assert "the other scripts are served meanwhile" in told[0]
+    await scripts.stop()
+
+
+@pytest.mark.parametrize("way", SLOWNESS)
+async def test_who_waits_for_all_gets_all(tmp_path: Path, way: str) -> None:
+    (tmp_path / "slow.py").write_text(SLOW.format(answer="1", **SLOWNESS[way]))
+    scripts = patient(tmp_path)
+    assert answers(await scripts.reload(0.1), "/rest/slow") == [None]
+    assert answers(await scripts.reload(), "/rest/slow") == ["1"]
+    await scripts.stop()
+
+
+@pytest.mark.parametrize("way", SLOWNESS)
+async def test_a_script_that_is_saved_again_while_it_loads_is_taken_as_it_is_last(tmp_path: Path, way: str) -> None:
+    scripts = patient(tmp_path)
+    for answer in ("1", "2"):
+        (tmp_path / "slow.py").write_text(SLOW.format(answer=answer, **SLOWNESS[way]))
+        await scripts.reload(0.1)
+    (tmp_path / "slow.py").write_text(SLOW.format(answer="3", importing="", starting="pass"))
+    await scripts.reload(0.1)
+    await until(lambda: answers(scripts.table, "/rest/slow") == ["3"])
+    await asyncio.sleep(0.8)
+    assert answers(scripts.table, "/rest/slow") == ["3"]
+    (tmp_path / "slow.py").unlink()
+    assert answers(await scripts.reload(0.1), "/rest/slow") == [None]
+    await scripts.stop()
+
+
+async def test_a_slow_script_that_fails_in_the_end_is_a_problem(tmp_path: Path) -> None:
+    for name, way in {
+        "a": {"importing": "time.sleep(0.3); 1 / 0", "starting": "pass"},
+        "b": {"importing": "", "starting": "await asyncio.sleep(0.3); 1 / 0"},
+    }.items():
+        (tmp_path / f"{name}.py").write_text(SLOW.format(answer="1", **way).replace("/slow", f"/{name}"))
+    scripts = patient(tmp_path)
+    await scripts.reload(0.1)
+    await until(lambda: bool(scripts.table.problems) and len(scripts.table.problems) == 2)
+    problems = [str(problem) for problem in scripts.table.problems]
+    assert [problem.rpartition(": ")[2] for problem in problems] == ["division by zero"] * 2
+    await scripts.stop()
+
+
+async def test_scripts_start_at_the_same_time(tmp_path: Path) -> None:
+    met = "met = asyncio.Barrier(2)\n"
+    (tmp_path / "_met.py").write_text(f"import asyncio\n{met}")
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.py").write_text(
+            "from ._met import met\n" + SLOW.format(answer="1", importing="", starting="await met.wait()").replace("/slow", f"/{name}")
+        )
+    scripts = patient(tmp_path)
+    assert served(await scripts.reload()) == ["/rest/a", "/rest/b"]
+    await scripts.stop()
+
+
+async def test_a_gateway_that_stops_does_not_wait_for_a_slow_script(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(SLOW.format(answer="1", importing="", starting="await asyncio.sleep(60)"))
+    scripts = patient(tmp_path)
+    await scripts.reload(0.1)
+    async with asyncio.timeout(3):
+        await scripts.stop()

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import threading
+import time
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tigrest.errors import PluginError, ScriptError
 from tigrest.scripting.attributes import member_lines, validate, validate_instance
+from tigrest.scripting.files import folders_of
 from tigrest.scripting.handler import Handler, Injection
 from tigrest.scripting.helpers import HelperFinder, package_of
 from tigrest.scripting.kinds import KINDS
@@ -38,20 +42,27 @@ class Loader:
     def __init__(
         self, dirs: Sequence[Path], provide: Provide | None = None, seconds: float = LOAD_SECONDS, kinds: Sequence[Kind] = KINDS
     ) -> None:
-        self.dirs = list(dict.fromkeys(path.resolve() for path in dirs))
+        self.dirs = _without_doubles(dirs)
         self._provide = provide
         self._seconds = seconds
         self._kinds = tuple(kinds)
         self._helpers = HelperFinder(self.dirs)
+        self._attempts: dict[Path, _Attempt] = {}
+        """Loads that had not ended when patience did, and their results."""
+        self._failed: dict[Path, _Attempt] = {}
+        """Loads and starts that failed the last time."""
 
-    def load(self, previous: Table | None = None) -> Table:
+    def load(self, previous: Table | None = None, patience: float | None = None, follows: bool = False) -> Table:
         """Load every script; blocks, so call it off the event loop.
 
         A script that did not change is taken over from the previous table. One that cannot be loaded is a problem of the
-        new table, which goes on with its last good version.
+        new table, which goes on with its last good version. So it does with one that has not been loaded when patience ends: that goes
+        on loading, and a later call takes the result.
 
         Args:
             previous: the table being served.
+            patience: seconds to wait for scripts that take long, all together; ``None`` to wait for each to its end.
+            follows: whether it is only to take what took long: then what failed the last time is not tried again.
         """
         known: dict[Path, Script] = dict(previous.scripts) if previous else {}
         scripts: dict[Path, Script] = {}
@@ -61,16 +72,40 @@ class Loader:
         for unchanged in [known[item.path] for item in sources if item.path in known and known[item.path].digest == item.digest]:
             _claim(unchanged, taken)
             scripts[unchanged.path] = unchanged
+        deadline = None if patience is None else time.monotonic() + patience
+        attempts, self._attempts = (self._failed | self._attempts) if follows else self._attempts, {}
+        self._failed = {}
         for item in [item for item in sources if item.path not in scripts]:
+            attempt = attempts.get(item.path)
+            if attempt is None or attempt.digest != item.digest:
+                attempt = _Attempt(item.path, item.digest, partial(self._load, item))
             try:
-                script = Script(item.path, item.digest, tuple(self._parts(item)))
+                script = attempt.result(deadline)
+                if script is None:
+                    if item.path not in attempts:
+                        log.warning("%s is still loading after %g s; the other scripts are served meanwhile", item.path, patience)
+                    self._attempts[item.path] = attempt
+                    if item.path in known:
+                        _keep(known[item.path], taken, scripts, problems)
+                    continue
                 _claim(script, taken)
                 scripts[item.path] = script
             except ScriptError as error:
                 problems.append(error)
+                self._failed[item.path] = attempt
                 if item.path in known:
                     _keep(known[item.path], taken, scripts, problems)
         return self._table(scripts, problems)
+
+    @property
+    def postponed(self) -> list[Path]:
+        """Return the scripts that a later :meth:`load` takes."""
+        return list(self._attempts)
+
+    @property
+    def unfinished(self) -> list[Path]:
+        """Return the scripts among them that still load."""
+        return [path for path, attempt in self._attempts.items() if attempt.is_running]
 
     def reject(self, table: Table, error: ScriptError, previous: Table | None) -> Table:
         """Take a script out of a table that is not yet served, because its handlers did not start.
@@ -80,11 +115,25 @@ class Loader:
             error: what is wrong, and with which script.
             previous: the table being served; its version of the script goes on.
         """
-        scripts: dict[Path, Script] = dict(table.scripts)
-        scripts.pop(error.path, None)
-        if previous is not None and error.path in previous.scripts:
-            scripts[error.path] = previous.scripts[error.path]
-        return self._table(scripts, [*table.problems, error])
+        if error.path in table.scripts:
+            self._failed[error.path] = _Attempt(error.path, table.scripts[error.path].digest, error)
+        return self._table(_with_previous(table, error.path, previous), [*table.problems, error])
+
+    def postpone(self, table: Table, path: Path, previous: Table) -> Table:
+        """Take a script out of a table that is not yet served, because its handlers are not ready; a later :meth:`load` takes it.
+
+        Args:
+            table: the new table.
+            path: the script.
+            previous: the table being served; its version of the script goes on.
+        """
+        if path in table.scripts:
+            script = table.scripts[path]
+            self._attempts[path] = _Attempt(path, script.digest, script)
+        return self._table(_with_previous(table, path, previous), table.problems)
+
+    def _load(self, item: Source) -> Script:
+        return Script(item.path, item.digest, tuple(self._parts(item)))
 
     def _table(self, scripts: dict[Path, Script], problems: Sequence[ScriptError]) -> Table:
         return Table(scripts, problems, dict(self._statics()), self.dirs)
@@ -93,7 +142,7 @@ class Loader:
         """Read all files, and have helpers that changed imported anew."""
         files: dict[Path, bytes] = {}
         for root in self.dirs:
-            for path in sorted(_python_files(root)):
+            for path in _python_files(root, problems):
                 if (data := _read(path, problems)) is not None:
                     files[path] = data
         self._helpers.refresh(files)
@@ -118,9 +167,9 @@ class Loader:
 
     def _statics(self) -> Iterator[tuple[str, Path]]:
         for root in reversed(self.dirs):
-            for folder in sorted(root.rglob("static")):
+            for folder in map(Path, sorted(folder.path for folder in folders_of(root))):
                 relative = folder.relative_to(root)
-                if folder.is_dir() and not _hidden(relative):
+                if folder.name == "static" and folder != root and not _hidden(relative):
                     yield "/".join([ROOT, *relative.parts]), folder
 
     def _parts(self, source: Source) -> Iterator[Part]:
@@ -180,6 +229,73 @@ class Loader:
             setattr(handler, name, bean)
 
 
+class _Attempt:
+    """The load of one version of a script, in a thread of its own where nobody can wait for its end.
+
+    Args:
+        path: the script.
+        digest: of the version.
+        load: loads it; or what came of that.
+    """
+
+    def __init__(self, path: Path, digest: bytes, load: Callable[[], Script] | Script | ScriptError) -> None:
+        self._path, self.digest, self._load = path, digest, load
+        self._outcome = None if callable(load) else load
+        self._thread: threading.Thread | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Return whether it goes on."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def result(self, deadline: float | None) -> Script | None:
+        """Load the script, and return it; ``None`` when it still loads at the deadline.
+
+        Args:
+            deadline: by the monotonic clock; ``None`` to wait to the end.
+
+        Raises:
+            ScriptError: it cannot be loaded.
+        """
+        if self._outcome is None and self._thread is None and deadline is None:
+            self._run()
+        elif self._outcome is None and self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=f"script {self._path.name}", daemon=True)
+            self._thread.start()
+        if self._thread is not None:
+            self._thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+        if isinstance(self._outcome, ScriptError):
+            raise self._outcome
+        return self._outcome
+
+    def _run(self) -> None:
+        assert callable(self._load)
+        try:
+            self._outcome = self._load()
+        except ScriptError as error:
+            self._outcome = error
+        except Exception as error:
+            log.exception("%s could not be loaded", self._path)
+            self._outcome = ScriptError(self._path, 1, f"{type(error).__name__}: {error}")
+
+
+def _with_previous(table: Table, path: Path, previous: Table | None) -> dict[Path, Script]:
+    """Return the scripts of a table with one of them as it was in the table before."""
+    scripts: dict[Path, Script] = dict(table.scripts)
+    scripts.pop(path, None)
+    if previous is not None and path in previous.scripts:
+        scripts[path] = previous.scripts[path]
+    return scripts
+
+
+def _without_doubles(dirs: Sequence[Path]) -> list[Path]:
+    """Return directories as absolute paths, each once. Links stay, so that what they lead to may be replaced."""
+    found: dict[Path, Path] = {}
+    for path in dirs:
+        found.setdefault(path.resolve(), path.absolute())
+    return list(found.values())
+
+
 def _claim(script: Script, taken: dict[Claim, Part]) -> None:
     """Reserve the names that a script claims; nothing is reserved when one of them is taken.
 
@@ -209,12 +325,27 @@ def _is_handler(value: Any, module: str) -> bool:
     return isinstance(value, type) and issubclass(value, Handler) and value.__module__ == module
 
 
-def _python_files(root: Path) -> Iterator[Path]:
+def _python_files(root: Path, problems: list[ScriptError]) -> Iterator[Path]:
     """Find scripts and helpers, but not what is in folders of static files, nor what begins with a dot."""
-    for path in root.rglob("*.py"):
-        parts = path.relative_to(root).parts
-        if path.is_file() and "static" not in parts[:-1] and not any(part.startswith(".") for part in parts):
-            yield path
+
+    def report(error: OSError) -> None:
+        problems.append(ScriptError(_printable(error.filename), 1, f"cannot be read: {error.strerror}"))
+
+    for folder in folders_of(root, report):
+        if "static" in Path(folder.path).relative_to(root).parts:
+            continue
+        for entry in folder.files:
+            if not entry.name.endswith(".py"):
+                continue
+            if _printable(entry.path) == entry.path:
+                yield Path(entry.path)
+            else:
+                problems.append(ScriptError(_printable(entry.path), 1, "the name of the file or of a folder is not UTF-8; rename it"))
+
+
+def _printable(path: str) -> str:
+    """Return a path with escapes in the place of bytes that are not UTF-8."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def _hidden(relative: Path) -> bool:

@@ -31,7 +31,7 @@ class Strays:
     """
 
     def __init__(self, folders: Sequence[Path]) -> None:
-        self._folders = tuple(f"{folder.resolve()}/" for folder in folders)
+        self._folders = tuple(f"{path}/" for folder in folders for path in (folder.absolute(), folder.resolve()))
         self._known: dict[str, bool] = {}
         self._started: WeakKeyDictionary[asyncio.Task[Any], tuple[RequestContext | None, Coroutine[Any, Any, Any]]] = WeakKeyDictionary()
         """Tasks of scripts, each with the request that it was started for, and its coroutine."""

@@ -44,7 +44,7 @@ class Watchdog:
     """
 
     def __init__(self, folders: Sequence[Path], limit: float = BLOCKED_SECONDS) -> None:
-        self._folders = [folder.resolve() for folder in folders]
+        self._folders = [path for folder in folders for path in (folder.absolute(), folder.resolve())]
         self._limit = limit
         self._loop = asyncio.get_running_loop()
         self._ident = threading.get_ident()
@@ -139,7 +139,7 @@ class Watchdog:
         return f"{name} at {frame.f_code.co_filename}:{number}"
 
     def _is_script(self, frame: FrameType) -> bool:
-        path = Path(frame.f_code.co_filename).resolve()
+        path = Path(frame.f_code.co_filename).absolute()
         return any(path.is_relative_to(folder) for folder in self._folders)
 
 
