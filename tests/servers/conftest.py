@@ -9,26 +9,38 @@ from pathlib import Path
 import pytest
 
 from tests.servers.ejabberd import Ejabberd
+from tests.servers.newer import NewerEjabberd, NewerProsody
 from tests.servers.process import XmppServer
 from tests.servers.prosody import Prosody
 
 KINDS: dict[str, type[Prosody | Ejabberd]] = {"prosody": Prosody, "ejabberd": Ejabberd}
+"""Of Debian 12: what all tests run on."""
+NEWER: dict[str, type[Prosody | Ejabberd]] = {"prosody-13": NewerProsody, "ejabberd-26": NewerEjabberd}
+"""Of Debian 13's backports: what the tests of modules with ``NEWER_TOO = True`` run on as well."""
 
 StartServer = Callable[..., XmppServer]
 
 
 def installed(kind: str) -> type[Prosody | Ejabberd]:
-    """Return the server, unless it is not installed, which is a clear skip (and an error in CI: it installs them)."""
-    server = KINDS[kind]
-    if not server.is_installed():
-        assert "CI" not in os.environ, f"{server.name} is not installed; tests/servers/install.sh does that"
-        pytest.skip(f"{server.name} is not installed; as root: apt-get install prosody prosody-modules ejabberd")
+    """Return the server, unless it cannot be started here: a clear skip (and an error in CI, where all can)."""
+    server = (KINDS | NEWER)[kind]
+    trouble = server.trouble()
+    if trouble:
+        assert "CI" not in os.environ, f"{trouble}; tests/servers/install.sh does that"
+        pytest.skip(trouble)
     return server
 
 
-@pytest.fixture(scope="session", params=list(KINDS))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests that take ``server`` on each of Debian 12's, and on the newer ones where the module says ``NEWER_TOO = True``."""
+    if "server" in metafunc.fixturenames and not hasattr(metafunc.module, "server"):
+        kinds = [*KINDS, *(NEWER if getattr(metafunc.module, "NEWER_TOO", False) else ())]
+        metafunc.parametrize("server", kinds, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[XmppServer]:
-    """Each server in turn, trusting the component and granting it privileges; shared by all tests."""
+    """Start each server in turn, trusting the component and granting it privileges; shared by all tests."""
     running = installed(request.param)(tmp_path_factory.mktemp(request.param))
     try:
         running.start()

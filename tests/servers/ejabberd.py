@@ -67,6 +67,7 @@ modules:
     roster: {{ both: privileged }}
     message: {{ outgoing: privileged }}
     presence: {{ roster: privileged, managed_entity: privileged }}
+    {privileged_iqs}
   {register}
   mod_pubsub: {{ plugins: [ "flat", "pep" ] }}
   mod_roster: {{ versioning: true }}
@@ -76,6 +77,11 @@ modules:
   mod_avatar: {{}}
   mod_version: {{}}
 """
+
+PRIVILEGED_IQS = (
+    'iq: { "http://jabber.org/protocol/pubsub": { both: privileged }, "vcard-temp": { both: privileged }, '
+    '"jabber:iq:roster": { both: privileged } }'
+)
 
 
 def erlang(folder: Path) -> tuple[list[str], dict[str, str]]:
@@ -106,11 +112,18 @@ class Ejabberd(XmppServer):
     """
 
     name = "ejabberd"
+    privileged_iqs = False
+    """Whether ``mod_privilege`` of this version has iqs (24.10 and newer)."""
 
     @staticmethod
     def is_installed() -> bool:
         """Return whether it can be started here."""
         return Path("/usr/sbin/ejabberdctl").exists()
+
+    @staticmethod
+    def trouble() -> str:
+        """Tell why it cannot be started here, and what to do; empty where it can."""
+        return "" if Ejabberd.is_installed() else "ejabberd is not installed; as root: apt-get install ejabberd"
 
     def command(self) -> tuple[list[str], dict[str, str]]:
         """Write the configuration."""
@@ -125,6 +138,7 @@ class Ejabberd(XmppServer):
             "secret": SECRET,
             "check_from": "false" if options.get("trust", "true") == "true" else "true",
             "privileged": "allow" if options.get("privileges", "true") == "true" else "deny",
+            "privileged_iqs": PRIVILEGED_IQS if self.privileged_iqs else "",
             "password_format": options.get("password_format", "plain"),
             "hash": options.get("hash", "sha"),
             "gateway": 'user_regexp: { "^$": "http.localhost" }' if options.get("exact", "true") == "true" else "server: http.localhost",

@@ -21,6 +21,7 @@ command -v openssl >/dev/null || missing="$missing openssl"
 command -v nginx >/dev/null || [ -e /usr/sbin/nginx ] || missing="$missing nginx-light"
 command -v systemd-analyze >/dev/null || missing="$missing systemd"
 [ -e /usr/share/javascript/strophe/strophe.js ] || missing="$missing libjs-strophe"
+command -v mmdebstrap >/dev/null || missing="$missing mmdebstrap"
 command -v curl >/dev/null || missing="$missing curl"
 command -v biboumi >/dev/null || missing="$missing biboumi"
 ls /usr/lib/*/libmagic.so.1 >/dev/null 2>&1 || missing="$missing libmagic1" # slidge loads it

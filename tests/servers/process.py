@@ -36,6 +36,11 @@ class XmppServer:
 
     name = ""
 
+    @staticmethod
+    def trouble() -> str:
+        """Tell why it cannot be started here, and what to do; empty where it can."""
+        raise NotImplementedError
+
     def __init__(self, folder: Path, **options: str) -> None:
         self.folder = folder
         self.options = options

@@ -97,6 +97,11 @@ class Prosody(XmppServer):
         """Return whether it can be started here."""
         return shutil.which("prosody") is not None
 
+    @staticmethod
+    def trouble() -> str:
+        """Tell why it cannot be started here, and what to do; empty where it can."""
+        return "" if Prosody.is_installed() else "Prosody is not installed; as root: apt-get install prosody prosody-modules"
+
     def command(self) -> tuple[list[str], dict[str, str]]:
         """Write the configuration; the accounts go straight into the store."""
         options = self.options

@@ -33,7 +33,7 @@ KEY = "bootstrap-key"
 COMMANDS = "http://jabber.org/protocol/commands"
 DEVICES = "eu.siacs.conversations.axolotl.devicelist"
 
-SITES = ("embedded", "prosody", "ejabberd", "prosody-as-users")
+SITES = ("embedded", "prosody", "ejabberd", "prosody-13", "ejabberd-26", "prosody-as-users")
 """The back ends; at the last, commands run as their callers, and Prosody decides."""
 
 AS_USERS = frozenset({"embedded", "prosody-as-users"})
@@ -240,7 +240,7 @@ class Sites:
         if kind == "embedded":
             base = stack.enter_context(_gateway(folder, webhook, _embedded(folder)))
             return EmbeddedSite(kind, _curl(base, stack), webhook)
-        server = installed(kind.partition("-")[0])(folder / "server", exact="false")
+        server = installed(kind.removesuffix("-as-users"))(folder / "server", exact="false")
         stack.callback(server.stop)
         server.start()
         base = stack.enter_context(_gateway(folder, webhook, _component(server, kind in AS_USERS)))
