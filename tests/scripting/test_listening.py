@@ -467,8 +467,14 @@ def test_shutdown_waits_for_what_is_heard(bot: Bot, capsys: pytest.CaptureFixtur
     push(gateway, message())
     bot(handler(ECHO))
     settle(gateway)
-    time.sleep(0.2)
-    assert capsys.readouterr().out == "done\ndown\n"
+    printed: list[str] = []
+
+    def is_down() -> bool:
+        printed.append(capsys.readouterr().out)
+        return "down\n" in printed[-1]
+
+    eventually(is_down)
+    assert "".join(printed) == "done\ndown\n"
 
 
 def test_a_gateway_that_stops_finishes_what_it_has(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
