@@ -43,7 +43,7 @@ from tigrest.scripting.usage import usages
 from tigrest.service import Service
 from tigrest.service.avatars import Avatars
 from tigrest.service.bosh import BoshEndpoint
-from tigrest.testing import ACCOUNTS, API_KEY, serving
+from tigrest.testing import ACCOUNTS, API_KEY, PASSWORD, serving
 from tigrest.xmpp.conditions import CONDITIONS, EXCEPTIONS
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -234,6 +234,22 @@ def test_examples_work_as_printed(page: str, shell: str, tmp_path: Path) -> None
                 assert [str(problem) for problem in gateway.gateway.table.problems] == [], f"docs/{page}:{block.line}"
             elif is_pasted(block):
                 _paste(Shell(shell, tmp_path, STREAM_SECONDS if " -N " in block.text else 20), base, page, block, after)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_readme_works_as_printed(shell: str, tmp_path: Path) -> None:
+    text = (DOCS.parent / "README.md").read_text("utf-8")
+    script, place = re.search(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL), tmp_path / "rest" / "tested"
+    assert script is not None
+    assert "`scripts/rest/tested/hello.py`" in text
+    place.mkdir(parents=True)
+    (place / "hello.py").write_text(script[1])
+    pasting = Shell(shell, tmp_path)
+    with serving(tmp_path / "rest") as gateway, listening(gateway) as base:
+        said = [pasting.paste(adapted(line, base).replace("PASSWORD", PASSWORD)) for line in re.findall(r"^curl .*$", text, re.MULTILINE)]
+    assert [answer.status for answer in said] == [200, 202, 200], said
+    assert said[0].text in text
+    assert said[2].json()["version"]["name"] == "tigrest"
 
 
 def test_every_handler_in_an_example_is_a_file() -> None:

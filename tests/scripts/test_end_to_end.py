@@ -1,6 +1,7 @@
 """The README's promise, kept by a real process, real sockets and the lines it prints, pasted into a shell."""
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import httpx2
 import pytest
 
 from tests.cli.process import Process, first_serving, serving, tigrest
+from tests.curl import BASE, SHELLS
 
 HELLO = """
 from tigrest import Handler
@@ -48,12 +50,12 @@ def pasted(process: Process) -> tuple[list[str], dict[str, str], str]:
 def test_every_line_it_prints_works_when_pasted_and_again_after_a_restart(tmp_path: Path) -> None:
     assert shutil.which("curl"), "the lines are for curl: apt-get install curl"
     seen = []
-    for _ in range(2):
+    for shell in SHELLS:
         with first_serving("--access-log", cwd=tmp_path) as (process, _):
             commands, passwords, key = pasted(process)
             seen.append((passwords, key))
             answers = [
-                subprocess.run([*_shell(line)], cwd=tmp_path, capture_output=True, check=True, timeout=30).stdout for line in commands
+                subprocess.run(_shell(shell, line), cwd=tmp_path, capture_output=True, check=True, timeout=30).stdout for line in commands
             ]
             process.terminate()
             assert process.wait(10) == 0
@@ -70,8 +72,19 @@ def test_every_line_it_prints_works_when_pasted_and_again_after_a_restart(tmp_pa
     assert (tmp_path / "var" / "demo-credentials.json").stat().st_mode & 0o777 == 0o600
 
 
-def _shell(line: str) -> list[str]:
-    return ["sh", "-c", line.replace("curl ", "curl -sS --fail ", 1)]
+def _shell(name: str, line: str) -> list[str]:
+    return [name, "-c", line.replace("curl ", "curl -sS --fail ", 1)]
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_line_that_new_prints_works_when_pasted(tmp_path: Path, shell: str) -> None:
+    (tmp_path / "config.toml").write_text('[http]\nhost = "::1"')
+    assert "try: curl 'http://[::1]:8080/rest/a/world'\n" in tigrest("new", "a", "--config", "config.toml", cwd=tmp_path).stdout
+    printed = tigrest("new", "orders/my-list", cwd=tmp_path).stdout
+    [line] = re.findall(r"^try: (curl .*)$", printed, re.MULTILINE)
+    with serving(cwd=tmp_path) as (_, base):
+        answer = subprocess.run(_shell(shell, line.replace(BASE, base)), cwd=tmp_path, capture_output=True, check=True, timeout=30)
+    assert answer.stdout == b"<greeting><to>world</to><from>localhost</from></greeting>"
 
 
 def test_a_script_is_live_when_saved_and_gone_when_deleted(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 from pathlib import Path, PurePosixPath
+from shlex import quote
 from string import Template
 
 import typer
@@ -54,7 +55,8 @@ def write_handler(name: str, path: Path | None) -> int:
         _write(file, Template((TEMPLATES / template).read_text("utf-8")).substitute(values))
         typer.echo(f"wrote {file}")
     host = "127.0.0.1" if config.http.host in ("0.0.0.0", "::") else config.http.host  # noqa: S104
-    typer.echo(f"try: curl http://{bracketed(host)}:{config.http.port}{uri}/world")
+    url = quote(f"http://{bracketed(host)}:{config.http.port}{uri}/world")  # zsh looks for files that [::1] matches
+    typer.echo(f"try: curl {url}")
     return 0
 
 

@@ -11,6 +11,7 @@ import struct
 import zlib
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from shlex import quote
 
 from tigrest.auth.api_keys import KeyStore
 from tigrest.backends.backend import Backend
@@ -72,22 +73,26 @@ class Demo:
             base: scheme, host and port, as in ``http://127.0.0.1:8080``.
         """
         admin, alice = f"admin@{self.domain}", f"alice@{self.domain}"
-        login = f"-u '{admin}:{self.passwords['admin']}'"
-        key = f"-H 'Api-Key: {self.api_key}'"
-        json_type = "-H 'Content-Type: application/json'"
+        login = f"-u {quote(admin + ':' + self.passwords['admin'])}"
+        key = f"-H {quote('Api-Key: ' + self.api_key)}"
+        json_type, xml_type = (f"-H 'Content-Type: application/{name}'" for name in ("json", "xml"))
         fields = [{"var": "domainjid", "value": self.domain}, {"var": "max_items", "value": "25"}]
         command = json.dumps({"command": {"node": f"{ADMIN_NODES}get-active-users", "fields": fields}})
+        status = json.dumps({"show": "xa", "status": "On the phone"})
+        ping = f'<iq type="get" to="{self.domain}"><ping xmlns="{PING}"/></iq>'
         kept = f" (kept in {self.file}; delete it to have them shown no more)" if self.file else ""
+        avatar, user, service, stream = (
+            quote(f"{base}/rest/{path}") for path in (f"avatar/{alice}", f"user/{alice}/status", f"adhoc/sess-man@{self.domain}", "stream")
+        )
         return [
             f"An embedded XMPP domain, {self.domain}, is served, to try things out{kept}:",
             *[f"  {name}@{self.domain}  password {password}" for name, password in self.passwords.items()],
             f"  API key {self.api_key}",
             "Paste these:",
-            f"  curl {base}/rest/avatar/{alice} -o avatar.png",
-            f'  curl {key} {json_type} -d \'{{"show": "xa", "status": "On the phone"}}\' {base}/rest/user/{alice}/status',
-            f"  curl {login} {json_type} -d '{command}' {base}/rest/adhoc/sess-man@{self.domain}",
-            f"  curl {login} {key} -H 'Content-Type: application/xml' "
-            f'-d \'<iq type="get" to="{self.domain}"><ping xmlns="{PING}"/></iq>\' {base}/rest/stream',
+            f"  curl {avatar} -o avatar.png",
+            f"  curl {key} {json_type} -d {quote(status)} {user}",
+            f"  curl {login} {json_type} -d {quote(command)} {service}",
+            f"  curl {login} {key} {xml_type} -d {quote(ping)} {stream}",
             f"Or open {base}/rest/ in a browser.",
         ]
 
