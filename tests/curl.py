@@ -128,17 +128,24 @@ class Shell:
 
     def paste(self, line: str) -> Pasted:
         """Run a line, or several; the shell itself must not complain."""
-        (self._folder / ".curlrc").write_text(self._settings)
         for name in re.findall(r"(\w+)\.png", line):
             (self._folder / f"{name}.png").write_bytes(picture(name))
-        variables = {"PATH": os.environ["PATH"], "CURL_HOME": str(self._folder), "HOME": str(self._folder), "LC_ALL": "C.UTF-8"}
-        done = subprocess.run([self._path, "-c", line], cwd=self._folder, env=variables, capture_output=True, timeout=60, check=False)
+        done = self._run(line)
         said = done.stderr.decode()
         marks = re.findall(rf"^{_MARK}(\d+) ?(.*)$", said, re.MULTILINE)
         error = re.sub(rf"^{_MARK}.*$", "", said, flags=re.MULTILINE).strip()
         assert marks, f"{line}\n{said}"
         head, text = _without_heads(done.stdout.decode(errors="replace"))
         return Pasted(int(marks[-1][0]), [int(status) for status, _ in marks], marks[-1][1], text, head, error)
+
+    def run(self, line: str) -> str:
+        """Run a line of anything and return what it prints."""
+        return self._run(line).stdout.decode()
+
+    def _run(self, line: str) -> subprocess.CompletedProcess[bytes]:
+        (self._folder / ".curlrc").write_text(self._settings)
+        variables = {"PATH": os.environ["PATH"], "CURL_HOME": str(self._folder), "HOME": str(self._folder), "LC_ALL": "C.UTF-8"}
+        return subprocess.run([self._path, "-c", line], cwd=self._folder, env=variables, capture_output=True, timeout=60, check=False)
 
 
 def _without_heads(printed: str) -> tuple[str, str]:

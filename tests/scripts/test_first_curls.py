@@ -130,3 +130,19 @@ def test_an_avatar_may_come_as_a_form_unless_the_form_has_spoilt_it(domain: Test
         answer = domain.put(path, login="alice", files=files)
         assert answer.status_code == status, answer.text
     assert domain.get(path).content == image
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "words"),
+    [
+        (FORM, b"text=hello", 'did you mean "body"?'),
+        (JSON, b'{"message": "hello", "to": "bob@localhost"}', 'did you mean "body"?'),
+        (JSON, b'{"body": "hello", "recipient": "bob@localhost"}', 'did you mean "to"?'),
+        (JSON, b'{"version": "1.0", "title": "Disk", "message": "full", "type": "info"}', "version: is not a key of a message"),  # Apprise
+        (FORM, b"see https://example.org/?a=b", "if it is text, add the header Content-Type: text/plain"),
+        (FORM, b"load = 5", "if it is text, add the header Content-Type: text/plain"),
+    ],
+)
+def test_what_other_programs_send_is_told_what_it_is_called_here(domain: TestGateway, content_type: str, body: bytes, words: str) -> None:
+    refused = domain.post("/rest/message/chat/bob@localhost?type=json", login="alice", content=body, headers={"Content-Type": content_type})
+    assert (refused.status_code, words in refused.json()["detail"]) == (400, True), refused.text

@@ -9,6 +9,7 @@ from tigrest.errors import InvalidStanza, MalformedContent, UnsupportedContent
 from tigrest.formats.charsets import UTF_8, charset_of, decoded, to_utf8, xml_to_utf8
 from tigrest.formats.content import JSON, PLAIN_TEXT, URLENCODED, XML, is_xml, media_type, named_type, read_json, write_json
 from tigrest.formats.labels import check_label, guess
+from tigrest.formats.stanza_json.envelope import KEYS
 from tigrest.formats.stanza_json.media_types import ANSWER_TYPES, READABLE_TYPES, XML_TYPES, XMPP_XML, choose_media_type
 from tigrest.formats.stanza_json.reading import check_query, from_json, from_parameters, from_query, from_texts
 from tigrest.formats.stanza_json.table import VOCABULARIES
@@ -37,6 +38,9 @@ CHANGING = VOCABULARIES["iq"].changing
 ASKING = VOCABULARIES["iq"].keys - CHANGING
 """Keys of iqs that change nothing, e.g. ``version``."""
 
+KNOWN_FIELDS = frozenset({*KEYS, *(key for vocabulary in VOCABULARIES.values() for key in vocabulary.keys)})
+"""Names that a field of a form may have."""
+
 KEPT_ATTRIBUTES = ("from", "to", "id", "type", "xml:lang")
 """Attributes that are kept of a stanza in XML. RFC 6120 §8.1"""
 
@@ -62,7 +66,7 @@ def read(content_type: str, body: bytes, *, kind: str | None = None, type: str |
     if media == JSON:
         return from_json(read_json(to_utf8(content_type, body), MAX_NODES), kind=kind, type=type, to=to)
     if media == URLENCODED and (b"=" in body or not body):
-        return from_texts(dict(read_fields(content_type, body)), kind=kind, type=type, to=to)
+        return _from_form(dict(read_fields(content_type, body)), kind, type, to)
     if media in (PLAIN_TEXT, URLENCODED):
         text = read_token(content_type, body) if media == URLENCODED else decoded(body, charset_of(content_type) or UTF_8)
         return from_json(_of_text(text, kind), kind=kind or "message", type=type or ("chat" if kind is None else None), to=to)
@@ -168,6 +172,16 @@ def _from_xml(body: bytes) -> Stanza:
     dropped = dict.fromkeys(stanza.attributes.keys() - kept.keys())
     addresses = {name: str(address) for name, address in (("to", stanza.to), ("sender", stanza.sender)) if address is not None}
     return stanza.with_(**dropped, **addresses)
+
+
+def _from_form(fields: dict[str, str], kind: str | None, type: str | None, to: str | None) -> Stanza:
+    """Convert a form into a stanza. What is refused and has no field that there is may be text with a ``=`` in it."""
+    try:
+        return from_texts(fields, kind=kind, type=type, to=to)
+    except MalformedContent as error:
+        if not fields or not KNOWN_FIELDS.isdisjoint(fields):
+            raise
+        raise MalformedContent(f"{error}; if it is text, add the header Content-Type: {PLAIN_TEXT}") from None
 
 
 def _of_text(text: str, kind: str | None) -> dict[str, str]:

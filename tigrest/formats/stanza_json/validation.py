@@ -7,6 +7,14 @@ from typing import Any
 
 from tigrest.spelling import nearest
 
+SYNONYMS = {
+    **dict.fromkeys(("text", "message", "msg", "content"), "body"),
+    **dict.fromkeys(("recipient", "receiver", "jid", "room", "channel", "chat_id"), "to"),
+    "sender": "from",
+    "title": "subject",
+}
+"""Keys of other APIs for messages, by which people and programs try it first, and what they are called here."""
+
 MAX_SHOWN_LENGTH = 40
 """Longest text repeated in an error message, in characters; longer ones are shortened."""
 
@@ -48,7 +56,8 @@ class ValidationError(Exception):
             known: the keys that exist; the most similar one is suggested.
         """
         names = sorted(known)
-        close = nearest(str(key), names)
+        synonym = SYNONYMS.get(str(key).lower(), "")
+        close = nearest(str(key), names) or (synonym if synonym in names else None)
         return cls(f'is not a key here; did you mean "{close}"?' if close else f"is not a key here; there are {', '.join(names)}")
 
     def under(self, step: str | int) -> ValidationError:
