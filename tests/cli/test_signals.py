@@ -13,6 +13,7 @@ import subprocess
 import termios
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import HTTPError
@@ -256,6 +257,25 @@ def test_systemd_hears_that_it_is_ready_reloads_and_is_alive(tmp_path: Path) -> 
             assert int(reloading.partition("\nMONOTONIC_USEC=")[2]) <= time.monotonic_ns() // 1000
             alive = [message for message in (manager.recv(1000) for _ in range(3)) if message == b"WATCHDOG=1"]
             assert len(alive) == 3
+
+
+def test_a_process_whose_event_loop_is_blocked_does_not_say_that_it_is_alive(tmp_path: Path) -> None:
+    (tmp_path / "scripts" / "rest").mkdir(parents=True)
+    block = "import time\nfrom tigrest import Handler\nclass H(Handler):\n    regex = '/block'\n"
+    (tmp_path / "scripts" / "rest" / "block.py").write_text(block + "    async def exec_get(self): time.sleep(4)\n")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(1.5)
+        with (
+            serving(cwd=tmp_path, NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="200000") as (_, base),
+            ThreadPoolExecutor() as pool,
+        ):
+            request = pool.submit(status, base, "/rest/block")
+            with pytest.raises(TimeoutError):
+                while True:
+                    manager.recv(1000)
+            assert request.result() == 404  # what has no result
+            assert manager.recv(1000) == b"WATCHDOG=1"
 
 
 def test_a_manager_that_is_not_there_is_one_line(tmp_path: Path) -> None:

@@ -166,6 +166,13 @@ def test_the_certificate_that_debian_makes_for_ejabberd_leads_to_one_that_works(
         assert "give the server one for example.com: its subjectAltName has to be DNS:example.com" in named
 
 
+@pytest.mark.parametrize("kind", list(DEBIAN))
+def test_a_domain_that_the_server_does_not_serve_is_said(kind: str, install: Install) -> None:
+    with Reader(install(kind), skips=("curl", "tigrest serve")).following() as reader:
+        said = logins(reader, domain="example.org")
+        assert "correct [xmpp] domain, or let the server serve it (hosts of ejabberd, a VirtualHost of Prosody)" in said
+
+
 # Failed logins
 
 

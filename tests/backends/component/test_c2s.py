@@ -191,7 +191,9 @@ def test_a_server_that_goes_away_in_the_middle(run: Run) -> None:
 
 def test_a_stream_error(run: Run) -> None:
     error = "<stream:error><{} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>"
-    assert str(run(outcome(opens(HEADER + error.format("host-unknown"))))).endswith("closes the stream: host-unknown")
+    assert str(run(outcome(opens(HEADER + error.format("host-unknown"))))).endswith(
+        "closes the stream: host-unknown; correct [xmpp] domain, or let the server serve it (hosts of ejabberd, a VirtualHost of Prosody)"
+    )
     assert str(run(outcome(says(error.format("system-shutdown"))))).endswith("closes the stream: system-shutdown")
     assert str(run(outcome(opens(HEADER + "<stream:error/>")))).endswith("closes the stream: ?")
     banned = f"<policy-violation xmlns='{STREAM_ERRORS}'/><text xmlns='{STREAM_ERRORS}' xml:lang='en'>Too many\n (20) failures</text>"

@@ -186,7 +186,9 @@ class ClientStream(asyncio.Protocol):
             await self._news.wait()
         element = self._elements.popleft()
         if element.tag == f"{{{STREAMS}}}error":
-            raise self.broken(f"closes the stream: {explained(element, STREAM_ERRORS)}")
+            unknown = condition(element, STREAM_ERRORS) == "host-unknown"
+            cure = "; correct [xmpp] domain, or let the server serve it (hosts of ejabberd, a VirtualHost of Prosody)" if unknown else ""
+            raise self.broken(f"closes the stream: {explained(element, STREAM_ERRORS)}{cure}")
         return element
 
     def send(self, text: str) -> None:
