@@ -198,6 +198,14 @@ def test_the_condition_of_a_command_comes_from_the_wire(domain: TestGateway) -> 
     assert "<command_condition>bad-sessionid</command_condition>" in page.text
 
 
+def test_commands_that_only_contacts_see_are_404(domain: TestGateway) -> None:
+    responder(domain, StanzaError("subscription-required", "auth", "Not subscribed"))
+    hidden = domain.get("/rest/adhoc/alice@localhost?type=json", login="admin")
+    assert (hidden.status_code, hidden.json()["condition"]) == (404, "item-not-found")
+    responder(domain, StanzaError("forbidden", "auth"))
+    assert domain.get("/rest/adhoc/alice@localhost?type=json", login="admin").status_code == 403
+
+
 @pytest.mark.parametrize("to", ["alice@localhost/phone", "alice@localhost%2Fphone", "nobody@localhost", "bosh@localhost/x"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_who_is_not_there_is_404(domain: TestGateway, to: str, method: str) -> None:

@@ -242,3 +242,9 @@ def test_who_or_what_is_not_there_is_404(everywhere: TestGateway, to: str, node:
     for values in (None, {"a": "b"}):
         missing = post(everywhere, to, values, node=node)
         assert missing.status_code == 404, missing.text
+
+
+@pytest.mark.parametrize("to", ["nobody@localhost", "alice@localhost/phone", "alice@localhost%2Fphone"])
+def test_commands_of_who_is_not_there_are_404(everywhere: TestGateway, to: str) -> None:
+    missing = everywhere.get(f"/rest/adhoc/{to}", login=LOGIN)
+    assert missing.status_code == 404, missing.text

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tigrest import JID, BoundedService, CommandReply, DataForm, Field, FormTable, HTTPException, RosterItem
+from tigrest import JID, BoundedService, CommandReply, DataForm, Field, FormTable, HTTPException, RosterItem, StanzaError
 
 from .._content import decoded
 
@@ -23,7 +23,14 @@ FIELD_KEYS = ("var", "value", "type", "label", "options", "open", "required", "d
 
 async def listed(caller: BoundedService, jid: JID) -> Shown:
     """Return the commands that an entity offers to a caller."""
-    items = await caller.adhoc.list(jid)
+    try:
+        items = await caller.adhoc.list(jid)
+    except StanzaError as error:
+        if error.condition != "subscription-required":
+            raise
+        # ejabberd for users, whether they are there or not: nobody is to learn that. XEP-0030 §8
+        text = f"{jid} is not there, or shows what it offers to contacts only ({error.condition})"
+        raise StanzaError("item-not-found", "cancel", text, error.source) from None
     return {"items": [{"jid": item.jid, "node": item.node, "name": item.name} for item in items]}
 
 

@@ -117,6 +117,7 @@ ALLOWED = (
     Allowed(501, r'condition(":"|>|<.dt><dd><code>)feature-not-implemented', "an error stanza of somebody else"),
     Allowed(501, r"does not offer the command \S+#get-registered-users-list;", "Prosody has no list of accounts"),
     Allowed(501, r"grant http.localhost iq set for http://jabber.org/protocol/pubsub by XEP-0356", "ejabberd 23.01 cannot"),
+    Allowed(502, r"answered the command with what cannot be used", "somebody else answers a command with something else"),
     Allowed(504, r'condition(":"|>|<.dt><dd><code>)remote-server-timeout', "an error stanza of somebody else"),
     Allowed(504, r"did not answer within 0\.\d+ s", "the request had a Prosody-Rest-Timeout of less than a second"),
     Allowed(504, r"/rest/(adhoc|stream)\S+ gave no result within 2 s", "who was asked does not answer, or with what is no reply"),
