@@ -304,8 +304,9 @@ def _same(printed: Any, actual: Any) -> bool:
     return bool(printed == actual)
 
 
-def test_the_tests_on_the_page_about_testing_pass(tmp_path: Path) -> None:
-    files = [block for block in blocks("testing.md", "python") if block.path]
+@pytest.mark.parametrize("page", ["testing.md", "plugins.md"])
+def test_the_tests_on_a_page_pass(page: str, tmp_path: Path) -> None:
+    files = [block for block in blocks(page, "python") if block.path]
     for block in files:
         (tmp_path / block.path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / block.path).write_text(block.text)

@@ -148,10 +148,11 @@ class ContentTooLarge(TigrestError):
 
     Args:
         limit: most bytes allowed.
+        origin: what says so.
     """
 
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"the request body is larger than {limit} bytes ([http] max_body)")
+    def __init__(self, limit: int, origin: str = "[http] max_body") -> None:
+        super().__init__(f"the request body is larger than {limit} bytes ({origin})")
         self.limit = limit
 
 

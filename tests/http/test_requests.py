@@ -94,3 +94,52 @@ def test_forms_with_files_work_in_threads_and_on_the_loop(serve: Serve) -> None:
     for method in ("POST", "PUT"):
         response = gateway.request(method, "/rest/thread?type=json", data={"name": "x"}, files={"file": b"12345"})
         assert response.json() == {"name": "x", "size": 5}, response.text
+
+
+LIMITS = """
+class Small(Handler):
+    regex = "/small"
+    maxBody = 10
+    def exec_post(self, content): return {"sent": True}
+
+class Large(Handler):
+    regex = "/large"
+    maxBody = 5000
+    async def exec_post(self, request): return {"bytes": len(await request.body())}
+
+class Usual(Handler):
+    regex = "/usual"
+    def exec_post(self, content): return {"sent": True}
+
+class Stream(Handler):
+    regex = "/stream"
+    maxBody = 5000
+    decodeContent = False
+    async def exec_post(self, content):
+        return {"bytes": sum([len(piece) async for piece in content.stream()])}
+"""
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+@pytest.mark.parametrize(
+    ("path", "size", "status", "origin"),
+    [
+        ("/small", 10, 200, ""),
+        ("/small", 11, 413, "maxBody of the handler"),
+        ("/usual", 1000, 200, ""),
+        ("/usual", 1001, 413, "[http] max_body"),
+        ("/large", 5000, 200, ""),
+        ("/large", 5001, 413, "maxBody of the handler"),
+        ("/stream", 5000, 200, ""),
+        ("/stream", 5001, 413, "maxBody of the handler"),
+    ],
+)
+def test_a_handler_may_have_a_limit_of_its_own(serve: Serve, path: str, size: int, status: int, origin: str, is_chunked: bool) -> None:
+    gateway = serve(LIMITS, http={"max_body": 1000})
+    body = b'"' + b"x" * (size - 2) + b'"'
+    content = iter([body[:5], body[5:]]) if is_chunked else body
+    response = gateway.post(f"/rest{path}", content=content, type="application/json")
+    assert response.status_code == status
+    if origin:
+        limit = {"/small": 10, "/usual": 1000}.get(path, 5000)
+        assert response.json()["detail"] == f"the request body is larger than {limit} bytes ({origin})"

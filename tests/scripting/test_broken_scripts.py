@@ -32,6 +32,7 @@ EXPECTED = {
     "other_method.py:10": "Broken.exec_options is never called; HEAD, OPTIONS and the like are answered by the gateway",
     "role_in_constructor.py:7": "Broken.requiredRole is set in the constructor; set it in the class, where it is read",
     "bad_auth_required.py:7": "Broken.authRequired is True; write def authRequired(self, api_key)",
+    "bad_max_body.py:6": "Broken.maxBody is '1M'; use a number of bytes above 0, or None",
     "bad_timeout.py:6": "Broken.timeout is -1; use seconds above 0",
     "no_methods.py:4": "Broken answers nothing: write exec_get",
     "no_handler.py:1": "defines no handler",

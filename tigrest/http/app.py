@@ -32,7 +32,17 @@ from tigrest.http.mounts import AnyResponse, Mount, MountRequest, Mounts
 from tigrest.http.proxies import UnnamedProxy
 from tigrest.http.replies import Reply, is_expected, problem, send_stream
 from tigrest.http.request_metrics import RequestMetrics
-from tigrest.http.requests import HandlerRequest, bounded, check_length, client_address, decode, has_body, is_decodable, read_body
+from tigrest.http.requests import (
+    BodyLimit,
+    HandlerRequest,
+    bounded,
+    check_length,
+    client_address,
+    decode,
+    has_body,
+    is_decodable,
+    read_body,
+)
 from tigrest.http.results import InvalidResult, check_raised, make_reply
 from tigrest.http.wire.whole_reply import AnswerFailed
 from tigrest.observability.context import begin_request, current_request, set_caller
@@ -82,7 +92,7 @@ class App:
     ) -> None:
         self._service = service
         self._admission = admission
-        self._max_body = max_body
+        self._limit = BodyLimit(max_body)
         self._request_timeout = request_timeout
         self._handling = Handling(execution, request_timeout, self._answer_instead)
         self._cross_site = CrossSite(cors_origins)
@@ -224,8 +234,8 @@ class App:
             BodyTimeout: it waited for the body, which did not arrive in time.
             Exception: whatever the mount raises.
         """
-        check_length(dict(reversed(scope["headers"])), self._max_body)
-        request = MountRequest(scope, bounded(receive, self._max_body), self._service.loop, mount=mount, admission=self._admission)
+        check_length(dict(reversed(scope["headers"])), self._limit)
+        request = MountRequest(scope, bounded(receive, self._limit), self._service.loop, mount=mount, admission=self._admission)
         if mount.login != "ignored":
             await request.admit(mount)
         seconds = mount.timeout or self._request_timeout
@@ -262,7 +272,7 @@ class App:
         if "query" in names:
             call.query = scope["query_string"]
         if "request" in names and call.request is None:
-            call.request = HandlerRequest(scope, bounded(receive, self._max_body), self._service.loop)
+            call.request = HandlerRequest(scope, bounded(receive, self._limit_of(route)), self._service.loop)
         is_asking = "principal" in names or "service" in names
         if is_asking:
             waiting.set(caller_of(scope))
@@ -275,18 +285,21 @@ class App:
                 await call.request.close()
         shown = NO_VALUES
         if endpoint.template is not None:
-            request = call.request or HandlerRequest(scope, bounded(receive, self._max_body), self._service.loop)
+            request = call.request or HandlerRequest(scope, bounded(receive, self._limit_of(route)), self._service.loop)
             shown = {"user": call.user, "principal": principal, "request": request}
         return make_reply(result, lambda: format_of(scope), endpoint, shown)
+
+    def _limit_of(self, route: Route) -> BodyLimit:
+        return self._limit if route.max_body is None else BodyLimit(route.max_body, "maxBody of the handler")
 
     async def _read_content(
         self, scope: Scope, headers: HeaderMap, receive: Receive, route: Route, call: Call, is_validated: bool
     ) -> Receive:
         """Read the body, or give the handler the request to read it itself; one whose content has a model gets a body that can be read."""
         content_type = headers.get(b"content-type", b"").decode("latin-1")
-        check_length(headers, self._max_body)
+        check_length(headers, self._limit_of(route))
         if b"content-length" not in headers or b"transfer-encoding" in headers:
-            receive = bounded(receive, self._max_body)
+            receive = bounded(receive, self._limit_of(route))
         if is_validated and not is_decodable(content_type):
             raise UnsupportedContent(media_type(content_type), (JSON, XML, URLENCODED))
         if not route.decode_content or not is_decodable(content_type):

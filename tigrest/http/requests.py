@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from threading import get_ident
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException
@@ -98,12 +98,24 @@ def client_address(scope: Scope) -> str:
     return str(client[0]) if client else ""
 
 
-def bounded(receive: Receive, limit: int) -> Receive:
+class BodyLimit(NamedTuple):
+    """Limit of request bodies.
+
+    Args:
+        size: most bytes allowed.
+        origin: what says so, for the error.
+    """
+
+    size: int
+    origin: str = "[http] max_body"
+
+
+def bounded(receive: Receive, limit: BodyLimit) -> Receive:
     """Return a ``receive`` that raises when a body is over a limit.
 
     Args:
         receive: of the request (ASGI).
-        limit: of the body, in bytes.
+        limit: of the body.
     """
     total = 0
 
@@ -111,8 +123,8 @@ def bounded(receive: Receive, limit: int) -> Receive:
         nonlocal total
         message = await receive()
         total += len(message.get("body", b""))
-        if total > limit:
-            raise ContentTooLarge(limit)
+        if total > limit.size:
+            raise ContentTooLarge(*limit)
         return message
 
     return receive_bounded
@@ -136,19 +148,19 @@ async def read_body(receive: Receive) -> bytes:
     raise MalformedContent("the request ended before its body did")
 
 
-def check_length(headers: Mapping[bytes, bytes], limit: int) -> None:
+def check_length(headers: Mapping[bytes, bytes], limit: BodyLimit) -> None:
     """Refuse a request whose ``Content-Length`` is over a limit.
 
     Args:
         headers: by name in lower case.
-        limit: of the body, in bytes.
+        limit: of the body.
 
     Raises:
         ContentTooLarge: it is.
     """
     length = headers.get(b"content-length", b"")
-    if length.isdigit() and int(length) > limit:
-        raise ContentTooLarge(limit)
+    if length.isdigit() and int(length) > limit.size:
+        raise ContentTooLarge(*limit)
 
 
 def has_body(headers: Mapping[bytes, bytes]) -> bool:

@@ -122,6 +122,8 @@ def validate(path: Path, cls: type[Handler], lines: Lines) -> None:
             raise wrong(path, cls, lines, attribute, "use True or False")
     if cls.timeout is not None and (not isinstance(cls.timeout, int | float) or isinstance(cls.timeout, bool) or cls.timeout <= 0):
         raise wrong(path, cls, lines, "timeout", "use seconds above 0, or None")
+    if cls.maxBody is not None and (not isinstance(cls.maxBody, int) or isinstance(cls.maxBody, bool) or cls.maxBody <= 0):
+        raise wrong(path, cls, lines, "maxBody", "use a number of bytes above 0, or None")
     if cls.description is not None and not isinstance(cls.description, dict):
         raise wrong(path, cls, lines, "description", 'use a dict such as {"regex": "/{jid}", "GET": {"info": "…"}}')
     if not callable(cls.authRequired):

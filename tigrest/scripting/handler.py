@@ -107,6 +107,9 @@ class Handler:
     timeout: float | None = None
     """Seconds a request, stanza or scheduled run may take, then 504 or an error; ``None`` for ``[http] request_timeout``."""
 
+    maxBody: int | None = None
+    """Bytes that a request's body may have, then 413; ``None`` for ``[http] max_body``."""
+
     match: Match | None = None
     """Which stanzas the ``on_`` methods are for; ``None`` for all to our addresses."""
 

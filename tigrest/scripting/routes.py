@@ -46,6 +46,7 @@ class Route(Part):
         folder: URI of its folder, e.g. ``/rest/avatar``, or what the handler has in the place of it.
         pattern: the handler's ``regex``.
         endpoints: by HTTP method; ``HEAD`` is there with ``GET``.
+        max_body: limit of request bodies, in bytes; ``None`` for that of the configuration.
         asks_auth_required: whether it overrides ``authRequired``.
         checks_origin: whether GET is checked as unsafe methods are.
     """
@@ -58,6 +59,7 @@ class Route(Part):
     role: Role
     is_async: bool
     decode_content: bool
+    max_body: int | None
     api_key: bool
     asks_auth_required: bool
     checks_origin: bool
@@ -156,6 +158,7 @@ class RouteKind:
             decode_content=cls.decodeContent,
             api_key=cls.apiKey,
             timeout=cls.timeout,
+            max_body=cls.maxBody,
             asks_auth_required=cls.authRequired is not Handler.authRequired,
             checks_origin=cls.checkOrigin,
             line=declared.line,
