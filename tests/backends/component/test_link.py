@@ -32,6 +32,8 @@ class Server:
         self.answer: Callable[[str], str] = lambda id: f"<iq type='result' from='example.org' id='{id}'/>"
         self.connections: list[asyncio.StreamWriter] = []
         self.reads = True
+        self.drops = "nothing"
+        """Text of the start tags of iqs that it leaves unanswered."""
         self._server: asyncio.Server | None = None
 
     async def start(self, port: int = 0) -> int:
@@ -63,8 +65,9 @@ class Server:
             if "<handshake>" in seen:
                 writer.write(self.handshake.encode())
                 seen = seen.partition("</handshake>")[2]
-            for id in re.findall(r"<iq[^>]* id=\"([^\"]+)\"", seen):
-                writer.write(self.answer(id).encode())
+            for iq in re.findall(r"<iq[^>]*>", seen):
+                for id in re.findall(r" id=\"([^\"]+)\"", "" if self.drops in iq else iq):
+                    writer.write(self.answer(id).encode())
                 seen = ""
         writer.close()
 
@@ -114,6 +117,21 @@ async def test_a_link_that_ends_by_a_defect_is_logged(caplog: pytest.LogCaptureF
     assert failure.getMessage() == "Link._run failed"
     assert failure.exc_info is not None
     assert failure.exc_info[0] is ZeroDivisionError
+
+
+async def test_a_server_that_drops_iqs_to_its_bare_address_is_alive() -> None:
+    """ejabberd 24.10 to 24.12 with mod_privilege is one."""
+    server, window = Server(), WindowLimits(step=2)
+    server.drops = 'to="example.org"'
+    limits = LinkLimits(ping_seconds=0.0, watch_seconds=0.02, barrier_seconds=0.3, window=window)
+    async with linked(server, limits) as (link, _):
+        for _ in range(10 * window.step):
+            await link.send(MESSAGE)
+        with pytest.raises(StanzaTimeout):
+            await link.request(PING, 0.5)
+        assert link.connected
+        assert len(server.connections) == 1
+        assert server.received.count('to="example.org/ping"') > 10
 
 
 async def test_a_reply_comes_back_with_the_id_of_the_caller() -> None:

@@ -26,6 +26,9 @@ from tigrest.xmpp.stanza import Stanza, make_stanza
 
 log = logging.getLogger(__name__)
 
+PING_RESOURCE = "ping"
+"""Resource of the served domain that is pinged: with ``mod_privilege``, some versions of ejabberd drop iqs to bare addresses."""
+
 
 @dataclass(slots=True, eq=False)
 class _Pending:
@@ -96,7 +99,8 @@ class Link:
         self._pending: dict[str, _Pending | _Barrier] = {}
         self._deadlines = Deadlines()
         self._loop = asyncio.get_running_loop()
-        self._ping = make_stanza("iq", "get", settings.domain, ET.Element(f"{{{PING}}}ping"), sender=settings.jid)
+        self._pinged = JID(f"{settings.domain}/{PING_RESOURCE}")
+        self._ping = make_stanza("iq", "get", self._pinged, ET.Element(f"{{{PING}}}ping"), sender=settings.jid)
         self._prefix = secrets.token_hex(4)
         self._numbers = itertools.count(1)
         self._tasks = TaskSet()
@@ -214,15 +218,15 @@ class Link:
             raise NotConnected(f"no connection to the XMPP server: {error}") from None
 
     def _mark(self, stream: ComponentStream) -> None:
-        """Send a barrier::
+        """Send a barrier, which any answer acknowledges, an error too::
 
-        <iq type="get" to="example.org" from="http.example.org" id="…"><ping xmlns="urn:xmpp:ping"/></iq>
+        <iq type="get" to="example.org/ping" from="http.example.org" id="…"><ping xmlns="urn:xmpp:ping"/></iq>
 
         XEP-0199
         """
         identity = self._next_id()
         now = self._loop.time()
-        barrier = _Barrier(self, stream, self._domain, now, now + self._limits.barrier_seconds)
+        barrier = _Barrier(self, stream, self._pinged, now, now + self._limits.barrier_seconds)
         self._pending[identity] = barrier
         self._deadlines.add(barrier)
         stream.write(self._ping.with_(id=identity).to_bytes(""))
@@ -256,7 +260,8 @@ class Link:
         if pending is None:
             return
         try:
-            if (stanza.sender or self._domain) != pending.asked:
+            sender = stanza.sender or self._domain
+            if sender != pending.asked and not (sender == self._domain and pending.asked is self._pinged):
                 log.debug("a reply from %s to a request to %s was ignored", stanza.attributes.get("from"), pending.asked)
                 return
         except InvalidStanza:
