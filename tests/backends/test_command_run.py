@@ -191,11 +191,22 @@ async def test_a_session_is_its_callers() -> None:
 
 
 async def test_only_some_stages_are_remembered() -> None:
-    stages = OpenStages(CommandLimits(remembered=2, form=200))
-    adhoc = AdHoc(Peer(*[stage(WHO, sessionid=name) for name in "abc"], stage(f"{asking('x')}{asking('y' * 201)}", sessionid="d")), stages)
+    stages = OpenStages(CommandLimits(remembered=2, size=1000))
+    adhoc = AdHoc(Peer(*[stage(WHO, sessionid=name) for name in "abc"], stage(asking("x" * 1000), sessionid="d")), stages)
     for _ in range(4):
         await adhoc.execute(PEER, NODE)
     assert len(stages) == 2
+
+
+async def test_nobody_has_the_stages_of_others_forgotten() -> None:
+    stages = OpenStages(CommandLimits(remembered=3))
+    first = await AdHoc(Peer(stage(WHO)), stages, "alice@example.org").execute(PEER, NODE)
+    for number in range(10):
+        await AdHoc(Peer(stage(WHO, sessionid=f"e{number}")), stages, "eve@example.org").execute(PEER, NODE)
+    peer = Peer(DONE)
+    await AdHoc(peer, stages, "alice@example.org").execute(PEER, NODE, {"nick": "x"}, sessionid=first.sessionid)
+    assert peer.submitted == [("complete", {"nick": ["x"], "secret": ["pw"]})]
+    assert len(stages) == 2, "hers is over, eve has two left"
 
 
 @pytest.mark.parametrize("failure", [StanzaError("bad-request"), StanzaTimeout("late"), CallerGone("gone"), asyncio.CancelledError()])

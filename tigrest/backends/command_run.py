@@ -63,13 +63,15 @@ class CommandRun:
         self._known: list[str] = []
         """Those of them that ask for something."""
         self._passed: list[CommandReply] = []
-        """Stages that were filled in."""
+        """Stages that were filled in, and that the caller has not seen."""
         self._is_ours = False
         """Whether the session was opened by this call."""
         self._wants_end = False
         """Whether stages that ask for nothing are passed, instead of being shown to the caller."""
         self._is_executing = False
         """Whether the latest reply waits for a further request."""
+        self._size = 0
+        """Bytes of the latest reply, if it does."""
 
     async def start(self, action: str) -> CommandReply:
         """Execute the command, and fill in its forms where values are given.
@@ -131,12 +133,13 @@ class CommandRun:
                 return self._noted(reply)
             step = reply.default_action if action in ("", "execute") else action
             form = self._filled(reply, step)
-            self._passed.append(reply)
+            if self._is_ours or not is_asked:  # the caller has seen the others
+                self._passed.append(reply)
             # Tigase has neither sessions nor actions; execute means the same then, and is what its forms have always got. XEP-0050 §3.4
             is_bare = reply.is_single_stage and not self._key.sessionid
             reply, action, is_asked = await self._ask("" if is_bare else step, form), "", False
             if not self._is_ours:
-                self._stages.note(self._key, reply)  # the caller knows the session, whatever fails from here on
+                self._stages.note(self._key, reply, self._size)  # the caller knows the session, whatever fails from here on
         raise ServerFailed(f"{self._key.to} asks again and again: the command has more than {self._stages.limits.stages} stages")
 
     def _is_passed(self, reply: CommandReply) -> bool:
@@ -182,7 +185,10 @@ class CommandRun:
 
     def _noted(self, reply: CommandReply) -> CommandReply:
         """Return a reply to the caller, with what earlier stages said, and remember its stage."""
-        self._stages.note(self._key, reply)
+        self._stages.note(self._key, reply, self._size)
+        unused = self._unused()
+        if not self._passed and not unused:
+            return reply
         shown = [form for stage in self._passed for form in stage.forms if form.type == "result"]
         return replace(
             reply,
@@ -190,7 +196,7 @@ class CommandRun:
             forms=(*shown, *reply.forms),
             notes=(*(note for stage in self._passed for note in stage.notes), *reply.notes),
             urls=(*(url for stage in self._passed for url in stage.urls), *reply.urls),
-            unused=self._unused(),
+            unused=unused,
         )
 
     async def _ask(self, action: str, form: DataForm | None) -> CommandReply:
@@ -211,8 +217,9 @@ class CommandRun:
         if len(found.sessionid) > self._stages.limits.sessionid:
             raise ServerFailed(f"{to} gave the command a sessionid of more than {self._stages.limits.sessionid} characters")
         if found.sessionid:
-            self._key = replace(self._key, sessionid=found.sessionid)
+            self._key = StageKey(self._key.owner, to, self._key.node, found.sessionid)
         self._is_executing = found.is_executing
+        self._size = len(reply.to_bytes("")) if found.is_executing else 0
         return found
 
     def _request(self, action: str, form: DataForm | None) -> Stanza:

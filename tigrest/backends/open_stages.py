@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextvars
 from collections import OrderedDict
 from collections.abc import Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from tigrest.concurrency.caller import waiting
 from tigrest.concurrency.tasks import TaskSet
 from tigrest.xmpp.commands import CommandReply
-from tigrest.xmpp.forms import DataForm
 from tigrest.xmpp.jid import JID
 
 
@@ -22,15 +21,15 @@ class CommandLimits:
     Args:
         stages: most stages that one call goes through.
         sessionid: most characters of the id of a session.
-        remembered: most stages remembered; the oldest are forgotten first.
-        form: most characters of a form that is remembered.
+        remembered: most stages remembered; of the caller who has most, the oldest is forgotten first.
+        size: most bytes of a stage that is remembered.
         cancel_seconds: timeout of the reply when a session is cancelled.
     """
 
     stages: int = 20
     sessionid: int = 1024
     remembered: int = 256
-    form: int = 64 * 1024
+    size: int = 64 * 1024
     cancel_seconds: float = 5.0
 
 
@@ -61,25 +60,44 @@ class OpenStages:
     def __init__(self, limits: CommandLimits | None = None) -> None:
         self.limits = limits or CommandLimits()
         """Of what is remembered and answered."""
-        self._stages: OrderedDict[StageKey, CommandReply] = OrderedDict()
+        self._stages: dict[str, OrderedDict[StageKey, CommandReply]] = {}
+        """By owner, so that nobody can have the stages of others forgotten."""
+        self._count = 0
         self._cancelling = TaskSet()
 
     def __len__(self) -> int:
         """Return how many stages are remembered."""
-        return len(self._stages)
+        return self._count
 
     def find(self, key: StageKey) -> CommandReply | None:
         """Return the stage that a session is in; ``None`` when that is not known (any more)."""
-        return self._stages.get(key)
+        stages = self._stages.get(key.owner)
+        return stages.get(key) if stages is not None else None
 
-    def note(self, key: StageKey, reply: CommandReply) -> None:
-        """Remember the stage that a reply opened; forget the session when there is none."""
-        self._stages.pop(key, None)
-        if not reply.is_executing or not key.sessionid or (reply.form is not None and _size(reply.form) > self.limits.form):
+    def note(self, key: StageKey, reply: CommandReply, size: int) -> None:
+        """Remember the stage that a reply opened; forget the session when there is none.
+
+        Args:
+            key: whose session it is.
+            reply: the reply.
+            size: of its stanza, in bytes.
+        """
+        if key in self._stages.get(key.owner, ()):
+            self._forget(key)
+        if not reply.is_executing or not key.sessionid or size > self.limits.size:
             return
-        self._stages[key] = replace(reply, forms=(), notes=(), urls=(), roster=())
-        while len(self._stages) > self.limits.remembered:
-            self._stages.popitem(last=False)
+        self._stages.setdefault(key.owner, OrderedDict())[key] = reply
+        self._count += 1
+        while self._count > self.limits.remembered:
+            most = max(self._stages.values(), key=len)
+            self._forget(next(iter(most)))
+
+    def _forget(self, key: StageKey) -> None:
+        stages = self._stages[key.owner]
+        del stages[key]
+        self._count -= 1
+        if not stages:
+            del self._stages[key.owner]
 
     def cancel(self, request: Coroutine[Any, Any, None]) -> None:
         """Send what cancels a session, even when the caller has gone, and without making him wait.
@@ -94,13 +112,3 @@ class OpenStages:
     async def stop(self) -> None:
         """Stop cancelling."""
         await self._cancelling.stop()
-
-
-def _size(form: DataForm) -> int:
-    """Count the characters of a form."""
-    texts = [form.title, form.instructions]
-    for field in form.fields:
-        texts += (field.var, field.label, field.desc, *field.values)
-        texts += [text for option in field.options for text in (option.value, option.label)]
-        texts += [media.uri for media in field.media]
-    return sum(len(text) for text in texts)
