@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import stat
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from tests.cli.process import tigrest
 from tests.servers.certificates import make_certificate
 from tests.servers.conftest import installed
 from tests.servers.debian import DEBIAN, DOMAIN, PASSWORD, DebianEjabberd, DebianProsody, DebianServer
+from tests.servers.gateway import eventually
 from tests.servers.page import ROOT, Reader
 from tests.servers.raw import raw_component
+from tests.test_docs import section
 
 ADMIN = ("admin", PASSWORD)
 LOGIN = f"/rest/adhoc/{DOMAIN}"
@@ -171,6 +174,62 @@ def test_a_domain_that_the_server_does_not_serve_is_said(kind: str, install: Ins
     with Reader(install(kind), skips=("curl", "tigrest serve")).following() as reader:
         said = logins(reader, domain="example.org")
         assert "correct [xmpp] domain, or let the server serve it (hosts of ejabberd, a VirtualHost of Prosody)" in said
+
+
+# Trouble
+
+
+def with_iq(server: DebianServer) -> None:
+    file = server.folder / "etc" / "ejabberd" / "tigrest.yml"
+    file.write_text(re.sub(r'(?m)^    # (iq:|  ")', r"    \1", file.read_text()))
+
+
+def on_a_port_that_is_taken(server: DebianServer) -> None:
+    file = server.folder / "etc" / "ejabberd" / "tigrest.yml"
+    file.write_text(file.read_text().replace(f"port: {server.http}", f"port: {server.ports[5280]}"))
+
+
+def with_a_module_twice(server: DebianServer) -> None:
+    file = server.folder / server.main
+    file.write_text(file.read_text().replace("\nmodules:\n", "\nmodules:\n  mod_privilege: {}\n"))
+
+
+def without_the_package(server: DebianServer) -> None:
+    """Leave ``prosody-modules`` out: Prosody does not find its folder."""
+    file = server.folder / server.main
+    text = file.read_text()
+    assert text.count('"privilege"') == 1
+    file.write_text(text.replace('"privilege"', '"privilege_of_no_package"'))
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "symptom"),
+    [
+        ("ejabberd", with_iq, "Unknown option: iq"),
+        ("ejabberd", on_a_port_that_is_taken, "address already in use"),
+        ("ejabberd", with_a_module_twice, "Duplicated option"),
+        ("prosody", without_the_package, "Unable to load module 'privilege"),
+    ],
+)
+def test_what_the_page_has_as_trouble_is_what_the_server_says(
+    kind: str, change: Callable[[DebianServer], None], symptom: str, install: Install
+) -> None:
+    server = install(kind)
+    assert symptom in section(server.page, "Trouble")
+    with Reader(server, skips=("curl", "tigrest", "systemctl", "prosodyctl adduser", "ejabberdctl")).following():
+        change(server)
+        command, environment = server.command()
+        with (server.folder / "out.log").open("w") as out:
+            process = subprocess.Popen(command, cwd=server.folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        try:
+            eventually(lambda: symptom in logs_of(server.folder))
+        finally:
+            process.kill()
+            process.wait()
+
+
+def logs_of(folder: Path) -> str:
+    return "\n".join(path.read_text(errors="replace") for path in folder.rglob("*.log"))
 
 
 # Failed logins
