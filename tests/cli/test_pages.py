@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,15 +14,15 @@ import pytest
 from tests.cli.process import LISTENING, environment, prepare
 from tests.test_docs import FOLLOWED, PAGES, Block, blocks, is_pasted
 
-ELSEWHERE = ("pip ", "make ", "apt ")
-"""Beginnings of lines that would change the machine, or take an hour."""
+ELSEWHERE = re.compile(r"(^|[ /])(pip|make|apt) ", re.MULTILINE)
+"""Commands that would change the machine, or take an hour."""
 
 COMMANDS = [
     pytest.param(block, id=f"{page}:{block.text.split()[0]}:{number}")
     for page in PAGES
     if page not in FOLLOWED
     for number, block in enumerate(blocks(page, "bash"))
-    if not is_pasted(block) and "curl" not in block.text and not block.text.startswith(ELSEWHERE)
+    if not is_pasted(block) and "curl" not in block.text and not ELSEWHERE.search(block.text)
 ]
 
 
