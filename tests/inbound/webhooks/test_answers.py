@@ -6,6 +6,7 @@ import pytest
 
 from tests.inbound.webhooks.world import JSON, XML, TinyCodec, iq, message
 from tigrest.errors import StanzaError
+from tigrest.formats.stanza_json import representations
 from tigrest.inbound.webhooks.answers import NoResponse, WebhookResponse, reply_to_outcome
 from tigrest.xmpp.stanza import Stanza
 
@@ -212,3 +213,18 @@ def test_silence_is_its_error() -> None:
 )
 def test_what_may_change_is_not_final(status: int, final: bool) -> None:
     assert WebhookResponse(status).is_final == final
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("text/plain; charset=iso-8859-1", b"caf\xe9"),
+        ("Text/Plain;charset=utf-8", "café".encode()),
+        ("application/json; charset=windows-1252", b'{"body": "caf\xe9"}'),
+        ("application/xml; charset=iso-8859-1", b"<message><body>caf\xe9</body></message>"),
+    ],
+)
+def test_the_charset_of_an_answer_counts(content_type: str, body: bytes) -> None:
+    said = reply_to_outcome(message(), WebhookResponse(200, "OK", content_type, body), representations)
+    assert said is not None
+    assert said.body == "café"

@@ -29,7 +29,8 @@ QUICK = Backoff(first=0.01, last=0.05, patience=0.3)
 class TinyCodec:
     """XML as it is, and of JSON ``kind``, ``type`` and ``body``."""
 
-    def read(self, media_type: str, body: bytes, *, kind: str | None = None, type: str | None = None, to: str | None = None) -> Stanza:
+    def read(self, content_type: str, body: bytes, *, kind: str | None = None, type: str | None = None, to: str | None = None) -> Stanza:
+        media_type = content_type.partition(";")[0]
         if media_type == XML:
             return Stanza.parse(body)
         if media_type != JSON:

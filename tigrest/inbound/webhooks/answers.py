@@ -36,7 +36,7 @@ _PHRASES = {status.value: status.phrase for status in http.HTTPStatus}
 class Codec(Protocol):
     """Reads and writes stanzas in the media types that webhooks speak."""
 
-    def read(self, media_type: str, body: bytes, *, kind: str | None = None, type: str | None = None, to: str | None = None) -> Stanza:
+    def read(self, content_type: str, body: bytes, *, kind: str | None = None, type: str | None = None, to: str | None = None) -> Stanza:
         """Read a stanza; ``kind``, ``type`` and ``to`` count more than what the body says.
 
         Raises:
@@ -58,14 +58,14 @@ class WebhookResponse:
     Args:
         status: of HTTP.
         reason: words that came with it.
-        media_type: the header ``Content-Type``, without parameters.
+        content_type: the header ``Content-Type``, whose charset counts; empty when there is none.
         body: ``None`` when it was more than :data:`MAX_BODY`, or encoded.
         retry_after: seconds after which to come back; 0 when it does not say.
     """
 
     status: int
     reason: str = ""
-    media_type: str = ""
+    content_type: str = ""
     body: bytes | None = b""
     retry_after: float = 0.0
 
@@ -154,10 +154,10 @@ def _read(stanza: Stanza, answer: WebhookResponse, codec: Codec) -> Stanza | Non
 
     An iq need not say in JSON that it is one.
     """
-    if not answer.body or not answer.media_type or answer.status in EMPTY_STATUSES:
+    if not answer.body or not answer.content_type or answer.status in EMPTY_STATUSES:
         return None
     try:
-        said = codec.read(answer.media_type, answer.body, kind="iq" if stanza.kind == "iq" else None)
+        said = codec.read(answer.content_type, answer.body, kind="iq" if stanza.kind == "iq" else None)
         children = list(said.xml)
     except (TigrestError, ValueError, ET.ParseError):
         return None

@@ -12,7 +12,6 @@ import time
 import httpx2
 
 from tigrest.errors import StanzaError
-from tigrest.formats.content import media_type
 from tigrest.inbound.webhooks.answers import MAX_BODY, Codec, NoResponse, WebhookResponse
 from tigrest.inbound.webhooks.target import Target
 from tigrest.webhooks import sign
@@ -95,8 +94,8 @@ class WebhookClient:
         assert self._client is not None, "start() first"
         async with self._client.stream("POST", url, headers=headers, content=body) as response:
             content = await _content(response)
-            media = media_type(response.headers.get("content-type", ""))
-            return WebhookResponse(response.status_code, response.reason_phrase, media, content, _retry_after(response))
+            content_type = response.headers.get("content-type", "").strip()
+            return WebhookResponse(response.status_code, response.reason_phrase, content_type, content, _retry_after(response))
 
 
 def no_answer(seconds: float) -> NoResponse:
