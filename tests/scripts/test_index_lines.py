@@ -82,6 +82,7 @@ def test_who_has_logged_in_sees_his_own_address() -> None:
 
 NASTY = """
 from enum import Enum
+from pydantic import BaseModel, Field
 from tigrest import JID, Handler
 
 class Fruit(Enum):
@@ -107,6 +108,18 @@ class Quoted(Handler):
     def exec_post(self, name, content): return content
     async def exec_put(self, content, name): return {"text": (await content.body()).decode()}
     def exec_delete(self, content, name): return content
+
+class Order(BaseModel):
+    customer: JID
+    cake: str = Field(pattern="^(apple|plum)$", examples=["plum"])
+
+class Search(BaseModel):
+    cake: list[str]
+
+class Modelled(Handler):
+    regex = "/modelled"
+    async def exec_post(self, content: Order): return content
+    async def exec_get(self, query: Search): return query
 
 class Intricate(Handler):
     regex = r"/(a|b)\\\\1"
@@ -134,6 +147,8 @@ def test_lines_of_ones_own_handlers_work_as_pasted(shell: str, host: str, tmp_pa
     assert "<item>alice@localhost</item><item>apple</item><item>true</item><item>1.0</item>" in text["GET", "typed"]
     assert text["GET", "quoted"] == '{"name":"it\'s [a]{1,3}&more"}'
     assert text["POST", "quoted"] == '{"say":"it\'s \\"$HOME\\" `id` & {a,b} [1-3] !! \\\\ # %41 <x>"}'
+    assert text["POST", "modelled"] == '{"customer":"alice@localhost","cake":"plum"}'
+    assert text["GET", "modelled"] == "<cake><item>text</item></cake>"
     assert "@/etc/passwd" in text["PUT", "quoted"]
     assert text["DELETE", "quoted"] == "<a><d></d></a>"
 

@@ -8,12 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from shlex import quote
 from typing import Any
+from urllib.parse import urlencode
 from xml.etree import ElementTree
 
-from tigrest.formats.content import write_json, write_xml
+from tigrest.errors import TigrestError
+from tigrest.formats.content import JSON, write_json, write_xml
 from tigrest.formats.labels import guess
 from tigrest.scripting.examples import EXAMPLE_DOMAIN
+from tigrest.scripting.handler import Handler
+from tigrest.scripting.models import Body
 from tigrest.scripting.routes import Route
+from tigrest.scripting.samples import sample_of
+from tigrest.scripting.signature import Invocation
 
 _GLOBBED = frozenset("[]{}")
 """Characters of paths that curl expands unless it is told not to (``-g``)."""
@@ -127,21 +133,49 @@ def _usage(route: Route, method: str, described: Mapping[str, Any]) -> Usage:
     invocation = route.endpoints[method].invocation
     function = invocation.method
     schemas = {name: schema for name, model in invocation.models.items() if (schema := model.schema()) is not None}
-    examples = schemas.get("content", {}).get("examples") or [None]
-    text = inspect.getdoc(function) or inspect.getdoc(type(route.handler)) or ""
+    text = inspect.getdoc(function) or _own_docstring(type(route.handler))
     summary, _, rest = text.partition("\n")
     return Usage(
         method=method,
         uri=route.uri,
-        example=route.example(method),
+        example=_with_query(route.example(method), invocation, schemas),
         role=route.role or "",
         api_key=route.api_key,
         info=str(described.get("info", summary)),
         description=str(described.get("description", rest.strip())),
-        request=described.get("request", examples[0]),
+        request=described["request"] if "request" in described else _sample_content(invocation, schemas),
         response=described.get("response"),
         options=str(described.get("curl", "")),
         login=str(described.get("login", route.role or "")),
         script=str(route.relative),
         schemas=schemas,
     )
+
+
+def _own_docstring(cls: type[Handler]) -> str:
+    """Return the docstring of a handler class, or of its bases; empty for none: that of :class:`Handler` describes no handler."""
+    return next((inspect.cleandoc(base.__doc__) for base in cls.__mro__ if base.__doc__ and base not in (Handler, object)), "")
+
+
+def _sample_content(invocation: Invocation, schemas: Mapping[str, dict[str, Any]]) -> Any:
+    """Return a sample of the content that a method with a model takes; ``None`` when none is known that the model allows."""
+    if "content" not in schemas:
+        return None
+    sample = sample_of(schemas["content"])
+    try:
+        invocation.models["content"].read_body(Body(JSON, write_json(sample), sample))
+    except TigrestError:
+        return None
+    return sample
+
+
+def _with_query(example: str | None, invocation: Invocation, schemas: Mapping[str, dict[str, Any]]) -> str | None:
+    """Add the parameters that a method with a model of them requires to a path, unless the path has some."""
+    if example is None or "?" in example or not schemas.get("query", {}).get("required"):
+        return example
+    query = urlencode(sample_of(schemas["query"]), doseq=True, safe="@")
+    try:
+        invocation.models["query"].read_query(query.encode())
+    except TigrestError:
+        return example
+    return f"{example}?{query}"
