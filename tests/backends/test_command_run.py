@@ -9,9 +9,10 @@ import pytest
 
 from tests.backends.responder import DONE, NEXT, WHO, Peer, asking, stage
 from tigrest.backends.adhoc import AdHoc, FieldValues
+from tigrest.backends.component.users import CommandUsers
 from tigrest.backends.open_stages import CommandLimits, OpenStages
 from tigrest.concurrency.caller import waiting, while_there
-from tigrest.errors import CallerGone, InvalidValue, ServerFailed, StanzaError, StanzaTimeout
+from tigrest.errors import CallerGone, InvalidValue, NotSupported, ServerFailed, StanzaError, StanzaTimeout
 from tigrest.xmpp.commands import CommandReply
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import COMMANDS, DATA_FORMS
@@ -304,6 +305,27 @@ async def test_with_the_marker_the_form_is_that_of_the_item_that_was_named() -> 
     await execute(peer, {"nick": "x", "command-marker": "command-marker"})
     whole = {"nick": ["x"], "secret": ["pw"], "command-marker": ["command-marker"]}
     assert peer.submitted == [("", {"nick": ["x"]}), ("", whole)]
+
+
+async def test_an_item_of_tigase_keeps_what_it_has() -> None:
+    begin = f'<command xmlns="{COMMANDS}" node="comp-repo-item-update" status="executing"><actions execute="complete"><complete/></actions>'
+    item = '<field var="item-list" type="hidden"><value>a.example</value></field>'
+    peer = Peer(f'{begin}<x xmlns="{DATA_FORMS}" type="form">{WHO}{MARKED}{item}</x></command>', RESULT)
+    reply = await execute(peer, {"item-list": "a.example", "nick": "x", "command-marker": "command-marker"})
+    kept = {"nick": ["x"], "secret": ["pw"], "command-marker": ["command-marker"], "item-list": ["a.example"]}
+    assert peer.submitted == [("", {"item-list": ["a.example"], "nick": ["x"]}), ("complete", kept)]
+    assert reply.unused == ()
+
+
+async def test_accounts_that_a_server_lists_in_parts_are_not_listed() -> None:
+    options = "".join(f"<option><value>{number}</value></option>" for number in ("25", "None"))
+    peer = Peer(stage(f'<field var="max_items" type="list-single">{options}</field>'))
+
+    async def accept(_jid: JID, _password: str) -> bool:
+        return True
+
+    with pytest.raises(NotSupported, match="does not list all accounts at once: field 'max_items' does not offer 'none'"):
+        await CommandUsers(peer, JID("example.org"), accept, OpenStages()).list()
 
 
 async def test_a_server_that_refuses_an_early_form_is_asked_without() -> None:

@@ -421,6 +421,12 @@ def post(domain: TestGateway, login: str = "alice", /, *, to: str = "bosh@localh
     return domain.post(f"/rest/adhoc/{to}", login=login, json={"command": {"node": node, "fields": listed}})
 
 
+def test_a_field_that_it_does_not_have_is_told(domain: TestGateway, opened: Opened) -> None:
+    refused = post(domain, **{"frmo": "alice@localhost/r"})
+    assert (refused.status_code, "did you mean from?" in refused.json()["detail"]) == (400, True)
+    assert opened.asked == []
+
+
 def test_the_answer_is_as_in_the_guide(domain: TestGateway, opened: Opened) -> None:
     fields: dict[str, Any] = {"from": "alice@localhost/resource", "hold": "1", "wait": 60}
     answer = post(domain, **fields)

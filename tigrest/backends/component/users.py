@@ -98,7 +98,10 @@ class CommandUsers:
         """List the accounts, where the server can; see :meth:`tigrest.backends.backend.UserRepository.list`. XEP-0133 §4.18"""
         if domain not in (None, self._domain):
             return []
-        reply = await self._run("get-registered-users-list", {"max_items": "none"}, self._domain)
+        try:
+            reply = await self._run("get-registered-users-list", {"max_items": "none"}, self._domain)
+        except InvalidValue as error:  # the option is that of XEP-0133, and a part of the list would hide the other accounts
+            raise NotSupported(f"{self._domain} does not list all accounts at once: {error}") from None
         values = reply.form.values("registereduserjids") if reply.form else ()
         jids = [line.strip() for value in values for line in value.splitlines() if line.strip()]
         return sorted(JID(jid if "@" in jid else f"{jid}@{self._domain}") for jid in jids)
