@@ -422,7 +422,7 @@ def post(domain: TestGateway, login: str = "alice", /, *, to: str = "bosh@localh
 
 
 def test_a_field_that_it_does_not_have_is_told(domain: TestGateway, opened: Opened) -> None:
-    refused = post(domain, **{"frmo": "alice@localhost/r"})
+    refused = post(domain, frmo="alice@localhost/r")
     assert (refused.status_code, "did you mean from?" in refused.json()["detail"]) == (400, True)
     assert opened.asked == []
 
