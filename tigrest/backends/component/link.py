@@ -15,6 +15,7 @@ from tigrest.backends.component.reconnecting import Reconnecting
 from tigrest.backends.component.settings import LinkSettings
 from tigrest.backends.component.slicer import StreamEnded
 from tigrest.backends.component.stream import ComponentStream
+from tigrest.backends.component.troubles import handshake_trouble, not_yet, unreachable
 from tigrest.backends.component.window import Window
 from tigrest.concurrency.deadlines import Deadlines
 from tigrest.concurrency.tasks import TaskSet
@@ -109,8 +110,10 @@ class Link:
         """Time at which the server last sent something, by the clock of the loop."""
         self._reconnecting = Reconnecting(settings.limits.reconnect)
         self._stopping = False
-        self.trouble = "not connected yet"
+        self.trouble = not_yet(self._server)
         """Reason why there is no connection, for people; empty while there is one."""
+        self._logged = ""
+        """The reason that was logged last, while there is no connection since."""
 
     @property
     def connected(self) -> bool:
@@ -289,7 +292,7 @@ class Link:
 
     async def _live(self, stream: ComponentStream) -> float:
         """Use a stream until it ends; return the delay until the next attempt to connect."""
-        self._stream, self.trouble = stream, ""
+        self._stream, self.trouble, self._logged = stream, "", ""
         began = self._heard = self._loop.time()
         log.info("connected to %s as %s", self._server, self._jid)
         self._on_up()
@@ -312,26 +315,33 @@ class Link:
 
         async with asyncio.timeout(limits.connect_seconds):
             _, stream = await self._loop.create_connection(new_stream, settings.host, settings.port)
+        if not self._tried.is_set():
+            self.trouble = handshake_trouble(
+                StreamEnded("the server accepts connections, but has not answered yet"), self._jid, self._server
+            )
         try:
             async with asyncio.timeout(limits.connect_seconds):
                 await asyncio.shield(stream.ready)
-        except BaseException:
-            stream.abort("no handshake")
-            raise
+        except TimeoutError:
+            seconds = f"within {limits.connect_seconds:g} s"
+            did = "opened the stream, but did not answer" if stream.is_greeted else "accepts connections, but said nothing"
+            raise StreamEnded(f"the server {did} {seconds}") from None
+        finally:
+            if not stream.is_open:
+                stream.abort("no handshake")
         return stream
 
     def _explain(self, error: Exception) -> float:
         """Log why there is no connection, once for each reason; return the delay until the next attempt in seconds."""
         delay = self._reconnecting.after_failure()
         if isinstance(error, StreamEnded):
-            trouble = _handshake_trouble(error, self._jid)
+            trouble = handshake_trouble(error, self._jid, self._server)
             delay = self._reconnecting.after_refusal() if error.condition in ("not-authorized", "host-unknown") else delay
         else:
-            reason = "no answer" if isinstance(error, TimeoutError) else getattr(error, "strerror", None) or str(error)
-            trouble = f"{self._server} cannot be reached: {reason}; check [xmpp] host and port, and that the server runs"
-        if trouble != self.trouble:
+            trouble = unreachable(error, self._server)
+        if trouble != self._logged:
             log.error("%s", trouble)
-        self.trouble = trouble
+        self.trouble = self._logged = trouble
         return delay
 
     async def _watch(self) -> None:
@@ -353,13 +363,3 @@ def _bare_sender(stanza: Stanza) -> str:
     except InvalidStanza:
         return stanza.attributes["from"].partition("/")[0]
     return sender.bare if sender is not None else ""
-
-
-def _handshake_trouble(error: StreamEnded, jid: JID) -> str:
-    """Explain a refused handshake, with what to do."""
-    cures = {
-        "not-authorized": "the secret is wrong; [xmpp] secret must be the one that the server has for this component",
-        "host-unknown": f"the server does not know the component {jid}; configure it there, or correct [xmpp] jid",
-        "conflict": f"another program is connected as {jid}; stop it, or let the server kick the old connection",
-    }
-    return f"{cures[error.condition]} ({error.condition})" if error.condition in cures else str(error)

@@ -20,10 +20,12 @@ class StreamEnded(TigrestError):
     Args:
         reason: why, for people.
         condition: of the stream error that the server sent; empty when it sent none.
+        is_elsewhere: whether what answers is not the port for components at all.
     """
 
     reason: str
     condition: str = ""
+    is_elsewhere: bool = False
 
     def __str__(self) -> str:
         return self.reason

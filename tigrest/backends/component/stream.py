@@ -17,10 +17,11 @@ from typing import cast
 from xml.parsers import expat
 
 from tigrest.backends.component.slicer import StreamChild, StreamEnded, StreamSlicer
+from tigrest.backends.component.troubles import stranger
 from tigrest.backends.component.window import Window
 from tigrest.errors import MalformedContent, StanzaError
 from tigrest.xmpp.kinds import STANZA_KINDS
-from tigrest.xmpp.namespaces import COMPONENT, STREAMS
+from tigrest.xmpp.namespaces import CLIENT, COMPONENT, SERVER, STREAMS
 from tigrest.xmpp.stanza import Stanza
 from tigrest.xmpp.xml import escape_attribute, parse, split_name
 
@@ -71,6 +72,8 @@ class ComponentStream(asyncio.Protocol):
         """Done when the stream has ended, with the reason."""
         self.is_open = False
         """True while stanzas can be sent: after the handshake, until the stream ends or is being ended."""
+        self.is_greeted = False
+        """True once the server has opened its side of the stream."""
         self._transport: asyncio.Transport | None = None
         self._outgoing: list[bytes] = []
         self._ending: StreamEnded | None = None
@@ -97,11 +100,11 @@ class ComponentStream(asyncio.Protocol):
         except StreamEnded as error:
             self._end(error)
         except expat.ExpatError as error:
-            self._end(StreamEnded(f"the server sent XML that is not well-formed: {expat.ErrorString(error.code)}"))
+            self._end(self._malformed(error, data))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Report the end of the stream to all who wait for it."""
-        ending = self._ending or StreamEnded(f"the connection was lost: {exc}" if exc else "the server closed the connection")
+        ending = self._ending or self._closed(exc)
         self._finish(ending)
         self._transport = None
         self.window.open()
@@ -177,9 +180,29 @@ class ComponentStream(asyncio.Protocol):
             self._transport.write(b"</stream:stream>")
             self._transport.close()
 
+    def _closed(self, exc: Exception | None) -> StreamEnded:
+        """Return the end of a connection that the server has closed without a stream error."""
+        if not self.ready.done():
+            return StreamEnded("the server closed the connection without a word")
+        return StreamEnded(f"the connection was lost: {exc}" if exc else "the server closed the connection")
+
+    def _malformed(self, error: expat.ExpatError, data: bytes) -> StreamEnded:
+        """Return the end of a stream that is not well-formed; before its header came, this may be no XMPP at all."""
+        if not self.is_greeted:
+            return StreamEnded(stranger(data) or "what answers there does not speak XMPP", is_elsewhere=True)
+        return StreamEnded(f"the server sent XML that is not well-formed: {expat.ErrorString(error.code)}")
+
     def _opened(self, attributes: dict[str, str]) -> None:
-        """Send the handshake, as the server has opened its side of the stream. XEP-0114 §3"""
+        """Send the handshake, as the server has opened its side of the stream. XEP-0114 §3
+
+        Raises:
+            StreamEnded: the port is one for clients or servers. RFC 6120 §4.8.2
+        """
         assert self._transport is not None
+        if attributes.get("xmlns") in (CLIENT, SERVER):
+            who = "clients" if attributes["xmlns"] == CLIENT else "servers"
+            raise StreamEnded(f"this is the server's port for {who}, not the one for components", is_elsewhere=True)
+        self.is_greeted = True
         digest = hashlib.sha1((attributes.get("id", "") + self._secret).encode(), usedforsecurity=False).hexdigest()
         self._transport.write(f"<handshake>{digest}</handshake>".encode())
 
