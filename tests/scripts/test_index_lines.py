@@ -10,9 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
-from tests.curl import SHELLS, STREAM_SECONDS, Shell, listening
+from tests.cli.process import serving as serving_process
+from tests.curl import SHELLS, STREAM_SECONDS, Pasted, Shell, listening
+from tests.scripts.test_end_to_end import pasted
 from tigrest.gateway.demo import picture
 from tigrest.testing import API_KEY, PASSWORD, TestGateway, serving
 
@@ -41,18 +44,32 @@ def entries(gateway: TestGateway, base: str, **options: Any) -> list[dict[str, A
     return routes
 
 
+def paste(shell: str, folder: Path, line: str) -> Pasted:
+    """Paste a line; one that reads a stream ends after a while."""
+    return Shell(shell, folder, STREAM_SECONDS if " -N " in line else 20.0).paste(line)
+
+
 def own(line: str) -> str:
     """Put password and key into a line, as the page tells its readers."""
     return line.replace("PASSWORD", PASSWORD).replace("KEY", API_KEY)
 
 
+def test_the_lines_of_a_served_gateway_work_with_the_credentials_that_it_prints(tmp_path: Path) -> None:
+    with serving_process(cwd=tmp_path) as (process, base), httpx2.Client(base_url=base) as client:
+        _, passwords, key = pasted(process)
+        for entry in sorted(client.get("/rest/").json()["routes"], key=lambda entry: str(entry["method"] != "PUT")):
+            line = re.sub(r"-u '?([^:]+):PASSWORD'?", lambda match: f"-u {match[1]}:{passwords[match[1]]}", entry["curl"])
+            answer = paste("bash", tmp_path, line.replace("KEY", key))
+            expected = NOT_HERE.get(f"{entry['method']} {entry['uri']}")
+            assert answer.status in ((200, 202) if expected is None else (expected,)), f"{line}\n{answer}"
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_every_line_of_the_index_works_as_pasted(shell: str, tmp_path: Path) -> None:
     with reachable() as (gateway, base):
-        pasting = Shell(shell, tmp_path, STREAM_SECONDS)
         for entry in entries(gateway, base):
             name = f"{entry['method']} {entry['uri']}"
-            answer = pasting.paste(own(entry["curl"]))
+            answer = paste(shell, tmp_path, own(entry["curl"]))
             expected = (NOT_HERE[name],) if name in NOT_HERE else (200, 202)
             assert answer.status in expected, f"{entry['curl']}\n{answer}"
             assert not answer.error or "-N" in entry["curl"], answer

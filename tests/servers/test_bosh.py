@@ -12,7 +12,7 @@ from xml.etree import ElementTree as ET
 import httpx2
 import pytest
 
-from tests.curl import listening
+from tests.curl import SHELLS, Shell, listening
 from tests.servers.browser import chromium, is_installed, page
 from tests.servers.process import DOMAIN, USERS, XmppServer
 from tigrest.concurrency.loop import run
@@ -228,6 +228,15 @@ def test_a_client_goes_on_with_the_session_of_the_prebind_url(server: XmppServer
     run(ping(server, opened["sid"], opened["rid"]))
     refused = gateway.get("/rest/bosh/prebind?type=json", login="alice:wrong")
     assert refused.status_code == 401
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_lines_of_the_index_work_as_pasted(server: XmppServer, gateway: TestGateway, tmp_path: Path, shell: str) -> None:
+    with listening(gateway) as base:
+        routes = gateway.get("/rest/", headers={"Host": base.removeprefix("http://"), "Accept": "application/json"}).json()["routes"]
+        lines = [route["curl"].replace("PASSWORD", "alicepw") for route in routes if "bosh" in route["uri"]]
+        said = [Shell(shell, tmp_path).paste(line) for line in lines]
+    assert [answer.status for answer in said] == [200] * 3, said
 
 
 STROPHE = Path("/usr/share/javascript/strophe/strophe.js")
