@@ -1,8 +1,10 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tigrest.errors import InvalidValue
 from tigrest.xmpp.form_filling import Values, fill, submission
-from tigrest.xmpp.forms import FORM_TYPE, DataForm, Field, Option
+from tigrest.xmpp.forms import FIELD_TYPES, FORM_TYPE, DataForm, Field, Option
 
 COLOURS = (Option("red"), Option("green"), Option("blue"))
 FORM = DataForm(
@@ -93,6 +95,26 @@ def test_a_form_may_be_sent_back_as_it_came() -> None:
     )
     odd = DataForm("form", (Field("a", ("x\ny",), "text-single"), Field("b", ("1", "2"), "text-single"), Field("c", ("no",), "boolean")))
     assert [field.values for field in fill(odd, {"a": ["x\ny"], "b": ["1", "2"], "c": ["no"]}).fields] == [("x\ny",), ("1", "2"), ("no",)]
+
+
+FIELDS = st.lists(
+    st.builds(
+        Field,
+        var=st.sampled_from(["a", "b", "c", "d", "e", ""]),
+        values=st.lists(st.text(), max_size=3).map(tuple),
+        type=st.sampled_from(["", "nonsense", *FIELD_TYPES]),
+        options=st.lists(st.builds(Option, st.text()), max_size=2).map(tuple),
+    ),
+    unique_by=lambda field: field.var,
+)
+
+
+@given(FIELDS)
+def test_of_any_form_nothing_is_lost_or_moved(fields: list[Field]) -> None:
+    form = DataForm("form", tuple(fields))
+    kept = [(field.var, field.values) for field in fields if field.var and field.type != "fixed"]
+    assert [(field.var, field.values) for field in fill(form, {}).fields] == [(var, values) for var, values in kept if values]
+    assert [(field.var, field.values) for field in fill(form, {field.var: field.values for field in fields}).fields] == kept
 
 
 def test_options_keep_the_order_of_the_form() -> None:

@@ -65,13 +65,13 @@ class CommandRun:
         self._passed: list[CommandReply] = []
         """Stages that were filled in, and that the caller has not seen."""
         self._is_ours = False
-        """Whether the session was opened by this call."""
+        """True once this call has opened a session that it has to cancel when it fails."""
         self._wants_end = False
-        """Whether stages that ask for nothing are passed, instead of being shown to the caller."""
+        """True to pass stages that ask for nothing, instead of returning them to the caller."""
         self._is_executing = False
-        """Whether the latest reply waits for a further request."""
+        """True while the latest reply waits for a further request."""
         self._size = 0
-        """Bytes of the latest reply, if it does."""
+        """Bytes of the latest reply, if it waits for a further request."""
 
     async def start(self, action: str) -> CommandReply:
         """Execute the command, and fill in its forms where values are given.
