@@ -321,3 +321,11 @@ async def test_a_check_begun_before_it_was_configured_anew_is_not_remembered() -
     world.server.open.set()
     assert await login == ALICE
     assert world.logins.cached(basic("alice", "secret")) is None
+
+
+async def test_nobody_logs_in_by_the_name_that_tigase_believes() -> None:
+    for username in ("user-status-endpoint", "User-Status-Endpoint@localhost", "user-status-endpoint@elsewhere.example"):
+        world = World()
+        with pytest.raises(LoginRequired, match="nobody logs in as user-status-endpoint"):
+            await world.login(username, "secret")
+        assert world.server.asked == []

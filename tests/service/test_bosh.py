@@ -18,7 +18,7 @@ from tigrest.service.bosh import BoshEndpoint, BoshLimits, PreBound
 from tigrest.testing import API_KEY, PASSWORD, TestGateway, serving
 from tigrest.xmpp.commands import CommandReply
 from tigrest.xmpp.disco import DiscoItem
-from tigrest.xmpp.forms import DataForm
+from tigrest.xmpp.forms import DataForm, Field
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import BOSH
 
@@ -505,12 +505,44 @@ def test_other_commands_and_other_domains_are_relayed(domain: TestGateway, opene
     assert domain.get("/rest/adhoc/bosh@example.com?type=json", login="alice").json() == {"items": []}
 
 
+class Prebinding(Offered):
+    """Stands for Tigase, which opens sessions itself, without asking for a password."""
+
+    async def execute(self, to: JID, node: str, fields: Any, **options: Any) -> CommandReply:
+        await super().execute(to, node, fields, **options)
+        values = {"from": f"{fields['from']}/r", "hostname": "node", "rid": "9929332", "sid": "3f1b", "hold": "1", "wait": "60"}
+        return CommandReply(to, node, form=DataForm("result", tuple(Field(var, (value,)) for var, value in values.items())))
+
+
 def test_without_an_endpoint_a_server_that_has_the_command_gets_it(domain: TestGateway) -> None:
-    server = offer(domain, Offered(NODE))
-    assert post(domain, hold="1").status_code == 200
-    assert server.executed == [("bosh@localhost", NODE, {"hold": ["1"]})]
-    offer(domain, Offered("other"))
+    server = domain.service.adhoc = Prebinding(NODE)  # type: ignore[assignment]
+    fields = post(domain, hold="2").json()["command"]["fields"]
+    assert {field["var"]: field["value"] for field in fields}["rid"] == "9929333"  # that of the client's first request
+    assert post(domain, "admin", **{"from": "bob@localhost"}).status_code == 200
+    assert post(domain, **{"from": "bob@localhost"}).status_code == 403
+    assert post(domain, **{"from": "alice@localhost", "password": "x"}).status_code == 403
+    assert domain.get("/rest/bosh/prebind?resource=web", login="alice").json() == {
+        "jid": "alice@localhost/web/r",
+        "sid": "3f1b",
+        "rid": 9929333,
+    }
+    assert [(each["from"], each["hold"]) for _, _, each in server.executed] == [
+        ("alice@localhost", "2"),
+        ("bob@localhost", "1"),
+        ("alice@localhost/web", "1"),
+    ]
+    domain.service.adhoc = Offered("other")  # type: ignore[assignment]
     assert post(domain, hold="1").status_code == 501
+    domain.service.adhoc = Offered(NODE)  # type: ignore[assignment]
+    assert post(domain, hold="1").status_code == 502
+
+
+def test_who_has_a_password_of_the_gateway_alone_gets_no_session_of_the_server() -> None:
+    with serving(auth={"accounts": [{"jid": "bob@localhost", "password": "of the gateway"}]}) as domain:
+        server = domain.service.adhoc = Prebinding(NODE)  # type: ignore[assignment]
+        answer = post(domain, "bob:of the gateway", hold="1")
+        assert (answer.status_code, server.executed) == (403, [])
+        assert "does not accept this password" in answer.text
 
 
 def test_the_embedded_domain_has_no_bosh(domain: TestGateway) -> None:

@@ -173,3 +173,22 @@ async def test_an_archive_that_does_not_end_is_cut_off() -> None:
     with pytest.raises(ServerFailed, match="more messages than there is room for"):
         await asyncio.wait_for(asking, 5)
     assert not server.inbound.take(message)
+
+
+async def test_only_admins_and_scripts_may_use_the_rights_of_the_gateway() -> None:
+    server = Server()
+    server.answers.set()
+    running = service(server)
+    command = "<iq type='set' to='bob@example.org/bot'><command xmlns='http://jabber.org/protocol/commands' node='x'/></iq>"
+    for principal in (ALICE, BOB):
+        await running.for_(principal).request(PING)
+        await running.for_(principal).request(command)
+        await running.for_(principal).send("<iq type='get' to='example.org' perm='ADMIN'><ping xmlns='urn:xmpp:ping'/></iq>")
+        await running.for_(principal).adhoc.execute("bob@example.org/bot", "x")
+    await running.for_(Principal(None, via="webhook")).send(f"<iq type='result' from='{US}' to='example.org'/>")
+    assert [stanza.is_entitled for stanza in server.sent] == [False] * 9
+    server.sent.clear()
+    await running.for_(ROOT).request(PING)
+    await running.for_(ROOT).adhoc.execute("example.org", "x")
+    await running.request(PING)
+    assert [stanza.is_entitled for stanza in server.sent] == [True] * 3

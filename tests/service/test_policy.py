@@ -206,3 +206,20 @@ def test_only_the_exact_address_of_the_gateway_administers() -> None:
 )
 def test_every_user_has_an_address_of_ours(user: str, address: str) -> None:
     assert STRICT.address_of(JID(user)) == address
+
+
+ENDPOINT = "user-status-endpoint@http.example.org"
+
+
+@pytest.mark.parametrize("sender", [ENDPOINT, f"{ENDPOINT}/x", "USER-STATUS-endpoint@HTTP.example.org"])
+@pytest.mark.parametrize("principal", [ALICE, ROOT, ROBOT, HOOK, Principal(JID("user-status-endpoint@example.org"), USER)])
+def test_nobody_sends_from_the_address_that_tigase_believes(sender: str, principal: Principal) -> None:
+    for policy in (STRICT, TRUSTED):
+        for stanza in ("<message to='bob@example.org'/>", f"<iq type='set' to='sess-man@example.org'>{COMMAND}</iq>"):
+            assert rule(stanza, principal, policy, JID(sender)) == "sender"
+
+
+def test_an_account_of_that_name_gets_another_address() -> None:
+    assert STRICT.address_of(JID("user-status-endpoint@example.org")) == r"user-status-endpoint\40example.org@http.example.org"
+    assert "reserved" in STRICT.cure_for(JID(ENDPOINT))
+    assert not STRICT.may_send_from(JID(ENDPOINT))

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tigrest.errors import InvalidStanza, StanzaError
+from tigrest.xmpp.jid import JID
 from tigrest.xmpp.stanza import Stanza, _memoised, make_stanza
 from tigrest.xmpp.xml import MAX_NODES, escape, escape_attribute, serialize
 
@@ -230,3 +231,18 @@ def test_long_attributes_are_not_remembered() -> None:
     for number in range(100):
         Stanza.parse(f"<message to='a@b/{'x' * 300}{number}' n{number}='1' id='{number}'/>").to_bytes()
     assert _memoised.cache_info().currsize == before
+
+
+def test_unknown_attributes_are_dropped_and_those_with_a_prefix_stay() -> None:
+    known = Stanza.parse("<message to='a@b' from='c@d' id='1' type='chat' xml:lang='de'><body>x</body></message>")
+    assert known.without_unknown_attributes() is known
+    more = Stanza.parse("<message to='a@b' perm='ADMIN' xmlns:x='urn:x' x:perm='1' Type='set'><x:y/></message>")
+    assert more.without_unknown_attributes().attributes == {"to": "a@b", "x:perm": "1"}
+    assert Stanza.parse(bytes(more.without_unknown_attributes())).xml.find("{urn:x}y") is not None
+
+
+def test_a_copy_of_an_entitled_stanza_has_no_rights() -> None:
+    own = Stanza.parse("<iq type='get' to='a@b'><x/></iq>").entitled()
+    assert own.is_entitled
+    for copy in (own.with_(id="1"), own.without_unknown_attributes().with_(), own.addressed(JID("a@b"), JID("c@d"), "1")):
+        assert not copy.is_entitled

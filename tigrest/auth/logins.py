@@ -18,6 +18,7 @@ from tigrest.auth.throttle import Clock, Throttle
 from tigrest.concurrency.single_flight import SingleFlight
 from tigrest.errors import LoginRequired, NotConnected
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.presence import STATUS_ENDPOINT
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +110,8 @@ class Logins:
         if (known := self.cached(authorization)) is not None:
             return known
         jid, password = read_basic(authorization, self._domain)
+        if jid.local == STATUS_ENDPOINT:
+            raise LoginRequired(f"nobody logs in as {STATUS_ENDPOINT}: the gateway uses that name itself")
         digest = self._digest(authorization)
         was_right = digest in self._cache
         if not was_right:

@@ -16,6 +16,7 @@ from tigrest.spelling import nearest
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.kinds import DEFAULT_TYPES, REQUESTS, STANZA_TYPES
 from tigrest.xmpp.namespaces import CLIENT
+from tigrest.xmpp.presence import STATUS_ENDPOINT
 from tigrest.xmpp.stanza import Stanza
 
 LISTENED_TYPES = {**STANZA_TYPES, "iq": REQUESTS}
@@ -245,6 +246,8 @@ def _local(value: Any) -> str | None:
     try:
         if isinstance(value, str):
             prepared = JID(f"{value}@x")
+            if prepared.local == STATUS_ENDPOINT:
+                raise MatchError(f"local is {value!r}: the gateway uses that name itself, for the status of users")
             if prepared.domain == "x" and not prepared.resource:
                 return prepared.local
     except InvalidJID:

@@ -83,7 +83,7 @@ class BoundedService:
         )
         if sender is not None or not principal.is_admin:  # an admin may send anything from the gateway's own address
             policy.require(principal, "send", addressed)
-        return addressed
+        return addressed.entitled() if principal.is_admin and given.kind == "iq" else addressed
 
     async def send(self, stanza: StanzaLike) -> None:
         """Send a stanza of the caller; nobody waits for a reply.
@@ -153,8 +153,8 @@ class BoundedService:
         to = iq.to or self.principal.jid
         assert to is not None  # AdHoc says whom it asks
         self._policy.require(self.principal, "command", to)
-        sender = self._policy.commander_for(self.principal, to)
-        return await self._wait_for(self._outbound.request, iq.with_(sender=sender), timeout)
+        asked = iq.with_(sender=self._policy.commander_for(self.principal, to))
+        return await self._wait_for(self._outbound.request, asked.entitled() if self.principal.is_admin else asked, timeout)
 
     async def set_avatar(self, owner: JID | str, data: bytes) -> Avatar:
         """Publish an avatar: the caller's own, or anybody's for an admin.

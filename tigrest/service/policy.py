@@ -39,6 +39,7 @@ from tigrest.xmpp.namespaces import (
     VCARD4,
     VCARD_TEMP,
 )
+from tigrest.xmpp.presence import STATUS_ENDPOINT
 from tigrest.xmpp.stanza import Stanza
 from tigrest.xmpp.xml import split_name
 
@@ -145,15 +146,19 @@ class Policy:
         if self.jid.local:
             return self.jid.bare
         is_plain = user.domain == self.domain.domain and user.local and r"\40" not in user.local  # else it may look like a whole address
+        is_plain = is_plain and user.local != STATUS_ENDPOINT
         local = user.local if is_plain else escaped(f"{user.local}@{user.domain}")
         return JID(f"{local}@{self.jid.domain}")
 
     def may_send_from(self, jid: JID) -> bool:
         """Tell whether the link may send from an address, whoever wants it.
 
-        Ours are the addresses of our own domain; with ``send_as = "user"`` those of the served domain too.
+        Ours are the addresses of our own domain; with ``send_as = "user"`` those of the served domain too. One of ours is nobody's:
+        Tigase believes it whatever it says about presences.
         """
-        return jid.domain == self.jid.domain or (self.send_as == "user" and jid.domain == self.domain.domain)
+        if jid.domain == self.jid.domain:
+            return jid.local != STATUS_ENDPOINT
+        return self.send_as == "user" and jid.domain == self.domain.domain
 
     def sender_for(self, principal: Principal, kind: str, to: JID | None) -> JID:
         """Return the address that a caller sends from when he names none.
@@ -280,6 +285,8 @@ class Policy:
 
     def cure_for(self, sender: JID) -> str:
         """Say why nothing can be sent from an address, and what to do."""
+        if sender.local == STATUS_ENDPOINT:
+            return f"from {sender} is not allowed: {STATUS_ENDPOINT} is reserved for the status of users"
         if sender.domain != self.domain:
             return f"from {sender} is not allowed: use an address of {self.jid.domain} or leave it out"
         return (
@@ -290,7 +297,7 @@ class Policy:
     def _foreign_sender(self, principal: Principal, sender: JID) -> Decision | None:
         """Refuse a ``from`` that is not the caller's own."""
         if principal.via == "webhook":
-            ours = sender.domain == self.jid.domain
+            ours = sender.domain == self.jid.domain and sender.local != STATUS_ENDPOINT
             return (
                 None
                 if ours

@@ -281,10 +281,11 @@ class Service:
     def _from_us(self, stanza: Stanza) -> Stanza:
         sender = stanza.sender
         if sender is None:
-            return stanza.with_(sender=self.jid)
+            own = stanza.with_(sender=self.jid)
+            return own.entitled() if stanza.kind == "iq" else own
         if not self.policy.may_send_from(sender):
             raise ScriptSenderInvalid(self.policy.cure_for(sender))
-        return stanza
+        return stanza.entitled() if stanza.kind == "iq" else stanza
 
 
 def _failure_of(callback: Callable[[Stanza | None], object], reply: Stanza | None) -> Exception | None:

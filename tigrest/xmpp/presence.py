@@ -8,6 +8,9 @@ from tigrest.errors import InvalidValue
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.kinds import SHOWS
 
+STATUS_ENDPOINT = "user-status-endpoint"
+"""Local part at the gateway from which Tigase is told presences; no user, script or webhook gets it. Tigase HTTP API guide §2.2.7"""
+
 
 @dataclass(frozen=True)
 class Activity:

@@ -21,6 +21,9 @@ from tigrest.xmpp.xml import MAX_NODES, SEPARATOR, START_TAG, check_document, es
 MAX_RECEIVED_NODES = 100_000
 """Limit of elements and attributes in an incoming stanza: twice that for callers, since servers send long lists."""
 
+STANZA_ATTRIBUTES = frozenset({"from", "to", "id", "type", "xml:lang"})
+"""Attributes of stanzas. RFC 6120 §8.1"""
+
 _CHILDREN_START = f'<x xmlns="{CLIENT}">'.encode()
 """Start tag of the element around the children of a stanza, to check them as one document."""
 
@@ -39,6 +42,9 @@ class Stanza:
 
     flaw = ""
     """Error message for the sender when the payload was dropped because its XML cannot be used; empty for a complete stanza."""
+
+    is_entitled = False
+    """True when the rights that the server grants to the gateway may be used for it; set by :meth:`entitled`, and lost by every copy."""
 
     def __init__(self, kind: str, attributes: dict[str, str], prefixes: str, rest: bytes) -> None:
         self.kind = kind
@@ -215,6 +221,23 @@ class Stanza:
     def addressed(self, sender: JID, to: JID, id: str) -> Stanza:
         """Return a copy with these addresses and this id; faster than :meth:`with_`."""
         return Stanza(self.kind, {**self.attributes, "from": sender, "to": to, "id": id}, self._prefixes, self._rest)
+
+    def entitled(self) -> Stanza:
+        """Return a copy for which the gateway's rights may be used: whoever calls this has asked the policy, or is trusted."""
+        copy = Stanza(self.kind, self.attributes, self._prefixes, self._rest)
+        copy.is_entitled = True
+        return copy
+
+    def without_unknown_attributes(self) -> Stanza:
+        """Return the stanza without attributes that no standard knows; those with a prefix, such as ``x:a``, stay.
+
+        Servers have attributes of their own, by which they mark stanzas inside (Tigase reads ``perm`` and ``pr``), and the schema of
+        stanzas allows no others than :data:`STANZA_ATTRIBUTES`. RFC 6120 §8.1, appendix A.5
+        """
+        if STANZA_ATTRIBUTES.issuperset(self.attributes):
+            return self
+        known = {name: value for name, value in self.attributes.items() if name in STANZA_ATTRIBUTES or ":" in name}
+        return Stanza(self.kind, known, self._prefixes, self._rest)
 
     def prepared(self) -> Stanza:
         """Return the stanza with prepared ``from`` and ``to``; a value that is no address stays as it is.

@@ -6,24 +6,21 @@ from typing import Any
 from tigrest import (
     JID,
     BoshEndpoint,
-    BoundedService,
     Handler,
     HTTPException,
     Principal,
     Request,
     Service,
-    StanzaError,
-    StanzaTimeout,
     TigrestError,
     read_argument,
     read_basic,
 )
 
-from ._command import Shown, command_of, executed, expect_known, fields_of, listed, text
+from .._prebind import NODE, first_rid, opened_by_server
+from ._command import Shown, as_dict, command_of, executed, expect_known, fields_of, listed, text
 
 Given = Mapping[str, Sequence[str] | None]
 
-NODE = "pre-bind-bosh-session"
 NAME = "Pre-bind BOSH user session"
 KNOWN = ("from", "hold", "wait", "password")
 """Names of its fields."""
@@ -87,31 +84,39 @@ class Bosh(Handler):
         command = command_of(content)
         if text(command, "node") != NODE or jid.domain != service.domain:
             return await executed(caller, jid, command)
-        if service.bosh is None:
-            if not await is_offered(caller, jid):
-                raise HTTPException(501, "there is no BOSH here: the embedded domain has none; on the component back end set [bosh] url")
-            return await executed(caller, jid, command)
         values = fields_of(command.get("fields"))
         if not values:
             return answer(jid, [field("from", user, "jid-single"), field("hold", 1), field("wait", 60)])
         expect_known(values, KNOWN, "pre-bind-bosh-session: field ")
         whose = JID(one(values, "from")) if one(values, "from") else user
+        if service.bosh is None:
+            return await prebound_by_server(service, principal, request, whose, values)
         password = password_of(service, principal, request, whose, one(values, "password"))
         return answer(jid, await prebound(service.bosh, whose, password, values))
 
 
-async def is_offered(caller: BoundedService, jid: JID) -> bool:
-    """Tell whether the server itself has the command, as Tigase does."""
-    try:
-        offered = await caller.adhoc.list(jid)
-    except (StanzaError, StanzaTimeout):
-        return False
-    return any(item.node == NODE for item in offered)
+async def prebound_by_server(service: Service, principal: Principal, request: Request, whose: JID, values: Given) -> Shown:
+    """Open a session by the server's own command, and return its answer. An admin needs no password there."""
+    is_asked = not principal.is_admin
+    password = password_of(service, principal, request, whose, one(values, "password")) if is_asked else ""
+    hold, wait = numbers_of(values)
+    reply = await opened_by_server(service, principal, whose, password, hold, wait)
+    shown = as_dict(reply)
+    for each in shown["fields"]:
+        if each["var"] == "rid":
+            each["value"] = str(first_rid(reply))
+    return {"command": shown}
+
+
+def numbers_of(values: Given) -> tuple[int, int]:
+    """Return hold and wait."""
+    hold, wait = (read_argument(int, one(values, name) or default, name) for name, default in (("hold", 1), ("wait", 60)))
+    return hold, wait
 
 
 async def prebound(bosh: BoshEndpoint, whose: JID, password: str, values: Given) -> list[Shown]:
     """Open a session, and return it as the guide prints it."""
-    hold, wait = (read_argument(int, one(values, name) or default, name) for name, default in (("hold", 1), ("wait", 60)))
+    hold, wait = numbers_of(values)
     session = await bosh.prebind(whose, password, hold, wait)
     return [
         field("from", session.jid, "jid-single"),

@@ -1,6 +1,8 @@
 """BOSH sessions for clients in a web page, as Converse.js asks for them at its ``prebind_url``."""
 
-from tigrest import JID, Handler, HTTPException, Principal, Request, Result, Service, read_argument, read_basic
+from tigrest import JID, Handler, Principal, Request, Result, Service, read_argument, read_basic
+
+from .._prebind import first_rid, opened_by_server
 
 JSON = "application/json"
 
@@ -21,8 +23,6 @@ class Prebind(Handler):
     }
 
     async def exec_get(self, service: Service, principal: Principal, user: JID, request: Request) -> Result:
-        if service.bosh is None:
-            raise HTTPException(501, "there is no BOSH here: the embedded domain has none; on the component back end set [bosh] url")
         query = request.query_params
         whose = user.with_resource(query["resource"]) if query.get("resource") else user
         service.policy.require(principal, "act_as", whose)
@@ -31,5 +31,10 @@ class Prebind(Handler):
         headers = {"Cache-Control": "no-store"}
         if request.method == "HEAD":  # would open a session that nobody hears of
             return Result(JSON, b"", headers=headers)
+        if service.bosh is None:
+            reply = await opened_by_server(service, principal, whose, password, hold, wait)
+            assert reply.form is not None
+            shown = {"jid": reply.form.value("from"), "sid": reply.form.value("sid"), "rid": first_rid(reply)}
+            return Result(JSON, shown, headers=headers)
         session = await service.bosh.prebind(whose, password, hold, wait)
         return Result(JSON, {"jid": session.jid, "sid": session.sid, "rid": session.rid}, headers=headers)

@@ -233,3 +233,59 @@ async def test_what_belongs_to_a_request_goes_to_nobody_else() -> None:
         await eventually(server, 'id="i2"')
     assert claimed == ["m1", "m2"]
     assert [stanza.id for stanza in bot.taken] == ["m2", "m1"]
+
+
+VERSION = "<query xmlns='jabber:iq:version'><name>{}</name></query>"
+
+
+@asynccontextmanager
+async def connected_to(name: str) -> AsyncIterator[tuple[Server, Component]]:
+    """Run a component of a server whose software is known."""
+    server = Server()
+    server.answer = lambda id: f"<iq type='result' from='example.org' id='{id}'>{VERSION.format(name)}</iq>"
+    async with component(server) as running:
+        async with asyncio.timeout(5):
+            while running.software != name:
+                await asyncio.sleep(0.01)
+        yield server, running
+
+
+@pytest.mark.parametrize(("name", "marked"), [("Tigase ver. 8.4.0", 1), ("Prosody", 0), ("ejabberd", 0)])
+async def test_only_what_may_use_the_gateways_rights_is_marked_and_only_for_tigase(name: str, marked: int) -> None:
+    async with connected_to(name) as (server, running):
+        before = server.received.count("perm=")
+        asked = Stanza.parse("<iq type='set' to='example.org' perm='ADMIN'><x xmlns='y'/></iq>").with_(sender=OURS)
+        await running.request(asked, 5.0)
+        await running.send(asked)
+        await eventually(server, 'from="http.example.org"')
+        assert server.received.count("perm=") == before
+        await running.request(asked.entitled(), 5.0)
+        assert server.received.count('perm="ADMIN"') - before == marked
+
+
+async def test_attributes_that_no_standard_knows_do_not_reach_the_server() -> None:
+    async with connected_to("Tigase ver. 8.4.0") as (server, running):
+        marks = "perm='bogus' pr='bogus' foo='1' xml:lang='de' xmlns:x='urn:x' x:foo='2'"
+        for kind in ("message", "presence"):
+            await running.send(
+                Stanza.parse(f"<{kind} to='a@example.org' from='http.example.org' {marks} id='{kind}'><x xmlns='y'/></{kind}>")
+            )
+        await running.request(Stanza.parse(f"<iq type='get' to='example.org' from='http.example.org' {marks}><x xmlns='y'/></iq>"), 5.0)
+        relayed = Stanza.received(f"<message from='http.example.org' to='a@example.org' {marks} id='relayed'><body>x</body></message>")
+        await running.send(relayed.with_(to="b@example.org"))
+        await eventually(server, 'id="relayed"')
+        assert "bogus" not in server.received
+        assert ' foo="1"' not in server.received
+        assert server.received.count('xml:lang="de"') == server.received.count('x:foo="2"') == 4
+
+
+async def test_what_comes_for_a_shown_presence_is_nobodys_to_read() -> None:
+    server, inbound, bot = Server(), Inbound(OURS), Listens()
+    inbound.add(bot)
+    async with component(server, inbound=inbound):
+        server.push(
+            "<presence from='a@example.org' to='user-status-endpoint@http.example.org/1'/>"
+            "<message from='a@example.org' to='user-status-endpoint@http.example.org/1' id='m1'><body>x</body></message>"
+        )
+        await eventually(server, "no client is here")
+        assert bot.taken == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from tigrest.xmpp.presence import Activity, UserStatus
 from tigrest.xmpp.stanza import Stanza, make_stanza
 
 BOB = JID("bob@example.org/desk")
+GATEWAY = JID("rest.example.org")
 ROSTER = "<query xmlns='jabber:iq:roster'><item jid='alice@example.org' subscription='both'/><item jid='eve@x' subscription='to'/></query>"
 
 
@@ -28,7 +30,7 @@ class World:
         self.refuse = ""
         self.asked: list[Stanza] = []
         self.sent: list[Stanza] = []
-        self.presences = UserPresences(self, database, is_trusted=trusted, limits=PresenceLimits())
+        self.presences = UserPresences(self, database, jid=GATEWAY, domain=JID("example.org"), is_trusted=trusted, limits=PresenceLimits())
 
     @property
     def is_tigase(self) -> bool:
@@ -139,3 +141,74 @@ async def test_a_presence_that_cannot_be_kept_is_not_shown(tmp_path: Path) -> No
     assert (await world.presences.set(UserStatus(BOB, False))).success  # it was shown still
     await world.presences.stop()
     await database.stop()
+
+
+CAROL, DAVE = JID("carol@example.org/desk"), JID("dave@example.org/desk")
+CHECK = "<command xmlns='http://jabber.org/protocol/commands' node='CHECK_USER_CONNECTION'/>"
+
+
+def check_of(shown: JID, sender: str = "sess-man@example.org") -> Stanza:
+    digest = hashlib.sha256(shown.encode()).hexdigest()
+    to = f"user-status-endpoint@rest.example.org/{digest}"
+    return Stanza.received(f"<iq type='get' id='c' from='{sender}' to='{to}'>{CHECK}</iq>")
+
+
+async def test_tigase_is_told_each_presence_from_an_address_of_its_own_and_again_after_a_restart(database: Database) -> None:
+    world = World(database)
+    world.software = "Tigase ver. 8.4.0"
+    await world.presences.start()
+    for jid, text in ((CAROL, "Lunch"), (DAVE, "Meeting")):
+        assert (await world.presences.set(UserStatus(jid, True, -1, "xa", text))).success
+    senders = [stanza.sender for stanza in world.asked]
+    assert senders == [check_of(CAROL).to, check_of(DAVE).to]
+    await world.presences.stop()
+    assert [(stanza.sender, 'available"><value>false' in str(stanza)) for stanza in world.sent] == [(each, True) for each in senders]
+    again = World(database)
+    again.software = world.software
+    await again.presences.start()
+    again.presences.announce()
+    await asyncio.sleep(0.05)
+    assert sorted(str(stanza) for stanza in again.asked) == sorted(str(stanza) for stanza in world.asked)
+    assert (await again.presences.set(UserStatus(DAVE, False))).success
+    assert again.asked[-1].sender == senders[1]
+    again.refuse = "item-not-found"
+    assert (await again.presences.set(UserStatus(CAROL, False))).success  # it is gone, as wanted
+    assert (await again.presences.set(UserStatus(CAROL, False))).reason == f"{CAROL} is not online"
+    last = World(database)
+    await last.presences.start()
+    last.presences.announce()
+    await asyncio.sleep(0.05)
+    assert last.asked == []
+
+
+async def test_tigase_alone_hears_which_presences_are_shown(database: Database) -> None:
+    world = World(database)
+    world.software = "Tigase ver. 8.4.0"
+    await world.presences.start()
+    assert (await world.presences.set(UserStatus(CAROL))).success
+    for iq, type in ((check_of(CAROL), "result"), (check_of(DAVE), "error"), (check_of(CAROL, "example.org"), "result")):
+        answer = world.presences.answer(iq)
+        assert answer is not None
+        assert (answer.type, answer.is_empty or type == "error") == (type, True)
+    for sender in ("carol@example.org/phone", "sess-man@elsewhere.net", "eve@rest.example.org"):
+        assert world.presences.answer(check_of(CAROL, sender)) is None
+    assert (await world.presences.set(UserStatus(CAROL, False))).success
+    gone = world.presences.answer(check_of(CAROL))
+    assert gone is not None
+    assert gone.type == "error"
+    world.software = "Prosody"
+    assert world.presences.answer(check_of(CAROL)) is None
+
+
+async def test_a_presence_that_tigase_refuses_is_not_kept(database: Database) -> None:
+    world = World(database)
+    world.software, world.refuse = "Tigase ver. 8.4.0", "forbidden"
+    await world.presences.start()
+    outcome = await world.presences.set(UserStatus(CAROL))
+    assert outcome.reason == "forbidden from sess-man@example.org; add user-status-endpoint@rest.example.org to the trusted of sess-man"
+    again = World(database)
+    again.software = world.software
+    await again.presences.start()
+    again.presences.announce()
+    await asyncio.sleep(0.05)
+    assert again.asked == []

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import logging
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol
-from xml.etree import ElementTree as ET
 
 from tigrest.backends.backend import REQUEST_TIMEOUT, UserRepository
 from tigrest.backends.component.account_changes import AccountChanges, Change
@@ -16,6 +16,7 @@ from tigrest.backends.component.link import Link
 from tigrest.backends.component.presences import UserPresences
 from tigrest.backends.component.privileges import Privileges, unwrap, wrap
 from tigrest.backends.component.settings import ComponentSettings
+from tigrest.backends.component.software import is_tigase, software_of, with_permission
 from tigrest.backends.component.users import CommandUsers
 from tigrest.backends.entities.answering import Answering
 from tigrest.backends.entities.commands import Command
@@ -23,17 +24,19 @@ from tigrest.backends.entities.self_description import SelfDescription
 from tigrest.backends.inbound import Inbound
 from tigrest.backends.open_stages import OpenStages
 from tigrest.concurrency.tasks import TaskSet
-from tigrest.errors import NotConnected, NotSupported, StanzaError, StanzaTooLarge, StorageUnavailable, TigrestError
+from tigrest.errors import NotConnected, NotSupported, StanzaError, StanzaTooLarge, StorageUnavailable
 from tigrest.state.database import Database
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.kinds import NEVER_BOUNCED
-from tigrest.xmpp.namespaces import CLIENT, SOFTWARE_VERSION
+from tigrest.xmpp.namespaces import CLIENT, COMMANDS
 from tigrest.xmpp.presence import StatusOutcome, UserStatus
 from tigrest.xmpp.refusals import as_stanza_error, error_reply
-from tigrest.xmpp.stanza import Stanza, make_stanza
+from tigrest.xmpp.stanza import Stanza
 from tigrest.xmpp.xml import split_name
 
 log = logging.getLogger(__name__)
+
+_COMMANDS = COMMANDS.encode()
 
 
 class PasswordChecker(Protocol):
@@ -66,12 +69,16 @@ class Component:
         self.jid, self.domain, self._limits = settings.link.jid, settings.link.domain, settings.limits
         self._self = _Self(self)
         self._stages = OpenStages()
-        self.users: UserRepository = CommandUsers(self._self, self.domain, passwords.check, self._stages)
+        self.users: UserRepository = CommandUsers(self._self, self.domain, passwords.check, self._stages, lambda: self.is_tigase)
         self._changes = AccountChanges(self.jid, self.domain, self._limits.account_changes)
         self.privileges = Privileges()
         """Rights over its users that the server grants us."""
         self.software = ""
         """Name of the server's software; empty until the server has answered."""
+        self.is_tigase = False
+        """True where the server is Tigase, which has commands of its own for presences and BOSH sessions."""
+        self._is_known = asyncio.Event()
+        """Set once the server has been asked for its software, whatever it has answered."""
         self._passwords, self.inbound = passwords, inbound
         self.borrows = settings.borrows
         """True where iqs may be sent from users' addresses, and the replies come to us."""
@@ -80,17 +87,14 @@ class Component:
         self._answers = TaskSet()
         self._entrance = Entrance(self._send_soon)
         self._announcing: asyncio.TimerHandle | None = None
-        self._presences = UserPresences(self._self, database, is_trusted=settings.is_trusted, limits=self._limits.presences)
+        self._presences = UserPresences(
+            self._self, database, jid=self.jid, domain=self.domain, is_trusted=settings.is_trusted, limits=self._limits.presences
+        )
 
     @property
     def connected(self) -> bool:
         """Return whether the link is up."""
         return self.link.connected
-
-    @property
-    def is_tigase(self) -> bool:
-        """Return whether the server is Tigase, which has commands of its own for presences and BOSH sessions."""
-        return "tigase" in self.software.lower()
 
     async def start(self) -> None:
         """Begin to connect; retry until the server can be reached.
@@ -112,7 +116,8 @@ class Component:
     def send(self, stanza: Stanza) -> Coroutine[Any, Any, None]:
         """Hand over a stanza; see :meth:`tigrest.backends.backend.Backend.send`."""
         change = self._changes.of(stanza)
-        addressed = stanza if stanza.to else stanza.with_(to=self.domain)
+        written = self._written(stanza)
+        addressed = written if written.to else written.with_(to=self.domain)
         return self.link.send(addressed) if change is None else self._send_change(change, addressed)
 
     async def _send_change(self, change: Change, stanza: Stanza) -> None:
@@ -122,16 +127,30 @@ class Component:
     async def request(self, iq: Stanza, timeout: float) -> Stanza:
         """Send an iq and wait for its reply; see :meth:`tigrest.backends.backend.Backend.request`."""
         change = self._changes.of(iq)
+        if iq.is_entitled and not self._is_known.is_set() and self.connected and iq.mentions(_COMMANDS):
+            await self._await_software()
+        written = self._written(iq)
         if change is None:
-            return await self.link.request(iq, timeout)
-        return await self._changes.ask(change, functools.partial(self.link.request, iq), timeout)
+            return await self.link.request(written, timeout)
+        return await self._changes.ask(change, functools.partial(self.link.request, written), timeout)
+
+    def _written(self, stanza: Stanza) -> Stanza:
+        """Return a stanza with the attributes that go to the server: no unknown ones, and those that Tigase needs."""
+        plain = stanza.without_unknown_attributes()
+        return with_permission(plain, self.jid, self.domain) if self.is_tigase and stanza.is_entitled else plain
+
+    async def _await_software(self) -> None:
+        """Wait, not for long, until it is known whether commands need a permission that Tigase alone understands."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._limits.privilege_seconds):
+                await self._is_known.wait()
 
     async def request_as(self, owner: JID, iq: Stanza, timeout: float) -> Stanza:
         """Send an iq in the name of a user; see :meth:`tigrest.backends.backend.Backend.request_as`. XEP-0356 §6"""
         payload = iq.payload
         namespace = split_name(payload.tag)[0] if payload is not None else ""
         if self.privileges.allows_iq(iq.type, namespace):
-            return unwrap(await self.request(wrap(owner, iq, self.privileges.namespace).with_(sender=self.jid), timeout))
+            return unwrap(await self._self.request(wrap(owner, iq, self.privileges.namespace), timeout))
         if self.borrows:
             return await self.request(iq.with_(sender=owner), timeout)
         granted = f"iq {iq.type} for {namespace}"
@@ -164,6 +183,7 @@ class Component:
         self._changes.watchers.append(changed)
 
     def _up(self) -> None:
+        self._answers.start(self._learn_software())
         self._announcing = asyncio.get_running_loop().call_later(self._limits.privilege_seconds, self._announce)
 
     def _announce(self) -> None:
@@ -171,18 +191,19 @@ class Component:
         if self._announcing is not None:
             self._announcing.cancel()
             self._announcing = None
-            self._answers.start(self._learn_software())
+            self._answers.start(self._show_again())
 
     async def _learn_software(self) -> None:
-        """Ask the server for its software, and show the presences again. XEP-0092 §3"""
-        query = make_stanza("iq", "get", self.domain, ET.Element(f"{{{SOFTWARE_VERSION}}}query"), id="version")
-        try:
-            reply = await self._self.request(query, self._limits.version_seconds)
-        except TigrestError as error:
-            log.debug("the server does not tell its software: %s", error)
-        else:
-            payload = reply.payload if reply.error is None else None
-            self.software = payload.findtext(f"{{{SOFTWARE_VERSION}}}name", "") if payload is not None else ""
+        """Ask the server for its software; what is known from an earlier link stays while it does not answer."""
+        software = await software_of(lambda query: self._self.request(query, self._limits.version_seconds), self.domain)
+        self.software = software or self.software
+        self.is_tigase = is_tigase(self.software)
+        if self.connected:
+            self._is_known.set()
+
+    async def _show_again(self) -> None:
+        """Show the presences again, in the way of the server, once that is known."""
+        await self._is_known.wait()
         self._presences.announce()
 
     def _down(self) -> None:
@@ -197,6 +218,9 @@ class Component:
             return
         if stanza.kind == "iq":
             self._spawn(self._answer(stanza), stanza)
+        elif self._presences.is_for_shown(stanza):
+            if stanza.kind == "message" and _deserves_an_answer(stanza):
+                self._send_soon(stanza.error_reply(StanzaError("service-unavailable", text="no client is here")))
         elif stanza.kind == "presence":
             self._presences.notice(stanza)
             self.inbound.take(stanza)
@@ -219,7 +243,7 @@ class Component:
 
     async def _answer(self, iq: Stanza) -> None:
         try:
-            reply = await self._answering.answer(iq, iq.to or self.jid)
+            reply = self._presences.answer(iq) or await self._answering.answer(iq, iq.to or self.jid)
         except StorageUnavailable as error:
             reply = error_reply(iq, as_stanza_error(error))
         await self._reply(reply)
@@ -245,8 +269,9 @@ class _Self:
         return self._component.is_tigase
 
     async def request(self, iq: Stanza, timeout: float = REQUEST_TIMEOUT) -> Stanza:
-        """Send an iq and wait for its reply."""
-        return await self._component.request(iq.with_(sender=self._component.jid), timeout)
+        """Send an iq and wait for its reply; one with a ``from`` goes out from there, with no rights."""
+        own = iq if "from" in iq.attributes else iq.with_(sender=self._component.jid).entitled()
+        return await self._component.request(own, timeout)
 
     async def exists(self, jid: JID) -> bool:
         """Tell whether there is an account."""

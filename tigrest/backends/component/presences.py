@@ -3,25 +3,26 @@
 A component cannot set the presence of a user at the server. It sends presence stanzas, from the address of the user, to each of
 his contacts: when the presence is set, when the link comes up again, and when a contact comes online. At the end it sends
 ``unavailable``. That needs a server that lets the component send from its users' addresses (``send_as = "user"``) and read their
-rosters (XEP-0356), and for contacts who come online later, see their presence too. Tigase has a command that does it all.
+rosters (XEP-0356), and for contacts who come online later, see their presence too. Tigase has a command that does it all, until
+Tigase is restarted.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Coroutine
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from xml.etree import ElementTree as ET
 
 from tigrest.backends.component.presence_store import PresenceStore
+from tigrest.backends.component.pseudo_sessions import address_of, answer_check, status_command
 from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import NotConnected, NotSupported, StanzaError, StanzaTimeout, TigrestError
 from tigrest.state.database import Database
-from tigrest.xmpp.forms import DataForm, Field
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.namespaces import ACTIVITY, CLIENT, COMMANDS, ROSTER
-from tigrest.xmpp.presence import StatusOutcome, UserStatus
+from tigrest.xmpp.namespaces import ACTIVITY, CLIENT, ROSTER
+from tigrest.xmpp.presence import STATUS_ENDPOINT, StatusOutcome, UserStatus
 from tigrest.xmpp.roster import roster_of
 from tigrest.xmpp.stanza import Stanza, make_stanza
 
@@ -46,11 +47,11 @@ class PresenceServer(Protocol):
     def is_tigase(self) -> bool:
         """Return whether the server has Tigase's command for presences."""
 
-    async def send(self, stanza: Stanza) -> None:
+    def send(self, stanza: Stanza) -> Coroutine[Any, Any, None]:
         """Send a stanza."""
 
     async def request(self, iq: Stanza, timeout: float) -> Stanza:
-        """Send an iq from our own address, and wait for its reply as many seconds."""
+        """Send an iq, without ``from`` from our own address, and wait for its reply as many seconds."""
 
     async def exists(self, jid: JID) -> bool:
         """Tell whether there is an account."""
@@ -62,13 +63,27 @@ class UserPresences:
     Args:
         server: where the users are.
         database: where presences survive a restart.
+        jid: our own address.
+        domain: the domain of the users.
         is_trusted: whether the server lets us send from its users' addresses.
         limits: of the requests to the server.
     """
 
-    def __init__(self, server: PresenceServer, database: Database, *, is_trusted: bool, limits: PresenceLimits) -> None:
+    def __init__(
+        self,
+        server: PresenceServer,
+        database: Database,
+        *,
+        jid: JID,
+        domain: JID,
+        is_trusted: bool,
+        limits: PresenceLimits,
+    ) -> None:
+        self._jid, self._domain = jid, domain
         self._store, self._server, self._is_trusted, self._limits = PresenceStore(database), server, is_trusted, limits
         self._shown: dict[JID, UserStatus] = {}
+        self._sessions: dict[JID, JID] = {}
+        """Shown presences by the addresses that Tigase knows them by."""
         self._contacts: dict[JID, frozenset[JID]] = {}
         """The contacts who may see each presence."""
         self._seen_by: dict[JID, set[JID]] = {}
@@ -78,13 +93,17 @@ class UserPresences:
     async def start(self) -> None:
         """Load the presences that were shown before a restart."""
         self._shown = {presence.jid: presence for presence in await self._store.start()}
+        self._sessions = {address_of(jid, self._jid): jid for jid in self._shown}
 
     async def stop(self) -> None:
         """Send ``unavailable`` for all; they are shown again after the next start."""
         await self._tasks.stop()
         try:
             for jid in self._shown:
-                await self._tell(UserStatus(jid, False), self._contacts.get(jid, frozenset()))
+                if self._server.is_tigase:
+                    await self._server.send(status_command(UserStatus(jid, False), self._jid, None))
+                else:
+                    await self._tell(UserStatus(jid, False), self._contacts.get(jid, frozenset()))
         except NotConnected:
             pass  # the server has told the contacts
         await self._store.stop()
@@ -144,19 +163,46 @@ class UserPresences:
             return True  # the server does not tell
 
     async def _by_command(self, presence: UserStatus) -> StatusOutcome:
-        """Set a presence by a command of Tigase's session manager. Tigase HTTP API guide §2.2.7"""
-        form = DataForm(
-            "submit", (Field("jid", (presence.jid,)), Field("available", ("true" if presence.available else "false",)))
-        ).to_element()
-        command = ET.Element(f"{{{COMMANDS}}}command", {"node": "USER_STATUS"})
-        command.append(form)
-        command.append(presence_stanza(presence).xml)
-        to = JID.of("sess-man", presence.jid.domain)
-        reply = await self._server.request(make_stanza("iq", "set", to, command, id="status"), self._limits.reply_seconds)
-        if (error := reply.error) is None:
+        """Set a presence by a command of Tigase's session manager. Tigase HTTP API guide §2.2.7
+
+        Tigase has no session of its own for a presence that is not shown, so ``item-not-found`` means that it is gone.
+        """
+        jid = presence.jid
+        if presence.available and self._shown.get(jid) != presence:
+            await self._store.put(jid, presence)
+        command = status_command(presence, self._jid, presence_stanza(presence).xml if presence.available else None)
+        error = (await self._server.request(command, self._limits.reply_seconds)).error
+        is_gone = not presence.available and (error is None or error.condition == "item-not-found")
+        if presence.available and error is None:
+            self._shown[jid] = presence
+            self._sessions[address_of(jid, self._jid)] = jid
             return StatusOutcome(True)
-        cure = "; add the gateway's address to the trusted of sess-man" if error.condition == "forbidden" else ""
+        if is_gone or error is None:
+            self._sessions.pop(address_of(jid, self._jid), None)
+            was_shown = self._shown.pop(jid, None) is not None
+            await self._store.put(jid, None)
+            return StatusOutcome(True) if was_shown or error is None else StatusOutcome(False, f"{jid} is not online")
+        if presence.available and jid not in self._shown:
+            await self._store.put(jid, None)
+        endpoint = f"{STATUS_ENDPOINT}@{self._jid.domain}"
+        cure = f"; add {endpoint} to the trusted of sess-man" if error.condition == "forbidden" else ""
         return StatusOutcome(False, f"{error}{cure}")
+
+    def is_for_shown(self, stanza: Stanza) -> bool:
+        """Tell whether an inbound stanza is for a presence that is shown, which no client reads, instead of for one of our addresses."""
+        to = stanza.to
+        if to is None:
+            return False
+        if to.local == STATUS_ENDPOINT and to.domain == self._jid.domain:
+            return True
+        return self._server.is_tigase and to in self._shown
+
+    def answer(self, iq: Stanza) -> Stanza | None:
+        """Answer Tigase's question whether a presence is still shown; ``None`` for every other iq."""
+        to = iq.to
+        if not self._server.is_tigase or to is None or to.local != STATUS_ENDPOINT:
+            return None
+        return answer_check(iq, self._domain, is_alive=self._sessions.get(to) in self._shown)
 
     async def _roster(self, user: JID) -> frozenset[JID]:
         """Return the contacts who may see the presence of a user. XEP-0356 §5.1"""

@@ -82,7 +82,9 @@ def wrap(owner: JID, iq: Stanza, namespace: str) -> Stanza:
     XEP-0356 §6.2
     """
     wrapper = ET.Element(f"{{{namespace}}}privileged_iq")
-    wrapper.append(iq.prepared().with_(sender=None, to=iq.attributes.get("to", owner), id=iq.id or "privileged").xml)
+    wrapper.append(
+        iq.without_unknown_attributes().prepared().with_(sender=None, to=iq.attributes.get("to", owner), id=iq.id or "privileged").xml
+    )
     return make_stanza("iq", iq.type, owner, wrapper, id="privileged")
 
 

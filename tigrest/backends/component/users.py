@@ -28,18 +28,29 @@ class CommandUsers:
         domain: whose accounts.
         check: tells whether the server accepts a password, by a login there; raises ``NotConnected`` when it cannot be asked.
         stages: cancels sessions of commands that failed.
+        is_tigase: tells whether the server is Tigase, whose commands differ.
     """
 
-    def __init__(self, requests: Requests, domain: JID, check: Callable[[JID, str], Awaitable[bool]], stages: OpenStages) -> None:
+    def __init__(
+        self,
+        requests: Requests,
+        domain: JID,
+        check: Callable[[JID, str], Awaitable[bool]],
+        stages: OpenStages,
+        is_tigase: Callable[[], bool] = lambda: False,
+    ) -> None:
         self.loop = requests.loop
         self._adhoc = AdHoc(requests, stages)
         self._domain = domain
         self._check = check
+        self._is_tigase = is_tigase
 
     async def add(self, jid: JID, password: str, email: str | None = None) -> None:
         """Create an account; see :meth:`tigrest.backends.backend.UserRepository.add`. XEP-0133 §4.1"""
         account = self._checked(jid, password)
         fields = {"accountjid": account, "password": password, "password-verify": password}
+        if self._is_tigase():  # which adds no account without an email address
+            email = email or account
         try:
             await self._run("add-user", fields | ({"email": email} if email else {}), account)
         except NoSuchUser:  # how ejabberd says that it takes such a password or address as little as any other trouble
@@ -53,15 +64,21 @@ class CommandUsers:
         await self._run("delete-user", {"accountjids": [jid.bare]}, jid.bare)
 
     async def exists(self, jid: JID) -> bool:
-        """Tell whether there is an account: by the list of all where the server gives it, else by asking for one's statistics."""
+        """Tell whether there is an account: by the list of all where the server gives it, else by asking about this one."""
         if not jid.local or jid.domain != self._domain:
             return False
+        if self._is_tigase():
+            return await self._is_known_to("get-user-info", jid.bare)
         try:
             return jid.bare in await self.list()
         except NotSupported:
             pass
+        return await self._is_known_to("user-stats", jid.bare)
+
+    async def _is_known_to(self, command: str, account: JID) -> bool:
+        """Tell whether a command about an account finds it."""
         try:
-            await self._run("user-stats", {"accountjid": jid.bare}, jid.bare)
+            await self._run(command, {"accountjid": account}, account)
         except NoSuchUser:
             return False
         return True
@@ -98,11 +115,12 @@ class CommandUsers:
         """List the accounts, where the server can; see :meth:`tigrest.backends.backend.UserRepository.list`. XEP-0133 §4.18"""
         if domain not in (None, self._domain):
             return []
+        fields = {"domainjid": self._domain, "max_items": "None"} if self._is_tigase() else {"max_items": "none"}
         try:
-            reply = await self._run("get-registered-users-list", {"max_items": "none"}, self._domain)
+            reply = await self._run("get-registered-users-list", fields, self._domain)
         except InvalidValue as error:  # the option is that of XEP-0133, and a part of the list would hide the other accounts
             raise NotSupported(f"{self._domain} does not list all accounts at once: {error}") from None
-        values = reply.form.values("registereduserjids") if reply.form else ()
+        values = _users_of_tigase(reply) if self._is_tigase() else reply.form.values("registereduserjids") if reply.form else ()
         jids = [line.strip() for value in values for line in value.splitlines() if line.strip()]
         return sorted(JID(jid if "@" in jid else f"{jid}@{self._domain}") for jid in jids)
 
@@ -113,16 +131,37 @@ class CommandUsers:
         return jid.bare
 
     async def _run(self, command: str, fields: Mapping[str, str | Sequence[str]], account: JID) -> CommandReply:
-        """Run a command of the server; raise the error that it reports, by a stanza error, a note or a field of its form."""
+        """Run a command of the server; raise the error that it reports, by a stanza error, a note or a field of its form.
+
+        Raises:
+            ServerFailed: it asks again instead of doing it.
+        """
         try:
             reply = await self._adhoc.execute(self._domain, ADMIN_NODES + command, fields, ignore_unknown=True)
         except StanzaError as error:
             raise _explained(error, command, account, self._domain) from None
         complaint = next((note.text for note in reply.notes if note.type == "error"), "")
-        complaint = complaint or (reply.form.value("Error") if reply.form else "")
+        complaint = complaint or _complaint_of_tigase(reply)
         if complaint:
             raise _complained(complaint, account)
+        if reply.is_executing:
+            raise ServerFailed(f"{self._domain} did not do {ADMIN_NODES}{command} for {account}: it asks for its form again")
         return reply
+
+
+def _complaint_of_tigase(reply: CommandReply) -> str:
+    """Return the error in the fields of a form: Tigase has no notes, and calls what it has done ``Operation successful``."""
+    fields = reply.form.fields if reply.form is not None else ()
+    errors = [field.value for field in fields if field.var in ("Error", "Errors") and field.value.strip()]
+    notes = [value for field in fields if field.var in ("Note", "Notes") for value in field.values if value.strip()]
+    troubles = [] if reply.is_executing else [note for note in notes if "successful" not in note.lower()]
+    return next(iter([*errors, *troubles]), "")
+
+
+def _users_of_tigase(reply: CommandReply) -> Sequence[str]:
+    """Return the accounts of a list; the name of its field has their number, as ``Users: 10``."""
+    fields = reply.form.fields if reply.form is not None else ()
+    return next((field.values for field in fields if field.var.startswith("Users:")), ())
 
 
 def _explained(error: StanzaError, command: str, account: JID, domain: JID) -> Exception:
@@ -144,11 +183,11 @@ def _explained(error: StanzaError, command: str, account: JID, domain: JID) -> E
 
 
 def _complained(text: str, account: JID) -> Exception:
-    words = text.lower()
+    words = text.lower().replace("doesn't", "does not")
     if "exist" in words and "not" not in words.split("exist")[0].split()[-2:]:
         return UserExists(f"there is an account {account} already")
-    if "not exist" in words or "unknown user" in words or "no such" in words or "doesn't exist" in words:
+    if "not exist" in words or "unknown user" in words or "no such" in words:
         return NoSuchUser(f"there is no account {account}")
-    if "not allowed" in words or "permission" in words:
+    if "not allowed" in words or "permission" in words or "administrator" in words:
         return NotPermitted(text)
     return StanzaError("undefined-condition", text=text)
