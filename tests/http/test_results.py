@@ -200,6 +200,13 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         time.sleep(0.01)
 
 
+def test_a_method_that_takes_too_long_is_logged(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    assert serve(RESULTS).get("/rest/loop/sleep").status_code == 504
+    [record] = [record for record in caplog.records if record.levelname == "WARNING"]
+    pattern = r"GET /rest/loop/sleep failed in \S+/script\.py:\d+: Coroutine\.exec_get: /rest/loop/\{what\} gave no result within 0\.2 s"
+    assert re.fullmatch(pattern, record.getMessage())
+
+
 def test_a_callback_of_sendpacket_that_is_a_coroutine_function_is_told(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     assert serve(LATE).get("/rest/coroutine").status_code == 500
     assert "the callback is a coroutine function, which nobody awaits" in caplog.text

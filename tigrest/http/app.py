@@ -127,6 +127,8 @@ class App:
                 error = check_raised(error, match.endpoint)
             if not is_expected(error):
                 _log_failure(scope, match, request.route, error)
+            elif isinstance(error, HandlerTimeout) and match is not None and match.endpoint is not None:
+                log.warning("%s %s failed in %s: %s", scope["method"], scope["path"], match.endpoint.invocation.where, error)
             answer = problem(error, format_of(scope))
         if mount is not None and mount.origins == "any":
             show_to_any_origin(answer)

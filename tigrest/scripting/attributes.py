@@ -126,7 +126,7 @@ def validate(path: Path, cls: type[Handler], lines: Lines) -> None:
         raise wrong(path, cls, lines, "maxBody", "use a number of bytes above 0, or None")
     if cls.description is not None and not isinstance(cls.description, dict):
         raise wrong(path, cls, lines, "description", 'use a dict such as {"regex": "/{jid}", "GET": {"info": "…"}}')
-    if not callable(cls.authRequired):
+    if not callable(cls.authRequired) or inspect.iscoroutinefunction(cls.authRequired):
         raise wrong(path, cls, lines, "authRequired", "write def authRequired(self, api_key)")
 
 

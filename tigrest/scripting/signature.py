@@ -200,6 +200,9 @@ def compile_method(method: Callable[..., Any], sources: Sources, pattern: re.Pat
     """
     if not callable(method):
         raise SignatureError("is no method; write async def or def")
+    function = inspect.unwrap(getattr(method, "__func__", method))
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise SignatureError("yields, and nobody iterates over it; return a list, or a StreamingResponse of another method")
     return _Compiler(method, sources, pattern or re.compile("")).compile()
 
 

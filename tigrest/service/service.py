@@ -256,7 +256,7 @@ class Service:
             else:
                 reply = await self._backend.request(stanza, timeout)
         except TigrestError as error:
-            log.warning("sendPacket: %s", error)
+            log.warning("sendPacket%s: %s", f" for {place_of(callback)}" if callback is not None else "", error)
         if callback is not None and (failure := _failure_of(callback, reply)) is not None:
             log.error("%s, the callback given to sendPacket, failed", place_of(callback), exc_info=failure)
             if (tell := reply_failed.get()) is not None:
