@@ -166,10 +166,11 @@ class UnsupportedContent(TigrestError):
     """
 
     def __init__(self, media_type: str, supported: Iterable[str], likely: str = "") -> None:
+        self.supported = tuple(supported)
         if media_type:
-            super().__init__(f"content of type {media_type[:80]} is not read here; send {', '.join(supported)}")
+            super().__init__(f"content of type {media_type[:80]} is not read here; send {', '.join(self.supported)}")
         else:
-            cure = likely or " or ".join(supported)
+            cure = likely or " or ".join(self.supported)
             super().__init__(f"content without Content-Type is not read here; add the header Content-Type: {cure}")
         self.media_type = media_type
 
@@ -184,7 +185,8 @@ class MislabelledContent(UnsupportedContent):
     """
 
     def __init__(self, declared: str, looks: str, media_types: Iterable[str]) -> None:
-        cure = " or ".join(f"Content-Type: {media_type}" for media_type in media_types)
+        self.supported = tuple(media_types)
+        cure = " or ".join(f"Content-Type: {media_type}" for media_type in self.supported)
         TigrestError.__init__(self, f"the body looks like {looks}, but its Content-Type is {declared[:80]}; add the header {cure}")
         self.media_type = declared
 
@@ -198,7 +200,7 @@ class UnsupportedCharset(UnsupportedContent):
 
     def __init__(self, charset: str) -> None:
         TigrestError.__init__(self, f"the charset {charset[:40]!r} is not read here; send UTF-8")
-        self.media_type = ""
+        self.media_type, self.supported = "", ()
         self.charset = charset
 
 

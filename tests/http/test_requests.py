@@ -143,3 +143,45 @@ def test_a_handler_may_have_a_limit_of_its_own(serve: Serve, path: str, size: in
     if origin:
         limit = {"/small": 10, "/usual": 1000}.get(path, 5000)
         assert response.json()["detail"] == f"the request body is larger than {limit} bytes ({origin})"
+
+
+def test_a_request_reads_json_and_forms_in_the_charset_that_they_declare(serve: Serve) -> None:
+    gateway = serve(
+        """
+        class Read(Handler):
+            regex = "/(json|form)"
+            decodeContent = False
+            def exec_post(self, content, what): return {"read": content.json() if what == "json" else dict(content.form())}
+            async def exec_put(self, content, what): return {"read": await content.json() if what == "json" else dict(await content.form())}
+        """
+    )
+    form = "application/x-www-form-urlencoded"
+    for method in ("POST", "PUT"):
+
+        def send(path: str, type: str, body: bytes, method: str = method) -> Any:
+            return gateway.request(method, f"/rest{path}", headers={"Accept": "application/json", "Content-Type": type}, content=body)
+
+        assert send("/json", "text/json; charset=iso-8859-1", b'{"a": "\xe9"}').json() == {"read": {"a": "é"}}
+        assert send("/form", f"{form}; charset=windows-1252", b"a=%80&b=\xe9").json() == {"read": {"a": "€", "b": "é"}}
+        assert send("/form", form, b"a=%C3%A9&b=+").json() == {"read": {"a": "é", "b": " "}}
+        assert send("/form", f"{form}; charset=utf-7", b"a=1").status_code == 415
+        assert send("/form", f"{form}; charset=utf-16", b"a=1").status_code == 415
+        assert send("/form", form, b'{"a": 1}').status_code == 415
+        assert send("/form", form, b"a=%E9").status_code == 400
+
+
+def test_415_lists_what_would_be_read(serve: Serve) -> None:
+    gateway = serve(
+        """
+        class Takes(Handler):
+            regex = "/takes"
+            def exec_post(self, content):
+                if isinstance(content, Request):
+                    raise UnsupportedContent(content.headers.get("content-type", ""), ("application/json", "text/csv"))
+                return content
+        """
+    )
+    for type, accepted in (("image/png", "application/json, text/csv"), ("application/x-www-form-urlencoded", "application/json")):
+        refused = gateway.post("/rest/takes", type=type, content=b"{}")
+        assert (refused.status_code, refused.headers["accept"]) == (415, accepted)
+    assert "accept" not in gateway.post("/rest/takes", type="text/xml; charset=utf-7", content=b"<a/>").headers

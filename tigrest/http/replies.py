@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from tigrest.errors import RetryLater, ScriptMistake, StanzaError, UnprocessableContent
+from tigrest.errors import RetryLater, ScriptMistake, StanzaError, UnprocessableContent, UnsupportedContent
 from tigrest.formats.content import write_json, write_xml
 from tigrest.http.accepted_format import AcceptedFormat
 from tigrest.http.pages import render
@@ -220,6 +220,8 @@ def _headers_of(error: BaseException, status: int) -> HeaderList:
         headers = [(header_name(name), header_value(name, value)) for name, value in error.headers.items()]
     if status == 401 and not any(name == CHALLENGE[0] for name, _ in headers):
         headers.append(CHALLENGE)
+    if isinstance(error, UnsupportedContent) and error.supported:  # RFC 9110 §15.5.16
+        headers.append((b"accept", header_value("accept", ", ".join(error.supported))))
     if isinstance(error, RetryLater):
         headers.append((b"retry-after", str(max(1, round(error.retry_after))).encode()))
     return headers
