@@ -37,6 +37,13 @@ class Bot(Handler):
         await service.message(sender, body.upper(), from_=f"bot@{service.jid}")
 """
 
+SCRIPT += """
+class Clumsy(Handler):
+    match = Match(local="clumsy")
+    async def on_iq(self, service): await service.send("<message>")
+    async def on_message(self, service): await service.message("bob@localhost", "x", from_="bob@elsewhere.org")
+"""
+
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestGateway]:
@@ -152,3 +159,12 @@ def test_a_caller_sends_messages_from_himself_and_within_his_rights(gateway: Tes
 def test_a_script_that_sends_from_elsewhere_made_a_mistake(gateway: TestGateway) -> None:
     with pytest.raises(ScriptSenderInvalid):
         blocking(gateway).message("bob@localhost", "x", from_="bob@elsewhere.org")
+
+
+def test_whoever_wrote_to_a_script_is_not_blamed_for_its_own_stanzas(gateway: TestGateway, caplog: pytest.LogCaptureFixture) -> None:
+    [reply] = gateway.receive({"kind": "iq", "to": "clumsy@http.localhost", "ping": True, "id": "i1"})
+    assert reply.error is not None
+    assert reply.error.condition == "internal-server-error"
+    assert gateway.receive({"to": "clumsy@http.localhost", "body": "x"}) == []
+    assert re.search(r"Clumsy\.on_iq failed(\n.*)+ScriptStanzaInvalid", caplog.text)
+    assert re.search(r"Clumsy\.on_message failed(\n.*)+ScriptSenderInvalid", caplog.text)

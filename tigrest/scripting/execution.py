@@ -61,9 +61,8 @@ class Run:
         self.part, self.invocation, self.call, self.seconds = part, invocation, call, seconds
 
     def __str__(self) -> str:
-        """Name script, line and method, e.g. ``bots/echo.py:4: Echo.on_message``."""
-        part = self.part
-        return f"{part.relative}:{part.line}: {part.name}.{getattr(self.invocation.method, '__name__', 'method')}"
+        """Name script, line and method, e.g. ``scripts/rest/bots/echo.py:9: Echo.on_message``."""
+        return self.invocation.where
 
     async def complete(self, result: Any) -> Any:
         """Make the result out of what the method returned; within its time. Called only if ``completes``."""

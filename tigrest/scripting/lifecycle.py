@@ -163,6 +163,8 @@ class Scripts:
         late = isinstance(error, TimeoutError)
         log.error("%s failed", place_of(start.hook), exc_info=None if late else error)
         problem = script_error(part.path, error)
+        if isinstance(error, SystemExit):
+            problem = ScriptError(part.path, problem.line, "startup() calls sys.exit(); raise an error instead")
         if late:
             problem = ScriptError(part.path, part.line, f"startup() did not end within {self._seconds:g} s")
         return self._loader.reject(table, problem, before)

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 from tigrest.errors import InvalidStanza, InvalidValue
 from tigrest.formats.stanza_json.reading import from_json
+from tigrest.service.stanzas import stanza_of
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.kinds import STANZA_KINDS
 from tigrest.xmpp.namespaces import CLIENT, CONTENT_NAMESPACES
@@ -58,7 +59,7 @@ def _without_tail(element: ET.Element) -> ET.Element:
 
 def _said(stanza: Stanza, result: Any) -> Stanza:
     if not isinstance(result, Mapping):
-        said = Stanza.of(result)
+        said = stanza_of(result)
         if all(said.attributes.get(name) == stanza.attributes.get(name) for name in ("from", "to")):
             return said.with_(to=None, sender=None, id=None)  # what was heard, sent back as it is
         return said
@@ -94,7 +95,7 @@ def _result(iq: Stanza, result: Any) -> Stanza:
             return iq.reply(element)
         if isinstance(element, str):
             raise InvalidValue("text is no reply to an iq; return a dict, an element or a Stanza")
-        said = Stanza.of(element)
+        said = stanza_of(element)
     if said.kind != "iq":
         raise InvalidStanza(f"a {said.kind} is no reply to an iq")
     if said.type != "error" and len(said.xml) > 1:

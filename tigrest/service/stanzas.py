@@ -24,6 +24,9 @@ class HasXml(Protocol):
 StanzaLike = Stanza | Mapping[str, Any] | str | bytes | bytearray | memoryview | ET.Element | HasXml
 """Whatever stands for a stanza: a mapping is JSON (docs/stanzas-as-json.md), text and bytes are XML."""
 
+WRITTEN_AS_XML = (Stanza, str, bytes, bytearray, memoryview, ET.Element)
+"""Types of XML; objects with an ``xml`` are the others."""
+
 MessageType = Literal["chat", "normal", "groupchat", "headline"]
 """Types of messages that are sent. RFC 6121 §5.2.2"""
 
@@ -64,7 +67,11 @@ def stanza_of(value: StanzaLike) -> Stanza:
         InvalidStanza: it is no stanza.
         InvalidJID: it is JSON, and an address in it is none.
     """
-    return from_json(value) if isinstance(value, Mapping) else Stanza.of(value)
+    if isinstance(value, Mapping):
+        return from_json(value)
+    if not isinstance(value, WRITTEN_AS_XML) and not isinstance(getattr(value, "xml", None), ET.Element):
+        raise InvalidStanza(f"{type(value).__name__} is not a stanza: give a dict, XML as text, bytes or an Element, or a Stanza")
+    return Stanza.of(value)
 
 
 def message_of(to: str, body: str, parts: Mapping[str, Any]) -> Stanza:
