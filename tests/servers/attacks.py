@@ -386,8 +386,8 @@ EVES = (
 )
 
 SERVERS = tuple(site for site in SITES if site != "embedded")
-ROUTES_ALL_IQS = tuple(site for site in SITES if site != "ejabberd-26")
-"""The sites that deliver a component's iqs to bare addresses outside the served domain."""
+ROUTES_ALL_IQS = tuple(site for site in SERVERS if site != "ejabberd-26")
+"""The sites that deliver a component's iqs to bare addresses outside the served domain: :mod:`tests.servers.test_probes`."""
 
 ATTACKS = (
     Attack("a message in somebody's name, by `<privilege>`", tuple(xml(message(privilege(forged()), to)) for to in DOMAINS), sites=SITES),
@@ -676,7 +676,7 @@ USES = (
             xml(message("<body>tea?</body>", "tea@rooms.localhost", "alice@http.localhost/x", "groupchat")),
             xml(iq(f"<query xmlns='{ITEMS}'/>", "rooms.localhost", "get", "alice@http.localhost/x")),
         ),
-        sites=tuple(site for site in SERVERS if site in ROUTES_ALL_IQS),
+        sites=ROUTES_ALL_IQS,
     ),
     Use(
         "the gateway's addresses, and other domains",
@@ -687,7 +687,6 @@ USES = (
             xml(iq("<ping xmlns='urn:xmpp:ping'/>", "http.localhost", "get", "alice@http.localhost")),
             in_json({"to": "http.localhost", "body": "hello gateway"}),
         ),
-        sites=ROUTES_ALL_IQS,
     ),
     Use("showing a stanza without sending it", (in_json({"to": "bob@localhost", "body": "x"}, "/rest/echo"),)),
     Use("reading one's own event stream", (get("/rest/events"), get("/rest/events?address=ALICE@http.localhost"))),

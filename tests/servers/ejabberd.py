@@ -78,10 +78,12 @@ modules:
   mod_version: {{}}
 """
 
-PRIVILEGED_IQS = (
-    'iq: { "http://jabber.org/protocol/pubsub": { both: privileged }, "vcard-temp": { both: privileged }, '
-    '"jabber:iq:roster": { both: privileged } }'
-)
+PRIVILEGED_IQS = ("http://jabber.org/protocol/pubsub", "vcard-temp", "jabber:iq:roster")
+
+
+def _privileged_iqs(*further: str) -> str:
+    """Return the option of ``mod_privilege`` that grants iqs of some namespaces."""
+    return "iq: { " + ", ".join(f'"{namespace}": {{ both: privileged }}' for namespace in (*PRIVILEGED_IQS, *further)) + " }"
 
 
 def erlang(folder: Path) -> tuple[list[str], dict[str, str]]:
@@ -106,6 +108,7 @@ class Ejabberd(XmppServer):
         folder: as for any server.
         options: ``trust="false"``: checks the component's ``from``; ``privileges="false"``: grants none (XEP-0356);
             ``password_format="scram"``: SCRAM, of ``hash="sha256"`` or sha; ``plain="false"``: no SASL PLAIN;
+            ``granted="urn:x urn:y"``: further namespaces of privileged iqs, where this version has them;
             ``exact="false"``: rights for all addresses of the component's domain;
             ``tls="FILE"``: STARTTLS with this file of certificate and key; ``register="true"``: users may change their password
             (XEP-0077).
@@ -138,7 +141,9 @@ class Ejabberd(XmppServer):
             "secret": SECRET,
             "check_from": "false" if options.get("trust", "true") == "true" else "true",
             "privileged": "allow" if options.get("privileges", "true") == "true" else "deny",
-            "privileged_iqs": PRIVILEGED_IQS if self.privileged_iqs else "",
+            "privileged_iqs": _privileged_iqs(*options.get("granted", "").split())
+            if self.privileged_iqs and options.get("privileges", "true") == "true"
+            else "",
             "password_format": options.get("password_format", "plain"),
             "hash": options.get("hash", "sha"),
             "gateway": 'user_regexp: { "^$": "http.localhost" }' if options.get("exact", "true") == "true" else "server: http.localhost",

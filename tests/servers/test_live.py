@@ -44,7 +44,7 @@ def check(server: XmppServer, folder: Path, **xmpp: str) -> tuple[int, str, str]
             "ejabberd-26",
             "ejabberd 26.",
             ["logins", "PUT /rest/avatar", "GET /rest/users", "POST /rest/user/…/status", "BOSH pre-bind", "rights"],
-            [],
+            ["iqs to other services"],
         ),
     ],
 )

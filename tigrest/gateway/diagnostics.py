@@ -79,6 +79,7 @@ async def diagnose(gateway: Gateway) -> Diagnostics:
     software, commands = await _software(gateway), await _commands(gateway)
     if not isinstance(backend, Component):
         return Diagnostics(software, "all", commands, (Check("everything", True, "the embedded domain needs nothing"),))
+    await backend.probes.try_iqs(software.name)
     cures = cures_for(software, gateway.service.jid, gateway.service.domain)
     return Diagnostics(software, backend.privileges.summary(), commands, tuple(await _checks(gateway, backend, commands, cures)))
 
@@ -107,7 +108,8 @@ async def _checks(gateway: Gateway, backend: Component, commands: tuple[str, ...
     nobody = JID.of("tigrest-check", service.domain)
     return [
         await _attempt("logins", service.check_credentials(nobody, "-"), "check [xmpp] c2s_host, c2s_port, c2s_tls"),
-        Check("POST /rest/stream", True, sends),
+        Check("POST /rest/stream", not backend.probes.users_trouble, backend.probes.users_trouble or sends),
+        Check("iqs to other services", not backend.probes.iqs_trouble, backend.probes.iqs_trouble),
         Check("GET /rest/avatar", True, "public ones, and those for contacts" if _as_owner(gateway, backend) else "public ones"),
         Check("PUT /rest/avatar", _acts(backend, "set"), "" if _acts(backend, "set") else cures.avatars),
         Check("/rest/adhoc", bool(commands), f"{len(commands)} commands" if commands else cures.administration),

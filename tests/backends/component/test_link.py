@@ -386,3 +386,17 @@ async def test_a_silent_server_is_asked_whether_it_is_there() -> None:
         assert link.connected
         server.answer = lambda id: ""
         await until(lambda: not link.connected)
+
+
+async def test_an_iq_that_the_server_returns_as_it_was_sent_is_an_error_of_whom_was_asked() -> None:
+    """jabberd2 does so with what it cannot route."""
+    server = Server()
+    server.answer = lambda id: (
+        f"<iq type='error' from='http.example.org' to='rooms.example.org' id='{id}'>"
+        "<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"
+    )
+    async with linked(server) as (link, _):
+        reply = await link.request(PING.with_(to="rooms.example.org"), 5.0)
+        assert (reply.sender, reply.to, reply.id) == ("rooms.example.org", "http.example.org", "mine")
+        assert reply.error is not None
+        assert reply.error.condition == "service-unavailable"

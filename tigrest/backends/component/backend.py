@@ -15,6 +15,7 @@ from tigrest.backends.component.entrance import Entrance
 from tigrest.backends.component.link import Link
 from tigrest.backends.component.presences import UserPresences
 from tigrest.backends.component.privileges import Privileges, unwrap, wrap
+from tigrest.backends.component.probes import Probes
 from tigrest.backends.component.settings import ComponentSettings
 from tigrest.backends.component.software import is_tigase, software_of, with_permission
 from tigrest.backends.component.users import CommandUsers
@@ -24,7 +25,7 @@ from tigrest.backends.entities.self_description import SelfDescription
 from tigrest.backends.inbound import Inbound
 from tigrest.backends.open_stages import OpenStages
 from tigrest.concurrency.tasks import TaskSet
-from tigrest.errors import NotConnected, NotSupported, StanzaError, StanzaTooLarge, StorageUnavailable
+from tigrest.errors import NotConnected, NotSupported, StanzaError, StanzaTimeout, StanzaTooLarge, StorageUnavailable
 from tigrest.state.database import Database
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.kinds import NEVER_BOUNCED
@@ -83,6 +84,8 @@ class Component:
         self.borrows = settings.borrows
         """True where iqs may be sent from users' addresses, and the replies come to us."""
         self.link = Link(settings.link, on_stanza=self._receive, on_up=self._up, on_down=self._down)
+        self.probes = Probes(self.link, self.jid, self.domain, tries_users=settings.is_trusted, limits=self._limits.probes)
+        """What the server does not deliver of what we send."""
         self._answering = Answering(SelfDescription(), inbound, administers)
         self._answers = TaskSet()
         self._entrance = Entrance(self._send_soon)
@@ -110,6 +113,7 @@ class Component:
         await self._presences.stop()
         await self._stages.stop()
         await self._answers.stop()
+        await self.probes.stop()
         await self.link.stop()
         await self._changes.stop()
 
@@ -118,7 +122,13 @@ class Component:
         change = self._changes.of(stanza)
         written = self._written(stanza)
         addressed = written if written.to else written.with_(to=self.domain)
+        if self.probes.is_limited:
+            return self._send_checked(change, addressed)
         return self.link.send(addressed) if change is None else self._send_change(change, addressed)
+
+    async def _send_checked(self, change: Change | None, stanza: Stanza) -> None:
+        await self.probes.check(stanza.sender)
+        await (self.link.send(stanza) if change is None else self._send_change(change, stanza))
 
     async def _send_change(self, change: Change, stanza: Stanza) -> None:
         await self.link.send(stanza)
@@ -126,6 +136,10 @@ class Component:
 
     async def request(self, iq: Stanza, timeout: float) -> Stanza:
         """Send an iq and wait for its reply; see :meth:`tigrest.backends.backend.Backend.request`."""
+        if self.probes.is_limited:
+            await self.probes.check(iq.sender)
+            if self.probes.drops(iq):
+                return await self._request_otherwise(iq, timeout)
         change = self._changes.of(iq)
         if iq.is_entitled and not self._is_known.is_set() and self.connected and iq.mentions(_COMMANDS):
             await self._await_software()
@@ -145,10 +159,31 @@ class Component:
             async with asyncio.timeout(self._limits.privilege_seconds):
                 await self._is_known.wait()
 
+    async def _request_otherwise(self, iq: Stanza, timeout: float) -> Stanza:
+        """Ask an entity to which the server drops iqs.
+
+        What is for an address of ours needs no server. Privileged iqs pass: in a user's name where he sends it, in that of the served
+        domain where the gateway asks something itself. XEP-0356 §6
+
+        Raises:
+            NotSupported: the namespace is not granted, or it is from an address that has no privileged iqs.
+        """
+        to, sender = iq.to or self.domain, iq.sender or self.jid
+        if to.domain == self.jid.domain:
+            try:
+                async with asyncio.timeout(timeout):
+                    return await self._answering.answer(iq, to)
+            except TimeoutError:
+                raise StanzaTimeout(f"{to} did not answer within {timeout:g} s") from None
+        owner = sender.bare if sender.domain == self.domain else self.domain if sender == self.jid and iq.type == "get" else None
+        namespace = _namespace(iq)
+        if owner is None or not self.privileges.allows_iq(iq.type, namespace):
+            raise NotSupported(f"{self.probes.iqs_trouble}. This one is for {to}, from {sender}, of namespace {namespace}")
+        return await self.request_as(owner, iq, timeout)
+
     async def request_as(self, owner: JID, iq: Stanza, timeout: float) -> Stanza:
         """Send an iq in the name of a user; see :meth:`tigrest.backends.backend.Backend.request_as`. XEP-0356 §6"""
-        payload = iq.payload
-        namespace = split_name(payload.tag)[0] if payload is not None else ""
+        namespace = _namespace(iq)
         if self.privileges.allows_iq(iq.type, namespace):
             return unwrap(await self._self.request(wrap(owner, iq, self.privileges.namespace), timeout))
         if self.borrows:
@@ -167,7 +202,12 @@ class Component:
         """Show a user as online at a resource, or take it back; see :meth:`tigrest.backends.backend.Backend.set_presence`."""
         if not self.connected:
             raise NotConnected(f"no connection to the XMPP server: {self.link.trouble}")
-        return await self._presences.set(presence)
+        try:
+            if not self.is_tigase:  # which does it by a command of the gateway
+                await self.probes.check(presence.jid)
+            return await self._presences.set(presence)
+        except NotSupported as error:
+            return StatusOutcome(False, str(error))
 
     @property
     def opens_bosh(self) -> bool:
@@ -183,6 +223,7 @@ class Component:
         self._changes.watchers.append(changed)
 
     def _up(self) -> None:
+        self.probes.begin()
         self._answers.start(self._learn_software())
         self._announcing = asyncio.get_running_loop().call_later(self._limits.privilege_seconds, self._announce)
 
@@ -205,8 +246,10 @@ class Component:
         """Show the presences again, in the way of the server, once that is known."""
         await self._is_known.wait()
         self._presences.announce()
+        await self.probes.try_iqs(self.software)
 
     def _down(self) -> None:
+        self.probes.end(self.link.condition)
         self.privileges = Privileges()
         if self._announcing is not None:
             self._announcing.cancel()
@@ -224,6 +267,8 @@ class Component:
         elif stanza.kind == "presence":
             self._presences.notice(stanza)
             self.inbound.take(stanza)
+        elif self.probes.take(stanza):
+            log.debug("the probe has come back")
         elif stanza.mentions(b"privilege") and self.privileges.learn(stanza, self.domain):
             self._announce()
         elif not self.inbound.take(stanza) and _deserves_an_answer(stanza):
@@ -276,6 +321,12 @@ class _Self:
     async def exists(self, jid: JID) -> bool:
         """Tell whether there is an account."""
         return await self._component.users.exists(jid)
+
+
+def _namespace(iq: Stanza) -> str:
+    """Return the namespace of the payload of an iq; empty without one."""
+    payload = iq.payload
+    return split_name(payload.tag)[0] if payload is not None else ""
 
 
 def _deserves_an_answer(message: Stanza) -> bool:

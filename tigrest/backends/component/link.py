@@ -110,6 +110,8 @@ class Link:
         """Time at which the server last sent something, by the clock of the loop."""
         self._reconnecting = Reconnecting(settings.limits.reconnect)
         self._stopping = False
+        self.condition = ""
+        """Condition of the stream error that ended the last stream; empty when there was none."""
         self.trouble = not_yet(self._server)
         """Reason why there is no connection, for people; empty while there is one."""
         self._logged = ""
@@ -263,15 +265,28 @@ class Link:
         if pending is None:
             return
         try:
-            sender = stanza.sender or self._domain
-            if sender != pending.asked and not (sender == self._domain and pending.asked is self._pinged):
-                log.debug("a reply from %s to a request to %s was ignored", stanza.attributes.get("from"), pending.asked)
-                return
+            if (stanza.sender or self._domain) != pending.asked:
+                reply = self._odd_reply(stanza, pending)
+                if reply is None:
+                    log.debug("a reply from %s to a request to %s was ignored", stanza.attributes.get("from"), pending.asked)
+                    return
+                stanza = reply
         except InvalidStanza:
             return
         del self._pending[stanza.id]
         self._deadlines.discard(pending)
         pending.complete(stanza)
+
+    def _odd_reply(self, stanza: Stanza, pending: _Pending | _Barrier) -> Stanza | None:
+        """Return a reply that is from another address than was asked, and is one all the same; else ``None``.
+
+        The served domain may answer a ping of its resource. jabberd2 returns what it cannot route as it was sent, with an error.
+        """
+        if pending.asked is self._pinged and (stanza.sender or self._domain) == self._domain:
+            return stanza
+        if stanza.type == "error" and stanza.to == pending.asked:
+            return stanza.with_(sender=stanza.to, to=stanza.sender)
+        return None
 
     def _fail_all(self, reason: str) -> None:
         waiting, self._pending = self._pending, {}
@@ -298,7 +313,7 @@ class Link:
         self._on_up()
         self._tried.set()
         ended = await stream.ended
-        self._stream, self.trouble = None, str(ended)
+        self._stream, self.trouble, self.condition = None, str(ended), ended.condition
         self._fail_all(str(ended))
         self._on_down()
         level = logging.INFO if self._stopping else logging.WARNING

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from tigrest.backends.component.account_changes import AccountChangeLimits
 from tigrest.backends.component.presences import PresenceLimits
+from tigrest.backends.component.probes import ProbeLimits
 from tigrest.backends.component.reconnecting import ReconnectLimits
 from tigrest.backends.component.stream import StreamLimits
 from tigrest.backends.component.window import WindowLimits
@@ -71,6 +72,7 @@ class ComponentLimits:
         answers: most inbound requests answered at the same time; as many further ones are told to wait, the others are dropped.
         privilege_seconds: wait for the announcement of privileges when the link is up.
         version_seconds: timeout of the question for the server's software.
+        probes: of the probes that find out what the server delivers.
         account_changes: of what is remembered of changes of accounts.
         presences: of the presences of users.
     """
@@ -78,6 +80,7 @@ class ComponentLimits:
     answers: int = 500
     privilege_seconds: float = 1.0
     version_seconds: float = 5.0
+    probes: ProbeLimits = field(default_factory=ProbeLimits)
     account_changes: AccountChangeLimits = field(default_factory=AccountChangeLimits)
     presences: PresenceLimits = field(default_factory=PresenceLimits)
 

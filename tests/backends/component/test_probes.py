@@ -1,0 +1,155 @@
+"""Probes of what a server delivers, against one played by the test; real ones: ``tests/servers/test_probes.py``."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tigrest.backends.component.probes import PROBE_USER, ProbeLimits, Probes
+from tigrest.errors import NotConnected, NotSupported, StanzaTimeout
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.stanza import Stanza
+
+OURS, DOMAIN, ALICE = JID("http.example.org"), JID("example.org"), JID("alice@example.org/x")
+SOON = ProbeLimits(user_seconds=0.05, iq_seconds=0.01)
+
+
+class Link:
+    """A link that answers iqs to some addresses, and notes what is sent."""
+
+    def __init__(self, answers: Callable[[JID], bool] = lambda _: True) -> None:
+        self.answers = answers
+        self.sent: list[Stanza] = []
+        self.is_up = True
+
+    async def send(self, stanza: Stanza) -> None:
+        if not self.is_up:
+            raise NotConnected("down")
+        self.sent.append(stanza)
+
+    async def request(self, iq: Stanza, timeout: float) -> Stanza:
+        await self.send(iq)
+        assert iq.to is not None
+        if not self.answers(iq.to):
+            raise StanzaTimeout(f"no answer within {timeout}")
+        return iq.with_(type="result")
+
+
+@asynccontextmanager
+async def probing(link: Link, tries_users: bool = True, limits: ProbeLimits = SOON) -> AsyncIterator[Probes]:
+    probes = Probes(link, OURS, DOMAIN, tries_users=tries_users, limits=limits)
+    probes.begin()
+    await asyncio.sleep(0)
+    try:
+        yield probes
+    finally:
+        await probes.stop()
+
+
+def iq(to: str, payload: str = "<ping xmlns='urn:xmpp:ping'/>") -> Stanza:
+    return Stanza.parse(f"<iq type='get' to='{to}' id='q'>{payload}</iq>")
+
+
+async def test_a_probe_that_comes_back_shows_that_users_are_trusted() -> None:
+    link = Link()
+    async with probing(link) as probes:
+        [probe] = link.sent
+        assert (probe.sender, probe.to) == (f"{PROBE_USER}@example.org", OURS)
+        waiting = asyncio.ensure_future(probes.check(ALICE))
+        await asyncio.sleep(0)
+        assert (probes.is_limited, waiting.done()) == (True, False)
+        await probes.check(OURS)  # what the gateway sends itself waits for nothing
+        assert not probes.take(Stanza.parse("<message from='tigrest-probe@example.org' to='http.example.org' id='probe-guessed'/>"))
+        assert probes.take(probe)
+        await waiting
+        assert (probes.is_limited, probes.users_trouble) == (False, "")
+        assert not probes.take(probe)
+
+
+async def test_without_an_outcome_users_are_sent_for(caplog: pytest.LogCaptureFixture) -> None:
+    async with probing(Link()) as probes:
+        await probes.check(ALICE)
+        assert not probes.is_limited
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("way", ["returned", "closed"])
+async def test_a_server_that_takes_nothing_from_users_is_told_once(way: str, caplog: pytest.LogCaptureFixture) -> None:
+    link = Link()
+    async with probing(link) as probes:
+        if way == "returned":
+            assert probes.take(link.sent[0].with_(type="error"))
+        else:
+            probes.end("invalid-from")
+        for _ in range(2):
+            with pytest.raises(NotSupported, match=r'let it trust this component, or set \[xmpp\] send_as = "gateway"'):
+                await probes.check(ALICE)
+        assert probes.is_limited
+        if way == "closed":
+            probes.begin()  # it would close each
+            assert len(link.sent) == 1
+            probes.end("")  # as a server does that starts again, perhaps with another configuration
+        else:
+            probes.end("")
+        probes.begin()
+        await asyncio.sleep(0)
+        assert len(link.sent) == 2
+        assert probes.take(link.sent[1])
+        await probes.check(ALICE)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+async def test_nothing_is_tried_for_users_whom_nobody_sends_for() -> None:
+    link = Link()
+    async with probing(link, tries_users=False) as probes:
+        assert (link.sent, probes.is_limited) == ([], False)
+
+
+@pytest.mark.parametrize(
+    ("answered", "lost", "passed", "words"),
+    [
+        ("http.example.org|example.org.*", "", "rooms.example.org elsewhere.org example.org", ""),
+        ("example.org.*", "rooms.example.org t@rooms.example.org elsewhere.org", "example.org bob@example.org r@rooms.example.org/x", "iq"),
+        ("example.org/ping", "example.org bob@example.org rooms.example.org", "bob@example.org/x example.org/x", "update it to 25.03"),
+        ("nothing", "", "rooms.example.org example.org", ""),
+    ],
+)
+async def test_iqs_that_get_lost_are_found_out(answered: str, lost: str, passed: str, words: str, caplog: pytest.LogCaptureFixture) -> None:
+    async with probing(Link(lambda to: re.fullmatch(answered, to) is not None), tries_users=False) as probes:
+        for _ in range(2):
+            await probes.try_iqs("ejabberd")
+        assert [to for to in (lost + " " + passed).split() if probes.drops(iq(to))] == lost.split()
+        assert not probes.drops(iq("bob@example.org", "<query xmlns='jabber:iq:roster'/>"))
+        assert words in probes.iqs_trouble
+        assert probes.is_limited is bool(lost)
+        assert len(caplog.records) == bool(lost)
+
+
+async def test_other_servers_need_not_deliver_what_a_component_sends_to_itself() -> None:
+    link = Link(lambda to: to != OURS)
+    async with probing(link, tries_users=False) as probes:
+        await probes.try_iqs("Tigase")
+        assert (link.sent, probes.drops(iq("rooms.example.org"))) == ([], False)
+
+
+async def test_what_was_found_out_is_tried_again_later() -> None:
+    link = Link(lambda to: to != OURS)
+    async with probing(link, tries_users=False, limits=ProbeLimits(iq_seconds=0.01, again_seconds=0.0)) as probes:
+        await probes.try_iqs("ejabberd")
+        link.answers = lambda _: True
+        assert probes.drops(iq("rooms.example.org"))
+        async with asyncio.timeout(5):
+            while probes.drops(iq("rooms.example.org")):
+                await asyncio.sleep(0.01)
+
+
+async def test_a_link_that_ends_says_nothing_about_iqs() -> None:
+    link = Link()
+    async with probing(link, tries_users=False) as probes:
+        link.is_up = False
+        await probes.try_iqs("ejabberd")
+        assert probes.iqs_trouble == ""
