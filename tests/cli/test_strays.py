@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import http.client
 import re
 import time
 import urllib.request
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 
 import pytest
 
 from tests.cli.process import Process, serving
+from tigrest.scripting.strays import Strays
 
 SCRIPT = """
 import asyncio, sys, threading
@@ -126,3 +131,20 @@ def test_a_stream_that_fails_is_cut_and_logged_once(served: Served) -> None:
         r"\[\w+-\w+\] GET /rest/leaves/stream failed in scripts/rest/leaves\.py:22: Leaves\.exec_get(\n[ A-Z].*)+\nValueError: in a stream\n"
     )
     assert "Exception in ASGI application" not in found.string
+
+
+async def test_a_task_that_nobody_holds_may_go(tmp_path: Path) -> None:
+    """Nothing of ours keeps a task alive that waits for what never comes."""
+    strays = Strays([tmp_path])
+    names: dict[str, Any] = {}
+    source = "import asyncio\nasync def wait(): await asyncio.get_running_loop().create_future()\n"
+    exec(compile(source, str(tmp_path / "script.py"), "exec"), names)
+    with strays.watching():
+        task: asyncio.Task[None] | None = asyncio.create_task(names["wait"]())
+        await asyncio.sleep(0)
+        seen = weakref.ref(task)
+        task = None
+        for _ in range(5):
+            await asyncio.sleep(0)
+            gc.collect()
+    assert seen() is None

@@ -20,7 +20,12 @@ def place_of(function: Any) -> str:
     inner = inspect.unwrap(getattr(function, "__func__", function)) if callable(function) else function
     code: CodeType | None = getattr(inner, "__code__", None) or getattr(inner, "cr_code", None)
     name: str = getattr(inner, "__qualname__", None) or repr(inner)
-    return name if code is None else f"{shown_path(code.co_filename)}:{code.co_firstlineno}: {name}"
+    return name if code is None else place_of_code(code)
+
+
+def place_of_code(code: CodeType) -> str:
+    """Return file, line and name of a function that was compiled."""
+    return f"{shown_path(code.co_filename)}:{code.co_firstlineno}: {code.co_qualname}"
 
 
 def innermost(error: BaseException | None, matches: Callable[[str], bool]) -> str:

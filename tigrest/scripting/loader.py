@@ -25,6 +25,9 @@ from tigrest.scripting.table import Table
 
 log = logging.getLogger(__name__)
 
+LONG_LOAD_SECONDS = 1.0
+"""Seconds from which on the log names a script that loads so long."""
+
 Provide = Callable[[type], object]
 """Gives the object for an ``inject()`` of a type, or ``None``; raises ``PluginError`` when what should give it raised."""
 
@@ -133,7 +136,11 @@ class Loader:
         return self._table(_with_previous(table, path, previous), table.problems)
 
     def _load(self, item: Source) -> Script:
-        return Script(item.path, item.digest, tuple(self._parts(item)))
+        began = time.monotonic()
+        script = Script(item.path, item.digest, tuple(self._parts(item)))
+        if (seconds := time.monotonic() - began) >= LONG_LOAD_SECONDS:
+            log.warning("%s took %.1f s to load; move slow work out of the module into startup()", item.path, seconds)
+        return script
 
     def _table(self, scripts: dict[Path, Script], problems: Sequence[ScriptError]) -> Table:
         return Table(scripts, problems, dict(self._statics()), self.dirs)

@@ -14,13 +14,26 @@ import threading
 from collections.abc import Coroutine, Iterator, Sequence
 from contextvars import Context
 from pathlib import Path
-from typing import Any
+from types import CodeType
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from tigrest.observability.context import RequestContext, current_request
-from tigrest.observability.places import innermost, place_of
+from tigrest.observability.places import innermost, place_of_code
 
 log = logging.getLogger(__name__)
+
+
+class _Origin(NamedTuple):
+    """Where a task comes from.
+
+    Args:
+        request: it was started for; ``None`` outside of requests.
+        code: of its coroutine.
+    """
+
+    request: RequestContext | None
+    code: CodeType
 
 
 class Strays:
@@ -33,8 +46,8 @@ class Strays:
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = tuple(f"{path}/" for folder in folders for path in (folder.absolute(), folder.resolve()))
         self._known: dict[str, bool] = {}
-        self._started: WeakKeyDictionary[asyncio.Task[Any], tuple[RequestContext | None, Coroutine[Any, Any, Any]]] = WeakKeyDictionary()
-        """Tasks of scripts, each with the request that it was started for, and its coroutine."""
+        self._started: WeakKeyDictionary[asyncio.Task[Any], _Origin] = WeakKeyDictionary()
+        """Tasks of scripts. Their coroutines are not kept: through what they wait for, they lead back to the tasks."""
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
@@ -64,7 +77,7 @@ class Strays:
         if code is None or not self.is_script(code.co_filename):
             return asyncio.Task(work, loop=loop, **options)
         task: asyncio.Task[Any] = asyncio.Task(_contained(work), loop=loop, **options)
-        self._started[task] = current_request.get(), work
+        self._started[task] = _Origin(current_request.get(), code)
         return task
 
     def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -73,11 +86,10 @@ class Strays:
         line = innermost(error, self.is_script)
         if not line:
             loop.default_exception_handler(context)
-        elif isinstance(task, asyncio.Task) and (started := self._started.get(task)) is not None:
-            request, work = started
+        elif isinstance(task, asyncio.Task) and (origin := self._started.get(task)) is not None:
             log_context = Context()
-            log_context.run(current_request.set, request)
-            log_context.run(log.error, "%s failed at %s, in a task that nobody awaits", place_of(work), line, exc_info=error)
+            log_context.run(current_request.set, origin.request)
+            log_context.run(log.error, "%s failed at %s, in a task that nobody awaits", place_of_code(origin.code), line, exc_info=error)
         else:
             log.error("what a script started failed at %s", line, exc_info=error)
 
