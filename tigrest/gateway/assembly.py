@@ -27,7 +27,7 @@ from tigrest.backends.inbound import Inbound
 from tigrest.backends.open_stages import OpenStages
 from tigrest.config import Config
 from tigrest.config.models import AccountConfig, ApiKeyConfig, AvatarsConfig, WebhookConfig
-from tigrest.formats.stanza_json import representations
+from tigrest.formats.stanza_json.representations import AnswerCodec
 from tigrest.gateway.provision import provider
 from tigrest.http.app import App
 from tigrest.http.cors import with_cors
@@ -260,7 +260,7 @@ def make_webhooks(config: Config, database: Database, service: Service) -> Webho
     return Webhooks(
         targets=[_target(webhook) for webhook in config.webhooks],
         database=database,
-        codec=representations,
+        codec=AnswerCodec(),
         sender=service.for_(Principal(None, via="webhook")),
         jid=config.xmpp.jid,
     )

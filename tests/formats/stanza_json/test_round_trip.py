@@ -37,6 +37,12 @@ def round_trip(value: dict[str, Any]) -> dict[str, Any]:
     return to_json(Stanza.parse(bytes(stanza)))
 
 
+def as_reply(stanza: dict[str, Any]) -> dict[str, Any]:
+    """Return a stanza whose items, if it is a result, are a list and no query, which looks like an empty one in XML."""
+    is_query = stanza.get("type") == "result" and isinstance(stanza.get("items"), bool | str)
+    return stanza | {"items": []} if is_query else stanza
+
+
 @pytest.mark.hypothesis
 @pytest.mark.parametrize(("kind", "row"), PLACES, ids=place_of)
 def test_a_key_alone(kind: str, row: Row) -> None:
@@ -44,11 +50,12 @@ def test_a_key_alone(kind: str, row: Row) -> None:
     @given(strategies.of(row.shape))
     def check(value: Any) -> None:
         given_type = {"type": "result"} if kind == "iq" else {}
-        back = round_trip({"kind": kind, **given_type, row.key: value})
+        stanza = {"kind": kind, **given_type, row.key: value}
+        back = round_trip(stanza)
         if row.key in ONLY_WRITTEN:
             assert ONLY_WRITTEN[row.key] in back
         else:
-            assert back[row.key] == ([] if row.key == "items" and kind == "iq" and isinstance(value, bool | str) else value)
+            assert back[row.key] == as_reply(stanza)[row.key]
         assert round_trip(back) == back
 
     check()
@@ -68,7 +75,7 @@ def test_keys_together(kind: str) -> None:
     @fewer
     @given(attributes, keys.flatmap(lambda names: st.fixed_dictionaries({name: strategies.of(rows[name].shape) for name in names})))
     def check(envelope: dict[str, Any], payload: dict[str, Any]) -> None:
-        assert round_trip(envelope | payload) == envelope | payload
+        assert round_trip(envelope | payload) == as_reply(envelope | payload)
 
     check()
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.inbound.webhooks.world import JSON, XML, TinyCodec, iq, message
 from tigrest.errors import StanzaError
-from tigrest.formats.stanza_json import representations
+from tigrest.formats.stanza_json.representations import AnswerCodec
 from tigrest.inbound.webhooks.answers import NoResponse, WebhookResponse, reply_to_outcome
 from tigrest.xmpp.stanza import Stanza
 
@@ -225,6 +225,12 @@ def test_what_may_change_is_not_final(status: int, final: bool) -> None:
     ],
 )
 def test_the_charset_of_an_answer_counts(content_type: str, body: bytes) -> None:
-    said = reply_to_outcome(message(), WebhookResponse(200, "OK", content_type, body), representations)
+    said = reply_to_outcome(message(), WebhookResponse(200, "OK", content_type, body), AnswerCodec())
     assert said is not None
     assert said.body == "café"
+
+
+def test_text_of_an_answer_is_text_whatever_it_looks_like() -> None:
+    said = reply_to_outcome(message(), WebhookResponse(200, "OK", "text/plain", b'{"you": "said"}'), AnswerCodec())
+    assert said is not None
+    assert said.body == '{"you": "said"}'

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from tigrest.errors import InvalidStanza, MalformedContent, UnsupportedContent
 from tigrest.formats.charsets import UTF_8, charset_of, decoded, to_utf8, xml_to_utf8
 from tigrest.formats.content import JSON, PLAIN_TEXT, URLENCODED, XML, is_xml, media_type, named_type, read_json, write_json
-from tigrest.formats.labels import check_label, guess
+from tigrest.formats.labels import check_form, check_label, guess
 from tigrest.formats.stanza_json.envelope import KEYS
 from tigrest.formats.stanza_json.media_types import ANSWER_TYPES, READABLE_TYPES, XML_TYPES, XMPP_XML, choose_media_type
 from tigrest.formats.stanza_json.reading import check_query, from_json, from_parameters, from_query, from_texts
@@ -21,7 +21,6 @@ from tigrest.xmpp.xml import MAX_NODES
 __all__ = [
     "ASKING",
     "CHANGING",
-    "check_label",
     "choose_media_type",
     "from_parameters",
     "named_type",
@@ -41,12 +40,15 @@ ASKING = VOCABULARIES["iq"].keys - CHANGING
 KNOWN_FIELDS = frozenset({*KEYS, *(key for vocabulary in VOCABULARIES.values() for key in vocabulary.keys)})
 """Names that a field of a form may have."""
 
+LOOSE_TYPES = (PLAIN_TEXT, URLENCODED)
+"""Media types that bodies have by mistake: anything can be read as one of them."""
+
 KEPT_ATTRIBUTES = ("from", "to", "id", "type", "xml:lang")
 """Attributes that are kept of a stanza in XML. RFC 6120 §8.1"""
 
 
 def read(content_type: str, body: bytes, *, kind: str | None = None, type: str | None = None, to: str | None = None) -> Stanza:
-    """Parse a body as a stanza.
+    """Parse the body of a request as a stanza.
 
     Args:
         content_type: media type of the body, with its charset; may be empty where there is no body and ``kind`` is given.
@@ -54,20 +56,38 @@ def read(content_type: str, body: bytes, *, kind: str | None = None, type: str |
         kind, type, to: override those in the body, except in XML.
 
     Raises:
-        UnsupportedContent: the media type is not in :data:`~tigrest.formats.stanza_json.media_types.READABLE_TYPES`, or the charset is
-            not read.
+        UnsupportedContent: the media type is not in :data:`~tigrest.formats.stanza_json.media_types.READABLE_TYPES`, the charset is not
+            read, or the body is evidently of another type (:func:`~tigrest.formats.labels.check_label`).
         MalformedContent: the body cannot be parsed, or has an unknown key or an invalid value.
         InvalidStanza: the body can be parsed, but is no stanza.
         InvalidJID: an address in JSON or a form is not an XMPP address.
     """
     media = media_type(content_type)
+    if media in LOOSE_TYPES:
+        check_label(content_type, body)
+    return _read(media, content_type, body, kind, type, to)
+
+
+class AnswerCodec:
+    """Reads and writes stanzas for webhooks. What they answer as text is text, whatever it looks like: nobody could be told of it."""
+
+    def read(self, content_type: str, body: bytes, *, kind: str | None = None, type: str | None = None, to: str | None = None) -> Stanza:
+        """Parse an answer as a stanza; see :func:`read`."""
+        return _read(media_type(content_type), content_type, body, kind, type, to)
+
+    def write(self, stanza: Stanza, media_type: str) -> bytes:
+        """Write a stanza; see :func:`write`."""
+        return write(stanza, media_type)
+
+
+def _read(media: str, content_type: str, body: bytes, kind: str | None, type: str | None, to: str | None) -> Stanza:
     if media in XML_TYPES:
         return _from_xml(xml_to_utf8(content_type, body))
     if media == JSON:
         return from_json(read_json(to_utf8(content_type, body), MAX_NODES), kind=kind, type=type, to=to)
     if media == URLENCODED and (b"=" in body or not body):
         return _from_form(dict(read_fields(content_type, body)), kind, type, to)
-    if media in (PLAIN_TEXT, URLENCODED):
+    if media in LOOSE_TYPES:
         text = read_token(content_type, body) if media == URLENCODED else decoded(body, charset_of(content_type) or UTF_8)
         return from_json(_of_text(text, kind), kind=kind or "message", type=type or ("chat" if kind is None else None), to=to)
     if not media and not body and kind is not None:
@@ -76,7 +96,7 @@ def read(content_type: str, body: bytes, *, kind: str | None = None, type: str |
 
 
 def read_query(content_type: str, body: bytes, query: str, to: str = "") -> Stanza:
-    """Parse a body as the value of one key of an iq.
+    """Parse the body of a request as the value of one key of an iq.
 
     Args:
         content_type: media type of the body; may be empty where there is no body.
@@ -85,7 +105,7 @@ def read_query(content_type: str, body: bytes, query: str, to: str = "") -> Stan
         to: recipient; empty for none.
 
     Raises:
-        UnsupportedContent: the media type is another.
+        UnsupportedContent: the media type is another, or the body is evidently of another.
         MalformedContent: the body cannot be parsed, or is not valid for the key.
         InvalidStanza: an iq has no such key.
         InvalidJID: ``to`` is not an XMPP address.
@@ -95,6 +115,7 @@ def read_query(content_type: str, body: bytes, query: str, to: str = "") -> Stan
     if media == JSON:
         return from_query(query, read_json(to_utf8(content_type, body), MAX_NODES), to)
     if media == URLENCODED or (not media and not body):
+        check_form(body)
         return from_parameters(query, dict(read_fields(content_type, body)), to)
     raise _unsupported(media, body, (JSON, URLENCODED))
 
