@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 from collections.abc import Callable
 
 import pytest
@@ -40,6 +41,23 @@ async def test_one_field_leaves_the_others_as_they_are() -> None:
     assert peer.requests[1].get("sessionid") == "s1"
     assert (reply.status, reply.unused) == ("completed", ())
     assert await settled(peer) == []
+
+
+@pytest.mark.parametrize(
+    ("node", "fields", "sessionid", "culprit"),
+    [
+        ("a\0", {}, "", "node: XML cannot carry the character U\\+0000, at 1; leave it out"),
+        (NODE, {}, "\x1f", "sessionid: XML cannot carry"),
+        (NODE, {"secret": "p\x01w"}, "", "field 'secret': XML cannot carry the character U\\+0001"),
+        (NODE, {"secret": ["a", "\ud800"]}, "s1", "field 'secret': XML cannot carry the character U\\+D800"),
+        (NODE, {"\ufffe": None}, "", "XML cannot carry the character U\\+FFFE"),
+    ],
+)
+async def test_text_that_would_arrive_as_another_is_refused(node: str, fields: FieldValues, sessionid: str, culprit: str) -> None:
+    peer = Peer()
+    with pytest.raises(InvalidValue, match=culprit):
+        await AdHoc(peer).execute(PEER, node, fields, sessionid=sessionid)
+    assert peer.requests == []
 
 
 async def test_without_fields_the_form_comes_back() -> None:
@@ -197,6 +215,26 @@ async def test_only_some_stages_are_remembered() -> None:
     for _ in range(4):
         await adhoc.execute(PEER, NODE)
     assert len(stages) == 2
+
+
+async def test_stages_that_are_remembered_take_the_room_of_their_bytes() -> None:
+    stages, form = OpenStages(), "<field/>" * 7000
+    adhoc = AdHoc(Peer(*[stage(form, sessionid=f"s{number}") for number in range(6)]), stages)
+    await adhoc.execute(PEER, NODE)
+    tracemalloc.start()
+    try:
+        for _ in range(5):
+            await adhoc.execute(PEER, NODE)
+        assert tracemalloc.get_traced_memory()[0] < 2 * 5 * len(form)
+    finally:
+        tracemalloc.stop()
+    assert len(stages) == 6
+
+
+async def test_stages_of_long_nodes_are_not_remembered() -> None:
+    stages = OpenStages(CommandLimits(size=2000))
+    await AdHoc(Peer(stage(WHO)), stages).execute(PEER, "n" * 2000)
+    assert len(stages) == 0
 
 
 async def test_nobody_has_the_stages_of_others_forgotten() -> None:

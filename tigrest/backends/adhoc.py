@@ -13,6 +13,7 @@ from tigrest.xmpp.disco import DiscoItem, items_of, items_query
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import COMMANDS
 from tigrest.xmpp.stanza import make_stanza
+from tigrest.xmpp.xml import check_carriable
 
 FieldValues = Mapping[str, str | Sequence[str] | None]
 """Values by names of fields: one or several; ``None`` for what the form has, an empty sequence to clear a field."""
@@ -81,7 +82,7 @@ class AdHoc:
 
         Raises:
             InvalidValue: unknown action, one that needs a session or that the stage does not offer; a field that the form does not have,
-                requires, or in which the value cannot be.
+                requires, or in which the value cannot be; text that XML cannot carry.
             NotPermitted: the caller that this is for may not run them.
             ServerFailed: the entity answers what cannot be used, or asks without end.
             StanzaError, StanzaTimeout, NotConnected: as :meth:`tigrest.service.Service.request`.
@@ -92,7 +93,11 @@ class AdHoc:
             raise InvalidValue(f"action is {action!r}; use one of {', '.join(ACTIONS)}")
         if action in ("next", "prev", "cancel") and not sessionid and not (action == "next" and fields):
             raise InvalidValue(f"action {action!r} needs the sessionid of the command it goes on with")
+        check_carriable(node, "node")
+        check_carriable(sessionid, "sessionid")
         given = {var: (value,) if isinstance(value, str) else value for var, value in (fields or {}).items()}
+        for var, values in given.items():
+            check_carriable("".join((var, *(values or ()))), f"field {var[:80]!r}")
         key = StageKey(self._owner, JID(to), node, sessionid)
         run = CommandRun(self._requests, self._stages, key, given, timeout=timeout, ignores_unknown=ignore_unknown)
         return await (run.resume(action) if sessionid else run.start(action))

@@ -68,10 +68,8 @@ class CommandRun:
         """True once this call has opened a session that it has to cancel when it fails."""
         self._wants_end = False
         """True to pass stages that ask for nothing, instead of returning them to the caller."""
-        self._is_executing = False
-        """True while the latest reply waits for a further request."""
-        self._size = 0
-        """Bytes of the latest reply, if it waits for a further request."""
+        self._stage = b""
+        """The latest reply, if it waits for a further request."""
 
     async def start(self, action: str) -> CommandReply:
         """Execute the command, and fill in its forms where values are given.
@@ -139,7 +137,7 @@ class CommandRun:
             is_bare = reply.is_single_stage and not self._key.sessionid
             reply, action, is_asked = await self._ask("" if is_bare else step, form), "", False
             if not self._is_ours:
-                self._stages.note(self._key, reply, self._size)  # the caller knows the session, whatever fails from here on
+                self._stages.note(self._key, self._stage)  # the caller knows the session, whatever fails from here on
         raise ServerFailed(f"{self._key.to} asks again and again: the command has more than {self._stages.limits.stages} stages")
 
     def _is_passed(self, reply: CommandReply) -> bool:
@@ -185,7 +183,7 @@ class CommandRun:
 
     def _noted(self, reply: CommandReply) -> CommandReply:
         """Return a reply to the caller, with what earlier stages said, and remember its stage."""
-        self._stages.note(self._key, reply, self._size)
+        self._stages.note(self._key, self._stage)
         unused = self._unused()
         if not self._passed and not unused:
             return reply
@@ -218,8 +216,7 @@ class CommandRun:
             raise ServerFailed(f"{to} gave the command a sessionid of more than {self._stages.limits.sessionid} characters")
         if found.sessionid:
             self._key = StageKey(self._key.owner, to, self._key.node, found.sessionid)
-        self._is_executing = found.is_executing
-        self._size = len(reply.to_bytes("")) if found.is_executing else 0
+        self._stage = reply.to_bytes("") if found.is_executing else b""
         return found
 
     def _request(self, action: str, form: DataForm | None) -> Stanza:
@@ -237,7 +234,7 @@ class CommandRun:
 
     def _abandon(self) -> None:
         """Cancel the session of this call, which nobody knows: the responder keeps it until then. XEP-0050 §2.4.3"""
-        if self._is_ours and self._key.sessionid and self._is_executing:
+        if self._is_ours and self._key.sessionid and self._stage:
             self._stages.cancel(self._cancel())
 
     async def _cancel(self) -> None:

@@ -12,6 +12,7 @@ from tigrest.concurrency.caller import waiting
 from tigrest.concurrency.tasks import TaskSet
 from tigrest.xmpp.commands import CommandReply
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.stanza import Stanza
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +23,7 @@ class CommandLimits:
         stages: most stages that one call goes through.
         sessionid: most characters of the id of a session.
         remembered: most stages remembered; of the caller who has most, the oldest is forgotten first.
-        size: most bytes of a stage that is remembered.
+        size: most bytes of a stage that is remembered, with the node of its command.
         cancel_seconds: timeout of the reply when a session is cancelled.
     """
 
@@ -60,8 +61,8 @@ class OpenStages:
     def __init__(self, limits: CommandLimits | None = None) -> None:
         self.limits = limits or CommandLimits()
         """Of what is remembered and answered."""
-        self._stages: dict[str, OrderedDict[StageKey, CommandReply]] = {}
-        """By owner, so that nobody can have the stages of others forgotten."""
+        self._stages: dict[str, OrderedDict[StageKey, bytes]] = {}
+        """As received, by owner, so that nobody can have the stages of others forgotten."""
         self._count = 0
         self._cancelling = TaskSet()
 
@@ -72,21 +73,23 @@ class OpenStages:
     def find(self, key: StageKey) -> CommandReply | None:
         """Return the stage that a session is in; ``None`` when that is not known (any more)."""
         stages = self._stages.get(key.owner)
-        return stages.get(key) if stages is not None else None
+        stored = stages.get(key) if stages is not None else None
+        payload = Stanza.received(stored).payload if stored is not None else None
+        return CommandReply.of(key.to, key.node, payload) if payload is not None else None
 
-    def note(self, key: StageKey, reply: CommandReply, size: int) -> None:
+    def note(self, key: StageKey, stage: bytes) -> None:
         """Remember the stage that a reply opened; forget the session when there is none.
 
         Args:
             key: whose session it is.
-            reply: the reply.
-            size: of its stanza, in bytes.
+            stage: the stanza with it; empty when the command does not go on. Its bytes are kept, since a form of many fields takes
+                twenty times as much when it is parsed.
         """
         if key in self._stages.get(key.owner, ()):
             self._forget(key)
-        if not reply.is_executing or not key.sessionid or size > self.limits.size:
+        if not stage or not key.sessionid or len(stage) + len(key.node) > self.limits.size:
             return
-        self._stages.setdefault(key.owner, OrderedDict())[key] = reply
+        self._stages.setdefault(key.owner, OrderedDict())[key] = stage
         self._count += 1
         while self._count > self.limits.remembered:
             most = max(self._stages.values(), key=len)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from tigrest.errors import InvalidValue
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.kinds import SHOWS
+from tigrest.xmpp.xml import check_carriable
 
 STATUS_ENDPOINT = "user-status-endpoint"
 """Local part at the gateway from which Tigase is told presences; no user, script or webhook gets it. Tigase HTTP API guide §2.2.7"""
+
+_ELEMENT_NAME = re.compile("[A-Za-z_][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,21 @@ class UserStatus:
             raise InvalidValue(f"show is {self.show!r}; use one of {', '.join(SHOWS)}, or leave it out")
         if not -128 <= self.priority <= 127:
             raise InvalidValue(f"priority is {self.priority}; use a number from -128 to 127")
+        check_carriable(self.status, "status")
+        if self.activity is not None:
+            _check_activity(self.activity)
+
+
+def _check_activity(activity: Activity) -> None:
+    """Refuse an activity that cannot be written as XEP-0108 has it: category and type become names of elements.
+
+    Raises:
+        InvalidValue: its category or type is no name, or its text cannot be sent.
+    """
+    for what, name in (("category", activity.category), ("type", activity.type)):
+        if not _ELEMENT_NAME.fullmatch(name) and (name or what == "category"):
+            raise InvalidValue(f"the {what} of the activity is {name[:80]!r}; use one of XEP-0108, such as talking or on_the_phone")
+    check_carriable(activity.text, "the text of the activity")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
-from tigrest.errors import MalformedContent
+from tigrest.errors import InvalidValue, MalformedContent
 from tigrest.xmpp.namespaces import XML_NAMESPACE, XMLNS_NAMESPACE
 
 MAX_DEPTH = 256
@@ -356,6 +356,21 @@ def split_name(name: str) -> tuple[str, str]:
 
 UNCARRIABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 """Characters that XML has no way to write, not even as character references. XML 1.0 §2.2"""
+
+
+def check_carriable(text: str, what: str) -> None:
+    """Refuse text that would not arrive as it is, since XML cannot carry it.
+
+    Args:
+        text: the text.
+        what: what it is, for people.
+
+    Raises:
+        InvalidValue: it has a character that XML cannot carry.
+    """
+    if (culprit := UNCARRIABLE.search(text)) is not None:
+        raise InvalidValue(f"{what}: XML cannot carry the character U+{ord(culprit[0]):04X}, at {culprit.start()}; leave it out")
+
 
 _REPLACED = {chr(code): "\ufffd" for code in (*range(0x20), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF) if UNCARRIABLE.match(chr(code))}
 _TEXT = str.maketrans(_REPLACED | {"\r": "&#13;", "&": "&amp;", "<": "&lt;", ">": "&gt;"})

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tigrest.backends.component.presence_store import ROWS_PER_TRANSACTION, PresenceStore
 from tigrest.state.database import Database
+from tigrest.state.gateway_tables import user_statuses
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.presence import Activity, UserStatus
 
@@ -48,6 +49,20 @@ class CountingDatabase(Database):
         self.begun += 1
         async with super().begin() as connection:
             yield connection
+
+
+async def test_a_stored_presence_that_may_not_be_shown_any_more_is_left_out(location: str, caplog: pytest.LogCaptureFixture) -> None:
+    database = Database(location)
+    store = PresenceStore(database)
+    await store.start()
+    await store.put(presence(1).jid, presence(1))
+    row = {"jid": "u2@example.org/x", "priority": 5, "show": "", "status": "", "category": "no name", "type": "", "text": ""}
+    async with database.begin() as connection:
+        await connection.execute(user_statuses.insert(), [row])
+    await store.stop()
+    assert await PresenceStore(database).start() == [presence(1)]
+    await database.stop()
+    assert "the presence of u2@example.org/x is not shown any more: the category of the activity is 'no name'" in caplog.text
 
 
 async def test_writers_share_transactions(location: str) -> None:

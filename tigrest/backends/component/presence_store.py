@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import sqlalchemy as sa
 
+from tigrest.errors import InvalidValue
 from tigrest.state.batches import BatchWriter
 from tigrest.state.database import Database
 from tigrest.state.gateway_tables import GATEWAY, user_statuses
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.presence import Activity, UserStatus
+
+log = logging.getLogger(__name__)
 
 ROWS_PER_TRANSACTION = 500
 """Most rows of one transaction; SQL statements have a limit of parameters."""
@@ -38,7 +42,7 @@ class PresenceStore:
         await self._database.start(GATEWAY)
         async with self._database.begin() as connection:
             rows = (await connection.execute(user_statuses.select())).all()
-        return [_presence(row) for row in rows]
+        return [presence for row in rows if (presence := _presence(row)) is not None]
 
     async def stop(self) -> None:
         """Wait until everything is written."""
@@ -107,6 +111,11 @@ def _row(presence: UserStatus) -> dict[str, object]:
     }
 
 
-def _presence(row: sa.Row[Any]) -> UserStatus:
+def _presence(row: sa.Row[Any]) -> UserStatus | None:
+    """Return a stored presence; ``None`` for one of an earlier version that may not be shown now."""
     activity = Activity(row.category, row.type, row.text) if row.category else None
-    return UserStatus(JID(row.jid), True, row.priority, row.show, row.status, activity)
+    try:
+        return UserStatus(JID(row.jid), True, row.priority, row.show, row.status, activity)
+    except InvalidValue as error:
+        log.warning("the presence of %s is not shown any more: %s", row.jid, error)
+        return None
