@@ -95,6 +95,15 @@ class Played(XmppServer):
 
     # what subclasses change
 
+    def greet(self, link: Connection, name: str) -> bool:
+        """Let a component go on to its handshake, or refuse it before; where it is refused, this has sent the answer and closed.
+
+        Args:
+            link: its stream, which is open.
+            name: its address.
+        """
+        return True
+
     def handshake(self, link: Connection, name: str, digest: str, stream: str) -> bool:
         """Accept or refuse a component; where it is refused, this has sent the answer and closed.
 
@@ -183,6 +192,8 @@ class Played(XmppServer):
         name = (await link.opened()).get("to", "")
         stream = secrets.token_hex(4)
         link.open(**{"from": name, "id": stream})
+        if not self.greet(link, name):
+            return
         child = await link.child()
         if child is None or not self.handshake(link, name, child.text or "", stream):
             return

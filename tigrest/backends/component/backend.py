@@ -13,6 +13,7 @@ from tigrest.backends.backend import REQUEST_TIMEOUT, UserRepository
 from tigrest.backends.component.account_changes import AccountChanges, Change
 from tigrest.backends.component.entrance import Entrance
 from tigrest.backends.component.link import Link
+from tigrest.backends.component.own_vcard import is_of_vcard, request_vcard
 from tigrest.backends.component.presences import UserPresences
 from tigrest.backends.component.privileges import Privileges, unwrap, wrap
 from tigrest.backends.component.probes import Probes
@@ -81,6 +82,7 @@ class Component:
         self._is_known = asyncio.Event()
         """Set once the server has been asked for its software, whatever it has answered."""
         self._passwords, self.inbound = passwords, inbound
+        self._is_trusted = settings.is_trusted
         self.borrows = settings.borrows
         """True where iqs may be sent from users' addresses, and the replies come to us."""
         self.link = Link(settings.link, on_stanza=self._receive, on_up=self._up, on_down=self._down)
@@ -188,6 +190,8 @@ class Component:
             return unwrap(await self._self.request(wrap(owner, iq, self.privileges.namespace), timeout))
         if self.borrows:
             return await self.request(iq.with_(sender=owner), timeout)
+        if self._is_trusted and not self.is_tigase and is_of_vcard(iq):
+            return await request_vcard(self._self, owner, iq, timeout)
         granted = f"iq {iq.type} for {namespace}"
         raise NotSupported(
             f"the server does not let the gateway act for its users: grant {self.jid} {granted} by XEP-0356, "

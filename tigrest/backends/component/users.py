@@ -9,7 +9,17 @@ from tigrest.backends.adhoc import AdHoc
 from tigrest.backends.command_run import Requests
 from tigrest.backends.open_stages import OpenStages
 from tigrest.concurrency.threads import callable_from_threads
-from tigrest.errors import InvalidValue, NoSuchUser, NotConnected, NotPermitted, NotSupported, ServerFailed, StanzaError, UserExists
+from tigrest.errors import (
+    InvalidValue,
+    NoSuchUser,
+    NotConnected,
+    NotPermitted,
+    NotSupported,
+    ServerFailed,
+    StanzaError,
+    StanzaTimeout,
+    UserExists,
+)
 from tigrest.xmpp.commands import ADMIN_NODES, CommandReply
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.saslprep import expect_settable
@@ -17,6 +27,20 @@ from tigrest.xmpp.saslprep import expect_settable
 log = logging.getLogger(__name__)
 
 _SUSPECT = "perhaps it does not take this password; ejabberd, for one, knows no characters newer than Unicode 3.2, such as most emoji"
+
+_CURE = "on Prosody admin_adhoc has it, on ejabberd mod_configure"
+
+_LIST = "get-registered-users-list"
+
+_ASK_SECONDS = 5.0
+"""Timeout of the question which commands there are, in seconds."""
+
+_LOOKUPS = {_LIST: "", "user-stats": "accountjid", "get-user-properties": "accountjids"}
+"""Commands that tell whether there is an account, by the field that names it; Openfire 4.7 has the last one only. XEP-0133 §4.9, §4.18"""
+
+
+class _NoSuchCommand(NotSupported):
+    """The server does not offer a command."""
 
 
 @callable_from_threads
@@ -59,8 +83,7 @@ class CommandUsers:
 
     async def remove(self, jid: JID) -> None:
         """Delete an account; see :meth:`tigrest.backends.backend.UserRepository.remove`. XEP-0133 §4.2"""
-        if not await self.exists(jid):
-            raise NoSuchUser(f"there is no account {jid.bare}")
+        await self._expect(jid.bare)
         await self._run("delete-user", {"accountjids": [jid.bare]}, jid.bare)
 
     async def exists(self, jid: JID) -> bool:
@@ -69,25 +92,55 @@ class CommandUsers:
             return False
         if self._is_tigase():
             return await self._is_known_to("get-user-info", jid.bare)
-        try:
-            return jid.bare in await self.list()
-        except NotSupported:
-            pass
-        return await self._is_known_to("user-stats", jid.bare)
+        offered = await self._offered() or frozenset(_LOOKUPS)
+        refusals: list[NotSupported] = []
+        for command in [name for name in _LOOKUPS if name in offered] or _LOOKUPS:
+            try:
+                return await self._is_known_to(command, jid.bare)
+            except NotSupported as error:
+                refusals.append(error)
+        permission = next((error for error in refusals if not isinstance(error, _NoSuchCommand)), None)
+        raise permission or NotSupported(
+            f"{self._domain} offers no command that tells whether there is an account ({', '.join(_LOOKUPS)}); {_CURE}"
+        )
 
     async def _is_known_to(self, command: str, account: JID) -> bool:
-        """Tell whether a command about an account finds it."""
+        """Tell whether a command about an account finds it, or one that lists accounts has it."""
+        if command == _LIST:
+            return account in await self.list()
+        field = _LOOKUPS.get(command) or "accountjid"
         try:
-            await self._run(command, {"accountjid": account}, account)
+            reply = await self._run(command, {field: account}, account)
         except NoSuchUser:
             return False
-        return True
+        return field == "accountjid" or bool(reply.form is not None and any(reply.form.values(field)))
+
+    async def _expect(self, account: JID) -> None:
+        """Look whether there is an account, before it is changed; where the server does not tell, its command does.
+
+        Raises:
+            NoSuchUser: there is none.
+        """
+        try:
+            is_there = await self.exists(account)
+        except NotSupported as error:
+            log.debug("whether there is an account %s is not known before it is changed: %s", account, error)
+            return
+        if not is_there:
+            raise NoSuchUser(f"there is no account {account}")
+
+    async def _offered(self) -> frozenset[str] | None:
+        """Return the names of the administrators' commands that the server offers us; ``None`` when it does not tell. XEP-0050 §2.2"""
+        try:
+            items = await self._adhoc.list(self._domain, timeout=_ASK_SECONDS)
+        except (StanzaError, StanzaTimeout):
+            return None
+        return frozenset(item.node.removeprefix(ADMIN_NODES) for item in items if item.node.startswith(ADMIN_NODES))
 
     async def set_password(self, jid: JID, password: str) -> None:
         """Change a password; see :meth:`tigrest.backends.backend.UserRepository.set_password`. XEP-0133 §4.7"""
         account = self._checked(jid, password)
-        if not await self.exists(account):
-            raise NoSuchUser(f"there is no account {account}")
+        await self._expect(account)
         try:
             await self._run("change-user-password", {"accountjid": account, "password": password}, account)
         except NoSuchUser:  # it was there a moment ago: Prosody says so of a password that it does not take
@@ -117,7 +170,7 @@ class CommandUsers:
             return []
         fields = {"domainjid": self._domain, "max_items": "None"} if self._is_tigase() else {"max_items": "none"}
         try:
-            reply = await self._run("get-registered-users-list", fields, self._domain)
+            reply = await self._run(_LIST, fields, self._domain)
         except InvalidValue as error:  # the option is that of XEP-0133, and a part of the list would hide the other accounts
             raise NotSupported(f"{self._domain} does not list all accounts at once: {error}") from None
         values = _users_of_tigase(reply) if self._is_tigase() else reply.form.values("registereduserjids") if reply.form else ()
@@ -139,7 +192,7 @@ class CommandUsers:
         try:
             reply = await self._adhoc.execute(self._domain, ADMIN_NODES + command, fields, ignore_unknown=True)
         except StanzaError as error:
-            raise _explained(error, command, account, self._domain) from None
+            raise await self._explain(error, command, account) from None
         complaint = next((note.text for note in reply.notes if note.type == "error"), "")
         complaint = complaint or _complaint_of_tigase(reply)
         if complaint:
@@ -147,6 +200,18 @@ class CommandUsers:
         if reply.is_executing:
             raise ServerFailed(f"{self._domain} did not do {ADMIN_NODES}{command} for {account}: it asks for its form again")
         return reply
+
+    async def _explain(self, error: StanzaError, command: str, account: JID) -> Exception:
+        """Return what an error stanza means.
+
+        ``item-not-found`` says that there is no such account, or no such command: the list of commands tells which. XEP-0050 §2.2
+        """
+        if error.condition == "item-not-found" and command != _LIST:
+            offered = await self._offered()
+            if offered is not None:
+                is_there = command in offered
+                return NoSuchUser(f"there is no account {account}") if is_there else _no_such_command(command, self._domain)
+        return _explained(error, command, account, self._domain)
 
 
 def _complaint_of_tigase(reply: CommandReply) -> str:
@@ -172,21 +237,25 @@ def _explained(error: StanzaError, command: str, account: JID, domain: JID) -> E
             f"{domain} does not let the gateway run {ADMIN_NODES}{command}; make the component an administrator of the server, "
             "by what tigrest check --live says"
         )
-    if error.condition == "item-not-found" and command != "get-registered-users-list" and "command" not in error.text.lower():
+    if error.condition == "item-not-found" and command != _LIST and "command" not in error.text.lower():
         return NoSuchUser(f"there is no account {account}")
     if error.condition == "item-not-found" and "No hook" in error.text:
         return NoSuchUser(f"there is no account {account}")
     if error.condition in ("item-not-found", "service-unavailable", "feature-not-implemented"):
-        cure = "Prosody has none" if command == "get-registered-users-list" else "on Prosody admin_adhoc has it"
-        return NotSupported(f"{domain} does not offer the command {ADMIN_NODES}{command}; {cure}, on ejabberd mod_configure has it")
+        return _no_such_command(command, domain)
     return error
+
+
+def _no_such_command(command: str, domain: JID) -> NotSupported:
+    cure = "Prosody and Openfire 4.7 have none, on ejabberd mod_configure has it" if command == _LIST else _CURE
+    return _NoSuchCommand(f"{domain} does not offer the command {ADMIN_NODES}{command}; {cure}")
 
 
 def _complained(text: str, account: JID) -> Exception:
     words = text.lower().replace("doesn't", "does not")
     if "exist" in words and "not" not in words.split("exist")[0].split()[-2:]:
         return UserExists(f"there is an account {account} already")
-    if "not exist" in words or "unknown user" in words or "no such" in words:
+    if "not exist" in words or any(text in words for text in ("not found", "unknown user", "no such")):
         return NoSuchUser(f"there is no account {account}")
     if "not allowed" in words or "permission" in words or "administrator" in words:
         return NotPermitted(text)

@@ -127,8 +127,8 @@ class Avatars:
     async def set(self, jid: JID | str, data: bytes) -> Avatar:
         """Publish the avatar of a user, in his name: in PEP and, where the server lets us, as the photo of his vcard-temp.
 
-        Who sees it in PEP is as it was before. Where nothing was published before, the server decides: Prosody makes public what comes by
-        the vCard, which is why that comes first.
+        One of both will do, if it is what is served from then on. Who sees it in PEP is as it was before. Where nothing was published
+        before, the server decides: Prosody makes public what comes by the vCard, which is why that comes first.
 
         Args:
             jid: whose; of the served domain.
@@ -140,7 +140,7 @@ class Avatars:
         Raises:
             InvalidValue: the bytes are not an image.
             NoSuchUser: the address is not of a user of the served domain.
-            NotSupported: the server does not let us act for its users.
+            NotSupported: the server does not let us act for its users, or another avatar of his comes before it.
             StanzaError, StanzaTimeout, NotConnected: the server did not take it.
 
         XEP-0084 §3.1, XEP-0153 §3
@@ -153,15 +153,34 @@ class Avatars:
         if not self._is_ours(owner):
             raise NoSuchUser(f"{owner} is not a user of {self._server.domain}; avatars are set for these only")
         identity, text = sha1(data), base64.b64encode(data).decode()
+        has_photo = True
         try:
             await self._set_photo(owner, kind, text)
         except (StanzaError, StanzaTimeout, NotSupported) as error:
+            has_photo = False
             log.debug("the photo in the vCard of %s was left as it is: %s", owner, error)
         try:
             await self._publish(owner, kind, identity, text, len(data))
+        except NotSupported:
+            if not has_photo:
+                raise
+            await self._expect_served(owner, avatar)
         finally:
             self.cache.forget(owner)
         return avatar
+
+    async def _expect_served(self, owner: JID, avatar: Avatar) -> None:
+        """Look whether a photo that was set in the vCard alone is what others see.
+
+        Raises:
+            NotSupported: they see an avatar that the user has published himself.
+        """
+        found = await self._find(Key(owner, "", False))
+        if found is None or found.data != avatar.data:
+            raise NotSupported(
+                f"the photo in the vCard of {owner} was set, but the avatar that he has published himself comes before it, "
+                "and the server does not let the gateway replace that"
+            )
 
     async def _publish(self, owner: JID, kind: str, identity: str, text: str, size: int) -> None:
         """Publish data, then the metadata that names it. XEP-0084 §3.1, §3.2"""
