@@ -6,8 +6,9 @@ IN_VENV := $(VENV)/bin/python
 PIP := $(IN_VENV) -m pip --disable-pip-version-check --quiet install
 ARGS ?=
 MINUTES ?= 10
-# Tests mostly wait, so two processes for each core; whoever is through takes tests from those who are not. WORKERS= runs all in one.
-WORKERS ?= --numprocesses $$((2 * $$(nproc))) --dist worksteal
+# Tests wait now and then, but each process imports and collects everything: three processes for two cores.
+# A process that is through takes tests from others. WORKERS= runs all in one.
+WORKERS ?= --numprocesses $$((3 * $$(nproc) / 2)) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help run test soak check bench docs format clean

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import atexit
 import functools
+import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
+from typing import Any
 
 from tests.cli.forks import ROOT, Process, Program, fork
+from tigrest.passwords import Passwords
 
 TIGREST = [sys.executable, "-m", "tigrest"]
 
@@ -22,6 +26,7 @@ __all__ = [
     "ROOT",
     "TIGREST",
     "Process",
+    "demo",
     "environment",
     "first_serving",
     "fresh_serving",
@@ -87,12 +92,28 @@ def _prepared() -> Path:
     with fresh_serving(cwd=Path(folder.name)) as (process, _):
         process.terminate()
         assert process.wait(20) == 0
+    _hash_cheaply(Path(folder.name) / "var")
     return Path(folder.name) / "var"
+
+
+def _hash_cheaply(state: Path) -> None:
+    """Hash the passwords of the accounts again, as cheaply as argon2id can, so that each login takes no fifth of a second."""
+    cheap = Passwords(1, 8, 1)
+    hashes = [(cheap.hash_now(password), f"{name}@localhost") for name, password in demo(state.parent)["passwords"].items()]
+    cheap.close()
+    with closing(sqlite3.connect(state / "tigrest.sqlite3")) as database, database:
+        database.executemany("UPDATE embedded_accounts SET password_hash = ? WHERE jid = ?", hashes)
 
 
 def prepare(cwd: Path) -> None:
     """Give a directory the state of an earlier start."""
     shutil.copytree(_prepared(), cwd / "var")
+
+
+def demo(cwd: Path) -> dict[str, Any]:
+    """Return what a directory with state keeps of the first start: ``passwords`` by the names of the accounts, and ``api_key``."""
+    kept: dict[str, Any] = json.loads((cwd / "var" / "demo-credentials.json").read_text())
+    return kept
 
 
 @contextmanager

@@ -16,24 +16,19 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.cli.process import Process, fresh_serving, serving, tigrest, without_delays
+from tests.cli.process import Process, demo, fresh_serving, serving, tigrest, without_delays
 from tests.scripting.listening import webhook
 from tests.servers.gateway import eventually
 from tigrest.gateway.demo import Demo
 
-KEY = {"Api-Key": "test-key"}
-ACCOUNTS = '[{jid = "admin@localhost", password = "adminpw"}, {jid = "bob@localhost", password = "bobpw"}]'
-SETTINGS = {"AUTH__API_KEYS": '[{name = "test", key = "test-key", paths = []}]', "EMBEDDED__ACCOUNTS": ACCOUNTS}
-
 
 @contextmanager
 def gateway(folder: Path, url: str) -> Iterator[tuple[Process, httpx2.Client]]:
-    settings = SETTINGS | {"WEBHOOKS": f'[{{name = "hook", url = "{url}"}}]'}
-    with (
-        serving(cwd=folder, **{f"TIGREST__{key}": value for key, value in settings.items()}) as (process, base),
-        httpx2.Client(base_url=base, auth=("admin", "adminpw"), headers=KEY | {"Accept": "application/json"}, timeout=60) as client,
-    ):
-        yield process, client
+    with serving(cwd=folder, TIGREST__WEBHOOKS=f'[{{name = "hook", url = "{url}"}}]') as (process, base):
+        kept = demo(folder)
+        headers = {"Api-Key": kept["api_key"], "Accept": "application/json"}
+        with httpx2.Client(base_url=base, auth=("admin", kept["passwords"]["admin"]), headers=headers, timeout=60) as client:
+            yield process, client
 
 
 def send(client: httpx2.Client, to: str, body: str) -> httpx2.Response:
@@ -151,16 +146,16 @@ def test_a_first_start_that_a_full_disk_ended_is_finished_by_the_next(tmp_path: 
     with serving(cwd=tmp_path):
         pass
     state = tmp_path / "var"
-    demo = json.loads((state / "demo-credentials.json").read_text())
+    kept = demo(tmp_path)
     with sqlite3.connect(state / "tigrest.sqlite3") as database:
         database.execute("DELETE FROM embedded_accounts WHERE jid = 'bob@localhost'")
     database.close()
-    (state / "demo-credentials.json").write_text(json.dumps(demo | {"is_finished": False}))
+    (state / "demo-credentials.json").write_text(json.dumps(kept | {"is_finished": False}))
     with serving(cwd=tmp_path) as (_, base):
-        login = ("bob", demo["passwords"]["bob"])
+        login = ("bob", kept["passwords"]["bob"])
         assert httpx2.post(f"{base}/rest/echo", auth=login, json={"body": "x"}).status_code == 200
         assert httpx2.get(f"{base}/rest/avatar/bob@localhost").status_code == 200
-    assert json.loads((state / "demo-credentials.json").read_text())["is_finished"] is True
+    assert demo(tmp_path)["is_finished"] is True
 
 
 def test_a_live_check_beside_a_gateway_needs_none_of_its_state(tmp_path: Path) -> None:

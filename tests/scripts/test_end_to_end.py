@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.cli.process import Process, first_serving, serving, tigrest
+from tests.cli.process import Process, first_serving, fresh_serving, serving, tigrest
 from tests.curl import BASE, SHELLS
 
 HELLO = """
@@ -51,7 +51,7 @@ def test_every_line_it_prints_works_when_pasted_and_again_after_a_restart(tmp_pa
     assert shutil.which("curl"), "the lines are for curl: apt-get install curl"
     seen = []
     for shell in SHELLS:
-        with first_serving("--access-log", cwd=tmp_path) as (process, _):
+        with fresh_serving("--access-log", cwd=tmp_path) as (process, _):
             commands, passwords, key = pasted(process)
             seen.append((passwords, key))
             answers = [
@@ -212,11 +212,3 @@ def test_a_body_that_stalls_is_given_up(tmp_path: Path) -> None:
             key = json.loads((tmp_path / "var" / "demo-credentials.json").read_text())["api_key"]
             connection.sendall(f"{head}\r\nApi-Key: {key}\r\n\r\n{{".encode())
             assert connection.recv(65536).startswith(b"HTTP/1.1 408 ")
-
-
-def test_state_is_for_its_owner_only(tmp_path: Path) -> None:
-    with first_serving(cwd=tmp_path):
-        pass
-    assert {path.name: oct(path.stat().st_mode & 0o777) for path in (tmp_path / "var").glob("*.sqlite3*")} == {
-        path.name: "0o600" for path in (tmp_path / "var").glob("*.sqlite3*")
-    }

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import socket
+import sqlite3
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import httpx2
 
-from tests.cli.process import serving
+from tests.cli.process import demo, prepare, serving
 from tigrest.gateway.demo import picture
 from tigrest.service.avatars.lookup import LOOKUP_TIMEOUT
 
@@ -26,15 +27,11 @@ Send = Callable[[str, str], None]
 @contextmanager
 def served(folder: Path, **settings: str) -> Iterator[tuple[httpx2.Client, Send]]:
     """Run the program; gives a client, and what has a user send an iq about himself."""
-    variables = {
-        "EMBEDDED__ACCOUNTS": "["
-        + ", ".join(f'{{jid = "{name}@localhost", password = "secret"}}' for name in ("admin", "alice", "bob"))
-        + "]",
-        "AUTH__API_KEYS": '[{name = "test", key = "test-key", paths = []}]',
-        "AVATARS__CACHE_SECONDS": "0",
-        "AVATARS__MISS_SECONDS": "0",
-        **settings,
-    }
+    variables = {"AVATARS__CACHE_SECONDS": "0", "AVATARS__MISS_SECONDS": "0", **settings}
+    if not (folder / "var").exists():
+        prepare(folder)
+        with closing(sqlite3.connect(folder / "var" / "tigrest.sqlite3")) as database, database:
+            database.executescript("DELETE FROM embedded_pep_items; DELETE FROM embedded_vcards")  # the avatars of the demo
     with (
         serving(cwd=folder, **{f"TIGREST__{key}": value for key, value in variables.items()}) as (_, base),
         httpx2.Client(base_url=base, timeout=20) as client,
@@ -42,12 +39,17 @@ def served(folder: Path, **settings: str) -> Iterator[tuple[httpx2.Client, Send]
 
         def send(user: str, payload: str) -> None:
             iq = f"<iq type='set' id='1' from='{user}@localhost' to='{user}@localhost'>{payload}</iq>"
-            answer = client.post("/rest/stream", content=iq, auth=("admin", "secret"), headers={"Api-Key": "test-key"})
+            answer = client.post("/rest/stream", content=iq, auth=login(folder, "admin"), headers={"Api-Key": demo(folder)["api_key"]})
             assert answer.status_code == 200, answer.text
 
         yield client, send
     log = (folder / "log").read_text()
     assert "Traceback" not in log, log
+
+
+def login(folder: Path, user: str) -> tuple[str, str]:
+    """Return the login of an account."""
+    return user, demo(folder)["passwords"][user]
 
 
 def publish(user: str, send: Send, access: str = "") -> None:
@@ -69,16 +71,16 @@ def test_what_is_hidden_is_shown_only_as_configured(tmp_path: Path) -> None:
             publish("alice", send, access)
             for path in ("", "/avatar", "/vcard4", "/vcard-temp"):
                 assert client.get(f"/rest/avatar/alice@localhost{path}").status_code == 404, (access, path)
-            assert client.get("/rest/avatar/alice@localhost", auth=("alice", "secret")).status_code == 404
-        set_again = client.put("/rest/avatar/alice@localhost", content=PNG, auth=("alice", "secret"))
+            assert client.get("/rest/avatar/alice@localhost", auth=login(tmp_path, "alice")).status_code == 404
+        set_again = client.put("/rest/avatar/alice@localhost", content=PNG, auth=login(tmp_path, "alice"))
         assert set_again.status_code == 200
         assert client.get("/rest/avatar/alice@localhost/avatar").status_code == 404  # who sees it is as before
-        assert client.put("/rest/avatar/alice@localhost", content=PNG, auth=("bob", "secret")).status_code == 403
-        assert client.put("/rest/avatar/alice@elsewhere.org", content=PNG, auth=("admin", "secret")).status_code == 404
+        assert client.put("/rest/avatar/alice@localhost", content=PNG, auth=login(tmp_path, "bob")).status_code == 403
+        assert client.put("/rest/avatar/alice@elsewhere.org", content=PNG, auth=login(tmp_path, "admin")).status_code == 404
         publish("alice", send, "open")
         assert client.get("/rest/avatar/alice@localhost/avatar").status_code == 200
         publish("alice", send, "presence")
-    with served(tmp_path, AVATARS__AS_OWNER="true", EMBEDDED__DATABASE="var/tigrest.sqlite3") as (client, _):
+    with served(tmp_path, AVATARS__AS_OWNER="true") as (client, _):
         shown = client.get("/rest/avatar/alice@localhost/avatar")
         assert (shown.status_code, shown.content, shown.headers["cache-control"]) == (200, PNG, "private, max-age=0")
 
