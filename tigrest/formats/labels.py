@@ -6,12 +6,14 @@ were it read as one, JSON would end up in somebody's chat window.
 
 from __future__ import annotations
 
+import codecs
 import re
 from urllib.parse import unquote_to_bytes
 
 from tigrest.errors import InvalidJID, MalformedContent, MislabelledContent
 from tigrest.formats.content import JSON, PLAIN_TEXT, URLENCODED, XML, media_type, read_json
 from tigrest.xmpp.stanza import Stanza
+from tigrest.xmpp.xml import check_document
 
 _BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?+\s*+([{\[<])")
 _ENCODED_BEGINNING = re.compile(rb"%(?:7B|5B|3C)", re.IGNORECASE)
@@ -48,9 +50,10 @@ def check_form(body: bytes) -> None:
     """
     begins = _BEGINNING.match(body)
     if begins is not None:
-        if begins[1] == b"[" and not _document_type(body):
-            raise MislabelledContent(URLENCODED, "JSON or text", (JSON, PLAIN_TEXT))
-        raise MislabelledContent(URLENCODED, *_told(XML if begins[1] == b"<" else JSON))
+        looks, (found,) = _told(XML if begins[1] == b"<" else JSON)
+        if not _is_document(begins[1], body.removeprefix(codecs.BOM_UTF8)):  # "<3 you": as XML it would be refused too
+            raise MislabelledContent(URLENCODED, f"{looks} or text", (found, PLAIN_TEXT))
+        raise MislabelledContent(URLENCODED, looks, (found,))
     if _ENCODED_BEGINNING.match(body) and b"=" not in body and (found := _document_type(unquote_to_bytes(body))):
         raise MislabelledContent(URLENCODED, *_told(found))
 
@@ -72,16 +75,31 @@ def _told(found: str) -> tuple[str, tuple[str]]:
 
 
 def _document_type(body: bytes) -> str:
-    """Return the media type of a body that is an object or a list in JSON, or a stanza in XML; empty for anything else."""
+    """Return the media type of a body that is evidently JSON or a stanza in XML; empty for anything else.
+
+    A list is evidently JSON if there is an object in it: ``[1]`` may be a footnote.
+    """
     begins = _BEGINNING.match(body)
     if begins is None:
         return ""
-    text = body.removeprefix(b"\xef\xbb\xbf")
+    text = body.removeprefix(codecs.BOM_UTF8)
     try:
         if begins[1] == b"<":
             Stanza.received(text)
             return XML
-        read_json(text)
-        return JSON
+        value = read_json(text)
     except (MalformedContent, InvalidJID):
         return ""
+    return JSON if isinstance(value, dict) or any(isinstance(item, dict) for item in value) else ""
+
+
+def _is_document(beginning: bytes, text: bytes) -> bool:
+    """Return whether a text is well-formed: XML if it begins with ``<``, else JSON."""
+    try:
+        if beginning == b"<":
+            check_document(text.strip())
+        else:
+            read_json(text)
+    except MalformedContent:
+        return False
+    return True
