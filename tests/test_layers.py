@@ -72,7 +72,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "__main__": {"cli"},
     # what scripts import
-    "public": {"errors", "version", "xmpp", "formats", "auth", "backends", "service", "inbound", "scripting"},
+    "public": {"errors", "version", "xmpp", "formats", "auth", "backends", "service", "inbound", "scripting", "http"},
     "__init__": {"public", "version"},
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from tigrest.auth.basic import read_basic
@@ -11,6 +10,7 @@ from tigrest.auth.principal import Principal
 from tigrest.backends.backend import UserRepository
 from tigrest.errors import InvalidStanza, InvalidValue, NotConnected, StanzaError, StanzaTimeout, TigrestError, UnsupportedContent
 from tigrest.formats.stanza_json import representations as stanza_json
+from tigrest.http.requests import HandlerRequest as Request
 from tigrest.inbound.events import Events
 from tigrest.scripting.arguments import read_argument
 from tigrest.scripting.handler import Handler, Match, Result, inject

@@ -15,5 +15,5 @@ def decoded(content: Any) -> Any:
         content: what the handler got: a value, ``None``, or the request itself when its body is not decoded.
     """
     if isinstance(content, Request):
-        raise UnsupportedContent(content.headers.get("content-type", "").partition(";")[0].strip().lower(), DECODED)
+        raise UnsupportedContent(content.content_type.partition(";")[0].strip().lower(), DECODED)
     return content

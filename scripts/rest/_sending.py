@@ -18,12 +18,12 @@ async def stanza_in(
     request: Request, content: Request | None, *, kind: str | None = None, type: str | None = None, to: str | None = None
 ) -> Stanza:
     """Return the stanza in the body of a request; what is given takes the place of what the body says."""
-    return as_sent(stanza_json.read, content_type(request), await body_of(content), kind=kind, type=type, to=to)
+    return as_sent(stanza_json.read, request.content_type, await body_of(content), kind=kind, type=type, to=to)
 
 
 async def query_in(request: Request, content: Request | None, query: str, to: str) -> Stanza:
     """Return the iq that a body is the query of."""
-    return as_sent(stanza_json.read_query, content_type(request), await body_of(content), query, to)
+    return as_sent(stanza_json.read_query, request.content_type, await body_of(content), query, to)
 
 
 def as_sent(make: Callable[P, Stanza], *arguments: P.args, **keywords: P.kwargs) -> Stanza:
@@ -32,11 +32,6 @@ def as_sent(make: Callable[P, Stanza], *arguments: P.args, **keywords: P.kwargs)
         return make(*arguments, **keywords)
     except InvalidStanza as error:
         raise HTTPException(422, str(error)) from None
-
-
-def content_type(request: Request) -> str:
-    """Return the type of a body; empty when not said."""
-    return request.headers.get("content-type", "")
 
 
 async def body_of(content: Request | None) -> bytes:
@@ -67,7 +62,7 @@ def shown(caller: BoundedService, request: Request, stanza: Stanza) -> Result:
 def media_for(request: Request) -> str:
     """Return the media type that the caller wants the answer in."""
     wanted = request.query_params.get("type", "")
-    return stanza_json.choose_media_type(request.headers.get("accept", ""), content_type(request), wanted)
+    return stanza_json.choose_media_type(request.headers.get("accept", ""), request.content_type, wanted)
 
 
 def is_for_gateway(name: str, value: str) -> bool:

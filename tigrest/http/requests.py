@@ -30,6 +30,11 @@ class HandlerRequest(Request):
         self.__dict__[HOME] = get_ident()
 
     @property
+    def content_type(self) -> str:
+        """Return the header ``Content-Type``, with its parameters; empty when there is none. Faster than :attr:`headers`."""
+        return header(self.scope, b"content-type")
+
+    @property
     def has_form(self) -> bool:
         """Return whether a form was read, which may have files to close."""
         return self._form is not None
@@ -49,7 +54,7 @@ class HandlerRequest(Request):
             MalformedContent: it is not JSON.
             UnsupportedCharset: it declares a charset that is not read.
         """
-        return read_json(to_utf8(self.headers.get("content-type", ""), await self.body()))
+        return read_json(to_utf8(self.content_type, await self.body()))
 
     async def form(self, *, max_files: float = 1000, max_fields: float = 1000, max_part_size: int = 1024 * 1024) -> FormData:  # type: ignore[override]
         """Return the body as a form, ``multipart/form-data`` included.
@@ -64,7 +69,7 @@ class HandlerRequest(Request):
             MislabelledContent: it is evidently something else.
             UnsupportedCharset: it declares a charset that is not read.
         """
-        content_type = self.headers.get("content-type", "")
+        content_type = self.content_type
         if self._form is None and media_type(content_type) == URLENCODED:  # Starlette reads all charsets as UTF-8
             body = await self.body()
             check_form(body)

@@ -25,7 +25,7 @@ class AvatarPut(Handler):
     async def exec_put(self, service: Service, principal: Principal, content: Request | None, jid: JID) -> dict[str, object]:
         if content is None:
             raise HTTPException(400, "send the image as the body")
-        declared = content.headers.get("content-type", "").partition(";")[0].strip().lower()
+        declared = content.content_type.partition(";")[0].strip().lower()
         image = await image_in(content) if declared == MULTIPART else await content.body()
         try:
             await service.for_(principal).set_avatar(jid, image)

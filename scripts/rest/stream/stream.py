@@ -25,7 +25,7 @@ class Stream(Handler):
         body = await content.body() if content is not None else b""
         if not body.strip():
             raise HTTPException(400, "no data received: send one message, presence or iq as the body")
-        stanza = stanza_json.read_verbatim(request.headers.get("content-type", ""), body)
+        stanza = stanza_json.read_verbatim(request.content_type, body)
         if to and to.strip():
             stanza = stanza.with_(to=JID(to.strip()))
         elif stanza.to is None:
