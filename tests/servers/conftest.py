@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers.ejabberd import Ejabberd
+from tests.servers.jabberd2 import Jabberd2
 from tests.servers.newer import NewerEjabberd, NewerProsody
 from tests.servers.process import XmppServer
 from tests.servers.prosody import Prosody
@@ -18,12 +19,15 @@ KINDS: dict[str, type[Prosody | Ejabberd]] = {"prosody": Prosody, "ejabberd": Ej
 NEWER: dict[str, type[Prosody | Ejabberd]] = {"prosody-13": NewerProsody, "ejabberd-26": NewerEjabberd}
 """Of Debian 13's backports: what the tests of modules with ``NEWER_TOO = True`` run on as well."""
 
+OTHERS: dict[str, type[XmppServer]] = {"jabberd2": Jabberd2}
+"""What can little: tests say for each thing that it is so."""
+
 StartServer = Callable[..., XmppServer]
 
 
-def installed(kind: str) -> type[Prosody | Ejabberd]:
+def installed(kind: str) -> type[XmppServer]:
     """Return the server, unless it cannot be started here: a clear skip (and an error in CI, where all can)."""
-    server = (KINDS | NEWER)[kind]
+    server = (KINDS | NEWER | OTHERS)[kind]
     trouble = server.trouble()
     if trouble:
         assert "CI" not in os.environ, f"{trouble}; tests/servers/install.sh does that"

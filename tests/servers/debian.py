@@ -15,7 +15,9 @@ from typing import NoReturn
 
 import pytest
 
+from tests.servers import trixie
 from tests.servers.ejabberd import erlang
+from tests.servers.jabberd2 import PACKAGED, ThreeProcesses
 from tests.servers.process import XmppServer, free_ports
 
 DOMAIN = "example.com"
@@ -220,6 +222,41 @@ class DebianEjabberd(DebianServer):
         environment["EJABBERD_CONFIG_PATH"] = str(self.folder / self.main)
         users = [f"ejabberd_auth:try_register(<<{name!r}>>, <<{host!r}>>, <<{word!r}>>)" for name, host, word in self._accounts]
         return [*command, *(["-eval", ", ".join(users).replace("'", '"') + "."] if users else [])], environment
+
+
+class DebianJabberd2(ThreeProcesses, DebianServer):
+    """jabberd2 from ``/etc/jabberd2`` of Debian 13.
+
+    Args:
+        folder: only its name counts.
+    """
+
+    page = "jabberd2.md"
+    default_ports = (5222, 5347, 5269)
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(trixie.folder_inside(folder.name))
+
+    @property
+    def etc(self) -> Path:
+        """Return the folder of its files."""
+        return self.folder / "etc" / "jabberd2"
+
+    def install(self) -> None:
+        """Copy Debian's files."""
+        for name in ("log/jabberd2", "lib/jabberd2", "run/jabberd2"):
+            (self.folder / "var" / name).mkdir(parents=True)
+        shutil.copytree(trixie.root() / PACKAGED, self.etc)
+        for file in self.etc.glob("*.xml"):
+            file.write_text(self.moved(file.read_text()))
+
+    def moved(self, text: str) -> str:
+        """Put the paths and ports of the test into a text; documents of the package are where it was extracted."""
+        there = text.replace("/usr/share/doc/jabberd2", f"{trixie.root()}/usr/share/doc/jabberd2")
+        return super().moved(there).replace("/var/run/", f"{self.folder}/var/run/")
+
+    def seed(self) -> None:
+        """Make no accounts: the page does."""
 
 
 def _as_installed(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from tigrest.backends.command_run import CommandRun, Requests
 from tigrest.backends.open_stages import OpenStages, StageKey
 from tigrest.concurrency.threads import callable_from_threads
-from tigrest.errors import InvalidValue
+from tigrest.errors import InvalidValue, NotSupported
 from tigrest.xmpp.commands import ACTIONS, CommandReply
 from tigrest.xmpp.disco import DiscoItem, items_of, items_query
 from tigrest.xmpp.jid import JID
@@ -17,6 +17,9 @@ from tigrest.xmpp.xml import check_carriable
 
 FieldValues = Mapping[str, str | Sequence[str] | None]
 """Values by names of fields: one or several; ``None`` for what the form has, an empty sequence to clear a field."""
+
+
+_NO_COMMANDS = frozenset({"item-not-found", "feature-not-implemented"})
 
 
 @callable_from_threads
@@ -44,12 +47,16 @@ class AdHoc:
 
         Raises:
             NotPermitted: the caller that this is for may not run them.
+            NotSupported: it is a server or a service, and has none, such as jabberd2.
             StanzaError, StanzaTimeout, NotConnected: as :meth:`tigrest.service.Service.request`.
 
         XEP-0050 §2.2
         """
-        iq = make_stanza("iq", "get", JID(to), items_query(COMMANDS), id="adhoc")
-        return items_of((await self._requests.request(iq, timeout)).raise_error().payload, str(to))
+        asked = JID(to)
+        reply = await self._requests.request(make_stanza("iq", "get", asked, items_query(COMMANDS), id="adhoc"), timeout)
+        if reply.error is not None and reply.error.condition in _NO_COMMANDS and not asked.local and not asked.resource:
+            raise NotSupported(f"{asked} has no ad-hoc commands (XEP-0050): it answers {reply.error.condition}")
+        return items_of(reply.raise_error().payload, str(to))
 
     async def execute(
         self,

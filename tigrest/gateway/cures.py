@@ -75,6 +75,8 @@ def cures_for(software: Software, jid: JID, domain: JID) -> Cures:
             return _for_prosody(jid, domain)
         case "ejabberd":
             return _for_ejabberd(software, jid)
+        case "jabberd2":
+            return _for_jabberd2()
         case _:
             return _for_others(jid)
 
@@ -118,6 +120,22 @@ def _for_ejabberd(software: Software, jid: JID) -> Cures:
         else f"ejabberd {software.version} cannot; {needed} can: this one does not start with iq in mod_privilege",
         bosh="add a listener without TLS on the loopback: module: ejabberd_http, request_handlers: { /http-bind: mod_bosh }; load mod_bosh",
         rights=f"write {acl} instead of server:",
+    )
+
+
+def _for_jabberd2() -> Cures:
+    commands = "jabberd2 has no ad-hoc commands; make and remove accounts in its database"
+    trust = 'jabberd2 takes no stanzas from users\' addresses over this link; keep [xmpp] send_as = "gateway"'
+    privileges = "jabberd2 does not know XEP-0356; use another server for this"
+    return Cures(
+        administration=commands,
+        account_list=commands,
+        trust=trust,
+        roster=privileges,
+        presence=privileges,
+        avatars=privileges,
+        bosh="jabberd2 has no BOSH; put a BOSH connection manager in front of it, such as punjab, and set [bosh] url",
+        rights="it has no rights to grant; use another server for this",
     )
 
 

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 _SUSPECT = "perhaps it does not take this password; ejabberd, for one, knows no characters newer than Unicode 3.2, such as most emoji"
 
-_CURE = "on Prosody admin_adhoc has it, on ejabberd mod_configure"
+_CURE = "on Prosody admin_adhoc has it, on ejabberd mod_configure, jabberd2 has no commands"
 
 _LIST = "get-registered-users-list"
 
@@ -133,7 +133,7 @@ class CommandUsers:
         """Return the names of the administrators' commands that the server offers us; ``None`` when it does not tell. XEP-0050 §2.2"""
         try:
             items = await self._adhoc.list(self._domain, timeout=_ASK_SECONDS)
-        except (StanzaError, StanzaTimeout):
+        except (NotSupported, StanzaError, StanzaTimeout):
             return None
         return frozenset(item.node.removeprefix(ADMIN_NODES) for item in items if item.node.startswith(ADMIN_NODES))
 
@@ -247,7 +247,7 @@ def _explained(error: StanzaError, command: str, account: JID, domain: JID) -> E
 
 
 def _no_such_command(command: str, domain: JID) -> NotSupported:
-    cure = "Prosody and Openfire 4.7 have none, on ejabberd mod_configure has it" if command == _LIST else _CURE
+    cure = "Prosody, Openfire 4.7 and jabberd2 have none, on ejabberd mod_configure has it" if command == _LIST else _CURE
     return _NoSuchCommand(f"{domain} does not offer the command {ADMIN_NODES}{command}; {cure}")
 
 
