@@ -20,8 +20,7 @@ async def opened_by_server(service: Service, principal: Principal, whose: JID, p
     """
     service.policy.require(principal, "act_as", whose)
     bosh = JID(f"bosh@{service.domain}")
-    if not await _is_offered(service, bosh):
-        raise HTTPException(501, "there is no BOSH here: the embedded domain has none; on the component back end set [bosh] url")
+    await expect_offered(service, bosh)
     if not principal.is_admin and not await service.check_credentials(whose.bare, password):
         raise HTTPException(403, f"the server does not accept this password of {whose.bare}")
     reply = await service.adhoc.execute(bosh, NODE, {"from": whose, "hold": str(hold), "wait": str(wait)})
@@ -36,9 +35,15 @@ def first_rid(reply: CommandReply) -> int:
     return int(reply.form.value("rid")) + 1
 
 
-async def _is_offered(service: Service, bosh: JID) -> bool:
+async def expect_offered(service: Service, bosh: JID) -> None:
+    """Refuse what needs a command of the server that it does not have.
+
+    Raises:
+        HTTPException: it has no command that opens BOSH sessions.
+    """
     try:
         offered = await service.adhoc.list(bosh)
     except (StanzaError, StanzaTimeout):
-        return False
-    return any(item.node == NODE for item in offered)
+        offered = []
+    if not any(item.node == NODE for item in offered):
+        raise HTTPException(501, "there is no BOSH here: the embedded domain has none; on the component back end set [bosh] url")

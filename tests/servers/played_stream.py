@@ -48,21 +48,21 @@ class Connection:
 
     async def _next(self, wanted_depth: int, wanted_event: str) -> ET.Element | None:
         while True:
-            for event, element in cast("Iterator[tuple[str, ET.Element]]", self._parser.read_events()):
-                depth = self._depth + (event == "start")
-                self._depth = depth - (event == "end")
-                if (event, depth) == (wanted_event, wanted_depth):
-                    return element
-                if (event, depth) == ("end", 1):
-                    return None
+            try:
+                for event, element in cast("Iterator[tuple[str, ET.Element]]", self._parser.read_events()):
+                    depth = self._depth + (event == "start")
+                    self._depth = depth - (event == "end")
+                    if (event, depth) == (wanted_event, wanted_depth):
+                        return element
+                    if (event, depth) == ("end", 1):
+                        return None
+            except ET.ParseError:  # also the end of a stream that was to begin anew: a check of a password needs no more
+                self.stream_error("not-well-formed")
+                return None
             data = await self._reader.read(65536)
             if not data:
                 return None
-            try:
-                self._parser.feed(data)
-            except ET.ParseError:
-                self.stream_error("not-well-formed")
-                return None
+            self._parser.feed(data)
 
     def open(self, **attributes: str) -> None:
         """Send the stream header. RFC 6120 §4.7, XEP-0114 §3"""

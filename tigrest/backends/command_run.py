@@ -170,7 +170,13 @@ class CommandRun:
             raise InvalidValue(f"the form of the command has no field {quoted(unused)}; {has}")
         if form is not None and MARKER.var not in self._given:
             form = replace(form, fields=tuple(field for field in form.fields if field.var != MARKER.var))
-        return None if form is None else fill(form, self._given)
+        return None if form is None else self._marked(fill(form, self._given))
+
+    def _marked(self, form: DataForm) -> DataForm:
+        """Add Tigase's marker to a form that is filled in, where it is given: not all forms for items have it as a field."""
+        if MARKER.var not in self._given or form.field(MARKER.var) is not None:
+            return form
+        return replace(form, fields=(*form.fields, MARKER))
 
     def _unused(self) -> tuple[str, ...]:
         return tuple(var for var in self._given if var not in self._asked and var not in ("", MARKER.var))

@@ -16,7 +16,7 @@ from tigrest import (
     read_basic,
 )
 
-from .._prebind import NODE, first_rid, opened_by_server
+from .._prebind import NODE, expect_offered, first_rid, opened_by_server
 from ._command import Shown, as_dict, command_of, executed, expect_known, fields_of, listed, text
 
 Given = Mapping[str, Sequence[str] | None]
@@ -85,6 +85,10 @@ class Bosh(Handler):
         if text(command, "node") != NODE or jid.domain != service.domain:
             return await executed(caller, jid, command)
         values = fields_of(command.get("fields"))
+        if service.bosh is None and not values:
+            await expect_offered(service, jid)
+            if principal.is_admin:
+                return await executed(caller, jid, command)
         if not values:
             return answer(jid, [field("from", user, "jid-single"), field("hold", 1), field("wait", 60)])
         expect_known(values, KNOWN, "pre-bind-bosh-session: field ")

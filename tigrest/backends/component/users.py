@@ -26,6 +26,9 @@ from tigrest.xmpp.saslprep import expect_settable
 
 log = logging.getLogger(__name__)
 
+USER_INFO = "get-user-info"
+"""Node of Tigase's command that shows an account; it has no prefix."""
+
 _SUSPECT = "perhaps it does not take this password; ejabberd, for one, knows no characters newer than Unicode 3.2, such as most emoji"
 
 _CURE = "on Prosody admin_adhoc has it, on ejabberd mod_configure, jabberd2 has no commands"
@@ -91,7 +94,7 @@ class CommandUsers:
         if not jid.local or jid.domain != self._domain:
             return False
         if self._is_tigase():
-            return await self._is_known_to("get-user-info", jid.bare)
+            return await self._is_known_to(USER_INFO, jid.bare)
         offered = await self._offered() or frozenset(_LOOKUPS)
         refusals: list[NotSupported] = []
         for command in [name for name in _LOOKUPS if name in offered] or _LOOKUPS:
@@ -190,7 +193,8 @@ class CommandUsers:
             ServerFailed: it asks again instead of doing it.
         """
         try:
-            reply = await self._adhoc.execute(self._domain, ADMIN_NODES + command, fields, ignore_unknown=True)
+            node = command if command == USER_INFO else ADMIN_NODES + command
+            reply = await self._adhoc.execute(self._domain, node, fields, ignore_unknown=True)
         except StanzaError as error:
             raise await self._explain(error, command, account) from None
         complaint = next((note.text for note in reply.notes if note.type == "error"), "")
