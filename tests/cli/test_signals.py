@@ -143,6 +143,28 @@ def test_a_configuration_that_is_wrong_changes_nothing_and_is_one_line(text: str
         assert status(base, "/rest/new") == 404
 
 
+def test_a_configuration_that_has_gone_changes_nothing(tmp_path: Path) -> None:
+    file = write(tmp_path)
+    with serving(cwd=tmp_path) as (process, base):
+        file.unlink()
+        process.send_signal(signal.SIGHUP)
+        eventually(lambda: bool(said(tmp_path, "the configuration is wrong, so nothing was reloaded")))
+        assert said(tmp_path, "etc/config.toml: cannot be read: No such file or directory")
+        assert status(base, ADMINS_ONLY, "first") == 200
+
+
+def test_a_configuration_from_a_pipe_is_read_once(tmp_path: Path) -> None:
+    text = write(tmp_path).read_text()
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        pool.submit(pipe.write_text, text)
+        with serving("--config", "pipe", cwd=tmp_path) as (process, base):
+            process.send_signal(signal.SIGHUP)
+            eventually(lambda: bool(said(tmp_path, "pipe is no regular file, so it cannot be read again")))
+            assert status(base, ADMINS_ONLY, "first") == 200
+
+
 def test_many_hangups_are_few_reloads(tmp_path: Path) -> None:
     write(tmp_path)
     with serving("--no-reload", cwd=tmp_path) as (process, base), ended(process, tmp_path):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tigrest.config import Config, find, load
+from tigrest.errors import ConfigError
 
 
 def configured(path: Path | None) -> Config:
@@ -19,6 +20,21 @@ def configured(path: Path | None) -> Config:
         ConfigError: it cannot be read, or is not valid.
     """
     return load(find(path, os.environ, Path()), os.environ)
+
+
+def expect_readable_again(path: Path | None) -> None:
+    """Refuse to read a configuration again that can be read once only, as ``--config <(decrypt config.toml)`` makes one.
+
+    A pipe that was read is empty, which would be valid and leave nothing but defaults, or it waits for a writer for ever.
+
+    Args:
+        path: the configuration file; ``None`` for the built-in defaults.
+
+    Raises:
+        ConfigError: it is a pipe, a device or a socket.
+    """
+    if path is not None and path.exists() and not path.is_file() and not path.is_dir():
+        raise ConfigError(f"{path} is no regular file, so it cannot be read again; restart to have another configuration")
 
 
 def overridden(config: Config, **sections: Mapping[str, object]) -> Config:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tigrest.cli.configured import configured, overridden
-from tigrest.config import Config, builtin_scripts, plugin_dirs, script_dirs
+from tigrest.cli.configured import configured, expect_readable_again, overridden
+from tigrest.config import Config, builtin_scripts, find, plugin_dirs, script_dirs
 from tigrest.errors import ConfigError
 from tigrest.gateway import Gateway
 from tigrest.http.wire.server import announce, run_server
@@ -36,6 +36,7 @@ def serve_forever(path: Path | None, host: str | None, port: int | None, reload:
     if host == "":
         raise ConfigError("--host is empty; name an address such as 127.0.0.1")
     faulthandler.register(signal.SIGUSR1, sys.stderr)
+    path = find(path, os.environ, Path())  # once: were it missing at a reload, the defaults would count
 
     def read() -> Config:
         return overridden(configured(path), http=_given(host=host, port=port), scripts=_given(reload=reload))
@@ -54,9 +55,13 @@ def serve_forever(path: Path | None, host: str | None, port: int | None, reload:
         with Strays(folders).watching(), Watchdog(folders).watching(), manager.watching():
             yield
 
+    def read_again() -> Config:
+        expect_readable_again(path)
+        return read()
+
     async def reload_all() -> None:
         with manager.reloading():
-            await _reconfigure(gateway, read)
+            await _reconfigure(gateway, read_again)
 
     return run_server(gateway, config, ready, watching, reload_all)
 
