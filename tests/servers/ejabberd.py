@@ -54,7 +54,7 @@ modules:
   mod_bosh: {{}}
   mod_caps: {{}}
   mod_carboncopy: {{}}
-  mod_configure: {{}}
+  {administration}
   mod_disco: {{}}
   mod_http_api: {{}}
   mod_last: {{}}
@@ -148,6 +148,7 @@ class Ejabberd(XmppServer):
             "hash": options.get("hash", "sha"),
             "gateway": 'user_regexp: { "^$": "http.localhost" }' if options.get("exact", "true") == "true" else "server: http.localhost",
             "disabled": "" if options.get("plain", "true") == "true" else '"PLAIN"',
+            "administration": "mod_configure: {}" if options.get("administration", "true") == "true" else "",
             "register": "mod_register: { ip_access: all }" if options.get("register") == "true" else "",
             "tls": f'starttls_required: true, certfile: "{certificate}",' if certificate else "starttls: false,",
         }

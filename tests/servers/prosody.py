@@ -29,7 +29,7 @@ log = {{ {{ levels = {{ min = "info" }}, to = "file", filename = "{folder}/proso
 
 modules_enabled = {{
     "roster"; "saslauth"; "disco"; "posix"; "ping"; "time"; "version"; "uptime"; "private"; "pep"; "vcard4"; "vcard_legacy";
-    "carbons"; "offline"; "blocklist"; "adhoc"; "admin_adhoc"; "bosh"; "http"; "privilege"; "announce"; "lastactivity";
+    "carbons"; "offline"; "blocklist"; "adhoc"; {administration} "bosh"; "http"; "privilege"; "announce"; "lastactivity";
     "presence"; "message"; "iq"; {tls_module}
 }}
 modules_disabled = {{ "s2s"{no_tls} }}
@@ -122,6 +122,7 @@ class Prosody(XmppServer):
             ),
             "validate": "false" if options.get("trust", "true") == "true" else "true",
             "privileges": PRIVILEGES if options.get("privileges", "true") == "true" else "",
+            "administration": '"admin_adhoc";' if options.get("administration", "true") == "true" else "",
             "authentication": options.get("authentication", "internal_plain"),
             "hash": options.get("hash", "SHA-1"),
             "plain": options.get("plain", "true"),

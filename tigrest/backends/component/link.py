@@ -331,16 +331,15 @@ class Link:
         async with asyncio.timeout(limits.connect_seconds):
             _, stream = await self._loop.create_connection(new_stream, settings.host, settings.port)
         if not self._tried.is_set():
-            self.trouble = handshake_trouble(
-                StreamEnded("the server accepts connections, but has not answered yet"), self._jid, self._server
-            )
+            silence = StreamEnded("the server accepts connections, but has not answered yet", is_elsewhere=True)
+            self.trouble = handshake_trouble(silence, self._jid, self._server)
         try:
             async with asyncio.timeout(limits.connect_seconds):
                 await asyncio.shield(stream.ready)
         except TimeoutError:
             seconds = f"within {limits.connect_seconds:g} s"
             did = "opened the stream, but did not answer" if stream.is_greeted else "accepts connections, but said nothing"
-            raise StreamEnded(f"the server {did} {seconds}") from None
+            raise StreamEnded(f"the server {did} {seconds}", is_elsewhere=not stream.is_greeted) from None
         finally:
             if not stream.is_open:
                 stream.abort("no handshake")

@@ -210,7 +210,9 @@ class CommandUsers:
 
         ``item-not-found`` says that there is no such account, or no such command: the list of commands tells which. XEP-0050 §2.2
         """
-        if error.condition == "item-not-found" and command != _LIST:
+        if error.condition == "item-not-found" and command == _LIST:  # it names no account
+            return _no_such_command(command, self._domain)
+        if error.condition == "item-not-found":
             offered = await self._offered()
             if offered is not None:
                 is_there = command in offered
@@ -241,9 +243,7 @@ def _explained(error: StanzaError, command: str, account: JID, domain: JID) -> E
             f"{domain} does not let the gateway run {ADMIN_NODES}{command}; make the component an administrator of the server, "
             "by what tigrest check --live says"
         )
-    if error.condition == "item-not-found" and command != _LIST and "command" not in error.text.lower():
-        return NoSuchUser(f"there is no account {account}")
-    if error.condition == "item-not-found" and "No hook" in error.text:
+    if error.condition == "item-not-found" and ("command" not in error.text.lower() or "No hook" in error.text):
         return NoSuchUser(f"there is no account {account}")
     if error.condition in ("item-not-found", "service-unavailable", "feature-not-implemented"):
         return _no_such_command(command, domain)
