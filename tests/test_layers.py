@@ -30,7 +30,7 @@ ROOMS: dict[str, set[str]] = {
     # XMPP: the ways to it, what scripts get, what becomes of what comes in
     "backends": {"errors", "hosts", "version", "passwords", "concurrency", "observability", "xmpp", "state"},
     "service": {"errors", "hosts", "concurrency", "observability", "xmpp", "formats", "auth", "backends"},
-    "inbound": {"errors", "webhooks", "concurrency", "observability", "xmpp", "formats", "state", "backends"},
+    "inbound": {"errors", "hosts", "webhooks", "concurrency", "observability", "xmpp", "formats", "state", "backends"},
     # scripts, and HTTP in front of them
     "scripting": {"errors", "spelling", "concurrency", "observability", "xmpp", "formats", "auth", "service", "inbound"},
     "http": {"errors", "version", "concurrency", "observability", "xmpp", "formats", "auth", "config", "service", "scripting"},

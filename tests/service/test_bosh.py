@@ -401,10 +401,19 @@ def offer(domain: TestGateway, server: Offered) -> Offered:
     return server
 
 
-@pytest.fixture
-def domain() -> Iterator[TestGateway]:
+@pytest.fixture(scope="module")
+def shared() -> Iterator[TestGateway]:
     with serving() as running:
         yield running
+
+
+@pytest.fixture
+def domain(shared: TestGateway) -> Iterator[TestGateway]:
+    """Give a gateway whose service has what a test sets on it until the test ends."""
+    before = dict(vars(shared.service))
+    yield shared
+    vars(shared.service).clear()
+    vars(shared.service).update(before)
 
 
 @pytest.fixture

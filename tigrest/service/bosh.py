@@ -19,7 +19,6 @@ import base64
 import logging
 import re
 import secrets
-import ssl
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
@@ -28,7 +27,7 @@ import httpx2
 
 from tigrest.concurrency.threads import callable_from_threads
 from tigrest.errors import InvalidJID, InvalidStanza, InvalidValue, NotConnected, NotSupported, StanzaError
-from tigrest.hosts import is_loopback
+from tigrest.hosts import is_loopback, tls_for
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.kinds import RESPONSES
 from tigrest.xmpp.namespaces import BIND, BOSH, CLIENT, SASL, SESSION, STREAMS, XMPP_OVER_BOSH
@@ -104,7 +103,7 @@ class BoshEndpoint:
         self._host = urlsplit(url).hostname or ""
         self._domain = domain
         self._timeout = timeout
-        self._tls = ssl.create_default_context()
+        self._tls = tls_for(url)
         self._turns = asyncio.Semaphore(limits.opening)
         self._limits = limits
 

@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import email.utils
 import re
-import ssl
 import time
 
 import httpx2
 
 from tigrest.errors import StanzaError
+from tigrest.hosts import tls_for
 from tigrest.inbound.webhooks.answers import MAX_BODY, Codec, NoResponse, WebhookResponse
 from tigrest.inbound.webhooks.target import Target
 from tigrest.webhooks import sign
@@ -41,7 +41,7 @@ class WebhookClient:
     async def start(self) -> None:
         """Make the client."""
         limits = httpx2.Limits(max_connections=2 * self._target.concurrency, keepalive_expiry=IDLE_SECONDS)
-        tls = ssl.create_default_context()  # the system's authorities; SSL_CERT_FILE names others
+        tls = tls_for(self._target.url)
         self._client = httpx2.AsyncClient(
             verify=tls, trust_env=False, follow_redirects=False, timeout=None, limits=limits
         )  # post() bounds it all

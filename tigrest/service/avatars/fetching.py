@@ -16,6 +16,7 @@ from urllib.parse import urljoin
 import httpx2
 
 from tigrest.formats.images import image_type
+from tigrest.hosts import tls_for
 from tigrest.service.avatars.encodings import web_address
 
 log = logging.getLogger(__name__)
@@ -123,7 +124,7 @@ class Fetcher:
     async def _follow(self, url: str) -> bytes:
         for _ in range(self._limits.redirects + 1):
             target = httpx2.URL(url)
-            async with httpx2.AsyncClient(verify=self._context, trust_env=False) as client:
+            async with httpx2.AsyncClient(verify=self._tls if target.scheme == "https" else tls_for(url), trust_env=False) as client:
                 response = await self._open(client, target)
                 try:
                     if not response.has_redirect_location:
@@ -163,8 +164,9 @@ class Fetcher:
         return [str(address) for address in sorted(addresses, key=lambda address: address.version)][: self._limits.addresses]
 
     @cached_property
-    def _context(self) -> ssl.SSLContext:
-        return self._trust or ssl.create_default_context()
+    def _tls(self) -> ssl.SSLContext:
+        """Return what verifies the hosts of all ``https`` addresses."""
+        return self._trust or tls_for("https://")
 
 
 def _request(target: httpx2.URL, address: str, headers: dict[str, str], host: str) -> httpx2.Request:
