@@ -22,7 +22,7 @@ def test_iq_privileges_are_advised_to_an_ejabberd_that_has_them(version: str, ca
     assert "24.10 or later" in advice
 
 
-@pytest.mark.parametrize("name", ["Prosody", "ejabberd", "jabberd2", "Tigase", ""])
+@pytest.mark.parametrize("name", ["Prosody", "ejabberd", "jabberd2", "Openfire", "Tigase", ""])
 def test_every_advice_names_something_to_do(name: str) -> None:
     for field, advice in dataclasses.asdict(cures_for(Software(name), GATEWAY, DOMAIN)).items():
         assert len(advice) > 15, field

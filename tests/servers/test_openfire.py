@@ -142,6 +142,21 @@ def check(server: PlayedOpenfire, folder: Path, **xmpp: str) -> tuple[int, str, 
     return done.returncode, done.stdout, done.stderr
 
 
+def test_what_works_is_told_with_cures_in_the_words_of_openfire(tmp_path: Path) -> None:
+    server = PlayedOpenfire(tmp_path, admin="false")
+    server.start()
+    try:
+        code, out, err = check(server, tmp_path)
+    finally:
+        server.stop()
+    assert (code, err) == (1, ""), err
+    assert "Openfire 4.7.5" in out
+    lines = {line.split("  ")[0]: line for line in out.splitlines()}
+    assert "admin.authorizedJIDs" in lines["POST /rest/user"]
+    assert "newer ones have it" in lines["GET /rest/users"]
+    assert "XEP-0356" in lines["POST /rest/user/…/status"]
+
+
 def test_the_link_says_what_openfire_means(tmp_path: Path) -> None:
     server = PlayedOpenfire(tmp_path)
     server.start()

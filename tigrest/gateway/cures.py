@@ -77,6 +77,8 @@ def cures_for(software: Software, jid: JID, domain: JID) -> Cures:
             return _for_ejabberd(software, jid)
         case "jabberd2":
             return _for_jabberd2()
+        case "openfire":
+            return _for_openfire(software, jid)
         case _:
             return _for_others(jid)
 
@@ -136,6 +138,22 @@ def _for_jabberd2() -> Cures:
         avatars=privileges,
         bosh="jabberd2 has no BOSH; put a BOSH connection manager in front of it, such as punjab, and set [bosh] url",
         rights="it has no rights to grant; use another server for this",
+    )
+
+
+def _for_openfire(software: Software, jid: JID) -> Cures:
+    properties = "(admin console: Server, Server Manager, System Properties)"
+    rosters = "Openfire gives rosters and presence to no component (it does not know XEP-0356); use another server for this"
+    version = f"Openfire {software.version}".strip()
+    return Cures(
+        administration=f"add {jid} to the system property admin.authorizedJIDs {properties}; it is a list with commas",
+        account_list=f"{version} has no command that lists accounts; newer ones have it",
+        trust='set [xmpp] send_as = "user": Openfire takes what a component sends from its users\' addresses',
+        roster=rosters,
+        presence=rosters,
+        avatars='set [xmpp] send_as = "user": the photo is set in the vCard, in the user\'s name',
+        bosh="enable it in the admin console: Server, Server Settings, Web Binding; and set [bosh] url to port 7070, /http-bind/",
+        rights=f"name {jid} in admin.authorizedJIDs, no other address of its domain {properties}",
     )
 
 
