@@ -78,8 +78,8 @@ K = API_KEY
         ("missing", "alice:wrong", "wrong", 404, None),
     ],
 )
-def test_admission(serve: Serve, path: str, login: str, key: str, status: int, body: str | None) -> None:
-    response = serve(ROLES).get(f"/rest/{path}", login=login, api_key=key)
+def test_admission(share: Serve, path: str, login: str, key: str, status: int, body: str | None) -> None:
+    response = share(ROLES).get(f"/rest/{path}", login=login, api_key=key)
     assert response.status_code == status, response.text
     if body is not None:
         assert response.text == body

@@ -50,8 +50,8 @@ class Typed(Handler):
         ("application/x-www-form-urlencoded", b"&".join(b"a=1" for _ in range(1001))),
     ],
 )
-def test_a_bad_body_is_400_with_a_reason(serve: Serve, content_type: str, body: bytes) -> None:
-    response = serve(ECHO).post("/rest/echo", type=content_type, content=body)
+def test_a_bad_body_is_400_with_a_reason(share: Serve, content_type: str, body: bytes) -> None:
+    response = share(ECHO).post("/rest/echo", type=content_type, content=body)
     assert response.status_code == 400, response.text
     assert response.headers["content-type"].startswith("application/problem+")
     assert len(response.text) < 1000
@@ -64,15 +64,15 @@ def test_a_bad_body_is_400_with_a_reason(serve: Serve, content_type: str, body: 
         ("application/xml", b"<a>" * 256 + b"1" + b"</a>" * 256),
     ],
 )
-def test_what_is_just_deep_enough_comes_back(serve: Serve, type: str, body: bytes) -> None:
-    response = serve(ECHO).post("/rest/echo", type=type, content=body)
+def test_what_is_just_deep_enough_comes_back(share: Serve, type: str, body: bytes) -> None:
+    response = share(ECHO).post("/rest/echo", type=type, content=body)
     assert (response.status_code, body in response.content) == (200, True), response.text
 
 
 @pytest.mark.parametrize("path", ["/rest/echo", "/rest/raw"])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_over_the_limit_is_413(serve: Serve, path: str, chunked: bool) -> None:
-    gateway = serve(ECHO, http={"max_body": 1000})
+def test_a_body_over_the_limit_is_413(share: Serve, path: str, chunked: bool) -> None:
+    gateway = share(ECHO, http={"max_body": 1000})
     body = b'"' + b"x" * 999 + b'"'
     content = iter([body[:600], body[600:]]) if chunked else body
     response = gateway.post(path, type="application/json", content=content)
@@ -101,15 +101,15 @@ def test_a_body_over_the_limit_is_413(serve: Serve, path: str, chunked: bool) ->
         ("//rest//typed", 404),
     ],
 )
-def test_a_bad_path_is_refused(serve: Serve, path: str, status: int) -> None:
-    response = serve(ECHO).get(path)
+def test_a_bad_path_is_refused(share: Serve, path: str, status: int) -> None:
+    response = share(ECHO).get(path)
     assert response.status_code == status, response.text
     assert len(response.text) < 1000
 
 
 @pytest.mark.parametrize("query", ["type=%FF", "type=" + "x" * 5000, "type", "type=&type=json", "%FF=%FF", "&&==&type=json", "api-key=%00"])
-def test_a_bad_query_does_no_harm(serve: Serve, query: str) -> None:
-    assert serve(ECHO).get(f"/rest/typed/a@b?{query}").status_code == 200
+def test_a_bad_query_does_no_harm(share: Serve, query: str) -> None:
+    assert share(ECHO).get(f"/rest/typed/a@b?{query}").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ def test_a_bad_query_does_no_harm(serve: Serve, query: str) -> None:
         {"Api-Key": b"\xff\xff"},
     ],
 )
-def test_a_bad_header_does_no_harm(serve: Serve, headers: dict[str, str]) -> None:
-    assert serve(ECHO).get("/rest/typed/a@b", headers=headers).status_code == 200
+def test_a_bad_header_does_no_harm(share: Serve, headers: dict[str, str]) -> None:
+    assert share(ECHO).get("/rest/typed/a@b", headers=headers).status_code == 200
 
 
 @pytest.fixture(scope="module")

@@ -112,8 +112,8 @@ def test_it_is_refused_before_anything_else(gateway: TestGateway, path: str, log
     assert "https://&lt;script&gt;.example" in answer.text
 
 
-def test_pages_of_cors_origins_may_send(serve: Serve) -> None:
-    gateway = serve(SCRIPT, http={"cors_origins": ["https://App.Example.com:443", "http://bücher.example", "http://[::1]:8080"]})
+def test_pages_of_cors_origins_may_send(share: Serve) -> None:
+    gateway = share(SCRIPT, http={"cors_origins": ["https://App.Example.com:443", "http://bücher.example", "http://[::1]:8080"]})
     for origin in ("https://app.example.com", "http://xn--bcher-kva.example", "http://[::1]:8080"):
         assert status(gateway, "POST", "/rest/own", "alice", Origin=origin, Sec_Fetch_Site="cross-site") == 200
         answer = gateway.get("/rest/open", headers={"Origin": origin})
@@ -129,8 +129,8 @@ def test_pages_of_cors_origins_may_send(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("origin", [OTHER, "null"])
-def test_with_any_origin_no_login_is_used_that_a_browser_remembers(serve: Serve, origin: str) -> None:
-    gateway = serve(SCRIPT, http={"cors_origins": ["*", "https://app.example.com"]})
+def test_with_any_origin_no_login_is_used_that_a_browser_remembers(share: Serve, origin: str) -> None:
+    gateway = share(SCRIPT, http={"cors_origins": ["*", "https://app.example.com"]})
     assert status(gateway, "POST", "/rest/open", Origin=origin) == 200
     assert status(gateway, "POST", "/rest/keyed", Origin=origin, Api_Key="test-key") == 200
     assert status(gateway, "POST", "/rest/own", Origin=origin, Authorization="Bearer x") == 401

@@ -101,8 +101,8 @@ XML, FORM = "application/xml", "application/x-www-form-urlencoded"
 
 
 @pytest.fixture
-def send(serve: Serve) -> Any:
-    gateway = serve(SCRIPT)
+def send(share: Serve) -> Any:
+    gateway = share(SCRIPT)
 
     def send(path: str, body: str, media: str = "application/json", method: str = "POST") -> tuple[int, Any]:
         answer = gateway.request(
@@ -175,8 +175,8 @@ def test_the_problem_is_xml_for_who_sends_xml(send: Any) -> None:
     assert "<errors><item><field>id</field><detail>Input should be a valid integer" in text
 
 
-def test_the_problem_is_a_page_for_browsers(serve: Serve) -> None:
-    page = serve(SCRIPT).get("/rest/search?page=<0>", headers={"Accept": "text/html"})
+def test_the_problem_is_a_page_for_browsers(share: Serve) -> None:
+    page = share(SCRIPT).get("/rest/search?page=<0>", headers={"Accept": "text/html"})
     assert page.status_code == 422
     assert "<dt><code>text</code></dt><dd>Field required</dd>" in page.text
     assert "<dt><code>page</code></dt>" in page.text
@@ -198,8 +198,8 @@ def test_what_cannot_be_read_is_400_and_another_type_415(send: Any) -> None:
     )
 
 
-def test_no_body_is_422_unless_none_is_allowed(serve: Serve) -> None:
-    gateway = serve(SCRIPT)
+def test_no_body_is_422_unless_none_is_allowed(share: Serve) -> None:
+    gateway = share(SCRIPT)
     problem = gateway.post("/rest/orders?type=json")
     assert (problem.status_code, problem.json()["errors"]) == (422, [{"field": "", "detail": "there is no body"}])
     assert problem.json()["detail"] == "content: there is no body"
@@ -243,8 +243,8 @@ def test_typed_dicts_dataclasses_and_unions_are_models(send: Any) -> None:
         ("text=%ff", 400, None),
     ],
 )
-def test_a_query_is_validated(serve: Serve, query: str, status: int, got: Any) -> None:
-    answer = serve(SCRIPT).get(f"/rest/search?{query}", headers={"Accept": "application/json"})
+def test_a_query_is_validated(share: Serve, query: str, status: int, got: Any) -> None:
+    answer = share(SCRIPT).get(f"/rest/search?{query}", headers={"Accept": "application/json"})
     assert answer.status_code == status
     if status == 200:
         assert answer.json() == {"got": got}
@@ -253,16 +253,16 @@ def test_a_query_is_validated(serve: Serve, query: str, status: int, got: Any) -
         assert answer.json()["detail"].startswith("query: ")
 
 
-def test_the_gateways_own_parameters_are_not_for_the_model(serve: Serve) -> None:
-    gateway = serve(SCRIPT)
+def test_the_gateways_own_parameters_are_not_for_the_model(share: Serve) -> None:
+    gateway = share(SCRIPT)
     assert gateway.get("/rest/others?type=json&text=a").json() == {"got": {"text": "a", "tags": [], "page": 1, "exact": False}}
     assert gateway.get("/rest/others?type=json&text=a&typ=b").status_code == 422
     assert gateway.get("/rest/others?type=json").json() == {"got": None}
     assert gateway.get("/rest/others").text == "<got/>"
 
 
-def test_a_group_called_query_stays_a_group(serve: Serve) -> None:
-    gateway = serve(SCRIPT)
+def test_a_group_called_query_stays_a_group(share: Serve) -> None:
+    gateway = share(SCRIPT)
     assert gateway.get("/rest/named/5?type=json").json() == {"got": 5}
     assert gateway.get("/rest/unnamed/abc?type=json").json() == {"got": "abc"}
 

@@ -21,8 +21,8 @@ class Greets(Handler):
 '''
 
 
-def test_the_index_lists_every_route(serve: Serve) -> None:
-    gateway = serve(HANDLER)
+def test_the_index_lists_every_route(share: Serve) -> None:
+    gateway = share(HANDLER)
     assert gateway.get("/rest/").json() == {
         "routes": [
             {
@@ -52,8 +52,8 @@ def test_the_index_lists_every_route(serve: Serve) -> None:
     assert gateway.get("/rest").json() == gateway.get("/rest/").json()
 
 
-def test_the_index_is_a_page_for_browsers(serve: Serve) -> None:
-    page = serve(HANDLER).get("/rest/", headers={"Accept": "text/html"})
+def test_the_index_is_a_page_for_browsers(share: Serve) -> None:
+    page = share(HANDLER).get("/rest/", headers={"Accept": "text/html"})
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     for expected in (
         "Send &lt;greetings&gt;",
@@ -115,8 +115,8 @@ def test_why_scripts_did_not_load_and_what_is_heard_is_for_admins(serve: Serve, 
             assert "hunter2" not in str(answer.headers)
 
 
-def test_the_index_asks_for_a_login_only_when_told_to(serve: Serve) -> None:
-    gateway = serve(HANDLER)
+def test_the_index_asks_for_a_login_only_when_told_to(share: Serve) -> None:
+    gateway = share(HANDLER)
     assert gateway.get("/rest/", login="admin:wrong").status_code == 401
     asked = gateway.get("/rest/?login")
     assert (asked.status_code, asked.headers["www-authenticate"]) == (401, 'Basic realm="tigrest"')
@@ -161,14 +161,14 @@ def test_health_and_metrics(serve: Serve) -> None:
     assert "no/such" not in text
 
 
-def test_the_root_leads_to_the_index(serve: Serve) -> None:
-    response = serve(HANDLER).get("/")
+def test_the_root_leads_to_the_index(share: Serve) -> None:
+    response = share(HANDLER).get("/")
     assert (response.status_code, response.headers["location"]) == (307, "/rest/")
 
 
 @pytest.mark.parametrize("allowed", [True, False])
-def test_cors_is_answered_where_it_is_configured(serve: Serve, allowed: bool) -> None:
-    gateway = serve(HANDLER, http={"cors_origins": ["https://app.example.com"] if allowed else []})
+def test_cors_is_answered_where_it_is_configured(share: Serve, allowed: bool) -> None:
+    gateway = share(HANDLER, http={"cors_origins": ["https://app.example.com"] if allowed else []})
     asked = {
         "Origin": "https://app.example.com",
         "Access-Control-Request-Method": "GET",

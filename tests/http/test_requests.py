@@ -40,23 +40,23 @@ class RawLoop(Handler):
         ("application/json", "", None),
     ],
 )
-def test_content_is_decoded_by_its_type(serve: Serve, content_type: str, body: str, content: Any) -> None:
-    response = serve(ECHO).post("/rest/echo?type=json", type=content_type, content=body.encode())
+def test_content_is_decoded_by_its_type(share: Serve, content_type: str, body: str, content: Any) -> None:
+    response = share(ECHO).post("/rest/echo?type=json", type=content_type, content=body.encode())
     assert json.loads(response.content)["content"] == content if content_type.endswith("json") else True
-    accept = serve(ECHO).post("/rest/echo", type=content_type, content=body.encode(), headers={"Accept": "application/json"})
+    accept = share(ECHO).post("/rest/echo", type=content_type, content=body.encode(), headers={"Accept": "application/json"})
     if "xml" not in content_type:
         assert accept.json()["content"] == content
     else:
         assert response.status_code == accept.status_code == 200
 
 
-def test_a_chunked_body_is_content_too(serve: Serve) -> None:
-    response = serve(ECHO).post("/rest/echo", type="application/json", content=iter([b'{"a"', b": 1}"]))
+def test_a_chunked_body_is_content_too(share: Serve) -> None:
+    response = share(ECHO).post("/rest/echo", type="application/json", content=iter([b'{"a"', b": 1}"]))
     assert response.json()["content"] == {"a": 1}
 
 
-def test_raw_content_is_the_request_and_works_from_a_thread(serve: Serve) -> None:
-    gateway = serve(ECHO)
+def test_raw_content_is_the_request_and_works_from_a_thread(share: Serve) -> None:
+    gateway = share(ECHO)
     assert gateway.post("/rest/raw", type="application/json", content=b"{").json() == {"same": True, "body": "{"}
     response = gateway.post("/rest/rawloop?q=1", headers={"Accept": "application/json"}, content=b"x")
     assert response.json() == {"body": "x", "q": "1"}
@@ -134,8 +134,8 @@ class Stream(Handler):
         ("/stream", 5001, 413, "maxBody of the handler"),
     ],
 )
-def test_a_handler_may_have_a_limit_of_its_own(serve: Serve, path: str, size: int, status: int, origin: str, is_chunked: bool) -> None:
-    gateway = serve(LIMITS, http={"max_body": 1000})
+def test_a_handler_may_have_a_limit_of_its_own(share: Serve, path: str, size: int, status: int, origin: str, is_chunked: bool) -> None:
+    gateway = share(LIMITS, http={"max_body": 1000})
     body = b'"' + b"x" * (size - 2) + b'"'
     content = iter([body[:5], body[5:]]) if is_chunked else body
     response = gateway.post(f"/rest{path}", content=content, type="application/json")

@@ -90,8 +90,8 @@ class Blocking(Handler):
         ("/blocking", 200, "text/plain; charset=utf-8", b"result"),
     ],
 )
-def test_results(serve: Serve, path: str, status: int, content_type: str, body: bytes) -> None:
-    response = serve(RESULTS).get("/rest" + path)
+def test_results(share: Serve, path: str, status: int, content_type: str, body: bytes) -> None:
+    response = share(RESULTS).get("/rest" + path)
     assert (response.status_code, response.headers["content-type"], response.content) == (status, content_type, body)
 
 
@@ -111,8 +111,8 @@ def test_results(serve: Serve, path: str, status: int, content_type: str, body: 
         ("/loop/own", 500, "its log has it under"),
     ],
 )
-def test_errors_are_problems(serve: Serve, path: str, status: int, detail: str) -> None:
-    response = serve(RESULTS).get("/rest" + path, type="application/json")
+def test_errors_are_problems(share: Serve, path: str, status: int, detail: str) -> None:
+    response = share(RESULTS).get("/rest" + path, type="application/json")
     assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
     problem = response.json()
     assert problem["status"] == status
@@ -121,20 +121,20 @@ def test_errors_are_problems(serve: Serve, path: str, status: int, detail: str) 
     assert "secret detail" not in response.text
 
 
-def test_the_headers_of_an_exception_are_sent(serve: Serve) -> None:
-    assert serve(RESULTS).get("/rest/give/http").headers["x-why"] == "so"
+def test_the_headers_of_an_exception_are_sent(share: Serve) -> None:
+    assert share(RESULTS).get("/rest/give/http").headers["x-why"] == "so"
 
 
-def test_a_traceback_is_in_the_log_under_the_request_id(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    problem = serve(RESULTS).get("/rest/give/broken?type=json").json()
+def test_a_traceback_is_in_the_log_under_the_request_id(share: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    problem = share(RESULTS).get("/rest/give/broken?type=json").json()
     [record] = [record for record in caplog.records if record.exc_info]
     assert "secret detail" in caplog.text
     assert re.fullmatch(r"GET /rest/give/broken failed in \S+/script.py:\d+: Sync\.exec_get", record.getMessage())
     assert problem["title"] == "Internal Server Error"
 
 
-def test_a_second_callback_is_logged(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    serve(RESULTS).get("/rest/give/twice")
+def test_a_second_callback_is_logged(share: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    share(RESULTS).get("/rest/give/twice")
     assert "callback was called again" in caplog.text
 
 
@@ -200,8 +200,8 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         time.sleep(0.01)
 
 
-def test_a_method_that_takes_too_long_is_logged(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    assert serve(RESULTS).get("/rest/loop/sleep").status_code == 504
+def test_a_method_that_takes_too_long_is_logged(share: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    assert share(RESULTS).get("/rest/loop/sleep").status_code == 504
     [record] = [record for record in caplog.records if record.levelname == "WARNING"]
     pattern = r"GET /rest/loop/sleep failed in \S+/script\.py:\d+: Coroutine\.exec_get: /rest/loop/\{what\} gave no result within 0\.2 s"
     assert re.fullmatch(pattern, record.getMessage())
@@ -213,8 +213,8 @@ def test_a_callback_of_sendpacket_that_is_a_coroutine_function_is_told(serve: Se
     assert re.search(r"script\.py:\d+: Coroutine\.exec_get\.<locals>\.reply, the callback given to sendPacket, failed", caplog.text)
 
 
-def test_a_reply_stanza_is_an_answer(serve: Serve) -> None:
-    response = serve(RESULTS).get("/rest/later/reply")
+def test_a_reply_stanza_is_an_answer(share: Serve) -> None:
+    response = share(RESULTS).get("/rest/later/reply")
     assert response.headers["content-type"] == "application/xml"
     assert b'type="result"' in response.content
 
@@ -240,8 +240,8 @@ def test_def_methods_run_in_threads_and_do_not_wait_for_each_other(serve: Serve)
     assert statuses == [200] * 20
 
 
-def test_head_is_get_without_the_body_and_options_tells_what_there_is(serve: Serve) -> None:
-    gateway = serve(RESULTS)
+def test_head_is_get_without_the_body_and_options_tells_what_there_is(share: Serve) -> None:
+    gateway = share(RESULTS)
     head = gateway.request("HEAD", "/rest/give/text")
     assert (head.status_code, head.headers["content-length"], head.content) == (200, "6", b"")
     options = gateway.request("OPTIONS", "/rest/give/text")
@@ -342,13 +342,13 @@ class Gives(Handler):
         ("set", 200, "application/json", b'["a","b"]'),
     ],
 )
-def test_values_with_a_status_of_their_own(serve: Serve, what: str, status: int, content_type: str | None, body: bytes) -> None:
-    response = serve(VALUES).get(f"/rest/gives/{what}?type=json")
+def test_values_with_a_status_of_their_own(share: Serve, what: str, status: int, content_type: str | None, body: bytes) -> None:
+    response = share(VALUES).get(f"/rest/gives/{what}?type=json")
     assert (response.status_code, response.headers.get("content-type"), response.content) == (status, content_type, body)
 
 
-def test_a_result_is_negotiated_like_its_data(serve: Serve) -> None:
-    gateway = serve(VALUES, {"scriptGet.html": "<p>{{ result.id }}</p>"})
+def test_a_result_is_negotiated_like_its_data(share: Serve) -> None:
+    gateway = share(VALUES, {"scriptGet.html": "<p>{{ result.id }}</p>"})
     created = gateway.get("/rest/gives/created")
     assert (created.status_code, created.headers["location"], created.content) == (201, "/rest/gives/7", b"<id>7</id>")
     assert "sandbox" in created.headers["content-security-policy"]
@@ -368,10 +368,10 @@ def test_a_result_is_negotiated_like_its_data(serve: Serve) -> None:
         ("unfit", "$ is of type dict, which text/csv cannot carry: give str or bytes, or leave content_type out"),
     ],
 )
-def test_what_cannot_be_sent_is_one_line_in_the_log(serve: Serve, caplog: pytest.LogCaptureFixture, what: str, problem: str) -> None:
+def test_what_cannot_be_sent_is_one_line_in_the_log(share: Serve, caplog: pytest.LogCaptureFixture, what: str, problem: str) -> None:
     for form in ("json", "xml"):
         caplog.clear()
-        response = serve(VALUES).get(f"/rest/gives/{what}?type={form}")
+        response = share(VALUES).get(f"/rest/gives/{what}?type={form}")
         assert response.status_code == 500
         assert "$" not in response.text
         [record] = [record for record in caplog.records if record.levelname == "ERROR"]

@@ -108,9 +108,9 @@ class Right(Handler):
     ],
 )
 def test_a_result_that_cannot_be_sent_is_one_line_in_the_log(
-    serve: Serve, caplog: pytest.LogCaptureFixture, what: str, problem: str
+    share: Serve, caplog: pytest.LogCaptureFixture, what: str, problem: str
 ) -> None:
-    response = serve(RESULTS).get(f"/rest/gives/{what}?type=json")
+    response = share(RESULTS).get(f"/rest/gives/{what}?type=json")
     assert (response.status_code, response.headers["content-type"]) == (500, "application/problem+json")
     assert f"its log has it under {response.json()['request_id']}" in response.json()["detail"]
     [record] = [record for record in caplog.records if record.levelname == "ERROR"]
@@ -133,13 +133,13 @@ def test_a_result_that_cannot_be_sent_is_one_line_in_the_log(
         ("pair", 200, "application/json", '["a","b"]'),
     ],
 )
-def test_results_that_have_one_meaning_are_sent(serve: Serve, what: str, status: int, content_type: str, body: str) -> None:
-    response = serve(RESULTS).get(f"/rest/right/{what}?type=json")
+def test_results_that_have_one_meaning_are_sent(share: Serve, what: str, status: int, content_type: str, body: str) -> None:
+    response = share(RESULTS).get(f"/rest/right/{what}?type=json")
     assert (response.status_code, response.headers.get_list("content-type"), response.text) == (status, [content_type], body)
 
 
-def test_space_around_the_value_of_a_header_is_no_part_of_it(serve: Serve) -> None:
-    assert serve(RESULTS).get("/rest/right/spaces").headers["x-a"] == "a"
+def test_space_around_the_value_of_a_header_is_no_part_of_it(share: Serve) -> None:
+    assert share(RESULTS).get("/rest/right/spaces").headers["x-a"] == "a"
 
 
 RAISED = """
@@ -200,9 +200,9 @@ class Raises(Handler):
     ],
 )
 def test_what_a_script_itself_did_wrong_is_not_blamed_on_the_caller(
-    serve: Serve, caplog: pytest.LogCaptureFixture, what: str, problem: str
+    share: Serve, caplog: pytest.LogCaptureFixture, what: str, problem: str
 ) -> None:
-    response = serve(RAISED, xmpp={"send_as": "gateway"}).get(f"/rest/raises/{what}?type=json", login="alice")
+    response = share(RAISED, xmpp={"send_as": "gateway"}).get(f"/rest/raises/{what}?type=json", login="alice")
     assert (response.status_code, response.headers["content-type"]) == (500, "application/problem+json")
     assert "secret" not in response.text
     assert problem in caplog.text
@@ -212,18 +212,18 @@ def test_what_a_script_itself_did_wrong_is_not_blamed_on_the_caller(
     assert f'case "{what}"' in caplog.text, "the line of the script"
 
 
-def test_a_script_may_catch_its_own_mistake_by_the_usual_name(serve: Serve) -> None:
-    assert "not well-formed" in serve(RAISED).get("/rest/raises/caught", login="alice").text
+def test_a_script_may_catch_its_own_mistake_by_the_usual_name(share: Serve) -> None:
+    assert "not well-formed" in share(RAISED).get("/rest/raises/caught", login="alice").text
 
 
-def test_a_callers_own_stanza_is_the_callers(serve: Serve) -> None:
+def test_a_callers_own_stanza_is_the_callers(share: Serve) -> None:
     for stanza, status in (("<message>", 400), ("<message from='bob@localhost'/>", 403), ("<message to='@@'/>", 400)):
-        response = serve(RAISED).post("/rest/raises/x", login="alice", json={"stanza": stanza})
+        response = share(RAISED).post("/rest/raises/x", login="alice", json={"stanza": stanza})
         assert response.status_code == status, response.text
 
 
-def test_the_detail_of_an_error_may_be_data(serve: Serve) -> None:
-    assert serve(RAISED).get("/rest/raises/dict?type=json", login="alice").json()["detail"] == '{"field":"name"}'
+def test_the_detail_of_an_error_may_be_data(share: Serve) -> None:
+    assert share(RAISED).get("/rest/raises/dict?type=json", login="alice").json()["detail"] == '{"field":"name"}'
 
 
 def test_a_page_that_fails_is_named_in_the_traceback(serve: Serve, caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
@@ -270,9 +270,9 @@ class Streams(Handler):
     ],
 )
 def test_an_answer_that_fails_while_it_is_sent_is_in_the_log(
-    serve: Serve, caplog: pytest.LogCaptureFixture, what: str, problem: str
+    share: Serve, caplog: pytest.LogCaptureFixture, what: str, problem: str
 ) -> None:
-    response = serve(STREAMS).get(f"/rest/streams/{what}?type=json")
+    response = share(STREAMS).get(f"/rest/streams/{what}?type=json")
     assert response.status_code == (500 if what == "file" else 200)
     if what == "file":
         assert response.json()["title"] == "Internal Server Error"

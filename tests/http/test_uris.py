@@ -50,8 +50,8 @@ class Own(Handler):
 '''
 
 
-def test_a_handler_is_served_where_it_says(serve: Serve) -> None:
-    gateway = serve(SCRIPT)
+def test_a_handler_is_served_where_it_says(share: Serve) -> None:
+    gateway = share(SCRIPT)
     assert gateway.post("/msg/bob?type=json", login="alice", json={"a": 1}).json() == {
         "to": "bob",
         "by": "alice@localhost",
@@ -69,13 +69,13 @@ def test_a_handler_is_served_where_it_says(serve: Serve) -> None:
     assert gateway.request("HEAD", "/old/api.php").status_code == 200
 
 
-def test_it_is_treated_as_any_other(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+def test_it_is_treated_as_any_other(share: Serve, caplog: pytest.LogCaptureFixture) -> None:
     keys = [
         {"name": "here", "key": "here", "paths": ["/my ümläut/.*"]},
         {"name": "there", "key": "there", "paths": ["/rest/.*"]},
         {"name": "all", "key": API_KEY, "paths": []},
     ]
-    gateway = serve(SCRIPT, auth={"api_keys": keys})
+    gateway = share(SCRIPT, auth={"api_keys": keys})
     for key, status in (("here", 200), ("there", 403), (API_KEY, 200), ("", 403)):
         assert gateway.get("/my%20%C3%BCml%C3%A4ut/deep", api_key=key).status_code == status, key
     with caplog.at_level(logging.INFO, ACCESS):
