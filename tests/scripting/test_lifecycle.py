@@ -159,6 +159,24 @@ async def test_a_script_that_takes_long_holds_up_no_other(tmp_path: Path, way: s
     await scripts.stop()
 
 
+async def test_a_script_that_comes_after_a_slow_one_is_not_blamed_and_does_not_wait(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a_slow.py").write_text(SLOW.format(answer="1", importing="time.sleep(2)", starting="pass"))
+    (tmp_path / "b_quick.py").write_text(QUICK.format(answer="1"))
+    scripts = patient(tmp_path)
+    await scripts.reload(0.1)
+    await until(lambda: answers(scripts.table, "/rest/quick") == ["1"])
+    assert answers(scripts.table, "/rest/slow") == [None]
+    (tmp_path / "b_quick.py").write_text(QUICK.format(answer="2"))
+    await scripts.reload(0.1)
+    await until(lambda: answers(scripts.table, "/rest/quick") == ["2"])
+    assert answers(scripts.table, "/rest/slow") == [None]
+    assert [record.getMessage() for record in caplog.records if "b_quick" in record.getMessage()] == []
+    await until(lambda: answers(scripts.table, "/rest/slow") == ["1"])
+    await scripts.stop()
+
+
 @pytest.mark.parametrize("way", SLOWNESS)
 async def test_who_waits_for_all_gets_all(tmp_path: Path, way: str) -> None:
     (tmp_path / "slow.py").write_text(SLOW.format(answer="1", **SLOWNESS[way]))

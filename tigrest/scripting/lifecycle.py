@@ -177,7 +177,7 @@ class Scripts:
     async def _take_later(self) -> None:
         while self._loader.postponed:
             count = self._unready
-            while count and self._unready == count:  # noqa: ASYNC110 - threads tell no loop that they end
+            while count and self._unready == count and not self._loader.has_ready:  # noqa: ASYNC110 - threads tell no loop that they end
                 await asyncio.sleep(POLL_SECONDS)
             await self.reload(self._patience, follows=True)
 

@@ -85,8 +85,7 @@ class Loader:
             try:
                 script = attempt.result(deadline)
                 if script is None:
-                    if item.path not in attempts:
-                        log.warning("%s is still loading after %g s; the other scripts are served meanwhile", item.path, patience)
+                    attempt.tell(patience)
                     self._attempts[item.path] = attempt
                     if item.path in known:
                         _keep(known[item.path], taken, scripts, problems)
@@ -109,6 +108,11 @@ class Loader:
     def unfinished(self) -> list[Path]:
         """Return the scripts among them that still load."""
         return [path for path, attempt in self._attempts.items() if attempt.is_running]
+
+    @property
+    def has_ready(self) -> bool:
+        """Return whether one of those that were still loading has come to its end."""
+        return any(attempt.has_ended for attempt in self._attempts.values())
 
     def reject(self, table: Table, error: ScriptError, previous: Table | None) -> Table:
         """Take a script out of a table that is not yet served, because its handlers did not start.
@@ -249,11 +253,28 @@ class _Attempt:
         self._path, self.digest, self._load = path, digest, load
         self._outcome = None if callable(load) else load
         self._thread: threading.Thread | None = None
+        self._began = time.monotonic()
+        self._is_told = False
 
     @property
     def is_running(self) -> bool:
         """Return whether it goes on."""
         return self._thread is not None and self._thread.is_alive()
+
+    @property
+    def has_ended(self) -> bool:
+        """Return whether its thread has ended."""
+        return self._thread is not None and not self._thread.is_alive()
+
+    def tell(self, patience: float | None) -> None:
+        """Log once that it takes long; not of one that only comes after another that does.
+
+        Args:
+            patience: seconds from which on it does.
+        """
+        if patience is not None and not self._is_told and time.monotonic() - self._began >= patience:
+            self._is_told = True
+            log.warning("%s is still loading after %g s; the other scripts are served meanwhile", self._path, patience)
 
     def result(self, deadline: float | None) -> Script | None:
         """Load the script, and return it; ``None`` when it still loads at the deadline.
@@ -264,13 +285,15 @@ class _Attempt:
         Raises:
             ScriptError: it cannot be loaded.
         """
-        if self._outcome is None and self._thread is None and deadline is None:
+        if self._thread is not None:
+            if deadline is None:
+                self._thread.join()  # with a deadline it was waited for once, which is enough: others wait meanwhile
+        elif self._outcome is None and deadline is None:
             self._run()
-        elif self._outcome is None and self._thread is None:
+        elif self._outcome is None and deadline is not None:
             self._thread = threading.Thread(target=self._run, name=f"script {self._path.name}", daemon=True)
             self._thread.start()
-        if self._thread is not None:
-            self._thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+            self._thread.join(max(0.0, deadline - time.monotonic()))
         if isinstance(self._outcome, ScriptError):
             raise self._outcome
         return self._outcome
