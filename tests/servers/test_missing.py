@@ -6,6 +6,7 @@ import pytest
 
 from tests.servers.conftest import KINDS, NEWER, StartServer
 from tests.servers.gateway import gateway_for
+from tigrest.gateway.demo import picture
 from tigrest.testing import TestGateway
 
 ADMIN = "admin:adminpw"
@@ -37,3 +38,13 @@ def test_a_command_that_is_not_there_is_501(kind: str, start_server: StartServer
         created = gateway.put("/rest/user/carol@localhost", login=ADMIN, json={"user": {"password": "new"}})
         assert (created.status_code, "does not offer the command http://jabber.org/protocol/admin#add-user" in created.text) == (501, True)
         assert gateway.get("/rest/users/", login=ADMIN).status_code == 501
+
+
+@pytest.mark.parametrize("kind", ["ejabberd"])
+def test_nobody_gets_no_avatar(kind: str, start_server: StartServer) -> None:
+    """ejabberd keeps the vCard of an account that is not there."""
+    with gateway_for(start_server(kind, privileges="false")) as gateway:
+        for account, status in (("bob", 200), ("nobody", 404)):
+            put = gateway.put(f"/rest/avatar/{account}@localhost", login=ADMIN, type="image/png", content=picture("bob"))
+            assert put.status_code == status, put.text
+            assert gateway.get(f"/rest/avatar/{account}@localhost").status_code == status

@@ -8,12 +8,13 @@ back. Openfire and ejabberd with ``check_from: false`` do it, Tigase does not.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
 from xml.etree import ElementTree as ET
 
-from tigrest.errors import NotSupported
+from tigrest.errors import NoSuchUser, NotSupported
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import VCARD_TEMP
 from tigrest.xmpp.stanza import Stanza, make_stanza
@@ -32,6 +33,9 @@ class VCardServer(Protocol):
 
     async def request(self, iq: Stanza, timeout: float = ...) -> Stanza:
         """Send an iq from our own address and wait for its reply."""
+
+    async def exists(self, jid: JID) -> bool:
+        """Tell whether there is an account."""
 
 
 def is_of_vcard(iq: Stanza) -> bool:
@@ -55,13 +59,19 @@ async def request_vcard(server: VCardServer, owner: JID, iq: Stanza, timeout: fl
 
     Raises:
         NotSupported: it is not; the server does not take it in this way.
+        NoSuchUser: there is no such account: ejabberd would keep the vCard all the same.
         StanzaTimeout, NotConnected: the server cannot be asked.
 
     XEP-0054 §3.1, §3.2
     """
     get = make_stanza("iq", "get", owner, ET.Element(_VCARD), id=iq.id or "vcard")
+    reply = await server.request(get, timeout)
+    if reply.error is not None and reply.error.condition == "item-not-found":  # no vCard, or no account. XEP-0054 §3.1
+        reply = get.reply(ET.Element(_VCARD))
+    if reply.payload is None or not len(reply.payload):
+        await _expect(server, owner)
     if iq.type == "get":
-        return await server.request(get, timeout)
+        return reply
     assert iq.payload is not None
     await server.send(iq.with_(sender=owner, to=owner))
     wanted = Counter(_values(iq.payload))
@@ -71,6 +81,12 @@ async def request_vcard(server: VCardServer, owner: JID, iq: Stanza, timeout: fl
         if found is not None and wanted <= Counter(_values(found)):
             return iq.with_(sender=None, to=owner).reply()
     raise NotSupported(f"the server does not let the gateway set the vCard of {owner}: it was sent in his name, and is not there")
+
+
+async def _expect(server: VCardServer, owner: JID) -> None:
+    with contextlib.suppress(NotSupported):  # the server does not tell
+        if not await server.exists(owner):
+            raise NoSuchUser(f"there is no account {owner}")
 
 
 def _values(element: ET.Element, path: str = "") -> Iterator[tuple[str, str]]:
