@@ -23,6 +23,7 @@ from tests.servers.client import Client, online
 from tests.servers.conftest import installed
 from tests.servers.curl import Answer, Curl, Request, at, in_json, xml
 from tests.servers.process import COMPONENT, DOMAIN, USERS, XmppServer
+from tests.servers.tigase import Tigase
 from tigrest.backends.component.c2s import ClientPort, ClientPortSettings
 from tigrest.xmpp.jid import JID
 
@@ -33,8 +34,8 @@ KEY = "bootstrap-key"
 COMMANDS = "http://jabber.org/protocol/commands"
 DEVICES = "eu.siacs.conversations.axolotl.devicelist"
 
-SITES = ("embedded", "prosody", "ejabberd", "prosody-13", "ejabberd-26", "prosody-as-users")
-"""The back ends; at the last, commands run as their callers, and Prosody decides."""
+SITES = ("embedded", "prosody", "ejabberd", "prosody-13", "ejabberd-26", "tigase", "prosody-as-users")
+"""The back ends, of which Tigase is played; at the last, commands run as their callers, and Prosody decides."""
 
 AS_USERS = frozenset({"embedded", "prosody-as-users"})
 """Where ``adhoc_as = "user"``."""
@@ -240,12 +241,17 @@ class Sites:
         if kind == "embedded":
             base = stack.enter_context(_gateway(folder, webhook, _embedded(folder)))
             return EmbeddedSite(kind, _curl(base, stack), webhook)
-        server = installed(kind.removesuffix("-as-users"))(folder / "server", exact="false")
+        server = _server(kind.removesuffix("-as-users"), folder / "server")
         stack.callback(server.stop)
         server.start()
         base = stack.enter_context(_gateway(folder, webhook, _component(server, kind in AS_USERS)))
         bob, admin = (stack.enter_context(online(server, user)) for user in ("bob", "admin"))
         return ServerSite(kind, _curl(base, stack), webhook, server, bob, admin)
+
+
+def _server(kind: str, folder: Path) -> XmppServer:
+    """Return a server that grants rights to the gateway's whole domain, where it can."""
+    return Tigase(folder) if kind == "tigase" else installed(kind)(folder, exact="false")
 
 
 def _curl(base: str, stack: ExitStack) -> Curl:

@@ -228,6 +228,8 @@ class Tigase(Played):
         if owner != sender and (iq.get("type") == "set" or not is_public):
             raise Refused("not-allowed")
         if iq.get("type") == "set":
+            if self._permission != "AUTH":
+                return NO_REPLY  # an account is its client's to change, whatever address a component writes
             self.stored[owner, payload.tag] = payload
             return ""
         found = self.stored.get((owner, payload.tag))
@@ -241,6 +243,8 @@ class Tigase(Played):
         if iq.get("type") == "set":
             if owner != sender:
                 raise Refused("forbidden", "auth")
+            if self._permission != "AUTH":
+                return NO_REPLY
             self.items[owner, node] = "".join(written(item, CLIENT) for item in action)
             return ""
         if (owner, node) not in self.items:
