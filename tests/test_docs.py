@@ -52,8 +52,8 @@ PAGES = sorted(path.name for path in DOCS.glob("*.md"))
 ANY = "…"
 """Stands in an example for what is different each time."""
 
-FOLLOWED = ("prosody.md", "ejabberd.md", "jabberd2.md")
-"""Pages that are followed line by line with the server they are about: tests/servers/test_newcomer.py, test_jabberd2.py"""
+FOLLOWED = ("prosody.md", "ejabberd.md", "jabberd2.md", "tigase.md")
+"""Pages that are followed line by line with the server they are about: tests/servers/test_newcomer.py, test_jabberd2.py, test_tigase_page.py"""
 
 PLACE = re.compile(r"(?:# |\{# )((?:scripts|tests|plugins)/\S+|\w+\.py)(?: #\})?\n")
 """First line of an example that is a file."""

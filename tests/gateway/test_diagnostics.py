@@ -9,7 +9,7 @@ from tests.waiting import until
 from tigrest.backends.component.backend import Component
 from tigrest.config import Config
 from tigrest.gateway import Gateway
-from tigrest.gateway.diagnostics import Check, diagnose
+from tigrest.gateway.diagnostics import diagnose
 from tigrest.passwords import Passwords
 from tigrest.state.location import MEMORY
 
@@ -20,7 +20,7 @@ def tigase(id: str) -> str:
     return f"<iq type='result' from='example.org' id='{id}'>{version}</iq>"
 
 
-async def test_a_server_that_opens_bosh_sessions_itself_needs_no_endpoint() -> None:
+async def test_a_server_that_opens_bosh_sessions_itself_is_asked_for_its_command() -> None:
     server = Server()
     server.answer = tigase
     xmpp = {"backend": "component", "domain": "example.org", "jid": "http.example.org", "secret": "s", "host": "127.0.0.1"}
@@ -37,4 +37,6 @@ async def test_a_server_that_opens_bosh_sessions_itself_needs_no_endpoint() -> N
         await gateway.stop()
         await server.stop()
     assert str(found.server) == "Tigase 8.4.0"
-    assert Check("BOSH pre-bind", True) in found.checks
+    [bosh] = [check for check in found.checks if check.name == "BOSH pre-bind"]
+    assert (bosh.works, "bosh@example.org lists no commands" in bosh.note) == (False, True)
+    assert bosh.note.endswith("write bosh () {} into etc/config.tdsl")

@@ -265,8 +265,29 @@ def test_sessions_are_opened_by_tigase_itself(server: Tigase, gateway: TestGatew
     assert (prebound["jid"], prebound["rid"]) == ("alice@localhost/web", 9929332 + 2 + 1)
 
 
-def test_the_live_check_works_and_says_what_tigase_can(server: Tigase, tmp_path: Path) -> None:
+def test_an_avatar_is_its_owners_clients_to_set(server: Tigase, gateway: TestGateway) -> None:
+    image = b"GIF89a" + bytes(20)
+    answer = gateway.put("/rest/avatar/alice@localhost", login=ALICE, content=image, type="image/gif")
+    assert answer.status_code == 501
+    assert server.stored == {}
+
+
+def test_the_live_check_says_what_tigase_can_and_what_to_write_there(server: Tigase, tmp_path: Path) -> None:
     settings = {f"TIGREST__{name}": value for name, value in (server.settings() | {"XMPP__SEND_AS": "user"}).items()}
-    checked = tigrest("check", "--live", cwd=tmp_path, **settings)
-    assert "Tigase 8.4.0" in checked.stdout, checked.stdout + checked.stderr
-    assert "Traceback" not in checked.stdout + checked.stderr
+
+    def found() -> dict[str, str]:
+        checked = tigrest("check", "--live", cwd=tmp_path, **settings)
+        assert "Tigase 8.4.0" in checked.stdout, checked.stdout + checked.stderr
+        assert "Traceback" not in checked.stdout + checked.stderr
+        lines = checked.stdout.partition("BUILT-IN\n")[2].splitlines()
+        return {line[:26].strip(): line[26:] for line in lines}
+
+    able = found()
+    assert [name for name, line in able.items() if line.startswith("needs")] == ["PUT /rest/avatar"]
+    assert server.shown == {}
+    server.trusted = "nobody"
+    server.admins.remove(COMPONENT)
+    unable = found()
+    assert f"write '{COMPONENT}' into admins of etc/config.tdsl" in unable["PUT /rest/user"]
+    assert unable["POST /rest/user/…/status"].endswith(f"add {ENDPOINT} to the trusted of sess-man")
+    assert "write bosh () {}" in unable["BOSH pre-bind"]

@@ -182,6 +182,11 @@ def test_the_tables_name_requests_that_there_are() -> None:
     assert all(each.reason for each in OTHERWISE.values())
 
 
+def test_the_page_about_tigase_counts_them_right() -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "tigase.md").read_text("utf-8")
+    assert f"of {len(recorded())} requests that were recorded there, {len(recorded()) - len(OTHERWISE)} have the same\nstatus here" in page
+
+
 def meaning(text: str, media_type: str) -> dict[str, Any]:
     """Return the values of an answer by key, all of them as texts; the fields of a form by their names.
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from tigrest.backends.component.software import is_tigase
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import PUBSUB, VCARD_TEMP
+from tigrest.xmpp.presence import STATUS_ENDPOINT
 
 EJABBERD_IQ = (24, 10)
 """First version of ejabberd whose ``mod_privilege`` has ``iq``; older ones do not start with it."""
@@ -70,6 +72,8 @@ def cures_for(software: Software, jid: JID, domain: JID) -> Cures:
         jid: address of the gateway.
         domain: the served domain.
     """
+    if is_tigase(software.name):
+        return _for_tigase(jid)
     match software.name.lower():
         case "prosody":
             return _for_prosody(jid, domain)
@@ -154,6 +158,21 @@ def _for_openfire(software: Software, jid: JID) -> Cures:
         avatars='set [xmpp] send_as = "user": the photo is set in the vCard, in the user\'s name',
         bosh="enable it in the admin console: Server, Server Settings, Web Binding; and set [bosh] url to port 7070, /http-bind/",
         rights=f"name {jid} in admin.authorizedJIDs, no other address of its domain {properties}",
+    )
+
+
+def _for_tigase(jid: JID) -> Cures:
+    endpoint = f"{STATUS_ENDPOINT}@{jid.domain}"
+    trusted = f"write trusted = [ '{endpoint}' ] into 'sess-man' () {{}} of etc/config.tdsl, beside what it has"
+    return Cures(
+        administration=f"write '{jid}' into admins of etc/config.tdsl, beside what it has",
+        account_list="Tigase offers it to administrators: see /rest/adhoc",
+        trust='set [xmpp] send_as = "user": Tigase looks at no from of components',
+        roster="Tigase shows rosters to no component",
+        presence=trusted,
+        avatars="Tigase lets no component publish for users: their clients do",
+        bosh="write bosh () {} into etc/config.tdsl",
+        rights=f"name '{jid}' in admins, and '{endpoint}' in trusted, not their domain",
     )
 
 

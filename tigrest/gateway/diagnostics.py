@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
 from tigrest.backends.component.backend import Component
-from tigrest.errors import NotConnected, NotSupported, StanzaError, TigrestError
+from tigrest.errors import NotConnected, NotSupported, StanzaError, StanzaTimeout, TigrestError
 from tigrest.gateway import Gateway
 from tigrest.gateway.cures import Cures, Software, cures_for
 from tigrest.service import Service
@@ -16,10 +16,14 @@ from tigrest.xmpp.commands import ADMIN_NODES
 from tigrest.xmpp.disco import DiscoItem, items_of, items_query
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import COMMANDS, PUBSUB, SOFTWARE_VERSION
+from tigrest.xmpp.presence import UserStatus
 from tigrest.xmpp.stanza import make_stanza
 
 ALL_USERS = "all users"
 """Node where ejabberd lists its accounts for administrators (XEP-0030)."""
+
+PREBIND = "pre-bind-bosh-session"
+"""Node of Tigase's command that opens BOSH sessions. Tigase HTTP API guide §2.3"""
 
 LIST_ACCOUNTS = "get-registered-users-list"
 
@@ -113,7 +117,7 @@ async def _checks(gateway: Gateway, backend: Component, commands: tuple[str, ...
         Check("GET /rest/avatar", True, "public ones, and those for contacts" if _as_owner(gateway, backend) else "public ones"),
         Check("PUT /rest/avatar", _acts(backend, "set"), "" if _acts(backend, "set") else cures.avatars),
         Check("/rest/adhoc", bool(commands), f"{len(commands)} commands" if commands else cures.administration),
-        _status(service, backend, cures),
+        await _status_of_tigase(service) if backend.is_tigase else _status(service, backend, cures),
         *[_administration(name, node, commands, cures) for name, node in ADMINISTRATION.items()],
         await _attempt("BOSH pre-bind", _bosh(service), cures.bosh),
         await _rights(gateway, cures),
@@ -128,6 +132,15 @@ def _status(service: Service, backend: Component, cures: Cures) -> Check:
         return Check(name, False, cures.roster)
     seen = backend.privileges.sees_presence
     return Check(name, True, "" if seen else f"contacts who come online later do not see it: {cures.presence}")
+
+
+async def _status_of_tigase(service: Service) -> Check:
+    """Show a presence of nobody, and take it back: Tigase has a command for that, and does not look whether there is an account."""
+    probe = JID.of("tigrest-check", service.domain, "tigrest-check")
+    outcome = await service.set_status(UserStatus(probe))
+    if outcome.success:
+        outcome = await service.set_status(UserStatus(probe, available=False))
+    return Check("POST /rest/user/…/status", outcome.success, outcome.reason)
 
 
 async def _rights(gateway: Gateway, cures: Cures) -> Check:
@@ -176,8 +189,19 @@ def _acts(backend: Component, type: str) -> bool:
 
 
 async def _bosh(service: Service) -> None:
-    """Log in with credentials that cannot be right: the refusal shows that BOSH works. A server that pre-binds itself needs no endpoint."""
+    """Log in with credentials that cannot be right: the refusal shows that BOSH works. A server that pre-binds itself has a command.
+
+    Raises:
+        NotSupported: it has none.
+    """
     if service.bosh is None:
+        bosh = JID.of("bosh", service.domain)
+        try:
+            offered = await service.adhoc.list(bosh, timeout=ASK_SECONDS)
+        except (StanzaError, StanzaTimeout) as error:
+            raise NotSupported(f"{bosh} lists no commands: {error}") from None
+        if not any(item.node == PREBIND for item in offered):
+            raise NotSupported(f"{bosh} has no command {PREBIND}")
         return
     try:
         await service.bosh.prebind(JID.of("tigrest-check", service.domain), "-")
