@@ -161,6 +161,34 @@ def fork(
     return Forked(arguments, os.fdopen(printed), os.fdopen(status))
 
 
+COMMAND = """#!{python} -IS
+import json, os, signal, socket, sys
+
+umask = os.umask(0o077)
+os.umask(umask)
+asked = {{"program": "tigrest", "arguments": sys.argv[1:], "cwd": os.getcwd(), "environment": dict(os.environ), "umask": umask}}
+status, tell = os.pipe()
+socket.send_fds(socket.socket(fileno={server}), [json.dumps(asked).encode()], [0, 1, 2, tell])
+os.close(tell)
+told = os.fdopen(status)
+pid = int(told.readline())
+signal.signal(signal.SIGTERM, lambda number, frame: os.kill(pid, number))
+sys.exit(os.waitstatus_to_exitcode(int(told.readline())))
+"""
+
+
+def write_command(path: Path) -> int:
+    """Write a command ``tigrest`` for a shell, whose process is forked too. It passes on SIGTERM.
+
+    Returns:
+        The descriptor that the shell has to inherit.
+    """
+    server = _server().fileno()
+    path.write_text(COMMAND.format(python=sys.executable, server=server))
+    path.chmod(0o755)
+    return server
+
+
 _lock = threading.Lock()
 
 

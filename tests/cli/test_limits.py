@@ -17,6 +17,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from tests.cli.process import serving
+from tests.waiting import SECONDS
 
 SCRIPTS = {
     "sending.py": """
@@ -103,7 +104,7 @@ def connect(base: str, receive_buffer: int = 0) -> socket.socket:
     connection = socket.socket()
     if receive_buffer:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    connection.settimeout(20)
+    connection.settimeout(SECONDS)
     host, port = base.removeprefix("http://").split(":")
     connection.connect((host, int(port)))
     return connection
@@ -148,7 +149,7 @@ def test_who_takes_nothing_is_cut_and_others_are_served(base: str) -> None:
         callers = {name: stack.enter_context(unread(base, request)) for name, request in NEVER_READ.items()}
         began = time.monotonic()
         for name, connection in callers.items():
-            assert is_cut(connection, 10), name
+            assert is_cut(connection, 3 * SECONDS), name  # the many pipelined ones take their time
         assert time.monotonic() - began > 0.7
         with urlopen(f"{base}/rest/tested/test") as answer:
             assert answer.status == 200
@@ -159,14 +160,14 @@ def test_a_reader_of_events_who_takes_nothing_is_cut(base: str, tmp_path_factory
     password = json.loads(credentials.read_text())["passwords"]["admin"]
     login = f"Basic {b64encode(f'admin@localhost:{password}'.encode()).decode()}"
     with unread(base, head("GET", "/rest/events", f"Authorization: {login}")) as connection:
-        assert select.select([connection], [], [], 10)[0]
+        assert select.select([connection], [], [], SECONDS)[0]
         assert connection.recv(17, socket.MSG_PEEK) == b"HTTP/1.1 200 OK\r\n"
         body = json.dumps({"kind": "message", "to": "admin@http.localhost", "body": "x" * 200_000}).encode()
         headers = {"Authorization": login, "Content-Type": "application/json"}
         for _ in range(40):
             with urlopen(Request(f"{base}/rest", body, headers)) as answer:
                 assert answer.status in (200, 202)
-        assert is_cut(connection, 10)
+        assert is_cut(connection, SECONDS)
 
 
 def read_slowly(base: str, path: str) -> tuple[int, float]:
@@ -188,20 +189,19 @@ def test_who_reads_slowly_gets_everything(base: str) -> None:
             assert seconds > 3
 
 
-def answer_to_slow_body(base: str, path: str, *fields: str, start: bytes = b"") -> tuple[int, bytes, float]:
-    """Send the start of a body, and the rest byte by byte; return status, answer, and after how many seconds it came."""
+def answer_to_slow_body(base: str, path: str, *fields: str, start: bytes = b"") -> tuple[int, bytes]:
+    """Send the start of a body, and the rest byte by byte; return status and answer."""
     with connect(base) as connection:
         connection.sendall(head("POST", path, "Accept: application/json", *fields) + start)
         began, answer = time.monotonic(), b""
-        while not answer and time.monotonic() - began < 10:
+        while not answer and time.monotonic() - began < SECONDS:
             with contextlib.suppress(OSError):
                 connection.sendall(b"1\r\n1\r\n" if "Transfer-Encoding: chunked" in fields else b"1")
             if select.select([connection], [], [], 0.1)[0]:
                 answer = connection.recv(65536)
-        seconds = time.monotonic() - began
         while data := connection.recv(65536):
             answer += data
-        return int(answer.split()[1]), answer, seconds
+        return int(answer.split()[1]), answer
 
 
 SLOW_BODIES = [
@@ -219,15 +219,14 @@ def test_the_time_for_a_body_is_not_the_time_for_an_answer(base: str) -> None:
     with ThreadPoolExecutor() as pool:
         asked = {body: pool.submit(answer_to_slow_body, base, *body, start=part if FORM in body[-1] else b"") for body in SLOW_BODIES}
     for body, answered in asked.items():
-        status, answer, seconds = answered.result()
+        status, answer = answered.result()
         assert status == 408, body
         assert b"the request body did not arrive within 1 s" in answer, body
         assert b"connection: close" in answer, body
-        assert seconds < 5, body
 
 
 def test_a_handler_with_less_time_than_a_body_has_is_408_too(base: str) -> None:
-    status, answer, _ = answer_to_slow_body(base, "/rest/short", "Content-Length: 1000")
+    status, answer = answer_to_slow_body(base, "/rest/short", "Content-Length: 1000")
     assert (status, b"the request body did not arrive within 0.3 s" in answer) == (408, True)
 
 

@@ -6,11 +6,11 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.cli.forks import write_command
 from tests.cli.process import LISTENING, environment, prepare
 from tests.test_docs import FOLLOWED, PAGES, Block, blocks, is_pasted
 
@@ -34,13 +34,19 @@ def in_a_shell(line: str, folder: Path) -> subprocess.Popen[str]:
     """Run a line where there is a command ``tigrest``, and what the pages take for granted."""
     command = folder / "bin" / "tigrest"
     command.parent.mkdir(exist_ok=True)
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m tigrest "$@"\n')
-    command.chmod(0o755)
+    server = write_command(command)
     (folder / "body").write_text("{}")
     variables = {"PATH": f"{command.parent}:{os.environ['PATH']}", "ID": "msg_1", "TIMESTAMP": "1767225600", "TIGREST__HTTP__PORT": "0"}
     pipe = subprocess.PIPE
     return subprocess.Popen(
-        ["sh", "-c", line], cwd=folder, env=environment(**variables), stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True
+        ["sh", "-c", line],
+        cwd=folder,
+        env=environment(**variables),
+        stdin=subprocess.DEVNULL,
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+        pass_fds=[server],
     )
 
 

@@ -46,7 +46,6 @@ class Sync(Handler):
 class Waits(Handler):
     regex = r"/later/(.+)"
     isAsync = True
-    timeout = 0.2
     def exec_get(self, service, callback, what):
         if what == "thread": threading.Timer(0.02, callback, [{"late": True}]).start()
         if what == "reply": service.sendPacket('<iq type="get" to="localhost"><ping xmlns="urn:xmpp:ping"/></iq>', 5, lambda reply: callback(reply))
@@ -54,14 +53,21 @@ class Waits(Handler):
         if what == "bad": service.sendPacket('<iq type="get" to="localhost"><ping xmlns="urn:xmpp:ping"/></iq>', 5, lambda reply: 1 / 0)
         if what == "sleep": time.sleep(1)
 
+class Late(Waits):
+    regex = r"/late/(.+)"
+    timeout = 0.2
+
 class Coroutine(Handler):
     regex = r"/loop/(.+)"
-    timeout = 0.2
     async def exec_get(self, service, what, callback):
         if what == "reply": return (await service.request('<iq type="get" to="localhost"><ping xmlns="urn:xmpp:ping"/></iq>')).type
         if what == "sleep": await asyncio.sleep(5)
         if what == "own": raise TimeoutError
         if what == "called": callback("x")
+
+class TooLong(Coroutine):
+    regex = r"/long/(.+)"
+    timeout = 0.2
 
 class Blocking(Handler):
     regex = r"/blocking"
@@ -103,11 +109,11 @@ def test_results(share: Serve, path: str, status: int, content_type: str, body: 
         ("/give/broken", 500, "its log has it under"),
         ("/give/odd", 500, "its log has it under"),
         ("/give/header", 500, "its log has it under"),
-        ("/later/nothing", 504, "/rest/later/{what} gave no result within 0.2 s"),
+        ("/late/nothing", 504, "/rest/late/{what} gave no result within 0.2 s"),
         ("/later/none", 404, "there is nothing here"),
         ("/later/bad", 500, "its log has it under"),
-        ("/later/sleep", 504, "/rest/later/{what} gave no result within 0.2 s"),
-        ("/loop/sleep", 504, "/rest/loop/{what} gave no result within 0.2 s"),
+        ("/late/sleep", 504, "/rest/late/{what} gave no result within 0.2 s"),
+        ("/long/sleep", 504, "/rest/long/{what} gave no result within 0.2 s"),
         ("/loop/own", 500, "its log has it under"),
     ],
 )
@@ -201,9 +207,9 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
 
 
 def test_a_method_that_takes_too_long_is_logged(share: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    assert share(RESULTS).get("/rest/loop/sleep").status_code == 504
+    assert share(RESULTS).get("/rest/long/sleep").status_code == 504
     [record] = [record for record in caplog.records if record.levelname == "WARNING"]
-    pattern = r"GET /rest/loop/sleep failed in \S+/script\.py:\d+: Coroutine\.exec_get: /rest/loop/\{what\} gave no result within 0\.2 s"
+    pattern = r"GET /rest/long/sleep failed in \S+/script\.py:\d+: Coroutine\.exec_get: /rest/long/\{what\} gave no result within 0\.2 s"
     assert re.fullmatch(pattern, record.getMessage())
 
 

@@ -7,15 +7,17 @@ import logging
 
 import pytest
 
+from tests.waiting import SECONDS, until
 from tigrest.state.batches import BatchLimits, BatchWriter
 
-QUICK = BatchLimits(retry_seconds=0.01, stop_seconds=0.1)
+PATIENT = BatchLimits(retry_seconds=0.01, stop_seconds=SECONDS)
+QUICK = BatchLimits(retry_seconds=0.01, stop_seconds=1.0)
 
 
 class Numbers:
     """Numbers that wait to be written, at most five together."""
 
-    def __init__(self, limits: BatchLimits = QUICK) -> None:
+    def __init__(self, limits: BatchLimits = PATIENT) -> None:
         self.waiting: list[int] = []
         self.written: list[list[int]] = []
         self.failures = 0
@@ -40,7 +42,7 @@ class Numbers:
 async def test_what_comes_meanwhile_is_written_together() -> None:
     numbers = Numbers()
     numbers.put(1)
-    await asyncio.sleep(0)
+    await until(lambda: not numbers.waiting)
     for number in range(2, 9):
         numbers.put(number)
     assert await numbers.writer.stop()
@@ -60,15 +62,13 @@ async def test_what_has_time_goes_with_what_has_none() -> None:
 async def test_what_has_time_is_written_when_it_is_over() -> None:
     numbers = Numbers()
     numbers.put(1, within=0.01)
-    async with asyncio.timeout(5):
-        while not numbers.written:
-            await asyncio.sleep(0.005)
+    await until(lambda: numbers.written)
     assert await numbers.writer.stop()
 
 
 async def test_a_write_that_fails_is_tried_again_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    numbers = Numbers(BatchLimits(retry_seconds=0.01))
+    numbers = Numbers()
     numbers.failures = 3
     numbers.put(1, 2)
     assert await numbers.writer.stop()
@@ -77,7 +77,7 @@ async def test_a_write_that_fails_is_tried_again_and_told_once(caplog: pytest.Lo
 
 
 async def test_an_end_does_not_wait_for_ever() -> None:
-    numbers = Numbers()
+    numbers = Numbers(QUICK)
     numbers.failures = 1000
     numbers.put(1)
     assert not await numbers.writer.stop()
@@ -99,9 +99,8 @@ async def test_a_defect_of_the_owner_is_logged_and_does_not_end_the_writer(caplo
                 raise ValueError("odd")
             return super().take()
 
-    numbers = Odd()
+    numbers = Odd(QUICK)
     numbers.put(1)
-    await asyncio.sleep(0.01)
     assert not await numbers.writer.stop()
     numbers.is_odd = False
     numbers.put(2)
