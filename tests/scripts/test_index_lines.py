@@ -85,6 +85,13 @@ def test_the_page_shows_the_same_lines_as_the_json() -> None:
         assert "routes" in gateway.get("/rest/?type=json", headers={"Accept": "text/html"}).json()
 
 
+def test_samples_are_of_the_domain_that_is_served() -> None:
+    with serving() as gateway:
+        page = gateway.get("/rest/", headers={"Accept": "text/html"}).text
+        assert '{"body": "Hello", "to": "alice@localhost"}' in html.unescape(page)
+        assert "example.com" not in "".join(re.findall(r"<pre>.*?</pre>", page, re.DOTALL))
+
+
 def test_who_has_logged_in_sees_his_own_address() -> None:
     def logins(login: str) -> set[str]:
         lines = [entry["curl"] for entry in entries(gateway, "http://testserver", login=login)]

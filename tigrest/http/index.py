@@ -65,9 +65,7 @@ class _Index:
         shown = self._shown_to(request.principal, _base_url(request.scope))
         headers = PUBLIC_HEADERS if request.principal is None else PRIVATE_HEADERS
         if format_of(request.scope).html:
-            return Reply(
-                200, PAGE_TYPE, render("index.html", **shown, samples=samples, shown_schema=shown_schema), [*PAGE_HEADERS, *headers]
-            )
+            return Reply(200, PAGE_TYPE, render("index.html", **shown, shown_schema=shown_schema), [*PAGE_HEADERS, *headers])
         return Reply(200, JSON.encode(), write_json(_document(shown)), headers)
 
     def _shown_to(self, reader: Principal | None, base: str) -> dict[str, Any]:
@@ -95,6 +93,7 @@ class _Index:
         return {
             "folders": self._folders,
             "curl": curl,
+            "samples": lambda title, value: samples(title, value, self._domain),
             "example": lambda usage: usage.example_at(self._domain),
             "is_admin": is_admin,
             "listeners": table.of(Listener) if is_admin else (),

@@ -101,21 +101,23 @@ class Sample:
     text: str
 
 
-def samples(title: str, value: Any) -> list[Sample]:
+def samples(title: str, value: Any, domain: str) -> list[Sample]:
     """Return a sample body in each form it may have.
 
     Args:
         title: what it is, e.g. ``Request``.
         value: text as it is, or a value, which is shown as XML and as JSON; ``None`` for none.
+        domain: stands in the place of ``example.com``.
     """
     if value is None:
         return []
     if isinstance(value, str):
-        return [Sample(title, value)]
+        return [Sample(title, value.replace(EXAMPLE_DOMAIN, domain))]
     tree = ElementTree.fromstring(write_xml(value))
     ElementTree.indent(tree)
-    xml = ElementTree.tostring(tree, "unicode")
-    return [Sample(f"{title}, XML", xml), Sample(f"{title}, JSON", json.dumps(value, indent=2, ensure_ascii=False, default=str))]
+    xml = ElementTree.tostring(tree, "unicode").replace(EXAMPLE_DOMAIN, domain)
+    json_text = json.dumps(value, indent=2, ensure_ascii=False, default=str).replace(EXAMPLE_DOMAIN, domain)
+    return [Sample(f"{title}, XML", xml), Sample(f"{title}, JSON", json_text)]
 
 
 def shown_schema(schema: Mapping[str, Any]) -> str:
