@@ -62,6 +62,23 @@ def test_a_link_to_nowhere_is_told(tmp_path: Path) -> None:
     assert [route.uri for route in table.routes] == ["/rest/it"]
 
 
+def test_what_is_no_regular_file_is_told_and_holds_nothing_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / "endless.py").symlink_to("/dev/zero")
+    (tmp_path / "self.py").symlink_to("self.py")
+    (tmp_path / "folder").symlink_to("folder")
+    (tmp_path / "it.py").write_text(script("1", "/it"))
+    table = Loader([tmp_path]).load()
+    reasons = [str(problem).removeprefix(f"{tmp_path}/") for problem in table.problems]
+    assert [reason.replace(":1: cannot be read", "") for reason in reasons] == [
+        "endless.py: it is no regular file",
+        "pipe.py: it is no regular file",
+        "self.py: Too many levels of symbolic links",
+    ]
+    assert [route.uri for route in table.routes] == ["/rest/it"]
+    assert fingerprint([tmp_path]) == fingerprint([tmp_path])
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_what_may_not_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0)

@@ -46,11 +46,22 @@ def folders_of(
     identity = status.st_dev, status.st_ino
     if identity in above:
         return
-    visible = [entry for entry in entries if entry.name[0] != "."]
-    yield Folder(str(root), [entry for entry in visible if not entry.is_dir()])
-    for entry in visible:
-        if entry.is_dir():
-            yield from folders_of(entry.path, on_error, above | {identity})
+    files: list[os.DirEntry[str]] = []
+    folders: list[os.DirEntry[str]] = []
+    for entry in entries:
+        if entry.name[0] != ".":
+            (folders if _is_folder(entry) else files).append(entry)
+    yield Folder(str(root), files)
+    for entry in folders:
+        yield from folders_of(entry.path, on_error, above | {identity})
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a folder; not one that nobody can tell of, such as a link to itself."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def fingerprint(roots: Sequence[Path]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import stat
 import threading
 import time
 import typing
@@ -385,7 +386,10 @@ def _hidden(relative: Path) -> bool:
 def _read(path: Path, problems: list[ScriptError]) -> bytes | None:
     """Read a file; one that cannot be read is a problem, and ``None``."""
     try:
-        return path.read_bytes()
+        if stat.S_ISREG(path.stat().st_mode):
+            return path.read_bytes()
+        reason = "it is no regular file"  # a pipe would be waited for, and a device read, for ever
     except OSError as error:
-        problems.append(ScriptError(path, 1, f"cannot be read: {error.strerror}"))
-        return None
+        reason = str(error.strerror)
+    problems.append(ScriptError(path, 1, f"cannot be read: {reason}"))
+    return None
