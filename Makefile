@@ -11,7 +11,7 @@ MINUTES ?= 10
 WORKERS ?= --numprocesses $$((3 * $$(nproc) / 2)) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak check bench docs format clean
+.PHONY: help run test soak check bench docs table format clean
 
 help: ## show this help
 	@echo "make [PYTHON=python3.12] <target>"
@@ -41,6 +41,10 @@ bench: $(VENV)/.installed-bench ## measure everything, beside the servers' own H
 
 docs: $(VENV)/.installed ## write what is generated in docs/
 	@$(IN_VENV) -m tigrest.formats.stanza_json.reference docs/stanzas-as-json.md
+
+table: $(VENV)/.installed-test ## write the table of docs/servers.md by what each server does
+	@tests/servers/install.sh
+	@TIGREST_WRITE_TABLE=1 $(IN_VENV) -m pytest --quiet tests/servers/test_table.py
 
 format: $(VENV)/.installed-test ## format the code and repair what lint can
 	@$(IN_VENV) -m ruff check --fix-only --quiet .

@@ -17,8 +17,9 @@ import pytest
 
 from tests.cli.process import serving
 from tests.servers.client import Client, online
-from tests.servers.conftest import KINDS, installed
+from tests.servers.conftest import KINDS, NEWER, installed
 from tests.servers.gateway import eventually
+from tests.servers.newer import NewerEjabberd, NewerProsody
 from tests.servers.process import XmppServer
 from tigrest.gateway.demo import picture
 
@@ -28,7 +29,7 @@ PNG, OTHER = picture("bob"), picture("other")
 SVG = b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
 
 
-@pytest.fixture(scope="module", params=list(KINDS))
+@pytest.fixture(scope="module", params=[*KINDS, *NEWER])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[XmppServer]:
     """Each server in turn, for this module: its accounts keep what is published here."""
     running = installed(request.param)(tmp_path_factory.mktemp(f"{request.param}-avatars"))
@@ -98,6 +99,7 @@ def publish_avatar(client: Client, image: bytes, infos: str = "", access: str = 
 
 def test_what_is_hidden_from_strangers_is_not_served(server: XmppServer, tmp_path: Path) -> None:
     is_prosody = server.name == "Prosody"
+    acts_for_users = is_prosody or isinstance(server, NewerEjabberd)
     with online(server, "alice") as alice, online(server, "bob") as bob, online(server, "admin") as admin:
         for user in (alice, bob, admin):
             delete(user, METADATA, DATA, VCARD4)
@@ -115,10 +117,10 @@ def test_what_is_hidden_from_strangers_is_not_served(server: XmppServer, tmp_pat
                     assert client.get(f"/rest/avatar/{whose}@localhost{path}").status_code == (404 if is_prosody else 200), (whose, path)
         (tmp_path / "owner").mkdir()
         with served(server, tmp_path / "owner", AVATARS__AS_OWNER="true") as client:
-            eventually(lambda: client.get("/rest/avatar/alice@localhost/avatar").status_code == (200 if is_prosody else 404))
+            eventually(lambda: client.get("/rest/avatar/alice@localhost/avatar").status_code == (200 if acts_for_users else 404))
             response = client.get("/rest/avatar/alice@localhost")
             assert (response.status_code, response.content) == (200, picture("alice"))
-            assert response.headers["cache-control"] == ("private, max-age=0" if is_prosody else "public, max-age=0")
+            assert response.headers["cache-control"] == ("private, max-age=0" if acts_for_users else "public, max-age=0")
             assert client.get("/rest/avatar/bob@localhost").headers["cache-control"] == "public, max-age=0"
 
 
@@ -167,6 +169,8 @@ def test_hostile_avatars_are_never_errors_of_ours(server: XmppServer, tmp_path: 
     outcomes: dict[str, Any] = {}
     with online(server, "bob") as bob, served(server, tmp_path) as client:
         for name, (image, infos, expected, *more) in HOSTILE.items():
+            if isinstance(server, NewerProsody) and len(infos) > 10_000 and name != "five hundred infos":
+                continue  # a tag of that size stays in its parser until as much has come after it
             delete(bob, METADATA, DATA, VCARD4)
             if not publish_avatar(bob, image, infos, "open", *more):
                 outcomes[name] = ("refused by the server", expected)
@@ -214,6 +218,7 @@ def test_a_stranger_who_asks_for_many_stops_nobody(server: XmppServer, tmp_path:
             for _ in range(10):
                 assert b"result" in other.post("/rest/stream", content=ping).content
         statuses = [answer.result() for answer in answers]
-        assert {answer.status_code for answer in statuses} <= {404, 429}
+        lost = {501, 504} if isinstance(server, NewerEjabberd) else set()  # it drops iqs to other servers
+        assert {answer.status_code for answer in statuses} <= {404, 429} | lost
         assert all(answer.headers["retry-after"] == "2" for answer in statuses if answer.status_code == 429)
         eventually(lambda: client.get("/rest/avatar/bob@localhost").status_code in (200, 302, 404))

@@ -122,8 +122,8 @@ async def test_iqs_that_get_lost_are_found_out(answered: str, lost: str, passed:
     async with probing(Link(lambda to: re.fullmatch(answered, to) is not None), tries_users=False) as probes:
         for _ in range(2):
             await probes.try_iqs("ejabberd")
-        assert [to for to in (lost + " " + passed).split() if probes.drops(iq(to))] == lost.split()
-        assert not probes.drops(iq("bob@example.org", "<query xmlns='jabber:iq:roster'/>"))
+        assert [to for to in (lost + " " + passed).split() if await probes.drops(iq(to))] == lost.split()
+        assert not await probes.drops(iq("bob@example.org", "<query xmlns='jabber:iq:roster'/>"))
         assert words in probes.iqs_trouble
         assert probes.is_limited is bool(lost)
         assert len(caplog.records) == bool(lost)
@@ -133,7 +133,7 @@ async def test_other_servers_need_not_deliver_what_a_component_sends_to_itself()
     link = Link(lambda to: to != OURS)
     async with probing(link, tries_users=False) as probes:
         await probes.try_iqs("Tigase")
-        assert (link.sent, probes.drops(iq("rooms.example.org"))) == ([], False)
+        assert (link.sent, await probes.drops(iq("rooms.example.org"))) == ([], False)
 
 
 async def test_what_was_found_out_is_tried_again_later() -> None:
@@ -141,9 +141,9 @@ async def test_what_was_found_out_is_tried_again_later() -> None:
     async with probing(link, tries_users=False, limits=ProbeLimits(iq_seconds=0.01, again_seconds=0.0)) as probes:
         await probes.try_iqs("ejabberd")
         link.answers = lambda _: True
-        assert probes.drops(iq("rooms.example.org"))
+        assert await probes.drops(iq("rooms.example.org"))
         async with asyncio.timeout(5):
-            while probes.drops(iq("rooms.example.org")):
+            while await probes.drops(iq("rooms.example.org")):
                 await asyncio.sleep(0.01)
 
 

@@ -140,7 +140,7 @@ class Component:
         """Send an iq and wait for its reply; see :meth:`tigrest.backends.backend.Backend.request`."""
         if self.probes.is_limited:
             await self.probes.check(iq.sender)
-            if self.probes.drops(iq):
+            if await self.probes.drops(iq):
                 return await self._request_otherwise(iq, timeout)
         change = self._changes.of(iq)
         if iq.is_entitled and not self._is_known.is_set() and self.connected and iq.mentions(_COMMANDS):
@@ -236,6 +236,8 @@ class Component:
         if self._announcing is not None:
             self._announcing.cancel()
             self._announcing = None
+            if not self._is_known.is_set():  # ejabberd 25.03 and later drop iqs until privileges have come
+                self._answers.start(self._learn_software())
             self._answers.start(self._show_again())
 
     async def _learn_software(self) -> None:

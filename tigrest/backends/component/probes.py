@@ -35,12 +35,12 @@ class ProbeLimits:
 
     Args:
         user_seconds: longest wait of stanzas from users' addresses for the outcome of the probe; without one they are sent.
-        iq_seconds: wait for the reply to a probe by an iq.
+        iq_seconds: wait for the reply to a probe by an iq; iqs to bare addresses elsewhere wait for it.
         again_seconds: least time between two probes by iqs.
     """
 
     user_seconds: float = 1.0
-    iq_seconds: float = 3.0
+    iq_seconds: float = 2.0
     again_seconds: float = 60.0
 
 
@@ -74,6 +74,8 @@ class Probes:
         """Id of the probe that has not come back."""
         self._known = asyncio.Event()
         self._known.set()
+        self._iqs_known = asyncio.Event()
+        self._iqs_known.set()
         self._tried_at = float("-inf")
         self._software = ""
         self._logged: set[str] = set()
@@ -137,9 +139,11 @@ class Probes:
         if self.users_trouble:
             raise NotSupported(self.users_trouble)
 
-    def drops(self, iq: Stanza) -> bool:
-        """Tell whether the server would drop an iq. Tries anew, for those that come later, when that was found out long ago."""
+    async def drops(self, iq: Stanza) -> bool:
+        """Tell whether the server would drop an iq, once that is known. Tries anew, for later ones, when that was found out long ago."""
         to = iq.to or self._domain
+        if not to.resource and to.domain != self._domain:
+            await self._iqs_known.wait()
         if not self.iqs_trouble or to.resource or (to.domain == self._domain and not self._drops_all_iqs) or iq.mentions(_ROSTER):
             return False
         if self._loop.time() - self._tried_at > self._limits.again_seconds:
@@ -156,6 +160,17 @@ class Probes:
         self._software, self._tried_at = software, self._loop.time()
         if software and "ejabberd" not in software.lower():
             return
+        if not self.iqs_trouble:
+            self._iqs_known.clear()
+            self._update()
+        try:
+            await self._try_iqs()
+        finally:
+            self._iqs_known.set()
+            self._update()
+
+    async def _try_iqs(self) -> None:
+        """Send the pings, and note what they show."""
         try:
             own, server = await asyncio.gather(self._answers(self._jid), self._answers(self._domain))
             if own or (not server and not await self._answers(self._domain.with_resource("ping"))):
@@ -211,7 +226,7 @@ class Probes:
         self._log(trouble)
 
     def _update(self) -> None:
-        self.is_limited = bool(self.users_trouble or self.iqs_trouble or not self._known.is_set())
+        self.is_limited = bool(self.users_trouble or self.iqs_trouble or not self._known.is_set() or not self._iqs_known.is_set())
 
     def _log(self, trouble: str) -> None:
         """Log a trouble, once."""
