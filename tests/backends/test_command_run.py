@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tracemalloc
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -58,6 +59,18 @@ async def test_text_that_would_arrive_as_another_is_refused(node: str, fields: F
     with pytest.raises(InvalidValue, match=culprit):
         await AdHoc(peer).execute(PEER, node, fields, sessionid=sessionid)
     assert peer.requests == []
+
+
+async def test_numbers_and_booleans_are_spelled_as_forms_do() -> None:
+    peer = Peer(stage(WHO + '<field var="rooms" type="text-multi"/>'), DONE)
+    await execute(peer, {"nick": 25, "secret": True, "rooms": (1, "b")})
+    assert peer.submitted[1] == ("complete", {"nick": ["25"], "secret": ["true"], "rooms": ["1", "b"]})
+
+
+@pytest.mark.parametrize("value", [b"x", {"a": "b"}, [b"x"], [["x"]], object()])
+async def test_values_that_no_form_can_have_are_named(value: Any) -> None:
+    with pytest.raises(TypeError, match="the value of field 'nick' is of type .*: give text"):
+        await execute(Peer(), {"nick": value})
 
 
 async def test_without_fields_the_form_comes_back() -> None:

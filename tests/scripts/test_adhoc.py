@@ -212,3 +212,12 @@ def test_who_is_not_there_is_404(domain: TestGateway, to: str, method: str) -> N
     body = None if method == "GET" else {"command": {"node": "n"}}
     answer = domain.request(method, f"/rest/adhoc/{to}?type=json", login="admin", json=body)
     assert (answer.status_code, answer.json()["condition"]) == (404, "service-unavailable")
+
+
+@pytest.mark.parametrize("condition", ["item-not-found", "service-unavailable"])
+def test_what_is_not_there_is_told_in_words(domain: TestGateway, condition: str) -> None:
+    responder(domain, StanzaError(condition, source="localhost"))
+    refused = post(domain, node="nope").json()
+    assert refused["detail"] == f"{condition} from localhost: localhost is not there, or has no command 'nope'"
+    responder(domain, StanzaError(condition, text="Gone fishing"))
+    assert post(domain, node="nope").json()["text"] == "Gone fishing", "the words of who answers count more"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from tigrest.backends.command_run import CommandRun, Requests
 from tigrest.backends.open_stages import OpenStages, StageKey
@@ -15,8 +15,11 @@ from tigrest.xmpp.namespaces import COMMANDS
 from tigrest.xmpp.stanza import make_stanza
 from tigrest.xmpp.xml import check_carriable
 
-FieldValues = Mapping[str, str | Sequence[str] | None]
-"""Values by names of fields: one or several; ``None`` for what the form has, an empty sequence to clear a field."""
+FieldValue = str | bool | int | float
+"""One value of a field. Numbers and booleans are spelled as forms spell them."""
+
+FieldValues = Mapping[str, FieldValue | Collection[FieldValue] | None]
+"""Values by names of fields: one or several; ``None`` for what the form has, an empty collection to clear a field."""
 
 
 _NO_COMMANDS = frozenset({"item-not-found", "feature-not-implemented"})
@@ -93,6 +96,7 @@ class AdHoc:
             NotPermitted: the caller that this is for may not run them.
             ServerFailed: the entity answers what cannot be used, or asks without end.
             StanzaError, StanzaTimeout, NotConnected: as :meth:`tigrest.service.Service.request`.
+            TypeError: a value is neither text, a number, a boolean nor a collection of these.
 
         XEP-0004 §3.2, XEP-0050 §2.4, §3.4
         """
@@ -102,9 +106,26 @@ class AdHoc:
             raise InvalidValue(f"action {action!r} needs the sessionid of the command it goes on with")
         check_carriable(node, "node")
         check_carriable(sessionid, "sessionid")
-        given = {var: (value,) if isinstance(value, str) else value for var, value in (fields or {}).items()}
+        given = {var: values_as_text(var, value) for var, value in (fields or {}).items()}
         for var, values in given.items():
             check_carriable("".join((var, *(values or ()))), f"field {var[:80]!r}")
         key = StageKey(self._owner, JID(to), node, sessionid)
         run = CommandRun(self._requests, self._stages, key, given, timeout=timeout, ignores_unknown=ignore_unknown)
         return await (run.resume(action) if sessionid else run.start(action))
+
+
+def values_as_text(var: str, value: FieldValue | Collection[FieldValue] | None) -> tuple[str, ...] | None:
+    """Return the value or values of a field as text. XEP-0004 §3.3
+
+    Raises:
+        TypeError: it is none that a form can have.
+    """
+    if value is None:
+        return None
+    values: Collection[object] = value if isinstance(value, Collection) and not isinstance(value, str | bytes | Mapping) else (value,)
+    for each in values:
+        if not isinstance(each, str | bool | int | float):
+            raise TypeError(
+                f"the value of field {var[:80]!r} is of type {type(each).__name__}: give text, a number, a boolean or a list of these"
+            )
+    return tuple(str(each).lower() if isinstance(each, bool) else str(each) for each in values)

@@ -27,7 +27,7 @@ async def listed(caller: BoundedService, jid: JID) -> Shown:
         items = await caller.adhoc.list(jid)
     except StanzaError as error:
         if error.condition != "subscription-required":
-            raise
+            raise explained(error, f"{jid} is not there, or has no commands") from None
         # ejabberd for users, whether they are there or not: nobody is to learn that. XEP-0030 §8
         text = f"{jid} is not there, or shows what it offers to contacts only ({error.condition})"
         raise StanzaError("item-not-found", "cancel", text, error.source) from None
@@ -36,14 +36,20 @@ async def listed(caller: BoundedService, jid: JID) -> Shown:
 
 async def executed(caller: BoundedService, jid: JID, command: Mapping[str, Any]) -> Shown:
     """Return the reply of an entity to a command of a caller."""
-    reply = await caller.adhoc.execute(
-        jid,
-        text(command, "node"),
-        fields_of(command.get("fields")),
-        sessionid=text(command, "sessionid"),
-        action=text(command, "action"),
-    )
+    node, sessionid, action = (text(command, key) for key in ("node", "sessionid", "action"))
+    fields = fields_of(command.get("fields"))
+    try:
+        reply = await caller.adhoc.execute(jid, node, fields, sessionid=sessionid, action=action)
+    except StanzaError as error:
+        raise explained(error, f"{jid} is not there, or has no command {node[:80]!r}") from None
     return {"command": as_dict(reply)}
+
+
+def explained(error: StanzaError, text: str) -> StanzaError:
+    """Return an error of what is not there with a text, where the entity gives none."""
+    if error.text or error.command_condition or error.condition not in ("item-not-found", "service-unavailable"):
+        return error
+    return StanzaError(error.condition, error.type, text, error.source)
 
 
 def command_of(content: Any) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tigrest.auth.principal import Principal
-from tigrest.backends.adhoc import AdHoc, FieldValues
+from tigrest.backends.adhoc import AdHoc, FieldValues, values_as_text
 from tigrest.backends.embedded.domain import EmbeddedDomain
 from tigrest.backends.embedded.settings import EmbeddedLimits, EmbeddedSettings
 from tigrest.errors import StanzaError
@@ -68,7 +68,7 @@ class World:
     async def submit(self, to: JID, node: str, fields: FieldValues, *, user: JID | None = ADMIN) -> CommandReply:
         """Submit a form that the asking side might refuse: with a session where the entity has them, else in the first request."""
         sessionid = (await self.run(to, node, user=user)).sessionid
-        form = submission({var: (value,) if isinstance(value, str) else value for var, value in fields.items()})
+        form = submission({var: values_as_text(var, value) for var, value in fields.items()})
         command = ET.Element(f"{{{COMMANDS}}}command", {"node": node, **({"sessionid": sessionid} if sessionid else {})})
         command.append(form.to_element())
         reply = await self.domain.request(make_stanza("iq", "set", to, command, sender=user or GATEWAY, id="q1"), 5.0)
