@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import functools
 import json
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 
 from tests.cli.forks import ROOT, Process, Program, fork
+from tigrest.config import Config
+from tigrest.gateway import Gateway
 from tigrest.passwords import Passwords
 
 TIGREST = [sys.executable, "-m", "tigrest"]
@@ -86,23 +89,25 @@ def first_serving(*arguments: str, cwd: Path, **variables: str) -> Iterator[tupl
 
 @functools.cache
 def _prepared() -> Path:
-    """Return the folder ``var`` after a first start, whose hashing of passwords takes half a second; made once."""
+    """Return the folder ``var`` after a first start, made once: in this process, with passwords hashed as cheaply as argon2id can."""
     folder = TemporaryDirectory(prefix="tigrest-prepared-")
     atexit.register(folder.cleanup)
-    with fresh_serving(cwd=Path(folder.name)) as (process, _):
-        process.terminate()
-        assert process.wait(20) == 0
-    _hash_cheaply(Path(folder.name) / "var")
-    return Path(folder.name) / "var"
+    state = Path(folder.name) / "var"
+    state.mkdir(mode=0o700)
+    with ThreadPoolExecutor(1) as pool:  # there may be a running event loop in this thread
+        pool.submit(asyncio.run, _start_once(state)).result()
+    file = state / "demo-credentials.json"
+    file.write_text(json.dumps(demo(state.parent) | {"file": f"var/{file.name}"}))
+    return state
 
 
-def _hash_cheaply(state: Path) -> None:
-    """Hash the passwords of the accounts again, as cheaply as argon2id can, so that each login takes no fifth of a second."""
-    cheap = Passwords(1, 8, 1)
-    hashes = [(cheap.hash_now(password), f"{name}@localhost") for name, password in demo(state.parent)["passwords"].items()]
-    cheap.close()
-    with closing(sqlite3.connect(state / "tigrest.sqlite3")) as database, database:
-        database.executemany("UPDATE embedded_accounts SET password_hash = ? WHERE jid = ?", hashes)
+async def _start_once(state: Path) -> None:
+    """Start a gateway in this process that keeps its state in a folder, and stop it."""
+    database = {"database": str(state / "tigrest.sqlite3")}
+    config = Config.model_validate({"embedded": database, "state": database, "scripts": {"reload": False, "schedules": False}})
+    gateway = Gateway(config, [], Passwords(1, 8, 1))
+    await gateway.start()
+    await gateway.stop()
 
 
 def prepare(cwd: Path) -> None:

@@ -16,10 +16,17 @@ ADD_USER = "http://jabber.org/protocol/admin#add-user"
 RESULT = f'<command xmlns="{COMMANDS}" status="completed">{{}}</command>'
 
 
-@pytest.fixture
-def domain() -> Iterator[TestGateway]:
+@pytest.fixture(scope="module")
+def shared() -> Iterator[TestGateway]:
     with serving() as running:
         yield running
+
+
+@pytest.fixture
+def domain(shared: TestGateway) -> Iterator[TestGateway]:
+    """Give a gateway whose service has the responder of a test until the test ends."""
+    yield shared
+    vars(shared.service).pop("for_", None)
 
 
 def responder(domain: TestGateway, *answers: str | Exception) -> Peer:

@@ -83,7 +83,7 @@ async def test_an_account_deleted_while_it_is_written_to_is_no_error_of_ours(wor
             await world.service.users.add(BOB, "secret")
 
     async def write() -> None:
-        for _ in range(50):
+        for _ in range(25):
             await world.service.send(f"<message to='{BOB}'><body>hi</body></message>")
             await world.domain.set_presence(UserStatus(BOB.with_resource("x")))
             for payload in (CARD, PUBLISH):
