@@ -161,12 +161,12 @@ class UnsupportedContent(TigrestError):
 
     Args:
         media_type: which; empty when the request does not say.
-        supported: those that are read.
+        supported: those that are read, or the only one.
         likely: of these, the one that a body without type seems to be of; empty when that is not known.
     """
 
     def __init__(self, media_type: str, supported: Iterable[str], likely: str = "") -> None:
-        self.supported = tuple(supported)
+        self.supported = (supported,) if isinstance(supported, str) else tuple(supported)
         if media_type:
             super().__init__(f"content of type {media_type[:80]} is not read here; send {', '.join(self.supported)}")
         else:

@@ -154,6 +154,10 @@ class Raises(Handler):
             case "header": raise HTTPException(409, "x", {"X-A": "a\\r\\nb"})
             case "detail": raise HTTPException(409, object())
             case "dict": raise HTTPException(409, {"field": "name"})
+            case "types": raise UnsupportedContent("a/b", ("c/d\\r\\nX-A: b",))
+            case "word": raise UnsupportedContent("a/b", ("json",))
+            case "seconds": raise NotConnected("gone", float("inf"))
+            case "type": raise UnsupportedContent("a/b", "application/json")
             case "own": raise ScriptError("/etc/secret.py", 1, "a secret")
             case "config": raise ConfigError("a secret")
             case "xml": await service.send("<message to='bob@localhost'><body>a & b</body></message>")
@@ -186,6 +190,9 @@ class Raises(Handler):
         ("success", "HTTPException cannot be sent: status 204 is no number from 300 to 599"),
         ("header", "HTTPException cannot be sent: header x-a may not contain a line break or another control character"),
         ("detail", "HTTPException cannot be sent: $ is an object of type object: make a dict or a text of it"),
+        ("types", "UnsupportedContent cannot be sent: header Content-Type may not contain a line break"),
+        ("word", "UnsupportedContent cannot be sent: content_type 'json' is not a media type"),
+        ("seconds", "NotConnected cannot be sent: retry_after inf is no number of seconds"),
         ("own", "ScriptError: /etc/secret.py:1: a secret"),
         ("config", "ConfigError: a secret"),
         ("xml", "ScriptStanzaInvalid: XML is not well-formed: not well-formed (invalid token) at line 1"),
@@ -210,6 +217,12 @@ def test_what_a_script_itself_did_wrong_is_not_blamed_on_the_caller(
     assert re.match(rf"GET /rest/raises/{what} failed.* \S+/script.py:\d+: Raises\.exec_get", record.getMessage())
     assert record.exc_info
     assert f'case "{what}"' in caplog.text, "the line of the script"
+
+
+def test_a_script_may_name_one_type_that_it_reads(share: Serve) -> None:
+    response = share(RAISED, xmpp={"send_as": "gateway"}).get("/rest/raises/type?type=json", login="alice")
+    assert (response.status_code, response.headers["accept"]) == (415, "application/json")
+    assert response.json()["detail"] == "content of type a/b is not read here; send application/json"
 
 
 def test_a_script_may_catch_its_own_mistake_by_the_usual_name(share: Serve) -> None:

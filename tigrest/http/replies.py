@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import AsyncGenerator, AsyncIterable
 from dataclasses import asdict, dataclass, field
@@ -166,15 +167,21 @@ def content_type_value(text: object) -> bytes:
     return value
 
 
-def check_http_exception(error: HTTPException) -> None:
-    """Check that an ``HTTPException`` can be answered.
+def check_error_head(error: Exception) -> None:
+    """Check that an error can be answered: of some, a script chooses status or headers.
 
     Raises:
-        InvalidHead: its status or a header cannot be sent.
+        InvalidHead: its status, a header or what becomes one cannot be sent.
     """
-    checked_status(error.status_code, ERROR_STATUSES)
-    for name, value in (error.headers or {}).items():
-        header_value(header_name(name).decode(), value)
+    if isinstance(error, HTTPException):
+        checked_status(error.status_code, ERROR_STATUSES)
+        for name, value in (error.headers or {}).items():
+            header_value(header_name(name).decode(), value)
+    elif isinstance(error, UnsupportedContent):
+        for media_type in error.supported:
+            content_type_value(media_type)
+    elif isinstance(error, RetryLater) and not (isinstance(error.retry_after, int | float) and math.isfinite(error.retry_after)):
+        raise InvalidHead(f"retry_after {error.retry_after!r} is no number of seconds")
 
 
 def problem(error: BaseException, accepted: AcceptedFormat) -> Reply:

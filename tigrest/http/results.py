@@ -22,7 +22,7 @@ from tigrest.http.replies import (
     HeaderList,
     InvalidHead,
     Reply,
-    check_http_exception,
+    check_error_head,
     checked_status,
     content_type_value,
     header_name,
@@ -67,20 +67,20 @@ def make_reply(result: Any, accepted: Callable[[], AcceptedFormat], endpoint: En
 
 
 def check_raised(error: Exception, endpoint: Endpoint) -> Exception:
-    """Return what to answer for an exception of a handler: an ``HTTPException`` that cannot be sent is a defect.
+    """Return what to answer for an exception of a handler: one with a head or detail that cannot be sent is a defect.
 
     Args:
         error: what was raised.
         endpoint: the method that raised it.
     """
-    if isinstance(error, HTTPException):
-        try:
-            check_http_exception(error)
+    try:
+        check_error_head(error)
+        if isinstance(error, HTTPException):
             plain(error.detail)
-        except (InvalidHead, Unencodable) as problem:
-            invalid = InvalidResult(f"{endpoint.invocation.where}: its HTTPException cannot be sent: {problem}")
-            invalid.__cause__ = error
-            return invalid
+    except (InvalidHead, Unencodable) as problem:
+        invalid = InvalidResult(f"{endpoint.invocation.where}: its {type(error).__name__} cannot be sent: {problem}")
+        invalid.__cause__ = error
+        return invalid
     return error
 
 
