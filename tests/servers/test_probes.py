@@ -1,4 +1,4 @@
-"""What a server does not deliver is found out when the link comes up, is told once, with the cure, and is never answered 200."""
+"""What a server does not deliver, or not at once, is found out when the link comes up, is told once, with the cure, and is never answered 200."""
 
 from __future__ import annotations
 
@@ -98,3 +98,13 @@ def test_what_mod_privilege_grants_nothing_to_is_told(start_server: StartServer,
         assert (refused.status_code, "mod_privilege" in refused.text) == (501, True), refused.text
         assert send(gateway, "<message to='bob@localhost'><body>still</body></message>").status_code in (200, 202)
     assert caplog.text.count("the server drops iqs of this component, those to bare addresses, even its own") == 1
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *NEWER])
+def test_a_stanza_with_a_long_tag_holds_up_nothing(kind: str, start_server: StartServer) -> None:
+    with gateway_for(start_server(kind)) as gateway:
+        for size in (9_000, 100_000):
+            long = f"<message to='bob@localhost'><x xmlns='urn:x' a='{'y' * size}'/></message>"
+            assert send(gateway, long, ALICE).status_code == 202
+            reply = gateway.client.portal.call(gateway.service.request, iq("localhost"), 5.0)
+            assert reply.type == "result"
