@@ -45,6 +45,15 @@ def test_keys_are_added_limited_and_removed(serve: Serve) -> None:  # noqa: F811
     assert run(gateway, "api-key-update", **{"item-list": "ci"}, **MARKED) == {"Note": "There are no items on the list"}
 
 
+@pytest.mark.parametrize("sent", [{"action": "complete"}, {"fields": [{"var": "item-list"}]}])
+def test_no_key_is_removed_that_was_not_chosen(serve: Serve, sent: dict[str, object]) -> None:  # noqa: F811
+    gateway = serve(KEYED, builtins=True)
+    key = run(gateway, "api-key-add", Name="ci", **MARKED)["API Key"]
+    response = gateway.post("/rest/adhoc/http.localhost", login="admin", json={"command": {"node": "api-key-remove", **sent}})
+    assert (response.status_code, response.json()["detail"]) == (400, "the form requires a value of 'item-list': give it in fields")
+    assert gateway.get("/rest/keyed", api_key=key).status_code == 200
+
+
 def test_scripts_are_reloaded_and_their_problems_told(serve: Serve, tmp_path: Path) -> None:  # noqa: F811
     gateway = serve(KEYED, builtins=True)
     (tmp_path / "new.py").write_text(

@@ -51,7 +51,7 @@ def check_form(body: bytes) -> None:
     begins = _BEGINNING.match(body)
     if begins is not None:
         looks, (found,) = _told(XML if begins[1] == b"<" else JSON)
-        if not _is_document(begins[1], body.removeprefix(codecs.BOM_UTF8)):  # "<3 you": as XML it would be refused too
+        if not is_well_formed(body):  # "<3 you": as XML it would be refused too
             raise MislabelledContent(URLENCODED, f"{looks} or text", (found, PLAIN_TEXT))
         raise MislabelledContent(URLENCODED, looks, (found,))
     if _ENCODED_BEGINNING.match(body) and b"=" not in body and (found := _document_type(unquote_to_bytes(body))):
@@ -68,6 +68,23 @@ def guess(body: bytes) -> str:
     if begins is None:
         return PLAIN_TEXT
     return XML if begins[1] == b"<" else JSON
+
+
+def is_well_formed(body: bytes) -> bool:
+    """Return whether a body is what its beginning promises: XML if that is ``<``, else JSON.
+
+    Args:
+        body: the body in UTF-8.
+    """
+    text = body.removeprefix(codecs.BOM_UTF8).strip()
+    try:
+        if text[:1] == b"<":
+            check_document(text)
+        else:
+            read_json(text)
+    except MalformedContent:
+        return False
+    return True
 
 
 def _told(found: str) -> tuple[str, tuple[str]]:
@@ -91,15 +108,3 @@ def _document_type(body: bytes) -> str:
     except (MalformedContent, InvalidJID):
         return ""
     return JSON if isinstance(value, dict) or any(isinstance(item, dict) for item in value) else ""
-
-
-def _is_document(beginning: bytes, text: bytes) -> bool:
-    """Return whether a text is well-formed: XML if it begins with ``<``, else JSON."""
-    try:
-        if beginning == b"<":
-            check_document(text.strip())
-        else:
-            read_json(text)
-    except MalformedContent:
-        return False
-    return True

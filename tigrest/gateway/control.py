@@ -46,11 +46,11 @@ class _Control:
         return Outcome(DataForm("result", (note, Field("API Key", (key,), "text-single"))))
 
     async def choose(self, _call: CommandCall) -> DataForm:
-        """Return a form to choose a key with."""
+        """Return a form to choose a key with. None is chosen: a form that is submitted as it is would remove it."""
         names = [key.name for key in await self._keys.list()]
         if not names:
             return DataForm("result", (Field("Note", ("There are no items on the list",), "fixed"),))
-        return DataForm("form", (Field(ITEM, (names[0],), "list-single", options=tuple(Option(name) for name in names)),))
+        return DataForm("form", (Field(ITEM, (), "list-single", options=tuple(Option(name) for name in names), required=True),))
 
     async def update_form(self, call: CommandCall) -> DataForm:
         """Return the form of the chosen key, or that of :meth:`choose` when none is chosen."""

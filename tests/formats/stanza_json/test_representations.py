@@ -104,6 +104,23 @@ def test_an_unsupported_type_is_named_with_those_that_are() -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "types"),
+    [
+        (b'{"body": "Hi"}', "application/json"),
+        (b"<message/>", "application/xml"),
+        (b"Hello", "text/plain"),
+        (b"<3 you", "application/xml or text/plain"),
+        (b"{name}, hello", "application/json or text/plain"),
+        (b"[FIRING:1] disk full", "application/json or text/plain"),
+    ],
+)
+def test_the_type_to_declare_is_one_with_which_it_can_be_read(body: bytes, types: str) -> None:
+    with pytest.raises(UnsupportedContent) as refused:
+        read("", body)
+    assert str(refused.value).endswith(f"add the header Content-Type: {types}")
+
+
+@pytest.mark.parametrize(
     ("content_type", "body", "query", "xml"),
     [
         (JSON, "{}", "version", '<iq to="x.y" type="get"><query xmlns="jabber:iq:version"/></iq>'),

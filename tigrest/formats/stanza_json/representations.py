@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from tigrest.errors import InvalidStanza, MalformedContent, UnsupportedContent
 from tigrest.formats.charsets import UTF_8, charset_of, decoded, to_utf8, xml_to_utf8
 from tigrest.formats.content import JSON, PLAIN_TEXT, URLENCODED, XML, is_xml, media_type, named_type, read_json, write_json
-from tigrest.formats.labels import check_form, check_label, guess
+from tigrest.formats.labels import check_form, check_label, guess, is_well_formed
 from tigrest.formats.stanza_json.envelope import KEYS
 from tigrest.formats.stanza_json.media_types import ANSWER_TYPES, READABLE_TYPES, XML_TYPES, XMPP_XML, choose_media_type
 from tigrest.formats.stanza_json.reading import check_query, from_json, from_parameters, from_query, from_texts
@@ -213,8 +213,16 @@ def _of_text(text: str, kind: str | None) -> dict[str, str]:
 
 
 def _unsupported(media: str, body: bytes, supported: Sequence[str]) -> UnsupportedContent:
+    return UnsupportedContent(media, supported, _likely(body, supported))
+
+
+def _likely(body: bytes, supported: Sequence[str]) -> str:
+    """Return what a body seems to be, of the types that are read; empty for none of them."""
     likely = guess(body)
-    return UnsupportedContent(media, supported, likely if likely in supported or (likely == XML and XMPP_XML in supported) else "")
+    if likely not in supported and not (likely == XML and XMPP_XML in supported):
+        return ""
+    may_be_text = likely != PLAIN_TEXT and PLAIN_TEXT in supported and not is_well_formed(body)
+    return f"{likely} or {PLAIN_TEXT}" if may_be_text else likely
 
 
 def _is_flat(value: object) -> bool:
