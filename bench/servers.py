@@ -1,7 +1,9 @@
 """tigrest in front of Prosody and ejabberd, beside their own HTTP APIs, in one run.
 
-Needs ``prosody``, ``prosody-modules``, ``ejabberd`` and ``wrk`` from Debian. mod_rest is measured too when ``PROSODY_MODULES_DIR``
-names a folder that has it. Servers, gateway, load and receiver share this machine's cores: quote the ratios.
+Needs ``prosody``, ``prosody-modules``, ``ejabberd`` and ``wrk`` from Debian. Prosody's mod_rest is measured beside the gateway where it
+is found: in the folder that ``PROSODY_MODULES_DIR`` names, else in Debian's prosody-modules, of this Debian or of the newer one that the
+tests extract (root only, see ``tests/servers/trixie.py``); then that one's Prosody is measured. Servers, gateway, load and receiver share
+this machine's cores: quote the ratios.
 
 A message that was accepted and did not arrive is a failure, not speed: then the exit status is 1.
 
@@ -30,7 +32,9 @@ from gateway import API_KEY, gateway, in_front_of
 from load import CONNECTIONS, Case, Round, middle, need_wrk, percentile, resident, run_wrk, write_json
 from receiving import image, receiver, set_avatar
 
+from tests.servers import trixie
 from tests.servers.ejabberd import Ejabberd
+from tests.servers.newer import NewerProsody
 from tests.servers.process import USERS, XmppServer
 from tests.servers.prosody import Prosody
 
@@ -41,6 +45,8 @@ PING_AS_JSON = {"kind": "iq", "type": "get", "to": "localhost", "ping": True}
 ACTIVE = {"command": {"node": "http://jabber.org/protocol/admin#get-online-users-list", "fields": []}}
 LOGIN = "Basic " + base64.b64encode(f"admin:{USERS['admin']}".encode()).decode()
 LOGIN_FULL = "Basic " + base64.b64encode(f"admin@localhost:{USERS['admin']}".encode()).decode()
+DEBIAN_MODULES = Path("/usr/lib/prosody/modules")
+"""Where Debian's prosody-modules are."""
 
 OWNERS = 64
 """Users with avatars that are asked for in turn, so that none is in the cache when it comes to it again."""
@@ -121,13 +127,42 @@ def peers(server: XmppServer, pids: dict[str, int]) -> list[Case]:
             Case("ejabberd's own: send_message", base, "/api/send_message", "POST", json.dumps(message), typed, True, pids),
             Case("ejabberd's own: status", base, "/api/status", "POST", "{}", typed, False, pids),
         ]
-    if not os.environ.get("PROSODY_MODULES_DIR"):
+    if not server.options.get("modules"):
+        print("mod_rest: left out, it was not found; name a folder that has it by PROSODY_MODULES_DIR, or run as root with mmdebstrap")
         return []
-    headers = {"Content-Type": "application/xmpp+xml", "Authorization": LOGIN_FULL, "Host": "localhost"}
+    headers = {"Content-Type": "application/xmpp+xml", "Authorization": login_of_mod_rest(base), "Host": "localhost"}
     return [
         Case("mod_rest: message", base, "/rest", "POST", MESSAGE, headers, True, pids),
         Case("mod_rest: iq ping", base, "/rest", "POST", PING, headers, False, pids),
     ]
+
+
+def login_of_mod_rest(base: str) -> str:
+    """Return the login that mod_rest takes: some versions want the local part as user name, others the address."""
+    for login in (LOGIN, LOGIN_FULL):
+        headers = {"Content-Type": "application/xmpp+xml", "Authorization": login, "Host": "localhost"}
+        try:
+            urllib.request.urlopen(urllib.request.Request(f"{base}/rest", PING.encode(), headers), timeout=10).close()
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code != 401:
+                raise
+        else:
+            return login
+    raise AssertionError("mod_rest takes neither the local part nor the address of an account as user name")
+
+
+def prosody_with_mod_rest() -> tuple[type[Prosody], dict[str, str]]:
+    """Return the Prosody to be measured, and its options: the one that has mod_rest, else the one that is installed."""
+    if given := os.environ.get("PROSODY_MODULES_DIR"):
+        return Prosody, {"modules": given}
+    if Prosody.is_installed() and (DEBIAN_MODULES / "mod_rest").is_dir():
+        return Prosody, {"modules": str(DEBIAN_MODULES)}
+    trouble = trixie.trouble()
+    if not trouble and (trixie.root() / DEBIAN_MODULES.relative_to("/") / "mod_rest").is_dir():
+        return NewerProsody, {"modules": str(DEBIAN_MODULES)}
+    print(f"mod_rest: {trouble or 'the newer Debian has none'}")
+    return Prosody, {}
 
 
 @contextmanager
@@ -174,11 +209,10 @@ def give_avatars(server: XmppServer) -> None:
         set_avatar(server, f"owner{number}", "ownerpw", image(number, AVATAR_BYTES))
 
 
-def measure(kind: type[Prosody | Ejabberd], seconds: float, rounds: int, folder: Path) -> Measured:
+def measure(kind: type[Prosody | Ejabberd], options: dict[str, str], seconds: float, rounds: int, folder: Path) -> Measured:
     """Measure everything that needs one server, the cases taken in turn."""
     measured = Measured()
     with ExitStack() as stack:
-        options = {"modules": os.environ.get("PROSODY_MODULES_DIR", "")} if kind is Prosody else {}
         server = kind(folder / kind.name, **options)
         stack.callback(server.stop)
         server.start()
@@ -278,11 +312,12 @@ def main() -> None:
     need_wrk()
     results: dict[str, Measured] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for kind in (Prosody, Ejabberd):
-            if kind.is_installed():
-                results[kind.name] = measure(kind, arguments.seconds, arguments.rounds, Path(folder))
+        kinds: tuple[tuple[type[Prosody | Ejabberd], dict[str, str]], ...] = (prosody_with_mod_rest(), (Ejabberd, {}))
+        for kind, options in kinds:
+            if trouble := kind.trouble():
+                print(f"{kind.name} is left out: {trouble}")
             else:
-                print(f"{kind.name} is not installed and left out")
+                results[kind.name] = measure(kind, options, arguments.seconds, arguments.rounds, Path(folder))
     well = show(results)
     numbers = {
         name: {
