@@ -162,4 +162,4 @@ def test_a_live_check_beside_a_gateway_needs_none_of_its_state(tmp_path: Path) -
     with serving(cwd=tmp_path):
         done = tigrest("check", "--live", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "everything  works" in done.stdout
+    assert "PUT /rest/user            works" in done.stdout

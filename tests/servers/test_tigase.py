@@ -283,7 +283,7 @@ def test_the_live_check_says_what_tigase_can_and_what_to_write_there(server: Tig
         return {line[:26].strip(): line[26:] for line in lines}
 
     able = found()
-    assert [name for name, line in able.items() if line.startswith("needs")] == ["PUT /rest/avatar"]
+    assert [name for name, line in able.items() if line.startswith("does not")] == ["PUT /rest/avatar"]
     assert server.shown == {}
     server.trusted = "nobody"
     server.admins.remove(COMPONENT)

@@ -56,7 +56,7 @@ def test_every_block_of_the_page_works(tmp_path: Path) -> None:
     config.write_text(as_config(toml, server, tmp_path))
     try:
         checked = tigrest("check", "--live", "--config", str(config), cwd=tmp_path)
-        assert [line for line in checked.stdout.splitlines() if "  needs  " in line and "PUT /rest/avatar" not in line] == []
+        assert [line for line in checked.stdout.splitlines() if "  does not  " in line and "PUT /rest/avatar" not in line] == []
         with serving("--config", str(config), cwd=tmp_path) as (_, base):
             shell, answered = Shell("bash", tmp_path), 0
             for block, after in pairwise(examples):

@@ -51,8 +51,8 @@ def gateway(server: XmppServer, certificate: Certificate | None, folder: Path) -
 def check_logins(server: XmppServer, certificate: Certificate | None, folder: Path) -> str:
     """Return what ``tigrest check --live`` says of logins."""
     done = tigrest("check", "--live", cwd=folder, **settings(server, certificate))
-    assert (done.returncode, done.stderr) == (1, ""), done.stdout + done.stderr  # each server lacks something
     [line] = [line for line in done.stdout.splitlines() if line.startswith("logins ")]
+    assert (done.returncode in (0, 1), done.stderr) == (True, ""), done.stdout + done.stderr  # Prosody lists no accounts
     return " ".join(line.split()[1:])
 
 
@@ -76,7 +76,7 @@ def logins_cannot_be_checked(server: XmppServer, certificate: Certificate | None
     log = (folder / "log").read_text()
     assert (log.count(CANNOT), log.count(reason)) == (1, 1), log
     said = check_logins(server, certificate, folder)
-    assert said.startswith("needs"), said
+    assert said.startswith("does not"), said
     assert reason in said
 
 

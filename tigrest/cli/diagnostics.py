@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import signal
+import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import typer
@@ -12,49 +16,92 @@ from tigrest.cli.tables import columns
 from tigrest.concurrency.loop import run
 from tigrest.config import Config, script_dirs
 from tigrest.gateway import Gateway
-from tigrest.gateway.diagnostics import Diagnostics, diagnose
+from tigrest.gateway.diagnostics import CheckListener, Diagnostics, State, diagnose
+from tigrest.gateway.probe_account import linked
 from tigrest.state.location import MEMORY
 
 SETTLE_SECONDS = 1.0
 """Seconds to wait for the privileges that the server announces after the connection (XEP-0356)."""
 
+RETURN_SECONDS = 3.0
+"""Longest wait for a link that the server has closed because it takes nothing from users' addresses."""
 
-def print_diagnostics(path: Path | None) -> int:
-    """Connect to the XMPP server, and print what it is, what it grants and what works with it.
+
+def print_diagnostics(path: Path | None, as_json: bool) -> int:
+    """Connect to the XMPP server, try everything, and print what the server is, what it grants and what works with it.
 
     Args:
         path: configuration file from ``--config``, if any.
+        as_json: whether to print JSON.
 
     Returns:
-        Exit code: 0 when everything works, 1 when something does not.
+        Exit code: 0 when nothing was found that does not work, 1 when something was.
 
     Raises:
         NotConnected: the server cannot be reached, or refuses the component.
+        KeyboardInterrupt: it was interrupted.
     """
-    found = run(_diagnose(path))
+    try:
+        found = run(_diagnose(path))
+    except asyncio.CancelledError:  # by SIGTERM; everything is cleaned up
+        raise KeyboardInterrupt from None
+    if as_json:
+        typer.echo(json.dumps(_as_json(found), indent=2, ensure_ascii=False))
+    else:
+        _print(found)
+    return 1 if any(check.state == State.FAILS for check in found.checks) else 0
+
+
+def _print(found: Diagnostics) -> None:
     typer.echo(f"server      {found.server}")
     typer.echo(f"privileges  {found.privileges}")
     typer.echo(f"commands    {len(found.commands)}")
     for node in found.commands:
         typer.echo(f"            {node}")
-    rows = [[check.name, "works" if check.works else "needs", check.note] for check in found.checks]
-    for line in columns([["BUILT-IN", "", ""], *rows]):
+    for line in columns([["BUILT-IN", "", ""], *([check.name, check.state, check.note] for check in found.checks)]):
         typer.echo(line)
-    return 0 if all(check.works for check in found.checks) else 1
+
+
+def _as_json(found: Diagnostics) -> dict[str, object]:
+    server = {key: value for key, value in asdict(found.server).items() if value}
+    checks = [{"name": check.name, "state": check.state.name.lower(), "note": check.note} for check in found.checks]
+    return {"server": server, "privileges": found.privileges, "commands": found.commands, "checks": checks}
 
 
 async def _diagnose(path: Path | None) -> Diagnostics:
+    this = asyncio.current_task()
+    assert this is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)  # else what was made would be left behind
     config = configured(path)
     gateway = Gateway(_beside(config), script_dirs(config, create=False))
     await gateway.start()
     try:
         await asyncio.sleep(SETTLE_SECONDS)
-        return await diagnose(gateway)
+        await _await_link(gateway)
+        return await diagnose(gateway, CheckListener(progress=_show_progress, warn=_warn))
     finally:
         await gateway.stop()
 
 
+async def _await_link(gateway: Gateway) -> None:
+    try:
+        async with asyncio.timeout(RETURN_SECONDS):
+            await linked(gateway.backend)
+    except TimeoutError:
+        pass  # which is told as the reason of all others
+
+
+def _show_progress(name: str) -> None:
+    if sys.stderr.isatty():
+        typer.echo(f"tigrest: trying {name} …", err=True)
+
+
+def _warn(line: str) -> None:
+    typer.echo(f"tigrest: {line}", err=True)
+
+
 def _beside(config: Config) -> Config:
-    """Return a configuration for a gateway beside the running one: it has no state in common with it, and delivers nothing."""
+    """Return a configuration for a gateway beside the running one: no state in common, no deliveries, nothing done by the clock."""
     memory = {"database": MEMORY}
-    return overridden(config, scripts={"reload": False}, state=memory, embedded=memory).model_copy(update={"webhooks": ()})
+    scripts = {"reload": False, "schedules": False}
+    return overridden(config, scripts=scripts, state=memory, embedded=memory).model_copy(update={"webhooks": ()})

@@ -154,21 +154,32 @@ def check(
     live: Annotated[
         bool, typer.Option("--live", help="Connect too; a gateway that runs as the same component loses its link meanwhile.")
     ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --live, print what was found as JSON.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="With --live, log what happens, and tracebacks.")] = False,
 ) -> int:
-    """Check configuration and scripts, and with --live what the XMPP server offers.
+    """Check configuration and scripts, and with --live what the XMPP server does: by trying it, with an account made for that.
 
     Prints problems as file:line: message. Exit code: 0 fine, 1 something is not, 2 the configuration is not, 3 no XMPP server or database.
     """
     from tigrest.cli.scripts import check_scripts
     from tigrest.observability import logs
 
-    code = check_scripts(config)
+    code = check_scripts(config, to_stderr=as_json)
     if not live:
         return code
     from tigrest.cli.diagnostics import print_diagnostics
 
-    logs.configure("critical", False)
-    return max(code, print_diagnostics(config))
+    logs.configure("info" if verbose else "critical", False)
+    try:
+        return max(code, print_diagnostics(config, as_json))
+    except TigrestError:
+        raise
+    except Exception as error:
+        import logging
+
+        logging.getLogger(__name__).info("the check failed unexpectedly", exc_info=True)  # shown by --verbose
+        _complain(f"the check failed unexpectedly: {type(error).__name__}: {error}; --verbose prints the traceback")
+        return EXIT_FAILED
 
 
 @app.command()

@@ -20,11 +20,12 @@ from tigrest.scripting.schedules import Schedule
 from tigrest.scripting.table import Table
 
 
-def check_scripts(path: Path | None) -> int:
+def check_scripts(path: Path | None, to_stderr: bool = False) -> int:
     """Load every plugin and script and print what is wrong, as ``file:line: message``.
 
     Args:
         path: configuration file from ``--config``, if any.
+        to_stderr: whether to print it on standard error, as something else goes to standard output.
 
     Returns:
         Exit code.
@@ -32,12 +33,13 @@ def check_scripts(path: Path | None) -> int:
     plugins, table = _load(path)
     problems = [*map(str, plugins.problems), *map(_line, table.problems)]
     for problem in problems:
-        typer.echo(problem)
+        typer.echo(problem, err=to_stderr)
     if problems:
         return 1
     scripts = {part.path for part in table.parts}
     more = f", {_count(len(plugins.names), 'plugin')}" if plugins.names else ""
-    typer.echo(f"no problems; {_count(len(table.handlers), 'handler')} in {_count(len(scripts), 'script')}{more}")
+    if not to_stderr:
+        typer.echo(f"no problems; {_count(len(table.handlers), 'handler')} in {_count(len(scripts), 'script')}{more}")
     return 0
 
 

@@ -114,16 +114,17 @@ def _for_ejabberd(software: Software, jid: JID) -> Cures:
     grant = f"{rule}; and below modules mod_privilege: {{ {roster}, {presence}"
     can = not software.release or software.release >= EJABBERD_IQ
     needed = f"ejabberd {'.'.join(map(str, EJABBERD_IQ))} or later"
+    trust = 'write check_from: false into its listener (ejabberd_service), then set [xmpp] send_as = "user"'
     return Cures(
         administration=f"write {acl} below acl; configure: [ {{ allow: admin }}, {{ allow: gateway }} ] below access_rules; "
         "and load mod_adhoc and mod_configure",
         account_list="load mod_configure",
-        trust='write check_from: false into its listener (ejabberd_service), then set [xmpp] send_as = "user"',
+        trust=trust,
         roster=f"write {grant} }}",
         presence=f"write {grant} }}",
-        avatars=f"write {grant}, iq: {{ {iq} }} }} (needs {needed})"
+        avatars=f"write {grant}, iq: {{ {iq} }} }} (needs {needed}); or {trust}"
         if can
-        else f"ejabberd {software.version} cannot; {needed} can: this one does not start with iq in mod_privilege",
+        else f"{trust}; ejabberd {software.version} does not start with iq in mod_privilege, {needed} does",
         bosh="add a listener without TLS on the loopback: module: ejabberd_http, request_handlers: { /http-bind: mod_bosh }; load mod_bosh",
         rights=f"write {acl} instead of server:",
     )

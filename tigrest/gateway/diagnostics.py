@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from xml.etree import ElementTree as ET
 
 from tigrest.backends.component.backend import Component
-from tigrest.errors import NotConnected, NotSupported, StanzaError, StanzaTimeout, TigrestError
+from tigrest.errors import NotConnected, NotSupported, ServerFailed, StanzaTimeout, TigrestError
 from tigrest.gateway import Gateway
 from tigrest.gateway.cures import Cures, Software, cures_for
-from tigrest.service import Service
+from tigrest.gateway.probe_account import NotTried, ProbeAccount
 from tigrest.xmpp.commands import ADMIN_NODES
 from tigrest.xmpp.disco import DiscoItem, items_of, items_query
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.namespaces import COMMANDS, PUBSUB, SOFTWARE_VERSION
-from tigrest.xmpp.presence import UserStatus
+from tigrest.xmpp.namespaces import COMMANDS, DISCO_INFO, DISCO_ITEMS, PUBSUB, SOFTWARE_VERSION
 from tigrest.xmpp.stanza import make_stanza
 
 ALL_USERS = "all users"
 """Node where ejabberd lists its accounts for administrators (XEP-0030)."""
 
-PREBIND = "pre-bind-bosh-session"
-"""Node of Tigase's command that opens BOSH sessions. Tigase HTTP API guide §2.3"""
-
 LIST_ACCOUNTS = "get-registered-users-list"
 
-ADMINISTRATION = {
-    "PUT /rest/user": "add-user",
-    "POST /rest/user": "change-user-password",
-    "DELETE /rest/user": "delete-user",
-    "GET /rest/users": LIST_ACCOUNTS,
-}
-"""Handlers, and the command of XEP-0133 that each needs."""
 
-ASK_SECONDS = 5.0
-"""Timeout of each request to the server, in seconds."""
+class State(StrEnum):
+    """What is known of something that was checked."""
+
+    WORKS = "works"
+    FAILS = "does not"
+    UNTRIED = "not tried"
 
 
 @dataclass(frozen=True)
@@ -45,12 +39,12 @@ class Check:
 
     Args:
         name: the handler or feature.
-        works: whether it works.
-        note: what it needs where it does not work; where it does, what to know, or empty.
+        state: whether it was done, was tried in vain, or was not tried.
+        note: why it does not work and what it needs, or why it was not tried; where it works, what to know, or empty.
     """
 
     name: str
-    works: bool
+    state: State
     note: str = ""
 
 
@@ -62,7 +56,7 @@ class Diagnostics:
         server: the server's software.
         privileges: privileges that it grants (XEP-0356), in words.
         commands: nodes of its ad-hoc commands.
-        checks: what works and what does not.
+        checks: what works, what does not, and what was not tried.
     """
 
     server: Software
@@ -71,8 +65,36 @@ class Diagnostics:
     checks: tuple[Check, ...]
 
 
-async def diagnose(gateway: Gateway) -> Diagnostics:
-    """Ask the server behind a running gateway.
+@dataclass(frozen=True, kw_only=True)
+class DiagnosticsLimits:
+    """Limits of a diagnosis, in seconds.
+
+    Args:
+        ask_seconds: timeout of each question to the server.
+        step_seconds: longest time for one check.
+        total_seconds: time after which nothing more is tried; what was made is removed after that.
+    """
+
+    ask_seconds: float = 5.0
+    step_seconds: float = 12.0
+    total_seconds: float = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckListener:
+    """Who is told of a diagnosis under way.
+
+    Args:
+        progress: called with the name of each check before it begins.
+        warn: called with a line about an account that was left behind.
+    """
+
+    progress: Callable[[str], None]
+    warn: Callable[[str], None]
+
+
+async def diagnose(gateway: Gateway, listener: CheckListener, limits: DiagnosticsLimits = DiagnosticsLimits()) -> Diagnostics:
+    """Try everything with the server behind a running gateway, with an account that is made for it and removed in every case.
 
     Raises:
         NotConnected: the link to it is down; the message says why.
@@ -80,81 +102,193 @@ async def diagnose(gateway: Gateway) -> Diagnostics:
     backend = gateway.backend
     if not backend.connected:
         raise NotConnected(backend.link.trouble if isinstance(backend, Component) else "the embedded domain is not running")
-    software, commands = await _software(gateway), await _commands(gateway)
-    if not isinstance(backend, Component):
-        return Diagnostics(software, "all", commands, (Check("everything", True, "the embedded domain needs nothing"),))
-    await backend.probes.try_iqs(software.name)
-    cures = cures_for(software, gateway.service.jid, gateway.service.domain)
-    return Diagnostics(software, backend.privileges.summary(), commands, tuple(await _checks(gateway, backend, commands, cures)))
-
-
-async def _software(gateway: Gateway) -> Software:
+    listener.progress("the server's version and commands")
+    software, commands = await _software(gateway, limits.ask_seconds), await _commands(gateway, limits.ask_seconds)
+    if isinstance(backend, Component):
+        await backend.probes.try_iqs(software.name)
+    probe = ProbeAccount(gateway.service, backend)
     try:
-        query = make_stanza("iq", "get", gateway.service.domain, ET.Element(f"{{{SOFTWARE_VERSION}}}query"), id="version")
-        payload = (await gateway.service.request(query, ASK_SECONDS)).raise_error().payload
-    except TigrestError as error:
-        return Software(trouble=str(error))
-    name, version = (payload.findtext(f"{{{SOFTWARE_VERSION}}}{key}", "") if payload is not None else "" for key in ("name", "version"))
-    return Software(name, version)
+        checks = await _Diagnosis(gateway, software, commands, probe, _Attempts(listener, limits)).checks()
+    finally:
+        left = "interrupted"
+        try:
+            left = await probe.clean_up()
+        finally:
+            if left:
+                listener.warn(f"the probe account {probe.jid} may have been left behind, remove it by hand: {left}")
+    privileges = backend.privileges.summary() if isinstance(backend, Component) else "all"
+    return Diagnostics(software, privileges, commands, tuple(checks))
 
 
-async def _commands(gateway: Gateway) -> tuple[str, ...]:
-    try:
-        return tuple(item.node for item in await gateway.service.adhoc.list(gateway.service.domain, timeout=ASK_SECONDS))
-    except TigrestError:
-        return ()
+class _Attempts:
+    """Tries one thing after the other, each for a bounded time."""
+
+    def __init__(self, listener: CheckListener, limits: DiagnosticsLimits) -> None:
+        self.limits = limits
+        self._listener = listener
+        self._clock = asyncio.get_running_loop().time
+        self._end = self._clock() + limits.total_seconds
+
+    async def run(self, name: str, work: Callable[[], Awaitable[str]], cure: str = "") -> Check:
+        """Try something.
+
+        Args:
+            name: of the check.
+            work: does it; returns the note.
+            cure: what to do where the server refuses it.
+        """
+        seconds = min(self.limits.step_seconds, self._end - self._clock())
+        if seconds <= 0:
+            return Check(name, State.UNTRIED, f"the {self.limits.total_seconds:g} s for all checks were over")
+        self._listener.progress(name)
+        try:
+            async with asyncio.timeout(seconds):
+                return Check(name, State.WORKS, await work())
+        except NotTried as error:
+            return Check(name, State.UNTRIED, str(error))
+        except TimeoutError:
+            return Check(name, State.FAILS, f"not done within {seconds:.3g} s")
+        except TigrestError as error:
+            is_refusal = not isinstance(error, ServerFailed | StanzaTimeout)
+            return Check(name, State.FAILS, "; ".join(part for part in (_reason(error), cure if is_refusal else "") if part))
 
 
-async def _checks(gateway: Gateway, backend: Component, commands: tuple[str, ...], cures: Cures) -> list[Check]:
-    service = gateway.service
-    trusted = service.policy.send_as == "user"
-    sends = "from the gateway's addresses" + (" and the users'" if trusted else f" only; for the users': {cures.trust}")
-    nobody = JID.of("tigrest-check", service.domain)
-    return [
-        await _attempt("logins", service.check_credentials(nobody, "-"), "check [xmpp] c2s_host, c2s_port, c2s_tls"),
-        Check("POST /rest/stream", not backend.probes.users_trouble, backend.probes.users_trouble or sends),
-        Check("iqs to other services", not backend.probes.iqs_trouble, backend.probes.iqs_trouble),
-        Check("GET /rest/avatar", True, "public ones, and those for contacts" if _as_owner(gateway, backend) else "public ones"),
-        Check("PUT /rest/avatar", _acts(backend, "set"), "" if _acts(backend, "set") else cures.avatars),
-        Check("/rest/adhoc", bool(commands), f"{len(commands)} commands" if commands else cures.administration),
-        await _status_of_tigase(service) if backend.is_tigase else _status(service, backend, cures),
-        *[_administration(name, node, commands, cures) for name, node in ADMINISTRATION.items()],
-        await _attempt("BOSH pre-bind", _bosh(service), cures.bosh),
-        await _rights(gateway, cures),
-    ]
+def _reason(error: TigrestError) -> str:
+    """Return the message of an error, without a general cure where there is an exact one."""
+    text = str(error)
+    return text.partition(";")[0].partition(": grant ")[0] if isinstance(error, NotSupported) else text
 
 
-def _status(service: Service, backend: Component, cures: Cures) -> Check:
-    name = "POST /rest/user/…/status"
-    if service.policy.send_as != "user":
-        return Check(name, False, cures.trust)
-    if not backend.privileges.allows_roster:
-        return Check(name, False, cures.roster)
-    seen = backend.privileges.sees_presence
-    return Check(name, True, "" if seen else f"contacts who come online later do not see it: {cures.presence}")
+class _Diagnosis:
+    """Checks everything, with a probe account.
 
-
-async def _status_of_tigase(service: Service) -> Check:
-    """Show a presence of nobody, and take it back: Tigase has a command for that, and does not look whether there is an account."""
-    probe = JID.of("tigrest-check", service.domain, "tigrest-check")
-    outcome = await service.set_status(UserStatus(probe))
-    if outcome.success:
-        outcome = await service.set_status(UserStatus(probe, available=False))
-    return Check("POST /rest/user/…/status", outcome.success, outcome.reason)
-
-
-async def _rights(gateway: Gateway, cures: Cures) -> Check:
-    """Find out whether another address of our domain has the rights of ours.
-
-    The address of each user at the gateway lies in our domain. Some servers grant rights to a whole domain by default.
+    Args:
+        gateway: runs.
+        software: of the server.
+        commands: nodes of its ad-hoc commands.
+        probe: not made yet.
+        attempts: bounds them.
     """
-    service = gateway.service
-    commands, users = await asyncio.gather(*(_seen_by_nobody(gateway, node) for node in (COMMANDS, ALL_USERS)))
-    administration = [item for item in commands if item.node.startswith(ADMIN_NODES)]
-    seen = [text for text, items in (("administration commands", administration), ("user list", users)) if items]
-    if not seen:
-        return Check("rights", True, f"those of {service.jid} are its alone")
-    return Check("rights", False, f"any {_nobody(service.jid)} sees the {' and the '.join(seen)}: {cures.rights}")
+
+    def __init__(self, gateway: Gateway, software: Software, commands: tuple[str, ...], probe: ProbeAccount, attempts: _Attempts) -> None:
+        self._gateway, self._service, self._probe, self._attempts = gateway, gateway.service, probe, attempts
+        self._component = gateway.backend if isinstance(gateway.backend, Component) else None
+        self._commands = commands
+        self._cures: Cures = cures_for(software, gateway.service.jid, gateway.service.domain)
+
+    async def checks(self) -> list[Check]:
+        """Check everything, in the order in which it can be done; return it in the order in which it is read."""
+        run, probe, cures = self._attempts.run, self._probe, self._cures
+        added = await run("PUT /rest/user", probe.add, cures.administration)
+        listed = await run("GET /rest/users", probe.list_all, self._list_cure())
+        logins = await run("logins", probe.log_in, "check [xmpp] c2s_host, c2s_port, c2s_tls")
+        stream = await run("POST /rest/stream", self._send, cures.trust)
+        iqs = await run("iqs to other services", self._ask_service)
+        published = await run("PUT /rest/avatar", self._publish, cures.avatars)
+        avatar = await run("GET /rest/avatar", self._read_avatar)
+        status = await run("POST /rest/user/…/status", self._show_status)
+        bosh = await run("BOSH pre-bind", probe.open_bosh, cures.bosh)
+        rights = await run("rights", self._compare_rights, cures.rights)
+        changed = await run(
+            "POST /rest/user", lambda: self._administer("change-user-password", probe.change_password), cures.administration
+        )
+        removed = await run("DELETE /rest/user", lambda: self._administer("delete-user", probe.remove), cures.administration)
+        return [logins, stream, iqs, avatar, published, self._adhoc(), status, added, changed, removed, listed, bosh, rights]
+
+    def _list_cure(self) -> str:
+        administers = any(command.startswith(ADMIN_NODES) for command in self._commands)
+        return self._cures.account_list if administers else self._cures.administration
+
+    async def _administer(self, node: str, work: Callable[[], Awaitable[str]]) -> str:
+        """Run a command of the server with the probe account; without one, find out whether it is offered."""
+        if not self._probe.is_made and ADMIN_NODES + node not in self._commands:
+            raise NotSupported(f"{self._service.domain} does not offer the gateway {ADMIN_NODES}{node}")
+        return await work()
+
+    async def _send(self) -> str:
+        """Send a message through the server to ourselves, from our address and, where configured, from a user's."""
+        await self._probe.send_message(self._service.jid)
+        if self._component is None or self._service.policy.send_as != "user":
+            return "from the gateway's addresses" + ("" if self._component is None else f" only; for the users': {self._cures.trust}")
+        if trouble := self._component.probes.users_trouble:
+            raise NotSupported(trouble)
+        await self._probe.send_message(self._probe.jid)
+        return "from the gateway's addresses and the users'"
+
+    async def _ask_service(self) -> str:
+        """Ask another service of the server, such as its rooms, what it is. XEP-0030 §3, §4"""
+        if self._component is not None and (trouble := self._component.probes.iqs_trouble):
+            raise ServerFailed(trouble)
+        service, seconds = self._service, self._attempts.limits.ask_seconds
+        items = await service.request(make_stanza("iq", "get", service.domain, ET.Element(f"{{{DISCO_ITEMS}}}query")), seconds)
+        others = {item.jid for item in items_of(items.raise_error().payload)} - {service.domain, service.jid}
+        other = next((jid for jid in sorted(others) if not JID(jid).local and jid.endswith(f".{service.domain}")), "")
+        if not other:
+            raise NotTried(f"{service.domain} lists no other service")
+        await service.request(make_stanza("iq", "get", JID(other), ET.Element(f"{{{DISCO_INFO}}}query")), seconds)
+        return f"{other} answers"
+
+    async def _publish(self) -> str:
+        if not self._probe.is_made and not self._acts("set"):
+            raise NotSupported("the server does not let the gateway act for its users")
+        return await self._probe.publish_avatar()
+
+    async def _read_avatar(self) -> str:
+        as_owner = self._gateway.config.avatars.as_owner and self._acts("get")
+        return await self._probe.read_avatar() or ("public ones, and those for contacts" if as_owner else "public ones")
+
+    async def _show_status(self) -> str:
+        component, cures = self._component, self._cures
+        if component is None or component.is_tigase:
+            return await self._probe.show_status(needs_account=component is None)
+        if self._service.policy.send_as != "user" or component.probes.users_trouble:
+            raise ServerFailed(cures.trust)
+        if not component.privileges.allows_roster:
+            raise ServerFailed(cures.roster)
+        note = await self._probe.show_status()
+        seen = component.privileges.sees_presence
+        return note if seen else f"{note}; contacts who come online later do not see it: {cures.presence}"
+
+    def _adhoc(self) -> Check:
+        count = len(self._commands)
+        return (
+            Check("/rest/adhoc", State.WORKS, f"{count} commands")
+            if count
+            else Check("/rest/adhoc", State.FAILS, self._cures.administration)
+        )
+
+    async def _compare_rights(self) -> str:
+        """Find out whether another address of our domain has the rights of ours.
+
+        The address of each user at the gateway lies in our domain. Some servers grant rights to a whole domain by default.
+        """
+        service = self._service
+        commands, users = await asyncio.gather(*(self._seen_by_nobody(node) for node in (COMMANDS, ALL_USERS)))
+        administration = next((item.node for item in commands if item.node.startswith(ADMIN_NODES)), "")
+        if administration and not await self._is_run_for_nobody(administration):
+            administration = ""  # it is listed for everybody, and run for few
+        seen = [text for text, items in (("administration commands", administration), ("user list", users)) if items]
+        if seen:
+            raise NotSupported(f"any {_nobody(service.jid)} sees the {' and the '.join(seen)}")
+        return f"those of {service.jid} are its alone"
+
+    async def _seen_by_nobody(self, node: str) -> list[DiscoItem]:
+        """Return the items of a node of the server that another address of our domain gets; none when it is refused. XEP-0030 §4"""
+        query = make_stanza("iq", "get", self._service.domain, items_query(node), sender=_nobody(self._service.jid))
+        try:
+            return items_of((await self._gateway.backend.request(query, self._attempts.limits.ask_seconds)).raise_error().payload)
+        except TigrestError:
+            return []
+
+    async def _is_run_for_nobody(self, node: str) -> bool:
+        """Tell whether another address of our domain gets an answer to the beginning of a command. XEP-0050 §2.2"""
+        command = ET.Element(f"{{{COMMANDS}}}command", {"node": node, "action": "execute"})
+        iq = make_stanza("iq", "set", self._service.domain, command, sender=_nobody(self._service.jid))
+        return (await self._gateway.backend.request(iq, self._attempts.limits.ask_seconds)).error is None
+
+    def _acts(self, type: str) -> bool:
+        component = self._component
+        return component is None or component.borrows or component.privileges.allows_iq(type, PUBSUB)
 
 
 def _nobody(jid: JID) -> JID:
@@ -162,56 +296,18 @@ def _nobody(jid: JID) -> JID:
     return JID.of("nobody", jid.domain)
 
 
-async def _seen_by_nobody(gateway: Gateway, node: str) -> list[DiscoItem]:
-    """Return the items of a node of the server that another address of our domain gets; none when it is refused. XEP-0030 §4"""
-    service = gateway.service
-    query = make_stanza("iq", "get", service.domain, items_query(node), sender=_nobody(service.jid))
+async def _software(gateway: Gateway, seconds: float) -> Software:
     try:
-        return items_of((await gateway.backend.request(query, ASK_SECONDS)).raise_error().payload)
+        query = make_stanza("iq", "get", gateway.service.domain, ET.Element(f"{{{SOFTWARE_VERSION}}}query"), id="version")
+        payload = (await gateway.service.request(query, seconds)).raise_error().payload
+    except TigrestError as error:
+        return Software(trouble=str(error))
+    name, version = (payload.findtext(f"{{{SOFTWARE_VERSION}}}{key}", "") if payload is not None else "" for key in ("name", "version"))
+    return Software(name, version)
+
+
+async def _commands(gateway: Gateway, seconds: float) -> tuple[str, ...]:
+    try:
+        return tuple(item.node for item in await gateway.service.adhoc.list(gateway.service.domain, timeout=seconds))
     except TigrestError:
-        return []
-
-
-def _as_owner(gateway: Gateway, backend: Component) -> bool:
-    """Return whether avatars are asked for in the name of their owners."""
-    return gateway.config.avatars.as_owner and _acts(backend, "get")
-
-
-def _administration(name: str, node: str, commands: tuple[str, ...], cures: Cures) -> Check:
-    if ADMIN_NODES + node in commands:
-        return Check(name, True)
-    administers = any(command.startswith(ADMIN_NODES) for command in commands)
-    return Check(name, False, cures.account_list if administers and node == LIST_ACCOUNTS else cures.administration)
-
-
-def _acts(backend: Component, type: str) -> bool:
-    return backend.borrows or backend.privileges.allows_iq(type, PUBSUB)
-
-
-async def _bosh(service: Service) -> None:
-    """Log in with credentials that cannot be right: the refusal shows that BOSH works. A server that pre-binds itself has a command.
-
-    Raises:
-        NotSupported: it has none.
-    """
-    if service.bosh is None:
-        bosh = JID.of("bosh", service.domain)
-        try:
-            offered = await service.adhoc.list(bosh, timeout=ASK_SECONDS)
-        except (StanzaError, StanzaTimeout) as error:
-            raise NotSupported(f"{bosh} lists no commands: {error}") from None
-        if not any(item.node == PREBIND for item in offered):
-            raise NotSupported(f"{bosh} has no command {PREBIND}")
-        return
-    try:
-        await service.bosh.prebind(JID.of("tigrest-check", service.domain), "-")
-    except StanzaError:
-        return
-
-
-async def _attempt(name: str, work: Awaitable[object], cure: str) -> Check:
-    try:
-        await work
-    except (NotConnected, NotSupported) as error:
-        return Check(name, False, f"{error}; {cure}")
-    return Check(name, True)
+        return ()
