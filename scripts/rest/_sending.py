@@ -11,6 +11,9 @@ TIMEOUT = 30.0
 MAX_TIMEOUT = 300.0
 """Longest it may say, with ``Prosody-Rest-Timeout``."""
 
+IN_BODY = ("body", "from", "kind", "subject", "to")
+"""Keys of stanzas that people write behind the ``?`` of a ``POST``, where nobody reads them."""
+
 P = ParamSpec("P")
 
 
@@ -18,7 +21,19 @@ async def stanza_in(
     request: Request, content: Request | None, *, kind: str | None = None, type: str | None = None, to: str | None = None
 ) -> Stanza:
     """Return the stanza in the body of a request; what is given takes the place of what the body says."""
-    return as_sent(stanza_json.read, request.content_type, await body_of(content), kind=kind, type=type, to=to)
+    body = await body_of(content)
+    if request.scope["query_string"]:
+        refuse_keys_in_query(request)
+    if not body and kind is None:
+        raise HTTPException(400, "there is no body: send a stanza in JSON, XML, a form or text")
+    return as_sent(stanza_json.read, request.content_type, body, kind=kind, type=type, to=to)
+
+
+def refuse_keys_in_query(request: Request) -> None:
+    """Refuse a ``POST`` with keys of its stanza in the query: they would be lost."""
+    for key in IN_BODY:
+        if key in request.query_params:
+            raise HTTPException(400, f"{key} stands in the query: write it into the body")
 
 
 async def query_in(request: Request, content: Request | None, query: str, to: str) -> Stanza:

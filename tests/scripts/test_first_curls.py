@@ -146,3 +146,17 @@ def test_an_avatar_may_come_as_a_form_unless_the_form_has_spoilt_it(domain: Test
 def test_what_other_programs_send_is_told_what_it_is_called_here(domain: TestGateway, content_type: str, body: bytes, words: str) -> None:
     refused = domain.post("/rest/message/chat/bob@localhost?type=json", login="alice", content=body, headers={"Content-Type": content_type})
     assert (refused.status_code, words in refused.json()["detail"]) == (400, True), refused.text
+
+
+@pytest.mark.parametrize("path", ["", "/echo", "/message/chat/bob@localhost"])
+def test_keys_in_the_query_are_told_to_be_in_the_body(domain: TestGateway, path: str) -> None:
+    refused = domain.post(f"/rest{path}?to=bob@localhost&body=Hi&type=json", login="alice")
+    assert (refused.status_code, refused.json()["detail"]) == (400, "body stands in the query: write it into the body")
+
+
+@pytest.mark.parametrize("path", ["", "/echo"])
+def test_a_request_without_a_body_is_told_so(domain: TestGateway, path: str) -> None:
+    for headers in ({}, {"Content-Type": "application/json"}, {"Content-Type": "application/xml"}):
+        refused = domain.post(f"/rest{path}", login="alice", headers=headers)
+        assert refused.status_code == 400
+        assert "there is no body: send a stanza in JSON, XML, a form or text" in refused.text
