@@ -72,6 +72,7 @@ EXPECTED = {
     "listen_field.py:5": "TypeError: Match.__init__() got an unexpected keyword argument 'localpart'",
     "listen_type.py:5": "Broken.match: type is 'chatt'; did you mean 'chat'?",
     "listen_type_of_another_kind.py:5": "Broken.match: type is 'subscribe'; on_message may be for chat, error, groupchat, headline, normal",
+    "listen_reserved.py:5": "Broken.match: local is 'user-status-endpoint': the gateway uses that name itself",
     "listen_local.py:5": "Broken.match: local is 'echo@here'; use the part of an address before the @",
     "listen_to.py:5": "Broken.match: to is '('; not a regular expression: missing ), unterminated subpattern",
     "listen_sender.py:5": "Broken.match: sender is 5; use a regular expression, as text",

@@ -274,6 +274,7 @@ NOT_HERS = (
     "admin@localhost.",
     "admin@HTTP.localhost",
     "eve@elsewhere.example",
+    "user-status-endpoint@http.localhost/x",
     r"alice\40localhost@http.localhost",
     "alice@rooms.localhost",
     "alice@localhost.evil.example",
@@ -464,6 +465,11 @@ ATTACKS = (
                 for path in ("/rest/adhoc/LOCALHOST", "/rest/adhoc/localhost.", f"/rest/adhoc/{at('ｌocalhost')}")
             ],
             xml(iq(command(f"{ADMIN_NODE}change-user-password", CHANGE_PASSWORD), "LOCALHOST", sender="Alice@HTTP.localhost"), steps=True),
+            xml(
+                iq(command(f"{ADMIN_NODE}change-user-password", CHANGE_PASSWORD), "localhost").replace(
+                    "<iq ", "<iq perm='ADMIN' pr='SYSTEM' ", 1
+                )
+            ),
         ),
         sites=SITES,
         by_server=AS_USERS,

@@ -285,6 +285,10 @@ def test_the_live_check_says_what_tigase_can_and_what_to_write_there(server: Tig
     able = found()
     assert [name for name, line in able.items() if line.startswith("does not")] == ["PUT /rest/avatar"]
     assert server.shown == {}
+    server.trusted = COMPONENT
+    believed = found()["rights"]
+    assert "any nobody@http.localhost may say that a user is online" in believed
+    assert f"'{ENDPOINT}' in trusted, not their domain" in believed
     server.trusted = "nobody"
     server.admins.remove(COMPONENT)
     unable = found()

@@ -9,6 +9,7 @@ from enum import StrEnum
 from xml.etree import ElementTree as ET
 
 from tigrest.backends.component.backend import Component
+from tigrest.backends.component.pseudo_sessions import status_command
 from tigrest.errors import NotConnected, NotSupported, ServerFailed, StanzaTimeout, TigrestError
 from tigrest.gateway import Gateway
 from tigrest.gateway.cures import Cures, Software, cures_for
@@ -17,6 +18,7 @@ from tigrest.xmpp.commands import ADMIN_NODES
 from tigrest.xmpp.disco import DiscoItem, items_of, items_query
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import COMMANDS, DISCO_INFO, DISCO_ITEMS, PUBSUB, SOFTWARE_VERSION
+from tigrest.xmpp.presence import UserStatus
 from tigrest.xmpp.stanza import make_stanza
 
 ALL_USERS = "all users"
@@ -270,6 +272,8 @@ class _Diagnosis:
         seen = [text for text, items in (("administration commands", administration), ("user list", users)) if items]
         if seen:
             raise NotSupported(f"any {_nobody(service.jid)} sees the {' and the '.join(seen)}")
+        if self._component is not None and self._component.is_tigase and await self._is_nobody_believed():
+            raise NotSupported(f"any {_nobody(service.jid)} may say that a user is online")
         return f"those of {service.jid} are its alone"
 
     async def _seen_by_nobody(self, node: str) -> list[DiscoItem]:
@@ -285,6 +289,13 @@ class _Diagnosis:
         command = ET.Element(f"{{{COMMANDS}}}command", {"node": node, "action": "execute"})
         iq = make_stanza("iq", "set", self._service.domain, command, sender=_nobody(self._service.jid))
         return (await self._gateway.backend.request(iq, self._attempts.limits.ask_seconds)).error is None
+
+    async def _is_nobody_believed(self) -> bool:
+        """Tell whether Tigase takes presences from another address of our domain: its ``trusted`` has addresses, or whole domains."""
+        shown = UserStatus(JID.of("tigrest-check", self._service.domain, "nobody"), available=False)
+        command = status_command(shown, self._service.jid, None).with_(sender=_nobody(self._service.jid))
+        error = (await self._gateway.backend.request(command, self._attempts.limits.ask_seconds)).error
+        return error is None or error.condition == "item-not-found"
 
     def _acts(self, type: str) -> bool:
         component = self._component

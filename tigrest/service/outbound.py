@@ -92,7 +92,8 @@ class Outbound:
             return query
         named = copy.copy(element)
         named.set("queryid", self.new_id())
-        return make_stanza("iq", query.type, None, named).with_(**query.attributes)
+        made = make_stanza("iq", query.type, None, named).with_(**query.attributes)
+        return made.entitled() if query.is_entitled else made
 
 
 class _Page:

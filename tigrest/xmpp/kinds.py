@@ -40,3 +40,6 @@ NEVER_BOUNCED = frozenset({"error", "groupchat", "headline"})
 
 SHOWS = ("chat", "away", "xa", "dnd")
 """Values of a presence's ``show``. RFC 6121 §4.7.2.1"""
+
+STANZA_ATTRIBUTES = frozenset({"from", "to", "id", "type", "xml:lang"})
+"""Attributes that stanzas may have: their schema allows no others without a prefix. RFC 6120 §8.1, appendix A.5"""

@@ -14,15 +14,12 @@ from xml.etree import ElementTree as ET
 
 from tigrest.errors import InvalidStanza, MalformedContent, StanzaError
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.kinds import REQUESTS, STANZA_KINDS
+from tigrest.xmpp.kinds import REQUESTS, STANZA_ATTRIBUTES, STANZA_KINDS
 from tigrest.xmpp.namespaces import CLIENT, COMMANDS, CONTENT_NAMESPACES, STANZA_ERRORS
 from tigrest.xmpp.xml import MAX_NODES, SEPARATOR, START_TAG, check_document, escape_attribute, serialize, split_name, tree
 
 MAX_RECEIVED_NODES = 100_000
 """Limit of elements and attributes in an incoming stanza: twice that for callers, since servers send long lists."""
-
-STANZA_ATTRIBUTES = frozenset({"from", "to", "id", "type", "xml:lang"})
-"""Attributes of stanzas. RFC 6120 §8.1"""
 
 _CHILDREN_START = f'<x xmlns="{CLIENT}">'.encode()
 """Start tag of the element around the children of a stanza, to check them as one document."""
@@ -229,11 +226,7 @@ class Stanza:
         return copy
 
     def without_unknown_attributes(self) -> Stanza:
-        """Return the stanza without attributes that no standard knows; those with a prefix, such as ``x:a``, stay.
-
-        Servers have attributes of their own, by which they mark stanzas inside (Tigase reads ``perm`` and ``pr``), and the schema of
-        stanzas allows no others than :data:`STANZA_ATTRIBUTES`. RFC 6120 §8.1, appendix A.5
-        """
+        """Return the stanza without attributes that no standard knows, such as servers use inside; those with a prefix stay."""
         if STANZA_ATTRIBUTES.issuperset(self.attributes):
             return self
         known = {name: value for name, value in self.attributes.items() if name in STANZA_ATTRIBUTES or ":" in name}
