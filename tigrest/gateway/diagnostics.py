@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from xml.etree import ElementTree as ET
 
@@ -13,7 +13,7 @@ from tigrest.backends.component.pseudo_sessions import status_command
 from tigrest.errors import NotConnected, NotSupported, ServerFailed, StanzaTimeout, TigrestError
 from tigrest.gateway import Gateway
 from tigrest.gateway.cures import Cures, Software, cures_for
-from tigrest.gateway.probe_account import NotTried, ProbeAccount
+from tigrest.gateway.probe_account import NotTried, ProbeAccount, ProbeAccountLimits
 from tigrest.xmpp.commands import ADMIN_NODES
 from tigrest.xmpp.disco import DiscoItem, items_of, items_query
 from tigrest.xmpp.jid import JID
@@ -75,11 +75,13 @@ class DiagnosticsLimits:
         ask_seconds: timeout of each question to the server.
         step_seconds: longest time for one check.
         total_seconds: time after which nothing more is tried; what was made is removed after that.
+        account: of what is done with the probe account.
     """
 
     ask_seconds: float = 5.0
     step_seconds: float = 12.0
     total_seconds: float = 60.0
+    account: ProbeAccountLimits = field(default_factory=ProbeAccountLimits)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +110,7 @@ async def diagnose(gateway: Gateway, listener: CheckListener, limits: Diagnostic
     software, commands = await _software(gateway, limits.ask_seconds), await _commands(gateway, limits.ask_seconds)
     if isinstance(backend, Component):
         await backend.probes.try_iqs(software.name)
-    probe = ProbeAccount(gateway.service, backend)
+    probe = ProbeAccount(gateway.service, backend, limits.account)
     try:
         checks = await _Diagnosis(gateway, software, commands, probe, _Attempts(listener, limits)).checks()
     finally:
