@@ -151,9 +151,7 @@ def serve(
 @app.command()
 def check(
     config: ConfigOption = None,
-    live: Annotated[
-        bool, typer.Option("--live", help="Connect too; a gateway that runs as the same component loses its link meanwhile.")
-    ] = False,
+    live: Annotated[bool, typer.Option("--live", help="Connect too; stop a gateway that runs as the same component before.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --live, print what was found as JSON.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="With --live, log what happens, and tracebacks.")] = False,
 ) -> int:
