@@ -289,3 +289,16 @@ async def test_what_comes_for_a_shown_presence_is_nobodys_to_read() -> None:
         )
         await eventually(server, "no client is here")
         assert bot.taken == []
+
+
+async def test_what_a_script_answers_has_no_unknown_attributes_either() -> None:
+    class Marks(Listens):
+        async def answer(self, iq: Stanza) -> Stanza | None:
+            return Stanza.parse(f"<iq type='result' id='{iq.id}' from='{iq.to}' to='{iq.sender}' perm='bogus'/>")
+
+    server, inbound = Server(), Inbound(OURS)
+    inbound.add(Marks())
+    async with component(server, inbound=inbound):
+        server.push("<iq type='get' id='i1' from='a@example.org' to='bot@http.example.org'><x xmlns='y'/></iq>")
+        await eventually(server, 'id="i1"')
+        assert "bogus" not in server.received

@@ -301,7 +301,7 @@ class Component:
 
     async def _reply(self, stanza: Stanza) -> None:
         try:
-            await self.link.send(stanza)
+            await self.link.send(self._written(stanza))
         except (NotConnected, StanzaTooLarge) as error:
             log.debug("an answer was not sent: %s", error)
 
