@@ -57,6 +57,7 @@ CASES: dict[str, tuple[str, str, str]] = {
     "a port for servers": (header(SERVER) + stream_error("invalid-namespace"), CLOSE, "port for servers"),
     "an HTTP server": ("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", CLOSE, "an HTTP server answers"),
     "a TLS port": ("\x15\x03\x01\x00\x02\x02\x46", CLOSE, "a TLS server answers"),
+    "a page without a head": ("<html><body>400 Bad Request</body></html>", CLOSE, "does not speak XMPP"),
     "something else": ("220 mail.example.org ESMTP\r\n", CLOSE, "does not speak XMPP"),
 }
 

@@ -196,12 +196,14 @@ class ComponentStream(asyncio.Protocol):
         """Send the handshake, as the server has opened its side of the stream. XEP-0114 §3
 
         Raises:
-            StreamEnded: the port is one for clients or servers. RFC 6120 §4.8.2
+            StreamEnded: the port is one for clients or servers, or no stream was opened. RFC 6120 §4.8.2
         """
         assert self._transport is not None
         if attributes.get("xmlns") in (CLIENT, SERVER):
             who = "clients" if attributes["xmlns"] == CLIENT else "servers"
             raise StreamEnded(f"this is the server's port for {who}, not the one for components", is_elsewhere=True)
+        if not attributes:  # as of ``<html>``; a stream declares namespaces at least
+            raise StreamEnded("what answers there does not speak XMPP", is_elsewhere=True)
         self.is_greeted = True
         digest = hashlib.sha1((attributes.get("id", "") + self._secret).encode(), usedforsecurity=False).hexdigest()
         self._transport.write(f"<handshake>{digest}</handshake>".encode())
