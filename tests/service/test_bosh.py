@@ -559,6 +559,7 @@ def test_the_embedded_domain_has_no_bosh(domain: TestGateway) -> None:
     assert answer.status_code == 501
     assert "[bosh] url" in answer.text
     assert "service-unavailable" in domain.get("/rest/adhoc/bosh@localhost", login="alice").text
+    assert domain.request("HEAD", "/rest/bosh/prebind", login="alice").status_code == 501
 
 
 @pytest.mark.parametrize("to", ["bosh@a@b", "bosh@ ", "bosh@%0A"])

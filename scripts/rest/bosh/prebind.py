@@ -2,7 +2,7 @@
 
 from tigrest import JID, Handler, Principal, Request, Result, Service, read_argument, read_basic
 
-from .._prebind import first_rid, opened_by_server
+from .._prebind import expect_offered, first_rid, opened_by_server
 
 JSON = "application/json"
 
@@ -30,6 +30,8 @@ class Prebind(Handler):
         hold, wait = (read_argument(int, query.get(name) or default, name) for name, default in (("hold", 1), ("wait", 60)))
         headers = {"Cache-Control": "no-store"}
         if request.method == "HEAD":  # would open a session that nobody hears of
+            if service.bosh is None:
+                await expect_offered(service, JID(f"bosh@{service.domain}"))
             return Result(JSON, b"", headers=headers)
         if service.bosh is None:
             reply = await opened_by_server(service, principal, whose, password, hold, wait)
