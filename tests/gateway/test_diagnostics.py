@@ -10,6 +10,7 @@ from tigrest.backends.component.backend import Component
 from tigrest.config import Config
 from tigrest.gateway import Gateway
 from tigrest.gateway.diagnostics import CheckListener, DiagnosticsLimits, State, diagnose
+from tigrest.gateway.probe_account import ProbeAccountLimits
 from tigrest.passwords import Passwords
 from tigrest.state.location import MEMORY
 
@@ -32,7 +33,8 @@ async def test_a_server_that_opens_bosh_sessions_itself_is_asked_for_its_command
         assert isinstance(backend, Component)
         await until(lambda: backend.is_tigase)
         async with asyncio.timeout(60):
-            limits = DiagnosticsLimits(ask_seconds=0.5)  # it answers for its domain alone
+            account = ProbeAccountLimits(arrival_seconds=0.5, removal_seconds=2)
+            limits = DiagnosticsLimits(ask_seconds=0.5, step_seconds=2, account=account)  # it answers for its domain alone
             found = await diagnose(gateway, CheckListener(progress=lambda _: None, warn=lambda _: None), limits)
     finally:
         await gateway.stop()
