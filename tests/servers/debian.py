@@ -18,6 +18,7 @@ import pytest
 from tests.servers import trixie
 from tests.servers.ejabberd import erlang
 from tests.servers.jabberd2 import PACKAGED, ThreeProcesses
+from tests.servers.newer import in_erlang, in_lua
 from tests.servers.process import XmppServer, free_ports
 
 DOMAIN = "example.com"
@@ -125,6 +126,16 @@ class DebianProsody(DebianServer):
         if os.geteuid() != 0:
             pytest.skip("prosodyctl imports certificates for root only")
 
+    @staticmethod
+    def default() -> Path:
+        """Return the folder of the files that the package installs."""
+        return PROSODY_DEFAULT
+
+    @staticmethod
+    def prosodyctl() -> list[str]:
+        """Return how ``prosodyctl`` is run."""
+        return ["prosodyctl"]
+
     def install(self) -> None:
         """Copy Debian's files, and put the settings of the test in front."""
         etc = self.folder / "etc" / "prosody"
@@ -133,15 +144,15 @@ class DebianProsody(DebianServer):
         for name in ("lib/prosody", "log/prosody"):
             (self.folder / "var" / name).mkdir(parents=True)
         (self.folder / "run" / "prosody").mkdir(parents=True)
-        shutil.copytree(PROSODY_DEFAULT / "conf.avail", etc / "conf.avail", dirs_exist_ok=True)
+        shutil.copytree(self.default() / "conf.avail", etc / "conf.avail", dirs_exist_ok=True)
         shutil.copy(etc / "conf.avail" / "localhost.cfg.lua", etc / "conf.d")  # the package links it
         c2s, component, http, s2s, https = self.ports.values()
         ours = f"""run_as_root = true; data_path = "{self.folder}/var/lib/prosody"; interfaces = {{ "127.0.0.1" }}
-            local_interfaces = interfaces; component_ports = {{ {component} }}
+            local_interfaces = {{ "127.0.0.1" }}; component_ports = {{ {component} }}
             c2s_ports = {{ {c2s} }}; s2s_ports = {{ {s2s} }}; http_ports = {{ {http} }}; https_ports = {{ {https} }}
             c2s_direct_tls_ports = {{ }}; s2s_direct_tls_ports = {{ }}
         """
-        text = (PROSODY_DEFAULT / "prosody.cfg.lua").read_text("utf-8")
+        text = (self.default() / "prosody.cfg.lua").read_text("utf-8")
         (self.folder / self.main).write_text(ours + self.moved(text))
 
     def enable_shipped_host(self, *settings: str) -> None:
@@ -150,7 +161,7 @@ class DebianProsody(DebianServer):
         Args:
             settings: further lines of it.
         """
-        text = (PROSODY_DEFAULT / "conf.avail" / f"{DOMAIN}.cfg.lua").read_text("utf-8")
+        text = (self.default() / "conf.avail" / f"{DOMAIN}.cfg.lua").read_text("utf-8")
         [enabling] = re.findall(r"^.*-- Remove this line to enable this host$", text, re.MULTILINE)
         enabled = self.moved(text.replace(enabling, "\n".join(settings)))
         (self.folder / "etc" / "prosody" / "conf.d" / f"{DOMAIN}.cfg.lua").write_text(enabled)
@@ -159,7 +170,7 @@ class DebianProsody(DebianServer):
         """Run ``prosodyctl``; it asks for a new password twice."""
         given = ["--root", "--config", str(self.folder / self.main), *[word for word in words[1:] if word != "--root"]]
         done = subprocess.run(
-            ["prosodyctl", *given], cwd=self.folder, input=f"{PASSWORD}\n{PASSWORD}\n", capture_output=True, text=True, check=False
+            [*self.prosodyctl(), *given], cwd=self.folder, input=f"{PASSWORD}\n{PASSWORD}\n", capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -191,17 +202,26 @@ class DebianEjabberd(DebianServer):
         if not EJABBERD_DEFAULT.exists():
             _skip("ejabberd is not the one of Debian")
 
+    @staticmethod
+    def default() -> Path:
+        """Return the file from which the package makes its own."""
+        return EJABBERD_DEFAULT
+
     def install(self) -> None:
         """Write Debian's file, and the certificate that the package makes."""
         etc = self.folder / "etc" / "ejabberd"
         etc.mkdir(parents=True)
-        text = self.moved(_as_installed(EJABBERD_DEFAULT.read_text("utf-8")))
+        text = self.moved(_as_installed(self.default().read_text("utf-8")))
         (self.folder / self.main).write_text(text.replace('ip: "::"', 'ip: "::ffff:127.0.0.1"'))  # IPv4 addresses look as on "::"
         pem, subject = str(etc / "ejabberd.pem"), "/O=Internet Widgits Pty Ltd/CN=ejabberd"
         command = ["openssl", "req", "-new", "-x509", "-days", "365", "-nodes", "-out", pem, "-keyout", f"{pem}.key", "-subj", subject]
         subprocess.run(command, check=True, capture_output=True)
         with (etc / "ejabberd.pem").open("a") as both:
             both.write((etc / "ejabberd.pem.key").read_text())
+
+    def erlang(self) -> tuple[list[str], dict[str, str]]:
+        """Return command and environment that run ejabberd."""
+        return erlang(self.folder)
 
     def administer(self, words: list[str]) -> None:
         """Do what ``ejabberdctl register`` does, which itself needs a daemon of Erlang's that the tests do without."""
@@ -218,10 +238,73 @@ class DebianEjabberd(DebianServer):
         """Return how it is run; the accounts are made when it has started."""
         for name in ("spool", "logs"):
             (self.folder / name).mkdir(exist_ok=True)
-        command, environment = erlang(self.folder)
+        command, environment = self.erlang()
         environment["EJABBERD_CONFIG_PATH"] = str(self.folder / self.main)
         users = [f"ejabberd_auth:try_register(<<{name!r}>>, <<{host!r}>>, <<{word!r}>>)" for name, host, word in self._accounts]
         return [*command, *(["-eval", ", ".join(users).replace("'", '"') + "."] if users else [])], environment
+
+
+class NewerDebianProsody(DebianProsody):
+    """Prosody from ``/etc/prosody`` of Debian 13's backports.
+
+    Args:
+        folder: only its name counts.
+    """
+
+    trouble = staticmethod(trixie.trouble)
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(trixie.folder_inside(folder.name))
+
+    @staticmethod
+    def check() -> None:
+        """Do nothing: the files are as they were extracted."""
+
+    @staticmethod
+    def default() -> Path:
+        """Return the folder of the files that the package installs."""
+        return trixie.root() / "etc" / "prosody"
+
+    def install(self) -> None:
+        """Copy Debian's files, and put the settings of the test in front."""
+        trixie.add_users("prosody")
+        super().install()
+
+    @staticmethod
+    def prosodyctl() -> list[str]:
+        """Return how ``prosodyctl`` is run."""
+        return trixie.inside("/usr/bin/lua5.4", "/usr/bin/prosodyctl")
+
+    def command(self) -> tuple[list[str], dict[str, str]]:
+        """Return how Debian's service runs it."""
+        command, environment = super().command()
+        return in_lua(command), environment
+
+
+class NewerDebianEjabberd(DebianEjabberd):
+    """ejabberd from ``ejabberd.yml`` of Debian 13's backports.
+
+    Args:
+        folder: only its name counts.
+    """
+
+    trouble = staticmethod(trixie.trouble)
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(trixie.folder_inside(folder.name))
+
+    @staticmethod
+    def check() -> None:
+        """Do nothing: the file is as it was extracted."""
+
+    @staticmethod
+    def default() -> Path:
+        """Return the file from which the package makes its own."""
+        return trixie.root() / "usr" / "share" / "ejabberd" / "ejabberd.yml.example"
+
+    def erlang(self) -> tuple[list[str], dict[str, str]]:
+        """Return command and environment that run ejabberd."""
+        return in_erlang(*super().erlang())
 
 
 class DebianJabberd2(ThreeProcesses, DebianServer):
@@ -266,3 +349,4 @@ def _as_installed(text: str) -> str:
 
 
 DEBIAN: dict[str, type[DebianProsody | DebianEjabberd]] = {"prosody": DebianProsody, "ejabberd": DebianEjabberd}
+NEWER_DEBIAN: dict[str, type[DebianProsody | DebianEjabberd]] = {"prosody-13": NewerDebianProsody, "ejabberd-26": NewerDebianEjabberd}

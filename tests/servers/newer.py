@@ -26,6 +26,18 @@ def with_files_inside(folder: Path, options: dict[str, str]) -> dict[str, str]:
     return options | {"tls": str(folder / certificate.name)}
 
 
+def in_lua(command: list[str]) -> list[str]:
+    """Return the command that runs Prosody's there: ``env``, by which it names its interpreter, is not."""
+    return trixie.inside("/usr/bin/lua5.4", f"/usr/bin/{command[0]}", *command[1:])
+
+
+def in_erlang(command: list[str], environment: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+    """Return command and environment that run ``erl`` there: itself a shell script, which needs commands that are not."""
+    [binaries] = (trixie.root() / "usr/lib/erlang").glob("erts-*/bin")
+    place = {"ROOTDIR": "/usr/lib/erlang", "BINDIR": f"/usr/lib/erlang/{binaries.parent.name}/bin", "EMU": "beam", "PROGNAME": "erl"}
+    return trixie.inside(f"{place['BINDIR']}/erlexec", *command[1:]), environment | place
+
+
 class NewerProsody(Prosody):
     """Prosody 13.
 
@@ -43,7 +55,7 @@ class NewerProsody(Prosody):
     def command(self) -> tuple[list[str], dict[str, str]]:
         """Write the configuration."""
         command, environment = super().command()
-        return trixie.inside("/usr/bin/lua5.4", "/usr/bin/prosody", *command[1:]), environment
+        return in_lua(command), environment
 
 
 class NewerEjabberd(Ejabberd):
@@ -62,11 +74,9 @@ class NewerEjabberd(Ejabberd):
         super().__init__(inside, **with_files_inside(inside, options))
 
     def command(self) -> tuple[list[str], dict[str, str]]:
-        """Write the configuration. ``erl`` itself is a shell script that needs commands which are not there."""
+        """Write the configuration."""
         command, environment = super().command()
-        [binaries] = (trixie.root() / "usr/lib/erlang").glob("erts-*/bin")
-        place = {"ROOTDIR": "/usr/lib/erlang", "BINDIR": f"/usr/lib/erlang/{binaries.parent.name}/bin", "EMU": "beam", "PROGNAME": "erl"}
-        return trixie.inside(f"{place['BINDIR']}/erlexec", *command[1:]), environment | place
+        return in_erlang(command, environment)
 
 
 def is_newer(server: XmppServer) -> bool:

@@ -15,6 +15,7 @@ import platform
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +32,9 @@ HOOKS = (
     'mkdir -p "$1/etc/apt/preferences.d"',
     f"""printf '%s' '{PREFERENCES}' > "$1/etc/apt/preferences.d/backports\"""",
 )
+OLD_SECONDS = 30 * 86400.0
+"""Age at which a folder of another list of packages is removed, in seconds: other checkouts may use it."""
+
 TIMEOUT = 300.0
 """Longest time to make the folder, in seconds."""
 
@@ -72,8 +76,9 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _make(folder: Path) -> str:
     """Make the folder; return what went wrong, or nothing."""
-    for outdated in folder.parent.glob("trixie-*"):
-        shutil.rmtree(outdated, ignore_errors=True)
+    for other in folder.parent.glob("trixie-*"):
+        if time.time() - other.stat().st_mtime > OLD_SECONDS:
+            shutil.rmtree(other, ignore_errors=True)
     unfinished = folder.with_name(f"trixie-unfinished-{os.getpid()}")
     command = ["mmdebstrap", "--variant=extract", f"--include={','.join(PACKAGES)}", '--aptopt=Apt::Install-Recommends "false"']
     command += [f"--setup-hook={hook}" for hook in HOOKS]
@@ -109,6 +114,15 @@ def _complete(tree: Path, folder: Path) -> None:
     same.parent.mkdir(parents=True, exist_ok=True)
     same.symlink_to("/")
     (tree / "srv").mkdir(exist_ok=True)
+
+
+def add_users(*users: str) -> None:
+    """Add users, and what ``prosodyctl`` needs to give files to them, from this machine: essential packages are not extracted."""
+    for program in ("dash", "chown"):
+        if not (root() / "usr" / "bin" / program).exists():
+            shutil.copy(f"/usr/bin/{program}", root() / "usr" / "bin" / program)
+    for file, line in {"passwd": "{0}:x:{1}:{1}::/:/bin/sh\n", "group": "{0}:x:{1}:\n"}.items():
+        (root() / "etc" / file).write_text("".join(line.format(user, number) for number, user in enumerate(("root", *users))))
 
 
 def folder_inside(name: str) -> Path:
