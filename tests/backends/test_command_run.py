@@ -244,6 +244,35 @@ async def test_stages_that_are_remembered_take_the_room_of_their_bytes() -> None
     assert len(stages) == 6
 
 
+async def test_a_call_that_waits_keeps_none_of_the_forms_that_it_has_passed() -> None:
+    form, asked = "<field/>" * 7000, asyncio.Event()
+
+    class Stalls(Peer):
+        async def request(self, iq: Stanza, timeout: float = 30.0) -> Stanza:
+            if not self.answers:
+                asked.set()
+                await asyncio.Event().wait()
+            return await super().request(iq, timeout)
+
+    tracemalloc.start()
+    try:
+        call = asyncio.create_task(AdHoc(Stalls(*[lambda: stage(form, NEXT)] * 10)).execute(PEER, NODE, {"later": "x"}))
+        await asyncio.wait_for(asked.wait(), 10)
+        assert tracemalloc.get_traced_memory()[0] < 10 * len(form)
+    finally:
+        tracemalloc.stop()
+    call.cancel()
+    await asyncio.wait({call})
+
+
+async def test_stages_that_say_too_much_before_the_end_are_refused() -> None:
+    wordy = stage("", NEXT, more=f"<note>{'x' * 40_000}</note>")
+    peer = Peer(wordy, wordy, DONE)
+    with pytest.raises(ServerFailed, match="says more than 65536 bytes before the command is complete"):
+        await execute(peer, {"later": "x"})
+    assert await settled(peer) == ["s1"]
+
+
 async def test_stages_of_long_nodes_are_not_remembered() -> None:
     stages = OpenStages(CommandLimits(size=2000))
     await AdHoc(Peer(stage(WHO)), stages).execute(PEER, "n" * 2000)

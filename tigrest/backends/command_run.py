@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import replace
+from itertools import islice
 from typing import Protocol
 from xml.etree import ElementTree as ET
 
 from tigrest.backends.open_stages import OpenStages, StageKey
 from tigrest.errors import InvalidValue, ServerFailed, StanzaError, StanzaTimeout, TigrestError
 from tigrest.xmpp.commands import MARKER, STAGE_ACTIONS, CommandReply
-from tigrest.xmpp.form_filling import Values, fill, quoted, submission
+from tigrest.xmpp.form_filling import LISTED_NAMES, Values, fill, quoted, submission
 from tigrest.xmpp.forms import DataForm
 from tigrest.xmpp.namespaces import COMMANDS
 from tigrest.xmpp.stanza import Stanza, make_stanza
@@ -59,17 +60,19 @@ class CommandRun:
         self._timeout, self._deadline = timeout, requests.loop.time() + timeout
         self._ignores_unknown = ignores_unknown
         self._asked: set[str] = set()
-        """Names of the fields of the stages so far."""
+        """Given names of which a stage so far has a field."""
         self._known: list[str] = []
-        """Those of them that ask for something."""
-        self._passed: list[CommandReply] = []
-        """Stages that were filled in, and that the caller has not seen."""
+        """Names of the first fields that ask for something, for people."""
+        self._passed: list[bytes] = []
+        """Stages that were filled in, that the caller has not seen, and that say something."""
         self._is_ours = False
         """True once this call has opened a session that it has to cancel when it fails."""
         self._wants_end = False
         """True to pass stages that ask for nothing, instead of returning them to the caller."""
+        self._reply = self._nothing = CommandReply(key.to, key.node)
+        """The latest reply. None is kept while the next one is waited for: parsed it is large, and many calls may wait."""
         self._stage = b""
-        """The latest reply, if it waits for a further request."""
+        """The stanza of the latest reply, if that waits for a further request."""
 
     async def start(self, action: str) -> CommandReply:
         """Execute the command, and fill in its forms where values are given.
@@ -83,18 +86,19 @@ class CommandRun:
         """
         early = submission({var: values for var, values in self._given.items() if var != MARKER.var}) if MARKER.var in self._given else None
         try:
-            reply = await self._ask("", early)
+            await self._ask(self._request("", early))
         except StanzaError as error:
             if early is None or error.condition not in REFUSES_EARLY_FORM:
                 raise
-            reply = await self._ask("", early := None)
-        if early is not None and not reply.is_executing:
+            early = None
+            await self._ask(self._request("", None))
+        if early is not None and not self._reply.is_executing:
             self._asked.update(self._given)
         if not self._given and action != "complete":
-            return self._noted(reply)
+            return self._noted()
         self._is_ours, self._wants_end = True, action in ("", "execute", "complete")
         try:
-            return await self._take_on(reply, action)
+            return await self._take_on(action)
         except BaseException:
             self._abandon()
             raise
@@ -105,40 +109,62 @@ class CommandRun:
         Args:
             action: to take in its stage; empty for the responder's default.
         """
-        stage = self._stages.find(self._key)
         if action == "cancel":
-            return self._noted(await self._ask(action, None))
-        if stage is not None and action != "prev":
-            return await self._take_on(stage, action)
-        if stage is not None:
-            self._expect_offered(action, stage)
+            await self._ask(self._request(action, None))
+            return self._noted()
+        self._reply = self._stages.find(self._key) or self._nothing
+        if self._reply is not self._nothing:
+            if action != "prev":
+                return await self._take_on(action)
+            self._expect_offered(action, self._reply)
         self._asked.update(self._given)
-        return await self._take_on(await self._ask(action, submission(self._given) if self._given else None), "", is_asked=False)
+        await self._ask(self._request(action, submission(self._given) if self._given else None))
+        return await self._take_on("", is_asked=False)
 
-    async def _take_on(self, reply: CommandReply, action: str, *, is_asked: bool = True) -> CommandReply:
-        """Fill in stages until one needs the caller.
+    async def _take_on(self, action: str, *, is_asked: bool = True) -> CommandReply:
+        """Fill in stages until one needs the caller, beginning with the latest reply.
 
         Args:
-            reply: the stage to begin with.
             action: to take in it; empty for the default.
             is_asked: whether the caller wants this stage to be filled in, even if he gives only some of its values.
         """
         for _ in range(self._stages.limits.stages):
-            if not reply.is_executing or not (is_asked or self._is_passed(reply)):
-                return self._noted(reply)
-            self._expect_offered(action, reply)
-            if not action and self._is_strange(reply):
-                return self._noted(reply)
-            step = reply.default_action if action in ("", "execute") else action
-            form = self._filled(reply, step)
-            if self._is_ours or not is_asked:  # the caller has seen the others
-                self._passed.append(reply)
-            # Tigase has neither sessions nor actions; execute means the same then, and is what its forms have always got. XEP-0050 §3.4
-            is_bare = reply.is_single_stage and not self._key.sessionid
-            reply, action, is_asked = await self._ask("" if is_bare else step, form), "", False
+            request = self._next(action, is_asked=is_asked)
+            if request is None:
+                return self._noted()
+            await self._ask(request)
+            action, is_asked = "", False
             if not self._is_ours:
                 self._stages.note(self._key, self._stage)  # the caller knows the session, whatever fails from here on
         raise ServerFailed(f"{self._key.to} asks again and again: the command has more than {self._stages.limits.stages} stages")
+
+    def _next(self, action: str, *, is_asked: bool) -> Stanza | None:
+        """Return the request that fills in the latest reply; ``None`` when that is for the caller. See :meth:`_take_on`."""
+        reply = self._reply
+        if not reply.is_executing or not (is_asked or self._is_passed(reply)):
+            return None
+        self._expect_offered(action, reply)
+        if not action and self._is_strange(reply):
+            return None
+        step = reply.default_action if action in ("", "execute") else action
+        form = self._filled(reply, step)
+        if self._is_ours or not is_asked:  # the caller has seen the others
+            self._pass(reply)
+        # Tigase has neither sessions nor actions; execute means the same then, and is what its forms have always got. XEP-0050 §3.4
+        is_bare = reply.is_single_stage and not self._key.sessionid
+        return self._request("" if is_bare else step, form)
+
+    def _pass(self, reply: CommandReply) -> None:
+        """Keep a stage that says something besides what it asks.
+
+        Raises:
+            ServerFailed: the stages say more than is kept.
+        """
+        if not (reply.notes or reply.urls or any(form.type == "result" for form in reply.forms)):
+            return
+        self._passed.append(self._stage)
+        if sum(map(len, self._passed)) > self._stages.limits.size:
+            raise ServerFailed(f"{self._key.to} says more than {self._stages.limits.size} bytes before the command is complete")
 
     def _is_passed(self, reply: CommandReply) -> bool:
         """Tell whether a further stage asks for nothing but given values; those that were refused before are for the caller."""
@@ -162,8 +188,9 @@ class CommandRun:
         """
         form = _form_of(reply)
         if form is not None:
-            self._asked.update(field.var for field in form.fields)
-            self._known += [field.var for field in form.fields if field.asks]
+            self._asked.update(field.var for field in form.fields if field.var in self._given)
+            room = LISTED_NAMES + 1 - len(self._known)
+            self._known += islice((field.var[:80] for field in form.fields if field.asks), room)
         unused = self._unused()
         if unused and step == "complete" and not self._ignores_unknown:
             has = f"it has {quoted(self._known)}" if self._known else "it asks for nothing"
@@ -187,33 +214,35 @@ class CommandRun:
             offered = quoted(reply.actions) if reply.actions else "none but execute"
             raise InvalidValue(f"this stage of the command does not offer the action {action!r}; it offers {offered}")
 
-    def _noted(self, reply: CommandReply) -> CommandReply:
-        """Return a reply to the caller, with what earlier stages said, and remember its stage."""
+    def _noted(self) -> CommandReply:
+        """Return the latest reply to the caller, with what earlier stages said, and remember its stage."""
         self._stages.note(self._key, self._stage)
-        unused = self._unused()
+        reply, unused = self._reply, self._unused()
         if not self._passed and not unused:
             return reply
-        shown = [form for stage in self._passed for form in stage.forms if form.type == "result"]
+        passed = [CommandReply.parse(reply.jid, reply.node, stage) for stage in self._passed]
+        shown = [form for stage in passed for form in stage.forms if form.type == "result"]
         return replace(
             reply,
             form=reply.form or next(iter(shown), None),
             forms=(*shown, *reply.forms),
-            notes=(*(note for stage in self._passed for note in stage.notes), *reply.notes),
-            urls=(*(url for stage in self._passed for url in stage.urls), *reply.urls),
+            notes=(*(note for stage in passed for note in stage.notes), *reply.notes),
+            urls=(*(url for stage in passed for url in stage.urls), *reply.urls),
             unused=unused,
         )
 
-    async def _ask(self, action: str, form: DataForm | None) -> CommandReply:
+    async def _ask(self, request: Stanza) -> None:
         """Send a request of the command, and parse its reply.
 
         Raises:
             ServerFailed: the reply cannot be used.
             StanzaTimeout: it did not come in the time that is left.
         """
+        self._reply = self._nothing
         to, seconds = self._key.to, round(self._deadline - self._requests.loop.time(), 1)
         if seconds <= 0:
             raise StanzaTimeout(f"{to} did not complete the command within {self._timeout:g} s")
-        reply = (await self._requests.request(self._request(action, form), seconds)).raise_error()
+        reply = (await self._requests.request(request, seconds)).raise_error()
         payload = reply.payload
         if reply.flaw or (payload is not None and payload.tag != _COMMAND):
             raise ServerFailed(f"{to} answered the command with what cannot be used: {reply.flaw or 'another element'}")
@@ -222,8 +251,8 @@ class CommandRun:
             raise ServerFailed(f"{to} gave the command a sessionid of more than {self._stages.limits.sessionid} characters")
         if found.sessionid:
             self._key = StageKey(self._key.owner, to, self._key.node, found.sessionid)
+        self._reply = found
         self._stage = reply.to_bytes("") if found.is_executing else b""
-        return found
 
     def _request(self, action: str, form: DataForm | None) -> Stanza:
         """Build a request::

@@ -12,7 +12,6 @@ from tigrest.concurrency.caller import waiting
 from tigrest.concurrency.tasks import TaskSet
 from tigrest.xmpp.commands import CommandReply
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.stanza import Stanza
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +22,7 @@ class CommandLimits:
         stages: most stages that one call goes through.
         sessionid: most characters of the id of a session.
         remembered: most stages remembered; of the caller who has most, the oldest is forgotten first.
-        size: most bytes of a stage that is remembered, with the node of its command.
+        size: most bytes of a stage that is remembered, with the node of its command, and of the stages in one call that say something.
         cancel_seconds: timeout of the reply when a session is cancelled.
     """
 
@@ -74,8 +73,7 @@ class OpenStages:
         """Return the stage that a session is in; ``None`` when that is not known (any more)."""
         stages = self._stages.get(key.owner)
         stored = stages.get(key) if stages is not None else None
-        payload = Stanza.received(stored).payload if stored is not None else None
-        return CommandReply.of(key.to, key.node, payload) if payload is not None else None
+        return CommandReply.parse(key.to, key.node, stored) if stored is not None else None
 
     def note(self, key: StageKey, stage: bytes) -> None:
         """Remember the stage that a reply opened; forget the session when there is none.

@@ -10,6 +10,7 @@ from tigrest.xmpp.forms import DataForm, Field
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import COMMANDS, OUT_OF_BAND, ROSTER, SERVICE_ADMINISTRATION
 from tigrest.xmpp.roster import RosterItem, roster_of
+from tigrest.xmpp.stanza import Stanza
 from tigrest.xmpp.xml import split_name
 
 ADMIN_NODES = f"{SERVICE_ADMINISTRATION}#"
@@ -117,6 +118,18 @@ class CommandReply:
             roster=roster_of(next(element.iter(f"{{{ROSTER}}}query"), None)),
             is_single_stage=actions is None,
         )
+
+    @classmethod
+    def parse(cls, jid: JID, node: str, stanza: bytes) -> CommandReply:
+        """Parse a stanza that was kept, with a ``command`` element.
+
+        Args:
+            jid: the responder.
+            node: node of the command.
+            stanza: the reply.
+        """
+        payload = Stanza.received(stanza).payload
+        return cls(jid, node) if payload is None else cls.of(jid, node, payload)
 
     @property
     def is_executing(self) -> bool:
