@@ -181,6 +181,12 @@ def test_a_hook_that_raises_names_its_plugin(folder: Path, site: Path, raised: s
     assert str(error.value) == f"plugin bad of shop-things 1.2 raised {cause} (site/bad_plugin.py:4)"
 
 
+def test_a_hook_that_gives_its_object_for_every_type_is_told(folder: Path) -> None:
+    (folder / "shop.py").write_text(f"class Stock: pass\n{HOOK}def tigrest_provide(type): return Stock()\n")
+    with loaded(folder) as plugins, pytest.raises(PluginError, match=r"shop\.Stock for int; let its tigrest_provide return None for types"):
+        plugins.provide(int, SERVICE)
+
+
 GATE = "import threading\nGATE = threading.Event()\n"
 
 

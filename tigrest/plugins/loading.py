@@ -97,7 +97,7 @@ class Plugins:
             service: access to XMPP, for the hooks.
 
         Raises:
-            PluginError: a plugin raised.
+            PluginError: a plugin raised, or gave an object that is not of this type.
         """
         try:
             with self._named_when_slow(lambda stack: self._source_in(stack), "tigrest_provide"):
@@ -105,6 +105,12 @@ class Plugins:
         except (Exception, SystemExit) as error:
             log.debug("a plugin failed to provide %s", wanted, exc_info=error)
             raise self._blame(error) from error
+        if found is not None and isinstance(wanted, type) and not getattr(wanted, "_is_protocol", False) and not isinstance(found, wanted):
+            given = f"{type(found).__module__}.{type(found).__qualname__}"
+            raise PluginError(
+                f"a plugin gives an object of {given} for {wanted.__name__}; "
+                "let its tigrest_provide return None for types that it does not know"
+            )
         return found
 
     def _find(self) -> list[PluginSource]:
