@@ -137,7 +137,7 @@ def test_a_configuration_that_is_wrong_changes_nothing_and_is_one_line(text: str
         file.write_text(text)
         (tmp_path / "scripts" / "rest" / "new.py").write_text(SCRIPT.format(text="new"))
         hang_up(process, tmp_path, "the configuration is wrong")
-        [line] = said(tmp_path, "ERROR")
+        [line] = [line for line in said(tmp_path, "ERROR") if "the event loop" not in line]  # of a busy machine
         assert words in line
         assert status(base, ADMINS_ONLY, "first") == 200
         assert status(base, "/rest/new") == 404
