@@ -22,7 +22,7 @@ class Certificate:
 
     def file(self, kind: str) -> str:
         """Return the file that a kind of server wants."""
-        return str(self.folder / ("server.pem" if kind == "ejabberd" else "server.crt"))
+        return str(self.folder / ("server.pem" if kind.startswith("ejabberd") else "server.crt"))
 
     @property
     def authority(self) -> str:
