@@ -14,7 +14,7 @@ import pytest
 
 from tests.cli.process import serving, tigrest
 from tests.servers.certificates import Certificate, make_certificate
-from tests.servers.conftest import KINDS, StartServer
+from tests.servers.conftest import KINDS, NEWER, StartServer
 from tests.servers.gateway import eventually
 from tests.servers.process import DOMAIN, SECRET, XmppServer
 
@@ -81,7 +81,7 @@ def logins_cannot_be_checked(server: XmppServer, certificate: Certificate | None
     assert reason in said
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "prosody-13"])
+@pytest.mark.parametrize("kind", [*KINDS, *NEWER])
 def test_a_good_certificate_and_an_unknown_authority(kind: str, start_server: StartServer, tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path / "right", DOMAIN)
     server = start_server(kind, tls=certificate.file(kind))
@@ -89,14 +89,14 @@ def test_a_good_certificate_and_an_unknown_authority(kind: str, start_server: St
     logins_cannot_be_checked(server, None, tmp_path, "cannot be trusted for localhost: unable to get local issuer certificate")
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "prosody-13"])
+@pytest.mark.parametrize("kind", [*KINDS, *NEWER])
 def test_a_certificate_for_another_name(kind: str, start_server: StartServer, tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path / "wrong", "example.org")
     server = start_server(kind, tls=certificate.file(kind))
     logins_cannot_be_checked(server, certificate, tmp_path, "cannot be trusted for localhost: Hostname mismatch")
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "prosody-13"])
+@pytest.mark.parametrize("kind", [*KINDS, *NEWER])
 def test_a_certificate_that_has_expired(kind: str, start_server: StartServer, tmp_path: Path) -> None:
     certificate = make_certificate(tmp_path / "expired", DOMAIN, days=-1)
     server = start_server(kind, tls=certificate.file(kind))
