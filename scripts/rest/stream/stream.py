@@ -21,11 +21,11 @@ class Stream(Handler):
         },
     }
 
-    async def exec_post(self, service: Service, principal: Principal, request: Request, content: Request | None, to: str | None) -> Result:
+    async def exec_post(self, service: Service, principal: Principal, content: Request | None, to: str | None) -> Result:
         body = await content.body() if content is not None else b""
-        if not body.strip():
+        if content is None or not body.strip():
             raise HTTPException(400, "no data received: send one message, presence or iq as the body")
-        stanza = stanza_json.read_verbatim(request.content_type, body)
+        stanza = stanza_json.read_verbatim(content.content_type, body)
         if to and to.strip():
             stanza = stanza.with_(to=JID(to.strip()))
         elif stanza.to is None:

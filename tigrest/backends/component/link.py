@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from tigrest.backends.component.padding import padded
+from tigrest.backends.component.padding import LONG_TAG, padded
 from tigrest.backends.component.reconnecting import Reconnecting
 from tigrest.backends.component.settings import LinkSettings
 from tigrest.backends.component.slicer import StreamEnded
@@ -213,7 +213,7 @@ class Link:
         data = stanza.prepared().to_bytes("")
         if len(data) > self._max_stanza:
             raise StanzaTooLarge(f"the {stanza.kind} has {len(data)} bytes, but the server takes {self._max_stanza} ([xmpp] max_stanza)")
-        return padded(data)
+        return data if len(data) <= LONG_TAG else padded(data)
 
     def _write(self, stream: ComponentStream, data: bytes) -> None:
         try:
