@@ -116,6 +116,8 @@ ALLOWED = (
     ),
     Allowed(501, r'condition(":"|>|<.dt><dd><code>)feature-not-implemented', "an error stanza of somebody else"),
     Allowed(501, r"has no ad-hoc commands \(XEP-0050\): it answers ", "an entity that has none"),
+    Allowed(501, r"set the vCard of \S+: it was sent in his name, and is not there", "another caller has set it since"),
+    Allowed(501, r"the avatar that he has published himself\s+comes before it", "ejabberd 23.01 cannot replace that"),
     Allowed(501, r"does not offer the command \S+#get-registered-users-list;", "Prosody has no list of accounts"),
     Allowed(501, r"grant http.localhost iq set for http://jabber.org/protocol/pubsub by XEP-0356", "ejabberd 23.01 cannot"),
     Allowed(502, r"answered the command with what cannot be used", "somebody else answers a command with something else"),
