@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from tigrest.scripting.files import fingerprint, folders_of
 from tigrest.scripting.loader import Loader
 from tigrest.scripting.watcher import changes
+
+NOBODY = 65534
+"""Id of a user without rights, on Linux."""
 
 
 def script(answer: str, regex: str) -> str:
@@ -79,13 +83,30 @@ def test_what_is_no_regular_file_is_told_and_holds_nothing_up(tmp_path: Path) ->
     assert fingerprint([tmp_path]) == fingerprint([tmp_path])
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+@contextmanager
+def as_plain_user() -> Iterator[None]:
+    """Give up the rights of root, who reads everything."""
+    own = os.geteuid()
+    if own == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(own)
+
+
 def test_what_may_not_be_read_is_told(tmp_path: Path) -> None:
-    (tmp_path / "closed").mkdir(mode=0)
-    (tmp_path / "secret.py").write_text("x")
-    (tmp_path / "secret.py").chmod(0)
-    problems = [str(problem) for problem in Loader([tmp_path]).load().problems]
-    assert problems == [f"{tmp_path}/{name}:1: cannot be read: Permission denied" for name in ("closed", "secret.py")]
+    Loader([tmp_path]).load()  # all that it imports, while everything can be read
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "closed").mkdir(mode=0)
+        (folder / "secret.py").write_text("x")
+        (folder / "secret.py").chmod(0)
+        with as_plain_user():
+            problems = sorted(str(problem) for problem in Loader([folder]).load().problems)
+        (folder / "closed").chmod(0o700)
+    assert problems == [f"{folder}/{name}:1: cannot be read: Permission denied" for name in ("closed", "secret.py")]
 
 
 def test_a_folder_that_cannot_be_read_is_reported(tmp_path: Path) -> None:

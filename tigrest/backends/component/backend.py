@@ -87,7 +87,7 @@ class Component:
         """True where iqs may be sent from users' addresses, and the replies come to us."""
         self.link = Link(settings.link, on_stanza=self._receive, on_up=self._up, on_down=self._down)
         self.probes = Probes(self.link, self.jid, self.domain, tries_users=settings.is_trusted, limits=self._limits.probes)
-        """What the server does not deliver of what we send."""
+        """Probes of stanzas that the server does not deliver, and what they have found."""
         self._answering = Answering(SelfDescription(), inbound, administers)
         self._answers = TaskSet()
         self._entrance = Entrance(self._send_soon)

@@ -116,7 +116,7 @@ class Link:
         self.trouble = not_yet(self._server)
         """Reason why there is no connection, for people; empty while there is one."""
         self._logged = ""
-        """The reason that was logged last, while there is no connection since."""
+        """Reason of the latest failure to connect, as logged; empty while connected."""
 
     @property
     def connected(self) -> bool:

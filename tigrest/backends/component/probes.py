@@ -45,7 +45,7 @@ class ProbeLimits:
 
 
 class ProbeLink(Protocol):
-    """What probes are sent through, past all that depends on their outcome."""
+    """Sends the probes, without any check that depends on their outcome."""
 
     def send(self, stanza: Stanza) -> Awaitable[None]:
         """Send a stanza."""
