@@ -58,6 +58,7 @@ class DebianServer(XmppServer):
     """
 
     page = ""
+    domain = DOMAIN
     main = ""
     """Its configuration file, below the folder."""
     default_ports: tuple[int, ...] = ()

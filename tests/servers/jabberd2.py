@@ -42,15 +42,15 @@ class ThreeProcesses(XmppServer):
     def start(self) -> None:
         """Start the router, then what connects to it."""
         command, environment = self.command()
-        self.process = self._run(command, environment)
+        self.process = self.run(command, environment)
         self._wait_for(self.component)
-        self._others = [self._run(self._part(part), environment) for part in PARTS[1:]]
-        self._wait_for(self.c2s)
+        self._others = [self.run(self._part(part), environment) for part in PARTS[1:]]
+        self.await_ready()
         self.seed()
 
-    def _run(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-        with (self.folder / "stdout.log").open("ab") as out:
-            return subprocess.Popen(command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    def listening(self) -> tuple[int, ...]:
+        """Return its ports; it has no BOSH."""
+        return self.component, self.c2s
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Stop all three."""

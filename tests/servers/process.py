@@ -6,12 +6,17 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 DOMAIN = "localhost"
 COMPONENT = "http.localhost"
 SECRET = "component-secret"
 USERS = {"admin": "adminpw", "alice": "alicepw", "bob": "bobpw"}
+
+NOT_YET = ("host-gone", "system-shutdown", "internal-server-error", "remote-connection-failed")
+"""Stream errors of a server that listens before it can serve users (RFC 6120 §4.9.3): jabberd2's client port answers ``host-gone`` until
+its session manager has come."""
 
 
 def free_ports(count: int) -> list[int]:
@@ -35,6 +40,8 @@ class XmppServer:
     """
 
     name = ""
+    domain = DOMAIN
+    """Whose users it serves."""
 
     @staticmethod
     def trouble() -> str:
@@ -69,30 +76,70 @@ class XmppServer:
         raise NotImplementedError
 
     def start(self) -> None:
-        """Start, and wait until all ports answer."""
+        """Start, make the accounts, and wait until users can log in."""
         self.folder.mkdir(parents=True, exist_ok=True)
         command, environment = self.command()
+        self.process = self.run(command, environment)
+        self.await_ready()
+        self.seed()
+
+    def run(self, command: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+        """Run a process that writes into its log."""
         with (self.folder / "stdout.log").open("ab") as out:
-            self.process = subprocess.Popen(command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+            return subprocess.Popen(command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+
+    def await_ready(self) -> None:
+        """Wait until all ports answer, and users get a stream at the client port."""
         for port in self.listening():
             self._wait_for(port)
-        self.seed()
+        self._until(self._serves_users, "does not serve users")
 
     def listening(self) -> tuple[int, ...]:
         """Return the ports that it listens on once it has started."""
         return self.c2s, self.component, self.http
 
     def _wait_for(self, port: int) -> None:
-        end = time.monotonic() + 60
-        while True:
-            assert self.process is not None
-            assert self.process.poll() is None, f"{self.name} ended: {self.log()}"
+        def listens() -> bool:
             try:
                 socket.create_connection(("127.0.0.1", port), 0.5).close()
-                return
             except OSError:
-                assert time.monotonic() < end, f"{self.name} does not listen: {self.log()}"
-                time.sleep(0.02)
+                return False
+            return True
+
+        self._until(listens, "does not listen")
+
+    def _serves_users(self) -> bool:
+        """Return whether a client's stream is answered: with features, or with an error that does not pass by waiting.
+
+        An unknown host is such an error: pages tell their readers to add it.
+        """
+        header = f"<stream:stream to='{self.domain}' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
+        answer = b""
+        try:
+            with socket.create_connection(("127.0.0.1", self.c2s), 5.0) as connection:
+                connection.sendall(header.encode())
+                while b"features>" not in answer and b"</stream:error>" not in answer:
+                    received = connection.recv(4096)
+                    if not received:
+                        return False
+                    answer += received
+        except OSError:
+            return False
+        return not any(condition.encode() in answer for condition in NOT_YET)
+
+    def _until(self, condition: Callable[[], bool], trouble: str) -> None:
+        """Wait until something is so, while the process lives.
+
+        Args:
+            condition: tells whether it is so.
+            trouble: what the server does otherwise.
+        """
+        end = time.monotonic() + 60
+        while not condition():
+            assert self.process is not None
+            assert self.process.poll() is None, f"{self.name} ended: {self.log()}"
+            assert time.monotonic() < end, f"{self.name} {trouble}: {self.log()}"
+            time.sleep(0.02)
 
     def log(self) -> str:
         """Return what it wrote, the end of it."""

@@ -85,8 +85,7 @@ def test_without_rights_nothing_is_said_to_work_that_was_not_done(start_server: 
     command, env = server.command()
     config.write_text(config.read_text().replace(', "http.localhost" }', " }"))
     server.process = subprocess.Popen(command, cwd=server.folder, env=env, stdin=subprocess.DEVNULL)
-    for port in server.listening():
-        server._wait_for(port)
+    server.await_ready()
     done = tigrest("check", "--live", "--json", cwd=tmp_path, **variables(server))
     states = {check["name"]: check["state"] for check in json.loads(done.stdout)["checks"]}
     failing = {"PUT /rest/user", "POST /rest/user", "DELETE /rest/user", "GET /rest/users", "PUT /rest/avatar"}
