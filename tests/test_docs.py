@@ -27,7 +27,7 @@ from tests.curl import BASE, SHELLS, STREAM_SECONDS, Shell, adapted, listening
 from tigrest import errors
 from tigrest.backends.adhoc import AdHoc
 from tigrest.backends.backend import UserRepository
-from tigrest.cli.main import app
+from tigrest.cli.program import app
 from tigrest.config import Config, builtin_scripts, known_keys, load
 from tigrest.config.keys import table_at
 from tigrest.formats.content import TYPE_NAMES, read_xml, write_xml

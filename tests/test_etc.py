@@ -17,7 +17,7 @@ import pytest
 import typer
 
 from tests.test_docs import blocks
-from tigrest.cli.main import app
+from tigrest.cli.program import app
 from tigrest.config import Config, load
 
 ETC = Path(__file__).parent.parent / "etc"

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.process import TIGREST, environment, tigrest
-from tigrest.cli import main, serving
+from tigrest.cli import serving
+from tigrest.cli.program import run_program
 from tigrest.errors import ConfigError, NotConnected, TigrestError
 
 
@@ -34,7 +35,7 @@ from tigrest.errors import ConfigError, NotConnected, TigrestError
 )
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["tigrest", *command.split(), "--help"])
-    assert main._run() == 0
+    assert run_program() == 0
     assert capsys.readouterr().out.startswith(f"Usage: tigrest {command}".rstrip())
 
 
@@ -67,7 +68,7 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["tigrest", *arguments])
-    assert main._run() == 2
+    assert run_program() == 2
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", f"tigrest: {line}\n")
 
@@ -104,7 +105,7 @@ def test_errors_become_exit_codes(
     monkeypatch.setattr(sys, "argv", ["tigrest", "serve"])
     monkeypatch.setattr(serving, "serve_forever", fail)
     monkeypatch.setattr("tigrest.observability.logs.configure", lambda *_: None)
-    assert main._run() == code
+    assert run_program() == code
     assert capsys.readouterr().err.splitlines() == lines
 
 
@@ -112,7 +113,7 @@ def test_a_surprise_is_logged_with_its_traceback(caplog: pytest.LogCaptureFixtur
     monkeypatch.setattr(sys, "argv", ["tigrest", "serve"])
     monkeypatch.setattr(serving, "serve_forever", lambda *_: 1 // 0)
     monkeypatch.setattr("tigrest.observability.logs.configure", lambda *_: None)
-    assert main._run() == 1
+    assert run_program() == 1
     assert "ZeroDivisionError" in caplog.text
 
 
