@@ -14,6 +14,7 @@ from tigrest.http.requests import HandlerRequest as Request
 from tigrest.inbound.events import Events
 from tigrest.scripting.arguments import read_argument
 from tigrest.scripting.handler import Handler, Match, Result, inject
+from tigrest.scripting.secret import Secret
 from tigrest.service import BoundedService, Service
 from tigrest.service.avatars import AvatarSource
 from tigrest.service.bosh import BoshEndpoint
@@ -51,6 +52,7 @@ __all__ = [
     "Request",
     "Result",
     "RosterItem",
+    "Secret",
     "Service",
     "Stanza",
     "StanzaError",

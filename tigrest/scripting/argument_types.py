@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from tigrest.scripting.secret import Secret
 from tigrest.xmpp.forms import Field, Option
 from tigrest.xmpp.jid import JID, AddressKind
 
@@ -23,6 +24,19 @@ ArgumentSchema = dict[str, object]
 """A JSON schema. https://json-schema.org/draft/2020-12"""
 
 
+class UnfitValue(ValueError):
+    """A value does not fit for another reason than its type; a plain ``ValueError`` says that it is of another type.
+
+    Args:
+        message: what is wrong with it, for callers.
+        reason: ``missing``, ``doubled`` or ``range``.
+    """
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 @dataclass(frozen=True)
 class CliOption:
     """Settings of an option of the command line: its annotation, and arguments of ``typer.Option``.
@@ -31,11 +45,13 @@ class CliOption:
         annotation: type that typer is told. A ``bool`` is a flag, a ``list`` may be given several times.
         parser: makes a value of one text; ``None`` where typer does.
         metavar: word for a value in the help; ``None`` for typer's own.
+        hide_input: whether a value that is asked for is typed without being shown.
     """
 
     annotation: Any
     parser: Callable[[str], Any] | None = None
     metavar: str | None = None
+    hide_input: bool = False
 
 
 T = TypeVar("T")
@@ -55,6 +71,16 @@ class ArgumentType(ABC, Generic[T]):
 
     is_optional = False
     """True where there may be no value."""
+
+    is_secret = False
+    """True where values, or parts of them, are for no log and no screen."""
+
+    is_structured = False
+    """True for values of several fields, which are objects in JSON."""
+
+    listed = "binary"
+    """Word for it in ``GET /api/commands``, as MongooseIM has it: ``binary``, ``integer``, ``float``, ``boolean``, ``object``,
+    and ``[binary]`` for lists."""
 
     @abstractmethod
     def parse(self, text: str) -> T:
@@ -76,11 +102,23 @@ class ArgumentType(ABC, Generic[T]):
         """Make a value of all texts of a name: a field of a form, a parameter of a query.
 
         Raises:
-            ValueError: there is none or are too many, or one is no value.
+            UnfitValue: there is none, or there are too many.
+            ValueError: one is no value.
         """
-        if len(texts) != 1:
-            raise ValueError("is missing" if not texts else f"is given {len(texts)} times; give one")
+        if not texts:
+            raise UnfitValue("is missing", "missing")
+        if len(texts) > 1:
+            raise UnfitValue(f"is given {len(texts)} times; give one", "doubled")
         return self.parse(texts[0])
+
+    def parse_words(self, words: Sequence[str]) -> T:
+        """Make a value of words of a command line. Lists may be separated by commas there, as ejabberdctl has them.
+
+        Raises:
+            UnfitValue: there is none, or there are too many.
+            ValueError: one is no value.
+        """
+        return self.parse_all(words)
 
     @abstractmethod
     def schema(self) -> ArgumentSchema:
@@ -123,7 +161,7 @@ class Text(ArgumentType[str]):
     def parse_json(self, value: object) -> str:
         """Return the text."""
         if not isinstance(value, str):
-            raise ValueError(f"{_shown(value)} is not a text")
+            raise ValueError(f"{shown_value(value)} is not a text")
         return value
 
     def schema(self) -> ArgumentSchema:
@@ -134,12 +172,12 @@ class Text(ArgumentType[str]):
 class Integer(ArgumentType[int]):
     """A whole number."""
 
-    name = "integer"
+    name, listed = "integer", "integer"
 
     def parse(self, text: str) -> int:
         """Read digits, with a sign if wanted: no more than 18, no spaces or underscores, which ``int`` would take."""
         if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
-            raise ValueError(f"{_shown(text)} is not a whole number")
+            raise ValueError(f"{shown_value(text)} is not a whole number")
         return int(text)
 
     def parse_json(self, value: object) -> int:
@@ -147,7 +185,7 @@ class Integer(ArgumentType[int]):
         if isinstance(value, float) and value.is_integer():  # 1.0 is an integer there. JSON Schema Core §4.2.3
             return int(value)
         if not isinstance(value, int) or isinstance(value, bool):
-            raise ValueError(f"{_shown(value)} is not a whole number")
+            raise ValueError(f"{shown_value(value)} is not a whole number")
         return value
 
     def schema(self) -> ArgumentSchema:
@@ -158,18 +196,18 @@ class Integer(ArgumentType[int]):
 class Number(ArgumentType[float]):
     """A number."""
 
-    name = "number"
+    name, listed = "number", "float"
 
     def parse(self, text: str) -> float:
         """Read a decimal number; ``nan`` and ``inf``, which ``float`` would take, are none."""
         if not re.fullmatch(r"[+-]?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,3})?", text):
-            raise ValueError(f"{_shown(text)} is not a number")
+            raise ValueError(f"{shown_value(text)} is not a number")
         return float(text)
 
     def parse_json(self, value: object) -> float:
         """Return the number."""
         if not isinstance(value, int | float) or isinstance(value, bool):
-            raise ValueError(f"{_shown(value)} is not a number")
+            raise ValueError(f"{shown_value(value)} is not a number")
         return float(value)
 
     def schema(self) -> ArgumentSchema:
@@ -180,7 +218,7 @@ class Number(ArgumentType[float]):
 class Boolean(ArgumentType[bool]):
     """Yes or no."""
 
-    name = "boolean"
+    name, listed = "boolean", "boolean"
     field_type = "boolean"
 
     def parse(self, text: str) -> bool:
@@ -189,12 +227,12 @@ class Boolean(ArgumentType[bool]):
             return True
         if text.lower() in ("false", "0", "no", "off"):
             return False
-        raise ValueError(f"{_shown(text)} is not true or false")
+        raise ValueError(f"{shown_value(text)} is not true or false")
 
     def parse_json(self, value: object) -> bool:
         """Return the truth."""
         if not isinstance(value, bool):
-            raise ValueError(f"{_shown(value)} is not true or false")
+            raise ValueError(f"{shown_value(value)} is not true or false")
         return value
 
     def texts(self, value: bool) -> tuple[str, ...]:
@@ -231,7 +269,7 @@ class Address(ArgumentType[JID]):
     def parse_json(self, value: object) -> JID:
         """Read and prepare an address."""
         if not isinstance(value, str):
-            raise ValueError(f"{_shown(value)} is not an XMPP address")
+            raise ValueError(f"{shown_value(value)} is not an XMPP address")
         return self.parse(value)
 
     def schema(self) -> ArgumentSchema:
@@ -253,6 +291,7 @@ class Choice(ArgumentType[T]):
         self._values = tuple(values)
         self._texts = {**aliases, **{str(written): value for written, value in values}}
         self.name = "|".join(str(written) for written, _ in values)
+        self.listed = "integer" if all(type(written) is int for written, _ in values) else "binary"
 
     def parse(self, text: str) -> T:
         """Find the value that a text stands for."""
@@ -271,7 +310,7 @@ class Choice(ArgumentType[T]):
         raise ValueError(self._unknown(value))
 
     def _unknown(self, value: object) -> str:
-        return f"{_shown(value)} is not one of {', '.join(str(written) for written, _ in self._values)}"
+        return f"{shown_value(value)} is not one of {', '.join(str(written) for written, _ in self._values)}"
 
     def texts(self, value: T) -> tuple[str, ...]:
         """Return what is written for it."""
@@ -286,100 +325,39 @@ class Choice(ArgumentType[T]):
         return tuple(Option(str(written)) for written, _ in self._values)
 
 
-class Nullable(ArgumentType[T | None]):
-    """A value of another type, or none.
+class SecretText(ArgumentType[Secret]):
+    """A text that is for no log and no screen."""
 
-    Args:
-        inner: the other type.
-    """
+    name = "secret"
+    field_type = "text-private"
+    is_secret = True
 
-    is_optional = True
+    def parse(self, text: str) -> Secret:
+        """Wrap the text."""
+        return Secret(text)
 
-    def __init__(self, inner: ArgumentType[T]) -> None:
-        self._inner = inner
-        self.field_type = inner.field_type
-        self.name, self.is_list = inner.name, inner.is_list
-
-    def parse(self, text: str) -> T | None:
-        """Make a value of the other type."""
-        return self._inner.parse(text)
-
-    def parse_json(self, value: object) -> T | None:
-        """Make a value of the other type, or ``None`` of ``null``."""
-        return None if value is None else self._inner.parse_json(value)
-
-    def parse_all(self, texts: Sequence[str]) -> T | None:
-        """Make a value of the other type, or ``None`` of nothing."""
-        return self._inner.parse_all(texts) if texts else None
+    def parse_json(self, value: object) -> Secret:
+        """Wrap a text. What else it may be is not repeated."""
+        if isinstance(value, Secret):
+            return value
+        if not isinstance(value, str):
+            raise ValueError("the secret is not a text")
+        return Secret(value)
 
     def schema(self) -> ArgumentSchema:
-        """Return that of the other type or ``null``."""
-        return {"anyOf": [self._inner.schema(), {"type": "null"}]}
+        """Return that of a password. OpenAPI 3.1 §4.4"""
+        return {"type": "string", "format": "password", "writeOnly": True}
 
-    def options(self) -> tuple[Option, ...]:
-        """Return those of the other type."""
-        return self._inner.options()
-
-    def texts(self, value: T | None) -> tuple[str, ...]:
-        """Return the texts of a value of the other type; of ``None`` there are none."""
-        return () if value is None else self._inner.texts(value)
+    def texts(self, value: Secret) -> tuple[str, ...]:
+        """Return nothing: no form shows a secret that is known already."""
+        return ()
 
     def option(self) -> CliOption:
-        """Return an option that may be left out."""
-        option = self._inner.option()
-        return replace(option, annotation=option.annotation | None)
+        """Return an option that is typed without being shown."""
+        return CliOption(str, self.parse, self.name, hide_input=True)
 
 
-class ListOf(ArgumentType[list[T]]):
-    """Several values of another type.
-
-    Args:
-        inner: the other type; neither a list nor optional.
-    """
-
-    is_list = True
-
-    def __init__(self, inner: ArgumentType[T]) -> None:
-        self._inner = inner
-        self.name = inner.name
-        kinds = {"jid-single": "jid-multi", "list-single": "list-multi"}
-        self.field_type = kinds.get(inner.field_type, "text-multi")
-
-    def parse(self, text: str) -> list[T]:
-        """Make a list of one value."""
-        return [self._inner.parse(text)]
-
-    def parse_all(self, texts: Sequence[str]) -> list[T]:
-        """Make a list of values."""
-        return [self._inner.parse(text) for text in texts]
-
-    def parse_json(self, value: object) -> list[T]:
-        """Make a list of values."""
-        if not isinstance(value, list):
-            raise ValueError(f"{_shown(value)} is not a list")
-        return [self._inner.parse_json(item) for item in value]
-
-    def schema(self) -> ArgumentSchema:
-        """Return that of an array."""
-        return {"type": "array", "items": self._inner.schema()}
-
-    def options(self) -> tuple[Option, ...]:
-        """Return those of the other type."""
-        return self._inner.options()
-
-    def texts(self, value: list[T]) -> tuple[str, ...]:
-        """Return the texts of all values."""
-        return tuple(text for item in value for text in self._inner.texts(item))
-
-    def option(self) -> CliOption:
-        """Return an option that may be given several times."""
-        option = self._inner.option()
-        if option.parser is None:
-            option = CliOption(str, self._inner.parse, self.name)
-        return replace(option, annotation=list[option.annotation])  # type: ignore[name-defined]
-
-
-def _shown(value: object) -> str:
+def shown_value(value: object) -> str:
     """Return a caller's value for a message: cut, and of containers only that they are some."""
     if isinstance(value, str):
         return repr(value[:SHOWN])

@@ -119,6 +119,23 @@ class Model:
         except ValidationError as error:
             raise _told("query", error) from None
 
+    def read_value(self, value: object) -> Any:
+        """Validate a value that is decoded already, such as a part of a body in JSON.
+
+        Raises:
+            UnprocessableContent: it does not fit.
+        """
+        try:
+            return self._adapter.validate_python(value)
+        except ValidationError as error:
+            raise _told("value", error) from None
+        except RecursionError:
+            raise MalformedContent("the value is nested too deeply") from None
+
+    def write_json(self, value: Any) -> str:
+        """Return a value of the model in JSON, as :meth:`read_value` takes it when it is decoded."""
+        return self._adapter.dump_json(value, by_alias=True).decode()
+
     def _missing(self) -> typing.NoReturn:
         raise UnprocessableContent("content", [FieldProblem("", "there is no body")], 1)
 

@@ -311,8 +311,9 @@ class _Compiler:
             kind = argument_type(annotation)
         except UnknownType as error:
             raise SignatureError(f"annotation {annotation!r} of argument {name!r} is not understood: {error}") from None
-        if kind.is_list:
-            raise SignatureError(f"annotation {annotation!r} of argument {name!r} asks for a list, and a group is one value")
+        if kind.is_list or kind.is_structured:
+            asked = "a list" if kind.is_list else "an object"
+            raise SignatureError(f"annotation {annotation!r} of argument {name!r} asks for {asked}, and a group is one value")
         return kind
 
     def _annotation(self, name: str) -> Any:
