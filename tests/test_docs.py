@@ -26,6 +26,7 @@ from tests.cli.process import run_script_tests
 from tests.curl import BASE, SHELLS, STREAM_SECONDS, Shell, adapted, listening
 from tigrest import errors
 from tigrest.backends.adhoc import AdHoc
+from tigrest.backends.admin_commands import AdminCommands
 from tigrest.backends.backend import UserRepository
 from tigrest.cli.program import app
 from tigrest.config import Config, builtin_scripts, known_keys, load
@@ -460,7 +461,13 @@ def test_the_first_bot_is_the_example() -> None:
     assert block.text.partition("class Echo")[2] in (DOCS.parent / "examples" / "bots" / "echo.py").read_text()
 
 
-SERVICE_PARTS: dict[str, type] = {"adhoc": AdHoc, "bosh": BoshEndpoint, "avatars": Avatars, "users": UserRepository}
+SERVICE_PARTS: dict[str, type] = {
+    "admin_commands": AdminCommands,
+    "adhoc": AdHoc,
+    "bosh": BoshEndpoint,
+    "avatars": Avatars,
+    "users": UserRepository,
+}
 
 
 def _service_members() -> Iterator[tuple[str, type, str]]:
@@ -481,7 +488,8 @@ def test_the_service_is_described_as_it_is() -> None:
             parameters = inspect.signature(members[name]).parameters.values()
             given = ast.parse(f"def f{code(shown)[len(name) :]}: ...").body[0]
             assert isinstance(given, ast.FunctionDef)
-            arguments = [*given.args.args, *given.args.kwonlyargs, *([given.args.kwarg] if given.args.kwarg else [])]
+            several, named = ([one] if one else [] for one in (given.args.vararg, given.args.kwarg))
+            arguments = [*given.args.args, *several, *given.args.kwonlyargs, *named]
             assert [argument.arg for argument in arguments] == [parameter.name for parameter in parameters if parameter.name != "self"], (
                 name
             )

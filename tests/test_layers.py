@@ -19,7 +19,7 @@ ROOMS: dict[str, set[str]] = {
     "passwords": set(),
     "webhooks": set(),
     "concurrency": {"errors"},
-    "observability": {"paths"},
+    "observability": {"errors", "paths"},
     # XMPP and HTTP bodies: values and bytes, no input, no output
     "xmpp": {"errors"},
     "formats": {"errors", "spelling", "xmpp"},

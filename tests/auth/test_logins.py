@@ -329,3 +329,23 @@ async def test_nobody_logs_in_by_the_name_that_tigase_believes() -> None:
         with pytest.raises(LoginRequired, match="nobody logs in as user-status-endpoint"):
             await world.login(username, "secret")
         assert world.server.asked == []
+
+
+async def test_a_password_is_verified_now_and_never_remembered() -> None:
+    world = World(cache_seconds=60)
+    for _ in range(2):
+        assert await world.logins.verify(ALICE, "secret", ADDRESS)
+    assert world.server.asked == [(ALICE, "secret")] * 2
+    assert world.logins.cached(HEADER) is None
+    assert not await world.logins.verify(ALICE, "", ADDRESS)
+    assert not await world.logins.verify(JID("nobody@localhost"), "secret", ADDRESS)
+
+
+async def test_whoever_verifies_passwords_guesses_no_faster_than_by_logging_in() -> None:
+    world = World()
+    for _ in range(10):
+        assert not await world.logins.verify(ALICE, "wrong", ADDRESS)
+    with pytest.raises(TooManyFailures):
+        await world.logins.verify(ALICE, "secret", ADDRESS)
+    with pytest.raises(TooManyFailures):
+        await world.login("alice", "secret")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tigrest.errors import InvalidValue
 from tigrest.observability import logs
 from tigrest.observability.context import begin_request, current_request, set_caller
 
@@ -72,3 +73,32 @@ def test_loggers_that_tell_secrets_are_quiet_even_when_debugging(name: str) -> N
 def test_the_access_log_is_switched_by_itself(wanted: bool) -> None:
     logs.configure("error", wanted)
     assert logging.getLogger(logs.ACCESS).isEnabledFor(logging.INFO) is wanted
+
+
+def test_the_level_is_changed_for_all_loggers_and_told(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", False)
+    assert logs.log_level() == "info"
+    for level in logs.LEVELS:
+        logs.set_log_level(level)
+        assert logs.log_level() == level
+    logs.set_log_level("error")
+    logging.getLogger("tigrest.x").warning("not now")
+    logging.getLogger("tigrest.x").error("now")
+    logging.getLogger("slixmpp").error("that too")
+    logs.set_log_level("debug")
+    assert not logging.getLogger("slixmpp").isEnabledFor(logging.INFO)
+    logs.set_log_level("none")
+    logging.getLogger("tigrest.x").critical("never")
+    assert [line.split("] ")[1] for line in capsys.readouterr().err.splitlines()] == ["now", "that too"]
+
+
+def test_a_level_between_two_is_told_as_the_one_that_logs_as_much() -> None:
+    logging.getLogger().setLevel(logging.WARNING + 5)
+    assert logs.log_level() == "warning"
+    logging.getLogger().setLevel(1)
+    assert logs.log_level() == "debug"
+
+
+def test_an_unknown_level_is_refused() -> None:
+    with pytest.raises(InvalidValue, match="use one of none, critical, error, warning, info, debug"):
+        logs.set_log_level("loud")

@@ -122,6 +122,25 @@ class Logins:
             raise LoginRequired("the login is not accepted")
         return jid
 
+    async def verify(self, jid: JID, password: str, address: str) -> bool:
+        """Check a password now, in the limits of a login: whoever may ask this cannot guess faster than others.
+
+        Args:
+            jid: whose.
+            password: to check; an empty one is never right.
+            address: IP address of whoever asks; empty when it is unknown.
+
+        Raises:
+            TooManyFailures: too many failed logins lately.
+            NotConnected: the XMPP server cannot be asked, or too many callers want to.
+        """
+        account = jid.bare
+        self._throttle.check(account, address)
+        if not password:
+            return False
+        async with self._permit():
+            return await self._ask(account, password, address)
+
     def forget(self, jid: JID) -> None:
         """Evict the logins of an account whose password has changed or that was deleted."""
         self._epoch += 1  # checks begun with the old password are neither shared nor remembered
@@ -143,16 +162,22 @@ class Logins:
     async def _check(self, digest: bytes, jid: JID, password: str, *, address: str, was_right: bool) -> bool:
         epoch = self._epoch
         async with self._permit():
-            if not was_right:
-                self._throttle.check(jid, address)  # again: others may have failed while this one waited
-            check = self._accounts.check if self._accounts.has(jid) else self._check_backend
-            accepted = await check(jid, password)
+            accepted = await self._ask(jid, password, address, was_right=was_right)
+        if not accepted:
+            self._drop(digest)
+        elif epoch == self._epoch:
+            self._remember(digest, jid)
+        return accepted
+
+    async def _ask(self, jid: JID, password: str, address: str, *, was_right: bool = False) -> bool:
+        """Ask whether a password is right, and count the failure where it is not."""
+        if not was_right:
+            self._throttle.check(jid, address)  # again: others may have failed while this one waited
+        check = self._accounts.check if self._accounts.has(jid) else self._check_backend
+        accepted = await check(jid, password)
         if accepted:
             self._throttle.succeeded(jid, address)
-            if epoch == self._epoch:
-                self._remember(digest, jid)
         else:
-            self._drop(digest)
             self._throttle.failed(jid, address)
             log.info("the login of %s from %s is not accepted", jid, address or "an unknown address")
         return accepted

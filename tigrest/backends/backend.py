@@ -113,6 +113,14 @@ class Backend(Protocol):
             NotSupported: the server does not let us; the message says what to grant.
         """
 
+    def delegation_trouble(self, type: str, namespace: str) -> str:
+        """Return why :meth:`request_as` cannot send iqs of a type and namespace; empty when it can.
+
+        Args:
+            type: get or set.
+            namespace: of the payload.
+        """
+
     async def check_credentials(self, jid: JID, password: str) -> bool:
         """Check a password against the server. Takes the time of a login; callers cache.
 

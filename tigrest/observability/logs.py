@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
+from tigrest.errors import InvalidValue
 from tigrest.observability.context import current_request
 
 ACCESS = "tigrest.access"
@@ -14,6 +15,16 @@ _FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request)s] %(message)s"
 
 _QUIET = ("aiosqlite", "alembic", "asyncio", "httpcore2", "httpx2", "slixmpp", "sqlalchemy", "uvicorn", "watchfiles")
 """Loggers kept at WARNING: below it slixmpp prints whole stanzas, aiosqlite and SQLAlchemy print values, the others little of use."""
+
+LEVELS = {
+    "none": logging.CRITICAL + 10,
+    "critical": logging.CRITICAL,
+    "error": logging.ERROR,
+    "warning": logging.WARNING,
+    "info": logging.INFO,
+    "debug": logging.DEBUG,
+}
+"""Levels that :func:`set_log_level` takes, those that log least first. At ``none`` nothing is logged."""
 
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), 127, *range(128, 160))}
 
@@ -30,10 +41,36 @@ def configure(level: str, access_log: bool) -> None:
     handler.addFilter(_add_request)
     threshold: int = getattr(logging, level.upper())
     logging.basicConfig(level=threshold, handlers=[handler], force=True)
-    for name in _QUIET:
-        logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+    _apply(threshold)
     logging.getLogger(ACCESS).setLevel(logging.INFO if access_log else logging.CRITICAL)
     logging.captureWarnings(True)
+
+
+def log_level() -> str:
+    """Return the level at which the program logs: one of :data:`LEVELS`."""
+    threshold = logging.getLogger().getEffectiveLevel()
+    return next((name for name, level in LEVELS.items() if level <= threshold), "debug")
+
+
+def set_log_level(level: str) -> None:
+    """Change the level at which the program logs, until it ends. The line for each request is not affected.
+
+    Args:
+        level: one of :data:`LEVELS`.
+
+    Raises:
+        InvalidValue: it is another.
+    """
+    if level not in LEVELS:
+        raise InvalidValue(f"there is no log level {level[:40]!r}; use one of {', '.join(LEVELS)}")
+    _apply(LEVELS[level])
+
+
+def _apply(threshold: int) -> None:
+    """Set the level of all loggers that have none of their own, and of those that are kept quiet."""
+    logging.getLogger().setLevel(threshold)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
 
 
 def _add_request(record: logging.LogRecord) -> bool:

@@ -11,6 +11,7 @@ from typing import Unpack
 
 from tigrest.auth.principal import Principal
 from tigrest.backends.adhoc import AdHoc
+from tigrest.backends.admin_commands import AdminCommands
 from tigrest.backends.backend import REQUEST_TIMEOUT, Backend, UserRepository
 from tigrest.backends.open_stages import OpenStages
 from tigrest.concurrency.tasks import TaskSet
@@ -66,6 +67,8 @@ class Service:
         stages = OpenStages() if stages is None else stages
         self.adhoc = AdHoc(self, stages)
         """Ad-hoc commands (XEP-0050): list and execute."""
+        self.admin_commands = AdminCommands(self.adhoc, backend.domain)
+        """The commands of the served domain for administrators (XEP-0133)."""
         self.avatars = Avatars(self, avatars or AvatarSettings())
         """Avatars (XEP-0084, XEP-0153, XEP-0292): get and set."""
         self._outbound = Outbound(backend, archives or ArchiveLimits())
@@ -223,6 +226,15 @@ class Service:
         XEP-0356 §6
         """
         return await self._backend.request_as(JID(owner).bare, self._own(iq).with_(sender=None), timeout)
+
+    def delegation_trouble(self, type: str, namespace: str) -> str:
+        """Return why the server does not let :meth:`request_as` send iqs of a type and namespace; empty when it lets.
+
+        Args:
+            type: get or set.
+            namespace: of the payload, e.g. ``jabber:iq:roster``.
+        """
+        return self._backend.delegation_trouble(type, namespace)
 
     def sendPacket(
         self, packet: StanzaLike, timeout: float | None = None, callback: Callable[[Stanza | None], object] | None = None

@@ -136,6 +136,47 @@ async def test_acting_for_a_user_needs_a_grant() -> None:
         assert 'from="alice@example.org"' in server.received
 
 
+@pytest.mark.parametrize(
+    ("perm", "trouble"),
+    [
+        ("<perm access='roster' type='both'/>", {"get": "", "set": ""}),
+        ("<perm access='roster' type='get'/>", {"get": "", "set": "grant http.example.org iq set for jabber:iq:roster"}),
+        ("<perm access='iq'><namespace ns='jabber:iq:roster' type='set'/></perm>", {"get": "iq get for jabber:iq:roster", "set": ""}),
+    ],
+)
+async def test_what_is_granted_for_users_is_told_before_it_is_tried(perm: str, trouble: dict[str, str]) -> None:
+    server = Server()
+    async with component(server) as running:
+        assert running.delegation_trouble("get", "jabber:iq:roster")
+        server.push(f"<message from='example.org'><privilege xmlns='urn:xmpp:privilege:2'>{perm}</privilege></message>")
+        async with asyncio.timeout(5):
+            while running.privileges.summary() == "none":
+                await asyncio.sleep(0.01)
+        for type, words in trouble.items():
+            told = running.delegation_trouble(type, "jabber:iq:roster")
+            assert bool(told) == bool(words)
+            assert words in told
+        assert running.delegation_trouble("get", "jabber:iq:private")
+    async with component(Server(), borrows=True) as running:
+        assert running.delegation_trouble("set", "jabber:iq:private") == ""
+
+
+async def test_a_granted_roster_is_asked_for_from_our_own_address() -> None:
+    server = Server()
+    server.answer = lambda id: f"<iq type='result' from='alice@example.org' id='{id}'><query xmlns='jabber:iq:roster'/></iq>"
+    ask = Stanza.parse("<iq type='get' id='i'><query xmlns='jabber:iq:roster'/></iq>")
+    async with component(server) as running:
+        server.push(
+            "<message from='example.org'><privilege xmlns='urn:xmpp:privilege:1'><perm access='roster' type='get'/></privilege></message>"
+        )
+        async with asyncio.timeout(5):
+            while not running.privileges.allows_roster:
+                await asyncio.sleep(0.01)
+        assert (await running.request_as(JID("alice@example.org"), ask, 1.0)).type == "result"
+        assert 'from="alice@example.org"' not in server.received
+        assert "privileged_iq" not in server.received
+
+
 class Listens:
     """Takes what is for a bot."""
 

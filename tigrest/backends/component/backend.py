@@ -30,7 +30,7 @@ from tigrest.errors import NotConnected, NotSupported, StanzaError, StanzaTimeou
 from tigrest.state.database import Database
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.kinds import NEVER_BOUNCED
-from tigrest.xmpp.namespaces import CLIENT, COMMANDS
+from tigrest.xmpp.namespaces import CLIENT, COMMANDS, ROSTER, VCARD_TEMP
 from tigrest.xmpp.presence import StatusOutcome, UserStatus
 from tigrest.xmpp.refusals import as_stanza_error, error_reply
 from tigrest.xmpp.stanza import Stanza
@@ -188,15 +188,28 @@ class Component:
         namespace = _namespace(iq)
         if self.privileges.allows_iq(iq.type, namespace):
             return unwrap(await self._self.request(wrap(owner, iq, self.privileges.namespace), timeout))
+        if namespace == ROSTER and self.privileges.allows_roster_iq(iq.type):
+            return await self._self.request(iq.with_(to=owner), timeout)
         if self.borrows:
             return await self.request(iq.with_(sender=owner), timeout)
-        if self._is_trusted and not self.is_tigase and is_of_vcard(iq):
+        if self._writes_vcards and is_of_vcard(iq):
             return await request_vcard(self._self, owner, iq, timeout)
-        granted = f"iq {iq.type} for {namespace}"
-        raise NotSupported(
-            f"the server does not let the gateway act for its users: grant {self.jid} {granted} by XEP-0356, "
+        raise NotSupported(self.delegation_trouble(iq.type, namespace))
+
+    def delegation_trouble(self, type: str, namespace: str) -> str:
+        """Return why the server does not let us act for its users; see :meth:`tigrest.backends.backend.Backend.delegation_trouble`."""
+        is_granted = self.privileges.allows_iq(type, namespace) or (namespace == ROSTER and self.privileges.allows_roster_iq(type))
+        if is_granted or self.borrows or (namespace == VCARD_TEMP and self._writes_vcards):
+            return ""
+        return (
+            f"the server does not let the gateway act for its users: grant {self.jid} iq {type} for {namespace} by XEP-0356, "
             "where the server can: tigrest check --live says how"
         )
+
+    @property
+    def _writes_vcards(self) -> bool:
+        """Return whether vCards of users can be set by stanzas from their addresses."""
+        return self._is_trusted and not self.is_tigase
 
     async def check_credentials(self, jid: JID, password: str) -> bool:
         """Check a password by a login at the server; see :meth:`tigrest.backends.backend.Backend.check_credentials`."""

@@ -58,10 +58,14 @@ class Privileges:
         """Tell whether we may send an iq in the name of a user."""
         return self.iq.get(namespace) in (type, "both")
 
+    def allows_roster_iq(self, type: str) -> bool:
+        """Tell whether iqs about rosters may be sent to users from our own address. XEP-0356 §4.3"""
+        return self.access.get("roster") in (type, "both")
+
     @property
     def allows_roster(self) -> bool:
         """Return whether we may read the rosters of users."""
-        return self.access.get("roster") in ("get", "both")
+        return self.allows_roster_iq("get")
 
     @property
     def sees_presence(self) -> bool:

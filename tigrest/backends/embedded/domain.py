@@ -155,6 +155,10 @@ class EmbeddedDomain:
         """Answer an iq as if a user had sent it; see :meth:`tigrest.backends.backend.Backend.request_as`."""
         return await self.request(iq.with_(sender=owner), timeout)
 
+    def delegation_trouble(self, type: str, namespace: str) -> str:
+        """Return nothing, as all may be sent; see :meth:`tigrest.backends.backend.Backend.delegation_trouble`."""
+        return ""
+
     async def check_credentials(self, jid: JID, password: str) -> bool:
         """Check a password; see :meth:`tigrest.backends.backend.Backend.check_credentials`."""
         self._expect_connected()
