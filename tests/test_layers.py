@@ -33,7 +33,9 @@ ROOMS: dict[str, set[str]] = {
     "inbound": {"errors", "hosts", "webhooks", "concurrency", "observability", "xmpp", "formats", "state", "backends"},
     # scripts, and HTTP in front of them
     "scripting": {"errors", "spelling", "concurrency", "observability", "xmpp", "formats", "auth", "service", "inbound"},
+    "commands": {"errors", "spelling", "auth", "service", "scripting"},
     "http": {"errors", "version", "concurrency", "observability", "xmpp", "formats", "auth", "config", "service", "scripting"},
+    "api": {"errors", "observability", "formats", "auth", "scripting", "commands", "http"},
     # put together
     "plugins": {"errors", "paths", "spelling", "service"},
     "gateway": {
@@ -51,7 +53,9 @@ ROOMS: dict[str, set[str]] = {
         "service",
         "inbound",
         "scripting",
+        "commands",
         "http",
+        "api",
     },
     "testing": {"passwords", "concurrency", "xmpp", "state", "config", "service", "scripting", "gateway"},
     "cli": {
@@ -72,7 +76,7 @@ ROOMS: dict[str, set[str]] = {
     },
     "__main__": {"cli"},
     # what scripts import
-    "public": {"errors", "version", "xmpp", "formats", "auth", "backends", "service", "inbound", "scripting", "http"},
+    "public": {"errors", "version", "xmpp", "formats", "auth", "backends", "service", "inbound", "scripting", "commands", "http"},
     "__init__": {"public", "version"},
 }
 

@@ -8,12 +8,31 @@ from starlette.responses import StreamingResponse
 from tigrest.auth.basic import read_basic
 from tigrest.auth.principal import Principal
 from tigrest.backends.backend import UserRepository
-from tigrest.errors import InvalidStanza, InvalidValue, NotConnected, StanzaError, StanzaTimeout, TigrestError, UnsupportedContent
+from tigrest.commands.context import CommandContext
+from tigrest.commands.registry import Commands
+from tigrest.errors import (
+    Conflict,
+    InvalidStanza,
+    InvalidValue,
+    NoSuchUser,
+    NotConnected,
+    NotFound,
+    NotPermitted,
+    NotSupported,
+    ServerFailed,
+    StanzaError,
+    StanzaTimeout,
+    TigrestError,
+    UnsupportedContent,
+    UserExists,
+)
 from tigrest.formats.stanza_json import representations as stanza_json
 from tigrest.http.requests import HandlerRequest as Request
 from tigrest.inbound.events import Events
 from tigrest.scripting.arguments import read_argument
+from tigrest.scripting.commands import command
 from tigrest.scripting.handler import Handler, Match, Result, inject
+from tigrest.scripting.lifecycle import Scripts
 from tigrest.scripting.secret import Secret
 from tigrest.service import BoundedService, Service
 from tigrest.service.avatars import AvatarSource
@@ -34,7 +53,10 @@ __all__ = [
     "BareJID",
     "BoshEndpoint",
     "BoundedService",
+    "CommandContext",
     "CommandReply",
+    "Commands",
+    "Conflict",
     "DataForm",
     "DomainJID",
     "Events",
@@ -47,12 +69,18 @@ __all__ = [
     "InvalidValue",
     "Match",
     "MessageParts",
+    "NoSuchUser",
     "NotConnected",
+    "NotFound",
+    "NotPermitted",
+    "NotSupported",
     "Principal",
     "Request",
     "Result",
     "RosterItem",
+    "Scripts",
     "Secret",
+    "ServerFailed",
     "Service",
     "Stanza",
     "StanzaError",
@@ -62,9 +90,11 @@ __all__ = [
     "StreamingResponse",
     "TigrestError",
     "UnsupportedContent",
+    "UserExists",
     "UserRepository",
     "UserStatus",
     "__version__",
+    "command",
     "inject",
     "read_argument",
     "read_basic",

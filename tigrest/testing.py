@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from tigrest.concurrency.loop import new_event_loop
-from tigrest.config import Config, builtin_scripts
+from tigrest.config import Config, builtin_commands, builtin_scripts
 from tigrest.gateway import Gateway
 from tigrest.passwords import Passwords
 from tigrest.scripting.schedules import Schedule
@@ -188,13 +188,16 @@ class TestGateway:
 
 
 @contextmanager
-def serving(*scripts: Path, domain: str = "localhost", builtins: bool = True, **sections: dict[str, Any]) -> Iterator[TestGateway]:
+def serving(
+    *scripts: Path, domain: str = "localhost", builtins: bool = True, commands: Sequence[Path] = (), **sections: dict[str, Any]
+) -> Iterator[TestGateway]:
     """Run a gateway on an embedded domain in memory. Schedules run by :meth:`TestGateway.run_schedule` only, not by the clock.
 
     Args:
         scripts: directories of scripts.
         domain: the XMPP domain, with the accounts :data:`ACCOUNTS`.
-        builtins: whether to serve the built-in handlers too.
+        builtins: whether to serve the built-in handlers and commands too.
+        commands: directories of commands.
         sections: sections of the configuration, e.g. ``http={"max_body": 1000}``; their keys override those that are set here.
     """
     from starlette.testclient import TestClient
@@ -210,7 +213,8 @@ def serving(*scripts: Path, domain: str = "localhost", builtins: bool = True, **
     for name, section in sections.items():
         settings[name] = settings.get(name, {}) | section
     dirs = [*scripts, builtin_scripts()] if builtins else [*scripts]
-    gateway = Gateway(Config.model_validate(settings), dirs, Passwords(1, 8, 1))
+    command_dirs = [*commands, builtin_commands()] if builtins else [*commands]
+    gateway = Gateway(Config.model_validate(settings), dirs, Passwords(1, 8, 1), command_dirs)
     options = {"loop_factory": new_event_loop}
     with TestClient(gateway.app, raise_server_exceptions=False, follow_redirects=False, backend_options=options) as client:
         yield TestGateway(gateway, client)
@@ -222,8 +226,15 @@ def own_scripts(root: Path) -> Sequence[Path]:
     return [folder] if folder.is_dir() else []
 
 
+def own_commands(root: Path) -> Sequence[Path]:
+    """Return the ``scripts/commands`` of a project, if it has one."""
+    folder = root / "scripts" / "commands"
+    return [folder] if folder.is_dir() else []
+
+
 @pytest.fixture
 def gateway(request: pytest.FixtureRequest) -> Iterator[TestGateway]:
-    """Run a gateway with the project's own ``scripts/rest`` and the built-in handlers."""
-    with serving(*own_scripts(request.config.rootpath)) as running:
+    """Run a gateway with the project's own ``scripts/rest`` and ``scripts/commands`` and the built-in ones."""
+    root = request.config.rootpath
+    with serving(*own_scripts(root), commands=own_commands(root)) as running:
         yield running

@@ -13,7 +13,7 @@ from tigrest.backends.component.backend import Component
 from tigrest.backends.component.settings import ComponentSettings, LinkSettings
 from tigrest.backends.embedded.domain import EmbeddedDomain
 from tigrest.backends.embedded.settings import EmbeddedSettings
-from tigrest.backends.entities.commands import Command, CommandCall, Outcome, always
+from tigrest.backends.entities.commands import AdHocCall, AdHocCommand, Outcome, always
 from tigrest.backends.inbound import Inbound
 from tigrest.errors import InvalidValue, StorageUnavailable
 from tigrest.passwords import Passwords
@@ -154,11 +154,11 @@ async def test_what_a_listener_raises_is_an_error(world: World, caplog: pytest.L
 async def test_our_own_commands_are_for_admins_and_no_listener_takes_their_place(world: World) -> None:
     ran: list[JID] = []
 
-    async def run(call: CommandCall) -> Outcome:
+    async def run(call: AdHocCall) -> Outcome:
         ran.append(call.caller)
         return Outcome(note="done")
 
-    world.backend.offer([Command("x", "X", always(DataForm("form")), run)])
+    world.backend.offer([AdHocCommand("x", "X", always(DataForm("form")), run)])
     assert await world.refused(RUN, type="set") == "forbidden"
     assert (await world.ask(RUN, sender=ADMIN, type="set")).type == "result"
     listed = (await world.ask(ITEMS)).payload

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.servers.certificates import make_certificate
-from tigrest.config import Config, builtin_scripts, find, known_keys, load, script_dirs
+from tigrest.config import Config, builtin_commands, builtin_scripts, find, known_keys, load, script_dirs
 from tigrest.config.origins import lines_of
 from tigrest.errors import ConfigError
 from tigrest.passwords import Passwords
@@ -508,5 +508,6 @@ def test_built_in_handlers_can_be_left_out(tmp_path: Path) -> None:
 def test_the_wheel_has_the_built_in_handlers_where_they_are_looked_for() -> None:
     project = tomllib.loads((SHIPPED.parent.parent / "pyproject.toml").read_text("utf-8"))
     included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
-    assert included == {"scripts/rest": "tigrest/builtin_scripts"}
+    assert included == {"scripts/commands": "tigrest/builtin_commands", "scripts/rest": "tigrest/builtin_scripts"}
+    assert builtin_commands() == SHIPPED.parent.parent / "scripts" / "commands"
     assert builtin_scripts() == SHIPPED.parent.parent / "scripts" / "rest"

@@ -231,7 +231,7 @@ async def api(request: MountRequest) -> Reply:
     command = COMMANDS.get(request.rest)
     if command is None:
         raise HTTPException(404, f"there is no command {request.rest[:20]}")
-    request.name_route(f"/api/{request.rest}")
+    request.name_route(f"/apis/{request.rest}")
     if request.method != command.method:
         raise HTTPException(405, f"{request.rest} is called by {command.method}", {"Allow": command.method})
     principal = await request.admit(command)
@@ -260,30 +260,30 @@ async def api(request: MountRequest) -> Reply:
 def test_a_mount_may_find_what_is_asked_for_before_it_admits_the_caller(
     serve: Serve, caplog: pytest.LogCaptureFixture, method: str, command: str, sent: str, status: int, caller: str
 ) -> None:
-    gateway = at(serve(), Mount("/api", api, METHODS, is_prefix=True))
+    gateway = at(serve(), Mount("/apis", api, METHODS, is_prefix=True))
     who = {"api_key": API_KEY} if sent == "key" else {"login": sent}
     with caplog.at_level(logging.INFO, "tigrest.access"):
-        answer = gateway.request(method, f"/api/{command}", content=b"{}", type="application/json", **who)
+        answer = gateway.request(method, f"/apis/{command}", content=b"{}", type="application/json", **who)
     assert answer.status_code == status
     assert ("www-authenticate" in answer.headers) is (status == 401)
     assert answer.headers.get("allow") == ("POST" if status == 405 else None)
     if status == 200:
         assert answer.json()["by"] == caller
         assert f" {'-' if caller == 'None' else caller} " in [entry.getMessage() for entry in caplog.records][-1]
-    label = f"/api/{command}" if command in COMMANDS else "/api/*"
+    label = f"/apis/{command}" if command in COMMANDS else "/apis/*"
     assert f'tigrest_requests_total{{method="{method}",route="{label}",status="{status}"}} 1.0' in gateway.get("/metrics").text
 
 
 def test_the_api_is_fenced_as_handlers_are(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    gateway = at(serve(http={"max_body": 30}), Mount("/api", api, METHODS, is_prefix=True))
+    gateway = at(serve(http={"max_body": 30}), Mount("/apis", api, METHODS, is_prefix=True))
     options: dict[str, Any] = {"login": "alice", "type": "application/json"}
-    assert gateway.post("/api/send", content=b"{}", headers=OTHER, **options).status_code == 403
-    assert gateway.post("/api/send", content=b'"' + b"a" * 40 + b'"', **options).status_code == 413
-    assert gateway.post("/api/send", content=b"{", **options).status_code == 400
-    answer = gateway.post("/api/send", content=b'{"fail": true}', **options)
+    assert gateway.post("/apis/send", content=b"{}", headers=OTHER, **options).status_code == 403
+    assert gateway.post("/apis/send", content=b'"' + b"a" * 40 + b'"', **options).status_code == 413
+    assert gateway.post("/apis/send", content=b"{", **options).status_code == 400
+    answer = gateway.post("/apis/send", content=b'{"fail": true}', **options)
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
     assert answer.json()["request_id"] in answer.json()["detail"]
-    assert [entry.getMessage() for entry in caplog.records if entry.exc_info] == ["POST /api/send failed in the gateway, at /api/send"]
+    assert [entry.getMessage() for entry in caplog.records if entry.exc_info] == ["POST /apis/send failed in the gateway, at /apis/send"]
 
 
 async def token(request: MountRequest) -> AnyResponse:

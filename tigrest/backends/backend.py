@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol, runtime_checkable
 
-from tigrest.backends.entities.commands import Command
+from tigrest.backends.entities.commands import AdHocCommand
 from tigrest.backends.inbound import Inbound
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.presence import StatusOutcome, UserStatus
@@ -135,7 +135,7 @@ class Backend(Protocol):
     def opens_bosh(self) -> bool:
         """Return whether BOSH sessions are opened by a command of the server itself (``bosh@domain``, Tigase)."""
 
-    def offer(self, commands: Iterable[Command]) -> None:
+    def offer(self, commands: Iterable[AdHocCommand]) -> None:
         """Offer ad-hoc commands at our own address, to admins."""
 
     def on_account_change(self, changed: Callable[[JID], None]) -> None:

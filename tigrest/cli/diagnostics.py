@@ -14,7 +14,7 @@ import typer
 from tigrest.cli.configured import configured, overridden
 from tigrest.cli.tables import columns
 from tigrest.concurrency.loop import run
-from tigrest.config import Config, script_dirs
+from tigrest.config import Config, command_dirs, script_dirs
 from tigrest.gateway import Gateway
 from tigrest.gateway.diagnostics import CheckListener, Diagnostics, State, diagnose
 from tigrest.gateway.probe_account import linked
@@ -84,7 +84,7 @@ async def _diagnose(path: Path | None) -> Diagnostics:
     assert this is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)  # else what was made would be left behind
     config = configured(path)
-    gateway = Gateway(_beside(config), script_dirs(config, create=False))
+    gateway = Gateway(_beside(config), script_dirs(config, create=False), command_dirs=command_dirs(config, create=False))
     await gateway.start()
     try:
         await asyncio.sleep(SETTLE_SECONDS)

@@ -9,7 +9,7 @@ import typer
 
 from tigrest.cli.configured import configured
 from tigrest.cli.tables import columns
-from tigrest.config import plugin_dirs, script_dirs
+from tigrest.config import command_dirs, plugin_dirs, script_dirs
 from tigrest.errors import ScriptError
 from tigrest.paths import shown_path
 from tigrest.plugins import Plugins
@@ -81,7 +81,7 @@ def _load(path: Path | None) -> tuple[Plugins, Table]:
     config = configured(path)
     plugins = Plugins(plugin_dirs(config))
     plugins.load()
-    return plugins, Loader(script_dirs(config, create=False)).load()
+    return plugins, Loader(script_dirs(config, create=False), command_dirs=command_dirs(config, create=False)).load()
 
 
 def _entry(route: Route) -> dict[str, object]:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tigrest.cli.configured import configured, expect_readable_again, overridden
-from tigrest.config import Config, builtin_scripts, find, plugin_dirs, script_dirs
+from tigrest.config import Config, builtin_commands, builtin_scripts, command_dirs, find, plugin_dirs, script_dirs
 from tigrest.errors import ConfigError
 from tigrest.gateway import Gateway
 from tigrest.http.wire.server import announce, run_server
@@ -42,9 +42,9 @@ def serve_forever(path: Path | None, host: str | None, port: int | None, reload:
         return overridden(configured(path), http=_given(host=host, port=port), scripts=_given(reload=reload))
 
     config = read()
-    gateway = Gateway(config, script_dirs(config, create=True))
+    gateway = Gateway(config, script_dirs(config, create=True), command_dirs=command_dirs(config, create=True))
     manager = ServiceManager(os.environ)
-    folders = [*config.scripts.dirs, builtin_scripts()]
+    folders = [*config.scripts.dirs, *config.scripts.command_dirs, builtin_scripts(), builtin_commands()]
 
     def ready(base: str) -> None:
         manager.ready(base)
@@ -71,6 +71,7 @@ async def _reconfigure(gateway: Gateway, read: Callable[[], Config]) -> None:
     try:
         config = await asyncio.to_thread(read)
         script_dirs(config, create=False)
+        command_dirs(config, create=False)
         plugin_dirs(config)
     except ConfigError as error:
         log.error("the configuration is wrong, so nothing was reloaded: %s", "; ".join(error.problems))

@@ -6,9 +6,9 @@
     config.http.port
 """
 
-from tigrest.config.folders import builtin_scripts, plugin_dirs, script_dirs
+from tigrest.config.folders import builtin_commands, builtin_scripts, command_dirs, plugin_dirs, script_dirs
 from tigrest.config.keys import known_keys
 from tigrest.config.loading import find, load
 from tigrest.config.models import Config
 
-__all__ = ["Config", "builtin_scripts", "find", "known_keys", "load", "plugin_dirs", "script_dirs"]
+__all__ = ["Config", "builtin_commands", "builtin_scripts", "command_dirs", "find", "known_keys", "load", "plugin_dirs", "script_dirs"]

@@ -180,6 +180,17 @@ def _not_empty(value: str) -> str:
     return value
 
 
+def _mount_path(value: str) -> str:
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)+", value) or {".", ".."} & set(value.split("/")):
+        raise ValueError(f'"{value}" is not a path such as "/api/v0": begin each part with a slash, and use letters, digits and "-._~"')
+    return value
+
+
+def _numbered(value: object) -> object:
+    """Return a plain number as the table of a version."""
+    return {"version": value} if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 ArrayOf = Annotated[tuple[T, ...], Field(strict=False)]
 """An array."""
 
@@ -202,6 +213,10 @@ WebhookUrl = Annotated[str, AfterValidator(_webhook_url), Field(repr=False)]
 PasswordHash = Annotated[str, AfterValidator(_password_hash)]
 SigningSecret = Annotated[SecretStr, AfterValidator(_signing_secret)]
 """A secret that requests to a webhook are signed with. Standard Webhooks 1.0.0"""
+
+MountPath = Annotated[str, AfterValidator(_mount_path)]
+Numbered = BeforeValidator(_numbered)
+"""Takes a plain number for the key ``version`` of a table."""
 
 KeyHash = Annotated[str, AfterValidator(_key_hash)]
 

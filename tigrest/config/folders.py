@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tigrest.config.models import Config
@@ -21,13 +21,36 @@ def script_dirs(config: Config, create: bool) -> list[Path]:
     Raises:
         ConfigError: a directory that the configuration names does not exist, or the default one cannot be made.
     """
-    named = "dirs" in config.scripts.model_fields_set
-    _check("scripts.dirs", [path for path in config.scripts.dirs if named or path.exists()])
+    return _dirs("dirs", config.scripts.dirs, builtin_scripts(), config, create)
+
+
+def _dirs(key: str, configured: Sequence[Path], builtin: Path, config: Config, create: bool) -> list[Path]:
+    named = key in config.scripts.model_fields_set
+    _check(f"scripts.{key}", [path for path in configured if named or path.exists()])
     if create:
-        for path in config.scripts.dirs:
-            _make(path)
-    dirs = [path for path in config.scripts.dirs if path.is_dir()]
-    return [*dirs, builtin_scripts()] if config.scripts.builtins else dirs
+        for path in configured:
+            _make(key, path)
+    dirs = [path for path in configured if path.is_dir()]
+    return [*dirs, builtin] if config.scripts.builtins else dirs
+
+
+def command_dirs(config: Config, create: bool) -> list[Path]:
+    """Return the directories to load commands from, the most important first and the built-in ones last.
+
+    Args:
+        config: the configuration.
+        create: make the default directory when it is missing; otherwise it is left out.
+
+    Raises:
+        ConfigError: a directory that the configuration names does not exist, or the default one cannot be made.
+    """
+    return _dirs("command_dirs", config.scripts.command_dirs, builtin_commands(), config, create)
+
+
+def builtin_commands() -> Path:
+    """Return the directory of the commands that come with tigrest: inside the installed package, or beside it in a checkout."""
+    installed = _PACKAGE / "builtin_commands"
+    return installed if installed.is_dir() else _PACKAGE.parent / "scripts" / "commands"
 
 
 def builtin_scripts() -> Path:
@@ -63,8 +86,8 @@ def _problem(key: str, path: Path) -> str:
     return f"{key}: {path} does not exist; create it (mkdir -p {path}) or correct {key}"
 
 
-def _make(path: Path) -> None:
+def _make(key: str, path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"scripts.dirs: {path} cannot be created: {error.strerror}; start in a writable directory or set it") from None
+        raise ConfigError(f"scripts.{key}: {path} cannot be created: {error.strerror}; start in a writable directory or set it") from None

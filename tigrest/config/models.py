@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
@@ -22,8 +22,10 @@ from tigrest.config.fields import (
     Listen,
     Memory,
     MemorySeconds,
+    MountPath,
     Network,
     NonEmptyText,
+    Numbered,
     Origin,
     PasswordHash,
     Port,
@@ -97,6 +99,7 @@ class ScriptsConfig(Section):
     """``[scripts]``: folders of handler scripts."""
 
     dirs: ArrayOf[File] = (Path("scripts/rest"),)
+    command_dirs: ArrayOf[File] = (Path("scripts/commands"),)
     reload: bool = True
     schedules: bool = True
     builtins: bool = True
@@ -300,6 +303,26 @@ class AvatarsConfig(Section):
     miss_seconds: MemorySeconds = 15.0
 
 
+class ApiMountConfig(Section):
+    """A value of ``[api] mounts``: which API is at a path."""
+
+    version: Annotated[int, Field(ge=0)] | None = None
+    compat: Literal["ejabberd"] | None = None
+
+
+class ApiConfig(Section):
+    """``[api]``: commands over HTTP."""
+
+    docs: Literal["admin", "public", "off"] = "admin"
+    mounts: dict[MountPath, Annotated[ApiMountConfig, Numbered]] = Field(default_factory=dict)
+
+
+class CtlConfig(Section):
+    """``[ctl]``: the Unix socket of ``tigrest ctl``."""
+
+    socket: str = "var/ctl.sock"
+
+
 class Config(Section):
     """The whole configuration."""
 
@@ -313,6 +336,8 @@ class Config(Section):
     embedded: EmbeddedConfig = EmbeddedConfig()
     state: StateConfig = StateConfig()
     avatars: AvatarsConfig = AvatarsConfig()
+    api: ApiConfig = ApiConfig()
+    ctl: CtlConfig = CtlConfig()
 
     @model_validator(mode="after")
     def _check(self) -> Config:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import SecretStr
 from starlette.types import ASGIApp
 
+from tigrest.api.mount import api_mount
 from tigrest.auth.accounts import Account, Accounts
 from tigrest.auth.admission import Admission
 from tigrest.auth.api_keys import ApiKey, ApiKeys, KeyStore, hash_key
@@ -25,10 +25,12 @@ from tigrest.backends.embedded.domain import EmbeddedDomain
 from tigrest.backends.embedded.settings import EmbeddedSettings
 from tigrest.backends.inbound import Inbound
 from tigrest.backends.open_stages import OpenStages
+from tigrest.commands.pipeline import Pipeline
+from tigrest.commands.registry import Commands
 from tigrest.config import Config
 from tigrest.config.models import AccountConfig, ApiKeyConfig, AvatarsConfig, WebhookConfig
 from tigrest.formats.stanza_json.representations import AnswerCodec
-from tigrest.gateway.provision import provider
+from tigrest.gateway.provision import Core, provider
 from tigrest.http.app import App
 from tigrest.http.cors import with_cors
 from tigrest.http.index import index_mounts
@@ -39,6 +41,7 @@ from tigrest.inbound.webhooks import Target, Webhooks
 from tigrest.observability.metrics import Metrics
 from tigrest.passwords import Passwords
 from tigrest.plugins import Plugins
+from tigrest.scripting.commands import Command
 from tigrest.scripting.execution import Execution
 from tigrest.scripting.lifecycle import Scripts
 from tigrest.scripting.listeners import Listener
@@ -55,6 +58,19 @@ from tigrest.state.lock import OnLost
 
 BOOTSTRAP = "HTTP_API_KEY_BOOTSTRAP"
 """Environment variable with an API key that works while none is configured."""
+
+
+@dataclass(frozen=True)
+class ScriptFolders:
+    """The directories that scripts are loaded from, the most important first.
+
+    Args:
+        handlers: of handlers.
+        commands: of commands.
+    """
+
+    handlers: tuple[Path, ...]
+    commands: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,6 +117,7 @@ class Parts:
         service: access to XMPP, as scripts have it.
         listening: gives stanzas to scripts.
         scheduling: runs scripts by the clock.
+        pipeline: runs commands.
         app: answers HTTP requests.
         entry: ``app``, with what stands before it.
         scripts: loads scripts, and replaces them.
@@ -117,17 +134,18 @@ class Parts:
     service: Service
     listening: Listening
     scheduling: Scheduling
+    pipeline: Pipeline
     app: App
     entry: ASGIApp
     scripts: Scripts
 
 
-def assemble(config: Config, script_dirs: Sequence[Path], plugins: Plugins, passwords: Passwords, on_lost: OnLost) -> Parts:
+def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords: Passwords, on_lost: OnLost) -> Parts:
     """Make all parts, on the event loop that they will run on.
 
     Args:
         config: how the gateway is set up.
-        script_dirs: directories of scripts, the most important first.
+        folders: where scripts are.
         plugins: provide what handlers ask for by ``inject()``.
         passwords: how passwords are hashed.
         on_lost: called when another gateway has taken a database.
@@ -151,7 +169,14 @@ def assemble(config: Config, script_dirs: Sequence[Path], plugins: Plugins, pass
     backend.on_account_change(events.dismiss)
     metrics = Metrics()
     app = make_app(config, service, metrics, authentication.admission, execution)
+    core = Core(service, events)
+    provide = provider(plugins, service, core)
+    commands = Commands(service)
+    pipeline = Pipeline(commands, service, execution, timeout, provide)
     add_mounts(app, service, metrics)
+    app.add(api_mount(pipeline))
+    scripts = make_scripts(folders, provide, service, TableSwitch(app, listening, scheduling, commands))
+    core.add(commands, scripts)
     for part in (events, webhooks, execution, scheduling):
         part.add_metrics(metrics)
     return Parts(
@@ -166,9 +191,10 @@ def assemble(config: Config, script_dirs: Sequence[Path], plugins: Plugins, pass
         service=service,
         listening=listening,
         scheduling=scheduling,
+        pipeline=pipeline,
         app=app,
         entry=with_cors(app, config.http.cors_origins, app.is_open),
-        scripts=make_scripts(script_dirs, provider(plugins, service, events), service, TableSwitch(app, listening, scheduling)),
+        scripts=scripts,
     )
 
 
@@ -357,16 +383,16 @@ def add_mounts(app: App, service: Service, metrics: Metrics) -> None:
         app.add(mount)
 
 
-def make_scripts(script_dirs: Sequence[Path], provide: Provide, service: Service, switch: TableSwitch) -> Scripts:
+def make_scripts(folders: ScriptFolders, provide: Provide, service: Service, switch: TableSwitch) -> Scripts:
     """Make what loads scripts, and serves them.
 
     Args:
-        script_dirs: directories of scripts, the most important first.
+        folders: where scripts are.
         provide: gives what handlers ask for by ``inject()``.
         service: access to XMPP.
         switch: gets each new table.
     """
-    return Scripts(Loader(script_dirs, provide), service, switch.serve)
+    return Scripts(Loader(folders.handlers, provide, command_dirs=folders.commands), service, switch.serve)
 
 
 @dataclass(frozen=True)
@@ -377,17 +403,20 @@ class TableSwitch:
         app: gets the routes.
         listening: gets the listeners.
         scheduling: gets the schedules.
+        commands: gets the commands.
     """
 
     app: App
     listening: Listening
     scheduling: Scheduling
+    commands: Commands
 
     def serve(self, table: Table) -> None:
-        """Replace the table for requests, stanzas and the clock from now on."""
+        """Replace the table for requests, stanzas, the clock and commands from now on."""
         self.app.serve(table)
         self.listening.serve(table.of(Listener))
         self.scheduling.serve(table.of(Schedule))
+        self.commands.serve(table.of(Command))
 
 
 def _secret(value: SecretStr | None) -> str:

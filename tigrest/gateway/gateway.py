@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tigrest.backends.backend import Backend
 from tigrest.config import Config, plugin_dirs
 from tigrest.errors import TigrestError
-from tigrest.gateway.assembly import Parts, assemble
+from tigrest.gateway.assembly import Parts, ScriptFolders, assemble
 from tigrest.gateway.control import gateway_commands
 from tigrest.gateway.demo import Demo, demo_of
 from tigrest.gateway.reconfiguration import APPLIED, apply, changed_keys
@@ -34,11 +34,14 @@ class Gateway:
         config: how it is set up.
         script_dirs: directories of scripts, the most important first.
         passwords: how passwords are hashed; the library's recommendation by default.
+        command_dirs: directories of commands, the most important first.
     """
 
-    def __init__(self, config: Config, script_dirs: Sequence[Path], passwords: Passwords | None = None) -> None:
+    def __init__(
+        self, config: Config, script_dirs: Sequence[Path], passwords: Passwords | None = None, command_dirs: Sequence[Path] = ()
+    ) -> None:
         self.config = config
-        self._script_dirs = list(script_dirs)
+        self._folders = ScriptFolders(tuple(script_dirs), tuple(command_dirs))
         self._passwords = passwords
         self.demo: Demo | None = None
         """Credentials to show, when the embedded domain made its own."""
@@ -131,7 +134,7 @@ class Gateway:
         stack.callback(plugins.close)
         await asyncio.to_thread(plugins.load)
         plugins.report()
-        parts = self._parts = assemble(self.config, self._script_dirs, plugins, self._passwords or Passwords(), self._fail)
+        parts = self._parts = assemble(self.config, self._folders, plugins, self._passwords or Passwords(), self._fail)
         for stop in (
             parts.passwords.close,
             parts.databases.embedded.stop,

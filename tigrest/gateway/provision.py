@@ -12,32 +12,40 @@ from tigrest.service import Service
 from tigrest.service.avatars import Avatars
 
 
-def provider(plugins: Plugins, service: Service, events: Events) -> Callable[[type], object | None]:
+def provider(plugins: Plugins, service: Service, core: Core) -> Callable[[type], object | None]:
     """Return what gives the object for a type.
 
     Args:
         plugins: asked first.
         service: access to XMPP.
-        events: the event stream.
+        core: what is the gateway's own.
     """
-    plugins.add(_Core(events), "core")
+    plugins.add(core, "core")
     return lambda wanted: plugins.provide(wanted, service)
 
 
-class _Core:
-    """Provide what is the gateway's own, as a plugin that comes last."""
+class Core:
+    """Provide what is the gateway's own, as a plugin that comes last.
 
-    def __init__(self, events: Events) -> None:
-        self._events = events
+    Args:
+        service: access to XMPP.
+        events: the event stream.
+    """
 
-    @hookimpl(trylast=True)
-    def tigrest_provide(self, type: type, service: Service) -> object | None:
-        """Return the service or one of its parts."""
-        parts: dict[object, object] = {
+    def __init__(self, service: Service, events: Events) -> None:
+        self._parts: dict[object, object] = {
             Service: service,
             UserRepository: service.users,
             AdHoc: service.adhoc,
             Avatars: service.avatars,
-            Events: self._events,
+            Events: events,
         }
-        return parts.get(type)
+
+    def add(self, *parts: object) -> None:
+        """Provide further parts, each for its class."""
+        self._parts |= {type(part): part for part in parts}
+
+    @hookimpl(trylast=True)
+    def tigrest_provide(self, type: type, service: Service) -> object | None:
+        """Return the service or one of its parts."""
+        return self._parts.get(type)

@@ -93,6 +93,7 @@ class Listener(Part):
         role: whose stanzas it hears.
     """
 
+    handler: Handler
     selectors: Mapping[str, Selector]
     invocations: Mapping[str, Invocation]
     role: Role

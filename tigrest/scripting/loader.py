@@ -15,6 +15,7 @@ from typing import Any
 
 from tigrest.errors import PluginError, ScriptError
 from tigrest.scripting.attributes import member_lines, validate, validate_instance
+from tigrest.scripting.commands import commands_of, expect_no_commands
 from tigrest.scripting.files import folders_of
 from tigrest.scripting.handler import Handler, Injection
 from tigrest.scripting.helpers import HelperFinder, package_of
@@ -40,13 +41,20 @@ class Loader:
         dirs: scripts directories, the most important first: of two files with the same relative path the first counts.
         provide: gives what ``inject()`` asks for; without it such attributes are left alone (as ``tigrest check`` does).
         seconds: how long one script may take to load.
-        kinds: the kinds of parts that a script may have.
+        kinds: the kinds of parts that a handler may have.
+        command_dirs: directories of scripts that declare commands, the most important first.
     """
 
     def __init__(
-        self, dirs: Sequence[Path], provide: Provide | None = None, seconds: float = LOAD_SECONDS, kinds: Sequence[Kind] = KINDS
+        self,
+        dirs: Sequence[Path],
+        provide: Provide | None = None,
+        seconds: float = LOAD_SECONDS,
+        kinds: Sequence[Kind] = KINDS,
+        command_dirs: Sequence[Path] = (),
     ) -> None:
-        self.dirs = _without_doubles(dirs)
+        self._handler_dirs = _without_doubles(dirs)
+        self.dirs = _without_doubles([*self._handler_dirs, *command_dirs])
         self._provide = provide
         self._seconds = seconds
         self._kinds = tuple(kinds)
@@ -161,24 +169,25 @@ class Loader:
         return list(self._scripts(files, problems))
 
     def _scripts(self, files: Mapping[Path, bytes], problems: list[ScriptError]) -> Iterator[Source]:
-        seen: set[Path] = set()
+        seen: set[tuple[bool, Path]] = set()
         for index, root in enumerate(self.dirs):
+            is_of_commands = root not in self._handler_dirs
             relatives = {path: path.relative_to(root) for path in files if path.is_relative_to(root)}
             helpers = hashlib.sha256()
             for path, relative in relatives.items():
                 if _hidden(relative):
                     helpers.update(str(path).encode() + files[path])
             for path, relative in relatives.items():
-                if _hidden(relative) or relative in seen:
+                if _hidden(relative) or (is_of_commands, relative) in seen:
                     continue
-                seen.add(relative)
+                seen.add((is_of_commands, relative))
                 digest = hashlib.sha256(files[path] + helpers.digest())
                 for template in templates(path):
                     digest.update(template.name.encode() + (_read(template, problems) or b""))
-                yield Source(path, root, index, files[path], digest.digest())
+                yield Source(path, root, index, files[path], digest.digest(), is_of_commands)
 
     def _statics(self) -> Iterator[tuple[str, Path]]:
-        for root in reversed(self.dirs):
+        for root in reversed(self._handler_dirs):
             for folder in map(Path, sorted(folder.path for folder in folders_of(root))):
                 relative = folder.relative_to(root)
                 if folder.name == "static" and folder != root and not _hidden(relative):
@@ -188,6 +197,10 @@ class Loader:
         package = package_of(source.root_index, source.relative.parent)
         name = f"{package or 'tigrest_script'}.{source.path.stem}"
         module = execute(source.path, source.data, name, package, self._seconds)
+        if source.is_of_commands:
+            yield from commands_of(module, source)
+            return
+        expect_no_commands(vars(module).values(), source)
         lines = member_lines(source.data)
         classes = [value for value in vars(module).values() if _is_handler(value, name)]
         classes = [cls for cls in dict.fromkeys(classes) if self._is_meant(cls) or not any(cls in other.__mro__[1:] for other in classes)]

@@ -43,8 +43,8 @@ class Part:
     Args:
         path: the script file.
         relative: the same below its scripts directory.
-        name: of the class that declares it.
-        handler: the one instance of this load; one handler may have parts of several kinds.
+        name: of the class or function that declares it.
+        handler: the one instance of this load, or the function; one handler may have parts of several kinds.
         timeout: seconds that a call of it may take; ``None`` for the default.
         line: of its declaration in the script.
     """
@@ -55,7 +55,7 @@ class Part:
     path: Path
     relative: Path
     name: str
-    handler: Handler
+    handler: object
     timeout: float | None
     line: int = 1
     active: int = field(default=0, init=False)
@@ -86,6 +86,7 @@ class Source:
         root_index: number of that directory.
         data: its bytes.
         digest: of all that it is loaded from: its bytes, helpers, templates.
+        is_of_commands: whether that directory is one of commands.
     """
 
     path: Path
@@ -93,6 +94,7 @@ class Source:
     root_index: int
     data: bytes
     digest: bytes
+    is_of_commands: bool = False
 
     @property
     def relative(self) -> Path:

@@ -53,6 +53,7 @@ class Route(Part):
 
     cure: ClassVar[str] = "change one regex"
 
+    handler: Handler
     folder: str
     pattern: re.Pattern[str]
     endpoints: Mapping[str, Endpoint]

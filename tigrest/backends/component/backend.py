@@ -21,7 +21,7 @@ from tigrest.backends.component.settings import ComponentSettings
 from tigrest.backends.component.software import is_tigase, software_of, with_permission
 from tigrest.backends.component.users import CommandUsers
 from tigrest.backends.entities.answering import Answering
-from tigrest.backends.entities.commands import Command
+from tigrest.backends.entities.commands import AdHocCommand
 from tigrest.backends.entities.self_description import SelfDescription
 from tigrest.backends.inbound import Inbound
 from tigrest.backends.open_stages import OpenStages
@@ -231,7 +231,7 @@ class Component:
         """Return whether BOSH sessions are opened by the server itself; see :meth:`tigrest.backends.backend.Backend.opens_bosh`."""
         return self.is_tigase
 
-    def offer(self, commands: Iterable[Command]) -> None:
+    def offer(self, commands: Iterable[AdHocCommand]) -> None:
         """Offer commands at our own address; see :meth:`tigrest.backends.backend.Backend.offer`."""
         self._answering.offer(commands)
 

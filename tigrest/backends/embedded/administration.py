@@ -5,7 +5,7 @@ from __future__ import annotations
 from tigrest.backends.embedded.accounts import EmbeddedAccounts
 from tigrest.backends.embedded.messages import OfflineMessages
 from tigrest.backends.embedded.presences import Presences
-from tigrest.backends.entities.commands import Command, CommandCall, Outcome, always
+from tigrest.backends.entities.commands import AdHocCall, AdHocCommand, Outcome, always
 from tigrest.errors import InvalidValue, NoSuchUser
 from tigrest.xmpp.commands import ADMIN_NODES
 from tigrest.xmpp.forms import FORM_TYPE, DataForm, Field, FormTable, Option
@@ -57,18 +57,18 @@ class Administration:
         self._presences = presences
         self._messages = messages
         self.commands = (
-            Command(f"{ADMIN_NODES}add-user", "Add User", always(ADD_USER), self._add_user),
-            Command(f"{ADMIN_NODES}delete-user", "Delete User", always(DELETE_USER), self._delete_user),
-            Command(f"{ADMIN_NODES}change-user-password", "Change User Password", always(CHANGE_PASSWORD), self._change_password),
-            Command(
+            AdHocCommand(f"{ADMIN_NODES}add-user", "Add User", always(ADD_USER), self._add_user),
+            AdHocCommand(f"{ADMIN_NODES}delete-user", "Delete User", always(DELETE_USER), self._delete_user),
+            AdHocCommand(f"{ADMIN_NODES}change-user-password", "Change User Password", always(CHANGE_PASSWORD), self._change_password),
+            AdHocCommand(
                 f"{ADMIN_NODES}get-registered-users-list", "Get List of Registered Users", always(LIST_REGISTERED), self._list_registered
             ),
-            Command(f"{ADMIN_NODES}get-online-users-list", "Get List of Online Users", always(LIST_ONLINE), self._list_online),
-            Command(f"{ADMIN_NODES}end-user-session", "End User Session", always(END_SESSION), self._end_session),
-            Command(OFFLINE_MESSAGES, "Get Offline Messages", always(LIST_OFFLINE), self._list_offline),
+            AdHocCommand(f"{ADMIN_NODES}get-online-users-list", "Get List of Online Users", always(LIST_ONLINE), self._list_online),
+            AdHocCommand(f"{ADMIN_NODES}end-user-session", "End User Session", always(END_SESSION), self._end_session),
+            AdHocCommand(OFFLINE_MESSAGES, "Get Offline Messages", always(LIST_OFFLINE), self._list_offline),
         )
 
-    async def _add_user(self, call: CommandCall) -> Outcome:
+    async def _add_user(self, call: AdHocCall) -> Outcome:
         """Add a user. XEP-0133 §4.1"""
         jid, password = call.jid("accountjid"), call.form.value("password")
         if call.form.field("password-verify") and call.form.value("password-verify") != password:
@@ -76,29 +76,29 @@ class Administration:
         await self._accounts.add(jid, password, call.form.value("email") or None)
         return Outcome(note=f"The account {jid.bare} was added.")
 
-    async def _delete_user(self, call: CommandCall) -> Outcome:
+    async def _delete_user(self, call: AdHocCall) -> Outcome:
         """Delete users. XEP-0133 §4.2"""
         jids = call.jids("accountjids")
         await self._accounts.remove_all(jids)
         return Outcome(note=f"Deleted: {', '.join(dict.fromkeys(jid.bare for jid in jids))}.")
 
-    async def _change_password(self, call: CommandCall) -> Outcome:
+    async def _change_password(self, call: AdHocCall) -> Outcome:
         """Change the password of a user. XEP-0133 §4.7"""
         jid = call.jid("accountjid")
         await self._accounts.set_password(jid, call.form.value("password"))
         return Outcome(note=f"The password of {jid.bare} was changed.")
 
-    async def _list_registered(self, call: CommandCall) -> Outcome:
+    async def _list_registered(self, call: AdHocCall) -> Outcome:
         """List the registered users. XEP-0133 §4.18"""
         jids = limited(await self._accounts.list(), call.form.value("max_items"))
         return Outcome(_jids("registereduserjids", "The list of registered users", jids))
 
-    async def _list_online(self, call: CommandCall) -> Outcome:
+    async def _list_online(self, call: AdHocCall) -> Outcome:
         """List the users who are online. XEP-0133 §4.20"""
         jids = limited(await self._presences.online(), call.form.value("max_items"))
         return Outcome(_jids("onlineuserjids", "The list of all online users", jids))
 
-    async def _end_session(self, call: CommandCall) -> Outcome:
+    async def _end_session(self, call: AdHocCall) -> Outcome:
         """End the sessions of users. XEP-0133 §4.5"""
         jids = call.jids("accountjids")
         for jid in jids:
@@ -108,7 +108,7 @@ class Administration:
         self._accounts.tell(jids)
         return Outcome(note=f"Ended: {', '.join(ended)}." if ended else "None of them was online.")
 
-    async def _list_offline(self, call: CommandCall) -> Outcome:
+    async def _list_offline(self, call: AdHocCall) -> Outcome:
         waiting = await self._messages.waiting(call.jid("accountjid"))
         columns = tuple(Field(var, type="text-single", label=label) for var, label in _OFFLINE_COLUMNS)
         rows = tuple(

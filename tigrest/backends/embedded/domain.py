@@ -18,7 +18,7 @@ from tigrest.backends.embedded.tables import EMBEDDED
 from tigrest.backends.embedded.vcards import VCards
 from tigrest.backends.embedded.vhost_manager import VHostManager
 from tigrest.backends.entities.answering import Answering
-from tigrest.backends.entities.commands import Command, SessionCommands
+from tigrest.backends.entities.commands import AdHocCommand, SessionCommands
 from tigrest.backends.entities.entity import DiscoIdentity, Entity
 from tigrest.backends.entities.iq_request import IqRequest
 from tigrest.backends.entities.self_description import SelfDescription
@@ -174,7 +174,7 @@ class EmbeddedDomain:
         """Return false, as there is no BOSH here; see :meth:`tigrest.backends.backend.Backend.opens_bosh`."""
         return False
 
-    def offer(self, commands: Iterable[Command]) -> None:
+    def offer(self, commands: Iterable[AdHocCommand]) -> None:
         """Offer commands at our own address; see :meth:`tigrest.backends.backend.Backend.offer`."""
         self._answering.offer(commands)
 

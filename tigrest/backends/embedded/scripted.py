@@ -11,7 +11,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from tigrest.backends.embedded.tables import scripts
-from tigrest.backends.entities.commands import Command, CommandCall, Outcome, always, fixed
+from tigrest.backends.entities.commands import AdHocCall, AdHocCommand, Outcome, always, fixed
 from tigrest.errors import InvalidValue
 from tigrest.state.database import Database
 from tigrest.xmpp.commands import MARKER
@@ -37,17 +37,17 @@ class ScriptedCommands:
         self._database = database
         self._reserved = frozenset(reserved)
         self.commands = (
-            Command("del-script", "Remove command script", self._removal_form, self._remove, (_ID, MARKER.var)),
-            Command("add-script", "New command script", always(_ADD), self._add, (_ID, _TEXT, MARKER.var)),
+            AdHocCommand("del-script", "Remove command script", self._removal_form, self._remove, (_ID, MARKER.var)),
+            AdHocCommand("add-script", "New command script", always(_ADD), self._add, (_ID, _TEXT, MARKER.var)),
         )
 
-    async def all(self) -> tuple[Command, ...]:
+    async def all(self) -> tuple[AdHocCommand, ...]:
         """Return the commands added so far, sorted by node."""
         async with self._database.begin() as connection:
             rows = (await connection.execute(select(scripts).order_by(scripts.c.node))).all()
         return tuple(_command(row.node, row.name, row.template) for row in rows)
 
-    async def _add(self, call: CommandCall) -> Outcome:
+    async def _add(self, call: AdHocCall) -> Outcome:
         node, name = call.form.value(_ID).strip(), call.form.value(_NAME).strip()
         template = "\n".join(call.form.values(_TEXT))
         try:
@@ -63,12 +63,12 @@ class ScriptedCommands:
             return fixed("Error", TWICE)
         return fixed("Note", SUCCESS)
 
-    async def _remove(self, call: CommandCall) -> Outcome:
+    async def _remove(self, call: AdHocCall) -> Outcome:
         async with self._database.begin() as connection:
             done = await connection.execute(delete(scripts).where(scripts.c.node == call.form.value(_ID)))
         return fixed("Note", SUCCESS) if done.rowcount else fixed("Error", GONE)
 
-    async def _removal_form(self, _call: CommandCall) -> DataForm:
+    async def _removal_form(self, _call: AdHocCall) -> DataForm:
         commands = await self.all()
         if not commands:
             return DataForm("result", (Field("Note", ("There are no items on the list",), "fixed"),))
@@ -77,8 +77,8 @@ class ScriptedCommands:
         return DataForm("form", (choice, MARKER), "Remove command script")
 
 
-def _command(node: str, name: str, template: str) -> Command:
-    async def run(call: CommandCall) -> Outcome:
+def _command(node: str, name: str, template: str) -> AdHocCommand:
+    async def run(call: AdHocCall) -> Outcome:
         fields = {field.var: field.values if len(field.values) > 1 else field.value for field in call.form.fields}
         try:
             text = await asyncio.to_thread(lambda: _JINJA.from_string(template).render(fields=fields, caller=str(call.caller)))
@@ -87,7 +87,9 @@ def _command(node: str, name: str, template: str) -> Command:
         return fixed("Note", text)
 
     names = tuple(_fields_of(template))
-    return Command(node, name, always(DataForm("form", tuple(Field(name, type="text-multi") for name in names))), run, prompts=bool(names))
+    return AdHocCommand(
+        node, name, always(DataForm("form", tuple(Field(name, type="text-multi") for name in names))), run, prompts=bool(names)
+    )
 
 
 def _fields_of(template: str) -> dict[str, None]:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from tigrest.backends.embedded.administration import END_SESSION, MAX_ITEMS_FIELD, form, limited
 from tigrest.backends.embedded.presences import Presences
 from tigrest.backends.embedded.scripted import ScriptedCommands
-from tigrest.backends.entities.commands import Command, CommandCall, Commands, Outcome, always
+from tigrest.backends.entities.commands import AdHocCall, AdHocCommand, AdHocCommands, Outcome, always
 from tigrest.state.database import Database
 from tigrest.xmpp.commands import ADMIN_NODES
 from tigrest.xmpp.forms import DataForm, Field
@@ -37,20 +37,20 @@ class SessionManager:
         self._presences = presences
         scripted = ScriptedCommands(database, reserved=(ACTIVE_USERS, END_USER_SESSION, "add-script", "del-script"))
         own = (
-            Command(ACTIVE_USERS, "Get list of active users", always(_ACTIVE), self._active_users, ("domainjid",)),
+            AdHocCommand(ACTIVE_USERS, "Get list of active users", always(_ACTIVE), self._active_users, ("domainjid",)),
             *scripted.commands,
-            Command(END_USER_SESSION, "End user session", always(END_SESSION), self._end_sessions, ("accountjids",), listed=False),
+            AdHocCommand(END_USER_SESSION, "End user session", always(END_SESSION), self._end_sessions, ("accountjids",), listed=False),
         )
-        self.commands = Commands(own, scripted.all)
+        self.commands = AdHocCommands(own, scripted.all)
 
-    async def _active_users(self, call: CommandCall) -> Outcome:
+    async def _active_users(self, call: AdHocCall) -> Outcome:
         """List the users online: one field named after their number, as the guide prints it."""
         asked = call.jid("domainjid")
         online = await self._presences.online() if asked == self._domain else []
         shown = limited(online, call.form.value("max_items"))
         return Outcome(DataForm("result", (Field(f"Users: {len(shown)}", tuple(shown), label="text-multi"),)))
 
-    async def _end_sessions(self, call: CommandCall) -> Outcome:
+    async def _end_sessions(self, call: AdHocCall) -> Outcome:
         """End sessions: a note for each, and no field at all when nobody was online."""
         jids = call.jids("accountjids")
         ended = await self._presences.end(jids)

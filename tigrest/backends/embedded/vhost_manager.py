@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from tigrest.backends.embedded.scripted import GONE, SUCCESS, TWICE
 from tigrest.backends.embedded.vhosts import DOMAIN_NAME, VHosts, checked, filled, sent
-from tigrest.backends.entities.commands import Command, CommandCall, Commands, Outcome, fixed
+from tigrest.backends.entities.commands import AdHocCall, AdHocCommand, AdHocCommands, Outcome, fixed
 from tigrest.errors import InvalidJID, InvalidValue
 from tigrest.state.database import Database
 from tigrest.xmpp.commands import ITEM, MARKER
@@ -31,11 +31,11 @@ class VHostManager:
     def __init__(self, domain: JID, database: Database) -> None:
         self._domain = domain
         self._vhosts = VHosts(database)
-        self.commands = Commands(
+        self.commands = AdHocCommands(
             (
-                Command("comp-repo-item-add", "Add new item", self._addition_form, self._add, (MARKER.var,)),
-                Command("comp-repo-item-update", "Update item configuration", self._update_form, self._update, (ITEM, MARKER.var)),
-                Command("comp-repo-item-remove", "Remove an item", self._removal_form, self._remove, (ITEM, MARKER.var)),
+                AdHocCommand("comp-repo-item-add", "Add new item", self._addition_form, self._add, (MARKER.var,)),
+                AdHocCommand("comp-repo-item-update", "Update item configuration", self._update_form, self._update, (ITEM, MARKER.var)),
+                AdHocCommand("comp-repo-item-remove", "Remove an item", self._removal_form, self._remove, (ITEM, MARKER.var)),
             )
         )
 
@@ -43,17 +43,17 @@ class VHostManager:
         """Make sure that the domain served is on the list."""
         await self._vhosts.add(self._domain.domain, {})
 
-    async def _addition_form(self, call: CommandCall) -> DataForm:
+    async def _addition_form(self, call: AdHocCall) -> DataForm:
         return _settings_form(call.form.value(DOMAIN_NAME), call.form)
 
-    async def _add(self, call: CommandCall) -> Outcome:
+    async def _add(self, call: AdHocCall) -> Outcome:
         try:
             name, settings = _domain_name(call.form.value(DOMAIN_NAME)), checked(sent(call.form))
         except InvalidValue as error:
             return fixed("Error", str(error))
         return fixed("Note", SUCCESS) if await self._vhosts.add(name, settings) else fixed("Error", TWICE)
 
-    async def _update_form(self, call: CommandCall) -> DataForm:
+    async def _update_form(self, call: AdHocCall) -> DataForm:
         if not call.form.value(ITEM):
             return await self._choice()
         name = _known_as(call.form.value(ITEM))
@@ -63,7 +63,7 @@ class VHostManager:
         filled_in = DataForm("form", filled(stored))
         return _settings_form(name, filled_in, Field(ITEM, (name,), "hidden"))
 
-    async def _update(self, call: CommandCall) -> Outcome:
+    async def _update(self, call: AdHocCall) -> Outcome:
         name = _known_as(call.form.value(ITEM))
         try:
             if call.form.value(DOMAIN_NAME) and _domain_name(call.form.value(DOMAIN_NAME)) != name:
@@ -73,10 +73,10 @@ class VHostManager:
             return fixed("Error", str(error))
         return fixed("Note", SUCCESS) if await self._vhosts.change(name, settings) else fixed("Error", UNKNOWN)
 
-    async def _removal_form(self, call: CommandCall) -> DataForm:
+    async def _removal_form(self, call: AdHocCall) -> DataForm:
         return await self._choice(call.form.value(ITEM), MARKER)
 
-    async def _remove(self, call: CommandCall) -> Outcome:
+    async def _remove(self, call: AdHocCall) -> Outcome:
         name = _known_as(call.form.value(ITEM))
         if name == self._domain.domain:
             return fixed("Error", f"{name} is the domain served here, deletion impossible.")

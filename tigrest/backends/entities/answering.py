@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from tigrest.backends.entities.commands import Command, Commands
+from tigrest.backends.entities.commands import AdHocCommand, AdHocCommands
 from tigrest.backends.entities.entity import DiscoIdentity, Entity
 from tigrest.backends.entities.iq_request import IqRequest
 from tigrest.backends.entities.self_description import SelfDescription
@@ -43,10 +43,10 @@ class Answering:
         self._description, self._inbound, self._administers, self._entity_of = description, inbound, administers, entity_of
         self.offer(())
 
-    def offer(self, commands: Iterable[Command]) -> None:
+    def offer(self, commands: Iterable[AdHocCommand]) -> None:
         """Offer ad-hoc commands at our own address, in place of those before."""
         identity = DiscoIdentity("gateway", "http-ws", "tigrest")
-        self._gateway = Entity(identity, answers=self._description.answers, commands=Commands(commands))
+        self._gateway = Entity(identity, answers=self._description.answers, commands=AdHocCommands(commands))
 
     async def answer(self, iq: Stanza, to: JID) -> Stanza:
         """Answer an iq, whatever is wrong with it.

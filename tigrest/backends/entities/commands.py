@@ -32,7 +32,7 @@ class CommandSessionLimits:
 
 
 @dataclass(frozen=True)
-class CommandCall:
+class AdHocCall:
     """One execution of a command.
 
     Args:
@@ -69,7 +69,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Command:
+class AdHocCommand:
     """A command that administrators may execute.
 
     Args:
@@ -83,17 +83,17 @@ class Command:
 
     node: str
     name: str
-    form: Callable[[CommandCall], Awaitable[DataForm]]
-    run: Callable[[CommandCall], Awaitable[Outcome]]
+    form: Callable[[AdHocCall], Awaitable[DataForm]]
+    run: Callable[[AdHocCall], Awaitable[Outcome]]
     needs: tuple[str, ...] = ()
     listed: bool = True
     prompts: bool = False
 
 
-def always(form: DataForm) -> Callable[[CommandCall], Awaitable[DataForm]]:
+def always(form: DataForm) -> Callable[[AdHocCall], Awaitable[DataForm]]:
     """Return a function that returns the same form for every call."""
 
-    async def give(_call: CommandCall) -> DataForm:
+    async def give(_call: AdHocCall) -> DataForm:
         return form
 
     return give
@@ -104,11 +104,11 @@ def fixed(var: str, text: str) -> Outcome:
     return Outcome(DataForm("result", (Field(var, (text,), "fixed"),)))
 
 
-async def _none() -> tuple[Command, ...]:
+async def _none() -> tuple[AdHocCommand, ...]:
     return ()
 
 
-class Commands:
+class AdHocCommands:
     """The commands of an entity, without sessions: a complete form runs the command, anything less returns the form.
 
     Args:
@@ -116,15 +116,15 @@ class Commands:
         scripted: returns those that are added at run time.
     """
 
-    def __init__(self, commands: Iterable[Command], scripted: Callable[[], Awaitable[tuple[Command, ...]]] = _none) -> None:
+    def __init__(self, commands: Iterable[AdHocCommand], scripted: Callable[[], Awaitable[tuple[AdHocCommand, ...]]] = _none) -> None:
         self._commands = {command.node: command for command in commands}
         self._scripted = scripted
 
-    async def listed(self) -> list[Command]:
+    async def listed(self) -> list[AdHocCommand]:
         """Return the listed commands, in order."""
         return [command for command in (*self._commands.values(), *await self._scripted()) if command.listed]
 
-    async def find(self, node: str) -> Command | None:
+    async def find(self, node: str) -> AdHocCommand | None:
         """Return the command of a node; ``None`` when there is none."""
         if node in self._commands:
             return self._commands[node]
@@ -148,9 +148,9 @@ class Commands:
         form = DataForm.find(request.payload)
         if form is not None and form.type == "cancel":
             action = "cancel"
-        return await self._go_on(command, action, CommandCall(request.sender.bare, form or DataForm("submit")), request.payload)
+        return await self._go_on(command, action, AdHocCall(request.sender.bare, form or DataForm("submit")), request.payload)
 
-    async def _go_on(self, command: Command, action: str, call: CommandCall, _payload: ET.Element) -> ET.Element:
+    async def _go_on(self, command: AdHocCommand, action: str, call: AdHocCall, _payload: ET.Element) -> ET.Element:
         if action == "cancel":
             return _command(command)
         if all(any(call.form.values(var)) for var in command.needs) and (call.form.fields or not command.prompts):
@@ -158,7 +158,7 @@ class Commands:
         return _command(command, Outcome(await command.form(call)))
 
 
-class SessionCommands(Commands):
+class SessionCommands(AdHocCommands):
     """The commands of an entity, each with a session of one form: execute, fill in, complete. XEP-0050 §3
 
     Args:
@@ -166,12 +166,12 @@ class SessionCommands(Commands):
         limits: of the sessions.
     """
 
-    def __init__(self, commands: Iterable[Command], limits: CommandSessionLimits) -> None:
+    def __init__(self, commands: Iterable[AdHocCommand], limits: CommandSessionLimits) -> None:
         super().__init__(commands)
         self._limits = limits
         self._sessions: OrderedDict[str, tuple[float, str, JID]] = OrderedDict()
 
-    async def _go_on(self, command: Command, action: str, call: CommandCall, payload: ET.Element) -> ET.Element:
+    async def _go_on(self, command: AdHocCommand, action: str, call: AdHocCall, payload: ET.Element) -> ET.Element:
         sessionid = payload.get("sessionid", "")
         if not sessionid:
             if action != "execute":
@@ -190,14 +190,14 @@ class SessionCommands(Commands):
         self._sessions.pop(sessionid, None)
         return _command(command, outcome, "completed", sessionid)
 
-    def _open(self, command: Command, call: CommandCall) -> str:
+    def _open(self, command: AdHocCommand, call: AdHocCall) -> str:
         while len(self._sessions) >= self._limits.sessions:
             self._sessions.popitem(last=False)
         sessionid = secrets.token_urlsafe(16)
         self._sessions[sessionid] = (time.monotonic() + self._limits.seconds, command.node, call.caller)
         return sessionid
 
-    def _expect(self, sessionid: str, command: Command, call: CommandCall) -> None:
+    def _expect(self, sessionid: str, command: AdHocCommand, call: AdHocCall) -> None:
         ends, node, caller = self._sessions.get(sessionid, (0.0, "", None))
         if (node, caller) != (command.node, call.caller):
             raise _refused("bad-sessionid", "there is no such session: execute the command again")
@@ -206,7 +206,7 @@ class SessionCommands(Commands):
             raise Refusal("not-allowed", text="the session has expired: execute the command again", specific=_name("session-expired"))
 
 
-def _command(command: Command, outcome: Outcome | None = None, status: str = "", sessionid: str = "") -> ET.Element:
+def _command(command: AdHocCommand, outcome: Outcome | None = None, status: str = "", sessionid: str = "") -> ET.Element:
     """Write the state of a command::
 
     <command xmlns="…commands" node="…" status="executing" sessionid="…">

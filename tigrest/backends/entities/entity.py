@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from tigrest.backends.entities.commands import Commands
+from tigrest.backends.entities.commands import AdHocCommands
 from tigrest.backends.entities.iq_request import IqAnswers, IqRequest
 from tigrest.errors import StanzaError
 from tigrest.xmpp.jid import JID
@@ -41,7 +41,7 @@ class Entity:
         answers: IqAnswers | None = None,
         features: tuple[str, ...] = (),
         items: tuple[tuple[JID, str], ...] = (),
-        commands: Commands | None = None,
+        commands: AdHocCommands | None = None,
         check: Callable[[IqRequest], Awaitable[None]] | None = None,
     ) -> None:
         disco: IqAnswers = {("get", f"{{{DISCO_INFO}}}query"): self._info, ("get", f"{{{DISCO_ITEMS}}}query"): self._list}

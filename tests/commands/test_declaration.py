@@ -1,0 +1,95 @@
+"""Declaring commands: what is compiled, and what is refused with line and cure."""
+
+from pathlib import Path
+
+import pytest
+
+from tigrest.scripting.commands import Command
+from tigrest.scripting.loader import Loader
+from tigrest.scripting.table import Table
+
+HEAD = "from tigrest import CommandContext, Handler, command\n"
+ADD = '''
+@command(tags=("numbers",), role=None, effect="read")
+async def add(ctx: CommandContext, first: int, second: int = 1) -> int:
+    """Add two numbers.
+
+    As is done in school.
+
+    Args:
+        first: the one.
+        second: the other.
+
+    Returns:
+        The sum.
+    """
+    return first + second
+'''
+
+
+def load(folder: Path, **scripts: str) -> Table:
+    folder.mkdir(exist_ok=True)
+    for name, text in scripts.items():
+        (folder / f"{name}.py").write_text(HEAD + text)
+    return Loader([], command_dirs=[folder]).load()
+
+
+def test_everything_comes_from_the_function(tmp_path: Path) -> None:
+    [command] = load(tmp_path, numbers=ADD).of(Command)
+    assert (command.name, command.version, command.category, command.role, command.is_read) == ("add", 0, "numbers", None, True)
+    assert (command.summary, command.text, command.result_text) == ("Add two numbers", "As is done in school.", "The sum.")
+    assert [(each.name, each.is_required, each.description) for each in command.arguments] == [
+        ("first", True, "the one."),
+        ("second", False, "the other."),
+    ]
+    assert command.result.schema() == {"type": "integer"}
+
+
+def test_versions_are_commands_of_one_name(tmp_path: Path) -> None:
+    newer = ADD.replace("role=None", "version=2, role=None")
+    assert [part.title for part in load(tmp_path, one=ADD, two=newer).of(Command)] == ["add", "add/v2"]
+
+
+def test_two_definitions_of_one_version_name_both_files(tmp_path: Path) -> None:
+    table = load(tmp_path, one=ADD, two=ADD)
+    [problem] = table.problems
+    assert [part.path.name for part in table.of(Command)] == ["one.py"]
+    assert "two.py:" in str(problem)
+    assert "one.py" in str(problem)
+    assert "command add, version 0" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("x = 1\n", "declares no command: decorate a function with @command()"),
+        ("class A(Handler):\n    regex = ''\n    def exec_get(self): ...\n", "A is a handler; those live in [scripts] dirs"),
+        ("@command('No')\ndef f(ctx): ...\n", ":2: command No: name 'No' is none"),
+        ("@command(version=-1)\ndef f(ctx): ...\n", "version is -1"),
+        ("@command(version=True)\ndef f(ctx): ...\n", "version is True"),
+        ("@command(role='root')\ndef f(ctx): ...\n", "role is 'root'"),
+        ("@command(effect='none')\ndef f(ctx): ...\n", "effect is 'none'"),
+        ("@command(errors=(ValueError,))\ndef f(ctx): ...\n", "errors names something else"),
+        ("@command(needs=('x',))\ndef f(ctx): ...\n", "needs names something else"),
+        ("@command()\ndef f(): ...\n", "its first argument is the context"),
+        ("@command()\ndef f(ctx, *rest): ...\n", "argument *rest has no name"),
+        ("@command()\ndef f(ctx, x: object): ...\n", "annotation <class 'object'> of argument 'x' is not understood"),
+        ("@command()\ndef f(ctx, x: 'Nope'): ...\n", "cannot be evaluated"),
+        ("@command()\ndef f(ctx):\n    yield 1\n", "it yields"),
+        ("@command(route='/x')\ndef f(ctx): ...\n", "route is '/x'"),
+        ("@command(route='GET /x')\ndef f(ctx): ...\n", "route begins with GET"),
+        ("@command(route='POST /x/{y}')\ndef f(ctx): ...\n", "route names 'y', which is no argument"),
+        ("class R: ...\n@command()\ndef f(ctx) -> R: ...\n", "its result cannot be described"),
+    ],
+)
+def test_what_cannot_be_is_told(tmp_path: Path, text: str, problem: str) -> None:
+    table = load(tmp_path, broken=text, good=ADD)
+    [told] = table.problems
+    assert problem in str(told)
+    assert [part.name for part in table.of(Command)] == ["add"]
+
+
+def test_a_command_among_handlers_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_text(HEAD + ADD)
+    [problem] = Loader([tmp_path]).load().problems
+    assert "add is a command; those live in [scripts] command_dirs" in str(problem)

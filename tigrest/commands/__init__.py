@@ -1,0 +1,1 @@
+"""Commands: declared once by scripts, found by name and version, and run the same way for every frontend."""

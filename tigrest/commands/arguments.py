@@ -1,0 +1,56 @@
+"""The arguments that a caller gives → the values that a command's function takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tigrest.errors import ArgumentError, ArgumentUnfit
+from tigrest.scripting.argument_types import SHOWN
+from tigrest.scripting.commands import MISSING, Command
+from tigrest.spelling import nearest
+
+
+class Texts(tuple[str, ...]):
+    """All texts that a caller gives for an argument, where values are text: a query, a form, XML, the command line."""
+
+    __slots__ = ()
+
+
+def validated(command: Command, given: Mapping[str, object]) -> dict[str, Any]:
+    """Make the values for a command.
+
+    Args:
+        command: which.
+        given: the arguments by name: :class:`Texts`, or values of JSON.
+
+    Raises:
+        ArgumentError: one is missing, unknown, given twice, or of the wrong type.
+    """
+    values: dict[str, Any] = {}
+    used = 0
+    for argument in command.arguments:
+        name = argument.name
+        if name not in given:
+            if argument.default is MISSING:
+                raise ArgumentError(name, "missing", f"argument {name!r} is missing ({argument.type.name})")
+            values[name] = argument.default
+            continue
+        used += 1
+        value = given[name]
+        try:
+            if type(value) is Texts:
+                if len(value) > 1 and not argument.type.is_list:
+                    raise ArgumentError(name, "doubled", f"argument {name!r} is given {len(value)} times; give it once")
+                values[name] = argument.type.parse_all(value)
+            else:
+                values[name] = argument.type.parse_json(value)
+        except ValueError as error:
+            raise ArgumentUnfit(name, "type", f"argument {name!r}: {error}") from None
+    if used != len(given):
+        known = [argument.name for argument in command.arguments]
+        unknown = next(name for name in given if name not in known)
+        near = nearest(unknown, known)
+        hint = f"; did you mean {near!r}?" if near else f"; it has {', '.join(known)}" if known else "; it has none"
+        raise ArgumentError(unknown[:SHOWN], "unknown", f"{command.name} has no argument {unknown[:SHOWN]!r}{hint}")
+    return values

@@ -1,0 +1,57 @@
+"""What a command's function gets besides its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from tigrest.auth.principal import Principal
+from tigrest.errors import NotSupported
+from tigrest.service import BoundedService, Service
+
+T = TypeVar("T")
+
+Frontend = Literal["http", "ctl", "adhoc"]
+"""Ways in which commands are called: HTTP, the command line, ad-hoc commands over XMPP."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommandContext:
+    """One call of a command: the first argument of its function.
+
+    Args:
+        gateway: access to XMPP with the rights of the gateway, for what the command itself has decided.
+        principal: the caller.
+        frontend: how he calls.
+        request_id: id of the request, as in the log and in errors.
+        version: of the API that the caller asked for; ``None`` for the latest.
+        provide: gives what ``inject()`` gives handlers; ``None`` for what nobody provides.
+    """
+
+    gateway: Service
+    principal: Principal
+    frontend: Frontend
+    request_id: str
+    version: int | None
+    provide: Callable[[type], object | None]
+
+    @property
+    def service(self) -> BoundedService:
+        """Return the access to XMPP as the caller may use it: for whatever he has a hand in."""
+        return self.gateway.for_(self.principal)
+
+    def get(self, wanted: type[T]) -> T:
+        """Return what ``inject()`` would give a handler for a type.
+
+        Args:
+            wanted: the type, e.g. ``UserRepository``.
+
+        Raises:
+            NotSupported: nobody provides one.
+        """
+        found = self.provide(wanted)
+        if found is None:
+            raise NotSupported(f"nothing provides {wanted.__name__}; a plugin may (tigrest_provide)")
+        assert isinstance(found, wanted)
+        return found

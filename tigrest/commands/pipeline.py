@@ -1,0 +1,159 @@
+"""The one way to run a command: the same for every frontend.
+
+resolve (:meth:`tigrest.commands.registry.Commands.find`) → principal and role → arguments → what the server can → run → result → audit.
+Nobody is told of arguments before it is known that he may call the command.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tigrest.auth.principal import Principal
+from tigrest.commands.arguments import validated
+from tigrest.commands.context import CommandContext, Frontend
+from tigrest.commands.registry import Commands
+from tigrest.errors import LoginRequired, NotSupported, RoleRequired, WrongResult
+from tigrest.scripting.commands import Command, FunctionCall
+from tigrest.scripting.execution import Execution, Run
+from tigrest.scripting.result_types import InvalidOutcome
+from tigrest.service import Service
+
+audit = logging.getLogger("tigrest.audit")
+"""One line for each call: who, how, what, with which arguments (secrets masked), the outcome, and how long it took."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommandCall:
+    """A call of a command, as a frontend has read it.
+
+    Args:
+        command: which.
+        given: the arguments by name: :class:`tigrest.commands.arguments.Texts`, or values of JSON.
+        principal: the caller.
+        frontend: how he calls.
+        request_id: id of the request.
+        version: of the API that he asked for; ``None`` for the latest.
+    """
+
+    command: Command
+    given: Mapping[str, object]
+    principal: Principal
+    frontend: Frontend
+    request_id: str
+    version: int | None = None
+
+
+class FunctionRun(Run):
+    """The function of a command that runs."""
+
+    part: Command
+    left_means = "the caller is answered without it"
+
+
+class Pipeline:
+    """Runs commands.
+
+    Args:
+        commands: those there are.
+        service: access to XMPP.
+        execution: runs functions of scripts.
+        timeout: seconds that a command may take.
+        provide: gives what commands ask for by ``ctx.get()``.
+    """
+
+    def __init__(
+        self,
+        commands: Commands,
+        service: Service,
+        execution: Execution,
+        timeout: float,
+        provide: Callable[[type], object | None],
+    ) -> None:
+        self.commands = commands
+        self._service, self._execution, self._timeout, self._provide = service, execution, timeout, provide
+
+    def may_call(self, principal: Principal, command: Command) -> bool:
+        """Return whether somebody may call a command."""
+        return command.role is None or command.role in principal.roles
+
+    def admit(self, principal: Principal, command: Command) -> None:
+        """Check that somebody may call a command.
+
+        Raises:
+            LoginRequired: he may not as long as he has not logged in.
+            RoleRequired: he may not.
+        """
+        if self.may_call(principal, command):
+            return
+        if not principal.roles:
+            raise LoginRequired(f"{command.name} needs a login")
+        raise RoleRequired(f"{command.name} needs the role {command.role}, which {principal} does not have ([auth] admins)")
+
+    async def run(self, call: CommandCall) -> Any:
+        """Run a command that the caller may call, and return its result as JSON has it.
+
+        Raises:
+            LoginRequired, RoleRequired: he may not.
+            ArgumentError: an argument is missing, unknown, doubled or wrong.
+            NotSupported: the XMPP server cannot do it; the message says why.
+            HandlerTimeout, NoThread: it did not end in time, or got no thread.
+            WrongResult: what it returns is not what it declares.
+            Exception: whatever it raises.
+        """
+        began = time.perf_counter()
+        try:
+            result = await self._run(call)
+        except BaseException as error:
+            _audit(call, began, type(error).__name__)
+            raise
+        if audit.isEnabledFor(logging.INFO):
+            _audit(call, began, "ok")
+        return result
+
+    async def _run(self, call: CommandCall) -> Any:
+        command = call.command
+        self.admit(call.principal, command)
+        values = validated(command, call.given)
+        if command.needs and (reason := await self.commands.reason(command)):
+            raise NotSupported(f"{command.name} is not possible here, because {reason}")
+        context = CommandContext(
+            gateway=self._service,
+            principal=call.principal,
+            frontend=call.frontend,
+            request_id=call.request_id,
+            version=call.version,
+            provide=self._provide,
+        )
+        run = FunctionRun(command, command.invocation, FunctionCall(context, values), command.timeout or self._timeout)
+        returned = await self._execution.run(run)
+        try:
+            return command.result.plain(returned)
+        except InvalidOutcome as error:
+            raise WrongResult(f"{command.title} ({command.relative}) does not return what it declares: {error}") from None
+
+
+def _audit(call: CommandCall, began: float, outcome: str) -> None:
+    if not audit.isEnabledFor(logging.INFO):
+        return
+    seconds = time.perf_counter() - began
+    who = f"{call.principal} {call.principal.address}".rstrip()
+    audit.info("%s %s %s(%s) %s %.1f ms", who, call.frontend, call.command.title, _shown(call), outcome, seconds * 1000)
+
+
+def _shown(call: CommandCall) -> str:
+    """Return the arguments for the log: cut, secrets masked, and of unknown ones the names only."""
+    types = {argument.name: argument.type for argument in call.command.arguments}
+    shown = []
+    for name, value in call.given.items():
+        if name not in types:
+            shown.append(f"{name[:40]!r}=?")
+        elif types[name].is_secret:
+            shown.append(f"{name}=***")
+        else:
+            text = ",".join(value) if isinstance(value, tuple) else value if isinstance(value, str) else repr(value)[:80]
+            shown.append(f"{name}={text[:80]!r}")
+    return ", ".join(shown)

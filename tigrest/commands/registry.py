@@ -1,0 +1,134 @@
+"""The commands there are: by name and version, and what keeps each from being available."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tigrest.errors import TigrestError, UnknownCommand
+from tigrest.scripting.commands import Command, Need
+from tigrest.service import Service
+from tigrest.spelling import nearest
+
+
+@dataclass(frozen=True)
+class AvailabilityLimits:
+    """Limits of what is remembered about the XMPP server.
+
+    Args:
+        seconds: how long.
+    """
+
+    seconds: float = 60.0
+
+
+class Commands:
+    """All commands, as the scripts that are served declare them. Other commands may ask for it by ``ctx.get(Commands)``.
+
+    Args:
+        service: access to XMPP, to ask what the server can do.
+        limits: of what is remembered about it.
+    """
+
+    def __init__(self, service: Service, limits: AvailabilityLimits | None = None) -> None:
+        self._service = service
+        self._limits = limits or AvailabilityLimits()
+        self._known: dict[Need, tuple[float, str]] = {}
+        self._by_name: dict[str, tuple[Command, ...]] = {}
+        self._latest: dict[str, Command] = {}
+        self._routes: tuple[tuple[str, re.Pattern[str], Command], ...] = ()
+        self.number = 0
+        """Grows with each replacement, so that what is made of all commands can be kept until then."""
+
+    def serve(self, parts: Sequence[Command]) -> None:
+        """Replace all commands.
+
+        Args:
+            parts: sorted by name and version.
+        """
+        by_name: dict[str, list[Command]] = {}
+        for part in parts:
+            by_name.setdefault(part.name, []).append(part)
+        self._by_name = {name: tuple(found) for name, found in by_name.items()}
+        self._latest = {name: found[-1] for name, found in self._by_name.items()}
+        self._routes = tuple((part.route[0], _pattern(part.route[1]), part) for part in parts if part.route is not None)
+        self._known.clear()
+        self.number += 1
+
+    def find(self, name: str, version: int | None = None) -> Command:
+        """Return the definition of a command that counts for a version of the API: the one with the largest version up to it.
+
+        Args:
+            name: of the command.
+            version: of the API; ``None`` for the latest.
+
+        Raises:
+            UnknownCommand: there is no such command, or none yet in that version.
+        """
+        latest = self._latest.get(name)
+        if latest is None:
+            raise UnknownCommand(name, nearest(name, self._latest))
+        if version is None or latest.version <= version:
+            return latest
+        found = next((part for part in reversed(self._by_name[name]) if part.version <= version), None)
+        if found is None:
+            raise UnknownCommand(name, None, f"there is {name} from version {self._by_name[name][0].version} on, not in version {version}")
+        return found
+
+    def all(self, version: int | None = None) -> list[Command]:
+        """Return each command once, sorted by name, in the definition that counts for a version of the API.
+
+        Args:
+            version: of the API; ``None`` for the latest.
+        """
+        if version is None:
+            return list(self._latest.values())
+        counting = ([part for part in found if part.version <= version] for found in self._by_name.values())
+        return [found[-1] for found in counting if found]
+
+    def versions(self, name: str) -> tuple[int, ...]:
+        """Return the versions in which a command is defined, the lowest first; none when there is no such command."""
+        return tuple(part.version for part in self._by_name.get(name, ()))
+
+    def by_route(self, method: str, path: str, version: int | None = None) -> tuple[Command, Mapping[str, str]] | None:
+        """Find the command that has a further place below ``/api``.
+
+        Args:
+            method: of HTTP.
+            path: percent-decoded, below ``/api``, e.g. ``/contacts/bob@example.org``.
+            version: of the API; ``None`` for the latest.
+
+        Returns:
+            The command and its arguments in the path; ``None`` when there is none.
+        """
+        for known, pattern, part in reversed(self._routes):
+            if known == method and (version is None or part.version <= version) and (match := pattern.fullmatch(path)):
+                return part, match.groupdict()
+        return None
+
+    async def reason(self, command: Command) -> str:
+        """Return why a command cannot do its work on this server, in a phrase for people; the empty text when it can."""
+        for need in command.needs:
+            known = self._known.get(need)
+            if known is None or known[0] < time.monotonic():
+                known = self._known[need] = time.monotonic() + self._limits.seconds, await self._ask(need)
+            if known[1]:
+                return known[1]
+        return ""
+
+    def forget(self) -> None:
+        """Forget what the server can do: it was connected anew."""
+        self._known.clear()
+
+    async def _ask(self, need: Need) -> str:
+        try:
+            return await need(self._service)
+        except TigrestError as error:
+            return f"the server does not tell whether it can: {error}"
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    parts = re.split(r"\{([^}]*)\}", path)
+    return re.compile("".join(f"(?P<{part}>[^/]+)" if index % 2 else re.escape(part) for index, part in enumerate(parts)))
