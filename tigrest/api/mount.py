@@ -55,7 +55,7 @@ class _Api:
         command = self._pipeline.commands.find(name, version)
         request.name_route(f"{API}/{command.name}")
         self._pipeline.admit(principal, command)
-        allowed = ("GET", "POST") if command.is_read else ("POST",)
+        allowed = command.methods
         if request.method not in (*allowed, "HEAD" if command.is_read else "POST"):
             raise HTTPException(405, f"{command.name} is called by {' or '.join(allowed)}", {"Allow": ", ".join(allowed)})
         given = _query(request) if request.method in ("GET", "HEAD") else await _body(request)

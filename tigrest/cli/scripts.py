@@ -13,6 +13,7 @@ from tigrest.config import command_dirs, plugin_dirs, script_dirs
 from tigrest.errors import ScriptError
 from tigrest.paths import shown_path
 from tigrest.plugins import Plugins
+from tigrest.scripting.commands import Command
 from tigrest.scripting.listeners import Listener
 from tigrest.scripting.loader import Loader
 from tigrest.scripting.routes import Route
@@ -39,12 +40,12 @@ def check_scripts(path: Path | None, to_stderr: bool = False) -> int:
     scripts = {part.path for part in table.parts}
     more = f", {_count(len(plugins.names), 'plugin')}" if plugins.names else ""
     if not to_stderr:
-        typer.echo(f"no problems; {_count(len(table.handlers), 'handler')} in {_count(len(scripts), 'script')}{more}")
+        typer.echo(f"no problems; {_counted(table)} in {_count(len(scripts), 'script')}{more}")
     return 0
 
 
 def list_routes(path: Path | None, as_json: bool) -> int:
-    """Print routes, scripts that listen and scripts that run by the clock.
+    """Print routes, scripts that listen or run by the clock, and commands.
 
     Name plugins and scripts that cannot be loaded on standard error.
 
@@ -59,7 +60,12 @@ def list_routes(path: Path | None, as_json: bool) -> int:
     for problem in [*map(str, plugins.problems), *map(_line, table.problems)]:
         typer.echo(f"tigrest: {problem}", err=True)
     if as_json:
-        entries = [*map(_entry, table.routes), *map(_listener, table.of(Listener)), *map(_schedule, table.of(Schedule))]
+        entries = [
+            *map(_entry, table.routes),
+            *map(_listener, table.of(Listener)),
+            *map(_schedule, table.of(Schedule)),
+            *map(_command, table.of(Command)),
+        ]
         typer.echo(json.dumps(entries, indent=2))
         return 0
     rows = [
@@ -70,10 +76,20 @@ def list_routes(path: Path | None, as_json: bool) -> int:
         [" ".join(listener.methods), listener.shown, listener.role or "-", "-", shown_path(listener.path)]
         for listener in table.of(Listener)
     ]
+    rows += [
+        [" ".join(command.methods), _command_path(command), command.role or "-", "-", shown_path(command.path)]
+        for command in table.of(Command)
+    ]
     rows += [[" ".join(schedule.methods), _when(schedule), "-", "-", shown_path(schedule.path)] for schedule in table.of(Schedule)]
     for line in columns([["METHODS", "URI", "ROLE", "KEY", "SCRIPT"], *rows]):
         typer.echo(line)
     return 0
+
+
+def _counted(table: Table) -> str:
+    commands = len(table.of(Command))
+    handlers = _count(len(table.handlers) - commands, "handler")
+    return f"{handlers} and {_count(commands, 'command')}" if commands else handlers
 
 
 def _load(path: Path | None) -> tuple[Plugins, Table]:
@@ -92,6 +108,22 @@ def _entry(route: Route) -> dict[str, object]:
         "api_key": route.api_key,
         "script": shown_path(route.path),
     }
+
+
+def _command(command: Command) -> dict[str, object]:
+    return {
+        "methods": command.methods,
+        "uri": _command_path(command),
+        "role": command.role,
+        "api_key": False,
+        "script": shown_path(command.path),
+        "command": command.name,
+        "version": command.version,
+    }
+
+
+def _command_path(command: Command) -> str:
+    return f"/api/{command.title}"
 
 
 def _listener(listener: Listener) -> dict[str, object]:

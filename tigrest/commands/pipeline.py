@@ -16,7 +16,7 @@ from tigrest.auth.principal import Principal
 from tigrest.commands.arguments import validated
 from tigrest.commands.context import CommandContext, Frontend
 from tigrest.commands.registry import Commands
-from tigrest.errors import LoginRequired, NotSupported, RoleRequired, WrongResult
+from tigrest.errors import LoginRequired, RoleRequired, WrongResult
 from tigrest.scripting.commands import Command, FunctionCall
 from tigrest.scripting.execution import Execution, Run
 from tigrest.scripting.result_types import InvalidOutcome
@@ -78,7 +78,7 @@ class Pipeline:
 
     def may_call(self, principal: Principal, command: Command) -> bool:
         """Return whether somebody may call a command."""
-        return command.role is None or command.role in principal.roles
+        return self._service.policy.allowed(principal, "call", command).allowed
 
     def admit(self, principal: Principal, command: Command) -> None:
         """Check that somebody may call a command.
@@ -87,11 +87,9 @@ class Pipeline:
             LoginRequired: he may not as long as he has not logged in.
             RoleRequired: he may not.
         """
-        if self.may_call(principal, command):
-            return
-        if not principal.roles:
-            raise LoginRequired(f"{command.name} needs a login")
-        raise RoleRequired(f"{command.name} needs the role {command.role}, which {principal} does not have ([auth] admins)")
+        decision = self._service.policy.allowed(principal, "call", command)
+        if not decision.allowed:
+            raise (LoginRequired if decision.rule == "login" else RoleRequired)(decision.reason)
 
     async def run(self, call: CommandCall) -> Any:
         """Run a command that the caller may call, and return its result as JSON has it.
@@ -99,7 +97,7 @@ class Pipeline:
         Raises:
             LoginRequired, RoleRequired: he may not.
             ArgumentError: an argument is missing, unknown, doubled or wrong.
-            NotSupported: the XMPP server cannot do it; the message says why.
+            NotSupported, Unavailable: the XMPP server cannot do it; the message says why.
             HandlerTimeout, NoThread: it did not end in time, or got no thread.
             WrongResult: what it returns is not what it declares.
             Exception: whatever it raises.
@@ -118,8 +116,7 @@ class Pipeline:
         command = call.command
         self.admit(call.principal, command)
         values = validated(command, call.given)
-        if command.needs and (reason := await self.commands.reason(command)):
-            raise NotSupported(f"{command.name} is not possible here, because {reason}")
+        await self.commands.require(command)
         context = CommandContext(
             gateway=self._service,
             principal=call.principal,

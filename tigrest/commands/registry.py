@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tigrest.errors import TigrestError, UnknownCommand
+from tigrest.errors import NotSupported, TigrestError, Unavailable, UnknownCommand
 from tigrest.scripting.commands import Command, Need
 from tigrest.service import Service
 from tigrest.spelling import nearest
@@ -109,7 +109,23 @@ class Commands:
         return None
 
     async def reason(self, command: Command) -> str:
-        """Return why a command cannot do its work on this server, in a phrase for people; the empty text when it can."""
+        """Return why a command cannot do its work now, in a phrase for people; the empty text when it can."""
+        try:
+            return await self._reason(command)
+        except Unavailable as error:
+            return str(error)
+
+    async def require(self, command: Command) -> None:
+        """Check that the XMPP server can do what a command needs.
+
+        Raises:
+            NotSupported: it cannot; the message says why.
+            Unavailable: it cannot be asked now.
+        """
+        if command.needs and (reason := await self._reason(command)):
+            raise NotSupported(f"{command.name} is not possible here, because {reason}")
+
+    async def _reason(self, command: Command) -> str:
         for need in command.needs:
             known = self._known.get(need)
             if known is None or known[0] < time.monotonic():
@@ -125,6 +141,8 @@ class Commands:
     async def _ask(self, need: Need) -> str:
         try:
             return await need(self._service)
+        except Unavailable:
+            raise
         except TigrestError as error:
             return f"the server does not tell whether it can: {error}"
 

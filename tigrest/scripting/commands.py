@@ -189,6 +189,11 @@ class Command(Part):
         return self.specification.effect == "read"
 
     @property
+    def methods(self) -> list[str]:
+        """Return the HTTP methods that call it."""
+        return ["GET", "POST"] if self.is_read else ["POST"]
+
+    @property
     def needs(self) -> tuple[Need, ...]:
         """Return what the XMPP server must be able to do."""
         return self.specification.needs

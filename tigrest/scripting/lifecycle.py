@@ -13,6 +13,7 @@ from typing import Any
 from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import ScriptError
 from tigrest.observability.places import place_of
+from tigrest.scripting.commands import Command
 from tigrest.scripting.loader import Loader
 from tigrest.scripting.module import LOAD_SECONDS, script_error
 from tigrest.scripting.parts import Part
@@ -258,7 +259,8 @@ def _report(before: Table, table: Table) -> None:
     fresh = {part.path for part in set(table.parts) - set(before.parts)}
     gone = {part.path for part in before.parts} - {part.path for part in table.parts}
     if not before.parts:
-        log.info("%d handlers from %d scripts", len(table.handlers), len(fresh))
+        commands = len(table.of(Command))
+        log.info("%d handlers and %d commands from %d scripts", len(table.handlers) - commands, commands, len(fresh))
         return
     for path in sorted(fresh):
         log.info("loaded %s", path)

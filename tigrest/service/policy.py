@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 from tigrest.auth.principal import ADMIN, USER, Principal
 from tigrest.backends.backend import SERVICES
@@ -46,8 +46,9 @@ from tigrest.xmpp.xml import split_name
 Identity = Literal["gateway", "user"]
 """From whose addresses we may send: only our own, or those of the server's users too."""
 
-Action = Literal["send", "command", "act_as", "listen"]
-"""``send`` a stanza, run or list the ``command``\\ s of an address, ``act_as`` the owner of an account, ``listen`` to an address."""
+Action = Literal["send", "command", "act_as", "listen", "call"]
+"""``send`` a stanza, run or list the ``command``\\ s of an address, ``act_as`` the owner of an account, ``listen`` to an address, ``call`` a
+command of the gateway."""
 
 PRIVILEGED = (PRIVILEGE_PREFIX.encode(), DELEGATION_PREFIX.encode())
 """Beginnings of the namespaces by which servers lend the gateway their rights. XEP-0356, XEP-0355"""
@@ -67,6 +68,18 @@ OF_OTHERS = PUBLIC | {VCARD4, PUBSUB}
 
 ANNOUNCEMENTS = ("announce", "motd")
 """Beginnings of resources of domains to which servers take messages for all users (ejabberd, Prosody)."""
+
+
+class Declared(Protocol):
+    """A command of the gateway, as far as it matters who may call it."""
+
+    @property
+    def name(self) -> str:
+        """Return its name."""
+
+    @property
+    def role(self) -> str | None:
+        """Return the role that it requires; ``None`` for none."""
 
 
 class Decision(NamedTuple):
@@ -90,6 +103,7 @@ _IQ = Decision(True, "iq")
 _OWN = Decision(True, "own")
 _PUBLIC = Decision(True, "public")
 _REPLY = Decision(True, "reply")
+_ROLE = Decision(True, "role")
 _STANZA = Decision(True, "stanza")
 
 
@@ -121,6 +135,7 @@ class Policy:
             "command": self._command,
             "act_as": self._act_as,
             "listen": self._listen,
+            "call": self._call,
         }
 
     def is_admin(self, jid: JID | str | None) -> bool:
@@ -209,7 +224,7 @@ class Policy:
             principal: who wants to.
             action: what.
             subject: of ``send`` the :class:`Stanza`, with ``from`` and ``to``; of ``command`` and ``act_as`` the address; of ``listen``
-                the address, or ``None`` for all of them.
+                the address, or ``None`` for all of them; of ``call`` the command.
         """
         return self._rules[action](principal, subject)
 
@@ -239,6 +254,14 @@ class Policy:
         if own == self.jid:
             return Decision(False, "own", f"all users share {own} here, so only admins may read it")
         return _OWN
+
+    def _call(self, principal: Principal, command: Declared) -> Decision:
+        role = command.role
+        if role is None or role in principal.roles:
+            return _ROLE
+        if not principal.roles:
+            return Decision(False, "login", f"{command.name} needs a login")
+        return Decision(False, "role", f"{command.name} needs the role {role}, which {principal} does not have ([auth] admins)")
 
     def _command(self, principal: Principal, to: JID) -> Decision:
         if principal.is_admin:
