@@ -275,6 +275,7 @@ NOT_HERS = (
     "admin@HTTP.localhost",
     "eve@elsewhere.example",
     "user-status-endpoint@http.localhost/x",
+    "room-owner@http.localhost/commands",
     r"alice\40localhost@http.localhost",
     "alice@rooms.localhost",
     "alice@localhost.evil.example",

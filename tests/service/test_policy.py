@@ -219,7 +219,24 @@ def test_nobody_sends_from_the_address_that_tigase_believes(sender: str, princip
             assert rule(stanza, principal, policy, JID(sender)) == "sender"
 
 
-def test_an_account_of_that_name_gets_another_address() -> None:
-    assert STRICT.address_of(JID("user-status-endpoint@example.org")) == r"user-status-endpoint\40example.org@http.example.org"
+@pytest.mark.parametrize("sender", ["room-owner@http.example.org", "Room-Owner@HTTP.example.org/commands"])
+@pytest.mark.parametrize("principal", [ALICE, ROBOT, HOOK, *(Principal(JID(f"room-owner@{each}"), USER) for each in (DOMAIN, US))])
+def test_no_user_sends_from_the_address_that_owns_rooms(sender: str, principal: Principal) -> None:
+    for policy in (STRICT, TRUSTED):
+        for stanza in ("<message to='hall@rooms.example.org'/>", "<iq type='set' to='hall@rooms.example.org'><x xmlns='urn:x'/></iq>"):
+            assert rule(stanza, principal, policy, JID(sender)) == "sender"
+
+
+def test_admins_may_send_from_the_address_that_owns_rooms() -> None:
+    assert STRICT.room_owner == "room-owner@http.example.org"
+    assert rule("<message to='hall@rooms.example.org'/>", ROOT, sender=STRICT.room_owner) == ""
+
+
+@pytest.mark.parametrize("local", ["user-status-endpoint", "room-owner"])
+def test_an_account_of_a_reserved_name_gets_another_address(local: str) -> None:
+    assert STRICT.address_of(JID(f"{local}@example.org")) == rf"{local}\40example.org@http.example.org"
+
+
+def test_the_address_that_tigase_believes_is_reserved() -> None:
     assert "reserved" in STRICT.cure_for(JID(ENDPOINT))
     assert not STRICT.may_send_from(JID(ENDPOINT))

@@ -66,6 +66,12 @@ OF_DOMAIN = PUBLIC | {EXTERNAL_SERVICES_1, EXTERNAL_SERVICES, HTTP_UPLOAD, STATI
 OF_OTHERS = PUBLIC | {VCARD4, PUBSUB}
 """Namespaces of iqs that every user may send to the account of another; the server and its owner decide what he gets."""
 
+ROOM_OWNER = "room-owner"
+"""Local part of our address that owns the rooms which the gateway makes. It is no user's: whoever sends from it may do all in them."""
+
+NOT_FOR_USERS = frozenset({STATUS_ENDPOINT, ROOM_OWNER})
+"""Local parts of our addresses that no user gets."""
+
 ANNOUNCEMENTS = ("announce", "motd")
 """Beginnings of resources of domains to which servers take messages for all users (ejabberd, Prosody)."""
 
@@ -138,6 +144,15 @@ class Policy:
             "call": self._call,
         }
 
+    @property
+    def room_owner(self) -> JID:
+        """Return our address that owns the rooms which the gateway makes.
+
+        It is none that a user gets, and not the domain: on ejabberd a domain that owns a room shares that with all its addresses, and
+        those of users are among them.
+        """
+        return JID.of(ROOM_OWNER, self.jid.domain)
+
     def is_admin(self, jid: JID | str | None) -> bool:
         """Tell whether an address has the role admin (``[auth] admins``)."""
         return jid is not None and JID(jid).bare in self.admins
@@ -161,7 +176,7 @@ class Policy:
         if self.jid.local:
             return self.jid.bare
         is_plain = user.domain == self.domain.domain and user.local and r"\40" not in user.local  # else it may look like a whole address
-        is_plain = is_plain and user.local != STATUS_ENDPOINT
+        is_plain = is_plain and user.local not in NOT_FOR_USERS
         local = user.local if is_plain else escaped(f"{user.local}@{user.domain}")
         return JID(f"{local}@{self.jid.domain}")
 
@@ -319,6 +334,8 @@ class Policy:
 
     def _foreign_sender(self, principal: Principal, sender: JID) -> Decision | None:
         """Refuse a ``from`` that is not the caller's own."""
+        if sender.local == ROOM_OWNER and sender.domain == self.jid.domain:
+            return Decision(False, "sender", f"from {sender} is not allowed: it owns rooms, which are for admins")
         if principal.via == "webhook":
             ours = sender.domain == self.jid.domain and sender.local != STATUS_ENDPOINT
             return (

@@ -87,6 +87,11 @@ class Service:
         return self._backend.domain
 
     @property
+    def room_owner(self) -> JID:
+        """Return the address of ours that owns the rooms which the gateway makes (XEP-0045); no user may send from it."""
+        return self.policy.room_owner
+
+    @property
     def connected(self) -> bool:
         """Return whether the XMPP server is connected."""
         return self._backend.connected
