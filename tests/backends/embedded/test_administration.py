@@ -19,6 +19,7 @@ async def test_the_commands_are_listed(world: World) -> None:
         f"{XEP}add-user",
         f"{XEP}delete-user",
         f"{XEP}change-user-password",
+        f"{XEP}user-stats",
         f"{XEP}get-registered-users-list",
         f"{XEP}get-online-users-list",
         f"{XEP}end-user-session",
@@ -153,6 +154,7 @@ async def test_a_password_is_changed(world: World) -> None:
         ("add-user", {"accountjid": "a b@example.org", "password": "x"}, "jid-malformed"),
         ("change-user-password", {"accountjid": "carol@example.org", "password": "x"}, "item-not-found"),
         ("end-user-session", {"accountjids": "carol@example.org"}, "item-not-found"),
+        ("user-stats", {"accountjid": "carol@example.org"}, "item-not-found"),
         ("get-registered-users-list", {"max_items": "some"}, "bad-request"),
     ],
 )
@@ -168,6 +170,12 @@ async def test_registered_and_online_users_are_listed(world: World) -> None:
     assert first[1][2] == (ADMIN,)
     online = told(await world.run(DOMAIN, f"{XEP}get-online-users-list", {"max_items": "25"}))
     assert online == [("FORM_TYPE", "hidden", (XEP[:-1],)), ("onlineuserjids", "jid-multi", (ALICE, BOB))]
+
+
+async def test_the_resources_of_a_user_are_told(world: World) -> None:
+    await world.online("alice@example.org/b", "alice@example.org/a", "bob@example.org/c")
+    told_of = [told(await world.run(DOMAIN, f"{XEP}user-stats", {"accountjid": user}))[2] for user in (ALICE, ADMIN)]
+    assert told_of == [("onlineresources", "text-multi", ("a", "b")), ("onlineresources", "text-multi", ())]
 
 
 async def test_sessions_are_ended(world: World) -> None:

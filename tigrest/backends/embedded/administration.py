@@ -60,6 +60,7 @@ class Administration:
             AdHocCommand(f"{ADMIN_NODES}add-user", "Add User", always(ADD_USER), self._add_user),
             AdHocCommand(f"{ADMIN_NODES}delete-user", "Delete User", always(DELETE_USER), self._delete_user),
             AdHocCommand(f"{ADMIN_NODES}change-user-password", "Change User Password", always(CHANGE_PASSWORD), self._change_password),
+            AdHocCommand(f"{ADMIN_NODES}user-stats", "Get User Statistics", always(USER_STATS), self._user_stats),
             AdHocCommand(
                 f"{ADMIN_NODES}get-registered-users-list", "Get List of Registered Users", always(LIST_REGISTERED), self._list_registered
             ),
@@ -87,6 +88,15 @@ class Administration:
         jid = call.jid("accountjid")
         await self._accounts.set_password(jid, call.form.value("password"))
         return Outcome(note=f"The password of {jid.bare} was changed.")
+
+    async def _user_stats(self, call: AdHocCall) -> Outcome:
+        """Return the resources at which a user is online. XEP-0133 §4.10"""
+        jid = call.jid("accountjid")
+        if not await self._accounts.exists(jid):
+            raise NoSuchUser(f"there is no account {jid.bare}")
+        account = Field("accountjid", (jid.bare,), "jid-single")
+        online = Field("onlineresources", tuple(await self._presences.resources(jid)), "text-multi", "Online Resources")
+        return Outcome(DataForm("result", (FORM_TYPE_FIELD, account, online)))
 
     async def _list_registered(self, call: AdHocCall) -> Outcome:
         """List the registered users. XEP-0133 §4.18"""
@@ -147,6 +157,11 @@ CHANGE_PASSWORD = form(
     "Fill out this form to change a user's password.",
     Field("accountjid", (), "jid-single", "The Jabber ID for this account", required=True),
     Field("password", (), "text-private", "The password for this account", required=True),
+)
+USER_STATS = form(
+    "Getting User Statistics",
+    "Fill out this form to gather user statistics.",
+    Field("accountjid", (), "jid-single", "The Jabber ID for statistics", required=True),
 )
 LIST_REGISTERED = form(
     "Requesting List of Registered Users", "Fill out this form to request the registered users of this service.", MAX_ITEMS_FIELD

@@ -63,6 +63,12 @@ class Presences:
             found = (await connection.execute(select(presences.c.account).distinct())).scalars().all()
         return sorted(JID(account) for account in found)
 
+    async def resources(self, user: JID) -> list[str]:
+        """List the resources at which a user is online, sorted."""
+        async with self._database.begin() as connection:
+            found = (await connection.execute(select(presences.c.jid).where(presences.c.account == user.bare))).scalars().all()
+        return sorted(JID(jid).resource for jid in found)
+
     async def end(self, jids: list[JID]) -> list[JID]:
         """End sessions.
 
