@@ -7,6 +7,9 @@ from tigrest import Request, UnsupportedContent
 DECODED = ("application/json", "application/xml")
 """Media types to send; a form will do where all fields are text."""
 
+DOCUMENT = {media: {"type": "object"} for media in DECODED}
+"""Media types of a dict in an answer, with JSON schemas."""
+
 
 def decoded(content: Any) -> Any:
     """Return the content of a request; a body of a type that is not decoded is 415.

@@ -14,6 +14,26 @@ MAX_TIMEOUT = 300.0
 IN_BODY = ("body", "from", "kind", "subject", "to")
 """Keys of stanzas that people write behind the ``?`` of a ``POST``, where nobody reads them."""
 
+STANZA = {"$ref": "#/components/schemas/Stanza"}
+"""JSON schema of a stanza, which the OpenAPI document of the gateway has."""
+
+TEXT = {"type": "string"}
+
+BODIES = {"application/json": STANZA, "application/xml": TEXT, "application/xmpp+xml": TEXT, "text/plain": TEXT}
+BODIES |= {"application/x-www-form-urlencoded": {"type": "object"}}
+"""Media types of a stanza in a request, with JSON schemas."""
+
+QUERY_BODIES = {**BODIES, "application/json": {}}
+"""Those of what an iq asks, which is not always an object."""
+
+SHOWN = {media: schema for media, schema in {**BODIES, "text/xml": TEXT}.items() if media != "text/plain"}
+"""Media types of a stanza in an answer, with JSON schemas."""
+
+NO_STANZA = "The body can be read, but is no stanza that can be sent."
+
+ANSWERS = {200: SHOWN, 202: "Sent; an iq is answered with its reply instead.", 422: NO_STANZA}
+"""What is answered to who sends a stanza."""
+
 P = ParamSpec("P")
 
 

@@ -2,7 +2,20 @@
 
 from tigrest import Handler, Principal, Request, Result, Service, stanza_json
 
-from ._sending import MAX_TIMEOUT, as_sent, is_for_gateway, query_in, sent, shown, stanza_in
+from ._sending import (
+    ANSWERS,
+    BODIES,
+    MAX_TIMEOUT,
+    NO_STANZA,
+    QUERY_BODIES,
+    SHOWN,
+    as_sent,
+    is_for_gateway,
+    query_in,
+    sent,
+    shown,
+    stanza_in,
+)
 
 ASKING, CHANGING = "|".join(sorted(stanza_json.ASKING)), "|".join(sorted(stanza_json.CHANGING))
 
@@ -21,6 +34,8 @@ class Stanzas(Handler):
             "description": "An iq of type get or set is answered with its reply, be it a result or an error, everything else with "
             "202. Without from it is from the caller's address at the gateway, without to for himself.",
             "request": '{"kind": "message", "type": "chat", "to": "alice@example.com", "body": "Hello"}',
+            "accepts": BODIES,
+            "answers": ANSWERS,
         },
     }
 
@@ -38,6 +53,8 @@ class Echo(Handler):
         "POST": {
             "info": "Show a stanza as it would be sent, without sending it",
             "request": '{"body": "Hello", "to": "alice@example.com"}',
+            "accepts": BODIES,
+            "answers": {200: SHOWN, 422: NO_STANZA},
         },
     }
 
@@ -60,6 +77,8 @@ class Path(Handler):
             "description": "The kind is message, presence or iq. The rest is in the body; that of a message may be plain text. For an "
             "iq the second segment may be a query such as version instead of get or set: the body is then what is asked.",
             "request": '{"body": "Hello"}',
+            "accepts": QUERY_BODIES,
+            "answers": ANSWERS,
         },
     }
 
@@ -86,6 +105,7 @@ class Query(Handler):
             "info": "Ask for something: ping, version, disco, items, lastactivity, …",
             "description": "Query parameters are members of the query, e.g. ?node=… of disco; but type=json, xml or html is the form of "
             "the answer.",
+            "answers": {200: SHOWN, 422: NO_STANZA},
         },
     }
 
@@ -109,6 +129,8 @@ class Change(Handler):
             "description": "The same as /iq/{query}/{to}: the body is what is asked.",
             "login": "admin",
             "request": '{"node": "http://jabber.org/protocol/admin#get-registered-users-num"}',
+            "accepts": QUERY_BODIES,
+            "answers": {200: SHOWN, 422: NO_STANZA},
         },
     }
 

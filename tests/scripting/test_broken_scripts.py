@@ -53,6 +53,10 @@ EXPECTED = {
     "uri_dots.py:5": 'Broken.uri is \'/rest/../msg\'; clients resolve "." and ".."; leave them out',
     "uri_no_method.py:5": "Broken.uri is '/msg'; write exec_get, exec_post, exec_put, exec_delete or exec_patch, or leave it out",
     "uri_typo.py:6": "Broken.url is never read; did you mean 'uri'? Let a name of your own begin with _",
+    "bad_accepts.py:6": "Broken.description: accepts of POST is not understood; write JSON schemas by media type, such as "
+    '{"application/json": {"type": "object"}}',
+    "bad_answers.py:6": "Broken.description: answers of GET is not understood; write texts, or JSON schemas by media type, by status, "
+    'such as {202: "Sent"}',
     "bad_example.py:6": "Broken.description: regex does not match the example '/hello/world'; write a path behind the folder",
     "bad_annotation.py:7": "annotation <class 'complex'> of argument 'when' is not understood",
     "model_not_decoded.py:14": "Broken.exec_post: argument 'content' has a model, but decodeContent = False leaves the body unread",

@@ -124,7 +124,8 @@ class Handler:
 
     ``regex`` is the URI to show, ``example`` a path to try it with; by default one is made from the pattern. Of a method, ``info`` is
     one line, ``description`` a text, ``request`` and ``response`` are sample bodies (a value is shown as XML and JSON, text as it is),
-    ``example`` a path for this method only, ``curl`` further options of the line to paste, ``login`` the role to log in with there.
+    ``example`` a path for this method only, ``curl`` further options of the line to paste, ``login`` the role to log in with there,
+    ``accepts`` JSON schemas of the body by media type, ``answers`` texts, or such schemas, by status: for the OpenAPI document.
     What is left out comes from docstrings.
     """
 

@@ -1,9 +1,10 @@
-"""Regular expressions of handlers: the segment of a path that one fixes, and how people read it."""
+"""Regular expressions of handlers: the segment of a path that one fixes, how people read it, and the paths that it matches."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 _METACHARACTERS = frozenset(".^$*+?{}[]\\|()")
 
@@ -155,3 +156,132 @@ class _Readable:
             return part
         self._at = quantifier.end()
         return f"[{part}]"
+
+
+MAX_VARIANTS = 16
+"""Most variants of a path that are told apart; a pattern with more is taken as it is read by people."""
+
+
+@dataclass(frozen=True)
+class PathGroup:
+    """A group of a pattern, at its place in a path.
+
+    Args:
+        index: of the group, from 0.
+        source: its part of the pattern, with the parentheses.
+    """
+
+    index: int
+    source: str
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """Return the texts that it matches, when these are listed one by one: ``in`` and ``out`` of ``(in|out)``; else nothing."""
+        start = _GROUP.match(self.source)
+        assert start is not None
+        options = [_literal(part) for part in _alternatives(self.source[start.end() : -1])]
+        return tuple(option for option in options if option) if all(options) else ()
+
+    @property
+    def spans_segments(self) -> bool:
+        """Return whether a slash stands in it, so that it takes several segments of a path."""
+        return "\\/" in self.source or any(char == "/" for _, char, _ in _syntax(self.source))
+
+
+Variant = tuple["str | PathGroup", ...]
+"""One form of a path: texts, and groups between them."""
+
+
+def variants(pattern: re.Pattern[str]) -> tuple[Variant, ...]:
+    """Return the forms of a path that a pattern matches: of ``/a(?:/([^/]+))?`` these are ``/a`` and ``/a/`` with a group.
+
+    Args:
+        pattern: the handler's ``regex``.
+
+    Returns:
+        Each with its texts joined; nothing where a pattern has, outside of groups, what is not one of a few texts.
+    """
+    try:
+        found = _Variants(pattern).found
+    except _Intricate:
+        return ()
+    return tuple(dict.fromkeys(found))
+
+
+def _literal(text: str) -> str:
+    """Return the text that a pattern without metacharacters matches; empty for others."""
+    plain = re.sub(r"\\([^A-Za-z0-9])", lambda match: "" if match[1] in _METACHARACTERS else match[1], text)
+    return "" if set(plain) & _METACHARACTERS else re.sub(r"\\([^A-Za-z0-9])", r"\1", text)
+
+
+class _Intricate(Exception):
+    """A pattern has more forms than can be listed."""
+
+
+class _Variants:
+    def __init__(self, pattern: re.Pattern[str]) -> None:
+        if pattern.flags & re.VERBOSE:
+            raise _Intricate
+        self._source, self._at, self._group = pattern.pattern, 0, 0
+        self.found = self._until_closed()
+
+    def _until_closed(self) -> list[Variant]:
+        """Return the forms of all alternatives up to the end of the group or of the pattern, and go behind it."""
+        closed: list[Variant] = []
+        open_: list[Variant] = [()]
+        while self._at < len(self._source) and self._source[self._at] != ")":
+            if self._source[self._at] == "|":
+                self._at += 1
+                closed, open_ = [*closed, *open_], [()]
+                continue
+            part = self._repeated(self._part())
+            open_ = [_joined(before, after) for before in open_ for after in part]
+            if len(open_) + len(closed) > MAX_VARIANTS:
+                raise _Intricate
+        self._at += 1
+        return [*closed, *open_]
+
+    def _part(self) -> list[Variant]:
+        """Return the forms of one character or group."""
+        atom = _atom(self._source[self._at :])
+        if atom[0] == "(":
+            return self._bracketed(atom)
+        self._at += len(atom)
+        if atom in ("^", "$") or (atom[0] == "\\" and atom[1] in "AZ"):
+            return [()]
+        if atom[0] in "[." or (atom[0] == "\\" and atom[1].isalnum()):
+            raise _Intricate
+        return [(atom[-1],)]
+
+    def _bracketed(self, atom: str) -> list[Variant]:
+        if re.match(r"\((?:\?P<|[^?])", atom):
+            slot = PathGroup(self._group, atom)
+            self._at += len(atom)
+            self._group += sum(1 for _ in re.finditer(r"\((?:\?P<|[^?])", re.sub(r"\\.|\[\^?\]?[^\]]*\]", "", atom)))
+            return [(slot,)]
+        start = _GROUP.match(atom)
+        assert start is not None
+        if start[0] == "(":  # looks around, refers back, has flags: nothing that stands in a path
+            self._at += len(atom)
+            if not re.match(r"\(\?[aiLmsux]+\)|\(\?<?[=!]", atom):
+                raise _Intricate
+            return [()]
+        self._at += start.end()
+        return self._until_closed()
+
+    def _repeated(self, part: list[Variant]) -> list[Variant]:
+        quantifier = re.compile(r"([?*+]|\{0,1\})[?+]?|\{").match(self._source, self._at)
+        if quantifier is None:
+            return part
+        self._at = quantifier.end()
+        if quantifier[1] in ("?", "{0,1}"):
+            return [(), *part]
+        if quantifier[1] in ("*", "+") and all(isinstance(piece, str) for form in part for piece in form):
+            return part if quantifier[1] == "+" else [(), *part]
+        raise _Intricate
+
+
+def _joined(before: Variant, after: Variant) -> Variant:
+    if before and after and isinstance(before[-1], str) and isinstance(after[0], str):
+        return (*before[:-1], before[-1] + after[0], *after[1:])
+    return before + after

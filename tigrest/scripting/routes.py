@@ -146,6 +146,7 @@ class RouteKind:
         cls, source = declared.cls, declared.source
         pattern = _pattern(declared)
         _check_examples(declared, pattern)
+        _check_bodies(declared)
         return Route(
             path=source.path,
             relative=source.relative,
@@ -183,6 +184,33 @@ def _check_examples(declared: Declaration, pattern: re.Pattern[str]) -> None:
             raise declared.error(
                 "description", f".description: regex does not match the example {example!r}; write a path behind the folder"
             )
+
+
+def _check_bodies(declared: Declaration) -> None:
+    """Check the shape of what a description says for OpenAPI about bodies.
+
+    Raises:
+        ScriptError: it has another one.
+    """
+    for method in METHODS:
+        described: Mapping[str, Any] = (declared.cls.description or {}).get(method) or {}
+        accepts, answers = described.get("accepts", {}), described.get("answers", {})
+        if not _is_by_media_type(accepts):
+            cure = 'write JSON schemas by media type, such as {"application/json": {"type": "object"}}'
+            raise declared.error("description", f".description: accepts of {method} is not understood; {cure}")
+        if not isinstance(answers, dict) or not all(_is_answer(status, answer) for status, answer in answers.items()):
+            cure = 'write texts, or JSON schemas by media type, by status, such as {202: "Sent"}'
+            raise declared.error("description", f".description: answers of {method} is not understood; {cure}")
+
+
+def _is_answer(status: object, answer: object) -> bool:
+    return type(status) is int and 200 <= status < 600 and (isinstance(answer, str) or _is_by_media_type(answer))
+
+
+def _is_by_media_type(schemas: object) -> bool:
+    return isinstance(schemas, dict) and all(
+        isinstance(media, str) and "/" in media and isinstance(schema, dict) for media, schema in schemas.items()
+    )
 
 
 def _endpoints(declared: Declaration, handler: Handler, pattern: re.Pattern[str]) -> dict[str, Endpoint]:

@@ -18,7 +18,7 @@ from tigrest.scripting.examples import EXAMPLE_DOMAIN
 from tigrest.scripting.handler import Handler
 from tigrest.scripting.models import Body
 from tigrest.scripting.routes import Route
-from tigrest.scripting.samples import sample_of
+from tigrest.scripting.samples import SchemaMap, sample_of
 from tigrest.scripting.signature import Invocation
 
 _GLOBBED = frozenset("[]{}")
@@ -43,6 +43,8 @@ class Usage:
         login: role of the account that the curl line logs in with; it may be more than ``role``.
         script: path of the script below its scripts directory.
         schemas: JSON schemas of ``content`` and ``query``, where these have models.
+        accepts: JSON schemas of the body by media type, where the author gives them.
+        answers: answers by HTTP status, where the author lists them: a text, or JSON schemas by media type.
     """
 
     method: str
@@ -58,6 +60,8 @@ class Usage:
     login: str
     script: str
     schemas: Mapping[str, dict[str, Any]]
+    accepts: Mapping[str, SchemaMap]
+    answers: Mapping[int, str | Mapping[str, SchemaMap]]
 
     def example_at(self, domain: str) -> str | None:
         """Return the path to try it with, for a domain in the place of ``example.com``; ``None`` for none."""
@@ -151,6 +155,8 @@ def _usage(route: Route, method: str, described: Mapping[str, Any]) -> Usage:
         login=str(described.get("login", route.role or "")),
         script=str(route.relative),
         schemas=schemas,
+        accepts=described.get("accepts") or {},
+        answers=described.get("answers") or {},
     )
 
 

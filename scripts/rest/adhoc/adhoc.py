@@ -4,6 +4,7 @@ from typing import Any
 
 from tigrest import JID, Handler, Principal, Service
 
+from .._content import DOCUMENT
 from ._command import Shown, command_of, executed, listed
 
 NODE = "http://jabber.org/protocol/admin#get-active-users"
@@ -21,6 +22,7 @@ class AdHoc(Handler):
         "GET": {
             "info": "List the ad-hoc commands of an entity",
             "response": {"items": [{"jid": "sess-man@example.com", "node": NODE, "name": "Get list of active users"}]},
+            "answers": {200: DOCUMENT},
         },
         "POST": {
             "info": "Execute an ad-hoc command",
@@ -36,6 +38,7 @@ class AdHoc(Handler):
                     "fields": [{"var": "Users: 1", "label": "text-multi", "value": ["alice@example.com"]}],
                 }
             },
+            "answers": {200: DOCUMENT},
         },
     }
 
@@ -54,8 +57,12 @@ class ClientAdHoc(Handler):
     description = {
         "regex": "/{jid}/{resource}",
         "example": "/bot@example.com/desk",
-        "GET": {"info": "List the ad-hoc commands of a client"},
-        "POST": {"info": "Execute an ad-hoc command of a client", "request": {"command": {"node": "uptime"}}},
+        "GET": {"info": "List the ad-hoc commands of a client", "answers": {200: DOCUMENT}},
+        "POST": {
+            "info": "Execute an ad-hoc command of a client",
+            "request": {"command": {"node": "uptime"}},
+            "answers": {200: DOCUMENT},
+        },
     }
 
     async def exec_get(self, service: Service, principal: Principal, jid: JID) -> Shown:

@@ -16,6 +16,7 @@ from tigrest import (
     read_basic,
 )
 
+from .._content import DOCUMENT
 from .._prebind import NODE, expect_offered, first_rid, opened_by_server
 from ._command import Shown, as_dict, command_of, executed, expect_known, fields_of, listed, text
 
@@ -36,6 +37,7 @@ class Bosh(Handler):
         "GET": {
             "info": "List the ad-hoc commands of bosh@domain",
             "response": {"items": [{"jid": "bosh@example.com", "node": NODE, "name": NAME}]},
+            "answers": {200: DOCUMENT},
         },
         "POST": {
             "info": "Pre-bind a BOSH session",
@@ -66,6 +68,7 @@ class Bosh(Handler):
                     ],
                 }
             },
+            "answers": {200: DOCUMENT},
         },
     }
 

@@ -17,6 +17,7 @@ class Avatar(Handler):
             "curl": "-o avatar.png",
             "description": "The image itself, or a redirect to it. Looks in PEP (avatar), vCard4 and vcard-temp, in this order, "
             "or only in the place that is named. 404 when there is none that strangers may see.",
+            "answers": {200: {"image/*": {}}, 302: "The image is elsewhere.", 304: "It is what `If-None-Match` names."},
         },
     }
 

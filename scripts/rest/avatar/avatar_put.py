@@ -2,6 +2,8 @@
 
 from tigrest import JID, Handler, HTTPException, InvalidValue, Principal, Request, Service
 
+from .._content import DOCUMENT
+
 FORM, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
 
 
@@ -19,6 +21,8 @@ class AvatarPut(Handler):
             "their own, admins anybody's.",
             "curl": "-T avatar.png",
             "response": {"user": {"jid": "alice@example.com"}},
+            "accepts": {"image/*": {}, MULTIPART: {"type": "object"}},
+            "answers": {200: DOCUMENT},
         },
     }
 

@@ -19,6 +19,7 @@ class Prebind(Handler):
             "description": "Always JSON. Query parameters: resource, hold (most requests that the server holds) and wait (most seconds). "
             "Pages of other origins may ask only if [http] cors_origins lists them.",
             "response": '{"jid": "alice@example.com/web", "sid": "3f1b6e70-8528-44bb-8f23-77e7c4a8cf1a", "rid": 9929332}',
+            "answers": {200: {JSON: {"type": "object"}}},
         },
     }
 

@@ -19,6 +19,7 @@ class LiveEvents(Handler):
             "description": "Server-Sent Events: message, presence and iq, each with the stanza as JSON. Last-Event-ID (a header, or the "
             "query parameter last-event-id) goes on behind an event. Admins may ask for ?address=, any of the gateway's, or * for all.",
             "curl": "-N",
+            "answers": {200: {"text/event-stream": {"type": "string"}}},
         },
     }
 

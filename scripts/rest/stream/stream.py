@@ -18,6 +18,8 @@ class Stream(Handler):
             "gateway. An iq of type get or set without from is answered with its reply, be it a result or an error; everything "
             "else with an empty 200 as soon as it is handed over.",
             "request": '<message to="alice@example.com"><body>Hello</body></message>',
+            "accepts": {"application/xml": {"type": "string"}},
+            "answers": {200: {"application/xml": {"type": "string"}}},
         },
     }
 

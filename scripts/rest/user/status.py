@@ -5,7 +5,7 @@ from typing import Any
 
 from tigrest import JID, Activity, Handler, HTTPException, Service, StatusOutcome, UserStatus, read_argument
 
-from .._content import decoded
+from .._content import DOCUMENT, decoded
 
 DEFAULT_RESOURCE = "tigase-external"
 
@@ -33,6 +33,7 @@ class Status(Handler):
                     "success": True,
                 }
             },
+            "answers": {200: DOCUMENT},
         },
     }
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from tigrest import JID, Handler, HTTPException, Service
 
-from .._content import decoded
+from .._content import DOCUMENT, decoded
 
+EXISTS = "There is such an account already."
 USER = {"user": {"jid": "alice@example.com", "domain": "example.com", "isAdmin": False}}
 
 
@@ -17,20 +18,27 @@ class User(Handler):
     requiredRole = "admin"
     description = {
         "regex": "/{jid}",
-        "GET": {"info": "Get an account", "response": USER},
+        "GET": {"info": "Get an account", "response": USER, "answers": {200: DOCUMENT}},
         "PUT": {
             "info": "Create an account",
             "example": "/carol@example.com",
             "request": {"user": {"password": "secret", "email": "carol@example.com"}},
             "response": USER,
+            "answers": {200: DOCUMENT, 409: EXISTS},
         },
         "POST": {
             "info": "Change the password of an account",
             "example": "/carol@example.com",
             "request": {"user": {"password": "secret"}},
             "response": USER,
+            "answers": {200: DOCUMENT},
         },
-        "DELETE": {"info": "Delete an account and all it owns", "example": "/carol@example.com", "response": USER},
+        "DELETE": {
+            "info": "Delete an account and all it owns",
+            "example": "/carol@example.com",
+            "response": USER,
+            "answers": {200: DOCUMENT},
+        },
     }
 
     async def exec_get(self, service: Service, jid: JID) -> dict[str, Any] | None:

@@ -4,6 +4,8 @@ from typing import Any
 
 from tigrest import JID, Handler, HTTPException, Service
 
+from .._content import DOCUMENT
+
 
 class Users(Handler):
     """List the accounts, of all domains or of one."""
@@ -15,6 +17,7 @@ class Users(Handler):
         "GET": {
             "info": "List the accounts",
             "response": {"users": {"items": ["alice@example.com", "bob@example.com"], "count": 2, "domain": "example.com"}},
+            "answers": {200: DOCUMENT},
         },
     }
 
