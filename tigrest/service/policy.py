@@ -47,8 +47,8 @@ Identity = Literal["gateway", "user"]
 """From whose addresses we may send: only our own, or those of the server's users too."""
 
 Action = Literal["send", "command", "act_as", "listen", "call"]
-"""``send`` a stanza, run or list the ``command``\\ s of an address, ``act_as`` the owner of an account, ``listen`` to an address, ``call`` a
-command of the gateway."""
+"""``send`` a stanza, run or list the ``command``\\ s of an address, ``act_as`` the owner of an account, ``listen`` to an address,
+``call`` a command of the gateway."""
 
 PRIVILEGED = (PRIVILEGE_PREFIX.encode(), DELEGATION_PREFIX.encode())
 """Beginnings of the namespaces by which servers lend the gateway their rights. XEP-0356, XEP-0355"""
