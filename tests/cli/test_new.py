@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.process import run_script_tests, tigrest
-from tigrest.cli.new import write_handler
+from tigrest.cli.new import write_command, write_handler
 from tigrest.errors import ConfigError, TigrestError
 from tigrest.testing import serving
 
@@ -83,3 +83,39 @@ def test_a_directory_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "scripts").touch()
     with pytest.raises(TigrestError, match=r"scripts/rest/hello\.py cannot be written: "):
         write_handler("hello", None)
+
+
+@pytest.mark.parametrize("name", ["orders/count_orders", "greet", "a/b-c/let-in"])
+def test_a_new_command_is_served_at_once(name: str, tmp_path: Path) -> None:
+    assert write_command(name, None) == 0
+    function = Path(name).name.replace("-", "_")
+    with serving(commands=[tmp_path / "scripts" / "commands"], builtins=False) as gateway:
+        assert gateway.gateway.table.problems == ()
+        answer = gateway.client.get(f"/api/{function}?name=world", auth=("alice", "secret"))
+        assert answer.json() == "Hello world, says localhost"
+
+
+def test_the_test_of_a_new_command_passes(tmp_path: Path) -> None:
+    write_command("orders/count_orders", None)
+    (tmp_path / "conftest.py").write_text("from tigrest.testing import gateway\n")
+    done = run_script_tests(tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
+
+
+@pytest.mark.parametrize("name", ["Count", "2fa", "import", "x/_y"])
+def test_a_name_that_no_command_can_have_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError):
+        write_command(name, None)
+
+
+def test_it_says_where_the_command_is_and_what_to_try(tmp_path: Path) -> None:
+    done = tigrest("new", "--command", "orders/count_orders", cwd=tmp_path)
+    assert (done.returncode, done.stdout.splitlines()) == (
+        0,
+        [
+            "wrote scripts/commands/orders/count_orders.py",
+            "wrote tests/commands/orders/test_count_orders.py",
+            "try: curl -u alice@localhost 'http://127.0.0.1:8080/api/count_orders?name=world'",
+        ],
+    )

@@ -1,9 +1,10 @@
-"""Write a handler script and its test from templates: ``tigrest new``."""
+"""Write a handler or a command, and its test, from templates: ``tigrest new``."""
 
 from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from shlex import quote
 from string import Template
@@ -11,13 +12,17 @@ from string import Template
 import typer
 
 from tigrest.cli.configured import configured
+from tigrest.config import Config
 from tigrest.errors import ConfigError, TigrestError
 from tigrest.http.wire.listener import bracketed
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 TESTS = Path("tests/rest")
-"""Folder for tests of scripts."""
+"""Folder for tests of handlers."""
+
+COMMAND_TESTS = Path("tests/commands")
+"""Folder for tests of commands."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
@@ -34,8 +39,6 @@ def write_handler(name: str, path: Path | None) -> int:
         TigrestError: a file exists already, or cannot be written.
     """
     config = configured(path)
-    if not config.scripts.dirs:
-        raise ConfigError("scripts.dirs is empty; name a directory for the script")
     parts = _parts(name)
     *folders, stem = parts
     uri = "/".join(["/rest", *parts])
@@ -46,18 +49,55 @@ def write_handler(name: str, path: Path | None) -> int:
         "cls": _class_name(stem),
         "function": re.sub(r"\W", "_", "_".join(parts)),
     }
-    script = config.scripts.dirs[0].joinpath(*folders, f"{stem}.py")
-    test = TESTS.joinpath(*folders, f"test_{stem}.py")
+    _write_both("handler", _first("dirs", config.scripts.dirs), TESTS, parts, values)
+    typer.echo(f"try: curl {quote(f'{_base(config)}{uri}/world')}")  # zsh looks for files that [::1] matches
+    return 0
+
+
+def write_command(name: str, path: Path | None) -> int:
+    """Write a script with a command, and its test.
+
+    Args:
+        name: path of the script below the commands directory, e.g. ``orders/count_orders``; the last part is the name of the command.
+        path: configuration file from ``--config``, if any; the script goes to the first of its commands directories.
+
+    Raises:
+        ConfigError: no command can have that name.
+        TigrestError: a file exists already, or cannot be written.
+    """
+    config = configured(path)
+    parts = _parts(name)
+    function = parts[-1].replace("-", "_")
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", function) or keyword.iskeyword(function):
+        raise ConfigError(f'"{parts[-1]}" is not the name of a command; use lower-case letters, digits and underscores, a letter first')
+    values = {"function": function, "tag": parts[-2] if len(parts) > 1 else "mine"}
+    _write_both("command", _first("command_dirs", config.scripts.command_dirs), COMMAND_TESTS, [*parts[:-1], function], values)
+    typer.echo(f"try: curl -u alice@{config.xmpp.domain} {quote(f'{_base(config)}/api/{function}?name=world')}")
+    return 0
+
+
+def _first(key: str, dirs: Sequence[Path]) -> Path:
+    if not dirs:
+        raise ConfigError(f"scripts.{key} is empty; name a directory for the script")
+    return dirs[0]
+
+
+def _base(config: Config) -> str:
+    host = "127.0.0.1" if config.http.host in ("0.0.0.0", "::") else config.http.host  # noqa: S104
+    return f"http://{bracketed(host)}:{config.http.port}"
+
+
+def _write_both(kind: str, scripts: Path, tests: Path, parts: Sequence[str], values: Mapping[str, str]) -> None:
+    """Write a script and its test from the templates of a kind."""
+    *folders, stem = parts
+    script = scripts.joinpath(*folders, f"{stem}.py")
+    test = tests.joinpath(*folders, f"test_{stem}.py")
     for file in (script, test):
         if file.exists():
             raise TigrestError(f"{file} exists already; choose another name, or delete it first")
-    for file, template in ((script, "handler.py.txt"), (test, "test_handler.py.txt")):
+    for file, template in ((script, f"{kind}.py.txt"), (test, f"test_{kind}.py.txt")):
         _write(file, Template((TEMPLATES / template).read_text("utf-8")).substitute(values))
         typer.echo(f"wrote {file}")
-    host = "127.0.0.1" if config.http.host in ("0.0.0.0", "::") else config.http.host  # noqa: S104
-    url = quote(f"http://{bracketed(host)}:{config.http.port}{uri}/world")  # zsh looks for files that [::1] matches
-    typer.echo(f"try: curl {url}")
-    return 0
 
 
 def _parts(name: str) -> list[str]:

@@ -194,12 +194,13 @@ def hash_password() -> int:
 @app.command()
 def new(
     path: Annotated[str, typer.Argument(metavar="PATH", help="Where it is served below /rest, e.g. orders/list.")],
+    command: Annotated[bool, typer.Option("--command", help="A command instead, below /api; PATH ends with its name.")] = False,
     config: ConfigOption = None,
 ) -> int:
     """Write a handler script and its test."""
-    from tigrest.cli.new import write_handler
+    from tigrest.cli.new import write_command, write_handler
 
-    return write_handler(path, config)
+    return write_command(path, config) if command else write_handler(path, config)
 
 
 @api_key.command("add")
