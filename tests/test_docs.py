@@ -215,6 +215,7 @@ def test_examples_work_as_printed(page: str, shell: str, tmp_path: Path) -> None
     """Do what a reader does: write the scripts as they come, paste the curl lines, compare the answers."""
     scripts = tmp_path / "scripts" / "rest"
     scripts.mkdir(parents=True)
+    (tmp_path / "scripts" / "commands").mkdir()
     domain = "example.com" if page == "handlers.md" else "localhost"
     examples = blocks(page)
     plugins = [block for block in examples if block.path.startswith("plugins/")]
@@ -222,7 +223,12 @@ def test_examples_work_as_printed(page: str, shell: str, tmp_path: Path) -> None
         (tmp_path / "plugins").mkdir(exist_ok=True)
         (tmp_path / block.path).write_text(block.text)
     with (
-        serving(scripts, domain=domain, plugins={"dirs": [str(tmp_path / "plugins")] if plugins else []}) as gateway,
+        serving(
+            scripts,
+            commands=[tmp_path / "scripts" / "commands"],
+            domain=domain,
+            plugins={"dirs": [str(tmp_path / "plugins")] if plugins else []},
+        ) as gateway,
         listening(gateway) as base,
     ):
         assert gateway.put(f"/rest/avatar/alice@{domain}", login="alice", content=picture("alice")).status_code == 200
@@ -240,17 +246,18 @@ def test_examples_work_as_printed(page: str, shell: str, tmp_path: Path) -> None
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_readme_works_as_printed(shell: str, tmp_path: Path) -> None:
     text = (DOCS.parent / "README.md").read_text("utf-8")
-    script, place = re.search(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL), tmp_path / "rest" / "tested"
-    assert script is not None
-    assert "`scripts/rest/tested/hello.py`" in text
-    place.mkdir(parents=True)
-    (place / "hello.py").write_text(script[1])
+    scripts = re.findall(r"`scripts/([a-z/_]+\.py)`:\n\n```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert [name for name, _ in scripts] == ["rest/tested/hello.py", "commands/greet.py"]
+    for name, script in scripts:
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text(script)
     pasting = Shell(shell, tmp_path)
-    with serving(tmp_path / "rest") as gateway, listening(gateway) as base:
+    with serving(tmp_path / "rest", commands=[tmp_path / "commands"]) as gateway, listening(gateway) as base:
         said = [pasting.paste(adapted(line, base).replace("PASSWORD", PASSWORD)) for line in re.findall(r"^curl .*$", text, re.MULTILINE)]
-    assert [answer.status for answer in said] == [200, 202, 200], said
+    assert [answer.status for answer in said] == [200, 202, 200, 200], said
     assert said[0].text in text
     assert said[2].json()["version"]["name"] == "tigrest"
+    assert said[3].text in text
 
 
 def test_every_handler_in_an_example_is_a_file() -> None:
