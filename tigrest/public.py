@@ -9,6 +9,7 @@ from tigrest.auth.basic import read_basic
 from tigrest.auth.principal import Principal
 from tigrest.backends.backend import UserRepository
 from tigrest.commands.context import CommandContext
+from tigrest.commands.listing import ListedCommand, list_commands
 from tigrest.commands.registry import Commands
 from tigrest.errors import (
     Conflict,
@@ -67,6 +68,7 @@ __all__ = [
     "Handler",
     "InvalidStanza",
     "InvalidValue",
+    "ListedCommand",
     "Match",
     "MessageParts",
     "NoSuchUser",
@@ -96,6 +98,7 @@ __all__ = [
     "__version__",
     "command",
     "inject",
+    "list_commands",
     "read_argument",
     "read_basic",
     "stanza_json",
