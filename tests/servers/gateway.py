@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from tests.servers.process import SECRET, XmppServer
-from tigrest.backends.component.backend import Component
 from tigrest.testing import TestGateway, serving
 
 
@@ -33,16 +32,7 @@ def gateway_for(server: XmppServer, state: Path | None = None, **xmpp: Any) -> I
         sections["state"] = {"database": str(state)}
     with serving(**sections) as gateway:
         eventually(lambda: gateway.service.connected)
-        time.sleep(0.2)  # privileges come right after the handshake
-        _await_software(gateway)
         yield gateway
-
-
-def _await_software(gateway: TestGateway, seconds: float = 3.0) -> None:
-    """Wait until the server has answered an iq, if it does: ejabberd 25.03 and later drop iqs until they have granted privileges."""
-    backend, end = gateway.gateway.backend, time.monotonic() + seconds
-    while isinstance(backend, Component) and not backend.software and time.monotonic() < end:
-        time.sleep(0.02)
 
 
 def eventually(ask: Any, seconds: float = 20.0) -> None:

@@ -45,7 +45,7 @@ class Trial:
         backend = self.gateway.gateway.backend
         if isinstance(backend, Component):
             eventually(lambda: backend.software)
-            self.gateway.client.portal.call(backend.probes.try_iqs, backend.software)
+            self.gateway.client.portal.call(backend.probes.try_iqs)
 
     def iq(self, to: str, payload: str) -> Any:
         """Send an iq as an admin."""

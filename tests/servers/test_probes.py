@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -76,6 +77,25 @@ def test_iqs_that_ejabberd_drops_are_refused_with_the_cure(start_server: StartSe
         assert b"result" in send(gateway, iq("localhost")).content
         assert b"tigrest" in send(gateway, iq("http.localhost")).content  # needs no server
     assert caplog.text.count(LOST_IQS) == 1
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *NEWER])
+def test_the_first_iq_of_a_link_is_answered(kind: str, start_server: StartServer) -> None:
+    """ejabberd 25.03 and later drop iqs until they have granted privileges, a moment after the handshake."""
+    server = start_server(kind)
+    with gateway_for(server) as gateway:
+
+        async def first() -> tuple[str, str | None]:
+            while not gateway.service.connected:
+                await asyncio.sleep(0)
+            reply = await gateway.service.request(iq("localhost"), 5.0)
+            return reply.type, reply.sender
+
+        server.kill()
+        eventually(lambda: not gateway.service.connected)
+        answer = gateway.client.portal.start_task_soon(first)
+        server.start()
+        assert answer.result(45.0) == ("result", "localhost")
 
 
 def test_granted_namespaces_reach_rooms_of_ejabberd(start_server: StartServer) -> None:

@@ -109,7 +109,8 @@ async def diagnose(gateway: Gateway, listener: CheckListener, limits: Diagnostic
     listener.progress("the server's version and commands")
     software, commands = await _software(gateway, limits.ask_seconds), await _commands(gateway, limits.ask_seconds)
     if isinstance(backend, Component):
-        await backend.probes.try_iqs(software.name)
+        backend.probes.recognise(software.name)
+        await backend.probes.try_iqs()
     probe = ProbeAccount(gateway.service, backend, limits.account)
     try:
         checks = await _Diagnosis(gateway, software, commands, probe, _Attempts(listener, limits)).checks()

@@ -10,7 +10,8 @@ import pytest
 
 from tests.backends.component.test_link import Server
 from tigrest.backends.component.backend import Component
-from tigrest.backends.component.settings import ComponentSettings, LinkSettings
+from tigrest.backends.component.probes import ProbeLimits
+from tigrest.backends.component.settings import ComponentLimits, ComponentSettings, LinkSettings
 from tigrest.backends.inbound import Inbound
 from tigrest.errors import NotSupported
 from tigrest.state.database import Database
@@ -19,6 +20,7 @@ from tigrest.xmpp.jid import JID
 from tigrest.xmpp.stanza import Stanza
 
 OURS, DOMAIN = JID("http.example.org"), JID("example.org")
+SOON = ComponentLimits(privilege_seconds=0.1, probes=ProbeLimits(user_seconds=0.1, iq_seconds=0.1))
 
 
 class NoPasswords:
@@ -31,7 +33,7 @@ async def component(server: Server, borrows: bool = False, inbound: Inbound | No
     port, database = await server.start(), Database(MEMORY)
     link = LinkSettings(jid=OURS, domain=DOMAIN, secret="s", host="127.0.0.1", port=port, max_stanza=10_000)
     running = Component(
-        ComponentSettings(link=link, is_trusted=True, borrows=borrows),
+        ComponentSettings(link=link, is_trusted=True, borrows=borrows, limits=SOON),
         passwords=NoPasswords(),
         database=database,
         administers=frozenset[JID]().__contains__,

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 
@@ -24,6 +25,7 @@ class Link:
     def __init__(self, answers: Callable[[JID], bool] = lambda _: True) -> None:
         self.answers = answers
         self.sent: list[Stanza] = []
+        self.pinged: list[JID] = []
         self.is_up = True
 
     async def send(self, stanza: Stanza) -> None:
@@ -32,9 +34,12 @@ class Link:
         self.sent.append(stanza)
 
     async def request(self, iq: Stanza, timeout: float) -> Stanza:
-        await self.send(iq)
+        if not self.is_up:
+            raise NotConnected("down")
         assert iq.to is not None
+        self.pinged.append(iq.to)
         if not self.answers(iq.to):
+            await asyncio.sleep(timeout)
             raise StanzaTimeout(f"no answer within {timeout}")
         return iq.with_(type="result")
 
@@ -66,6 +71,7 @@ async def test_a_probe_that_comes_back_shows_that_users_are_trusted() -> None:
         assert not probes.take(Stanza.parse("<message from='tigrest-probe@example.org' to='http.example.org' id='probe-guessed'/>"))
         assert probes.take(probe)
         await waiting
+        probes.recognise("Prosody")
         assert (probes.is_limited, probes.users_trouble) == (False, "")
         assert not probes.take(probe)
 
@@ -73,6 +79,7 @@ async def test_a_probe_that_comes_back_shows_that_users_are_trusted() -> None:
 async def test_without_an_outcome_users_are_sent_for(caplog: pytest.LogCaptureFixture) -> None:
     async with probing(Link()) as probes:
         await probes.check(ALICE)
+        await probes.try_iqs()
         assert not probes.is_limited
     assert caplog.text == ""
 
@@ -106,6 +113,7 @@ async def test_a_server_that_takes_nothing_from_users_is_told_once(way: str, cap
 async def test_nothing_is_tried_for_users_whom_nobody_sends_for() -> None:
     link = Link()
     async with probing(link, tries_users=False) as probes:
+        probes.recognise("Prosody")
         assert (link.sent, probes.is_limited) == ([], False)
 
 
@@ -120,8 +128,9 @@ async def test_nothing_is_tried_for_users_whom_nobody_sends_for() -> None:
 )
 async def test_iqs_that_get_lost_are_found_out(answered: str, lost: str, passed: str, words: str, caplog: pytest.LogCaptureFixture) -> None:
     async with probing(Link(lambda to: re.fullmatch(answered, to) is not None), tries_users=False) as probes:
+        probes.recognise("ejabberd")
         for _ in range(2):
-            await probes.try_iqs("ejabberd")
+            await probes.try_iqs()
         assert [to for to in (lost + " " + passed).split() if await probes.drops(iq(to))] == lost.split()
         assert not await probes.drops(iq("bob@example.org", "<query xmlns='jabber:iq:roster'/>"))
         assert words in probes.iqs_trouble
@@ -129,17 +138,56 @@ async def test_iqs_that_get_lost_are_found_out(answered: str, lost: str, passed:
         assert len(caplog.records) == bool(lost)
 
 
+async def test_iqs_to_bare_addresses_wait_until_it_is_known_that_they_get_there() -> None:
+    link = Link(lambda to: bool(to.resource))  # as ejabberd 25.03 and later do until privileges have come
+    async with probing(link, tries_users=False) as probes:
+        addresses = ("example.org", "bob@example.org", "rooms.example.org")
+        inside, bob, outside = waiting = [asyncio.ensure_future(probes.drops(iq(to))) for to in addresses]
+        rosters = asyncio.ensure_future(probes.drops(iq("bob@example.org", "<query xmlns='jabber:iq:roster'/>")))
+        assert not await probes.drops(iq("bob@example.org/x"))
+        assert not any(each.done() for each in (*waiting, rosters))
+        link.answers = lambda to: to.domain == DOMAIN  # they have come
+        trying = asyncio.ensure_future(probes.try_iqs())
+        assert [await inside, await bob, await rosters, outside.done()] == [False, False, False, False]
+        probes.recognise("ejabberd")
+        await trying
+        assert await outside
+
+
+async def test_iqs_that_wait_go_on_when_the_link_ends_or_the_server_is_another() -> None:
+    async with probing(Link(lambda _: False), tries_users=False) as probes:
+        for go_on in (partial(probes.end, ""), partial(probes.recognise, "Prosody")):
+            probes.begin()
+            waiting = [asyncio.ensure_future(probes.drops(iq(to))) for to in ("example.org", "rooms.example.org")]
+            await asyncio.sleep(0)
+            assert (probes.is_limited, [each.done() for each in waiting]) == (True, [False, False])
+            go_on()
+            assert (probes.is_limited, [await each for each in waiting]) == (False, [False, False])
+
+
+async def test_what_could_not_be_decided_is_tried_once_the_server_is_known(caplog: pytest.LogCaptureFixture) -> None:
+    async with probing(Link(lambda to: to != OURS), tries_users=False) as probes:
+        await probes.try_iqs()
+        assert (probes.iqs_trouble, caplog.text) == ("", "")  # a server that is no ejabberd need not send us our own pings
+        probes.recognise("ejabberd")
+        async with asyncio.timeout(5):
+            while not probes.iqs_trouble:
+                await asyncio.sleep(0.01)
+
+
 async def test_other_servers_need_not_deliver_what_a_component_sends_to_itself() -> None:
     link = Link(lambda to: to != OURS)
     async with probing(link, tries_users=False) as probes:
-        await probes.try_iqs("Tigase")
-        assert (link.sent, await probes.drops(iq("rooms.example.org"))) == ([], False)
+        probes.recognise("Tigase")
+        await probes.try_iqs()
+        assert (link.pinged, await probes.drops(iq("rooms.example.org"))) == ([DOMAIN], False)
 
 
 async def test_what_was_found_out_is_tried_again_later() -> None:
     link = Link(lambda to: to != OURS)
     async with probing(link, tries_users=False, limits=ProbeLimits(iq_seconds=0.01, again_seconds=0.0)) as probes:
-        await probes.try_iqs("ejabberd")
+        probes.recognise("ejabberd")
+        await probes.try_iqs()
         link.answers = lambda _: True
         assert await probes.drops(iq("rooms.example.org"))
         async with asyncio.timeout(5):
@@ -151,5 +199,6 @@ async def test_a_link_that_ends_says_nothing_about_iqs() -> None:
     link = Link()
     async with probing(link, tries_users=False) as probes:
         link.is_up = False
-        await probes.try_iqs("ejabberd")
+        probes.recognise("ejabberd")
+        await probes.try_iqs()
         assert probes.iqs_trouble == ""

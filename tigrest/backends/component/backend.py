@@ -136,12 +136,28 @@ class Component:
         await self.link.send(stanza)
         self._changes.sent(change)
 
-    async def request(self, iq: Stanza, timeout: float) -> Stanza:
+    def request(self, iq: Stanza, timeout: float) -> Coroutine[Any, Any, Stanza]:
         """Send an iq and wait for its reply; see :meth:`tigrest.backends.backend.Backend.request`."""
-        if self.probes.is_limited:
-            await self.probes.check(iq.sender)
-            if await self.probes.drops(iq):
-                return await self._request_otherwise(iq, timeout)
+        return self._request_checked(iq, timeout) if self.probes.is_limited else self._request(iq, timeout)
+
+    async def _request_checked(self, iq: Stanza, timeout: float) -> Stanza:
+        """Send an iq where the server takes it; wait until that is known, for no longer than the iq itself may take.
+
+        Raises:
+            StanzaTimeout: it was not known in time.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout
+        try:
+            async with asyncio.timeout_at(end):
+                await self.probes.check(iq.sender)
+                is_dropped = await self.probes.drops(iq)
+        except TimeoutError:
+            raise StanzaTimeout(f"within {timeout:g} s, it was not found out whether the server takes iqs of this component") from None
+        left = round(end - loop.time(), 1)
+        return await (self._request_otherwise(iq, left) if is_dropped else self._request(iq, left))
+
+    async def _request(self, iq: Stanza, timeout: float) -> Stanza:
         change = self._changes.of(iq)
         if iq.is_entitled and not self._is_known.is_set() and self.connected and iq.mentions(_COMMANDS):
             await self._await_software()
@@ -241,6 +257,7 @@ class Component:
 
     def _up(self) -> None:
         self.probes.begin()
+        self._is_known.clear()
         self._answers.start(self._learn_software())
         self._announcing = asyncio.get_running_loop().call_later(self._limits.privilege_seconds, self._announce)
 
@@ -249,23 +266,34 @@ class Component:
         if self._announcing is not None:
             self._announcing.cancel()
             self._announcing = None
-            if not self._is_known.is_set():  # ejabberd 25.03 and later drop iqs until privileges have come
-                self._answers.start(self._learn_software())
             self._answers.start(self._show_again())
+        if not self._is_known.is_set():  # ejabberd 25.03 and later drop iqs until privileges have come
+            self._answers.start(self._learn_software())
+        self._answers.start(self._try_iqs())
 
     async def _learn_software(self) -> None:
-        """Ask the server for its software; what is known from an earlier link stays while it does not answer."""
-        software = await software_of(lambda query: self._self.request(query, self._limits.version_seconds), self.domain)
+        """Ask the server for its software, past all iqs that wait; what is known from an earlier link stays while it does not answer."""
+
+        async def ask(query: Stanza) -> Stanza:
+            return await self.link.request(query.with_(sender=self.jid), self._limits.version_seconds)
+
+        software = await software_of(ask, self.domain)
         self.software = software or self.software
         self.is_tigase = is_tigase(self.software)
         if self.connected:
             self._is_known.set()
+            self.probes.recognise(software)
 
     async def _show_again(self) -> None:
         """Show the presences again, in the way of the server, once that is known."""
         await self._is_known.wait()
         self._presences.announce()
-        await self.probes.try_iqs(self.software)
+
+    async def _try_iqs(self) -> None:
+        """Find out which iqs the server drops; where privileges have just come, its software is soon known as well."""
+        if self.privileges.namespace:
+            await self._await_software()
+        await self.probes.try_iqs()
 
     def _down(self) -> None:
         self.probes.end(self.link.condition)

@@ -2,7 +2,10 @@
 
 - jabberd2 takes no stanzas from users' addresses, and returns them to those; Prosody and ejabberd close the link over the first one,
   unless they trust the component.
-- ejabberd with ``mod_privilege`` drops iqs to bare addresses: 24.10 to 24.12 all of them, later ones those outside its virtual hosts.
+- ejabberd with ``mod_privilege`` drops iqs to bare addresses: 24.10 to 24.12 all of them, later ones those outside its virtual hosts. All
+  of them are dropped, too, until privileges have come, a moment after the handshake, and where none are granted.
+
+So iqs to bare addresses wait on a new link, until it is known that they get there.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ class ProbeLimits:
 
     Args:
         user_seconds: longest wait of stanzas from users' addresses for the outcome of the probe; without one they are sent.
-        iq_seconds: wait for the reply to a probe by an iq; iqs to bare addresses elsewhere wait for it.
+        iq_seconds: wait for the reply to a probe by an iq; iqs to bare addresses wait for it.
         again_seconds: least time between two probes by iqs.
     """
 
@@ -74,7 +77,11 @@ class Probes:
         """Id of the probe that has not come back."""
         self._known = asyncio.Event()
         self._known.set()
+        self._answers_us = asyncio.Event()
+        """Set once it is known whether iqs to bare addresses of the served domain get there."""
+        self._answers_us.set()
         self._iqs_known = asyncio.Event()
+        """Set once it is known whether those to bare addresses elsewhere do."""
         self._iqs_known.set()
         self._tried_at = float("-inf")
         self._software = ""
@@ -85,15 +92,19 @@ class Probes:
         """Why nothing is sent from users' addresses, with the cure; empty when it is."""
         self.iqs_trouble = ""
         """Why some iqs are not sent, with the cure; empty when all are."""
-        self._drops_all_iqs = False
+        self._drops_all_iqs = self._is_undecided = False
 
     def begin(self) -> None:
-        """Send a message from a user's address to ourselves, on a new link.
+        """Send a message from a user's address to ourselves, and a ping to the served domain, on a new link.
 
-        Where the last link was closed because of one, none is sent: the server would close each.
+        Where the last link was closed because of a message, none is sent: the server would close each. Iqs to bare addresses wait from now
+        on, until the ping is answered, :meth:`recognise` or :meth:`try_iqs`.
         """
         self._set_iqs_trouble("", drops_all=False)
-        self._tried_at = float("-inf")
+        self._software, self._tried_at = "", float("-inf")
+        self._answers_us.clear()
+        self._iqs_known.clear()
+        self._tasks.start(self._ping_server())
         if self._tries_users and not self._probe:
             self._probe = f"probe-{secrets.token_hex(8)}"
             self._known.clear()
@@ -106,11 +117,14 @@ class Probes:
         Args:
             condition: of the stream error; ``invalid-from`` while the probe has not come back means that it was not taken.
         """
+        self._set_iqs_trouble("", drops_all=False)
+        self._iqs_are_known()
         if self._probe and condition == "invalid-from":
             self._set_users_trouble("closes the link over them (invalid-from)")
             return  # with the probe: none is sent on the next link
         self._probe = ""
         self._known.set()
+        self._update()
 
     async def stop(self) -> None:
         """End the probes."""
@@ -142,41 +156,72 @@ class Probes:
     async def drops(self, iq: Stanza) -> bool:
         """Tell whether the server would drop an iq, once that is known. Tries anew, for later ones, when that was found out long ago."""
         to = iq.to or self._domain
-        if not to.resource and to.domain != self._domain:
-            await self._iqs_known.wait()
-        if not self.iqs_trouble or to.resource or (to.domain == self._domain and not self._drops_all_iqs) or iq.mentions(_ROSTER):
+        if to.resource:
+            return False
+        is_inside = to.domain == self._domain
+        await (self._answers_us if is_inside else self._iqs_known).wait()
+        if not self.iqs_trouble or (is_inside and not self._drops_all_iqs) or iq.mentions(_ROSTER):
             return False
         if self._loop.time() - self._tried_at > self._limits.again_seconds:
-            self._tasks.start(self.try_iqs(self._software))
+            self._tasks.start(self.try_iqs())
         return True
 
-    async def try_iqs(self, software: str) -> None:
-        """Ping ourselves, and the served domain, each at its bare address. XEP-0199 §4
+    def recognise(self, software: str) -> None:
+        """Note the server's software: only ejabberd drops iqs.
 
         Args:
-            software: of the server, as it says; empty when it does not. Only ejabberd, or what may be, is tried: other servers need
-                not deliver what a component sends to itself.
+            software: as the server says; empty when it does not.
         """
-        self._software, self._tried_at = software, self._loop.time()
-        if software and "ejabberd" not in software.lower():
-            return
-        if not self.iqs_trouble:
-            self._iqs_known.clear()
-            self._update()
+        self._software = software or self._software
+        if self._is_innocent:
+            self._set_iqs_trouble("", drops_all=False)
+            self._iqs_are_known()
+        elif software and self._is_undecided:
+            self._tasks.start(self.try_iqs())
+
+    @property
+    def _is_innocent(self) -> bool:
+        return bool(self._software) and "ejabberd" not in self._software.lower()
+
+    async def try_iqs(self) -> None:
+        """Ping ourselves, and the served domain, each at its bare address. XEP-0199 §4
+
+        Only ejabberd, or what may be, is tried: other servers need not deliver what a component sends to itself.
+        """
+        self._tried_at = self._loop.time()
         try:
-            await self._try_iqs()
+            if not self._is_innocent:
+                await self._try_iqs()
+        except NotConnected:
+            return
         finally:
-            self._iqs_known.set()
-            self._update()
+            self._iqs_are_known()
+
+    def _iqs_are_known(self) -> None:
+        """Let all iqs go on that wait."""
+        self._answers_us.set()
+        self._iqs_known.set()
+        self._update()
+
+    async def _ping_server(self) -> bool:
+        """Ping the served domain; let the iqs to it go on, and return true, when anything comes back."""
+        try:
+            if not await self._answers(self._domain):
+                return False
+        except NotConnected:
+            return False
+        self._answers_us.set()
+        self._update()
+        return True
 
     async def _try_iqs(self) -> None:
         """Send the pings, and note what they show."""
-        try:
-            own, server = await asyncio.gather(self._answers(self._jid), self._answers(self._domain))
-            if own or (not server and not await self._answers(self._domain.with_resource("ping"))):
-                self._set_iqs_trouble("", drops_all=False)  # or it answers no pings at all, which says nothing
-                return
-        except NotConnected:
+        passing = self._domain.with_resource("ping")
+        own, server, passed = await asyncio.gather(self._answers(self._jid), self._ping_server(), self._answers(passing))
+        is_deaf = not server and not passed  # to all pings, which says nothing
+        self._is_undecided = server and not self._software
+        if own or is_deaf or self._is_undecided or self._is_innocent:
+            self._set_iqs_trouble("", drops_all=False)
             return
         if server:
             which, cure = (
@@ -226,7 +271,8 @@ class Probes:
         self._log(trouble)
 
     def _update(self) -> None:
-        self.is_limited = bool(self.users_trouble or self.iqs_trouble or not self._known.is_set() or not self._iqs_known.is_set())
+        is_waiting = not (self._known.is_set() and self._answers_us.is_set() and self._iqs_known.is_set())
+        self.is_limited = bool(is_waiting or self.users_trouble or self.iqs_trouble)
 
     def _log(self, trouble: str) -> None:
         """Log a trouble, once."""
