@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tigrest.errors import MalformedContent
-from tigrest.formats.content import MAX_CONTAINERS, read_json, read_xml, write_json, write_xml
+from tigrest.formats.content import MAX_CONTAINERS, doubled_key, read_json, read_xml, write_json, write_xml
 from tigrest.formats.encoding import Unencodable
 from tigrest.xmpp.jid import JID
 
@@ -180,3 +180,30 @@ def test_a_value_that_holds_itself_cannot_be_written() -> None:
     for write in (write_json, write_xml):
         with pytest.raises(Unencodable, match="holds itself"):
             write(value)
+
+
+@pytest.mark.parametrize(
+    ("document", "key"),
+    [
+        (b"{}", None),
+        (b'{"a":1,"b":2}', None),
+        (b'{"a":":::","b":"\\":"}', None),
+        (b'{"a":{"a":{"a":[{"a":1},{"a":2}]}}}', None),
+        (b'[{"a":1},{"a":1}]', None),
+        (b'"a:b"', None),
+        (b'{"a":1,"a":1}', "a"),
+        (b'{"b":1,"a":{"b":":"},"b" \n :2}', "b"),
+        (b'{"x":[1,{"k":1,"k":2}]}', "k"),
+        (b'{"a":1,"\\u0061":2}', "a"),
+        (b'{"":1,"":2}', ""),
+        ('{"ü":":","ü":":"}'.encode(), "ü"),
+    ],
+)
+def test_a_key_that_an_object_has_twice_is_found(document: bytes, key: str | None) -> None:
+    assert doubled_key(document, read_json(document)) == key
+
+
+@given(st.recursive(st.text(max_size=3) | st.none(), lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=3), inner)))
+def test_what_was_written_as_json_has_no_key_twice(value: object) -> None:
+    document = write_json(value)
+    assert doubled_key(document, read_json(document)) is None

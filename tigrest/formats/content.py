@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -87,6 +88,39 @@ def _has_more(data: bytes, marks: bytes, limit: int) -> bool:
         return sum(text.count(mark) for mark in marks)
 
     return len(data) > limit and count(data) > limit and count(_JSON_TEXT.sub(b"", data)) > limit
+
+
+_JSON_KEY = re.compile(_JSON_TEXT.pattern + rb"(\s*+:)?", re.DOTALL)
+
+
+def doubled_key(data: bytes, value: object) -> str | None:
+    """Return a key that an object of a JSON document has twice; ``None`` where there is none. RFC 8259 §4
+
+    Parsers keep one of the two, and not all the same one: what another program checked may not be what counts here.
+
+    Args:
+        data: a well-formed document.
+        value: the same, parsed.
+    """
+    if isinstance(value, dict) and data.count(b":") == len(value):
+        return None  # there are not even colons for more keys
+    kept = Counter(_keys(value))
+    if _JSON_TEXT.sub(b"", data).count(b":") == kept.total():
+        return None
+    given = Counter(orjson.loads(match[0][: -len(match[1])]) for match in _JSON_KEY.finditer(data) if match[1])
+    return str(next(iter(given - kept)))
+
+
+def _keys(value: object) -> Iterator[str]:
+    """Find the keys of all objects in a JSON value."""
+    values = [value]
+    while values:
+        match values.pop():
+            case dict(members):
+                yield from members
+                values += members.values()
+            case list(items):
+                values += items
 
 
 def read_xml(data: bytes) -> dict[str, Any]:
