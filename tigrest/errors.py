@@ -404,7 +404,7 @@ class UnknownCommand(NotFound):
     def __init__(self, name: str, near: str | None = None, message: str = "") -> None:
         hint = f"; did you mean {near!r}?" if near else ""
         super().__init__(message or f"there is no command {name[:80]!r}{hint}")
-        self.near = near
+        self.name, self.near = name, near
 
 
 class ArgumentError(TigrestError):

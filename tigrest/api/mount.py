@@ -1,96 +1,291 @@
-"""Mount commands at ``/api``: ``POST /api/<name>[/vN]``, and GET for those that only tell."""
+"""Commands over HTTP: ``POST /api/<name>[/vN]``, and GET for those that only tell.
+
+path → command → login (401) → role (403) → method (405) → arguments (400, 415, 422) → the pipeline → result. Nobody is told of arguments
+before it is known that he may call the command.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+import asyncio
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
+from tigrest.api import compat
+from tigrest.api.bodies import COMPAT, Given, body_arguments, query_arguments
+from tigrest.api.paths import hint, read_path, version_of, versioned_root
 from tigrest.auth.principal import Principal
 from tigrest.commands.arguments import Texts
 from tigrest.commands.pipeline import CommandCall, Pipeline
-from tigrest.errors import ArgumentError, UnsupportedContent
-from tigrest.formats.content import JSON, URLENCODED, XML, write_json
+from tigrest.errors import ArgumentError, BodyTimeout, ConfigError, InvalidValue, UnknownCommand
+from tigrest.formats.content import write_json, write_xml
 from tigrest.formats.urlencoded import read_parameters
+from tigrest.http.accepted_format import format_of
 from tigrest.http.mounts import Mount, MountRequest
-from tigrest.http.replies import Reply
-from tigrest.http.requests import client_address, decode
+from tigrest.http.replies import XML_HEADERS, Reply, error_headers, problem_members, problem_reply
+from tigrest.http.requests import client_address, has_body
 from tigrest.observability.context import request_id
+from tigrest.scripting.commands import Command
 from tigrest.scripting.handler import METHODS
-from tigrest.scripting.models import GATEWAY_PARAMETERS
+from tigrest.scripting.parts import ROOT
+from tigrest.scripting.uris import owner_of
+from tigrest.spelling import nearest
 
 API = "/api"
+"""Path of the commands."""
+
+_NOTHING: Mapping[str, str] = {}
 
 
-class _Optional(NamedTuple):
-    """Requirements of a request whose caller may log in, and does not have to."""
+@dataclass(frozen=True)
+class ApiPlace:
+    """A path at which there are commands.
 
-    role: None = None
+    Args:
+        path: without a slash at its end.
+        version: of the API where the caller names none; ``None`` for the latest.
+        compat: ``ejabberd`` where results and errors are its; empty for ours.
+    """
+
+    path: str
+    version: int | None = None
+    compat: str = ""
+
+
+class _Login(NamedTuple):
+    """Requirements on the caller of a command: a login, or nothing. Which role he needs is for the pipeline to say."""
+
+    is_needed: bool
+    role: Literal["user"] = "user"
     api_key: bool = False
 
     def auth_required(self, api_key: str | None) -> bool:
-        """Return that no login is required."""
-        return False
+        """Return whether it demands a login."""
+        return self.is_needed
 
 
-def api_mount(pipeline: Pipeline) -> Mount:
-    """Return the mount of the commands.
+_LOGIN, _NO_LOGIN = _Login(True), _Login(False)
+
+
+class Addressed(NamedTuple):
+    """What a request is for.
 
     Args:
-        pipeline: runs them.
+        command: which.
+        version: of the API that is asked for; ``None`` for the latest.
+        methods: of HTTP that it has at this path, without HEAD and OPTIONS.
+        in_path: arguments in the path.
     """
-    return Mount(API, _Api(pipeline).answer, METHODS, is_prefix=True)
+
+    command: Command
+    version: int | None
+    methods: tuple[str, ...]
+    in_path: Mapping[str, str] = _NOTHING
+
+
+def api_mounts(pipeline: Pipeline, timeout: float, places: Iterable[ApiPlace] = ()) -> list[Mount]:
+    """Return the mounts of the commands: ``/api``, ``/v1/api`` and the like, and further ones.
+
+    Args:
+        pipeline: runs commands.
+        timeout: seconds that a body may take to arrive.
+        places: the further ones; one at ``/api`` says which version counts there.
+
+    Raises:
+        ConfigError: a path is taken.
+    """
+    by_path = {API: ApiPlace(API)} | {place.path: place for place in places}
+    if taken := [path for path in by_path if owner_of(path) not in (None, API) or f"{path}/".startswith(f"{ROOT}/")]:
+        raise ConfigError(f"api.mounts: {taken[0]} is served by the gateway itself; choose another path")
+    mounts = [_mount(_Api(pipeline, timeout, place), path, f"{path}/*") for path, place in by_path.items()]
+    versioned = _VersionedApi(pipeline, timeout, ApiPlace(""))
+    return [*mounts, _mount(versioned, "", f"/v*{API}/*", has=lambda path: versioned_root(path) is not None)]
+
+
+def _mount(api: _Api, path: str, uri: str, **options: Any) -> Mount:
+    return Mount(path, api.answer, METHODS, is_prefix=True, allow=api.allow, failure=api.failure, uri=uri, timeout=math.inf, **options)
 
 
 class _Api:
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
+    """The commands at one place."""
+
+    def __init__(self, pipeline: Pipeline, timeout: float, place: ApiPlace) -> None:
+        self._pipeline, self._timeout, self._place = pipeline, timeout, place
 
     async def answer(self, request: MountRequest) -> Reply:
-        """Run the command of a request."""
-        principal = await request.admit(_Optional()) or Principal(None, via="open", address=client_address(request.scope))
-        name, version = _target(request.rest)
-        command = self._pipeline.commands.find(name, version)
+        """Run the command of a request.
+
+        Raises:
+            HTTPException: nothing is served at the path, or not with this method.
+            UnknownCommand: there is no such command.
+            InvalidValue: the parameter ``compat`` names nothing.
+            Exception: as :meth:`tigrest.commands.pipeline.Pipeline.run`.
+        """
+        scope, method = request.scope, request.method
+        ways = self._ways(scope)
+        try:
+            addressed = self._find(method, scope["path"])
+        except UnknownCommand as error:
+            raise await self._told(error, request) from None
+        command = addressed.command
         request.name_route(f"{API}/{command.name}")
+        principal = await _principal(request, _NO_LOGIN if command.role is None else _LOGIN)
         self._pipeline.admit(principal, command)
-        allowed = command.methods
-        if request.method not in (*allowed, "HEAD" if command.is_read else "POST"):
-            raise HTTPException(405, f"{command.name} is called by {' or '.join(allowed)}", {"Allow": ", ".join(allowed)})
-        given = _query(request) if request.method in ("GET", "HEAD") else await _body(request)
-        call = CommandCall(command=command, given=given, principal=principal, frontend="http", request_id=request_id(), version=version)
-        return Reply(200, b"application/json", write_json(await self._pipeline.run(call)))
+        if (implied := "GET" if method == "HEAD" else method) not in addressed.methods:
+            raise _wrong_method(command, addressed.methods)
+        given = query_arguments(command, scope["query_string"]) if implied == "GET" else await self._read_body(request, command, ways)
+        call = CommandCall(
+            command=command,
+            given=_merged(addressed.in_path, compat.lenient(command, given) if ways else given),
+            principal=principal,
+            frontend="http",
+            request_id=request_id(),
+            version=addressed.version,
+            answer_instead=request.answer_instead,
+        )
+        result = await self._pipeline.run(call)
+        if ways:
+            return Reply(200, b"application/json", write_json(compat.result_of(command, result, addressed.version)))
+        if format_of(scope, "json").encoding == "json":
+            return Reply(200, b"application/json", write_json(result))
+        return Reply(200, b"application/xml", write_xml(result), XML_HEADERS)
+
+    def allow(self, path: str) -> Iterable[str]:
+        """Return the methods that a whole path has, for OPTIONS; none where nothing is served."""
+        for method in METHODS:
+            try:
+                return self._find(method, path).methods
+            except (UnknownCommand, HTTPException):
+                continue
+        return ()
+
+    def failure(self, error: BaseException, scope: Scope) -> Reply:
+        """Return the answer for an error: a problem document, with the members that ejabberd's errors have."""
+        document = problem_members(error)
+        try:
+            ways = self._ways(scope)
+        except (InvalidValue, ValueError):
+            ways = ""
+        if ways:
+            return Reply(document["status"], b"application/json", compat.failure(error, document), error_headers(error))
+        accepted = format_of(scope, "json")
+        return problem_reply(error, document | {"code": document["status"], "message": document["detail"]}, accepted)
+
+    def _ways(self, scope: Scope) -> str:
+        """Return whose ways a caller wants: those of the place, unless the query says so."""
+        query = scope["query_string"]
+        if COMPAT.encode() not in query:
+            return self._place.compat
+        wanted = [value for name, value in read_parameters(query) if name == COMPAT]
+        if unknown := [value for value in wanted if value != compat.EJABBERD]:
+            raise InvalidValue(f"compat is {unknown[0][:40]!r}; there is {compat.EJABBERD}")
+        return wanted[0] if wanted else self._place.compat
+
+    def _split(self, path: str) -> tuple[str, int | None]:
+        """Split a whole path into what stands below the place, and the version that counts where the caller names none there."""
+        return path[len(self._place.path) + 1 :], self._place.version
+
+    def _find(self, method: str, path: str) -> Addressed:
+        rest, version = self._split(path)
+        named = read_path(rest)
+        if named is None:
+            return self._find_route(method, rest, version)
+        asked = version if named.version is None else named.version
+        try:
+            command = self._pipeline.commands.find(named.name, asked)
+        except UnknownCommand as error:
+            try:
+                return self._find_route(method, rest, version)
+            except HTTPException as other:
+                raise error if other.status_code == 404 else other from None
+        return Addressed(command, asked, command.methods)
+
+    def _find_route(self, method: str, rest: str, version: int | None) -> Addressed:
+        """Find the command that has a further place at a path.
+
+        Raises:
+            HTTPException: there is none (404), or not with this method (405).
+        """
+        first, _, others = rest.partition("/")
+        if others and (before := version_of(first)) is not None:
+            version, rest = before, others
+        find, path = self._pipeline.commands.by_route, f"/{rest}"
+        methods = tuple(known for known in METHODS if find(known, path, version))
+        if not methods:
+            place = f"{self._place.path}/{rest}"[:100] if self._place.path else rest[:100]
+            raise HTTPException(404, f"nothing is served at {place}; {API}/commands lists what is{hint(rest)}")
+        found = find("GET" if method == "HEAD" else method, path, version)
+        if found is None:
+            raise HTTPException(405, f"{method} is not possible here; there is {', '.join(methods)}", {"Allow": ", ".join(methods)})
+        return Addressed(found[0], version, methods, found[1])
+
+    async def _told(self, error: UnknownCommand, request: MountRequest) -> UnknownCommand:
+        """Return an error that names no command which the caller may not call."""
+        if error.near is None:
+            return error
+        principal = await _principal(request, _NO_LOGIN)
+        known = [command.name for command in self._pipeline.commands.all() if self._pipeline.may_call(principal, command)]
+        return UnknownCommand(error.name, nearest(error.name, known))
+
+    async def _read_body(self, request: MountRequest, command: Command, ways: str) -> Given:
+        """Read the arguments in a body.
+
+        Raises:
+            BodyTimeout: it did not arrive in time.
+            ArgumentError, MalformedContent, UnsupportedContent: as :func:`body_arguments`.
+        """
+        if not has_body(dict(request.scope["headers"])):
+            return {}
+        try:
+            async with asyncio.timeout(self._timeout) as time_left:
+                body = await request.body()
+        except TimeoutError:
+            if not time_left.expired():
+                raise
+            raise BodyTimeout(self._timeout) from None
+        content_type = request.content_type
+        if ways:
+            body, content_type = compat.as_ejabberd_reads(body, content_type)
+        return body_arguments(command, content_type, body)
 
 
-def _target(rest: str) -> tuple[str, int | None]:
-    """Return name and version of the path below ``/api``.
+class _VersionedApi(_Api):
+    """The commands below ``/v1/api`` and the like."""
+
+    def _split(self, path: str) -> tuple[str, int | None]:
+        root = versioned_root(path)
+        return ("", None) if root is None else (root.rest, root.version)
+
+
+async def _principal(request: MountRequest, requirements: _Login) -> Principal:
+    """Authenticate the caller.
 
     Raises:
-        HTTPException: it is no path of a command.
+        LoginRequired, KeyRequired, TooManyFailures, NotConnected: as :meth:`tigrest.http.mounts.MountRequest.admit`.
     """
-    match = re.fullmatch(r"(?:v(\d{1,6})/)?([a-z][a-z0-9_]*)(?:/v(\d{1,6}))?", rest)
-    if match is None:
-        raise HTTPException(404, f"{API}/{rest[:80]} is not the path of a command: write {API}/<name> or {API}/<name>/v2")
-    version = match[3] or match[1]
-    return match[2], None if version is None else int(version)
+    return await request.admit(requirements) or Principal(None, via="open", address=client_address(request.scope))
 
 
-def _query(request: MountRequest) -> Mapping[str, Texts]:
-    given: dict[str, Texts] = {}
-    for name, value in read_parameters(request.scope["query_string"]):
-        if name not in GATEWAY_PARAMETERS:
-            given[name] = Texts((*given.get(name, ()), value))
-    return given
+def _wrong_method(command: Command, methods: tuple[str, ...]) -> HTTPException:
+    reason = ""
+    if methods == ("POST",):
+        reason = ": it takes a secret, which addresses are no place for" if command.is_read else ": it changes something"
+    return HTTPException(405, f"{command.name} is called by {' or '.join(methods)}{reason}", {"Allow": ", ".join(methods)})
 
 
-async def _body(request: MountRequest) -> Mapping[str, Any]:
-    body = await request.body()
-    if not body.strip():
-        return {}
-    _, content = decode(request.content_type or JSON, body)
-    if content is None:
-        raise UnsupportedContent("the body is neither JSON nor XML nor a form", (JSON, XML, URLENCODED))
-    if not isinstance(content, dict):
-        raise ArgumentError("", "type", "the body is not an object of arguments by name")
-    return content
+def _merged(in_path: Mapping[str, str], given: Given) -> Given:
+    """Return the arguments in the path and all others.
+
+    Raises:
+        ArgumentError: one is in both.
+    """
+    if not in_path:
+        return given
+    if doubled := in_path.keys() & given.keys():
+        name = min(doubled)
+        raise ArgumentError(name, "doubled", f"argument {name!r} is in the path already; leave it out")
+    return {**given, **{name: Texts((value,)) for name, value in in_path.items()}}

@@ -16,7 +16,7 @@ from tigrest.auth.principal import Principal
 from tigrest.commands.arguments import validated
 from tigrest.commands.context import CommandContext, Frontend
 from tigrest.commands.registry import Commands
-from tigrest.errors import LoginRequired, RoleRequired, WrongResult
+from tigrest.errors import LoginRequired, RoleRequired, TigrestError, WrongResult
 from tigrest.scripting.commands import Command, FunctionCall
 from tigrest.scripting.execution import Execution, Run
 from tigrest.scripting.result_types import InvalidOutcome
@@ -37,6 +37,8 @@ class CommandCall:
         frontend: how he calls.
         request_id: id of the request.
         version: of the API that he asked for; ``None`` for the latest.
+        answer_instead: gives him an error from another task, when the command goes on although it was cancelled; ``None`` where that
+            cannot be done.
     """
 
     command: Command
@@ -45,6 +47,7 @@ class CommandCall:
     frontend: Frontend
     request_id: str
     version: int | None = None
+    answer_instead: Callable[[TigrestError], None] | None = None
 
 
 class FunctionRun(Run):
@@ -52,6 +55,12 @@ class FunctionRun(Run):
 
     part: Command
     left_means = "the caller is answered without it"
+    answer_instead: Callable[[TigrestError], None] | None = None
+
+    def leave(self) -> None:
+        """Leave the answer to another task."""
+        if self.answer_instead is not None:
+            self.answer_instead(self.error())
 
 
 class Pipeline:
@@ -126,6 +135,7 @@ class Pipeline:
             provide=self._provide,
         )
         run = FunctionRun(command, command.invocation, FunctionCall(context, values), command.timeout or self._timeout)
+        run.answer_instead = call.answer_instead
         returned = await self._execution.run(run)
         try:
             return command.result.plain(returned)

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from starlette.types import ASGIApp
 
-from tigrest.api.mount import api_mount
+from tigrest.api.mount import ApiPlace, api_mounts
 from tigrest.auth.accounts import Account, Accounts
 from tigrest.auth.admission import Admission
 from tigrest.auth.api_keys import ApiKey, ApiKeys, KeyStore, hash_key
@@ -174,7 +174,9 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
     commands = Commands(service)
     pipeline = Pipeline(commands, service, execution, timeout, provide)
     add_mounts(app, service, metrics)
-    app.add(api_mount(pipeline))
+    places = [ApiPlace(path, mount.version, mount.compat or "") for path, mount in config.api.mounts.items()]
+    for mount in api_mounts(pipeline, timeout, places):
+        app.add(mount)
     scripts = make_scripts(folders, provide, service, TableSwitch(app, listening, scheduling, commands))
     core.add(commands, scripts)
     for part in (events, webhooks, execution, scheduling):

@@ -31,37 +31,39 @@ class AcceptedFormat:
     html: bool = False
 
 
-def format_of(scope: Scope) -> AcceptedFormat:
+def format_of(scope: Scope, otherwise: Encoding = "xml") -> AcceptedFormat:
     """Return the format that the caller of a request accepts.
 
     Args:
         scope: of the request (ASGI).
+        otherwise: where he does not say.
     """
     query = scope["query_string"]
     parameter = ""
     if b"type=" in query:
         parameter = parse_qs(query.decode("latin-1")).get("type", [""])[0]
-    return choose_format(header(scope, b"content-type")[:200], parameter[:200], header(scope, b"accept")[:1000])
+    return choose_format(header(scope, b"content-type")[:200], parameter[:200], header(scope, b"accept")[:1000], otherwise)
 
 
-def choose_format(content_type: str, type_parameter: str, accept: str) -> AcceptedFormat:
+def choose_format(content_type: str, type_parameter: str, accept: str, otherwise: Encoding = "xml") -> AcceptedFormat:
     """Choose between JSON and XML, and tell whether a page would be preferred to both.
 
-    The first that says anything counts: the ``Content-Type`` of the request, the query parameter ``type``, ``Accept``; else XML.
+    The first that says anything counts: the ``Content-Type`` of the request, the query parameter ``type``, ``Accept``.
 
     Args:
         content_type: header of the request, possibly empty.
         type_parameter: query parameter ``type``: a media type or one of :data:`~tigrest.formats.content.TYPE_NAMES`, possibly empty.
         accept: header of the request, possibly empty.
+        otherwise: where none of them says anything.
     """
     is_short = len(content_type) + len(type_parameter) + len(accept) <= MEMOISED_LENGTH
-    return (_memoised if is_short else _chosen)(content_type, type_parameter, accept)
+    return (_memoised if is_short else _chosen)(content_type, type_parameter, accept, otherwise)
 
 
-def _chosen(content_type: str, type_parameter: str, accept: str) -> AcceptedFormat:
+def _chosen(content_type: str, type_parameter: str, accept: str, otherwise: Encoding) -> AcceptedFormat:
     named = named_type(type_parameter)
     wants_html = named == HTML or (not named and accept.lstrip().lower().startswith(HTML))
-    return AcceptedFormat(_encoding(media_type(content_type)) or _encoding(named) or _best_of(accept) or "xml", wants_html)
+    return AcceptedFormat(_encoding(media_type(content_type)) or _encoding(named) or _best_of(accept) or otherwise, wants_html)
 
 
 _memoised = lru_cache(maxsize=1024)(_chosen)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -22,6 +23,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from tigrest.auth.admission import Admission
 from tigrest.concurrency.caller import caller_of, waiting
+from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import BodyTimeout, HandlerTimeout, MalformedContent, TigrestError, TooManyFailures, UnsupportedContent
 from tigrest.formats.content import JSON, URLENCODED, XML, media_type
 from tigrest.http.accepted_format import format_of
@@ -100,6 +102,7 @@ class App:
         self._requests = RequestMetrics()
         metrics.add(self._requests)
         self._mounts = Mounts()
+        self._answering = TaskSet()
         self.table = Table()
         """The handlers being served."""
 
@@ -119,7 +122,7 @@ class App:
             else:
                 mount = self._mounts.find(scope["path"])
                 request.route = "" if mount is None else mount.uri
-                answer = await self._answer_otherwise(scope, receive, match, mount)
+                answer = await self._answer_otherwise(scope, receive, send, match, mount)
         except Exception as error:
             if isinstance(error, TooManyFailures):
                 self._unnamed_proxy.notice(scope)
@@ -129,7 +132,7 @@ class App:
                 _log_failure(scope, match, request.route, error)
             elif isinstance(error, HandlerTimeout) and match is not None and match.endpoint is not None:
                 log.warning("%s %s failed in %s: %s", scope["method"], scope["path"], match.endpoint.invocation.where, error)
-            answer = problem(error, format_of(scope))
+            answer = _failure(error, scope, mount)
         if mount is not None and mount.origins == "any":
             show_to_any_origin(answer)
         status = answer.status if isinstance(answer, Reply) else answer.status_code
@@ -169,9 +172,11 @@ class App:
                 raise AnswerFailed from None
             await problem(error, format_of(scope))(scope, receive, send)
 
-    async def _answer_instead(self, scope: Scope, send: Send, uri: str, error: TigrestError, seconds: float) -> None:
-        """Answer a request whose handler goes on although it was cancelled, from a task of its own."""
-        answer = problem(error, format_of(scope))
+    async def _answer_instead(
+        self, scope: Scope, send: Send, uri: str, error: TigrestError, seconds: float, mount: Mount | None = None
+    ) -> None:
+        """Answer a request whose handler or mount goes on although it was cancelled, from a task of its own."""
+        answer = _failure(error, scope, mount)
         await answer(scope, _nothing_more, send)
         self._count(scope, uri, answer.status, time.perf_counter() - seconds)
 
@@ -213,14 +218,16 @@ class App:
             _check_path(scope)
         return self.table.match(scope["method"], path)
 
-    async def _answer_otherwise(self, scope: Scope, receive: Receive, match: RouteMatch | None, mount: Mount | None) -> AnyResponse:
+    async def _answer_otherwise(
+        self, scope: Scope, receive: Receive, send: Send, match: RouteMatch | None, mount: Mount | None
+    ) -> AnyResponse:
         """Answer what no handler answers: by a mount, to OPTIONS, or with 404."""
         method = scope["method"]
         if method not in SAFE_METHODS and (mount is None or mount.origins != "any"):
             self._cross_site.check(scope, dict(scope["headers"]))
         if mount is not None and mount.answers(method):
-            return await self._answer_by_mount(scope, receive, mount)
-        allow = _allow(match, mount)
+            return await self._answer_by_mount(scope, receive, send, mount)
+        allow = _allow(match, mount, scope["path"])
         if not allow:
             raise HTTPException(404, f"nothing is served at {scope['path'][:200]}; {ROOT}/ lists what is")
         if method == "OPTIONS":
@@ -228,7 +235,7 @@ class App:
             return Reply(204, b"", b"", [(b"allow", allow.encode()), *preflight])
         raise HTTPException(404, f"{method} is not implemented here; there is {allow}", {"allow": allow})
 
-    async def _answer_by_mount(self, scope: Scope, receive: Receive, mount: Mount) -> AnyResponse:
+    async def _answer_by_mount(self, scope: Scope, receive: Receive, send: Send, mount: Mount) -> AnyResponse:
         """Answer by a mount: check the caller as it demands, within the limits of body and time.
 
         Raises:
@@ -237,25 +244,44 @@ class App:
             Exception: whatever the mount raises.
         """
         check_length(dict(reversed(scope["headers"])), self._limit)
-        request = MountRequest(scope, bounded(receive, self._limit), self._service.loop, mount=mount, admission=self._admission)
+        request = MountRequest(
+            scope,
+            bounded(receive, self._limit),
+            self._service.loop,
+            mount=mount,
+            admission=self._admission,
+            answer_instead=partial(self._leave_to_another, scope, send, mount, time.perf_counter()),
+        )
         if mount.login != "ignored":
             await request.admit(mount)
+        waiting.set(caller_of(scope))
+        try:
+            return await mount.answer(request) if mount.timeout == math.inf else await self._in_time(mount, request)
+        finally:
+            waiting.set(None)  # break the cycle request → context → caller → request
+            if request.has_form:
+                await request.close()
+
+    async def _in_time(self, mount: Mount, request: MountRequest) -> AnyResponse:
         seconds = mount.timeout or self._request_timeout
-        caller = caller_of(scope)
-        waiting.set(caller)
         try:
             async with asyncio.timeout(seconds) as time_left:
                 return await mount.answer(request)
         except TimeoutError:
             if not time_left.expired():
                 raise  # its own error
+            caller = caller_of(request.scope)
             if caller is not None and caller.waits_for_body:
                 raise BodyTimeout(seconds) from None
             raise HandlerTimeout(f"{mount.uri} gave no answer within {seconds:g} s") from None
-        finally:
-            waiting.set(None)  # break the cycle request → context → caller → request
-            if request.has_form:
-                await request.close()
+
+    def _leave_to_another(self, scope: Scope, send: Send, mount: Mount, started: float, error: TigrestError) -> None:
+        """Leave the answer of a mount to another task, since the one that answers goes on although it was cancelled."""
+        caller, request = caller_of(scope), current_request.get()
+        if caller is not None:
+            caller.detach()
+        uri = mount.uri if request is None else request.route
+        self._answering.start(self._answer_instead(scope, send, uri, error, time.perf_counter() - started, mount))
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send, match: RouteMatch, route: Route, endpoint: Endpoint) -> AnyResponse:
         """Answer by a handler: the steps in their order."""
@@ -333,9 +359,17 @@ def _check_path(scope: Scope) -> None:
     raise MalformedContent("the path is not UTF-8 or has a NUL character")
 
 
-def _allow(match: RouteMatch | None, mount: Mount | None) -> str:
+def _allow(match: RouteMatch | None, mount: Mount | None, path: str) -> str:
     """Return the value of ``Allow`` for a path: the methods of handlers and of a mount; empty where there are none. RFC 9110 §10.2.1"""
-    return ", ".join(with_implied({*(match.methods if match is not None else ()), *(mount.methods if mount is not None else ())}))
+    methods = {*(match.methods if match is not None else ()), *(mount.methods_at(path) if mount is not None else ())}
+    return ", ".join(with_implied(methods))
+
+
+def _failure(error: BaseException, scope: Scope, mount: Mount | None) -> Reply:
+    """Return the answer for an error: a problem document, unless the mount makes another."""
+    if mount is None or mount.failure is None:
+        return problem(error, format_of(scope))
+    return mount.failure(error, scope)
 
 
 def _log_failure(scope: Scope, match: RouteMatch | None, uri: str, error: BaseException) -> None:

@@ -11,7 +11,7 @@ exact path wins over a prefix, and a longer prefix over a shorter one; two at on
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope
 
 from tigrest.auth.admission import Admission, Requirements
 from tigrest.auth.principal import Principal
+from tigrest.errors import TigrestError
 from tigrest.http.replies import Reply
 from tigrest.http.requests import HandlerRequest, client_address
 from tigrest.observability.context import set_caller, set_route
@@ -37,11 +38,23 @@ class MountRequest(HandlerRequest):
         loop: the running event loop.
         mount: the mount that it is for.
         admission: authenticates callers.
+        answer_instead: answers the request with an error, from another task.
     """
 
-    def __init__(self, scope: Scope, receive: Receive, loop: asyncio.AbstractEventLoop, *, mount: Mount, admission: Admission) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        mount: Mount,
+        admission: Admission,
+        answer_instead: Callable[[TigrestError], None],
+    ) -> None:
         super().__init__(scope, receive, loop)
         self._admission = admission
+        self.answer_instead = answer_instead
+        """Answers the request with an error from another task, when the one that answers it goes on although it was cancelled."""
         self.principal: Principal | None = None
         """The caller; ``None`` when nobody has logged in, and before :meth:`admit`."""
         self.rest = str(scope["path"])[len(mount.path) :].removeprefix("/")
@@ -85,7 +98,8 @@ class Mount:
     """Something served at a path, or at all paths below it.
 
     Args:
-        path: percent-decoded, e.g. ``/metrics``. A prefix serves this path too, and has no slash at its end.
+        path: percent-decoded, e.g. ``/metrics``. A prefix serves this path too, and has no slash at its end. An empty one serves whatever
+            ``has`` says.
         answer: answers a request with one of the methods, or with HEAD if GET is among them. What it raises becomes a problem document.
         methods: HTTP methods it implements, without HEAD and OPTIONS, which are implied.
         is_prefix: whether it serves all paths below ``path`` too.
@@ -95,8 +109,11 @@ class Mount:
         origins: whose pages may call it. ``configured``: our own and those of ``[http] cors_origins``. ``any``: pages of every origin
             get its answers and may send unsafe methods; only for what no credentials count that a browser remembers.
         has: tells whether a prefix serves a path (given in full) at all; by default it serves all.
+        allow: tells which methods a prefix implements at a path (given in full), where it does not implement all of them everywhere. Others
+            are left to ``answer`` to refuse.
+        failure: makes the answer for an error, out of it and the scope of the request (ASGI); by default a problem document.
         uri: its name in metrics; by default the path, with ``/*`` for a prefix.
-        timeout: seconds that an answer may take; ``None`` for ``[http] request_timeout``.
+        timeout: seconds that an answer may take; ``None`` for ``[http] request_timeout``, infinity for one that keeps time itself.
 
     Raises:
         ValueError: the path is malformed, or a method unknown.
@@ -109,11 +126,14 @@ class Mount:
     login: Literal["ignored", "optional", "user", "admin"] = "ignored"
     origins: Literal["configured", "any"] = "configured"
     has: Callable[[str], bool] | None = None
+    allow: Callable[[str], Iterable[str]] | None = None
+    failure: Callable[[BaseException, Scope], Reply] | None = None
     uri: str = ""
     timeout: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.path.startswith("/") or (self.is_prefix and self.path.endswith("/")):
+        is_anywhere = not self.path and self.is_prefix and self.has is not None
+        if not is_anywhere and (not self.path.startswith("/") or (self.is_prefix and self.path.endswith("/"))):
             raise ValueError(f"{self.path!r} is not a path for a mount: begin it with a slash, and end no prefix with one")
         if unknown := [method for method in self.methods if method not in METHODS]:
             raise ValueError(f"the mount at {self.path} names {', '.join(unknown)}; known are {', '.join(METHODS)}")
@@ -122,6 +142,10 @@ class Mount:
     def answers(self, method: str) -> bool:
         """Return whether requests with a method are given to ``answer``."""
         return method in self.methods or (method == "HEAD" and "GET" in self.methods)
+
+    def methods_at(self, path: str) -> Iterable[str]:
+        """Return the HTTP methods that it implements at a path, without those that are implied."""
+        return self.methods if self.allow is None else self.allow(path)
 
     # requirements on callers: tigrest.auth.admission.Requirements
 

@@ -191,6 +191,11 @@ def problem(error: BaseException, accepted: AcceptedFormat) -> Reply:
         error: what was raised.
         accepted: the format that the caller accepts.
     """
+    return problem_reply(error, problem_members(error), accepted)
+
+
+def problem_members(error: BaseException) -> dict[str, Any]:
+    """Return the members of the problem document of an error. RFC 9457 §3.1"""
     status = status_of(error)
     detail = _detail(error) if is_expected(error) else f"an error in the gateway or in a script; its log has it under {request_id()}"
     document: dict[str, Any] = {"type": "about:blank", "title": phrase(status), "status": status, "detail": detail}
@@ -204,7 +209,18 @@ def problem(error: BaseException, accepted: AcceptedFormat) -> Reply:
     if isinstance(error, UnprocessableContent):
         document["errors"] = [asdict(each) for each in error.problems]
     document["request_id"] = request_id()
-    extra = _headers_of(error, status)
+    return document
+
+
+def problem_reply(error: BaseException, document: dict[str, Any], accepted: AcceptedFormat) -> Reply:
+    """Return a problem document as an answer.
+
+    Args:
+        error: what was raised; says which headers belong to it.
+        document: its members.
+        accepted: the format that the caller accepts.
+    """
+    status, extra = document["status"], error_headers(error)
     if accepted.html:
         return Reply(status, PAGE_TYPE, render("problem.html", problem=document), [*extra, *PAGE_HEADERS])
     if accepted.encoding == "json":
@@ -223,11 +239,12 @@ def _detail(error: BaseException) -> str:
     return detail if isinstance(detail, str) else write_json(detail).decode()
 
 
-def _headers_of(error: BaseException, status: int) -> HeaderList:
+def error_headers(error: BaseException) -> HeaderList:
+    """Return the headers of the answer for an error: its own, and those that its status demands."""
     headers: HeaderList = []
     if isinstance(error, HTTPException) and error.headers:
         headers = [(header_name(name), header_value(name, value)) for name, value in error.headers.items()]
-    if status == 401 and not any(name == CHALLENGE[0] for name, _ in headers):
+    if status_of(error) == 401 and not any(name == CHALLENGE[0] for name, _ in headers):
         headers.append(CHALLENGE)
     if isinstance(error, UnsupportedContent) and error.supported:  # RFC 9110 §15.5.16
         headers.append((b"accept", header_value("accept", ", ".join(error.supported))))

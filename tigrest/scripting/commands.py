@@ -188,10 +188,11 @@ class Command(Part):
         """Return whether it only tells."""
         return self.specification.effect == "read"
 
-    @property
-    def methods(self) -> list[str]:
-        """Return the HTTP methods that call it."""
-        return ["GET", "POST"] if self.is_read else ["POST"]
+    @cached_property
+    def methods(self) -> tuple[str, ...]:
+        """Return the HTTP methods that call it: GET too when it only tells, and takes no secret, which logs would have."""
+        is_safe = self.is_read and not any(argument.type.is_secret for argument in self.arguments)
+        return ("GET", "POST") if is_safe else ("POST",)
 
     @property
     def needs(self) -> tuple[Need, ...]:
