@@ -246,3 +246,14 @@ def test_a_copy_of_an_entitled_stanza_has_no_rights() -> None:
     assert own.is_entitled
     for copy in (own.with_(id="1"), own.without_unknown_attributes().with_(), own.addressed(JID("a@b"), JID("c@d"), "1")):
         assert not copy.is_entitled
+    assert own.addressed(JID("a@b"), JID("c@d"), "1", is_entitled=True).is_entitled
+
+
+def test_bytes_behind_the_start_tag_stay_as_they_are() -> None:
+    texts = ("<message/>", "<message to='a/>b' />", "<message id='/'></message>", '<message id=">"> <body/></message >')
+    assert [Stanza.parse(f"{text}\n").to_bytes("") for text in texts] == [
+        b"<message/>",
+        b'<message to="a/&gt;b"/>',
+        b'<message id="/"></message>',
+        b'<message id="&gt;"> <body/></message >',
+    ]

@@ -331,7 +331,7 @@ class App:
         if is_validated and not is_decodable(content_type):
             raise UnsupportedContent(media_type(content_type), (JSON, XML, URLENCODED))
         if not route.decode_content or not is_decodable(content_type):
-            call.content = call.request = HandlerRequest(scope, receive, self._service.loop)
+            call.content = call.request = HandlerRequest(scope, receive, self._service.loop, content_type)
             return receive
         body = await read_body(receive)
         if body:

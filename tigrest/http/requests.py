@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import cached_property
 from threading import get_ident
 from typing import Any, NamedTuple
 
@@ -24,12 +25,14 @@ from tigrest.formats.urlencoded import by_name, read_fields
 class HandlerRequest(Request):
     """A Starlette request whose ``body()``, ``json()`` and ``form()`` also work from worker threads, where they block."""
 
-    def __init__(self, scope: Scope, receive: Receive, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, scope: Scope, receive: Receive, loop: asyncio.AbstractEventLoop, content_type: str | None = None) -> None:
         super().__init__(scope, receive)
         self.loop = loop
         self.__dict__[HOME] = get_ident()
+        if content_type is not None:
+            self.content_type = content_type
 
-    @property
+    @cached_property
     def content_type(self) -> str:
         """Return the header ``Content-Type``, with its parameters; empty when there is none. Faster than :attr:`headers`."""
         return header(self.scope, b"content-type")

@@ -78,12 +78,16 @@ class BoundedService:
         if to is None:
             raise InvalidStanza("the stanza has no to")
         sender = given.sender if "from" in attributes else None
+        is_admin, kind = principal.is_admin, given.kind
         addressed = given.addressed(
-            sender or policy.sender_for(principal, given.kind, to), to, attributes.get("id") or self._outbound.new_id()
+            sender or policy.sender_for(principal, kind, to),
+            to,
+            attributes.get("id") or self._outbound.new_id(),
+            is_entitled=is_admin and kind == "iq",
         )
-        if sender is not None or not principal.is_admin:  # an admin may send anything from the gateway's own address
+        if sender is not None or not is_admin:  # an admin may send anything from the gateway's own address
             policy.require(principal, "send", addressed)
-        return addressed.entitled() if principal.is_admin and given.kind == "iq" else addressed
+        return addressed
 
     async def send(self, stanza: StanzaLike) -> None:
         """Send a stanza of the caller; nobody waits for a reply.

@@ -21,6 +21,9 @@ from tigrest.xmpp.xml import MAX_NODES, SEPARATOR, START_TAG, check_document, es
 MAX_RECEIVED_NODES = 100_000
 """Limit of elements and attributes in an incoming stanza: twice that for callers, since servers send long lists."""
 
+_KINDS = {f"{namespace}{SEPARATOR}{kind}" if namespace else kind: kind for namespace in CONTENT_NAMESPACES for kind in STANZA_KINDS}
+"""Kinds of stanzas by the names of their roots as expat reports them: without a prefix, in a namespace in which they are read."""
+
 _CHILDREN_START = f'<x xmlns="{CLIENT}">'.encode()
 """Start tag of the element around the children of a stanza, to check them as one document."""
 
@@ -89,17 +92,20 @@ class Stanza:
         """
         data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
         try:
-            name, attributes, declared, start, children = check_document(data, max_nodes)
+            root = check_document(data, max_nodes)
         except MalformedContent as error:
             raise InvalidStanza(str(error)) from error
-        namespace, _, kind = name.rpartition(SEPARATOR)
-        if SEPARATOR in namespace:  # the root has a prefix: inside a stream it needs none, so write it anew
-            return cls._read(serialize(tree(data)), max_nodes)
-        if kind not in STANZA_KINDS or namespace not in CONTENT_NAMESPACES:
+        kind, attributes = _KINDS.get(root.name), root.attributes
+        if kind is None:
+            namespace, _, name = root.name.rpartition(SEPARATOR)
+            if SEPARATOR in namespace:  # the root has a prefix: inside a stream it needs none, so write it anew
+                return cls._read(serialize(tree(data)), max_nodes)
             inside = f" in namespace {namespace[:80]!r}" if namespace else ""
-            raise InvalidStanza(f"<{kind[:80]}>{inside} is not a stanza: send one message, presence or iq in {CLIENT}")
-        written = {_as_written(name): value for name, value in attributes.items()} if SEPARATOR in "".join(attributes) else attributes
-        return cls.cut(kind, written, declarations(declared) if declared else "", data[start:].rstrip()), children
+            raise InvalidStanza(f"<{name[:80]}>{inside} is not a stanza: send one message, presence or iq in {CLIENT}")
+        if SEPARATOR in "".join(attributes):
+            attributes = {_as_written(name): value for name, value in attributes.items()}
+        prefixes = declarations(root.declared) if root.declared else ""
+        return cls.cut(kind, attributes, prefixes, data[root.start :].rstrip()), root.children
 
     @classmethod
     def cut(cls, kind: str, attributes: dict[str, str], prefixes: str, data: bytes) -> Stanza:
@@ -113,8 +119,8 @@ class Stanza:
         """
         tag = START_TAG.match(data)
         assert tag is not None
-        rest = b"/>" if tag.group().endswith(b"/>") else b">" + data[tag.end() :]
-        return cls(kind, attributes, prefixes, rest)
+        end = tag.end()
+        return cls(kind, attributes, prefixes, b"/>" if data.startswith(b"/>", end - 2) else data[end - 1 :])
 
     @classmethod
     def flawed(cls, kind: str, attributes: Mapping[str, str], flaw: str) -> Stanza:
@@ -215,9 +221,19 @@ class Stanza:
                 changed[name] = value
         return Stanza(self.kind, changed, self._prefixes, self._rest)
 
-    def addressed(self, sender: JID, to: JID, id: str) -> Stanza:
-        """Return a copy with these addresses and this id; faster than :meth:`with_`."""
-        return Stanza(self.kind, {**self.attributes, "from": sender, "to": to, "id": id}, self._prefixes, self._rest)
+    def addressed(self, sender: JID, to: JID, id: str, *, is_entitled: bool = False) -> Stanza:
+        """Return a copy with these addresses and this id; faster than :meth:`with_`.
+
+        Args:
+            sender: its new ``from``.
+            to: its new ``to``.
+            id: its new id.
+            is_entitled: whether the gateway's rights may be used for it; see :meth:`entitled`.
+        """
+        copy = Stanza(self.kind, {**self.attributes, "from": sender, "to": to, "id": id}, self._prefixes, self._rest)
+        if is_entitled:
+            copy.is_entitled = True
+        return copy
 
     def entitled(self) -> Stanza:
         """Return a copy for which the gateway's rights may be used: whoever calls this has asked the policy, or is trusted."""

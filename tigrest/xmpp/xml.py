@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
@@ -69,7 +70,8 @@ _XML_PREFIX = re.compile(rb"xml:(?!(?:lang|space|base|id)[\s=])")
 """The prefix ``xml`` before other names than its four attributes: Prosody and ejabberd relay them in a form that clients refuse."""
 
 
-class Root(NamedTuple):
+@dataclass(slots=True)
+class Root:
     """The root element of a document, as expat reports it.
 
     Args:

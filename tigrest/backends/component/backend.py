@@ -159,7 +159,7 @@ class Component:
 
     async def _request(self, iq: Stanza, timeout: float) -> Stanza:
         change = self._changes.of(iq)
-        if iq.is_entitled and not self._is_known.is_set() and self.connected and iq.mentions(_COMMANDS):
+        if iq.is_entitled and not self._is_known.is_set() and iq.mentions(_COMMANDS) and self.connected:
             await self._await_software()
         written = self._written(iq)
         if change is None:

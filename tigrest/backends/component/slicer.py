@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 from xml.parsers import expat
 
 from tigrest.errors import TigrestError
@@ -31,7 +30,8 @@ class StreamEnded(TigrestError):
         return self.reason
 
 
-class StreamChild(NamedTuple):
+@dataclass(slots=True)
+class StreamChild:
     """A child of the stream.
 
     Args:
