@@ -59,6 +59,14 @@ def test_two_definitions_of_one_version_name_both_files(tmp_path: Path) -> None:
     assert "command add, version 0" in str(problem)
 
 
+def test_a_keyword_of_python_is_an_argument_all_the_same(tmp_path: Path) -> None:
+    text = (
+        "@command()\ndef f(ctx, to: str, from_: str = '', *, in_: str = ''):\n    '''F.\n\n    Args:\n        from_: the sender.\n    '''\n"
+    )
+    [command] = load(tmp_path, one=text).of(Command)
+    assert [(each.name, each.description) for each in command.arguments] == [("to", ""), ("from", "the sender."), ("in", "")]
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -79,6 +87,8 @@ def test_two_definitions_of_one_version_name_both_files(tmp_path: Path) -> None:
         ("@command(route='/x')\ndef f(ctx): ...\n", "route is '/x'"),
         ("@command(route='GET /x')\ndef f(ctx): ...\n", "route begins with GET"),
         ("@command(route='POST /x/{y}')\ndef f(ctx): ...\n", "route names 'y', which is no argument"),
+        ("@command(renamed={'a': 'b'})\ndef f(ctx, c: str): ...\n", "renamed says that 'a' is 'b' now, which is no argument"),
+        ("@command(renamed={'a': 'b'})\ndef f(ctx, a: str, b: str): ...\n", "but there is an argument 'a'"),
         ("class R: ...\n@command()\ndef f(ctx) -> R: ...\n", "its result cannot be described"),
     ],
 )

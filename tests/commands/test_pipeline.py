@@ -48,6 +48,12 @@ async def lying(ctx: CommandContext) -> int:
     return "no number"
 
 
+@command(role=None, effect="read", renamed={"name": "room"})
+async def route(ctx: CommandContext, room: str, from_: str = "me", *, with_: str = "you") -> list[str]:
+    """Return all."""
+    return [room, from_, with_]
+
+
 async def never(service) -> str:
     return "it has no rooms"
 
@@ -118,6 +124,16 @@ def test_wrong_arguments_are_named(gateway: TestGateway, arguments: object, stat
     found, body = call(gateway, "rename", arguments, ADMIN)
     assert isinstance(body, dict)
     assert (found, body["argument"], body["reason"]) == (status, argument, reason)
+
+
+def test_arguments_may_be_keywords_and_have_names_of_before(gateway: TestGateway) -> None:
+    assert call(gateway, "route", {"room": "x", "from": "y", "with": "z"}) == (200, ["x", "y", "z"])
+    assert call(gateway, "route", {"name": "x"}) == (200, ["x", "me", "you"])
+    for arguments in ({"name": "x", "room": "y"}, {"room": "y", "name": "x"}):
+        status, body = call(gateway, "route", arguments)
+        assert isinstance(body, dict)
+        assert (status, body["argument"], body["reason"]) == (400, "room", "doubled")
+    assert call(gateway, "route", {"room": "x", "from_": "y"})[0] == 400
 
 
 def test_errors_have_their_statuses(gateway: TestGateway) -> None:

@@ -27,6 +27,8 @@ def validated(command: Command, given: Mapping[str, object]) -> dict[str, Any]:
     Raises:
         ArgumentError: one is missing, unknown, given twice, or of the wrong type.
     """
+    if command.renamed:
+        given = _by_present_names(command, given)
     values: dict[str, Any] = {}
     used = 0
     for argument in command.arguments:
@@ -54,3 +56,18 @@ def validated(command: Command, given: Mapping[str, object]) -> dict[str, Any]:
         hint = f"; did you mean {near!r}?" if near else f"; it has {', '.join(known)}" if known else "; it has none"
         raise ArgumentError(unknown[:SHOWN], "unknown", f"{command.name} has no argument {unknown[:SHOWN]!r}{hint}")
     return values
+
+
+def _by_present_names(command: Command, given: Mapping[str, object]) -> Mapping[str, object]:
+    """Return what is given with arguments by their present names.
+
+    Raises:
+        ArgumentError: one is given by both of its names.
+    """
+    present: dict[str, object] = {}
+    for name, value in given.items():
+        now = command.renamed.get(name, name)
+        if now in present:
+            raise ArgumentError(now, "doubled", f"argument {now!r} is given twice: once by the name that it had before")
+        present[now] = value
+    return present

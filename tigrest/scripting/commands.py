@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import keyword
 import re
 import types
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -64,6 +65,7 @@ class Specification:
     needs: tuple[Need, ...]
     route: str | None
     result: str
+    renamed: Mapping[str, str]
 
 
 def command(
@@ -78,11 +80,12 @@ def command(
     needs: Sequence[Need] = (),
     route: str | None = None,
     result: str = "",
+    renamed: Mapping[str, str] | None = None,
 ) -> Callable[[F], F]:
     """Declare that a function of a script in ``scripts/commands`` is a command. It is checked when the script is loaded.
 
     The function takes a :class:`tigrest.commands.context.CommandContext`, and the arguments of the command by their types; its
-    docstring (Google's sections) describes them.
+    docstring (Google's sections) describes them. A name that is a keyword of Python gets a ``_``: ``from_`` is the argument ``from``.
 
     Args:
         name: lower-case letters, digits and underscores; by default that of the function.
@@ -95,6 +98,7 @@ def command(
         needs: what the XMPP server must be able to do; each returns the reason when it cannot.
         route: a further method and path below ``/api``, e.g. ``GET /contacts/{caller}`` with an argument as a segment.
         result: name of the result, where ejabberd's clients expect one.
+        renamed: names that arguments had before, which callers may still use, each with the present one: ``{"name": "room"}``.
 
     ejabberd Developer Guide, "API"; MongooseIM 5.1, "mongoose_commands"
     """
@@ -109,6 +113,7 @@ def command(
         needs=tuple(needs),
         route=route,
         result=result,
+        renamed=dict(renamed or {}),
     )
 
     def declare(function: F) -> F:
@@ -198,6 +203,11 @@ class Command(Part):
     def needs(self) -> tuple[Need, ...]:
         """Return what the XMPP server must be able to do."""
         return self.specification.needs
+
+    @property
+    def renamed(self) -> Mapping[str, str]:
+        """Return the present names of arguments by those that they had before."""
+        return self.specification.renamed
 
     @property
     def category(self) -> str:
@@ -320,9 +330,10 @@ class _Compilation:
             specification=self._specification,
             arguments=arguments,
             result=result,
-            invocation=_invocation(self._function, [argument.name for argument in arguments]),
+            invocation=_invocation(self._function),
         )
         self._check_route(arguments)
+        self._check_renamed({argument.name for argument in arguments})
         return command
 
     def _check(self) -> None:
@@ -356,6 +367,13 @@ class _Compilation:
         if unknown:
             raise self._error(f"route names {min(unknown)!r}, which is no argument")
 
+    def _check_renamed(self, names: set[str]) -> None:
+        for before, now in self._specification.renamed.items():
+            if now not in names:
+                raise self._error(f"renamed says that {before!r} is {now!r} now, which is no argument")
+            if before in names:
+                raise self._error(f"renamed says that {before!r} is {now!r} now, but there is an argument {before!r}")
+
     def _arguments(self) -> Iterator[Argument]:
         parameters = iter(inspect.signature(self._function).parameters.values())
         first = next(parameters, None)
@@ -373,7 +391,9 @@ class _Compilation:
             default: Any = parameter.default
             if default is parameter.empty:
                 default = None if kind.is_optional else MISSING
-            yield Argument(parameter.name, kind, " ".join(described.get(parameter.name, "").split()), default)
+            name = _argument_name(parameter.name)
+            description = described.get(name) or described.get(parameter.name, "")
+            yield Argument(name, kind, " ".join(description.split()), default)
 
     def _annotation(self, name: str, otherwise: Any) -> Any:
         function = inspect.unwrap(self._function)
@@ -389,13 +409,12 @@ class _Compilation:
         return ScriptError(self._source.path, _line(self._function), f"command {self._name}: {problem}")
 
 
-def _invocation(function: Callable[..., Any], names: Sequence[str]) -> Invocation:
-    keyword_only = {name for name, parameter in inspect.signature(function).parameters.items() if parameter.kind is parameter.KEYWORD_ONLY}
-    getters = {name: _getter(name) for name in names}
+def _invocation(function: Callable[..., Any]) -> Invocation:
+    parameters = list(inspect.signature(function).parameters.values())[1:]
     return Invocation(
         method=function,
-        arguments=(lambda call: call.context, *[getters[name] for name in names if name not in keyword_only]),
-        keywords={name: getters[name] for name in names if name in keyword_only},
+        arguments=(lambda call: call.context, *[_getter(each.name) for each in parameters if each.kind is not each.KEYWORD_ONLY]),
+        keywords={each.name: _getter(each.name) for each in parameters if each.kind is each.KEYWORD_ONLY},
         rest=None,
         names=frozenset(),
         is_coroutine=inspect.iscoroutinefunction(inspect.unwrap(function)),
@@ -405,8 +424,15 @@ def _invocation(function: Callable[..., Any], names: Sequence[str]) -> Invocatio
     )
 
 
-def _getter(name: str) -> Getter:
+def _getter(parameter: str) -> Getter:
+    name = _argument_name(parameter)
     return lambda call: call.values[name]
+
+
+def _argument_name(parameter: str) -> str:
+    """Return the name of an argument by that of the parameter: Python has no parameter ``from``, so it is ``from_`` there."""
+    name = parameter.removesuffix("_")
+    return name if keyword.iskeyword(name) else parameter
 
 
 def _parsed(function: Callable[..., Any]) -> docstring_parser.Docstring:
