@@ -13,7 +13,7 @@ from tigrest.backends.component.backend import Component
 from tigrest.backends.component.settings import ComponentSettings, LinkSettings
 from tigrest.backends.embedded.domain import EmbeddedDomain
 from tigrest.backends.embedded.settings import EmbeddedSettings
-from tigrest.backends.entities.commands import AdHocCall, AdHocCommand, Outcome, always
+from tigrest.backends.entities.commands import AdHocCall, AdHocCommand, AdHocCommands, Outcome, always
 from tigrest.backends.inbound import Inbound
 from tigrest.errors import InvalidValue, StorageUnavailable
 from tigrest.passwords import Passwords
@@ -158,12 +158,13 @@ async def test_our_own_commands_are_for_admins_and_no_listener_takes_their_place
         ran.append(call.caller)
         return Outcome(note="done")
 
-    world.backend.offer([AdHocCommand("x", "X", always(DataForm("form")), run)])
+    world.backend.offer(AdHocCommands([AdHocCommand("x", "X", always(DataForm("form")), run)], hidden=True))
     assert await world.refused(RUN, type="set") == "forbidden"
     assert (await world.ask(RUN, sender=ADMIN, type="set")).type == "result"
-    listed = (await world.ask(ITEMS)).payload
-    assert listed is not None
-    assert [item.get("node") for item in listed] == ["x"]
+    for sender, nodes in ((ALICE, []), (ADMIN, ["x"])):
+        listed = (await world.ask(ITEMS, sender=sender)).payload
+        assert listed is not None
+        assert [item.get("node") for item in listed] == nodes
     assert ran == [ADMIN.bare]
     assert world.listener.asked == []
 

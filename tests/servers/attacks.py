@@ -507,6 +507,11 @@ ATTACKS = (
         by_server=frozenset(SITES),
     ),
     Attack(
+        "commands of scripts, at the gateway's address",
+        commanding("http.localhost", "api-commands/register", {"user": "mallory", "host": "localhost", "password": "mine"}),
+        by_server=frozenset(SITES),
+    ),
+    Attack(
         "changing something by GET",
         (
             get(f"/rest/command/localhost?node={quote(ADMIN_NODE)}restart"),

@@ -7,8 +7,9 @@ from typing import Literal
 
 from tigrest.xmpp.jid import JID
 
-Via = Literal["basic", "key", "open", "webhook"]
-"""Means of authentication: HTTP Basic, an API key alone, ``[auth] open_access``; ``webhook`` for the answers of webhooks."""
+Via = Literal["basic", "key", "open", "webhook", "xmpp"]
+"""Means of authentication: HTTP Basic, an API key alone, ``[auth] open_access``; ``webhook`` for the answers of webhooks, ``xmpp`` for
+stanzas, whose sender the XMPP server has authenticated."""
 
 NOBODY: frozenset[str] = frozenset()
 USER = frozenset({"user"})

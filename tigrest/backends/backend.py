@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Protocol, runtime_checkable
 
-from tigrest.backends.entities.commands import AdHocCommand
+from tigrest.backends.entities.commands import AdHocCommands
 from tigrest.backends.inbound import Inbound
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.presence import StatusOutcome, UserStatus
@@ -135,8 +135,8 @@ class Backend(Protocol):
     def opens_bosh(self) -> bool:
         """Return whether BOSH sessions are opened by a command of the server itself (``bosh@domain``, Tigase)."""
 
-    def offer(self, commands: Iterable[AdHocCommand]) -> None:
-        """Offer ad-hoc commands at our own address, to admins."""
+    def offer(self, *groups: AdHocCommands) -> None:
+        """Offer ad-hoc commands at our own address, in place of those before."""
 
     def on_account_change(self, changed: Callable[[JID], None]) -> None:
         """Add a callback for every account whose password changes or that is deleted through the gateway, in whatever way.

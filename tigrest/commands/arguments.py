@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tigrest.errors import ArgumentError, ArgumentUnfit
-from tigrest.scripting.argument_types import SHOWN
+from tigrest.scripting.argument_types import SHOWN, UnfitValue
 from tigrest.scripting.commands import MISSING, Command
 from tigrest.spelling import nearest
 
@@ -41,14 +41,9 @@ def validated(command: Command, given: Mapping[str, object]) -> dict[str, Any]:
         used += 1
         value = given[name]
         try:
-            if type(value) is Texts:
-                if len(value) > 1 and not argument.type.is_list:
-                    raise ArgumentError(name, "doubled", f"argument {name!r} is given {len(value)} times; give it once")
-                values[name] = argument.type.parse_all(value)
-            else:
-                values[name] = argument.type.parse_json(value)
+            values[name] = argument.type.parse_all(value) if type(value) is Texts else argument.type.parse_json(value)
         except ValueError as error:
-            raise ArgumentUnfit(name, "type", f"argument {name!r}: {error}") from None
+            raise _problem(name, error) from None
     if used != len(given):
         known = [argument.name for argument in command.arguments]
         unknown = next(name for name in given if name not in known)
@@ -71,3 +66,11 @@ def _by_present_names(command: Command, given: Mapping[str, object]) -> Mapping[
             raise ArgumentError(now, "doubled", f"argument {now!r} is given twice: once by the name that it had before")
         present[now] = value
     return present
+
+
+def _problem(name: str, error: ValueError) -> ArgumentError:
+    """Return the error for an argument whose value does not fit."""
+    if not isinstance(error, UnfitValue):
+        return ArgumentUnfit(name, "type", f"argument {name!r}: {error}")
+    kind = ArgumentUnfit if error.reason == "range" else ArgumentError
+    return kind(name, error.reason, f"argument {name!r} {error}" if kind is ArgumentError else f"argument {name!r}: {error}")

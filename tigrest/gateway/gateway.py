@@ -11,6 +11,8 @@ from pathlib import Path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tigrest.backends.backend import Backend
+from tigrest.backends.entities.commands import AdHocCommands
+from tigrest.commands.adhoc import ApiCommands
 from tigrest.config import Config, plugin_dirs
 from tigrest.errors import TigrestError
 from tigrest.gateway.assembly import Parts, ScriptFolders, assemble
@@ -154,7 +156,12 @@ class Gateway:
         await parts.backend.start()
         self.demo = await demo_of(self.config.embedded, parts.backend, parts.service, parts.keys)
         await parts.scripts.start(self.config.scripts.reload)
-        parts.backend.offer(gateway_commands(parts.keys, self._reload_and_report))
+        parts.backend.offer(*self._ad_hoc_commands(parts))
+
+    def _ad_hoc_commands(self, parts: Parts) -> tuple[AdHocCommands, AdHocCommands]:
+        """Return what is offered at the gateway's address over XMPP: its administration, and the commands of scripts."""
+        own = AdHocCommands(gateway_commands(parts.keys, self._reload_and_report), hidden=True)
+        return own, ApiCommands(parts.pipeline, parts.service.policy.roles_of_sender, parts.service.domain)
 
     async def stop(self) -> None:
         """Stop all parts in good order; a second time does nothing. One that fails to stop is logged, and the others are stopped."""

@@ -75,6 +75,9 @@ class ArgumentType(ABC, Generic[T]):
     is_secret = False
     """True where values, or parts of them, are for no log and no screen."""
 
+    takes_empty = False
+    """True where the empty text is a value, and not the lack of one."""
+
     is_structured = False
     """True for values of several fields, which are objects in JSON."""
 
@@ -153,6 +156,7 @@ class Text(ArgumentType[str]):
     """Any text."""
 
     name = "text"
+    takes_empty = True
 
     def parse(self, text: str) -> str:
         """Return the text."""
@@ -330,7 +334,7 @@ class SecretText(ArgumentType[Secret]):
 
     name = "secret"
     field_type = "text-private"
-    is_secret = True
+    is_secret = takes_empty = True
 
     def parse(self, text: str) -> Secret:
         """Wrap the text."""

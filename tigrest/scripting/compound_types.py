@@ -162,7 +162,7 @@ class Constrained(ArgumentType[T]):
         self._inner = inner
         self._adapter: TypeAdapter[T] = TypeAdapter(annotation)
         self.name, self.field_type, self.listed, self.is_list = inner.name, inner.field_type, inner.listed, inner.is_list
-        self.is_secret, self.is_structured = inner.is_secret, inner.is_structured
+        self.is_secret, self.is_structured, self.takes_empty = inner.is_secret, inner.is_structured, inner.takes_empty
 
     def parse(self, text: str) -> T:
         """Make a value of the other type, within the limits."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Protocol
 
-from tigrest.auth.principal import ADMIN, USER, Principal
+from tigrest.auth.principal import ADMIN, NOBODY, USER, Principal
 from tigrest.backends.backend import SERVICES
 from tigrest.errors import NotPermitted, SenderNotAllowed
 from tigrest.xmpp.jid import JID, escaped
@@ -171,6 +171,16 @@ class Policy:
         Addresses in the gateway's domain are those of its users, so only the exact one counts.
         """
         return jid.bare in self.admins or jid.bare == self.jid
+
+    def roles_of_sender(self, jid: JID) -> frozenset[str]:
+        """Return the roles of the sender of a stanza: users of the served domain have logged in to its server, others are strangers.
+
+        Args:
+            jid: his bare address.
+        """
+        if self.administers(jid):
+            return ADMIN
+        return USER if jid.local and jid.domain == self.domain.domain else NOBODY
 
     def _address_of(self, user: JID) -> JID:
         if self.jid.local:

@@ -345,3 +345,17 @@ async def test_what_a_script_answers_has_no_unknown_attributes_either() -> None:
         server.push("<iq type='get' id='i1' from='a@example.org' to='bot@http.example.org'><x xmlns='y'/></iq>")
         await eventually(server, 'id="i1"')
         assert "bogus" not in server.received
+
+
+async def test_an_answer_that_the_server_would_not_take_is_an_error_instead() -> None:
+    class Verbose(Listens):
+        async def answer(self, iq: Stanza) -> Stanza | None:
+            return Stanza.parse(f"<iq type='result' id='{iq.id}' from='{iq.to}' to='{iq.sender}'><x xmlns='y'>{'long ' * 3000}</x></iq>")
+
+    server, inbound = Server(), Inbound(OURS)
+    inbound.add(Verbose())
+    async with component(server, inbound=inbound):
+        server.push("<iq type='get' id='i1' from='a@example.org' to='bot@http.example.org'><x xmlns='y'/></iq>")
+        await eventually(server, "resource-constraint")
+        assert "the reply is too large: the iq has 15" in server.received
+        assert "long long" not in server.received

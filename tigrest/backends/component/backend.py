@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from tigrest.backends.backend import REQUEST_TIMEOUT, UserRepository
@@ -21,7 +21,7 @@ from tigrest.backends.component.settings import ComponentSettings
 from tigrest.backends.component.software import is_tigase, software_of, with_permission
 from tigrest.backends.component.users import CommandUsers
 from tigrest.backends.entities.answering import Answering
-from tigrest.backends.entities.commands import AdHocCommand
+from tigrest.backends.entities.commands import AdHocCommands
 from tigrest.backends.entities.self_description import SelfDescription
 from tigrest.backends.inbound import Inbound
 from tigrest.backends.open_stages import OpenStages
@@ -247,9 +247,9 @@ class Component:
         """Return whether BOSH sessions are opened by the server itself; see :meth:`tigrest.backends.backend.Backend.opens_bosh`."""
         return self.is_tigase
 
-    def offer(self, commands: Iterable[AdHocCommand]) -> None:
+    def offer(self, *groups: AdHocCommands) -> None:
         """Offer commands at our own address; see :meth:`tigrest.backends.backend.Backend.offer`."""
-        self._answering.offer(commands)
+        self._answering.offer(*groups)
 
     def on_account_change(self, changed: Callable[[JID], None]) -> None:
         """Add a callback for accounts that change; see :meth:`tigrest.backends.backend.Backend.on_account_change`."""
@@ -338,7 +338,12 @@ class Component:
             reply = self._presences.answer(iq) or await self._answering.answer(iq, iq.to or self.jid)
         except StorageUnavailable as error:
             reply = error_reply(iq, as_stanza_error(error))
-        await self._reply(reply)
+        try:
+            await self.link.send(self._written(reply))
+        except StanzaTooLarge as error:
+            await self._reply(iq.error_reply(StanzaError("resource-constraint", "cancel", f"the reply is too large: {error}")))
+        except NotConnected as error:
+            log.debug("an answer was not sent: %s", error)
 
     async def _reply(self, stanza: Stanza) -> None:
         try:

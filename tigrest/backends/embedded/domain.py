@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from tigrest.backends.backend import UserRepository
 from tigrest.backends.embedded.accounts import EmbeddedAccounts
@@ -18,7 +18,7 @@ from tigrest.backends.embedded.tables import EMBEDDED
 from tigrest.backends.embedded.vcards import VCards
 from tigrest.backends.embedded.vhost_manager import VHostManager
 from tigrest.backends.entities.answering import Answering
-from tigrest.backends.entities.commands import AdHocCommand, SessionCommands
+from tigrest.backends.entities.commands import AdHocCommands, SessionCommands
 from tigrest.backends.entities.entity import DiscoIdentity, Entity
 from tigrest.backends.entities.iq_request import IqRequest
 from tigrest.backends.entities.self_description import SelfDescription
@@ -87,11 +87,11 @@ class EmbeddedDomain:
             answers=description.answers,
             features=("msgoffline",),
             items=tuple((JID.of(local, self.domain.domain), name) for local, name in services.items()),
-            commands=SessionCommands(administration.commands, self._limits.command_sessions),
+            commands=[SessionCommands(administration.commands, self._limits.command_sessions)],
         )
         self._services = {
-            SESSION_MANAGER: Entity(DiscoIdentity("component", "sm", services[SESSION_MANAGER]), commands=sessions.commands),
-            VHOST_MANAGER: Entity(DiscoIdentity("component", "generic", services[VHOST_MANAGER]), commands=self._vhosts.commands),
+            SESSION_MANAGER: Entity(DiscoIdentity("component", "sm", services[SESSION_MANAGER]), commands=[sessions.commands]),
+            VHOST_MANAGER: Entity(DiscoIdentity("component", "generic", services[VHOST_MANAGER]), commands=[self._vhosts.commands]),
         }
         self._user = Entity(
             DiscoIdentity("account", "registered"),
@@ -174,9 +174,9 @@ class EmbeddedDomain:
         """Return false, as there is no BOSH here; see :meth:`tigrest.backends.backend.Backend.opens_bosh`."""
         return False
 
-    def offer(self, commands: Iterable[AdHocCommand]) -> None:
+    def offer(self, *groups: AdHocCommands) -> None:
         """Offer commands at our own address; see :meth:`tigrest.backends.backend.Backend.offer`."""
-        self._answering.offer(commands)
+        self._answering.offer(*groups)
 
     def on_account_change(self, changed: Callable[[JID], None]) -> None:
         """Add a callback for accounts that change; see :meth:`tigrest.backends.backend.Backend.on_account_change`."""

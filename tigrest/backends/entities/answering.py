@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from tigrest.backends.entities.commands import AdHocCommand, AdHocCommands
+from tigrest.backends.entities.commands import AdHocCommands
 from tigrest.backends.entities.entity import DiscoIdentity, Entity
 from tigrest.backends.entities.iq_request import IqRequest
 from tigrest.backends.entities.self_description import SelfDescription
@@ -41,12 +41,13 @@ class Answering:
         entity_of: Callable[[JID], Entity] = no_entity,
     ) -> None:
         self._description, self._inbound, self._administers, self._entity_of = description, inbound, administers, entity_of
-        self.offer(())
+        self.offer(AdHocCommands(()))
 
-    def offer(self, commands: Iterable[AdHocCommand]) -> None:
+    def offer(self, *groups: AdHocCommands) -> None:
         """Offer ad-hoc commands at our own address, in place of those before."""
         identity = DiscoIdentity("gateway", "http-ws", "tigrest")
-        self._gateway = Entity(identity, answers=self._description.answers, commands=AdHocCommands(commands))
+        self._groups = groups
+        self._gateway = Entity(identity, answers=self._description.answers, commands=groups)
 
     async def answer(self, iq: Stanza, to: JID) -> Stanza:
         """Answer an iq, whatever is wrong with it.
@@ -90,7 +91,8 @@ class Answering:
         """Tell whether a request lists, describes or runs the commands at our own address. XEP-0050 §2"""
         if request.to.bare != self._inbound.jid.bare:
             return False
-        return COMMANDS in (split_name(request.payload.tag)[0], request.payload.get("node"))
+        node = request.payload.get("node", "")
+        return COMMANDS in (split_name(request.payload.tag)[0], node) or any(group.owns(node) for group in self._groups)
 
     def _entity(self, to: JID) -> Entity:
         if to.bare == self._inbound.jid.bare:

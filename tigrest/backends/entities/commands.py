@@ -24,10 +24,12 @@ class CommandSessionLimits:
 
     Args:
         sessions: most sessions kept; the oldest are evicted.
+        per_caller: most sessions of a caller; his oldest are evicted.
         seconds: lifetime of a session, in which its form has to be submitted.
     """
 
     sessions: int = 1000
+    per_caller: int = 20
     seconds: float = 600.0
 
 
@@ -70,7 +72,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class AdHocCommand:
-    """A command that administrators may execute.
+    """A command.
 
     Args:
         node, name: as listed.
@@ -79,6 +81,8 @@ class AdHocCommand:
         needs: fields without which a stateless command returns its form instead of running.
         prompts: whether a stateless command without any field returns its form instead of running.
         listed: whether it is listed.
+        is_immediate: whether one with sessions is run when it is executed, without a form.
+        has_fields: whether its form has something to fill in, so that none may be left out.
     """
 
     node: str
@@ -88,6 +92,12 @@ class AdHocCommand:
     needs: tuple[str, ...] = ()
     listed: bool = True
     prompts: bool = False
+    is_immediate: bool = False
+    has_fields: bool = True
+
+
+SHOWN_NODE = 200
+"""Length to which nodes are cut in messages, in characters."""
 
 
 def always(form: DataForm) -> Callable[[AdHocCall], Awaitable[DataForm]]:
@@ -114,34 +124,66 @@ class AdHocCommands:
     Args:
         commands: those declared in code.
         scripted: returns those that are added at run time.
+        node, name: a node that lists just these commands, with which all of theirs begin; empty for none.
+        hidden: whether only administrators see them. Servers show theirs to everybody.
     """
 
-    def __init__(self, commands: Iterable[AdHocCommand], scripted: Callable[[], Awaitable[tuple[AdHocCommand, ...]]] = _none) -> None:
+    def __init__(
+        self,
+        commands: Iterable[AdHocCommand],
+        scripted: Callable[[], Awaitable[tuple[AdHocCommand, ...]]] = _none,
+        node: str = "",
+        name: str = "",
+        *,
+        hidden: bool = False,
+    ) -> None:
         self._commands = {command.node: command for command in commands}
         self._scripted = scripted
+        self.node, self.name, self._hidden = node, name, hidden
 
-    async def listed(self) -> list[AdHocCommand]:
-        """Return the listed commands, in order."""
+    def owns(self, node: str) -> bool:
+        """Return whether a node is that of these commands, or begins with it."""
+        return bool(self.node) and (node == self.node or node.startswith(f"{self.node}/"))
+
+    async def listed(self, request: IqRequest) -> list[AdHocCommand]:
+        """Return the commands that are listed for whoever asks, in order."""
+        if self._hidden and not request.is_admin:
+            return []
         return [command for command in (*self._commands.values(), *await self._scripted()) if command.listed]
 
-    async def find(self, node: str) -> AdHocCommand | None:
-        """Return the command of a node; ``None`` when there is none."""
+    async def find(self, node: str, request: IqRequest) -> AdHocCommand | None:
+        """Return the command of a node; ``None`` when there is none for whoever asks.
+
+        Raises:
+            StanzaError: there is one, which he may not execute.
+        """
+        if self._hidden and not request.is_admin:
+            return None
         if node in self._commands:
             return self._commands[node]
         return next((command for command in await self._scripted() if command.node == node), None)
+
+    def admit(self, request: IqRequest) -> None:
+        """Refuse who may execute none of the commands.
+
+        Raises:
+            NotPermitted: the caller is not an administrator.
+        """
+        request.expect_admin()
 
     async def execute(self, request: IqRequest) -> ET.Element:
         """Execute a command, or the next stage of one.
 
         Raises:
-            NotPermitted: the caller is not an administrator.
+            NotPermitted: the caller may not.
             StanzaError: there is no such command or session, or it does not allow the action. XEP-0050 §4.7
             TigrestError: the command refused.
         """
-        request.expect_admin()
-        command = await self.find(request.payload.get("node", ""))
+        self.admit(request)
+        node = request.payload.get("node", "")
+        command = await self.find(node, request)
         if command is None:
-            raise StanzaError("item-not-found", text=f"there is no command {request.payload.get('node', '')!r} here")
+            raise StanzaError("item-not-found", text=f"there is no command {node[:SHOWN_NODE]!r} here")
         action = request.payload.get("action", "execute")
         if action not in ACTIONS:
             raise _refused("malformed-action", f"action is {action!r}; use one of {', '.join(ACTIONS)}")
@@ -164,45 +206,65 @@ class SessionCommands(AdHocCommands):
     Args:
         commands: those declared in code.
         limits: of the sessions.
+        node, name: as of :class:`AdHocCommands`.
     """
 
-    def __init__(self, commands: Iterable[AdHocCommand], limits: CommandSessionLimits) -> None:
-        super().__init__(commands)
+    def __init__(self, commands: Iterable[AdHocCommand], limits: CommandSessionLimits, node: str = "", name: str = "") -> None:
+        super().__init__(commands, node=node, name=name)
         self._limits = limits
         self._sessions: OrderedDict[str, tuple[float, str, JID]] = OrderedDict()
+        self._of_callers: dict[JID, OrderedDict[str, None]] = {}
 
     async def _go_on(self, command: AdHocCommand, action: str, call: AdHocCall, payload: ET.Element) -> ET.Element:
         sessionid = payload.get("sessionid", "")
         if not sessionid:
-            if action != "execute":
-                raise _refused("bad-action", f"action {action!r} needs a session: execute the command first")
-            form = await command.form(call)
-            return _command(command, Outcome(form), "executing", self._open(command, call))
+            return await self._begin(command, action, call)
         self._expect(sessionid, command, call)
         if action == "cancel":
-            del self._sessions[sessionid]
+            self._close(sessionid)
             return _command(command, status="canceled", sessionid=sessionid)
         if action not in ("execute", "complete"):
             raise _refused("bad-action", f"action {action!r} is not possible here: complete or cancel")
-        if payload.find(f"{{{DATA_FORMS}}}x") is None:
+        if command.has_fields and payload.find(f"{{{DATA_FORMS}}}x") is None:
             raise _refused("bad-payload", "the form is missing: fill it in and submit it")
         outcome = await command.run(call)
-        self._sessions.pop(sessionid, None)
+        self._close(sessionid)
         return _command(command, outcome, "completed", sessionid)
 
+    async def _begin(self, command: AdHocCommand, action: str, call: AdHocCall) -> ET.Element:
+        if action != "execute":
+            raise _refused("bad-action", f"action {action!r} needs a session: execute the command first")
+        if command.is_immediate:
+            return _command(command, await command.run(call), "completed", _new_id())
+        form = await command.form(call)
+        return _command(command, Outcome(form), "executing", self._open(command, call))
+
     def _open(self, command: AdHocCommand, call: AdHocCall) -> str:
+        own = self._of_callers.get(call.caller)
+        if own is not None and len(own) >= self._limits.per_caller:
+            self._close(next(iter(own)))
         while len(self._sessions) >= self._limits.sessions:
-            self._sessions.popitem(last=False)
-        sessionid = secrets.token_urlsafe(16)
+            self._close(next(iter(self._sessions)))
+        sessionid = _new_id()
         self._sessions[sessionid] = (time.monotonic() + self._limits.seconds, command.node, call.caller)
+        self._of_callers.setdefault(call.caller, OrderedDict())[sessionid] = None
         return sessionid
+
+    def _close(self, sessionid: str) -> None:
+        """Forget a session, if it is not forgotten already."""
+        _, _, caller = self._sessions.pop(sessionid, (0.0, "", None))
+        if caller is not None:
+            own = self._of_callers[caller]
+            del own[sessionid]
+            if not own:
+                del self._of_callers[caller]
 
     def _expect(self, sessionid: str, command: AdHocCommand, call: AdHocCall) -> None:
         ends, node, caller = self._sessions.get(sessionid, (0.0, "", None))
         if (node, caller) != (command.node, call.caller):
             raise _refused("bad-sessionid", "there is no such session: execute the command again")
         if ends < time.monotonic():
-            del self._sessions[sessionid]
+            self._close(sessionid)
             raise Refusal("not-allowed", text="the session has expired: execute the command again", specific=_name("session-expired"))
 
 
@@ -222,6 +284,10 @@ def _command(command: AdHocCommand, outcome: Outcome | None = None, status: str 
     if outcome is not None and outcome.note:
         ET.SubElement(element, _name("note"), {"type": "info"}).text = outcome.note
     return element
+
+
+def _new_id() -> str:
+    return secrets.token_urlsafe(16)
 
 
 def _refused(condition: str, text: str) -> Refusal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
@@ -31,7 +31,7 @@ class Entity:
         answers: functions that answer; the namespaces of their payloads are its features.
         features: further features.
         items: addresses and names of the entities that belong to it, for disco#items.
-        commands: its ad-hoc commands.
+        commands: its ad-hoc commands, in groups; nodes that no group has for its own are of the first one.
         check: called before it answers disco; raises when there is no such entity.
     """
 
@@ -41,16 +41,16 @@ class Entity:
         answers: IqAnswers | None = None,
         features: tuple[str, ...] = (),
         items: tuple[tuple[JID, str], ...] = (),
-        commands: AdHocCommands | None = None,
+        commands: Sequence[AdHocCommands] = (),
         check: Callable[[IqRequest], Awaitable[None]] | None = None,
     ) -> None:
         disco: IqAnswers = {("get", f"{{{DISCO_INFO}}}query"): self._info, ("get", f"{{{DISCO_ITEMS}}}query"): self._list}
-        execute: IqAnswers = {("set", f"{{{COMMANDS}}}command"): commands.execute} if commands else {}
+        execute: IqAnswers = {("set", f"{{{COMMANDS}}}command"): self._execute} if commands else {}
         self._answers = {**disco, **execute, **(answers or {})}
         self._identities = identities
         self._features = tuple(sorted({split_name(payload)[0] for _, payload in self._answers} | set(features)))
         self._items = items
-        self._commands = commands
+        self._commands = tuple(commands)
         self._check = check
 
     async def answer(self, request: IqRequest) -> ET.Element | None:
@@ -65,15 +65,24 @@ class Entity:
             raise StanzaError("service-unavailable")
         return await answer(request)
 
+    def _group(self, node: str) -> AdHocCommands:
+        return next((group for group in self._commands if group.owns(node)), self._commands[0])
+
+    async def _execute(self, request: IqRequest) -> ET.Element:
+        return await self._group(request.payload.get("node", "")).execute(request)
+
     async def _info(self, request: IqRequest) -> ET.Element:
         if self._check is not None:
             await self._check(request)
         node = request.payload.get("node", "")
         if not node:
             return _info(node, self._identities, self._features)
-        if self._commands is not None and node == COMMANDS:
-            return _info(node, (DiscoIdentity("automation", "command-list"),), (COMMANDS,))
-        command = await self._commands.find(node) if self._commands is not None else None
+        if not self._commands:
+            raise StanzaError("item-not-found")
+        group = self._group(node)
+        if node == COMMANDS or (node == group.node and await group.listed(request)):
+            return _info(node, (DiscoIdentity("automation", "command-list", "" if node == COMMANDS else group.name),), (COMMANDS,))
+        command = await group.find(node, request)
         if command is None:
             raise StanzaError("item-not-found")
         return _info(node, (DiscoIdentity("automation", "command-node", command.name),), (COMMANDS, DATA_FORMS))
@@ -83,10 +92,13 @@ class Entity:
             await self._check(request)
         node = request.payload.get("node", "")
         if not node:
-            return _items(node, [{"jid": jid, "name": name} for jid, name in self._items])
-        if self._commands is None or node != COMMANDS:
+            lists = [group for group in self._commands if group.node and await group.listed(request)]
+            nodes = [{"jid": request.to, "node": group.node, "name": group.name} for group in lists]
+            return _items(node, [*({"jid": jid, "name": name} for jid, name in self._items), *nodes])
+        groups = self._commands if node == COMMANDS else [group for group in self._commands if node == group.node]
+        offered = [command for group in groups for command in await group.listed(request)]
+        if not groups or (node != COMMANDS and not offered):
             raise StanzaError("item-not-found")
-        offered = await self._commands.listed()
         return _items(node, [{"jid": request.to, "node": command.node, "name": command.name} for command in offered])
 
 
