@@ -6,12 +6,13 @@ IN_VENV := $(VENV)/bin/python
 PIP := $(IN_VENV) -m pip --disable-pip-version-check --quiet install
 ARGS ?=
 MINUTES ?= 10
+SWAGGER_UI ?= 5.35.0
 # Tests wait now and then, but each process imports and collects everything: three processes for two cores.
 # A process that is through takes tests from others. WORKERS= runs all in one.
 WORKERS ?= --numprocesses $$((3 * $$(nproc) / 2)) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak check bench docs table format clean
+.PHONY: help run test soak check bench docs table vendor format clean
 
 help: ## show this help
 	@echo "make [PYTHON=python3.12] <target>"
@@ -45,6 +46,15 @@ docs: $(VENV)/.installed ## write what is generated in docs/
 table: $(VENV)/.installed-test ## write the table of docs/servers.md by what each server does
 	@tests/servers/install.sh
 	@TIGREST_WRITE_TABLE=1 $(IN_VENV) -m pytest --quiet tests/servers/test_table.py
+
+VENDORED := tigrest/api/static/swagger-ui
+
+vendor: ## fetch Swagger UI, which /api/docs shows, by npm; SWAGGER_UI=5.35.0, which tests/api/test_swagger.py has to name as well
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && mkdir -p $(VENDORED) \
+	&& npm pack --silent --pack-destination "$$folder" swagger-ui-dist@$(SWAGGER_UI) >/dev/null \
+	&& tar -xzf "$$folder"/swagger-ui-dist-*.tgz -C "$$folder" && cd "$$folder/package" \
+	&& install -m 644 LICENSE NOTICE favicon-32x32.png swagger-ui.css swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt "$(CURDIR)/$(VENDORED)" \
+	&& cd "$(CURDIR)/$(VENDORED)" && sha256sum *
 
 format: $(VENV)/.installed-test ## format the code and repair what lint can
 	@$(IN_VENV) -m ruff check --fix-only --quiet .

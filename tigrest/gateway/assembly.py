@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from starlette.types import ASGIApp
 
+from tigrest.api.documentation import documentation_mounts
 from tigrest.api.mount import ApiPlace, api_mounts
 from tigrest.auth.accounts import Account, Accounts
 from tigrest.auth.admission import Admission
@@ -175,7 +176,8 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
     pipeline = Pipeline(commands, service, execution, timeout, provide)
     add_mounts(app, service, metrics)
     places = [ApiPlace(path, mount.version, mount.compat or "") for path, mount in config.api.mounts.items()]
-    for mount in api_mounts(pipeline, timeout, places):
+    documentation = documentation_mounts(lambda: app.table, pipeline, domain=service.domain, readers=config.api.docs)
+    for mount in (*api_mounts(pipeline, timeout, places), *documentation):
         app.add(mount)
     scripts = make_scripts(folders, provide, service, TableSwitch(app, listening, scheduling, commands))
     core.add(commands, scripts)

@@ -1,0 +1,134 @@
+"""Operations of commands: ``/api/<name>``, each version at ``/api/<name>/vN``, and further places. OpenAPI 3.1 §4.8.10"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from tigrest.api.openapi.answers import problem_references, statuses_of
+from tigrest.api.openapi.components import Components, JsonObject
+from tigrest.api.openapi.handlers import LOGIN, Paths, operation_id
+from tigrest.formats.content import JSON, URLENCODED, XML
+from tigrest.formats.encoding import plain
+from tigrest.http.statuses import phrase
+from tigrest.scripting.commands import MISSING, Argument, Command
+from tigrest.scripting.result_types import UnknownResult
+
+COMMANDS_PATH = "/api"
+
+_BODY_MEDIA = (JSON, URLENCODED, XML)
+
+
+def add_commands(paths: Paths, definitions: Iterable[Sequence[Command]], components: Components) -> None:
+    """Add the operations of commands to the paths of a document.
+
+    Args:
+        paths: of the document.
+        definitions: of each command, the one with the highest version last.
+        components: get the schemas.
+    """
+    for versions in definitions:
+        latest = versions[-1]
+        _add(paths, latest, f"{COMMANDS_PATH}/{latest.name}", latest.name, components)
+        if len(versions) > 1:
+            for command in versions:
+                version = f"v{command.version}"
+                _add(paths, command, f"{COMMANDS_PATH}/{command.name}/{version}", f"{command.name}_{version}", components)
+        if latest.route is not None:
+            method, place = latest.route
+            path = COMMANDS_PATH + place
+            paths.setdefault(path, {})[method.lower()] = _operation(latest, method, path, operation_id(method, path), components)
+
+
+def _add(paths: Paths, command: Command, path: str, name: str, components: Components) -> None:
+    if command.is_read:
+        paths.setdefault(path, {})["get"] = _operation(command, "GET", path, name, components)
+        name = f"{name}_by_post"
+    paths.setdefault(path, {})["post"] = _operation(command, "POST", path, name, components)
+
+
+def _operation(command: Command, method: str, path: str, name: str, components: Components) -> JsonObject:
+    operation: JsonObject = {"operationId": name, "tags": [command.category], "summary": command.summary or command.name}
+    if command.text:
+        operation["description"] = command.text
+    in_path = set(re.findall(r"\{([^{}]*)\}", path))
+    parameters = [_parameter(argument, "path", components) for argument in command.arguments if argument.name in in_path]
+    others = [argument for argument in command.arguments if argument.name not in in_path]
+    is_query = method in ("GET", "DELETE")
+    if is_query:
+        parameters += [_parameter(argument, "query", components) for argument in others]
+    elif others:
+        operation["requestBody"] = _body(command, others, components)
+    if parameters:
+        operation["parameters"] = parameters
+    operation["responses"] = {"200": _success(command, components), **problem_references(_errors(command, takes_body=not is_query))}
+    operation["security"] = [{}, dict(LOGIN)] if command.role is None else [dict(LOGIN)]
+    return operation
+
+
+def _parameter(argument: Argument, place: str, components: Components) -> JsonObject:
+    schema = argument_schema(argument, components)
+    description = schema.pop("description", "")
+    parameter: JsonObject = {"name": argument.name, "in": place, "required": argument.is_required or place == "path", "schema": schema}
+    return {**parameter, "description": description} if description else parameter
+
+
+def argument_schema(argument: Argument, components: Components) -> JsonObject:
+    """Return the JSON schema of an argument, with what its author says about it.
+
+    Args:
+        argument: of a command.
+        components: get what the schema refers to.
+    """
+    schema = components.lift(argument.type.schema())
+    if argument.description:
+        schema["description"] = argument.description
+    if argument.default is not MISSING and not argument.type.is_optional:
+        schema["default"] = plain(argument.default)
+    return schema
+
+
+def _body(command: Command, arguments: Sequence[Argument], components: Components) -> JsonObject:
+    required = [argument.name for argument in arguments if argument.is_required]
+    schema: JsonObject = {
+        "type": "object",
+        "properties": {argument.name: argument_schema(argument, components) for argument in arguments},
+        "additionalProperties": False,
+    }
+    if required:
+        schema["required"] = required
+    content: dict[str, JsonObject] = {media: {"schema": schema} for media in _BODY_MEDIA}
+    if command.example is not None:
+        names = {argument.name for argument in arguments}
+        content[JSON]["example"] = plain({name: value for name, value in command.example[0].items() if name in names})
+    return {"required": bool(required), "content": content}
+
+
+def _success(command: Command, components: Components) -> JsonObject:
+    content: JsonObject = {"schema": _result_schema(command, components)}
+    if command.example is not None and command.example[1] is not MISSING:
+        content["example"] = plain(command.example[1])
+    return {"description": command.result_text or phrase(200), "content": {JSON: content}}
+
+
+def _result_schema(command: Command, components: Components) -> JsonObject:
+    try:
+        return components.lift(command.result.schema())
+    except UnknownResult:
+        return {}
+
+
+def _errors(command: Command, *, takes_body: bool) -> set[int]:
+    """Return the statuses of all errors: of the gateway itself, and those that the command declares."""
+    statuses = {400, 401, 429, 500, 503, 504}
+    if command.role is not None:
+        statuses.add(403)
+    if command.arguments:
+        statuses.add(422)
+    if takes_body:
+        statuses |= {403, 408, 413, 415}
+    if command.needs:
+        statuses.add(501)
+    for error in command.specification.errors:
+        statuses |= statuses_of(error)
+    return statuses

@@ -1,0 +1,73 @@
+"""What operations refer to: JSON schemas by name. OpenAPI 3.1 §4.8.7"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+JsonObject = dict[str, object]
+
+SCHEMAS = "#/components/schemas/"
+"""Where schemas are in the document."""
+
+_UNNAMED = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class Components:
+    """The schemas of a document, each under a name of its own.
+
+    Args:
+        schemas: those that it begins with, by name.
+    """
+
+    def __init__(self, schemas: Mapping[str, JsonObject]) -> None:
+        self._schemas: dict[str, JsonObject] = dict(schemas)
+
+    @property
+    def schemas(self) -> dict[str, JsonObject]:
+        """Return all, sorted by name."""
+        return dict(sorted(self._schemas.items()))
+
+    def lift(self, schema: Mapping[str, object]) -> JsonObject:
+        """Move the definitions of a schema to the document, and return the schema with references to there.
+
+        Args:
+            schema: as pydantic makes it, with its ``$defs``; those of other schemas that have the same name are told apart.
+        """
+        definitions = schema.get("$defs")
+        names: dict[str, str] = {}
+        if isinstance(definitions, dict):
+            names = {name: self._name_for(name, definition) for name, definition in definitions.items()}
+            for name, definition in definitions.items():
+                self._schemas[names[name]] = _referring(definition, names)
+        return _referring({key: value for key, value in schema.items() if key != "$defs"}, names)
+
+    def _name_for(self, name: str, definition: JsonObject) -> str:
+        """Return the name that a definition gets: its own, or one with a number when another schema has it."""
+        base = _UNNAMED.sub("_", name).strip("_") or "Schema"
+        candidate, number = base, 1
+        while candidate in self._schemas and self._schemas[candidate] != _referring(definition, {}):
+            number += 1
+            candidate = f"{base}_{number}"
+        return candidate
+
+
+def schema_reference(name: str) -> JsonObject:
+    """Return a reference to a schema of the document."""
+    return {"$ref": SCHEMAS + name}
+
+
+def _referring(schema: Mapping[str, object], names: Mapping[str, str]) -> JsonObject:
+    """Return a schema whose references to definitions of its own lead to those of the document."""
+    return {key: _replaced(key, value, names) for key, value in schema.items()}
+
+
+def _replaced(key: str, value: object, names: Mapping[str, str]) -> object:
+    if key == "$ref" and isinstance(value, str) and value.startswith("#/$defs/"):
+        name = value.removeprefix("#/$defs/")
+        return SCHEMAS + names.get(name, name)
+    if isinstance(value, dict):
+        return _referring(value, names)
+    if isinstance(value, list):
+        return [_replaced("", item, names) for item in value]
+    return value
