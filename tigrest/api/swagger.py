@@ -12,13 +12,13 @@ from importlib.resources import files
 
 from starlette.exceptions import HTTPException
 
-from tigrest.api.openapi.commands import COMMANDS_PATH
+from tigrest.api.mount import API
 from tigrest.api.openapi.mount import is_current
 from tigrest.http.mounts import Mount, MountRequest
 from tigrest.http.replies import PAGE_TYPE, HeaderList, Reply
 from tigrest.http.requests import header
 
-DOCS_PATH = f"{COMMANDS_PATH}/docs"
+DOCS_PATH = f"{API}/docs"
 
 _SCRIPT, _STYLE = b"text/javascript; charset=utf-8", b"text/css; charset=utf-8"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from tigrest.api.mount import API, methods_of
 from tigrest.api.openapi.answers import problem_references, statuses_of
 from tigrest.api.openapi.components import Components, JsonObject
 from tigrest.api.openapi.handlers import LOGIN, Paths, operation_id
@@ -13,8 +14,6 @@ from tigrest.formats.encoding import plain
 from tigrest.http.statuses import phrase
 from tigrest.scripting.commands import MISSING, Argument, Command
 from tigrest.scripting.result_types import UnknownResult
-
-COMMANDS_PATH = "/api"
 
 _BODY_MEDIA = (JSON, URLENCODED, XML)
 
@@ -29,19 +28,19 @@ def add_commands(paths: Paths, definitions: Iterable[Sequence[Command]], compone
     """
     for versions in definitions:
         latest = versions[-1]
-        _add(paths, latest, f"{COMMANDS_PATH}/{latest.name}", latest.name, components)
+        _add(paths, latest, f"{API}/{latest.name}", latest.name, components)
         if len(versions) > 1:
             for command in versions:
                 version = f"v{command.version}"
-                _add(paths, command, f"{COMMANDS_PATH}/{command.name}/{version}", f"{command.name}_{version}", components)
+                _add(paths, command, f"{API}/{command.name}/{version}", f"{command.name}_{version}", components)
         if latest.route is not None:
             method, place = latest.route
-            path = COMMANDS_PATH + place
+            path = API + place
             paths.setdefault(path, {})[method.lower()] = _operation(latest, method, path, operation_id(method, path), components)
 
 
 def _add(paths: Paths, command: Command, path: str, name: str, components: Components) -> None:
-    if command.is_read:
+    if "GET" in methods_of(command):
         paths.setdefault(path, {})["get"] = _operation(command, "GET", path, name, components)
         name = f"{name}_by_post"
     paths.setdefault(path, {})["post"] = _operation(command, "POST", path, name, components)
@@ -54,7 +53,7 @@ def _operation(command: Command, method: str, path: str, name: str, components: 
     in_path = set(re.findall(r"\{([^{}]*)\}", path))
     parameters = [_parameter(argument, "path", components) for argument in command.arguments if argument.name in in_path]
     others = [argument for argument in command.arguments if argument.name not in in_path]
-    is_query = method in ("GET", "DELETE")
+    is_query = method == "GET"
     if is_query:
         parameters += [_parameter(argument, "query", components) for argument in others]
     elif others:
@@ -108,7 +107,7 @@ def _success(command: Command, components: Components) -> JsonObject:
     content: JsonObject = {"schema": _result_schema(command, components)}
     if command.example is not None and command.example[1] is not MISSING:
         content["example"] = plain(command.example[1])
-    return {"description": command.result_text or phrase(200), "content": {JSON: content}}
+    return {"description": command.result_text or phrase(200), "content": {JSON: content, XML: {}}}
 
 
 def _result_schema(command: Command, components: Components) -> JsonObject:

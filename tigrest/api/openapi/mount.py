@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tigrest.api.openapi.commands import COMMANDS_PATH
+from tigrest.api.mount import API
 from tigrest.api.openapi.document import make_document
 from tigrest.auth.principal import Principal
 from tigrest.commands.pipeline import Pipeline
@@ -17,7 +17,7 @@ from tigrest.http.requests import header
 from tigrest.scripting.commands import Command
 from tigrest.scripting.table import Table
 
-OPENAPI_PATH = f"{COMMANDS_PATH}/openapi.json"
+OPENAPI_PATH = f"{API}/openapi.json"
 
 MAX_DOCUMENTS = 8
 """Documents kept: there is one for each set of commands that somebody may run, most often for nobody, users and admins."""
