@@ -53,7 +53,7 @@ def listed_command(command: Command, reason: str) -> ListedCommand:
         command: which.
         reason: why it is not available; empty when it is.
     """
-    method, path = command.route or ("GET" if command.is_read else "POST", f"/{command.name}")
+    method, path = command.route or (command.methods[0], f"/{command.name}")
     return ListedCommand(
         path=path.replace("{", ":").replace("}", ""),
         name=command.name,

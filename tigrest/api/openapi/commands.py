@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from tigrest.api.mount import API, methods_of
+from tigrest.api.mount import API
 from tigrest.api.openapi.answers import problem_references, statuses_of
 from tigrest.api.openapi.components import Components, JsonObject
 from tigrest.api.openapi.handlers import LOGIN, Paths, operation_id
@@ -40,7 +40,7 @@ def add_commands(paths: Paths, definitions: Iterable[Sequence[Command]], compone
 
 
 def _add(paths: Paths, command: Command, path: str, name: str, components: Components) -> None:
-    if "GET" in methods_of(command):
+    if "GET" in command.methods:
         paths.setdefault(path, {})["get"] = _operation(command, "GET", path, name, components)
         name = f"{name}_by_post"
     paths.setdefault(path, {})["post"] = _operation(command, "POST", path, name, components)
