@@ -1,0 +1,148 @@
+"""The ways in which commands are called, as one: a case is run by each of them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tests.commands.adhoc_client import NODE, Ask, Requester
+from tests.commands.expectations import CONDITIONS, KINDS, Fails, agrees, agrees_in_form
+from tigrest.errors import StanzaError
+from tigrest.testing import TestGateway
+from tigrest.xmpp.forms import DataForm
+
+Caller = str
+"""Local part of a user of the served domain; empty for nobody: without login, or a stranger."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a command.
+
+    Args:
+        command: its name.
+        arguments: as JSON has them.
+        caller: who calls.
+        version: of the API; ``None`` for the latest.
+    """
+
+    command: str
+    arguments: Mapping[str, Any]
+    caller: Caller = "admin"
+    version: int | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How a call failed.
+
+    Args:
+        kind: one of :data:`tests.commands.expectations.Kind`.
+        text: the reason.
+    """
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a call.
+
+    Args:
+        shown: as it came, for people.
+        failure: when it failed.
+        is_result: tells whether the result is what is expected.
+    """
+
+    shown: str
+    failure: Failure | None
+    is_result: Callable[[Any], bool]
+
+    def agrees(self, expected: Any) -> bool:
+        """Return whether the call came out as expected."""
+        if isinstance(expected, Fails):
+            return self.failure is not None and self.failure.kind == expected.kind and expected.text in self.failure.text
+        return self.failure is None and self.is_result(expected)
+
+
+def failed(kind: str, text: str) -> Answer:
+    return Answer(f"{kind}: {text}", Failure(kind, text), lambda _: False)
+
+
+class Frontend(Protocol):
+    """A way to call commands."""
+
+    name: str
+
+    def call(self, call: Call) -> Answer:
+        """Call a command."""
+
+
+class Http:
+    """HTTP, with a body in JSON."""
+
+    name = "http"
+
+    def __init__(self, gateway: TestGateway, passwords: Mapping[str, str]) -> None:
+        self._gateway, self._passwords = gateway, passwords
+
+    def call(self, call: Call) -> Answer:
+        version = "" if call.version is None else f"/v{call.version}"
+        login = f"{call.caller}:{self._passwords[call.caller]}" if call.caller else ""
+        response = self._gateway.post(f"/api/{call.command}{version}", login=login, **self.content(call.arguments))
+        body = response.json()
+        if response.status_code != 200:
+            assert body["status"] == body.get("code", body["status"]) == response.status_code
+            return failed(KINDS.get(response.status_code, "failed"), body["detail"])
+        return Answer(response.text, None, lambda expected: agrees(expected, body))
+
+    def content(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the body is made of."""
+        return {"json": dict(arguments)}
+
+
+class HttpForm(Http):
+    """HTTP, with a form as the body."""
+
+    name = "form"
+
+    def content(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        return {"data": {name: list(texts) for name, texts in in_texts(arguments)}}
+
+
+class AdHocFrontend:
+    """Ad-hoc commands over XMPP.
+
+    Args:
+        asks: how each caller asks.
+    """
+
+    name = "adhoc"
+
+    def __init__(self, asks: Callable[[Caller], Ask]) -> None:
+        self._asks = asks
+
+    def call(self, call: Call) -> Answer:
+        requester = Requester(self._asks(call.caller))
+        node = f"{NODE}/{call.command}" + ("" if call.version is None else f"/v{call.version}")
+        try:
+            reply = requester.run(node, dict(in_texts(call.arguments)))
+        except StanzaError as error:
+            return failed(CONDITIONS.get(error.condition, "failed"), error.text)
+        assert reply.status == "completed"
+        form: DataForm | None = reply.form
+        return Answer(f"{form}", None, lambda expected: agrees_in_form(expected, form))
+
+
+def in_texts(arguments: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Return arguments as forms have them."""
+    for name, value in arguments.items():
+        if value is not None:
+            yield name, tuple(_text(item) for item in value) if isinstance(value, list) else (_text(value),)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

@@ -1,0 +1,43 @@
+"""One conformance suite: every case over every frontend, on the embedded domain. On servers: ``tests/servers/test_conformance.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.commands.adhoc_client import Ask, ask_on_embedded
+from tests.commands.cases import CASES, SCRIPT, Case
+from tests.commands.frontends import AdHocFrontend, Frontend, Http, HttpForm
+from tigrest.testing import ACCOUNTS, PASSWORD, TestGateway, serving
+
+
+def frontends_of(gateway: TestGateway) -> dict[str, Frontend]:
+    """Return all ways to call commands on the embedded domain."""
+
+    def ask(caller: str) -> Ask:
+        return ask_on_embedded(gateway, f"{caller}@localhost/phone" if caller else "eve@elsewhere.example/phone")
+
+    passwords = dict.fromkeys(ACCOUNTS, PASSWORD)
+    return {frontend.name: frontend for frontend in (Http(gateway, passwords), HttpForm(gateway, passwords), AdHocFrontend(ask))}
+
+
+FRONTENDS = ("http", "form", "adhoc")
+
+
+@pytest.fixture(scope="module")
+def frontends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Frontend]]:
+    folder: Path = tmp_path_factory.mktemp("commands")
+    (folder / "cases.py").write_text(SCRIPT)
+    with serving(commands=[folder]) as gateway:
+        assert gateway.gateway.table.problems == ()
+        yield frontends_of(gateway)
+
+
+@pytest.mark.parametrize("frontend", FRONTENDS)
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_every_frontend_gives_the_same(case: Case, frontend: str, frontends: dict[str, Frontend]) -> None:
+    answer = frontends[frontend].call(case.call)
+    expected = case.but.get(frontend, case.expected)
+    assert answer.agrees(expected), f"{answer.shown}\nis not {expected}"
