@@ -76,7 +76,20 @@ ROOMS: dict[str, set[str]] = {
     },
     "__main__": {"cli"},
     # what scripts import
-    "public": {"errors", "version", "xmpp", "formats", "auth", "backends", "service", "inbound", "scripting", "commands", "http"},
+    "public": {
+        "errors",
+        "version",
+        "observability",
+        "xmpp",
+        "formats",
+        "auth",
+        "backends",
+        "service",
+        "inbound",
+        "scripting",
+        "commands",
+        "http",
+    },
     "__init__": {"public", "version"},
 }
 

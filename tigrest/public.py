@@ -6,6 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 
 from tigrest.auth.basic import read_basic
+from tigrest.auth.logins import Logins
 from tigrest.auth.principal import Principal
 from tigrest.backends.backend import UserRepository
 from tigrest.commands.context import CommandContext
@@ -30,6 +31,7 @@ from tigrest.errors import (
 from tigrest.formats.stanza_json import representations as stanza_json
 from tigrest.http.requests import HandlerRequest as Request
 from tigrest.inbound.events import Events
+from tigrest.observability.logs import log_level, set_log_level
 from tigrest.scripting.arguments import read_argument
 from tigrest.scripting.commands import command
 from tigrest.scripting.handler import Handler, Match, Result, inject
@@ -69,6 +71,7 @@ __all__ = [
     "InvalidStanza",
     "InvalidValue",
     "ListedCommand",
+    "Logins",
     "Match",
     "MessageParts",
     "NoSuchUser",
@@ -99,7 +102,9 @@ __all__ = [
     "command",
     "inject",
     "list_commands",
+    "log_level",
     "read_argument",
     "read_basic",
+    "set_log_level",
     "stanza_json",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tigrest.backends.adhoc import AdHoc, FieldValues
+from tigrest.concurrency.single_flight import SingleFlight
 from tigrest.concurrency.threads import callable_from_threads
 from tigrest.errors import NoSuchUser, NotPermitted, NotSupported, ServerFailed, StanzaError, StanzaTimeout, UserExists
 from tigrest.xmpp.commands import ADMIN_NODES, CommandReply
@@ -56,6 +57,7 @@ class AdminCommands:
         self.loop = adhoc.loop
         self._adhoc = adhoc
         self._domain = domain
+        self._listing: SingleFlight[None, frozenset[str]] = SingleFlight()
 
     async def offered(self) -> frozenset[str]:
         """Return the names of the commands that the server offers us, without their prefix.
@@ -66,6 +68,9 @@ class AdminCommands:
 
         XEP-0050 §2.2
         """
+        return await self._listing.run(None, self._list)  # whoever wants to know what works asks for many commands at once
+
+    async def _list(self) -> frozenset[str]:
         try:
             items = await self._adhoc.list(self._domain, timeout=_ASK_SECONDS)
         except StanzaError as error:

@@ -180,7 +180,7 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
     for mount in (*api_mounts(pipeline, timeout, places), *documentation):
         app.add(mount)
     scripts = make_scripts(folders, provide, service, TableSwitch(app, listening, scheduling, commands))
-    core.add(commands, scripts)
+    core.add(commands, scripts, authentication.logins)
     for part in (events, webhooks, execution, scheduling):
         part.add_metrics(metrics)
     return Parts(
