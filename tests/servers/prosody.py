@@ -30,7 +30,7 @@ log = {{ {{ levels = {{ min = "info" }}, to = "file", filename = "{folder}/proso
 modules_enabled = {{
     "roster"; "saslauth"; "disco"; "posix"; "ping"; "time"; "version"; "uptime"; "private"; "pep"; "vcard4"; "vcard_legacy";
     "carbons"; "offline"; "blocklist"; "adhoc"; {administration} "bosh"; "http"; "privilege"; "announce"; "lastactivity";
-    "presence"; "message"; "iq"; {tls_module}
+    "presence"; "message"; "iq"; {tls_module} {invites}
 }}
 modules_disabled = {{ "s2s"{no_tls} }}
 {tls}
@@ -64,18 +64,21 @@ Component "rooms.localhost" "muc"
 FORMS = Path(__file__).parent / "prosody_modules"
 """Where ``mod_test_forms`` is: ad-hoc commands of all kinds."""
 
+PRIVILEGED_IQS = ("http://jabber.org/protocol/pubsub", "vcard-temp", "jabber:iq:roster")
+
 PRIVILEGES = """
-    privileged_entities = {
-        ["http.localhost"] = {
+    privileged_entities = {{
+        ["http.localhost"] = {{
             roster = "both"; message = "outgoing"; presence = "roster";
-            iq = {
-                ["http://jabber.org/protocol/pubsub"] = "both";
-                ["vcard-temp"] = "both";
-                ["jabber:iq:roster"] = "both";
-            };
-        };
-    }
+            iq = {{ {iqs} }};
+        }};
+    }}
 """
+
+
+def _privileges(*further: str) -> str:
+    """Return the grants, with iqs of further namespaces."""
+    return PRIVILEGES.format(iqs=" ".join(f'["{namespace}"] = "both";' for namespace in (*PRIVILEGED_IQS, *further)))
 
 
 class Prosody(XmppServer):
@@ -84,6 +87,7 @@ class Prosody(XmppServer):
     Args:
         folder: as for any server.
         options: ``trust="false"``: checks the component's ``from``; ``privileges="false"``: grants none (XEP-0356);
+            ``granted="urn:x urn:y"``: further namespaces of privileged iqs; ``invites="true"``: invitations (XEP-0401);
             ``authentication="internal_hashed"``: SCRAM, of ``hash="SHA-256"`` or SHA-1; ``plain="false"``: no SASL PLAIN without
             TLS; ``tls="FILE"``: STARTTLS with this certificate and its ``.key``; ``modules="DIR"``: a folder
             that has ``mod_rest``, which is enabled; ``forms="true"``: the commands of :data:`FORMS`;
@@ -121,12 +125,13 @@ class Prosody(XmppServer):
                 f'Component "{name}"\n    component_secret = "{SECRET}"' for name in options.get("components", "").split()
             ),
             "validate": "false" if options.get("trust", "true") == "true" else "true",
-            "privileges": PRIVILEGES if options.get("privileges", "true") == "true" else "",
+            "privileges": _privileges(*options.get("granted", "").split()) if options.get("privileges", "true") == "true" else "",
             "administration": '"admin_adhoc";' if options.get("administration", "true") == "true" else "",
             "authentication": options.get("authentication", "internal_plain"),
             "hash": options.get("hash", "SHA-1"),
             "plain": options.get("plain", "true"),
             "require_encryption": "true" if certificate else "false",
+            "invites": '"invites"; "invites_adhoc";' if options.get("invites") == "true" else "",
             "tls_module": '"tls";' if certificate else "",
             "no_tls": "" if certificate else ', "tls"',
             "tls": f'ssl = {{ certificate = "{certificate}"; key = "{key}" }}' if certificate else "",
