@@ -53,6 +53,21 @@ class Values(Handler):
 """
 
 
+COMMANDS = """
+from tigrest import CommandContext, command
+
+
+@command(role=None, effect="read")
+async def constant(ctx: CommandContext) -> str:
+    return "pong"
+
+
+@command(effect="read")
+async def greeting(ctx: CommandContext, name: str, times: int = 1) -> str:
+    return f"hello {name}"
+"""
+
+
 class Transport(asyncio.Transport):
     """A connection whose other side is this program.
 
@@ -147,6 +162,9 @@ CASES = {
     "GET /rest/tested/test": request("GET", "/rest/tested/test"),
     "script's dict as JSON": request("GET", "/rest/values?type=json"),
     "script's dict as XML": request("GET", "/rest/values"),
+    "GET /api/constant": request("GET", "/api/constant"),
+    "POST /api/constant": request("POST", "/api/constant", "{}", "Content-Type: application/json"),
+    "POST /api/greeting": request("POST", "/api/greeting", '{"name":"Bob","times":2}', *KEYED[:1], "Content-Type: application/json"),
     "message by /rest/stream": request("POST", "/rest/stream", MESSAGE, *KEYED, "Content-Type: application/xml"),
     "iq ping by /rest/stream": request("POST", "/rest/stream", PING, *KEYED, "Content-Type: application/xml"),
 }
@@ -162,6 +180,8 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> None:
     """Measure the cases in turn, and print."""
     (folder / "scripts").mkdir()
     (folder / "scripts" / "values.py").write_text(SCRIPT)
+    (folder / "commands").mkdir()
+    (folder / "commands" / "constant.py").write_text(COMMANDS)
     config = Config.model_validate(
         {
             "xmpp": {"backend": "component", "secret": "secret", "port": 1, "jid": "http.localhost", "domain": "localhost"},
@@ -174,7 +194,7 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> None:
             "scripts": {"reload": False},
         }
     )
-    gateway = Gateway(config, [folder / "scripts", ROOT / "scripts" / "rest"])
+    gateway = Gateway(config, [folder / "scripts", ROOT / "scripts" / "rest"], command_dirs=[folder / "commands"])
     logging.disable()  # nobody listens on that port: the server is played below
     await gateway.start()
     await link_up(gateway)
