@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from tigrest.commands.arguments import Texts
 from tigrest.errors import ArgumentError, MalformedContent, UnsupportedContent
-from tigrest.formats.content import JSON, URLENCODED, XML, doubled_key, is_json, is_xml, media_type
+from tigrest.formats.content import JSON, URLENCODED, XML, doubled_key, is_json, is_xml, media_type, read_json
 from tigrest.formats.urlencoded import read_parameters
 from tigrest.http.requests import decode, is_decodable
 from tigrest.scripting.commands import Argument, Command
@@ -54,6 +54,8 @@ def body_arguments(command: Command, content_type: str, body: bytes) -> Given:
         MalformedContent: it is not what its type claims, or is not a set of arguments.
         UnsupportedContent: it is of another type.
     """
+    if content_type == JSON and body[:1] == b"{":
+        return _members(body, read_json(body))  # what most send, without looking at what else it might be
     if not body.strip():
         return {}
     media = media_type(content_type)

@@ -6,10 +6,10 @@ before it is known that he may call the command.
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from starlette.exceptions import HTTPException
@@ -17,18 +17,18 @@ from starlette.types import Scope
 
 from tigrest.api import compat
 from tigrest.api.bodies import COMPAT, Given, body_arguments, query_arguments
-from tigrest.api.paths import hint, read_path, version_of, versioned_root
+from tigrest.api.paths import MEMOISED_PATH, hint, read_path, version_of, versioned_root
 from tigrest.auth.principal import Principal
 from tigrest.commands.arguments import Texts
 from tigrest.commands.pipeline import CommandCall, Pipeline
-from tigrest.errors import ArgumentError, BodyTimeout, ConfigError, InvalidValue, UnknownCommand
-from tigrest.formats.content import write_json, write_xml
+from tigrest.errors import ArgumentError, ConfigError, InvalidValue, UnknownCommand
+from tigrest.formats.content import JSON, XML, write_json, write_xml
 from tigrest.formats.urlencoded import read_parameters
-from tigrest.http.accepted_format import format_of
+from tigrest.http.accepted_format import AcceptedFormat, format_of
 from tigrest.http.mounts import Mount, MountRequest
 from tigrest.http.replies import XML_HEADERS, Reply, error_headers, problem_members, problem_reply
-from tigrest.http.requests import client_address, has_body
-from tigrest.observability.context import request_id
+from tigrest.http.requests import client_address, has_body, read_body
+from tigrest.observability.context import set_route
 from tigrest.scripting.commands import Command
 from tigrest.scripting.handler import METHODS
 from tigrest.scripting.parts import ROOT
@@ -38,7 +38,12 @@ from tigrest.spelling import nearest
 API = "/api"
 """Path of the commands."""
 
+MEMOISED_PATHS = 4096
+"""Paths that are remembered with the command that they are for: callers write versions into them."""
+
 _NOTHING: Mapping[str, str] = {}
+_JSON, _XML = JSON.encode(), XML.encode()
+_JSON_ACCEPTED = AcceptedFormat("json")
 
 
 @dataclass(frozen=True)
@@ -76,23 +81,24 @@ class Addressed(NamedTuple):
 
     Args:
         command: which.
+        uri: its name in metrics and logs.
         version: of the API that is asked for; ``None`` for the latest.
         methods: of HTTP that it has at this path, without HEAD and OPTIONS.
         in_path: arguments in the path.
     """
 
     command: Command
+    uri: str
     version: int | None
     methods: tuple[str, ...]
     in_path: Mapping[str, str] = _NOTHING
 
 
-def api_mounts(pipeline: Pipeline, timeout: float, places: Iterable[ApiPlace] = ()) -> list[Mount]:
+def api_mounts(pipeline: Pipeline, places: Iterable[ApiPlace] = ()) -> list[Mount]:
     """Return the mounts of the commands: ``/api``, ``/v1/api`` and the like, and further ones.
 
     Args:
         pipeline: runs commands.
-        timeout: seconds that a body may take to arrive.
         places: the further ones; one at ``/api`` says which version counts there.
 
     Raises:
@@ -101,8 +107,8 @@ def api_mounts(pipeline: Pipeline, timeout: float, places: Iterable[ApiPlace] = 
     by_path = {API: ApiPlace(API)} | {place.path: place for place in places}
     if taken := [path for path in by_path if owner_of(path) not in (None, API) or f"{path}/".startswith(f"{ROOT}/")]:
         raise ConfigError(f"api.mounts: {taken[0]} is served by the gateway itself; choose another path")
-    mounts = [_mount(_Api(pipeline, timeout, place), path, f"{path}/*") for path, place in by_path.items()]
-    versioned = _VersionedApi(pipeline, timeout, ApiPlace(""))
+    mounts = [_mount(_Api(pipeline, place), path, f"{path}/*") for path, place in by_path.items()]
+    versioned = _VersionedApi(pipeline, ApiPlace(""))
     return [*mounts, _mount(versioned, "", f"/v*{API}/*", has=lambda path: versioned_root(path) is not None)]
 
 
@@ -113,8 +119,10 @@ def _mount(api: _Api, path: str, uri: str, **options: Any) -> Mount:
 class _Api:
     """The commands at one place."""
 
-    def __init__(self, pipeline: Pipeline, timeout: float, place: ApiPlace) -> None:
-        self._pipeline, self._timeout, self._place = pipeline, timeout, place
+    def __init__(self, pipeline: Pipeline, place: ApiPlace) -> None:
+        self._pipeline, self._place = pipeline, place
+        self._found: dict[str, Addressed] = {}
+        self._number = -1
 
     async def answer(self, request: MountRequest) -> Reply:
         """Run the command of a request.
@@ -125,34 +133,34 @@ class _Api:
             InvalidValue: the parameter ``compat`` names nothing.
             Exception: as :meth:`tigrest.commands.pipeline.Pipeline.run`.
         """
-        scope, method = request.scope, request.method
-        ways = self._ways(scope)
+        scope = request.scope
+        method, query = scope["method"], scope["query_string"]
+        ways = self._ways(query) if query else self._place.compat
         try:
-            addressed = self._find(method, scope["path"])
+            addressed = self._known(scope["path"]) or self._find(method, scope["path"])
         except UnknownCommand as error:
             raise await self._told(error, request) from None
         command = addressed.command
-        request.name_route(f"{API}/{command.name}")
-        principal = await _principal(request, _NO_LOGIN if command.role is None else _LOGIN)
-        self._pipeline.admit(principal, command)
+        set_route(addressed.uri)
+        principal = await _principal(request, command)
+        self._pipeline.admit(principal, command, "http")
         if (implied := "GET" if method == "HEAD" else method) not in addressed.methods:
             raise _wrong_method(command, addressed.methods)
-        given = query_arguments(command, scope["query_string"]) if implied == "GET" else await self._read_body(request, command, ways)
+        given = query_arguments(command, query) if implied == "GET" else await self._read_body(request, command, ways)
         call = CommandCall(
             command=command,
             given=_merged(addressed.in_path, compat.lenient(command, given) if ways else given),
             principal=principal,
             frontend="http",
-            request_id=request_id(),
             version=addressed.version,
             answer_instead=request.answer_instead,
         )
-        result = await self._pipeline.run(call)
+        result = await self._pipeline.run_admitted(call)
         if ways:
-            return Reply(200, b"application/json", write_json(compat.result_of(command, result, addressed.version)))
-        if format_of(scope, "json").encoding == "json":
-            return Reply(200, b"application/json", write_json(result))
-        return Reply(200, b"application/xml", write_xml(result), XML_HEADERS)
+            return Reply(200, _JSON, write_json(compat.result_of(command, result, addressed.version)))
+        if _format(request.fields, query).encoding == "json":
+            return Reply(200, _JSON, write_json(result))
+        return Reply(200, _XML, write_xml(result), XML_HEADERS)
 
     def allow(self, path: str) -> Iterable[str]:
         """Return the methods that a whole path has, for OPTIONS; none where nothing is served."""
@@ -167,23 +175,35 @@ class _Api:
         """Return the answer for an error: a problem document, with the members that ejabberd's errors have."""
         document = problem_members(error)
         try:
-            ways = self._ways(scope)
-        except (InvalidValue, ValueError):
+            ways = self._ways(scope["query_string"])
+        except ValueError:
             ways = ""
         if ways:
             return Reply(document["status"], b"application/json", compat.failure(error, document), error_headers(error))
         accepted = format_of(scope, "json")
         return problem_reply(error, document | {"code": document["status"], "message": document["detail"]}, accepted)
 
-    def _ways(self, scope: Scope) -> str:
-        """Return whose ways a caller wants: those of the place, unless the query says so."""
-        query = scope["query_string"]
+    def _ways(self, query: bytes) -> str:
+        """Return whose ways a caller wants: those of the place, unless the query says so.
+
+        Raises:
+            InvalidValue: it names nobody's.
+            MalformedContent: it cannot be read.
+        """
         if COMPAT.encode() not in query:
             return self._place.compat
         wanted = [value for name, value in read_parameters(query) if name == COMPAT]
         if unknown := [value for value in wanted if value != compat.EJABBERD]:
             raise InvalidValue(f"compat is {unknown[0][:40]!r}; there is {compat.EJABBERD}")
         return wanted[0] if wanted else self._place.compat
+
+    def _known(self, path: str) -> Addressed | None:
+        """Return what was found at the path of a command before, as long as no commands were loaded since; ``None`` where nothing was."""
+        number = self._pipeline.commands.number
+        if number != self._number:
+            self._number = number
+            self._found.clear()
+        return self._found.get(path)
 
     def _split(self, path: str) -> tuple[str, int | None]:
         """Split a whole path into what stands below the place, and the version that counts where the caller names none there."""
@@ -202,7 +222,10 @@ class _Api:
                 return self._find_route(method, rest, version)
             except HTTPException as other:
                 raise error if other.status_code == 404 else other from None
-        return Addressed(command, asked, command.methods)
+        addressed = Addressed(command, f"{API}/{command.name}", asked, command.methods)
+        if len(path) <= MEMOISED_PATH and len(self._found) < MEMOISED_PATHS:
+            self._found[path] = addressed
+        return addressed
 
     def _find_route(self, method: str, rest: str, version: int | None) -> Addressed:
         """Find the command that has a further place at a path.
@@ -221,13 +244,13 @@ class _Api:
         found = find("GET" if method == "HEAD" else method, path, version)
         if found is None:
             raise HTTPException(405, f"{method} is not possible here; there is {', '.join(methods)}", {"Allow": ", ".join(methods)})
-        return Addressed(found[0], version, methods, found[1])
+        return Addressed(found[0], f"{API}/{found[0].name}", version, methods, found[1])
 
     async def _told(self, error: UnknownCommand, request: MountRequest) -> UnknownCommand:
         """Return an error that names no command which the caller may not call."""
         if error.near is None:
             return error
-        principal = await _principal(request, _NO_LOGIN)
+        principal = await request.admit(_NO_LOGIN) or _anybody(client_address(request.scope))
         known = [command.name for command in self._pipeline.commands.all() if self._pipeline.may_call(principal, command)]
         return UnknownCommand(error.name, nearest(error.name, known))
 
@@ -235,19 +258,13 @@ class _Api:
         """Read the arguments in a body.
 
         Raises:
-            BodyTimeout: it did not arrive in time.
+            BodyTimeout: it did not arrive in time: the server waits for it no longer than that.
             ArgumentError, MalformedContent, UnsupportedContent: as :func:`body_arguments`.
         """
-        if not has_body(dict(request.scope["headers"])):
+        fields = request.fields
+        if not has_body(fields):
             return {}
-        try:
-            async with asyncio.timeout(self._timeout) as time_left:
-                body = await request.body()
-        except TimeoutError:
-            if not time_left.expired():
-                raise
-            raise BodyTimeout(self._timeout) from None
-        content_type = request.content_type
+        body, content_type = await read_body(request.receive), fields.get(b"content-type", b"").decode("latin-1")
         if ways:
             body, content_type = compat.as_ejabberd_reads(body, content_type)
         return body_arguments(command, content_type, body)
@@ -261,13 +278,33 @@ class _VersionedApi(_Api):
         return ("", None) if root is None else (root.rest, root.version)
 
 
-async def _principal(request: MountRequest, requirements: _Login) -> Principal:
-    """Authenticate the caller.
+async def _principal(request: MountRequest, command: Command) -> Principal:
+    """Authenticate the caller of a command.
 
     Raises:
         LoginRequired, KeyRequired, TooManyFailures, NotConnected: as :meth:`tigrest.http.mounts.MountRequest.admit`.
     """
-    return await request.admit(requirements) or Principal(None, via="open", address=client_address(request.scope))
+    if command.role is not None:
+        admitted = await request.admit(_LOGIN)
+    elif b"authorization" in request.fields or b"api-key" in request.fields or b"api-key" in request.scope["query_string"]:
+        admitted = await request.admit(_NO_LOGIN)
+    else:
+        admitted = None
+    return admitted or _anybody(client_address(request.scope))
+
+
+@lru_cache(maxsize=1024)
+def _anybody(address: str) -> Principal:
+    """Return the caller who has not logged in."""
+    return Principal(None, via="open", address=address)
+
+
+def _format(fields: Mapping[bytes, bytes], query: bytes) -> AcceptedFormat:
+    """Return the format that the caller accepts, as :func:`tigrest.http.accepted_format.format_of` does, JSON where he does not say."""
+    content_type, accept = fields.get(b"content-type", b""), fields.get(b"accept", b"")
+    if not query and accept in (b"", b"*/*") and content_type in (b"", _JSON):
+        return _JSON_ACCEPTED
+    return format_of({"query_string": query, "headers": [(b"content-type", content_type), (b"accept", accept)]}, "json")
 
 
 def _wrong_method(command: Command, methods: tuple[str, ...]) -> HTTPException:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 from tigrest.auth.principal import Principal
 from tigrest.errors import NotSupported
+from tigrest.observability.context import request_id
 from tigrest.service import BoundedService, Service
 
 T = TypeVar("T")
@@ -16,7 +16,6 @@ Frontend = Literal["http", "ctl", "adhoc"]
 """Ways in which commands are called: HTTP, the command line, ad-hoc commands over XMPP."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
 class CommandContext:
     """One call of a command: the first argument of its function.
 
@@ -24,17 +23,30 @@ class CommandContext:
         gateway: access to XMPP with the rights of the gateway, for what the command itself has decided.
         principal: the caller.
         frontend: how he calls.
-        request_id: id of the request, as in the log and in errors.
+        request_id: id of the request; empty for that of the request being served.
         version: of the API that the caller asked for; ``None`` for the latest.
         provide: gives what ``inject()`` gives handlers; ``None`` for what nobody provides.
     """
 
-    gateway: Service
-    principal: Principal
-    frontend: Frontend
-    request_id: str
-    version: int | None
-    provide: Callable[[type], object | None]
+    __slots__ = ("_provide", "_request_id", "frontend", "gateway", "principal", "version")
+
+    def __init__(
+        self,
+        *,
+        gateway: Service,
+        principal: Principal,
+        frontend: Frontend,
+        request_id: str,
+        version: int | None,
+        provide: Callable[[type], object | None],
+    ) -> None:
+        self.gateway, self.principal, self.frontend, self.version = gateway, principal, frontend, version
+        self._request_id, self._provide = request_id, provide
+
+    @property
+    def request_id(self) -> str:
+        """Return the id of the request, as in the log and in errors."""
+        return self._request_id or request_id()
 
     @property
     def service(self) -> BoundedService:
@@ -50,7 +62,7 @@ class CommandContext:
         Raises:
             NotSupported: nobody provides one.
         """
-        found = self.provide(wanted)
+        found = self._provide(wanted)
         if found is None:
             raise NotSupported(f"nothing provides {wanted.__name__}; a plugin may (tigrest_provide)")
         assert isinstance(found, wanted)

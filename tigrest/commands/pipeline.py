@@ -26,7 +26,7 @@ audit = logging.getLogger("tigrest.audit")
 """One line for each call: who, how, what, with which arguments (secrets masked), the outcome, and how long it took."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class CommandCall:
     """A call of a command, as a frontend has read it.
 
@@ -35,7 +35,7 @@ class CommandCall:
         given: the arguments by name: :class:`tigrest.commands.arguments.Texts`, or values of JSON.
         principal: the caller.
         frontend: how he calls.
-        request_id: id of the request.
+        request_id: id of the request; empty for that of the request being served.
         version: of the API that he asked for; ``None`` for the latest.
         answer_instead: gives him an error from another task, when the command goes on although it was cancelled; ``None`` where that
             cannot be done.
@@ -45,7 +45,7 @@ class CommandCall:
     given: Mapping[str, object]
     principal: Principal
     frontend: Frontend
-    request_id: str
+    request_id: str = ""
     version: int | None = None
     answer_instead: Callable[[TigrestError], None] | None = None
 
@@ -89,7 +89,7 @@ class Pipeline:
         """Return whether somebody may call a command."""
         return self._service.policy.allowed(principal, "call", command).allowed
 
-    def admit(self, principal: Principal, command: Command) -> None:
+    def admit(self, principal: Principal, command: Command, frontend: Frontend) -> None:
         """Check that somebody may call a command.
 
         Raises:
@@ -97,14 +97,27 @@ class Pipeline:
             RoleRequired: he may not.
         """
         decision = self._service.policy.allowed(principal, "call", command)
-        if not decision.allowed:
-            raise (LoginRequired if decision.rule == "login" else RoleRequired)(decision.reason)
+        if decision.allowed:
+            return
+        if decision.rule == "login":
+            raise LoginRequired(decision.reason)
+        audit.info("%s %s %s: %s", _who(principal), frontend, command.title, RoleRequired.__name__)
+        raise RoleRequired(decision.reason)
 
     async def run(self, call: CommandCall) -> Any:
         """Run a command that the caller may call, and return its result as JSON has it.
 
         Raises:
             LoginRequired, RoleRequired: he may not.
+            Exception: as :meth:`run_admitted`.
+        """
+        self.admit(call.principal, call.command, call.frontend)
+        return await self.run_admitted(call)
+
+    async def run_admitted(self, call: CommandCall) -> Any:
+        """Run a command of which :meth:`admit` has said that the caller may call it, and return its result as JSON has it.
+
+        Raises:
             ArgumentError: an argument is missing, unknown, doubled or wrong.
             NotSupported, Unavailable: the XMPP server cannot do it; the message says why.
             HandlerTimeout, NoThread: it did not end in time, or got no thread.
@@ -112,8 +125,13 @@ class Pipeline:
             Exception: whatever it raises.
         """
         began = time.perf_counter()
+        command = call.command
         try:
-            result = await self._run(call)
+            values = validated(command, call.given)
+            if command.needs:
+                await self.commands.require(command)
+            returned = await self._execution.run(self._run_of(call, values))
+            result = self._checked(command, returned)
         except BaseException as error:
             _audit(call, began, type(error).__name__)
             raise
@@ -121,11 +139,7 @@ class Pipeline:
             _audit(call, began, "ok")
         return result
 
-    async def _run(self, call: CommandCall) -> Any:
-        command = call.command
-        self.admit(call.principal, command)
-        values = validated(command, call.given)
-        await self.commands.require(command)
+    def _run_of(self, call: CommandCall, values: Mapping[str, Any]) -> FunctionRun:
         context = CommandContext(
             gateway=self._service,
             principal=call.principal,
@@ -134,21 +148,27 @@ class Pipeline:
             version=call.version,
             provide=self._provide,
         )
+        command = call.command
         run = FunctionRun(command, command.invocation, FunctionCall(context, values), command.timeout or self._timeout)
         run.answer_instead = call.answer_instead
-        returned = await self._execution.run(run)
+        return run
+
+    def _checked(self, command: Command, returned: object) -> Any:
         try:
             return command.result.plain(returned)
         except InvalidOutcome as error:
             raise WrongResult(f"{command.title} ({command.relative}) does not return what it declares: {error}") from None
 
 
+def _who(principal: Principal) -> str:
+    return f"{principal} {principal.address}".rstrip()
+
+
 def _audit(call: CommandCall, began: float, outcome: str) -> None:
     if not audit.isEnabledFor(logging.INFO):
         return
     seconds = time.perf_counter() - began
-    who = f"{call.principal} {call.principal.address}".rstrip()
-    audit.info("%s %s %s(%s) %s %.1f ms", who, call.frontend, call.command.title, _shown(call), outcome, seconds * 1000)
+    audit.info("%s %s %s(%s) %s %.1f ms", _who(call.principal), call.frontend, call.command.title, _shown(call), outcome, seconds * 1000)
 
 
 def _shown(call: CommandCall) -> str:

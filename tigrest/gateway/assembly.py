@@ -177,7 +177,7 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
     add_mounts(app, service, metrics)
     places = [ApiPlace(path, mount.version, mount.compat or "") for path, mount in config.api.mounts.items()]
     documentation = documentation_mounts(lambda: app.table, pipeline, domain=service.domain, readers=config.api.docs)
-    for mount in (*api_mounts(pipeline, timeout, places), *documentation):
+    for mount in (*api_mounts(pipeline, places), *documentation):
         app.add(mount)
     scripts = make_scripts(folders, provide, service, TableSwitch(app, listening, scheduling, commands))
     core.add(commands, scripts, authentication.logins)

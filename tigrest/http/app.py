@@ -243,14 +243,18 @@ class App:
             BodyTimeout: it waited for the body, which did not arrive in time.
             Exception: whatever the mount raises.
         """
-        check_length(dict(reversed(scope["headers"])), self._limit)
+        fields = dict(reversed(scope["headers"]))  # reversed, so that of several of one name the first is kept
+        check_length(fields, self._limit)
+        if b"content-length" not in fields or b"transfer-encoding" in fields:
+            receive = bounded(receive, self._limit)
         request = MountRequest(
             scope,
-            bounded(receive, self._limit),
+            receive,
             self._service.loop,
             mount=mount,
             admission=self._admission,
-            answer_instead=partial(self._leave_to_another, scope, send, mount, time.perf_counter()),
+            fields=fields,
+            leave=partial(self._leave_to_another, send, time.perf_counter()),
         )
         if mount.login != "ignored":
             await request.admit(mount)
@@ -275,13 +279,14 @@ class App:
                 raise BodyTimeout(seconds) from None
             raise HandlerTimeout(f"{mount.uri} gave no answer within {seconds:g} s") from None
 
-    def _leave_to_another(self, scope: Scope, send: Send, mount: Mount, started: float, error: TigrestError) -> None:
+    def _leave_to_another(self, send: Send, started: float, request: MountRequest, error: TigrestError) -> None:
         """Leave the answer of a mount to another task, since the one that answers goes on although it was cancelled."""
-        caller, request = caller_of(scope), current_request.get()
+        caller, current = caller_of(request.scope), current_request.get()
         if caller is not None:
             caller.detach()
-        uri = mount.uri if request is None else request.route
-        self._answering.start(self._answer_instead(scope, send, uri, error, time.perf_counter() - started, mount))
+        uri = request.mount.uri if current is None else current.route
+        seconds = time.perf_counter() - started
+        self._answering.start(self._answer_instead(request.scope, send, uri, error, seconds, request.mount))
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send, match: RouteMatch, route: Route, endpoint: Endpoint) -> AnyResponse:
         """Answer by a handler: the steps in their order."""

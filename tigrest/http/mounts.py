@@ -11,7 +11,7 @@ exact path wins over a prefix, and a longer prefix over a shorter one; two at on
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,7 +38,8 @@ class MountRequest(HandlerRequest):
         loop: the running event loop.
         mount: the mount that it is for.
         admission: authenticates callers.
-        answer_instead: answers the request with an error, from another task.
+        fields: header fields by name in lower case; of several of one name the first.
+        leave: answers a request with an error, from another task.
     """
 
     def __init__(
@@ -49,16 +50,22 @@ class MountRequest(HandlerRequest):
         *,
         mount: Mount,
         admission: Admission,
-        answer_instead: Callable[[TigrestError], None],
+        fields: Mapping[bytes, bytes],
+        leave: Callable[[MountRequest, TigrestError], None],
     ) -> None:
         super().__init__(scope, receive, loop)
-        self._admission = admission
-        self.answer_instead = answer_instead
-        """Answers the request with an error from another task, when the one that answers it goes on although it was cancelled."""
+        self.mount = mount
+        """What it is for."""
+        self.fields = fields
+        """Header fields by name in lower case; of several of one name the first. Faster than :attr:`headers`."""
+        self._admission, self._leave = admission, leave
         self.principal: Principal | None = None
         """The caller; ``None`` when nobody has logged in, and before :meth:`admit`."""
-        self.rest = str(scope["path"])[len(mount.path) :].removeprefix("/")
-        """The path below a mount that is a prefix, without the slash."""
+
+    @property
+    def rest(self) -> str:
+        """Return the path below a mount that is a prefix, without the slash."""
+        return str(self.scope["path"])[len(self.mount.path) :].removeprefix("/")
 
     async def admit(self, requirements: Requirements) -> Principal | None:
         """Authenticate the caller, and check that he may do what he asks for.
@@ -77,12 +84,19 @@ class MountRequest(HandlerRequest):
             TooManyFailures, NotConnected: as :meth:`tigrest.auth.logins.Logins.login`.
         """
         scope = self.scope
-        headers = dict(reversed(scope["headers"]))  # reversed, so that of several of one name the first is kept
-        principal = await self._admission.admit(requirements, scope["path"], scope["query_string"], headers, client_address(scope))
+        principal = await self._admission.admit(requirements, scope["path"], scope["query_string"], self.fields, client_address(scope))
         has_nothing = principal.jid is None and principal.via == "key" and not principal.name
         self.principal = None if has_nothing else principal
         set_caller(self.principal)
         return self.principal
+
+    def answer_instead(self, error: TigrestError) -> None:
+        """Answer with an error from another task, because the one that answers goes on although it was cancelled.
+
+        Args:
+            error: what to tell the caller.
+        """
+        self._leave(self, error)
 
     def name_route(self, uri: str) -> None:
         """Set the name of what answers this request, for metrics and the log, instead of that of the mount.
@@ -170,6 +184,7 @@ class Mounts:
     def __init__(self) -> None:
         self._exact: dict[str, Mount] = {}
         self._prefixes: dict[str, Mount] = {}
+        self._ordered: tuple[tuple[str, Mount], ...] = ()
 
     def add(self, mount: Mount) -> None:
         """Register a mount.
@@ -181,16 +196,17 @@ class Mounts:
         if mount.path in known:
             raise ValueError(f"two mounts at {mount.path}: {_name(known[mount.path])} and {_name(mount)}; give one another path")
         known[mount.path] = mount
-        if mount.is_prefix:
-            self._prefixes = dict(sorted(known.items(), key=lambda item: -len(item[0])))
+        longest_first = sorted(self._prefixes.items(), key=lambda item: -len(item[0]))
+        self._ordered = tuple((f"{path}/", each) for path, each in longest_first)
 
     def find(self, path: str) -> Mount | None:
         """Return the mount that serves a path: an exact one, else the longest prefix."""
         mount = self._exact.get(path)
         if mount is not None:
             return mount
-        for prefix, mount in self._prefixes.items():
-            if (path == prefix or path.startswith(f"{prefix}/")) and (mount.has is None or mount.has(path)):
+        below = path if path.endswith("/") else f"{path}/"  # a prefix serves its own path too
+        for prefix, mount in self._ordered:
+            if below.startswith(prefix) and (mount.has is None or mount.has(path)):
                 return mount
         return None
 
