@@ -74,7 +74,7 @@ class ApiCommands(SessionCommands):
         principal = self._principal(request.sender)
         try:
             command = self._pipeline.commands.find(match[1], version)
-            self._pipeline.admit(principal, command)
+            self._pipeline.admit(principal, command, "adhoc")
         except UnknownCommand:
             return None
         except TigrestError as error:
