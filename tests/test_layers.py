@@ -57,8 +57,10 @@ ROOMS: dict[str, set[str]] = {
         "http",
         "api",
     },
+    "ctl": {"concurrency"},
     "testing": {"passwords", "concurrency", "xmpp", "state", "config", "service", "scripting", "gateway"},
     "cli": {
+        "ctl",
         "paths",
         "observability",
         "errors",

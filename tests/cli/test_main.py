@@ -22,6 +22,7 @@ from tigrest.errors import ConfigError, NotConnected, TigrestError
         "serve",
         "check",
         "routes",
+        "ctl",
         "hash-password",
         "new",
         "api-key",

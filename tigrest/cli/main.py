@@ -1,4 +1,4 @@
-"""Start the program ``tigrest``."""
+"""Start the program ``tigrest``: ``tigrest ctl`` at once, all other commands by typer, whose import alone takes longer than that."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ LEAVE_SECONDS = 2.0
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 ok, 1 failed, 2 usage or bad configuration, 3 no XMPP server or database."""
+    if sys.argv[1:2] == ["ctl"]:
+        from tigrest.ctl.client import run_client
+
+        sys.exit(run_client(sys.argv[2:]))
     from tigrest.cli.program import run_program
 
     code = run_program()

@@ -180,6 +180,24 @@ def routes(config: ConfigOption = None, as_json: JsonOption = False) -> int:
     return list_routes(config, as_json)
 
 
+@app.command("ctl", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def ctl(
+    words: Annotated[Optional[list[str]], typer.Argument(metavar="COMMAND...", help="Command and its arguments; help lists them.")] = None,  # noqa: UP045
+    version: Annotated[Optional[str], typer.Option(metavar="N", help="Version of the API; the latest by default.")] = None,  # noqa: UP045
+    as_json: JsonOption = False,
+    socket: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="PATH", help="Socket of the gateway; else $TIGREST_CTL_SOCKET, [ctl] socket."),
+    ] = None,
+    config: ConfigOption = None,
+) -> int:
+    """Run a command of the running gateway."""
+    # Only for --help, and the tests of the documentation: the program runs the client without typer, which takes longer to import.
+    from tigrest.ctl.client import run_client
+
+    return run_client(sys.argv[2:])
+
+
 @app.command("hash-password")
 def hash_password() -> int:
     """Print the hash of a password.
