@@ -39,6 +39,7 @@ ROOMS: dict[str, set[str]] = {
     # put together
     "plugins": {"errors", "paths", "spelling", "service"},
     "gateway": {
+        "ctl",
         "hosts",
         "plugins",
         "errors",
@@ -57,7 +58,7 @@ ROOMS: dict[str, set[str]] = {
         "http",
         "api",
     },
-    "ctl": {"concurrency"},
+    "ctl": {"errors", "spelling", "concurrency", "observability", "auth", "scripting", "http", "commands"},
     "testing": {"passwords", "concurrency", "xmpp", "state", "config", "service", "scripting", "gateway"},
     "cli": {
         "ctl",
@@ -183,8 +184,8 @@ def test_the_wire_and_the_rest_of_http_are_apart() -> None:
 
 
 def test_imports_that_cost_little_stand_at_the_top() -> None:
-    """Imports inside functions are for start-up time only: in the command line, and for slixmpp, Alembic and the test client."""
-    costly = ("from slixmpp", "from starlette.testclient", "from alembic")
+    """Imports inside functions are for start-up time only: in the command line and its client, and for slixmpp, Alembic, rich and the test client."""
+    costly = ("from slixmpp", "from starlette.testclient", "from alembic", "from rich", "import getpass", "import pwd", "import tomllib")
     for path in package_files():
         late = [one for one in imports(path) if one.is_late and room_of(path) != "cli" and not one.text.startswith(costly)]
         assert not late, f"{path}:{late[0].line}: move this import to the top"

@@ -42,7 +42,12 @@ def serve_forever(path: Path | None, host: str | None, port: int | None, reload:
         return overridden(configured(path), http=_given(host=host, port=port), scripts=_given(reload=reload))
 
     config = read()
-    gateway = Gateway(config, script_dirs(config, create=True), command_dirs=command_dirs(config, create=True))
+    gateway = Gateway(
+        config,
+        script_dirs(config, create=True),
+        command_dirs=command_dirs(config, create=True),
+        ctl_socket=Path(config.ctl.socket) if config.ctl.socket else None,
+    )
     manager = ServiceManager(os.environ)
     folders = [*config.scripts.dirs, *config.scripts.command_dirs, builtin_scripts(), builtin_commands()]
 

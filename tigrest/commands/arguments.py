@@ -12,7 +12,13 @@ from tigrest.spelling import nearest
 
 
 class Texts(tuple[str, ...]):
-    """All texts that a caller gives for an argument, where values are text: a query, a form, XML, the command line."""
+    """All texts that a caller gives for an argument, where values are text: a query, a form, XML."""
+
+    __slots__ = ()
+
+
+class Words(tuple[str, ...]):
+    """All words that a caller gives for an argument on a command line, where one may be a list with commas."""
 
     __slots__ = ()
 
@@ -22,7 +28,7 @@ def validated(command: Command, given: Mapping[str, object]) -> dict[str, Any]:
 
     Args:
         command: which.
-        given: the arguments by name: :class:`Texts`, or values of JSON.
+        given: the arguments by name: :class:`Texts`, :class:`Words`, or values of JSON.
 
     Raises:
         ArgumentError: one is missing, unknown, given twice, or of the wrong type.
@@ -41,7 +47,12 @@ def validated(command: Command, given: Mapping[str, object]) -> dict[str, Any]:
         used += 1
         value = given[name]
         try:
-            values[name] = argument.type.parse_all(value) if type(value) is Texts else argument.type.parse_json(value)
+            if type(value) is Texts:
+                values[name] = argument.type.parse_all(value)
+            elif type(value) is Words:
+                values[name] = argument.type.parse_words(value)
+            else:
+                values[name] = argument.type.parse_json(value)
         except ValueError as error:
             raise _problem(name, error) from None
     if used != len(given):

@@ -32,7 +32,7 @@ class CommandCall:
 
     Args:
         command: which.
-        given: the arguments by name: :class:`tigrest.commands.arguments.Texts`, or values of JSON.
+        given: the arguments by name: :class:`tigrest.commands.arguments.Texts`, ``Words``, or values of JSON.
         principal: the caller.
         frontend: how he calls.
         request_id: id of the request; empty for that of the request being served.

@@ -14,6 +14,8 @@ from tigrest.backends.backend import Backend
 from tigrest.backends.entities.commands import AdHocCommands
 from tigrest.commands.adhoc import ApiCommands
 from tigrest.config import Config, plugin_dirs
+from tigrest.ctl.answering import CtlCommands
+from tigrest.ctl.server import CtlServer
 from tigrest.errors import TigrestError
 from tigrest.gateway.assembly import Parts, ScriptFolders, assemble
 from tigrest.gateway.control import gateway_commands
@@ -37,14 +39,21 @@ class Gateway:
         script_dirs: directories of scripts, the most important first.
         passwords: how passwords are hashed; the library's recommendation by default.
         command_dirs: directories of commands, the most important first.
+        ctl_socket: where to listen for ``tigrest ctl``; nowhere by default.
     """
 
     def __init__(
-        self, config: Config, script_dirs: Sequence[Path], passwords: Passwords | None = None, command_dirs: Sequence[Path] = ()
+        self,
+        config: Config,
+        script_dirs: Sequence[Path],
+        passwords: Passwords | None = None,
+        command_dirs: Sequence[Path] = (),
+        ctl_socket: Path | None = None,
     ) -> None:
         self.config = config
         self._folders = ScriptFolders(tuple(script_dirs), tuple(command_dirs))
         self._passwords = passwords
+        self._ctl_socket = ctl_socket
         self.demo: Demo | None = None
         """Credentials to show, when the embedded domain made its own."""
         self._parts: Parts | None = None
@@ -128,15 +137,16 @@ class Gateway:
         """Start the parts, and push onto the stack how each is stopped: the last one pushed stops first.
 
         All are pushed before the first one starts, since a start that fails half-way has to be cleaned up too; to stop what did not
-        start does nothing. They stop in this order: the event stream; listening, which finishes by the scripts what it has;
-        schedules; the scripts; webhooks, which store what they have, or refuse it over the link; what cancels sessions of
-        commands; the link; the databases, which all of them use.
+        start does nothing. They stop in this order: the socket of ``tigrest ctl``; the event stream; listening, which finishes by the
+        scripts what it has; schedules; the scripts; webhooks, which store what they have, or refuse it over the link; what cancels
+        sessions of commands; the link; the databases, which all of them use.
         """
         plugins = Plugins(plugin_dirs(self.config))
         stack.callback(plugins.close)
         await asyncio.to_thread(plugins.load)
         plugins.report()
         parts = self._parts = assemble(self.config, self._folders, plugins, self._passwords or Passwords(), self._fail)
+        ctl = CtlServer(self._ctl_socket, CtlCommands(parts.pipeline)) if self._ctl_socket is not None else None
         for stop in (
             parts.passwords.close,
             parts.databases.embedded.stop,
@@ -148,6 +158,7 @@ class Gateway:
             parts.scheduling.stop,
             parts.listening.stop,
             parts.events.stop,
+            *([ctl.stop] if ctl is not None else []),
         ):
             stack.push_async_callback(_stop, stop)
         await parts.keys.start()
@@ -157,6 +168,8 @@ class Gateway:
         self.demo = await demo_of(self.config.embedded, parts.backend, parts.service, parts.keys)
         await parts.scripts.start(self.config.scripts.reload)
         parts.backend.offer(*self._ad_hoc_commands(parts))
+        if ctl is not None:
+            await ctl.start()
 
     def _ad_hoc_commands(self, parts: Parts) -> tuple[AdHocCommands, AdHocCommands]:
         """Return what is offered at the gateway's address over XMPP: its administration, and the commands of scripts."""

@@ -1,0 +1,133 @@
+"""Lay out results: as lines for programs, as tables for people."""
+
+from __future__ import annotations
+
+import io
+import json
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+MAX_TABLE_ROWS = 2000
+"""Rows up to which there is a table, whose columns depend on all of them; more are lines."""
+
+_CONTROLS = {code: f"\\x{code:02x}" for code in range(256) if unicodedata.category(chr(code)) == "Cc" and chr(code) not in "\n\t"}
+"""Control characters, which would make a terminal do something, and what is shown instead."""
+
+_IN_CELLS = {ord("\\"): "\\\\", ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r"}
+"""What would end a cell or a line, and what is written instead, as PostgreSQL's COPY has it."""
+
+Schema = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Where results are shown.
+
+    Args:
+        width: columns of the terminal; ``None`` when it is none.
+        colour: whether it shows colours.
+    """
+
+    width: int | None = None
+    colour: bool = False
+
+
+def as_json(value: object, screen: Screen) -> str:
+    """Return a result as JSON: with indentation for people, in one line for programs."""
+    return json.dumps(value, ensure_ascii=False, indent=None if screen.width is None else 2) + "\n"
+
+
+def as_text(value: object, schema: Schema, screen: Screen) -> str:
+    """Return a result as text.
+
+    Nothing is nothing; of a list each item is a line; the fields of a record are separated by TABs; of names and values each pair is a
+    line. On a terminal, records are tables.
+
+    Args:
+        value: plain, as JSON has it.
+        schema: JSON Schema of it, which knows records and the order of their fields.
+        screen: where it is shown.
+    """
+    if value is None:
+        return ""
+    fields = _fields(schema, schema)
+    if isinstance(value, dict):
+        rows = [value] if fields else [{"name": name, "value": each} for name, each in value.items()]
+        if screen.width is not None:
+            return _table(None, [(name, _cell(each)) for name, each in value.items()], screen)
+        return _lines(rows, fields or ("name", "value"))
+    if not isinstance(value, list):
+        return _shown(_scalar(value), screen) + "\n"
+    if not any(isinstance(item, dict | list) for item in value):
+        return "".join(_shown(_cell(item), screen) + "\n" for item in value)
+    items = schema.get("items")
+    columns = (_fields(items, schema) if isinstance(items, dict) else None) or tuple(
+        dict.fromkeys(name for item in value if isinstance(item, dict) for name in item)
+    )
+    if screen.width is None or len(value) > MAX_TABLE_ROWS or not columns:
+        return _shown(_lines(value, columns), screen)
+    return _table(columns, [_cells(item, columns) for item in value], screen)
+
+
+def _fields(schema: Mapping[str, object], root: Schema) -> tuple[str, ...] | None:
+    """Return the names of the fields that a record has; ``None`` for what is no record."""
+    reference = schema.get("$ref")
+    if isinstance(reference, str):
+        definitions = root.get("$defs")
+        found = definitions.get(reference.rpartition("/")[2]) if isinstance(definitions, dict) else None
+        return _fields(found, root) if isinstance(found, dict) else None
+    properties = schema.get("properties")
+    return tuple(properties) if isinstance(properties, dict) else None
+
+
+def _lines(rows: Sequence[object], columns: Sequence[str]) -> str:
+    return "".join("\t".join(_cells(row, columns)) + "\n" for row in rows)
+
+
+def _cells(row: object, columns: Sequence[str]) -> list[str]:
+    if isinstance(row, dict):
+        return [_cell(row.get(column)) for column in columns]
+    return [_cell(each) for each in row] if isinstance(row, list) else [_cell(row)]
+
+
+def _cell(value: object) -> str:
+    """Return a value in one line: of a list with commas, as ejabberdctl has it."""
+    if isinstance(value, list) and not any(isinstance(item, dict | list) for item in value):
+        return ",".join(_cell(item) for item in value)
+    return _scalar(value).translate(_IN_CELLS)
+
+
+def _scalar(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _shown(text: str, screen: Screen) -> str:
+    """Return a text for a screen: what others wrote must not move the cursor of a terminal."""
+    return text if screen.width is None else text.translate(_CONTROLS)
+
+
+def _table(columns: Sequence[str] | None, rows: Sequence[Sequence[str]], screen: Screen) -> str:
+    """Return a table; without columns it has no heading, and names in the first one."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=columns is not None, header_style="bold")
+    for index, column in enumerate(columns or ("", "")):
+        table.add_column(Text(column), overflow="fold", style="bold" if columns is None and index == 0 else "")
+    for row in rows:
+        table.add_row(*(Text(_shown(cell, screen)) for cell in row))
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=screen.width,
+        color_system="standard" if screen.colour else None,
+        force_terminal=screen.colour,
+        legacy_windows=False,
+        _environ={},  # that of the gateway says nothing of the caller's terminal
+    )
+    console.print(table)
+    return "".join(line.rstrip() + "\n" for line in out.getvalue().splitlines())
