@@ -20,11 +20,11 @@ import pytest
 
 from tests.ctl.clients import ctl, echo, listening
 from tests.waiting import until
-from tigrest.ctl.addresses import MAX_ADDRESS, address_of
-from tigrest.ctl.protocol import CtlReply, CtlRequest, encoded, request_message
+from tigrest.ctl.addresses import MAX_ADDRESS, socket_address
+from tigrest.ctl.protocol import CtlReply, CtlRequest, encode_line, request_message
 from tigrest.ctl.server import CtlLimits, CtlServer, Terminal
 
-HELLO = encoded(request_message(CtlRequest(("hello",))))
+HELLO = encode_line(request_message(CtlRequest(("hello",))))
 
 
 class Client:
@@ -53,7 +53,7 @@ async def connect() -> AsyncIterator[Connect]:
     clients: list[Client] = []
 
     async def connect(path: Path, sent: bytes = b"") -> Client:
-        with address_of(path) as address:
+        with socket_address(path) as address:
             clients.append(Client(*await asyncio.open_unix_connection(address)))
         clients[-1].writer.write(sent)
         return clients[-1]
@@ -90,7 +90,7 @@ async def test_to_stop_what_was_not_started_does_nothing(tmp_path: Path) -> None
 
 def leave_socket(path: Path) -> None:
     """Leave the socket of a process that has died."""
-    with socket.socket(socket.AF_UNIX) as dead, address_of(path) as address:
+    with socket.socket(socket.AF_UNIX) as dead, socket_address(path) as address:
         dead.bind(address)
         dead.listen()
 
@@ -235,7 +235,7 @@ async def test_what_is_asked_is_answered(connect: Connect, tmp_path: Path) -> No
     async with listening(tmp_path / "s", asking, CtlLimits(question_seconds=0.05)):
         client = await connect(tmp_path / "s", HELLO)
         assert await client.message() == {"ask": "secret", "prompt": "password: "}
-        client.writer.write(encoded({"answer": "s3cret"}))
+        client.writer.write(encode_line({"answer": "s3cret"}))
         assert (await client.message())["ask"] == "stdin"
         assert (await client.message())["out"] == "s3cret None"  # in time
 

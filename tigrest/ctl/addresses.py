@@ -27,7 +27,7 @@ class Peer(NamedTuple):
 
 
 @contextmanager
-def address_of(path: Path) -> Iterator[str]:
+def socket_address(path: Path) -> Iterator[str]:
     """Give the address of a socket, for as long as it takes to bind or to connect.
 
     A path that is too long for an address is reached through a descriptor of its folder, as Linux allows.

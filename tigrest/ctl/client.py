@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from tigrest.ctl.addresses import address_of, cure_for, peer_of, user_name
+from tigrest.ctl.addresses import cure_for, peer_of, socket_address, user_name
 from tigrest.ctl.locating import NoSocket, find_socket
 from tigrest.ctl.protocol import (
     CtlReply,
     CtlRequest,
     ExitCode,
     ProtocolMismatch,
-    decoded,
-    encoded,
+    decode_line,
+    encode_line,
     read_reply,
     request_message,
 )
@@ -225,7 +225,7 @@ def call(path: Path, request: CtlRequest, patience: Patience | None = None) -> C
         connection.settimeout(patience.silent_seconds)
         with connection.makefile("rb") as lines:
             try:
-                connection.sendall(encoded(request_message(request)))
+                connection.sendall(encode_line(request_message(request)))
                 return _converse(connection, lines, path)
             except TimeoutError:
                 raise ClientError(ExitCode.UNREACHABLE, f"the gateway at {path} does not answer ({patience.silent_seconds:g} s)") from None
@@ -236,19 +236,19 @@ def call(path: Path, request: CtlRequest, patience: Patience | None = None) -> C
 def _converse(connection: socket.socket, lines: BinaryIO, path: Path) -> CtlReply:
     while line := lines.readline():
         try:
-            message = decoded(line)
+            message = decode_line(line)
             if "exit" in message:
                 return read_reply(message)
         except ProtocolMismatch as error:
             raise ClientError(ExitCode.UNREACHABLE, f"what listens at {path} is no gateway of this version: {error}") from None
         if "ask" in message:
-            connection.sendall(encoded({"answer": _ask(message)}))
+            connection.sendall(encode_line({"answer": _ask(message)}))
     raise ClientError(ExitCode.UNREACHABLE, f"the gateway at {path} ended before it answered")
 
 
 def _connect(connection: socket.socket, path: Path) -> None:
     try:
-        with address_of(path) as address:
+        with socket_address(path) as address:
             connection.connect(address)
     except (FileNotFoundError, NotADirectoryError):
         cure = "start it (tigrest serve), or name its socket: --socket, TIGREST_CTL_SOCKET or [ctl] socket"

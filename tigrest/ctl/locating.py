@@ -11,7 +11,7 @@ VARIABLE_OF_SOCKET = "TIGREST_CTL_SOCKET"
 OVERRIDE_OF_SOCKET = "TIGREST__CTL__SOCKET"
 """Environment variable that overrides the key of the configuration, for the gateway too."""
 
-SOCKET = Path("var/ctl.sock")
+DEFAULT_SOCKET = Path("var/ctl.sock")
 """The default of ``[ctl] socket``."""
 
 _CONFIG_VARIABLE, _CONFIG = "TIGREST_CONFIG", Path("etc/config.toml")
@@ -44,7 +44,7 @@ def find_socket(socket_option: str | None, config_option: str | None, environ: M
         return _checked(environ[OVERRIDE_OF_SOCKET], OVERRIDE_OF_SOCKET)
     file = Path(config_option or environ.get(_CONFIG_VARIABLE) or _CONFIG)
     if file == _CONFIG and not file.exists():
-        return SOCKET
+        return DEFAULT_SOCKET
     return _checked(_configured(file), str(file))
 
 
@@ -57,7 +57,7 @@ def _configured(file: Path) -> object:
         raise NoSocket(f"{file}: cannot be read: {error.strerror}; name the socket of the gateway by --socket") from None
     except (ValueError, RecursionError) as error:
         raise NoSocket(f"{file}: not TOML in UTF-8: {error}") from None
-    return table.get("socket", str(SOCKET)) if isinstance(table, dict) else None
+    return table.get("socket", str(DEFAULT_SOCKET)) if isinstance(table, dict) else None
 
 
 def _checked(value: object, origin: str) -> Path:

@@ -72,12 +72,12 @@ class ProtocolMismatch(ValueError):
     """The other side says what the protocol does not know; the message says what."""
 
 
-def encoded(message: Mapping[str, object]) -> bytes:
+def encode_line(message: Mapping[str, object]) -> bytes:
     """Return a message as a line. It is ASCII: what is no text in UTF-8 stays recognisable."""
     return json.dumps(message).encode("ascii") + b"\n"
 
 
-def decoded(line: bytes) -> Mapping[str, object]:
+def decode_line(line: bytes) -> Mapping[str, object]:
     """Read a message.
 
     Raises:

@@ -17,7 +17,7 @@ _CONTROLS = {code: f"\\x{code:02x}" for code in range(256) if unicodedata.catego
 _IN_CELLS = {ord("\\"): "\\\\", ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r"}
 """What would end a cell or a line, and what is written instead, as PostgreSQL's COPY has it."""
 
-Schema = Mapping[str, object]
+ResultSchema = Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def as_json(value: object, screen: Screen) -> str:
     return json.dumps(value, ensure_ascii=False, indent=None if screen.width is None else 2) + "\n"
 
 
-def as_text(value: object, schema: Schema, screen: Screen) -> str:
+def as_text(value: object, schema: ResultSchema, screen: Screen) -> str:
     """Return a result as text.
 
     Nothing is nothing; of a list each item is a line; the fields of a record are separated by TABs; of names and values each pair is a
@@ -70,7 +70,7 @@ def as_text(value: object, schema: Schema, screen: Screen) -> str:
     return _table(columns, [_cells(item, columns) for item in value], screen)
 
 
-def _fields(schema: Mapping[str, object], root: Schema) -> tuple[str, ...] | None:
+def _fields(schema: Mapping[str, object], root: ResultSchema) -> tuple[str, ...] | None:
     """Return the names of the fields that a record has; ``None`` for what is no record."""
     reference = schema.get("$ref")
     if isinstance(reference, str):

@@ -21,8 +21,8 @@ from tigrest.ctl.protocol import (
     ExitCode,
     ProtocolMismatch,
     Question,
-    decoded,
-    encoded,
+    decode_line,
+    encode_line,
     read_request,
     reply_message,
 )
@@ -168,7 +168,7 @@ class _Conversation:
             TimeoutError: it does not read.
         """
         async with asyncio.timeout(self._limits.request_seconds):
-            self._writer.write(encoded(message))
+            self._writer.write(encode_line(message))
             await self._writer.drain()
 
     async def receive(self) -> Mapping[str, object]:
@@ -180,7 +180,7 @@ class _Conversation:
             ProtocolMismatch: it is none, or too long.
         """
         async with asyncio.timeout(self._limits.request_seconds):
-            return decoded(await self._line())
+            return decode_line(await self._line())
 
     async def _line(self) -> bytes:
         try:
@@ -231,7 +231,7 @@ class _Conversation:
         """
         while True:
             try:
-                answer = decoded(await self._line()).get("answer")
+                answer = decode_line(await self._line()).get("answer")
             except ProtocolMismatch as error:
                 return str(error)
             if self._asked is not None and not self._asked.done():

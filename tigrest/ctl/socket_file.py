@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tigrest.ctl.addresses import address_of
+from tigrest.ctl.addresses import socket_address
 
 BACKLOG = 64
 """Connections that may wait to be accepted."""
@@ -37,7 +37,7 @@ class SocketFile:
             path.parent.mkdir(mode=0o700, parents=True)
         self.socket = socket.socket(socket.AF_UNIX)
         try:
-            with _alone(path.parent), address_of(path) as address:
+            with _alone(path.parent), socket_address(path) as address:
                 self._bind(address)
                 path.chmod(0o600)  # before it listens, so that nobody connects meanwhile
             self.socket.listen(BACKLOG)
