@@ -21,8 +21,14 @@ PAUSES = (0.05, 0.1, 0.2, 0.4)
 _EVERYTHING = ("none", "all")
 """Values of ``max_items`` for all of them; Prosody has the second. XEP-0133 §4.20"""
 
+_NUMBERS = {"get-online-users-num": "onlineusersnum", "get-sessions-num": "onlineuserssessionsnum"}
+"""Commands that tell the number of sessions, and the field of the result; Openfire has the second. XEP-0133 §4.15"""
+
 _RESOURCE = re.compile(r" - (.*): [^:]*\([^()]*\), IP: \[.*\]")
-"""A line of Prosody's list of online users with details."""
+"""A line of Prosody's list of online users with details: a resource of the user in the line before."""
+
+_RESOURCES = re.compile(r"(\S+) \((\d+):(.*)\)")
+"""A line of Tigase's list of online users: address, number of sessions, and resources."""
 
 
 @dataclass(frozen=True)
@@ -157,37 +163,82 @@ async def sessions_of(service: Service, account: JID) -> list[Session]:
 
     Raises:
         NoSuchUser: there is no such account, as far as the server tells.
+        NotSupported: the server does not tell resources.
         TigrestError: as ``service.admin_commands.run``.
     """
-    form = (await run_for(service, "user-stats", account.bare)).form
-    if form is None:
-        return []
+    if not await service.admin_commands.trouble("user-stats"):
+        with contextlib.suppress(ServerFailed):  # Tigase has no resources in what it answers
+            form = (await run_for(service, "user-stats", account.bare)).form
+            if form is not None and form.field("onlineresources") is not None:
+                return _sessions_in(form)
+    jids = [jid for jid in await online(service, asks_each=False) if jid.bare == account.bare]
+    if not all(jid.resource for jid in jids):
+        raise NotSupported(f"{service.domain} does not tell with which resources {account.bare} is online")
+    return [Session(jid.resource) for jid in jids]
+
+
+def _sessions_in(form: DataForm) -> list[Session]:
+    """Return the sessions in the statistics of a user. XEP-0133 §4.10"""
     resources, addresses = (_lines(form.values(var)) for var in ("onlineresources", "ipaddresses"))
     known = addresses if len(addresses) == len(resources) else [""] * len(resources)
     found = [Session(resource, *_endpoint(address)) for resource, address in zip(resources, known, strict=True)]
     return sorted(found, key=lambda session: session.resource)
 
 
-async def online(service: Service) -> list[JID]:
+async def online(service: Service, *, asks_each: bool = True) -> list[JID]:
     """Return who is online, sorted: with his resource where the server tells, else once by his bare address.
+
+    Args:
+        service: asks the server.
+        asks_each: whether to ask about each user where the list has no resources.
 
     Raises:
         TigrestError: as ``service.admin_commands.run``.
     """
-    lines = _lines((await read_all(service, "get-online-users-list")).values("onlineuserjids"))
-    users = [JID(line.strip()) for line in lines if not _RESOURCE.fullmatch(line)]
-    detailed = _with_resources(lines)
-    if detailed:
-        return sorted(detailed)
-    if await service.admin_commands.trouble("user-stats"):
-        return sorted(users)
+    form = await read_all(service, "get-online-users-list")
+    lines = _lines(form.values("onlineuserjids"))
+    lines = lines or _lines(next((field.values for field in form.fields if field.var.startswith("Users:")), ()))
+    jids = sorted(_listed(lines))
+    users = [jid for jid in jids if not jid.resource]
+    if not users or not asks_each or await service.admin_commands.trouble("user-stats"):
+        return jids
     permits = asyncio.Semaphore(AT_ONCE)
 
     async def ask(user: JID) -> list[JID]:
         async with permits:
             return [user.with_resource(session.resource) for session in await sessions_of(service, user)]
 
-    return sorted(jid for found in await asyncio.gather(*map(ask, {user.bare for user in users})) for jid in found)
+    found = await asyncio.gather(*map(ask, dict.fromkeys(users)))
+    return sorted([*(jid for jid in jids if jid.resource), *(jid for some in found for jid in some)])
+
+
+def _listed(lines: Iterable[str]) -> list[JID]:
+    """Return the addresses in a list of online users, with resources where it has them."""
+    found: list[JID] = []
+    for line in lines:
+        if found and (match := _RESOURCE.fullmatch(line)):
+            user = found.pop() if found and not found[-1].resource else found[-1]
+            found.append(user.bare.with_resource(match[1]))
+        elif match := _RESOURCES.fullmatch(line.strip()):
+            resources = match[3].split(",")
+            is_told = len(resources) == int(match[2])
+            user = _address(match[1])
+            found += [user.with_resource(each.strip()) for each in resources] if is_told else [user]
+        else:
+            found.append(_address(line.strip()))
+    return found
+
+
+def _address(text: str) -> JID:
+    """Return an address that the server tells.
+
+    Raises:
+        ServerFailed: it is none.
+    """
+    try:
+        return JID(text)
+    except ValueError:
+        raise ServerFailed(f"the server's list of online users has {text[:80]!r}, which is no address") from None
 
 
 async def count_online(service: Service) -> int:
@@ -196,8 +247,9 @@ async def count_online(service: Service) -> int:
     Raises:
         TigrestError: as ``service.admin_commands.run``.
     """
-    if not await service.admin_commands.trouble("get-online-users-num"):
-        return await number(service, "get-online-users-num", "onlineusersnum")
+    for command, var in _NUMBERS.items():
+        if not await service.admin_commands.trouble(command):
+            return await number(service, command, var)
     return len(await online(service))
 
 
@@ -210,24 +262,12 @@ async def end_sessions(service: Service, jid: JID) -> None:
         TigrestError: as ``service.admin_commands.run``.
     """
     await run_for(service, "end-user-session", jid)
-    for pause in PAUSES:
-        left = await sessions_of(service, jid)
-        if not any(not jid.resource or session.resource == jid.resource for session in left):
-            return
-        await asyncio.sleep(pause)
-
-
-def _with_resources(lines: list[str]) -> list[JID]:
-    """Return the full addresses of Prosody's list with details: a line for each user, followed by one for each resource."""
-    found: list[JID] = []
-    user: JID | None = None
-    for line in lines:
-        match = _RESOURCE.fullmatch(line)
-        if match is None:
-            user = JID(line.strip()).bare
-        elif user is not None:
-            found.append(user.with_resource(match[1]))
-    return found
+    with contextlib.suppress(NotSupported):
+        for pause in PAUSES:
+            left = await sessions_of(service, jid)
+            if not any(not jid.resource or session.resource == jid.resource for session in left):
+                return
+            await asyncio.sleep(pause)
 
 
 def _lines(values: Iterable[str]) -> list[str]:

@@ -56,7 +56,7 @@ def privilege(namespace: str, type: str = "both") -> Need:
 
 @cache
 def any_of(*needs: Need) -> Need:
-    """Return what needs one thing of several: the reason is that of the first."""
+    """Return what needs one thing of several."""
 
     async def need(service: Service) -> str:
         troubles = []
@@ -65,6 +65,6 @@ def any_of(*needs: Need) -> Need:
             if not trouble:
                 return ""
             troubles.append(trouble)
-        return troubles[0] if troubles else ""
+        return "; and ".join(troubles)
 
     return need

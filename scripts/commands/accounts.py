@@ -14,7 +14,7 @@ from tigrest import (
     command,
 )
 
-from ._admin import account_of, end_sessions, expect_account, expect_host, run_for, sessions_of
+from ._admin import account_of, end_sessions, expect_account, expect_host, run_for
 from ._needs import admin_command
 
 LOOKUPS = ("get-registered-users-list", "user-stats", "get-user-properties", "get-user-info")
@@ -162,8 +162,7 @@ async def disable_account(ctx: CommandContext, user: str, host: str, reason: str
     account = account_of(ctx, user, host)
     await expect_account(ctx.gateway, account)
     await run_for(ctx.gateway, "disable-user", account)
-    if await sessions_of(ctx.gateway, account):
-        await end_sessions(ctx.gateway, account)
+    await end_sessions(ctx.gateway, account)
 
 
 @command(version=2, tags=("accounts",), errors=(NoSuchUser, ServerFailed), needs=(admin_command("reenable-user"),), example=(BOB, None))

@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 
-from tigrest import CommandContext, InvalidValue, ServerFailed, UserExists, command
+from tigrest import CommandContext, DataForm, InvalidValue, ServerFailed, UserExists, command
 
 from ._admin import account_of, expect_host, expect_none
 from ._needs import admin_command, node
 
 CREATE_ACCOUNT = "urn:xmpp:invite#create-account"
 """Node of the command that makes an invitation. XEP-0401 §4"""
+
+TEXT_FIELDS = ("announcement", "body")
+"""Names of the field for the text: of XEP-0133 §4.23, and ejabberd's."""
 
 INVITES = "on Prosody invites_adhoc has it; ejabberd's mod_invites keeps it to users of the domain"
 
@@ -50,11 +53,16 @@ async def announce(ctx: CommandContext, subject: str, text: str, host: str) -> s
     expect_host(ctx, host)
     if not text.strip():
         raise InvalidValue("text is empty")
-    fields = {"subject": subject, "announcement": text.splitlines(), "body": text.splitlines()}
-    reply = await ctx.gateway.admin_commands.run("announce", fields)
-    if {"announcement", "body"} <= set(reply.unused):
+    commands = ctx.gateway.admin_commands
+    reply = await commands.run("announce")
+    form = reply.form or DataForm("form")
+    place = next((name for name in TEXT_FIELDS if form.field(name) is not None), "")
+    if not reply.is_executing or not place:
         raise ServerFailed(f"{host} has no field for the text in its form of announcements")
-    return next((note.text for note in reply.notes if note.text), f"Announcement sent to the online users of {host}")
+    has_subject = form.field("subject") is not None
+    lines = text.splitlines() if has_subject or not subject else [subject, "", *text.splitlines()]
+    done = await commands.run("announce", {"subject": subject, place: lines}, sessionid=reply.sessionid)
+    return next((note.text for note in done.notes if note.text), f"Announcement sent to the online users of {host}")
 
 
 @command(

@@ -52,7 +52,7 @@ async def connected_users(ctx: CommandContext) -> list[str]:
 @command(
     tags=("session", "statistics"),
     effect="read",
-    needs=(admin_command("get-online-users-num", "get-online-users-list"),),
+    needs=(admin_command("get-online-users-list", "get-online-users-num", "get-sessions-num"),),
     example=({}, 2),
     result="num_sessions",
 )
@@ -69,7 +69,7 @@ async def connected_users_number(ctx: CommandContext) -> int:
     tags=("session",),
     effect="read",
     errors=(NoSuchUser, InvalidValue),
-    needs=(admin_command("user-stats"),),
+    needs=(admin_command("user-stats", "get-online-users-list"),),
     example=(BOB, [{"resource": "phone", "ip": "192.0.2.7", "port": 50122}]),
 )
 async def user_sessions_info(ctx: CommandContext, user: str, host: str) -> list[Session]:
@@ -90,7 +90,7 @@ async def user_sessions_info(ctx: CommandContext, user: str, host: str) -> list[
 @command(
     tags=("session",),
     errors=(NoSuchUser, NotFound, InvalidValue),
-    needs=(admin_command("end-user-session"), admin_command("user-stats")),
+    needs=(admin_command("end-user-session"), admin_command("user-stats", "get-online-users-list")),
     example=({**BOB, "resource": "phone", "reason": "Stuck"}, None),
 )
 async def kick_session(ctx: CommandContext, user: str, host: str, resource: str, reason: str) -> None:
@@ -115,7 +115,7 @@ async def kick_session(ctx: CommandContext, user: str, host: str, resource: str,
 @command(
     tags=("session",),
     errors=(NoSuchUser, InvalidValue),
-    needs=(admin_command("end-user-session"), admin_command("user-stats")),
+    needs=(admin_command("end-user-session"), admin_command("user-stats", "get-online-users-list")),
     example=(BOB, 2),
     result="num_resources",
 )
@@ -137,7 +137,7 @@ async def kick_user(ctx: CommandContext, user: str, host: str) -> int:
     version=2,
     tags=("session",),
     errors=(NoSuchUser, InvalidValue),
-    needs=(admin_command("end-user-session"), admin_command("user-stats")),
+    needs=(admin_command("end-user-session"), admin_command("user-stats", "get-online-users-list")),
     example=(BOB, "Kicked sessions: 2"),
 )
 async def kick_user_and_tell(ctx: CommandContext, user: str, host: str) -> str:

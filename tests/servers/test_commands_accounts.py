@@ -6,6 +6,7 @@ import itertools
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from tests.servers.client import online
 from tests.servers.conftest import KINDS, NEWER, StartServer
 from tests.servers.gateway import eventually, gateway_for
 from tests.servers.newer import is_newer
+from tests.servers.openfire import PlayedOpenfire
 from tests.servers.process import XmppServer
+from tests.servers.tigase import Tigase
 from tigrest.testing import TestGateway
 
 NEWER_TOO = True
@@ -227,3 +230,45 @@ def test_a_gateway_without_rights_says_what_to_do(kind: str, start_server: Start
             assert not by_name[name]["available"], name
             status, detail = run(gateway, name, **dict.fromkeys(by_name[name]["args"], HOST))
             assert (status, by_name[name]["reason"] in detail) == (501, True), detail
+
+
+# Servers that are played
+
+
+def test_openfire_tells_no_resources(tmp_path: Path) -> None:
+    server = PlayedOpenfire(tmp_path, commands="newer")
+    server.start()
+    try:
+        with gateway_for(server) as gateway, online(server, "alice"):
+            eventually(lambda: result(gateway, "connected_users") == ["alice@localhost"])
+            assert result(gateway, "connected_users_number") == 1
+            status, detail = run(gateway, "user_sessions_info", **ALICE)
+            assert (status, "does not tell with which resources alice@localhost is online" in detail) == (501, True)
+            assert result(gateway, "announce", subject="Maintenance", text="Back at noon.", host=HOST)
+            assert server.announced == ["Maintenance\n\nBack at noon."]
+            account = new_account(gateway)
+            assert result(gateway, "ban_account", **account, reason="Spam") is None
+            assert result(gateway, "check_password", **account, password="first") is False
+            assert result(gateway, "unban_account", **account) is None
+            assert result(gateway, "check_password", **account, password="first") is True
+    finally:
+        server.stop()
+
+
+def test_tigase_lists_sessions_in_its_own_way(tmp_path: Path) -> None:
+    server = Tigase(tmp_path)
+    server.start()
+    try:
+        with gateway_for(server) as gateway, online(server, "alice", "phone"), online(server, "bob", "desk"):
+            eventually(lambda: len(result(gateway, "connected_users")) == 2)
+            assert result(gateway, "connected_users") == ["alice@localhost/phone", "bob@localhost/desk"]
+            assert result(gateway, "connected_users_number") == 2
+            assert result(gateway, "user_sessions_info", **ALICE) == [{"resource": "phone", "ip": "", "port": None}]
+            assert run(gateway, "kick_session", **ALICE, resource="desk", reason="")[0] == 404
+            assert result(gateway, "kick_user", **ALICE) == "Kicked sessions: 1"
+            assert result(gateway, "connected_users") == ["bob@localhost/desk"]
+            account = new_account(gateway)
+            assert account["user"] in result(gateway, "registered_users", host=HOST)
+            assert result(gateway, "unregister", **account)
+    finally:
+        server.stop()
