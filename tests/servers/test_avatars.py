@@ -222,3 +222,18 @@ def test_a_stranger_who_asks_for_many_stops_nobody(server: XmppServer, tmp_path:
         assert {answer.status_code for answer in statuses} <= {404, 429} | lost
         assert all(answer.headers["retry-after"] == "2" for answer in statuses if answer.status_code == 429)
         eventually(lambda: client.get("/rest/avatar/bob@localhost").status_code in (200, 302, 404))
+
+
+def test_avatars_that_are_put_at_the_same_time_are_all_set(server: XmppServer, tmp_path: Path) -> None:
+    with online(server, "bob") as bob:
+        delete(bob, METADATA, DATA, VCARD4)
+    with served(server, tmp_path) as client, ThreadPoolExecutor(6) as pool:
+
+        def put(number: int) -> tuple[int, str]:
+            image, headers = picture(f"put-{number}"), {"Content-Type": "image/png"}
+            put = client.put("/rest/avatar/bob@localhost", content=image, headers=headers, auth=("bob", "bobpw"))
+            return put.status_code, put.text if put.status_code != 200 else ""
+
+        assert list(pool.map(put, range(6))) == [(200, "")] * 6
+        last = client.get("/rest/avatar/bob@localhost").content
+        assert last in [picture(f"put-{number}") for number in range(6)]

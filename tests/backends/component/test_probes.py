@@ -132,7 +132,8 @@ async def test_iqs_that_get_lost_are_found_out(answered: str, lost: str, passed:
         for _ in range(2):
             await probes.try_iqs()
         assert [to for to in (lost + " " + passed).split() if await probes.drops(iq(to))] == lost.split()
-        assert not await probes.drops(iq("bob@example.org", "<query xmlns='jabber:iq:roster'/>"))
+        for payload in ("<query xmlns='jabber:iq:roster'/>", "<privileged_iq xmlns='urn:xmpp:privilege:2'/>"):
+            assert not await probes.drops(iq("bob@example.org", payload))
         assert words in probes.iqs_trouble
         assert probes.is_limited is bool(lost)
         assert len(caplog.records) == bool(lost)

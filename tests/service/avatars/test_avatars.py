@@ -20,6 +20,7 @@ from tigrest.service.avatars.avatar import sha1
 from tigrest.service.avatars.budget import OTHER_LIMITS, SERVED_LIMITS, Budget
 from tigrest.service.avatars.cache import Key
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.stanza import Stanza
 
 ALICE = JID("alice@localhost")
 PNG, GIF, BMP = b"\x89PNG\r\n\x1a\n" + bytes(9), b"GIF89a" + bytes(9), b"BM" + bytes(9)
@@ -163,6 +164,32 @@ async def test_callers_share_a_look_up_and_end_it_together() -> None:
     asked = len(server.asked)
     await until(lambda: not server.waiting)
     assert len(server.asked) == asked
+
+
+class Writes(FakeServer):
+    """Takes what is set, in its own time, and notes it."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+        self.set: list[tuple[JID, str]] = []
+
+    async def request_as(self, owner: JID, iq: Stanza, timeout: float = 2.0) -> Stanza:
+        await asyncio.sleep(0.001)
+        assert iq.payload is not None
+        if iq.type == "get":
+            return iq.reply(iq.payload)
+        image = "PNG" if b"image/png" in iq.to_bytes("") or b64encode(PNG) in iq.to_bytes("") else "GIF"
+        self.set.append((owner, image))
+        return iq.reply()
+
+
+async def test_avatars_of_one_user_are_set_one_after_the_other() -> None:
+    server, bob = Writes(), JID("bob@localhost")
+    avatars = Avatars(server, AvatarSettings())
+    await asyncio.gather(avatars.set(ALICE, PNG), avatars.set(ALICE, GIF), avatars.set(bob, PNG))
+    assert [image for owner, image in server.set if owner == ALICE] == ["PNG"] * 3 + ["GIF"] * 3
+    last = max(number for number, (owner, image) in enumerate(server.set) if (owner, image) == (ALICE, "PNG"))
+    assert server.set.index((bob, "PNG")) < last  # others do not wait
 
 
 class Caller:

@@ -13,7 +13,7 @@ from tigrest.backends.backend import REQUEST_TIMEOUT, UserRepository
 from tigrest.backends.component.account_changes import AccountChanges, Change
 from tigrest.backends.component.entrance import Entrance
 from tigrest.backends.component.link import Link
-from tigrest.backends.component.own_vcard import is_of_vcard, request_vcard
+from tigrest.backends.component.own_vcard import OwnVCards, is_of_vcard
 from tigrest.backends.component.presences import UserPresences
 from tigrest.backends.component.privileges import Privileges, unwrap, wrap
 from tigrest.backends.component.probes import Probes
@@ -70,6 +70,7 @@ class Component:
     ) -> None:
         self.jid, self.domain, self._limits = settings.link.jid, settings.link.domain, settings.limits
         self._self = _Self(self)
+        self._vcards = OwnVCards(self._self)
         self._stages = OpenStages()
         self.users: UserRepository = CommandUsers(self._self, self.domain, passwords.check, self._stages, lambda: self.is_tigase)
         self._changes = AccountChanges(self.jid, self.domain, self._limits.account_changes)
@@ -209,7 +210,7 @@ class Component:
         if self.borrows:
             return await self.request(iq.with_(sender=owner), timeout)
         if self._writes_vcards and is_of_vcard(iq):
-            return await request_vcard(self._self, owner, iq, timeout)
+            return await self._vcards.request(owner, iq, timeout)
         raise NotSupported(self.delegation_trouble(iq.type, namespace))
 
     def delegation_trouble(self, type: str, namespace: str) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Protocol
 from xml.etree import ElementTree as ET
 
+from tigrest.concurrency.keyed_lock import KeyedLock
 from tigrest.errors import NoSuchUser, NotSupported
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import VCARD_TEMP
@@ -43,44 +44,62 @@ def is_of_vcard(iq: Stanza) -> bool:
     return iq.payload is not None and iq.payload.tag == _VCARD
 
 
-async def request_vcard(server: VCardServer, owner: JID, iq: Stanza, timeout: float) -> Stanza:
-    """Get or set the vCard of a user; everybody may get one::
-
-        <iq type="set" from="alice@example.org" to="alice@example.org" id="…"><vCard xmlns="vcard-temp">…</vCard></iq>
+class OwnVCards:
+    """vCards that are set in the names of their owners, one at a time of each: else it is another one that is read back.
 
     Args:
         server: sends over a link that the server trusts with its users' addresses.
-        owner: bare address of the user.
-        iq: of type get or set, with a vCard.
-        timeout: of each iq, in seconds.
-
-    Returns:
-        The reply; of a set one that we make, once the vCard that the server has is seen to be what was set.
-
-    Raises:
-        NotSupported: it is not; the server does not take it in this way.
-        NoSuchUser: there is no such account: ejabberd would keep the vCard all the same.
-        StanzaTimeout, NotConnected: the server cannot be asked.
-
-    XEP-0054 §3.1, §3.2
     """
-    get = make_stanza("iq", "get", owner, ET.Element(_VCARD), id=iq.id or "vcard")
-    reply = await server.request(get, timeout)
-    if reply.error is not None and reply.error.condition == "item-not-found":  # no vCard, or no account. XEP-0054 §3.1
-        reply = get.reply(ET.Element(_VCARD))
-    if reply.payload is None or not len(reply.payload):
-        await _expect(server, owner)
-    if iq.type == "get":
+
+    def __init__(self, server: VCardServer) -> None:
+        self._server = server
+        self._setting = KeyedLock("changes of the vCard")
+
+    async def request(self, owner: JID, iq: Stanza, timeout: float) -> Stanza:
+        """Get or set the vCard of a user; everybody may get one::
+
+            <iq type="set" from="alice@example.org" to="alice@example.org" id="…"><vCard xmlns="vcard-temp">…</vCard></iq>
+
+        Args:
+            owner: bare address of the user.
+            iq: of type get or set, with a vCard.
+            timeout: of each iq, in seconds.
+
+        Returns:
+            The reply; of a set one that we make, once the vCard that the server has is seen to be what was set.
+
+        Raises:
+            NotSupported: it is not; the server does not take it in this way.
+            NoSuchUser: there is no such account: ejabberd would keep the vCard all the same.
+            StanzaTimeout, NotConnected, Unavailable: the server cannot be asked, or too many wait to set this vCard.
+
+        XEP-0054 §3.1, §3.2
+        """
+        get = make_stanza("iq", "get", owner, ET.Element(_VCARD), id=iq.id or "vcard")
+        if iq.type == "get":
+            return await self._get(get, owner, timeout)
+        async with self._setting.holding(owner):
+            await self._get(get, owner, timeout)
+            return await self._set(iq, get, owner, timeout)
+
+    async def _get(self, get: Stanza, owner: JID, timeout: float) -> Stanza:
+        reply = await self._server.request(get, timeout)
+        if reply.error is not None and reply.error.condition == "item-not-found":  # no vCard, or no account. XEP-0054 §3.1
+            reply = get.reply(ET.Element(_VCARD))
+        if reply.payload is None or not len(reply.payload):
+            await _expect(self._server, owner)
         return reply
-    assert iq.payload is not None
-    await server.send(iq.with_(sender=owner, to=owner))
-    wanted = Counter(_values(iq.payload))
-    for pause in READ_BACK:
-        await asyncio.sleep(pause)
-        found = (await server.request(get, timeout)).payload
-        if found is not None and wanted <= Counter(_values(found)):
-            return iq.with_(sender=None, to=owner).reply()
-    raise NotSupported(f"the server does not let the gateway set the vCard of {owner}: it was sent in his name, and is not there")
+
+    async def _set(self, iq: Stanza, get: Stanza, owner: JID, timeout: float) -> Stanza:
+        assert iq.payload is not None
+        await self._server.send(iq.with_(sender=owner, to=owner))
+        wanted = Counter(_values(iq.payload))
+        for pause in READ_BACK:
+            await asyncio.sleep(pause)
+            found = (await self._server.request(get, timeout)).payload
+            if found is not None and wanted <= Counter(_values(found)):
+                return iq.with_(sender=None, to=owner).reply()
+        raise NotSupported(f"the server does not let the gateway set the vCard of {owner}: it was sent in his name, and is not there")
 
 
 async def _expect(server: VCardServer, owner: JID) -> None:

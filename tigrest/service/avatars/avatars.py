@@ -10,6 +10,7 @@ from typing import Literal
 from xml.etree import ElementTree as ET
 
 from tigrest.concurrency.caller import while_there
+from tigrest.concurrency.keyed_lock import KeyedLock
 from tigrest.concurrency.single_flight import SingleFlight
 from tigrest.concurrency.threads import callable_from_threads
 from tigrest.errors import InvalidValue, NoSuchUser, NotSupported, StanzaError, StanzaTimeout
@@ -61,6 +62,7 @@ class Avatars:
         self.loop = server.loop
         self._budget = budget or Budget()
         self._flights: SingleFlight[tuple[Key, int, bool], Avatar | None] = SingleFlight()
+        self._setting = KeyedLock("changes of the avatar")
 
     async def get(
         self, jid: JID | str, source: AvatarSource | None = None, *, as_owner: bool | None = None, is_limited: bool = False
@@ -142,6 +144,7 @@ class Avatars:
             NoSuchUser: the address is not of a user of the served domain.
             NotSupported: the server does not let us act for its users, or another avatar of his comes before it.
             StanzaError, StanzaTimeout, NotConnected: the server did not take it.
+            Unavailable: too many wait to change the avatar of this user, which one does at a time.
 
         XEP-0084 §3.1, XEP-0153 §3
         """
@@ -152,7 +155,15 @@ class Avatars:
             raise InvalidValue("the body is not an image: send PNG, JPEG, GIF, WebP, AVIF or BMP bytes")
         if not self._is_ours(owner):
             raise NoSuchUser(f"{owner} is not a user of {self._server.domain}; avatars are set for these only")
-        identity, text = sha1(data), base64.b64encode(data).decode()
+        async with self._setting.holding(owner):
+            try:
+                await self._set(owner, avatar, kind)
+            finally:
+                self.cache.forget(owner)
+        return avatar
+
+    async def _set(self, owner: JID, avatar: Avatar, kind: str) -> None:
+        identity, text = sha1(avatar.data), base64.b64encode(avatar.data).decode()
         has_photo = True
         try:
             await self._set_photo(owner, kind, text)
@@ -160,14 +171,11 @@ class Avatars:
             has_photo = False
             log.debug("the photo in the vCard of %s was left as it is: %s", owner, error)
         try:
-            await self._publish(owner, kind, identity, text, len(data))
+            await self._publish(owner, kind, identity, text, len(avatar.data))
         except NotSupported:
             if not has_photo:
                 raise
             await self._expect_served(owner, avatar)
-        finally:
-            self.cache.forget(owner)
-        return avatar
 
     async def _expect_served(self, owner: JID, avatar: Avatar) -> None:
         """Look whether a photo that was set in the vCard alone is what others see.
