@@ -245,8 +245,8 @@ class DebianEjabberd(DebianServer):
         return [*command, *(["-eval", ", ".join(users).replace("'", '"') + "."] if users else [])], environment
 
 
-class NewerDebianProsody(DebianProsody):
-    """Prosody from ``/etc/prosody`` of Debian 13's backports.
+class Extracted(DebianServer):
+    """A server of Debian 13 or its backports: :mod:`tests.servers.trixie`.
 
     Args:
         folder: only its name counts.
@@ -260,6 +260,10 @@ class NewerDebianProsody(DebianProsody):
     @staticmethod
     def check() -> None:
         """Do nothing: the files are as they were extracted."""
+
+
+class NewerDebianProsody(Extracted, DebianProsody):
+    """Prosody from ``/etc/prosody`` of Debian 13's backports."""
 
     @staticmethod
     def default() -> Path:
@@ -282,21 +286,8 @@ class NewerDebianProsody(DebianProsody):
         return in_lua(command), environment
 
 
-class NewerDebianEjabberd(DebianEjabberd):
-    """ejabberd from ``ejabberd.yml`` of Debian 13's backports.
-
-    Args:
-        folder: only its name counts.
-    """
-
-    trouble = staticmethod(trixie.trouble)
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(trixie.folder_inside(folder.name))
-
-    @staticmethod
-    def check() -> None:
-        """Do nothing: the file is as it was extracted."""
+class NewerDebianEjabberd(Extracted, DebianEjabberd):
+    """ejabberd from ``ejabberd.yml`` of Debian 13's backports."""
 
     @staticmethod
     def default() -> Path:
@@ -308,18 +299,11 @@ class NewerDebianEjabberd(DebianEjabberd):
         return in_erlang(*super().erlang())
 
 
-class DebianJabberd2(ThreeProcesses, DebianServer):
-    """jabberd2 from ``/etc/jabberd2`` of Debian 13.
-
-    Args:
-        folder: only its name counts.
-    """
+class DebianJabberd2(Extracted, ThreeProcesses):
+    """jabberd2 from ``/etc/jabberd2`` of Debian 13."""
 
     page = "jabberd2.md"
     default_ports = (5222, 5347, 5269)
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(trixie.folder_inside(folder.name))
 
     @property
     def etc(self) -> Path:

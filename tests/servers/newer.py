@@ -38,12 +38,12 @@ def in_erlang(command: list[str], environment: dict[str, str]) -> tuple[list[str
     return trixie.inside(f"{place['BINDIR']}/erlexec", *command[1:]), environment | place
 
 
-class NewerProsody(Prosody):
-    """Prosody 13.
+class Newer(XmppServer):
+    """A server of Debian 13's backports.
 
     Args:
         folder: only its name counts.
-        options: as for :class:`~tests.servers.prosody.Prosody`.
+        options: as for the one of Debian 12.
     """
 
     trouble = staticmethod(trixie.trouble)
@@ -51,6 +51,10 @@ class NewerProsody(Prosody):
     def __init__(self, folder: Path, **options: str) -> None:
         inside = trixie.folder_inside(folder.name)
         super().__init__(inside, **with_files_inside(inside, options))
+
+
+class NewerProsody(Newer, Prosody):
+    """Prosody 13."""
 
     def command(self) -> tuple[list[str], dict[str, str]]:
         """Write the configuration."""
@@ -58,20 +62,10 @@ class NewerProsody(Prosody):
         return in_lua(command), environment
 
 
-class NewerEjabberd(Ejabberd):
-    """ejabberd 26, which has privileged iqs.
+class NewerEjabberd(Newer, Ejabberd):
+    """ejabberd 26, which has privileged iqs."""
 
-    Args:
-        folder: only its name counts.
-        options: as for :class:`~tests.servers.ejabberd.Ejabberd`.
-    """
-
-    trouble = staticmethod(trixie.trouble)
     privileged_iqs = True
-
-    def __init__(self, folder: Path, **options: str) -> None:
-        inside = trixie.folder_inside(folder.name)
-        super().__init__(inside, **with_files_inside(inside, options))
 
     def command(self) -> tuple[list[str], dict[str, str]]:
         """Write the configuration."""
@@ -81,4 +75,4 @@ class NewerEjabberd(Ejabberd):
 
 def is_newer(server: XmppServer) -> bool:
     """Tell whether a server is of Debian 13 or newer."""
-    return isinstance(server, NewerProsody | NewerEjabberd)
+    return isinstance(server, Newer)

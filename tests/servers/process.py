@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import signal
 import socket
 import subprocess
@@ -19,12 +20,22 @@ NOT_YET = ("host-gone", "system-shutdown", "internal-server-error", "remote-conn
 its session manager has come."""
 
 
+PORTS = range(16_384, 32_768)
+"""Where ports are looked for: below those that the system gives to connections that go out, which could take one before it is used."""
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    probes = [socket.socket() for _ in range(count)]
+    """Return ports that nobody listens on now."""
+    probes: list[socket.socket] = []
     try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
+        while len(probes) < count:
+            probe = socket.socket()
+            try:
+                probe.bind(("127.0.0.1", secrets.choice(PORTS)))
+            except OSError:
+                probe.close()
+            else:
+                probes.append(probe)
         return [int(probe.getsockname()[1]) for probe in probes]
     finally:
         for probe in probes:

@@ -1,7 +1,7 @@
 """The servers of Debian 13 and its backports, extracted into a folder, which they take for ``/``: for tests on any Debian, as root.
 
-``mmdebstrap`` makes the folder in half a minute. It is kept, outside the checkout, until the list of packages below changes or it is
-removed; ``VERSIONS`` in it names what it has.
+``mmdebstrap`` makes the folder in half a minute. It is kept, outside the checkout, one for each list of packages, and removed when another
+is made and it was not used for a month; ``VERSIONS`` in it names what it has.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ HOOKS = (
     'mkdir -p "$1/etc/apt/preferences.d"',
     f"""printf '%s' '{PREFERENCES}' > "$1/etc/apt/preferences.d/backports\"""",
 )
-OLD_SECONDS = 30 * 86400.0
-"""Age at which a folder of another list of packages is removed, in seconds: other checkouts may use it."""
+UNUSED_SECONDS = 30 * 86400.0
+"""Time since its last use after which a folder of another list of packages is removed, in seconds: other checkouts may use it."""
 
 TIMEOUT = 300.0
 """Longest time to make the folder, in seconds."""
@@ -58,7 +58,10 @@ def trouble() -> str:
     cache = _cache()
     cache.mkdir(parents=True, exist_ok=True)
     with _locked(cache / "lock"):
-        return "" if root().is_dir() else _make(root())
+        if not root().is_dir() and (reason := _make(root())):
+            return reason
+        os.utime(root())
+        return ""
 
 
 def root() -> Path:
@@ -76,9 +79,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _make(folder: Path) -> str:
     """Make the folder; return what went wrong, or nothing."""
-    for other in folder.parent.glob("trixie-*"):
-        if time.time() - other.stat().st_mtime > OLD_SECONDS:
-            shutil.rmtree(other, ignore_errors=True)
+    remove_unused(folder.parent)
     unfinished = folder.with_name(f"trixie-unfinished-{os.getpid()}")
     command = ["mmdebstrap", "--variant=extract", f"--include={','.join(PACKAGES)}", '--aptopt=Apt::Install-Recommends "false"']
     command += [f"--setup-hook={hook}" for hook in HOOKS]
@@ -95,6 +96,17 @@ def _make(folder: Path) -> str:
     _complete(unfinished, folder)
     unfinished.rename(folder)
     return ""
+
+
+def remove_unused(cache: Path) -> None:
+    """Remove the folders that no checkout has used for long.
+
+    Args:
+        cache: where they are; the time of each is that of its last use.
+    """
+    for folder in cache.glob("trixie-*"):
+        if time.time() - folder.stat().st_mtime > UNUSED_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _complete(tree: Path, folder: Path) -> None:
