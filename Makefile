@@ -43,9 +43,9 @@ bench: $(VENV)/.installed-bench ## measure everything, beside the servers' own H
 docs: $(VENV)/.installed ## write what is generated in docs/
 	@$(IN_VENV) -m tigrest.formats.stanza_json.reference docs/stanzas-as-json.md
 
-table: $(VENV)/.installed-test ## write the table of docs/servers.md by what each server does
+table: $(VENV)/.installed-test ## write the tables of docs/servers.md and docs/commands-table.md by what each server does
 	@tests/servers/install.sh
-	@TIGREST_WRITE_TABLE=1 $(IN_VENV) -m pytest --quiet tests/servers/test_table.py
+	@TIGREST_WRITE_TABLE=1 $(IN_VENV) -m pytest --quiet tests/servers/test_table.py tests/servers/test_conformance.py
 
 VENDORED := tigrest/api/static/swagger-ui
 

@@ -26,6 +26,7 @@ KINDS: dict[int, Kind] = {
 
 CONDITIONS: dict[str, Kind] = {
     "bad-request": "argument",
+    "jid-malformed": "argument",
     "forbidden": "forbidden",
     "item-not-found": "missing",
     "conflict": "conflict",

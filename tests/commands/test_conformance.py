@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,13 +13,17 @@ from tests.commands.frontends import AdHocFrontend, Frontend, Http, HttpForm
 from tigrest.testing import ACCOUNTS, PASSWORD, TestGateway, serving
 
 
-def frontends_of(gateway: TestGateway) -> dict[str, Frontend]:
-    """Return all ways to call commands on the embedded domain."""
+def frontends_of(gateway: TestGateway, passwords: Mapping[str, str]) -> dict[str, Frontend]:
+    """Return all ways to call commands on the embedded domain.
+
+    Args:
+        gateway: which runs them.
+        passwords: of its users.
+    """
 
     def ask(caller: str) -> Ask:
         return ask_on_embedded(gateway, f"{caller}@localhost/phone" if caller else "eve@elsewhere.example/phone")
 
-    passwords = dict.fromkeys(ACCOUNTS, PASSWORD)
     return {frontend.name: frontend for frontend in (Http(gateway, passwords), HttpForm(gateway, passwords), AdHocFrontend(ask))}
 
 
@@ -32,7 +36,7 @@ def frontends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Fr
     (folder / "cases.py").write_text(SCRIPT)
     with serving(commands=[folder]) as gateway:
         assert gateway.gateway.table.problems == ()
-        yield frontends_of(gateway)
+        yield frontends_of(gateway, dict.fromkeys(ACCOUNTS, PASSWORD))
 
 
 @pytest.mark.parametrize("frontend", FRONTENDS)

@@ -6,18 +6,17 @@ import re
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tests.servers.client import Client, befriend
 from tests.servers.gateway import eventually
+from tests.tables import PageTable
 from tigrest.backends.component.backend import Component
 from tigrest.gateway.demo import picture
 from tigrest.testing import API_KEY, TestGateway
 from tigrest.xmpp.jid import JID
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "servers.md"
-BEGIN, END = "<!-- table: begin -->\n", "<!-- table: end -->\n"
+PAGE = PageTable("servers.md")
 ADMIN, ALICE, BOB = "admin:adminpw", "alice:alicepw", "bob:bobpw"
 ADD_USER = "http://jabber.org/protocol/admin#add-user"
 INFO = "<query xmlns='http://jabber.org/protocol/disco#info'/>"
@@ -172,23 +171,3 @@ def column(trial: Trial) -> list[str]:
     if trial.alice is not None and trial.bob is not None:
         befriend(trial.alice, trial.bob)
     return [trial.version(), *[row(trial) for row in ROWS.values()]]
-
-
-def columns_of_page() -> dict[str, list[str]]:
-    """Return the columns of the table as the page has them, by heading."""
-    text = PAGE.read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
-    lines = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
-    rows = [line for line in lines if not set("".join(line)) <= set("-")]
-    return {column[0]: list(column) for column in zip(*rows, strict=True)} if rows else {}
-
-
-def write(column: list[str]) -> None:
-    """Put a column into the table of the page."""
-    columns = columns_of_page() | {column[0]: column}
-    columns[""] = ["", *ROWS]
-    ordered = [columns.pop(""), *columns.values()]
-    head, *rows = zip(*ordered, strict=True)
-    lines = [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(ordered), *rows)]
-    text = PAGE.read_text("utf-8")
-    before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-    PAGE.write_text(before + BEGIN + "\n".join(lines) + "\n" + END + after, "utf-8")
