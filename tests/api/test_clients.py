@@ -171,7 +171,9 @@ def test_calls_are_in_the_log_without_secrets(served: Served) -> None:
     served.client().register("dave", "localhost", "sesame, open")
     served.client().unregister("dave", "localhost")
     [line] = re.findall(r".* register\(.*dave.*", served.log)
-    assert re.search(r"tigrest\.audit .*admin@localhost 127\.0\.0\.1 http register\(user='dave', host='localhost', password=\*\*\*\) ok", line)
+    assert re.search(
+        r"tigrest\.audit .*admin@localhost 127\.0\.0\.1 http register\(user='dave', host='localhost', password=\*\*\*\) ok", line
+    )
     assert "sesame" not in served.log
 
 

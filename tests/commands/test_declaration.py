@@ -103,3 +103,13 @@ def test_a_command_among_handlers_is_refused(tmp_path: Path) -> None:
     (tmp_path / "one.py").write_text(HEAD + ADD)
     [problem] = Loader([tmp_path]).load().problems
     assert "add is a command; those live in [scripts] command_dirs" in str(problem)
+
+
+def test_a_function_that_another_of_its_name_replaces_is_told(tmp_path: Path) -> None:
+    [problem] = load(tmp_path, numbers=ADD + ADD.replace("role=None", "version=2, role=None")).problems
+    assert "numbers.py:3: command add: another add below replaces it" in str(problem)
+
+
+def test_a_name_that_looks_like_a_version_is_refused(tmp_path: Path) -> None:
+    [problem] = load(tmp_path, numbers=ADD.replace("def add", "def v2")).problems
+    assert "its name would be taken for a version in paths" in str(problem)

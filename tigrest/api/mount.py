@@ -29,6 +29,7 @@ from tigrest.http.mounts import Mount, MountRequest
 from tigrest.http.replies import XML_HEADERS, Reply, error_headers, problem_members, problem_reply
 from tigrest.http.requests import client_address, has_body, read_body
 from tigrest.observability.context import set_route
+from tigrest.scripting.argument_types import SHOWN
 from tigrest.scripting.commands import Command
 from tigrest.scripting.handler import METHODS
 from tigrest.scripting.parts import ROOT
@@ -136,10 +137,9 @@ class _Api:
         scope = request.scope
         method, query = scope["method"], scope["query_string"]
         ways = self._ways(query) if query else self._place.compat
-        try:
-            addressed = self._known(scope["path"]) or self._find(method, scope["path"])
-        except UnknownCommand as error:
-            raise await self._told(error, request) from None
+        addressed = self._known(scope["path"]) or self._find(method, scope["path"])
+        if addressed is None:
+            raise await self._unknown(request)
         command = addressed.command
         set_route(addressed.uri)
         principal = await _principal(request, command)
@@ -166,9 +166,10 @@ class _Api:
         """Return the methods that a whole path has, for OPTIONS; none where nothing is served."""
         for method in METHODS:
             try:
-                return self._find(method, path).methods
+                addressed = self._find(method, path)
             except (UnknownCommand, HTTPException):
                 continue
+            return () if addressed is None else addressed.methods
         return ()
 
     def failure(self, error: BaseException, scope: Scope) -> Reply:
@@ -209,26 +210,26 @@ class _Api:
         """Split a whole path into what stands below the place, and the version that counts where the caller names none there."""
         return path[len(self._place.path) + 1 :], self._place.version
 
-    def _find(self, method: str, path: str) -> Addressed:
+    def _find(self, method: str, path: str) -> Addressed | None:
+        """Find the command that a request is for; ``None`` when the path is one of commands, but there is none of this name.
+
+        Raises:
+            UnknownCommand: there is none yet in this version.
+            HTTPException: nothing is served at the path (404), or not with this method (405).
+        """
         rest, version = self._split(path)
-        named = read_path(rest)
-        if named is None:
-            return self._find_route(method, rest, version)
+        named, commands = read_path(rest), self._pipeline.commands
+        if named is None or not commands.versions(named.name):
+            return self._find_route(method, rest, version, is_name=named is not None)
         asked = version if named.version is None else named.version
-        try:
-            command = self._pipeline.commands.find(named.name, asked)
-        except UnknownCommand as error:
-            try:
-                return self._find_route(method, rest, version)
-            except HTTPException as other:
-                raise error if other.status_code == 404 else other from None
+        command = commands.find(named.name, asked)
         addressed = Addressed(command, f"{API}/{command.name}", asked, command.methods)
         if len(path) <= MEMOISED_PATH and len(self._found) < MEMOISED_PATHS:
             self._found[path] = addressed
         return addressed
 
-    def _find_route(self, method: str, rest: str, version: int | None) -> Addressed:
-        """Find the command that has a further place at a path.
+    def _find_route(self, method: str, rest: str, version: int | None, is_name: bool) -> Addressed | None:
+        """Find the command that has a further place at a path; ``None`` when there is none, and the path could be the name of a command.
 
         Raises:
             HTTPException: there is none (404), or not with this method (405).
@@ -238,6 +239,8 @@ class _Api:
             version, rest = before, others
         find, path = self._pipeline.commands.by_route, f"/{rest}"
         methods = tuple(known for known in METHODS if find(known, path, version))
+        if not methods and is_name:
+            return None
         if not methods:
             place = f"{self._place.path}/{rest}"[:100] if self._place.path else rest[:100]
             raise HTTPException(404, f"nothing is served at {place}; {API}/commands lists what is{hint(rest)}")
@@ -246,13 +249,13 @@ class _Api:
             raise HTTPException(405, f"{method} is not possible here; there is {', '.join(methods)}", {"Allow": ", ".join(methods)})
         return Addressed(found[0], f"{API}/{found[0].name}", version, methods, found[1])
 
-    async def _told(self, error: UnknownCommand, request: MountRequest) -> UnknownCommand:
+    async def _unknown(self, request: MountRequest) -> UnknownCommand:
         """Return an error that names no command which the caller may not call."""
-        if error.near is None:
-            return error
+        named = read_path(self._split(request.scope["path"])[0])
+        name = "" if named is None else named.name
         principal = await request.admit(_NO_LOGIN) or _anybody(client_address(request.scope))
         known = [command.name for command in self._pipeline.commands.all() if self._pipeline.may_call(principal, command)]
-        return UnknownCommand(error.name, nearest(error.name, known))
+        return UnknownCommand(name, nearest(name[:SHOWN], known))
 
     async def _read_body(self, request: MountRequest, command: Command, ways: str) -> Given:
         """Read the arguments in a body.

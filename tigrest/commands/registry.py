@@ -38,7 +38,7 @@ class Commands:
         self._known: dict[Need, tuple[float, str]] = {}
         self._by_name: dict[str, tuple[Command, ...]] = {}
         self._latest: dict[str, Command] = {}
-        self._routes: tuple[tuple[str, re.Pattern[str], Command], ...] = ()
+        self._routes: dict[_RouteKey, list[tuple[re.Pattern[str], Command]]] = {}
         self.number = 0
         """Grows with each replacement, so that what is made of all commands can be kept until then."""
 
@@ -53,7 +53,11 @@ class Commands:
             by_name.setdefault(part.name, []).append(part)
         self._by_name = {name: tuple(found) for name, found in by_name.items()}
         self._latest = {name: found[-1] for name, found in self._by_name.items()}
-        self._routes = tuple((part.route[0], _pattern(part.route[1]), part) for part in parts if part.route is not None)
+        self._routes = {}
+        for part in reversed(parts):
+            if part.route is not None:
+                method, path = part.route
+                self._routes.setdefault(_route_key(method, path), []).append((_pattern(path), part))
         self._known.clear()
         self.number += 1
 
@@ -103,8 +107,9 @@ class Commands:
         Returns:
             The command and its arguments in the path; ``None`` when there is none.
         """
-        for known, pattern, part in reversed(self._routes):
-            if known == method and (version is None or part.version <= version) and (match := pattern.fullmatch(path)):
+        key = _route_key(method, path)
+        for pattern, part in (*self._routes.get(key, ()), *self._routes.get((*key[:2], ""), ())):
+            if (version is None or part.version <= version) and (match := pattern.fullmatch(path)):
                 return part, match.groupdict()
         return None
 
@@ -145,6 +150,16 @@ class Commands:
             raise
         except TigrestError as error:
             return f"the server does not tell whether it can: {error}"
+
+
+_RouteKey = tuple[str, int, str]
+"""Method, number of segments, and the first segment, which is empty where it is an argument."""
+
+
+def _route_key(method: str, path: str) -> _RouteKey:
+    """Return under what the commands with a further place at a path are kept, so that few have to be tried."""
+    first = path.split("/", 2)[1]
+    return method, path.count("/"), "" if first.startswith("{") else first
 
 
 def _pattern(path: str) -> re.Pattern[str]:

@@ -36,6 +36,9 @@ MAX_VERSION = 999_999
 SPECIFICATIONS: Final = "__tigrest_commands__"
 """Attribute of a function with what is declared of it."""
 
+_DECLARED: Final = "__tigrest_declared__"
+"""Variable of a script with all that is declared in it, also what another function of the same name has replaced."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _ROUTE = re.compile(r"(GET|POST|PUT|DELETE) ((?:/(?:[a-z0-9_-]+|\{[a-z][a-z0-9_]*\}))+)")
 
@@ -118,6 +121,8 @@ def command(
 
     def declare(function: F) -> F:
         setattr(function, SPECIFICATIONS, [*getattr(function, SPECIFICATIONS, ()), specification])
+        module = getattr(inspect.unwrap(function), "__globals__", {})
+        module.setdefault(_DECLARED, []).append((specification, function))
         return function
 
     return declare
@@ -287,9 +292,24 @@ def commands_of(module: types.ModuleType, source: Source) -> Iterator[Command]:
     if not functions:
         cure = "decorate a function with @command(), or let the file's name begin with _ when it is a helper"
         raise ScriptError(source.path, 1, f"declares no command: {cure}")
+    _expect_all(functions, module, source)
     for function in functions:
         for specification in getattr(function, SPECIFICATIONS):
             yield _Compilation(source, function, specification).compile()
+
+
+def _expect_all(functions: Iterable[Any], module: types.ModuleType, source: Source) -> None:
+    """Check that a script still has all commands that it declares: Python keeps the last of several functions of one name.
+
+    Raises:
+        ScriptError: it does not.
+    """
+    kept = [specification for function in functions for specification in getattr(function, SPECIFICATIONS)]
+    for specification, function in vars(module).get(_DECLARED, ()):
+        if not any(specification is each for each in kept) and getattr(function, "__module__", None) == module.__name__:
+            name = specification.name or function.__name__
+            cure = "give each version's function a name of its own, and the command's name to @command()"
+            raise ScriptError(source.path, _line(function), f"command {name}: another {function.__name__} below replaces it; {cure}")
 
 
 def expect_no_commands(values: Iterable[object], source: Source) -> None:
@@ -340,6 +360,8 @@ class _Compilation:
         given = self._specification
         if not isinstance(self._name, str) or not _NAME.fullmatch(self._name):
             raise self._error(f"name {self._name!r} is none: use lower-case letters, digits and underscores, at most 64, a letter first")
+        if re.fullmatch(r"v[0-9]+", self._name):
+            raise self._error("its name would be taken for a version in paths; choose another")
         if isinstance(given.version, bool) or not isinstance(given.version, int) or not 0 <= given.version <= MAX_VERSION:
             raise self._error(f"version is {given.version!r}; use a whole number from 0 to {MAX_VERSION}")
         if given.role not in ROLES:
