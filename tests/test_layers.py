@@ -25,8 +25,8 @@ ROOMS: dict[str, set[str]] = {
     "formats": {"errors", "spelling", "xmpp"},
     # what is kept, who calls, how it is set up
     "state": {"errors", "concurrency", "observability"},
-    "auth": {"errors", "passwords", "concurrency", "observability", "xmpp", "state"},
-    "config": {"errors", "spelling", "passwords", "xmpp"},
+    "auth": {"errors", "spelling", "passwords", "concurrency", "observability", "xmpp", "state"},
+    "config": {"errors", "spelling", "passwords", "xmpp", "auth"},
     # XMPP: the ways to it, what scripts get, what becomes of what comes in
     "backends": {"errors", "hosts", "version", "passwords", "concurrency", "observability", "xmpp", "state"},
     "service": {"errors", "hosts", "concurrency", "observability", "xmpp", "formats", "auth", "backends"},

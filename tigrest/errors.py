@@ -124,12 +124,23 @@ class LoginRequired(TigrestError):
     """The request carries no login, or one that is not accepted. The message never says which part was wrong."""
 
 
-class KeyRequired(TigrestError):
+class Forbidden(TigrestError):
+    """The caller may not do what he asks."""
+
+    rule = ""
+    """Name of the rule that refused it, for callers."""
+
+
+class KeyRequired(Forbidden):
     """The request carries no API key, or one that is unknown, revoked or not valid for this path and host."""
 
+    rule = "api-key"
 
-class RoleRequired(TigrestError):
+
+class RoleRequired(Forbidden):
     """The caller is logged in but lacks the role that the handler demands."""
+
+    rule = "role"
 
 
 class BodyTimeout(TigrestError):
@@ -302,7 +313,7 @@ class CallerGone(TigrestError):
     """The caller has gone away, so nobody waits for the answer. The status is for the log only."""
 
 
-class NotPermitted(TigrestError):
+class NotPermitted(Forbidden):
     """The caller lacks the rights for what he asks."""
 
 

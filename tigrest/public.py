@@ -7,9 +7,11 @@ from starlette.responses import StreamingResponse
 
 from tigrest.auth.basic import read_basic
 from tigrest.auth.logins import Logins
+from tigrest.auth.permissions import Verdict
 from tigrest.auth.principal import Principal
 from tigrest.backends.backend import UserRepository
 from tigrest.commands.context import CommandContext
+from tigrest.commands.explaining import explain_call
 from tigrest.commands.listing import ListedCommand, list_commands
 from tigrest.commands.registry import Commands
 from tigrest.errors import (
@@ -98,8 +100,10 @@ __all__ = [
     "UserExists",
     "UserRepository",
     "UserStatus",
+    "Verdict",
     "__version__",
     "command",
+    "explain_call",
     "inject",
     "list_commands",
     "log_level",

@@ -216,7 +216,9 @@ def serving(
     command_dirs = [*commands, builtin_commands()] if builtins else [*commands]
     gateway = Gateway(Config.model_validate(settings), dirs, Passwords(1, 8, 1), command_dirs)
     options = {"loop_factory": new_event_loop}
-    with TestClient(gateway.app, raise_server_exceptions=False, follow_redirects=False, backend_options=options) as client:
+    with TestClient(
+        gateway.app, raise_server_exceptions=False, follow_redirects=False, backend_options=options, client=("127.0.0.1", 50000)
+    ) as client:
         yield TestGateway(gateway, client)
 
 

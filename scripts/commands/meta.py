@@ -47,7 +47,8 @@ async def describe(ctx: CommandContext, command: str = "") -> str:
         return "\n".join(f"{each.name}: {each.desc}" for each in sorted(listed, key=lambda each: each.name))
     commands = ctx.get(Commands)
     found = commands.find(command, ctx.version)
-    ctx.gateway.policy.require(ctx.principal, "call", found)
+    if not ctx.may_call(found):
+        raise NotPermitted(f"{found.name} is not for you to call, so it is not explained")
     versions = ", ".join(str(version) for version in commands.versions(found.name))
     lines = [" ".join([found.name, *(each.name for each in found.arguments)]), "", f"{found.summary}.", ""]
     lines += [found.text, ""] if found.text else []

@@ -158,8 +158,8 @@ def test_each_call_has_a_line_without_secrets(gateway: TestGateway, caplog: pyte
     call(gateway, "rename", {"user": "bob", "password": "s3cr3t"}, ADMIN)
     call(gateway, "rename", {"user": "taken", "password": "s3cr3t", "x": "s3cr3t"}, ADMIN)
     lines = [record.getMessage() for record in caplog.records if record.name == "tigrest.audit"]
-    assert lines[0].startswith("admin@localhost testclient http rename(user='bob', password=***) ok ")
-    assert lines[1].startswith("admin@localhost testclient http rename(user='taken', password=***, 'x'=?) ArgumentError ")
+    assert lines[0].startswith("admin@localhost 127.0.0.1 http rename(user='bob', password=***) ok ")
+    assert lines[1].startswith("admin@localhost 127.0.0.1 http rename(user='taken', password=***, 'x'=?) ArgumentError ")
     assert "s3cr3t" not in caplog.text
 
 
@@ -175,3 +175,37 @@ def test_a_saved_command_is_live(tmp_path: Path) -> None:
         (tmp_path / "one.py").unlink()
         gateway.reload()
         assert call(gateway, "greet/v0")[0] == 404
+
+
+PERMISSIONS = '''
+from tigrest import command
+
+@command(effect="read")
+async def get_roster(ctx, user: str, host: str) -> str:
+    """Tell."""
+    return f"of {user}@{host}"
+
+@command(role="user", effect="read")
+async def secrets(ctx) -> str:
+    """Tell."""
+    return "all"
+'''
+
+
+def test_permissions_take_the_place_of_roles(tmp_path: Path) -> None:
+    (tmp_path / "some.py").write_text(PERMISSIONS)
+    groups = {
+        "own rosters": {"from": ["http"], "who": ["own"], "what": ["get_*"]},
+        "of bob": {"who": [["bob@localhost", "127.0.0.0/8"]], "what": ["secrets"]},
+    }
+    with serving(commands=[tmp_path], builtins=False, api={"permissions": groups}) as gateway:
+        assert call(gateway, "get_roster", {"user": "alice", "host": "localhost"}, ALICE) == (200, "of alice@localhost")
+        assert call(gateway, "get_roster", {"user": "bob", "host": "localhost"}, ADMIN) == (200, "of bob@localhost")
+        status, body = call(gateway, "get_roster", {"user": "bob", "host": "localhost"}, ALICE)
+        assert isinstance(body, dict)
+        assert (status, body["rule"]) == (403, "own rosters")
+        assert body["reason"] == "group own rosters: the caller is not the owner: it is about bob@localhost"
+        assert call(gateway, "secrets", {}, ("bob", "secret")) == (200, "all")
+        assert call(gateway, "secrets", {}, ALICE)[0] == 403
+        status, body = call(gateway, "get_roster", {"nope": 1})
+        assert (status, "own" in str(body)) == (401, False)

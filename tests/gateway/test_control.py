@@ -29,7 +29,7 @@ MARKED = {"command-marker": "command-marker"}
 def test_keys_are_added_limited_and_removed(serve: Serve) -> None:  # noqa: F811
     gateway = serve(KEYED, builtins=True)
     nodes = [item["node"] for item in gateway.get("/rest/adhoc/http.localhost?type=json", login="admin").json()["items"]]
-    assert nodes == ["api-key-add", "api-key-update", "api-key-remove", "reload-handlers"]
+    assert nodes[:4] == ["api-key-add", "api-key-update", "api-key-remove", "reload-handlers"]
     assert "There are no items on the list" in run(gateway, "api-key-remove").values()
     added = run(gateway, "api-key-add", Name="ci", **MARKED)
     key = added["API Key"]

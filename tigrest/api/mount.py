@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
@@ -18,6 +18,7 @@ from starlette.types import Scope
 from tigrest.api import compat
 from tigrest.api.bodies import COMPAT, Given, body_arguments, query_arguments
 from tigrest.api.paths import MEMOISED_PATH, hint, read_path, version_of, versioned_root
+from tigrest.auth.permission_entries import Attempt
 from tigrest.auth.principal import Principal
 from tigrest.commands.arguments import Texts
 from tigrest.commands.pipeline import CommandCall, Pipeline
@@ -63,18 +64,17 @@ class ApiPlace:
 
 
 class _Login(NamedTuple):
-    """Requirements on the caller of a command: a login, or nothing. Which role he needs is for the pipeline to say."""
+    """Requirements on the caller of a command: none. What he needs is for the pipeline to say."""
 
-    is_needed: bool
-    role: Literal["user"] = "user"
+    role: None = None
     api_key: bool = False
 
     def auth_required(self, api_key: str | None) -> bool:
         """Return whether it demands a login."""
-        return self.is_needed
+        return False
 
 
-_LOGIN, _NO_LOGIN = _Login(True), _Login(False)
+_OPTIONAL = _Login()
 
 
 class Addressed(NamedTuple):
@@ -142,8 +142,8 @@ class _Api:
             raise await self._unknown(request)
         command = addressed.command
         set_route(addressed.uri)
-        principal = await _principal(request, command)
-        self._pipeline.admit(principal, command, "http")
+        principal = await _principal(request)
+        self._pipeline.admit(Attempt(principal, command, "http", scope["path"]))
         if (implied := "GET" if method == "HEAD" else method) not in addressed.methods:
             raise _wrong_method(command, addressed.methods)
         given = query_arguments(command, query) if implied == "GET" else await self._read_body(request, command, ways)
@@ -152,6 +152,7 @@ class _Api:
             given=_merged(addressed.in_path, compat.lenient(command, given) if ways else given),
             principal=principal,
             frontend="http",
+            path=scope["path"],
             version=addressed.version,
             answer_instead=request.answer_instead,
         )
@@ -253,7 +254,7 @@ class _Api:
         """Return an error that names no command which the caller may not call."""
         named = read_path(self._split(request.scope["path"])[0])
         name = "" if named is None else named.name
-        principal = await request.admit(_NO_LOGIN) or _anybody(client_address(request.scope))
+        principal = await _principal(request)
         known = [command.name for command in self._pipeline.commands.all() if self._pipeline.may_call(principal, command)]
         return UnknownCommand(name, nearest(name[:SHOWN], known))
 
@@ -281,19 +282,16 @@ class _VersionedApi(_Api):
         return ("", None) if root is None else (root.rest, root.version)
 
 
-async def _principal(request: MountRequest, command: Command) -> Principal:
-    """Authenticate the caller of a command.
+async def _principal(request: MountRequest) -> Principal:
+    """Authenticate the caller, who may log in and does not have to: what he needs is for the pipeline to say.
 
     Raises:
         LoginRequired, KeyRequired, TooManyFailures, NotConnected: as :meth:`tigrest.http.mounts.MountRequest.admit`.
     """
-    if command.role is not None:
-        admitted = await request.admit(_LOGIN)
-    elif b"authorization" in request.fields or b"api-key" in request.fields or b"api-key" in request.scope["query_string"]:
-        admitted = await request.admit(_NO_LOGIN)
-    else:
-        admitted = None
-    return admitted or _anybody(client_address(request.scope))
+    fields = request.fields
+    if b"authorization" in fields or b"api-key" in fields or b"api-key" in request.scope["query_string"]:
+        return await request.admit(_OPTIONAL) or _anybody(client_address(request.scope))
+    return _anybody(client_address(request.scope))
 
 
 @lru_cache(maxsize=1024)

@@ -26,6 +26,7 @@ class Principal:
         via: how he got in.
         name: of the API key, the webhook or the user of the operating system; empty when there is none.
         address: IP address of the client; empty when it is unknown.
+        scopes: of the token that he came with; none where he came otherwise.
     """
 
     jid: JID | None
@@ -33,6 +34,7 @@ class Principal:
     via: Via = "basic"
     name: str = ""
     address: str = ""
+    scopes: frozenset[str] = NOBODY
     is_admin: bool = field(init=False, compare=False, repr=False)
     """True when he has the role admin."""
 

@@ -11,6 +11,7 @@ from tigrest.cli.configured import configured
 from tigrest.cli.tables import columns
 from tigrest.config import command_dirs, plugin_dirs, script_dirs
 from tigrest.errors import ScriptError
+from tigrest.gateway.assembly import make_permissions
 from tigrest.paths import shown_path
 from tigrest.plugins import Plugins
 from tigrest.scripting.commands import Command
@@ -22,7 +23,7 @@ from tigrest.scripting.table import Table
 
 
 def check_scripts(path: Path | None, to_stderr: bool = False) -> int:
-    """Load every plugin and script and print what is wrong, as ``file:line: message``.
+    """Load every plugin and script and print what is wrong, as ``file:line: message``; and permissions for commands that there are not.
 
     Args:
         path: configuration file from ``--config``, if any.
@@ -33,6 +34,7 @@ def check_scripts(path: Path | None, to_stderr: bool = False) -> int:
     """
     plugins, table = _load(path)
     problems = [*map(str, plugins.problems), *map(_line, table.problems)]
+    problems += make_permissions(configured(path)).unknown({command.name for command in table.of(Command)})
     for problem in problems:
         typer.echo(problem, err=to_stderr)
     if problems:

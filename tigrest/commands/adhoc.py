@@ -12,6 +12,7 @@ from functools import partial
 
 from starlette.exceptions import HTTPException
 
+from tigrest.auth.permission_entries import Attempt
 from tigrest.auth.principal import Principal
 from tigrest.backends.entities.commands import AdHocCall, AdHocCommand, CommandSessionLimits, Outcome, SessionCommands
 from tigrest.backends.entities.iq_request import IqRequest
@@ -59,7 +60,7 @@ class ApiCommands(SessionCommands):
         """Return the commands that the sender may run, sorted by name."""
         principal = self._principal(request.sender)
         commands = self._pipeline.commands.all()
-        return [self._offered(command, None) for command in commands if self._pipeline.may_call(principal, command)]
+        return [self._offered(command, None) for command in commands if self._pipeline.may_call(principal, command, "adhoc")]
 
     async def find(self, node: str, request: IqRequest) -> AdHocCommand | None:
         """Return the command of a node; ``None`` when there is none, or none for this sender.
@@ -74,7 +75,7 @@ class ApiCommands(SessionCommands):
         principal = self._principal(request.sender)
         try:
             command = self._pipeline.commands.find(match[1], version)
-            self._pipeline.admit(principal, command, "adhoc")
+            self._pipeline.admit(Attempt(principal, command, "adhoc"))
         except UnknownCommand:
             return None
         except TigrestError as error:

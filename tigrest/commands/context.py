@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, TypeVar
 
+from tigrest.auth.permission_entries import Attempt
 from tigrest.auth.principal import Principal
 from tigrest.errors import NotSupported
 from tigrest.observability.context import request_id
+from tigrest.scripting.commands import Command
 from tigrest.service import BoundedService, Service
 
 T = TypeVar("T")
@@ -52,6 +54,10 @@ class CommandContext:
     def service(self) -> BoundedService:
         """Return the access to XMPP as the caller may use it: for whatever he has a hand in."""
         return self.gateway.for_(self.principal)
+
+    def may_call(self, command: Command) -> bool:
+        """Return whether the caller may call a command, perhaps with some arguments only."""
+        return self.gateway.policy.allowed(self.principal, "call", Attempt(self.principal, command, self.frontend)).allowed
 
     def get(self, wanted: type[T]) -> T:
         """Return what ``inject()`` would give a handler for a type.

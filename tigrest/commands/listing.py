@@ -76,8 +76,8 @@ async def list_commands(ctx: CommandContext) -> list[ListedCommand]:
     Args:
         ctx: of the command that wants to know.
     """
-    commands, policy = ctx.get(Commands), ctx.gateway.policy
-    visible = [command for command in commands.all(ctx.version) if policy.allowed(ctx.principal, "call", command).allowed]
+    commands = ctx.get(Commands)
+    visible = [command for command in commands.all(ctx.version) if ctx.may_call(command)]
     reasons = await asyncio.gather(*(commands.reason(command) for command in visible))
     listed = [listed_command(command, reason) for command, reason in zip(visible, reasons, strict=True)]
     return sorted(listed, key=lambda entry: (entry.path, entry.method))

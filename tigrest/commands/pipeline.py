@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tigrest.auth.permission_entries import Attempt
 from tigrest.auth.principal import Principal
 from tigrest.commands.arguments import validated
 from tigrest.commands.context import CommandContext, Frontend
@@ -37,6 +38,7 @@ class CommandCall:
         frontend: how he calls.
         request_id: id of the request; empty for that of the request being served.
         version: of the API that he asked for; ``None`` for the latest.
+        path: percent-decoded path of the request; empty when it did not come over HTTP.
         answer_instead: gives him an error from another task, when the command goes on although it was cancelled; ``None`` where that
             cannot be done.
     """
@@ -47,7 +49,16 @@ class CommandCall:
     frontend: Frontend
     request_id: str = ""
     version: int | None = None
+    path: str = ""
     answer_instead: Callable[[TigrestError], None] | None = None
+
+    def attempt(self, values: Mapping[str, Any] | None = None) -> Attempt:
+        """Return it as permissions see it.
+
+        Args:
+            values: the arguments, once they are known.
+        """
+        return Attempt(self.principal, self.command, self.frontend, self.path, values)
 
 
 class FunctionRun(Run):
@@ -85,24 +96,26 @@ class Pipeline:
         self.commands = commands
         self._service, self._execution, self._timeout, self._provide = service, execution, timeout, provide
 
-    def may_call(self, principal: Principal, command: Command) -> bool:
-        """Return whether somebody may call a command."""
-        return self._service.policy.allowed(principal, "call", command).allowed
+    def may_call(self, principal: Principal, command: Command, way: Frontend = "http") -> bool:
+        """Return whether somebody may call a command, perhaps with some arguments only."""
+        return self._service.policy.allowed(principal, "call", Attempt(principal, command, way)).allowed
 
-    def admit(self, principal: Principal, command: Command, frontend: Frontend) -> None:
+    def admit(self, attempt: Attempt) -> None:
         """Check that somebody may call a command.
 
         Raises:
             LoginRequired: he may not as long as he has not logged in.
             RoleRequired: he may not.
         """
-        decision = self._service.policy.allowed(principal, "call", command)
+        decision = self._service.policy.allowed(attempt.principal, "call", attempt)
         if decision.allowed:
             return
         if decision.rule == "login":
             raise LoginRequired(decision.reason)
-        audit.info("%s %s %s: %s", _who(principal), frontend, command.title, RoleRequired.__name__)
-        raise RoleRequired(decision.reason)
+        audit.info("%s %s %s: %s", _who(attempt.principal), attempt.way, attempt.called.name, RoleRequired.__name__)
+        error = RoleRequired(decision.reason)
+        error.rule = decision.rule
+        raise error
 
     async def run(self, call: CommandCall) -> Any:
         """Run a command that the caller may call, and return its result as JSON has it.
@@ -111,13 +124,14 @@ class Pipeline:
             LoginRequired, RoleRequired: he may not.
             Exception: as :meth:`run_admitted`.
         """
-        self.admit(call.principal, call.command, call.frontend)
+        self.admit(call.attempt())
         return await self.run_admitted(call)
 
     async def run_admitted(self, call: CommandCall) -> Any:
         """Run a command of which :meth:`admit` has said that the caller may call it, and return its result as JSON has it.
 
         Raises:
+            RoleRequired: he may not with these arguments.
             ArgumentError: an argument is missing, unknown, doubled or wrong.
             NotSupported, Unavailable: the XMPP server cannot do it; the message says why.
             HandlerTimeout, NoThread: it did not end in time, or got no thread.
@@ -128,6 +142,8 @@ class Pipeline:
         command = call.command
         try:
             values = validated(command, call.given)
+            if not call.principal.is_admin and self._service.policy.permissions.naming(command):
+                self.admit(call.attempt(values))  # some permissions depend on the arguments
             if command.needs:
                 await self.commands.require(command)
             returned = await self._execution.run(self._run_of(call, values))

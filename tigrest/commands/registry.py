@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,8 @@ from tigrest.errors import NotSupported, TigrestError, Unavailable, UnknownComma
 from tigrest.scripting.commands import Command, Need
 from tigrest.service import Service
 from tigrest.spelling import nearest
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Commands:
         self._by_name: dict[str, tuple[Command, ...]] = {}
         self._latest: dict[str, Command] = {}
         self._routes: dict[_RouteKey, list[tuple[re.Pattern[str], Command]]] = {}
+        self._reported: set[str] = set()
         self.number = 0
         """Grows with each replacement, so that what is made of all commands can be kept until then."""
 
@@ -60,6 +64,14 @@ class Commands:
                 self._routes.setdefault(_route_key(method, path), []).append((_pattern(path), part))
         self._known.clear()
         self.number += 1
+        self.report_unknown()
+
+    def report_unknown(self) -> None:
+        """Log what permissions name and is no command, each once."""
+        for problem in self._service.policy.permissions.unknown(self._by_name):
+            if problem not in self._reported:
+                self._reported.add(problem)
+                log.warning("%s", problem)
 
     def find(self, name: str, version: int | None = None) -> Command:
         """Return the definition of a command that counts for a version of the API: the one with the largest version up to it.

@@ -17,7 +17,7 @@ VARIABLE_PREFIX = "TIGREST__"
 
 
 def known_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
-    """List every key, e.g. ``http.port`` and ``auth.api_keys[].name``.
+    """List every key, e.g. ``http.port``, ``auth.api_keys[].name`` and ``api.permissions.<group>.who``.
 
     Args:
         model: model of the table to list.
@@ -26,8 +26,10 @@ def known_keys(model: type[BaseModel] = Config, prefix: str = "") -> list[str]:
     keys: list[str] = []
     for name, field in model.model_fields.items():
         table, is_array = _table(field)
-        if table is None:
-            keys.append(prefix + name)
+        if (named := _named_table(field)) is not None:
+            keys += known_keys(named, f"{prefix}{name}.<group>.")
+        elif table is None:
+            keys.append(prefix + (field.alias or name))
         else:
             keys += known_keys(table, f"{prefix}{name}{'[]' if is_array else ''}.")
     return keys
@@ -48,12 +50,17 @@ def override_variables() -> dict[str, tuple[str, ...]]:
 def table_at(path: Iterable[str | int]) -> type[BaseModel] | None:
     """Return the model of a table, e.g. of ``("auth", "api_keys", 0)``; ``None`` when there is no such table."""
     table: type[BaseModel] | None = Config
-    for step in path:
+    steps = iter(path)
+    for step in steps:
         if isinstance(step, int):
             continue
         if table is None or step not in table.model_fields:
             return None
-        table, _ = _table(table.model_fields[step])
+        field = table.model_fields[step]
+        if (named := _named_table(field)) is not None:
+            table = named if next(steps, None) is not None else None
+        else:
+            table, _ = _table(field)
     return table
 
 
@@ -69,6 +76,13 @@ def _table(field: FieldInfo) -> tuple[type[BaseModel] | None, bool]:
     is_array = typing.get_origin(annotation) is tuple
     inner = typing.get_args(annotation)[0] if is_array else annotation
     return (inner, is_array) if isinstance(inner, type) and issubclass(inner, BaseModel) else (None, is_array)
+
+
+def _named_table(field: FieldInfo) -> type[BaseModel] | None:
+    """Return the model of a field that is a table of tables, each with a name of its own; ``None`` for other fields."""
+    inner = typing.get_args(field.annotation)
+    named = inner[1] if typing.get_origin(field.annotation) is dict else None
+    return named if isinstance(named, type) and issubclass(named, BaseModel) else None
 
 
 def _is_text(annotation: object) -> bool:

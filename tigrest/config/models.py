@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from tigrest.auth.permission_entries import InvalidPermission
+from tigrest.auth.permissions import PermissionGroup
 from tigrest.config.fields import (
     ArrayOf,
     Count,
@@ -213,6 +215,7 @@ class AuthConfig(Section):
     """``[auth]``: admins, API keys, accounts of the gateway, cache of logins."""
 
     admins: ArrayOf[User] = (JID("admin@localhost"),)
+    domain_admins: dict[Domain, ArrayOf[User]] = Field(default_factory=dict)
     open_access: bool = False
     cache_seconds: MemorySeconds = 60.0
     api_keys: ArrayOf[ApiKeyConfig] = ()
@@ -310,10 +313,31 @@ class ApiMountConfig(Section):
     compat: Literal["ejabberd"] | None = None
 
 
+class PermissionConfig(Section):
+    """``[api.permissions.<group>]``: callers, and what they may call."""
+
+    ways: ArrayOf[NonEmptyText] = Field(default=(), alias="from")
+    who: ArrayOf[NonEmptyText | ArrayOf[NonEmptyText]] = ()
+    what: ArrayOf[NonEmptyText] = ()
+
+    def group(self, name: str) -> PermissionGroup:
+        """Return it as a group of that name."""
+        return PermissionGroup(name, ways=self.ways, who=self.who, what=self.what)
+
+    @model_validator(mode="after")
+    def _check(self) -> PermissionConfig:
+        try:
+            self.group("")
+        except InvalidPermission as error:
+            raise KeyProblem(error.key, str(error)) from None
+        return self
+
+
 class ApiConfig(Section):
     """``[api]``: commands over HTTP."""
 
     docs: Literal["admin", "public", "off"] = "admin"
+    permissions: dict[NonEmptyText, PermissionConfig] = Field(default_factory=dict)
     mounts: dict[MountPath, Annotated[ApiMountConfig, Numbered]] = Field(default_factory=dict)
 
 

@@ -16,6 +16,7 @@ from tigrest.auth.accounts import Account, Accounts
 from tigrest.auth.admission import Admission
 from tigrest.auth.api_keys import ApiKey, ApiKeys, KeyStore, hash_key
 from tigrest.auth.logins import Logins
+from tigrest.auth.permissions import Permissions
 from tigrest.auth.principal import Principal
 from tigrest.auth.throttle import Throttle
 from tigrest.backends.backend import Backend
@@ -222,7 +223,14 @@ def make_policy(config: Config) -> Policy:
         admins=frozenset(config.auth.admins),
         send_as=xmpp.effective_send_as,
         adhoc_as=xmpp.effective_adhoc_as,
+        permissions=make_permissions(config),
     )
+
+
+def make_permissions(config: Config) -> Permissions:
+    """Make what decides who may call which commands."""
+    domain_admins = {domain: frozenset(admins) for domain, admins in config.auth.domain_admins.items()}
+    return Permissions([group.group(name) for name, group in config.api.permissions.items()], domain_admins)
 
 
 def make_backend(config: Config, databases: Databases, passwords: Passwords, policy: Policy, inbound: Inbound) -> Backend:

@@ -204,10 +204,12 @@ class Gateway:
             config: what was read anew.
         """
         changed = changed_keys(self.config, config)
-        applied = [key for key in changed if key.startswith(f"{APPLIED}.")]
+        applied = [key for key in changed if key.startswith(APPLIED)]
         waiting = [key for key in changed if key not in applied]
         apply(self.parts, self.config, config)
-        self.config = self.config.model_copy(update={APPLIED: config.auth})
+        self.config = self.config.model_copy(
+            update={"auth": config.auth, "api": self.config.api.model_copy(update={"permissions": config.api.permissions})}
+        )
         log.info("the configuration was read again; applied: %s", ", ".join(applied) or "nothing, as nothing changed that can be")
         if waiting:
             log.warning("the configuration has changes that need a restart: %s", ", ".join(waiting))

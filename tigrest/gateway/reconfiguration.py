@@ -1,15 +1,15 @@
-"""Apply a changed configuration to a running gateway, as far as that goes without a restart: ``[auth]``."""
+"""Apply a changed configuration to a running gateway, as far as that goes without a restart: ``[auth]`` and permissions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from tigrest.config import Config
-from tigrest.gateway.assembly import Parts, configured_keys, make_accounts
+from tigrest.gateway.assembly import Parts, configured_keys, make_accounts, make_permissions
 from tigrest.xmpp.jid import JID
 
-APPLIED = "auth"
-"""The table that can change while the gateway runs."""
+APPLIED = ("auth.", "api.permissions")
+"""Beginnings of the keys that can change while the gateway runs."""
 
 
 def changed_keys(old: Config, new: Config) -> tuple[str, ...]:
@@ -31,7 +31,7 @@ def _changed_keys(old: Config, new: Config) -> Iterator[str]:
 
 
 def apply(parts: Parts, old: Config, new: Config) -> None:
-    """Make ``[auth]`` of another configuration count from the next request on.
+    """Make ``[auth]`` and ``[api.permissions]`` of another configuration count from the next request on.
 
     The event streams of those who are no admins any more, or whose account in the gateway has changed, are closed: they may log in again.
 
@@ -45,6 +45,8 @@ def apply(parts: Parts, old: Config, new: Config) -> None:
     if old.auth.admins != new.auth.admins:
         policy.admins = frozenset(new.auth.admins)
         authentication.admission.forget_roles()
+    if (old.auth.domain_admins, old.api.permissions) != (new.auth.domain_admins, new.api.permissions):
+        policy.permissions = make_permissions(new)
     if (old.auth.accounts, old.auth.cache_seconds) != (new.auth.accounts, new.auth.cache_seconds):
         authentication.logins.configure(make_accounts(new, parts.passwords), new.auth.cache_seconds)
     for jid in _affected(old, new):

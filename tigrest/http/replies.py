@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from tigrest.errors import ArgumentError, RetryLater, ScriptMistake, StanzaError, UnprocessableContent, UnsupportedContent
+from tigrest.errors import ArgumentError, Forbidden, RetryLater, ScriptMistake, StanzaError, UnprocessableContent, UnsupportedContent
 from tigrest.formats.content import write_json, write_xml
 from tigrest.http.accepted_format import AcceptedFormat
 from tigrest.http.pages import render
@@ -206,6 +206,8 @@ def problem_members(error: BaseException) -> dict[str, Any]:
             document["command_condition"] = error.command_condition
     if isinstance(error, ArgumentError):
         document |= {"argument": error.argument, "reason": error.reason}
+    if isinstance(error, Forbidden):
+        document |= {"rule": error.rule, "reason": detail}
     if isinstance(error, UnprocessableContent):
         document["errors"] = [asdict(each) for each in error.problems]
     document["request_id"] = request_id()

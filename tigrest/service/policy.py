@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
+from tigrest.auth.permission_entries import Attempt
+from tigrest.auth.permissions import Permissions
 from tigrest.auth.principal import ADMIN, NOBODY, USER, Principal
 from tigrest.backends.backend import SERVICES
 from tigrest.errors import NotPermitted, SenderNotAllowed
@@ -76,18 +78,6 @@ ANNOUNCEMENTS = ("announce", "motd")
 """Beginnings of resources of domains to which servers take messages for all users (ejabberd, Prosody)."""
 
 
-class Declared(Protocol):
-    """A command of the gateway, as far as it matters who may call it."""
-
-    @property
-    def name(self) -> str:
-        """Return its name."""
-
-    @property
-    def role(self) -> str | None:
-        """Return the role that it requires; ``None`` for none."""
-
-
 class Decision(NamedTuple):
     """A decision of the policy.
 
@@ -109,7 +99,6 @@ _IQ = Decision(True, "iq")
 _OWN = Decision(True, "own")
 _PUBLIC = Decision(True, "public")
 _REPLY = Decision(True, "reply")
-_ROLE = Decision(True, "role")
 _STANZA = Decision(True, "stanza")
 
 
@@ -122,6 +111,7 @@ class Policy:
         admins: bare addresses with the role admin.
         send_as: from whose addresses messages and presence may be sent.
         adhoc_as: as whom ad-hoc commands run.
+        permissions: who may call which commands; by their roles alone when ``None``.
     """
 
     def __init__(
@@ -132,8 +122,11 @@ class Policy:
         admins: frozenset[JID] = frozenset(),
         send_as: Identity = "gateway",
         adhoc_as: Identity = "gateway",
+        permissions: Permissions | None = None,
     ) -> None:
         self.jid, self.domain, self.admins, self.send_as, self.adhoc_as = jid, domain, admins, send_as, adhoc_as
+        self.permissions = permissions or Permissions()
+        """Who may call which commands."""
         self.address_of = lru_cache(maxsize=4096)(self._address_of)
         """Return the address at the gateway that is a user's own: see :meth:`tigrest.service.Service.address_of`."""
         self._rules: dict[Action, Callable[[Principal, Any], Decision]] = {
@@ -249,7 +242,7 @@ class Policy:
             principal: who wants to.
             action: what.
             subject: of ``send`` the :class:`Stanza`, with ``from`` and ``to``; of ``command`` and ``act_as`` the address; of ``listen``
-                the address, or ``None`` for all of them; of ``call`` the command.
+                the address, or ``None`` for all of them; of ``call`` an :class:`tigrest.auth.permission_entries.Attempt`.
         """
         return self._rules[action](principal, subject)
 
@@ -261,7 +254,9 @@ class Policy:
         """
         decision = self._rules[action](principal, subject)
         if not decision.allowed:
-            raise (SenderNotAllowed if decision.rule == "sender" else NotPermitted)(decision.reason)
+            error = (SenderNotAllowed if decision.rule == "sender" else NotPermitted)(decision.reason)
+            error.rule = decision.rule
+            raise error
 
     def _act_as(self, principal: Principal, owner: JID) -> Decision:
         if principal.is_admin:
@@ -280,13 +275,11 @@ class Policy:
             return Decision(False, "own", f"all users share {own} here, so only admins may read it")
         return _OWN
 
-    def _call(self, principal: Principal, command: Declared) -> Decision:
-        role = command.role
-        if role is None or role in principal.roles:
-            return _ROLE
-        if not principal.roles:
-            return Decision(False, "login", f"{command.name} needs a login")
-        return Decision(False, "role", f"{command.name} needs the role {role}, which {principal} does not have ([auth] admins)")
+    def _call(self, principal: Principal, attempt: Attempt) -> Decision:
+        verdict = self.permissions.judge(attempt)
+        if not verdict.allows and not principal.roles:
+            return Decision(False, "login", f"{attempt.called.name} needs a login")  # a stranger learns no more
+        return Decision(verdict.allows, verdict.group, "" if verdict.allows else verdict.reason)
 
     def _command(self, principal: Principal, to: JID) -> Decision:
         if principal.is_admin:

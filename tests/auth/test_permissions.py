@@ -1,0 +1,205 @@
+"""Permissions: which group lets whom call what, and why not."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tigrest.auth.permission_entries import Attempt, InvalidPermission, read_what, read_who
+from tigrest.auth.permissions import PermissionGroup, Permissions
+from tigrest.auth.principal import ADMIN, NOBODY, USER, Principal
+from tigrest.xmpp.jid import JID
+
+ALICE = Principal(JID("alice@example.org"), USER, address="10.1.2.3")
+BOB = Principal(JID("bob@example.net"), USER, address="192.0.2.1")
+ROOT = Principal(JID("admin@example.org"), ADMIN, address="192.0.2.1")
+NONE = Principal(None, NOBODY, "open", address="127.0.0.1")
+DEPLOYER = Principal(JID("ci@example.org"), USER, address="192.0.2.1", scopes=frozenset({"deploy"}))
+
+
+@dataclass(frozen=True)
+class Command:
+    name: str = "get_roster"
+    role: str | None = "admin"
+    tags: tuple[str, ...] = ("roster",)
+    is_read: bool = True
+
+
+def allows(group: PermissionGroup, principal: Principal, command: Command | None = None, **more: Any) -> bool:
+    return (
+        Permissions([group], {JID("example.org"): frozenset({JID("alice@example.org")})})
+        .judge(Attempt(principal, command or Command(), **more))
+        .allows
+    )
+
+
+@pytest.mark.parametrize(
+    ("who", "principals"),
+    [
+        (["role:user"], [ALICE, BOB, DEPLOYER]),
+        (["role:admin"], []),
+        (["alice@example.org"], [ALICE]),
+        (["example.org"], [ALICE, DEPLOYER]),
+        (["10.0.0.0/8"], [ALICE]),
+        (["127.0.0.1"], [NONE]),
+        (["scope:deploy"], [DEPLOYER]),
+        (["domain-admin"], [ALICE]),
+        (["own"], [ALICE, BOB, DEPLOYER]),
+        (["all"], [ALICE, BOB, NONE, DEPLOYER]),
+        (["bob@example.net", "127.0.0.0/8"], [BOB, NONE]),
+        ([["role:user", "10.0.0.0/8"], "scope:deploy"], [ALICE, DEPLOYER]),
+        ([["role:user", "127.0.0.0/8"]], []),
+        ([], []),
+    ],
+)
+def test_who_is_in_a_group(who: list[str | list[str]], principals: list[Principal]) -> None:
+    group = PermissionGroup("g", who=who, what=["get_roster"])
+    assert [each for each in (ALICE, BOB, NONE, DEPLOYER) if allows(group, each)] == principals
+    assert allows(group, ROOT), "admins may call everything"
+
+
+@pytest.mark.parametrize(
+    ("what", "names"),
+    [
+        (["get_roster"], True),
+        (["get_*"], True),
+        (["*"], True),
+        (["*", "!get_roster"], False),
+        (["!get_roster"], False),
+        (["!status"], True),
+        (["[tag:roster]"], True),
+        (["[tag:muc]"], False),
+        (["[effect:read]"], True),
+        (["[effect:write]"], False),
+        (["[effect:read]", "!get_*"], False),
+        (["status"], False),
+        ([], False),
+    ],
+)
+def test_what_a_group_names(what: list[str], names: bool) -> None:
+    assert PermissionGroup("g", what=what).names(Command()) is names
+
+
+def test_the_declared_role_counts_where_no_group_names_the_command() -> None:
+    group = PermissionGroup("g", who=["bob@example.net"], what=["status"])
+    assert not allows(group, ALICE)
+    assert allows(group, ALICE, Command(role="user"))
+    assert allows(group, NONE, Command(role=None))
+
+
+def test_a_group_that_names_a_command_takes_the_place_of_its_role() -> None:
+    group = PermissionGroup("g", who=["bob@example.net"], what=["get_roster"])
+    assert allows(group, BOB)
+    assert not allows(group, ALICE, Command(role="user"))
+    assert not allows(group, NONE, Command(role=None))
+
+
+@pytest.mark.parametrize(
+    ("ways", "way", "path", "allowed"),
+    [
+        ([], "adhoc", "", True),
+        (["http"], "http", "/api/x", True),
+        (["http"], "adhoc", "", False),
+        (["ctl", "adhoc"], "adhoc", "", True),
+        (["/ejabberd/api"], "http", "/ejabberd/api/get_roster", True),
+        (["/ejabberd/api"], "http", "/ejabberd/apis", False),
+        (["/api"], "ctl", "", False),
+    ],
+)
+def test_where_a_call_comes_from(ways: list[str], way: str, path: str, allowed: bool) -> None:
+    assert allows(PermissionGroup("g", ways=ways, who=["all"], what=["*"]), ALICE, way=way, path=path) is allowed
+
+
+@pytest.mark.parametrize(
+    ("values", "own", "of_domain"),
+    [
+        ({"user": "alice", "host": "example.org"}, True, True),
+        ({"user": "ALICE", "host": "example.org"}, True, True),
+        ({"user": "bob", "host": "example.org"}, False, True),
+        ({"user": "alice", "host": "example.net"}, False, False),
+        ({"jid": "alice@example.org/phone"}, True, True),
+        ({"jid": "bob@example.net"}, False, False),
+        ({"from": "alice@example.org", "to": "bob@example.net"}, True, True),
+        ({"localuser": "alice", "localhost": "example.org", "user": "bob", "host": "example.net"}, True, True),
+        ({"localuser": "bob", "localhost": "example.org", "user": "alice", "host": "example.org"}, False, True),
+        ({"user": "alice", "host": "example.org", "jid": "bob@example.org"}, False, True),
+        ({"host": "example.org"}, False, True),
+        ({"host": "example.net"}, False, False),
+        ({"user": "a@b", "host": "example.org"}, False, True),
+        ({}, False, False),
+    ],
+)
+def test_what_is_about_oneself_or_the_own_domain(values: dict[str, Any], own: bool, of_domain: bool) -> None:
+    assert allows(PermissionGroup("g", who=["own"], what=["*"]), ALICE, values=values) is own
+    assert allows(PermissionGroup("g", who=["domain-admin"], what=["*"]), ALICE, values=values) is of_domain
+
+
+def test_reasons_name_groups_and_troubles() -> None:
+    permissions = Permissions(
+        [
+            PermissionGroup("rosters", who=["example.net"], what=["get_*"]),
+            PermissionGroup("local", ways=["ctl"], who=["all"], what=["get_roster"]),
+        ]
+    )
+    verdict = permissions.judge(Attempt(ALICE, Command()))
+    assert (verdict.allows, verdict.group) == (False, "rosters")
+    assert verdict.reason == "group rosters: the caller is not of example.net; group local: it is for calls from ctl; this one is from http"
+    assert [(each.group, each.allows) for each in permissions.explain(Attempt(BOB, Command()))] == [
+        ("admins", False),
+        ("rosters", True),
+        ("local", False),
+        ("loopback", False),
+        ("role", False),
+    ]
+
+
+def test_the_machine_itself_may_ask_how_the_gateway_is() -> None:
+    status = Command("status", role=None)
+    assert Permissions().judge(Attempt(NONE, status)).allows
+    assert Permissions().judge(Attempt(Principal(None, NOBODY, "open", address="::ffff:127.0.0.1"), status)).allows
+    assert not Permissions().judge(Attempt(Principal(None, NOBODY, "open", address="192.0.2.1"), status)).allows
+    assert not Permissions().judge(Attempt(Principal(None, NOBODY, "open"), status)).allows
+
+
+def test_names_of_no_command_are_found() -> None:
+    permissions = Permissions([PermissionGroup("g", who=["all"], what=["get_rooster", "x_*", "!status", "[tag:x]"])])
+    assert list(permissions.unknown(["get_roster", "status"])) == [
+        "api.permissions.g.what: there is no command 'get_rooster'; did you mean 'get_roster'?"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "entry"),
+    [
+        ("who", "role:root"),
+        ("who", "10.0.0.0/33"),
+        ("who", "10.0.0.1/8"),
+        ("who", "scope:"),
+        ("who", "a@b@c"),
+        ("who", "alice@example.org/phone"),
+        ("who", []),
+        ("who", ["role:user", "nobody:x"]),
+        ("what", "Get_Roster"),
+        ("what", "[effect:none]"),
+        ("what", "[tag:]"),
+        ("what", "rest:/rest/stream"),
+        ("what", ""),
+        ("from", "smtp"),
+    ],
+)
+def test_entries_that_mean_nothing_are_told(key: str, entry: Any) -> None:
+    with pytest.raises(InvalidPermission) as told:
+        PermissionGroup("g", **{"ways" if key == "from" else key: [entry]})
+    assert told.value.key == key
+
+
+@given(st.text(max_size=20))
+def test_whatever_is_written_is_read_or_told(entry: str) -> None:
+    for read in (read_who, read_what):
+        with contextlib.suppress(InvalidPermission):
+            read(entry)

@@ -1,0 +1,81 @@
+"""Permissions in the configuration: explained, told when they name nothing, changed without a restart."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.process import tigrest
+from tigrest.config import Config
+from tigrest.testing import TestGateway, serving
+
+ADMIN, ALICE = ("admin", "secret"), ("alice", "secret")
+GROUPS = {"helpers": {"who": ["alice@localhost"], "what": ["list_methods"]}}
+
+
+def explained(gateway: TestGateway, **arguments: str) -> list[tuple[str, bool, str]]:
+    answer = gateway.client.get("/api/explain", params=arguments, auth=ADMIN)
+    assert answer.status_code == 200, answer.text
+    return [(each["group"], each["allows"], each["reason"]) for each in answer.json()]
+
+
+def test_each_group_is_explained() -> None:
+    with serving(api={"permissions": GROUPS}) as gateway:
+        assert explained(gateway, caller="alice@localhost", name="list_methods") == [
+            ("admins", False, "the caller is no admin ([auth] admins)"),
+            ("helpers", True, "it names the caller and the command"),
+            ("loopback", False, "it does not name list_methods"),
+            ("role", False, "it does not count: the command is named by helpers"),
+        ]
+        assert explained(gateway, caller="-", name="status", address="::1")[2] == ("loopback", True, "it names the caller and the command")
+        assert explained(gateway, caller="-", name="explain")[-1][1:] == (
+            False,
+            "explain needs the role admin, which open does not have ([auth] admins)",
+        )
+        assert explained(gateway, caller="admin@localhost", name="explain")[0][1]
+        assert gateway.client.get("/api/explain", params={"caller": "x", "name": "explain"}, auth=ADMIN).status_code == 400
+        assert gateway.client.get("/api/explain", params={"caller": "-", "name": "explian"}, auth=ADMIN).status_code == 404
+        assert gateway.client.get("/api/explain", params={"caller": "-", "name": "explain"}, auth=ALICE).status_code == 403
+
+
+def test_names_of_no_command_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    with serving(api={"permissions": {"g": {"what": ["list_metods"]}}}) as gateway:
+        gateway.reload()
+        told = [record.getMessage() for record in caplog.records if "api.permissions" in record.getMessage()]
+        assert told == ["api.permissions.g.what: there is no command 'list_metods'; did you mean 'list_methods'?"]
+
+
+def test_check_tells_of_them_too(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text('[api.permissions.g]\nwhat = ["list_metods"]\n')
+    done = tigrest("check", "--config", "c.toml", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (
+        1,
+        "api.permissions.g.what: there is no command 'list_metods'; did you mean 'list_methods'?\n",
+    )
+
+
+def test_they_change_without_a_restart() -> None:
+    with serving() as gateway:
+        assert gateway.client.get("/api/list_methods").status_code == 200
+        before = gateway.gateway.config
+        changed = before.model_copy(update={"api": Config.model_validate({"api": {"permissions": GROUPS}}).api})
+        gateway.client.portal.call(gateway.gateway.reconfigure, changed)
+        assert gateway.client.get("/api/list_methods").status_code == 401
+        assert gateway.client.get("/api/list_methods", auth=ALICE).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('[api.permissions.g]\nwho = ["role:root"]', 'c.toml:2: api.permissions.g.who: has "role:root" in it, which means nobody'),
+        ('[api.permissions.g]\nfrom = ["ftp"]', 'c.toml:2: api.permissions.g.from: has "ftp" in it, which is no way to call'),
+        ('[api.permissions.g]\nwhat = ["[effect:x]"]', 'c.toml:2: api.permissions.g.what: has "[effect:x]" in it'),
+        ('[api.permissions.g]\nwhoo = ["all"]', "api.permissions.g.whoo: unknown key; did you mean api.permissions.g.who?"),
+        ("[api.permissions.g]\nwho = 1", "api.permissions.g.who"),
+        ('[auth]\ndomain_admins = {"a@b" = ["x@y"]}', "auth.domain_admins"),
+    ],
+)
+def test_what_cannot_be_understood_is_told(tmp_path: Path, text: str, problem: str) -> None:
+    (tmp_path / "c.toml").write_text(text)
+    done = tigrest("check", "--config", "c.toml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert problem in done.stderr

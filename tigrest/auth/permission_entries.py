@@ -1,0 +1,271 @@
+"""Entries of permissions: who is meant, and what, as words in the configuration."""
+
+from __future__ import annotations
+
+import fnmatch
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from tigrest.auth.principal import Principal
+from tigrest.xmpp.jid import JID
+
+_AnyNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+DomainAdmins = Mapping[JID, frozenset[JID]]
+"""Bare addresses of those who administer a domain, by the domain."""
+
+ACCOUNT_PARTS = (("localuser", "localhost"), ("user", "host"))
+"""Pairs of arguments that name the account which a command is about; where several are there the first one counts."""
+
+ADDRESSES = ("caller", "jid", "from")
+"""Arguments that name the account which a command is about by its address; where several are there the first one counts."""
+
+_WHO = 'write "role:user", "scope:…", "own", "domain-admin", "all", an address, a domain, or a network such as "10.0.0.0/8"'
+_WHAT = 'write a command, "get_*", "[tag:muc]", "[effect:read]", or "!" and one of these'
+
+
+class Called(Protocol):
+    """A command, as far as it matters who may call it."""
+
+    @property
+    def name(self) -> str:
+        """Return its name."""
+
+    @property
+    def role(self) -> str | None:
+        """Return the role that it requires; ``None`` for none."""
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Return its tags."""
+
+    @property
+    def is_read(self) -> bool:
+        """Return whether it only tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt to call a command.
+
+    Args:
+        principal: the caller.
+        called: which.
+        way: how he calls: ``http``, ``ctl``, ``adhoc`` or ``console``.
+        path: percent-decoded path of the request; empty when it did not come over HTTP.
+        values: the arguments by name; ``None`` as long as they are not known.
+    """
+
+    principal: Principal
+    called: Called
+    way: str = "http"
+    path: str = ""
+    values: Mapping[str, Any] | None = None
+
+
+class InvalidPermission(ValueError):
+    """An entry cannot be understood.
+
+    Args:
+        key: where it stands: ``from``, ``who`` or ``what``.
+        message: what is wrong, and what to write.
+    """
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+class Who(Protocol):
+    """Somebody that is meant."""
+
+    def trouble(self, attempt: Attempt, domain_admins: DomainAdmins) -> str:
+        """Return why the caller is not meant, in a phrase for people; empty when he is."""
+
+
+@dataclass(frozen=True)
+class _Everybody:
+    def trouble(self, attempt: Attempt, domain_admins: DomainAdmins) -> str:
+        return ""
+
+
+@dataclass(frozen=True)
+class _Role:
+    role: str
+
+    def trouble(self, attempt: Attempt, domain_admins: DomainAdmins) -> str:
+        return "" if self.role in attempt.principal.roles else f"not of role {self.role}"
+
+
+@dataclass(frozen=True)
+class _Scope:
+    scope: str
+
+    def trouble(self, attempt: Attempt, domain_admins: DomainAdmins) -> str:
+        return "" if self.scope in attempt.principal.scopes else f"without a token of scope {self.scope}"
+
+
+@dataclass(frozen=True)
+class _Address:
+    jid: JID
+
+    def trouble(self, attempt: Attempt, domain_admins: DomainAdmins) -> str:
+        jid = attempt.principal.jid
+        if self.jid.local:
+            return "" if jid == self.jid else f"not {self.jid}"
+        return "" if jid is not None and jid.domain == self.jid.domain else f"not of {self.jid}"
+
+
+@dataclass(frozen=True)
+class _Network:
+    network: _AnyNetwork
+
+    def trouble(self, attempt: Attempt, domain_admins: DomainAdmins) -> str:
+        try:
+            address = ipaddress.ip_address(attempt.principal.address)
+        except ValueError:
+            return f"not from {self.network}"
+        plain = getattr(address, "ipv4_mapped", None) or address  # ::ffff:127.0.0.1, where one socket takes both
+        return "" if plain in self.network else f"not from {self.network}"
+
+
+@dataclass(frozen=True)
+class _Own:
+    """The owner of the account that the command is about, as far as its arguments are known."""
+
+    def trouble(self, attempt: Attempt, domain_admins: DomainAdmins) -> str:
+        if attempt.principal.jid is None:
+            return "not logged in, so that nothing is his own"
+        if attempt.values is None:
+            return ""
+        owners = owners_of(attempt.values)
+        if not owners:
+            return "not the owner: it is about no account"
+        return "" if owners == {str(attempt.principal.jid)} else f"not the owner: it is about {', '.join(sorted(owners))}"
+
+
+@dataclass(frozen=True)
+class _DomainAdmin:
+    """An admin of the domains that the command is about, as far as its arguments are known."""
+
+    def trouble(self, attempt: Attempt, domain_admins: DomainAdmins) -> str:
+        administered = {str(domain) for domain, admins in domain_admins.items() if attempt.principal.jid in admins}
+        if not administered:
+            return "no admin of a domain ([auth] domain_admins)"
+        if attempt.values is None:
+            return ""
+        domains = {owner.rpartition("@")[2] for owner in owners_of(attempt.values)} | set(_domains_of(attempt.values))
+        if not domains:
+            return "an admin of a domain, and it is about none"
+        return "" if domains <= administered else f"no admin of {', '.join(sorted(domains - administered))}"
+
+
+@dataclass(frozen=True)
+class _Each:
+    """Entries of which each one has to match."""
+
+    entries: tuple[Who, ...]
+
+    def trouble(self, attempt: Attempt, domain_admins: DomainAdmins) -> str:
+        return next((trouble for each in self.entries if (trouble := each.trouble(attempt, domain_admins))), "")
+
+
+def read_who(entry: str | Sequence[str]) -> Who:
+    """Read an entry of ``who``; a list is somebody for whom all in it holds.
+
+    Raises:
+        InvalidPermission: it means nobody.
+    """
+    if not isinstance(entry, str):
+        if not entry:
+            raise InvalidPermission("who", "has an empty list in it, which means nobody; leave it out")
+        return _Each(tuple(read_who(each) for each in entry))
+    words: dict[str, Who] = {"own": _Own(), "domain-admin": _DomainAdmin(), "all": _Everybody(), "role:user": _Role("user")}
+    words["role:admin"] = _Role("admin")
+    if entry in words:
+        return words[entry]
+    if entry.startswith("scope:") and entry != "scope:":
+        return _Scope(entry.removeprefix("scope:"))
+    try:
+        return _Network(ipaddress.ip_network(entry))
+    except ValueError as error:
+        if re.fullmatch(r"[0-9.]+/[0-9]+|.*:.*/[0-9]+", entry):
+            raise InvalidPermission("who", f'has "{entry}" in it, which is no network: {error}') from None
+    if ":" not in entry and "/" not in entry:
+        try:
+            return _Address(JID(entry))
+        except ValueError:
+            pass
+    raise InvalidPermission("who", f'has "{entry}" in it, which means nobody; {_WHO}')
+
+
+@dataclass(frozen=True)
+class What:
+    """An entry of ``what``.
+
+    Args:
+        kind: a name with wildcards, a tag, or an effect.
+        value: which.
+        excludes: whether it is left out.
+    """
+
+    kind: Literal["name", "tag", "effect"]
+    value: str
+    excludes: bool
+
+    def names(self, called: Called) -> bool:
+        """Return whether it names a command."""
+        if self.kind == "tag":
+            return self.value in called.tags
+        if self.kind == "effect":
+            return self.value == ("read" if called.is_read else "write")
+        return fnmatch.fnmatchcase(called.name, self.value)
+
+    @property
+    def exact_name(self) -> str:
+        """Return the name of the one command that it names; empty where it may name several."""
+        return "" if self.kind != "name" or re.search(r"[*?\[]", self.value) else self.value
+
+
+def read_what(entry: str) -> What:
+    """Read an entry of ``what``.
+
+    Raises:
+        InvalidPermission: it can name nothing.
+    """
+    excludes, name = entry.startswith("!"), entry.removeprefix("!")
+    if tag := re.fullmatch(r"\[tag:([^\]]+)\]", name):
+        return What("tag", tag[1], excludes)
+    if effect := re.fullmatch(r"\[effect:(read|write)\]", name):
+        return What("effect", effect[1], excludes)
+    if not re.fullmatch(r"(?:[a-z0-9_*?]|\[!?[a-z0-9_-]+\])+", name):
+        raise InvalidPermission("what", f'has "{entry}" in it, which names nothing; {_WHAT}')
+    return What("name", name, excludes)
+
+
+def owners_of(values: Mapping[str, Any]) -> set[str]:
+    """Return the bare addresses of the accounts that a command is about, by its arguments; none when they name none.
+
+    Args:
+        values: the arguments. What is no address counts as written: nobody owns it.
+    """
+    pair = next(((values[user], values[host]) for user, host in ACCOUNT_PARTS if user in values and host in values), None)
+    named = [] if pair is None else ["@".join(map(str, pair))]
+    address = next((values[name] for name in ADDRESSES if isinstance(values.get(name), str)), None)
+    return {_bare(text) for text in [*named, *([] if address is None else [address])]}
+
+
+def _domains_of(values: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("localhost",) if "localuser" in values else ("host", "localhost"):  # beside a localuser, host is that of a contact
+        if isinstance(values.get(name), str):
+            yield _bare(values[name])
+
+
+def _bare(text: str) -> str:
+    try:
+        return str(JID(text).bare)
+    except ValueError:
+        return text

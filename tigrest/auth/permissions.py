@@ -1,0 +1,169 @@
+"""Permissions: groups of callers and of what they may call, as ``[api.permissions.<group>]`` has them.
+
+Any group that matches allows; nothing denies. A command that some group names is for those whom groups allow it; of all others the
+declared role decides. Admins may call everything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from tigrest.auth.permission_entries import Attempt, Called, DomainAdmins, InvalidPermission, read_what, read_who
+from tigrest.auth.principal import Principal
+from tigrest.spelling import nearest
+
+WAYS = ("http", "ctl", "adhoc", "console")
+"""Ways of calling that ``from`` may name, besides paths."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a group says about an attempt.
+
+    Args:
+        group: its name.
+        allows: whether it allows it.
+        reason: why, or why not, in a phrase for people.
+    """
+
+    group: str
+    allows: bool
+    reason: str
+
+
+ADMINS = Verdict("admins", True, "the caller is an admin")
+OPEN = Verdict("role", True, "it is open to everybody")
+
+
+class PermissionGroup:
+    """A group of callers, and of what they may call.
+
+    Args:
+        name: of it.
+        ways: ``from``: names of :data:`WAYS`, and paths; empty for any.
+        who: entries of which one has to match; see :func:`tigrest.auth.permission_entries.read_who`.
+        what: entries that name commands, and with ``!`` those left out; see :func:`tigrest.auth.permission_entries.read_what`.
+
+    Raises:
+        InvalidPermission: an entry cannot be understood.
+    """
+
+    def __init__(self, name: str, *, ways: Sequence[str] = (), who: Sequence[str | Sequence[str]] = (), what: Sequence[str] = ()) -> None:
+        self.name = name
+        self._ways = tuple(ways)
+        for way in ways:
+            if way not in WAYS and not way.startswith("/"):
+                raise InvalidPermission("from", f'has "{way}" in it, which is no way to call; there are {", ".join(WAYS)}, and paths')
+        self._who = tuple(read_who(entry) for entry in who)
+        self._what = tuple(read_what(entry) for entry in what)
+
+    @property
+    def exact_names(self) -> list[str]:
+        """Return the names of commands that it has without wildcards."""
+        return [name for entry in self._what if (name := entry.exact_name)]
+
+    def names(self, called: Called) -> bool:
+        """Return whether it names a command: by one entry, and by none with ``!``. Where all are with ``!``, it names all others."""
+        if any(entry.excludes and entry.names(called) for entry in self._what):
+            return False
+        included = [entry for entry in self._what if not entry.excludes]
+        return any(entry.names(called) for entry in included) if included else bool(self._what)
+
+    def judge(self, attempt: Attempt, domain_admins: DomainAdmins) -> Verdict:
+        """Return what the group says about an attempt."""
+        if not self.names(attempt.called):
+            return Verdict(self.name, False, f"it does not name {attempt.called.name}")
+        if self._ways and not any(_is_way(way, attempt) for way in self._ways):
+            return Verdict(self.name, False, f"it is for calls from {' or '.join(self._ways)}; this one is from {attempt.way}")
+        troubles = [each.trouble(attempt, domain_admins) for each in self._who]
+        if "" in troubles:
+            return Verdict(self.name, True, "it names the caller and the command")
+        return Verdict(self.name, False, f"the caller is {', '.join(troubles)}" if troubles else "nobody is in it: it has no who")
+
+
+LOOPBACK = PermissionGroup("loopback", who=("127.0.0.0/8", "::1"), what=("status", "version"))
+"""A group that is always there: the machine itself may ask how the gateway is."""
+
+
+class Permissions:
+    """All groups.
+
+    Args:
+        groups: in the order of the configuration.
+        domain_admins: who administers a domain.
+    """
+
+    def __init__(self, groups: Iterable[PermissionGroup] = (), domain_admins: DomainAdmins | None = None) -> None:
+        self._own = tuple(groups)
+        self._groups = (*self._own, LOOPBACK)
+        self._domain_admins = domain_admins or {}
+        self._naming: WeakKeyDictionary[Called, tuple[PermissionGroup, ...]] = WeakKeyDictionary()
+
+    def judge(self, attempt: Attempt) -> Verdict:
+        """Decide about an attempt.
+
+        As long as the arguments are not known one passes that would be allowed with some of them; judge it again with them.
+
+        Returns:
+            The verdict of the group that allows it; where none does, one with the reasons of all that name the command.
+        """
+        principal, called = attempt.principal, attempt.called
+        if principal.is_admin:
+            return ADMINS
+        groups = self.naming(called)
+        if not groups:
+            return _of_role(principal, called)
+        verdicts = [group.judge(attempt, self._domain_admins) for group in groups]
+        for verdict in verdicts:
+            if verdict.allows:
+                return verdict
+        return Verdict(verdicts[0].group, False, "; ".join(f"group {each.group}: {each.reason}" for each in verdicts))
+
+    def explain(self, attempt: Attempt) -> list[Verdict]:
+        """Return what each group says about an attempt; the rights of admins come first, the declared role last."""
+        principal, called = attempt.principal, attempt.called
+        admins = ADMINS if principal.is_admin else Verdict(ADMINS.group, False, "the caller is no admin ([auth] admins)")
+        verdicts = [admins, *(group.judge(attempt, self._domain_admins) for group in self._groups)]
+        if naming := self.naming(called):
+            names = ", ".join(group.name for group in naming)
+            return [*verdicts, Verdict(OPEN.group, False, f"it does not count: the command is named by {names}")]
+        return [*verdicts, _of_role(principal, called)]
+
+    def naming(self, called: Called) -> tuple[PermissionGroup, ...]:
+        """Return the groups that name a command."""
+        found = self._naming.get(called)
+        if found is None:
+            found = self._naming[called] = tuple(group for group in self._groups if group.names(called))
+        return found
+
+    def unknown(self, names: Collection[str]) -> Iterator[str]:
+        """Find names of commands in groups that are none.
+
+        Args:
+            names: of all commands.
+
+        Returns:
+            A line for each, with the nearest command.
+        """
+        for group in self._own:
+            for name in group.exact_names:
+                if name not in names:
+                    near = nearest(name, names)
+                    yield f"api.permissions.{group.name}.what: there is no command {name!r}{f'; did you mean {near!r}?' if near else ''}"
+
+
+def _of_role(principal: Principal, called: Called) -> Verdict:
+    role = called.role
+    if role is None:
+        return OPEN
+    if role in principal.roles:
+        return Verdict(OPEN.group, True, f"the caller has the role {role}")
+    return Verdict(OPEN.group, False, f"{called.name} needs the role {role}, which {principal} does not have ([auth] admins)")
+
+
+def _is_way(way: str, attempt: Attempt) -> bool:
+    if way.startswith("/"):
+        return attempt.path == way or attempt.path.startswith(f"{way.rstrip('/')}/")
+    return attempt.way == way
