@@ -63,11 +63,7 @@ modules:
   mod_offline: {{}}
   mod_ping: {{}}
   mod_private: {{}}
-  mod_privilege:
-    roster: {{ both: privileged }}
-    message: {{ outgoing: privileged }}
-    presence: {{ roster: privileged, managed_entity: privileged }}
-    {privileged_iqs}
+  {privilege}
   {register}
   mod_pubsub: {{ plugins: [ "flat", "pep" ] }}
   mod_roster: {{ versioning: true }}
@@ -76,6 +72,13 @@ modules:
   mod_vcard_xupdate: {{}}
   mod_avatar: {{}}
   mod_version: {{}}
+"""
+
+PRIVILEGE = """mod_privilege:
+    roster: {{ both: privileged }}
+    message: {{ outgoing: privileged }}
+    presence: {{ roster: privileged, managed_entity: privileged }}
+    {privileged_iqs}
 """
 
 PRIVILEGED_IQS = ("http://jabber.org/protocol/pubsub", "vcard-temp", "jabber:iq:roster")
@@ -107,6 +110,7 @@ class Ejabberd(XmppServer):
     Args:
         folder: as for any server.
         options: ``trust="false"``: checks the component's ``from``; ``privileges="false"``: grants none (XEP-0356);
+            ``privilege="false"``: is without ``mod_privilege``, which drops iqs in newer versions;
             ``password_format="scram"``: SCRAM, of ``hash="sha256"`` or sha; ``plain="false"``: no SASL PLAIN;
             ``granted="urn:x urn:y"``: further namespaces of privileged iqs, where this version has them;
             ``exact="false"``: rights for all addresses of the component's domain;
@@ -141,9 +145,7 @@ class Ejabberd(XmppServer):
             "secret": SECRET,
             "check_from": "false" if options.get("trust", "true") == "true" else "true",
             "privileged": "allow" if options.get("privileges", "true") == "true" else "deny",
-            "privileged_iqs": _privileged_iqs(*options.get("granted", "").split())
-            if self.privileged_iqs and options.get("privileges", "true") == "true"
-            else "",
+            "privilege": PRIVILEGE.format(privileged_iqs=self._iqs()) if options.get("privilege", "true") == "true" else "",
             "password_format": options.get("password_format", "plain"),
             "hash": options.get("hash", "sha"),
             "gateway": 'user_regexp: { "^$": "http.localhost" }' if options.get("exact", "true") == "true" else "server: http.localhost",
@@ -154,6 +156,10 @@ class Ejabberd(XmppServer):
         }
         (self.folder / "ejabberd.yml").write_text(CONFIG.format(**values))
         return erlang(self.folder)
+
+    def _iqs(self) -> str:
+        granted = self.privileged_iqs and self.options.get("privileges", "true") == "true"
+        return _privileged_iqs(*self.options.get("granted", "").split()) if granted else ""
 
     def seed(self) -> None:
         """Make the accounts that are not there yet."""

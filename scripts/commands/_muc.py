@@ -1,0 +1,417 @@
+"""Shared by the commands about rooms: XEP-0045, as an owner of the rooms."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Literal
+from xml.etree import ElementTree as ET
+
+from tigrest import (
+    JID,
+    Conflict,
+    DataForm,
+    NotFound,
+    NotPermitted,
+    NotSupported,
+    ServerFailed,
+    Service,
+    StanzaError,
+    StanzaTimeout,
+    TigrestError,
+)
+
+from ._iqs import answer, features, info, iq, items, refused
+from ._room_options import changed, lacks_restricted, options_of, submission
+
+MUC = "http://jabber.org/protocol/muc"
+OWNER, ADMIN = f"{MUC}#owner", f"{MUC}#admin"
+DATA_FORMS = "jabber:x:data"
+
+NICK = "tigrest"
+"""Nick of the gateway while it is in a room, which is no longer than it has to be."""
+
+RESOURCE = "commands"
+"""Resource of the addresses of the gateway that enter rooms."""
+
+AGAIN = 2.0
+"""Seconds after which a room is asked anew whether it is there."""
+
+ROLES = ("moderator", "participant", "visitor")
+"""Roles of occupants. XEP-0045 §5.1"""
+
+Affiliation = Literal["owner", "admin", "member", "outcast", "none"]
+
+AFFILIATIONS: tuple[Affiliation, ...] = ("owner", "admin", "member", "outcast")
+"""Affiliations that rooms list. XEP-0045 §5.2"""
+
+_CURE = "have an owner of the room make {} one too"
+
+
+@dataclass(frozen=True)
+class Affiliated:
+    """Somebody with an affiliation to a room."""
+
+    jid: JID
+    affiliation: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Occupant:
+    """Somebody in a room."""
+
+    jid: str
+    nick: str
+    role: str
+
+
+async def conferences(service: Service) -> str:
+    """Tell why there are no rooms: the domain lists no conference service that can be asked."""
+    try:
+        found = await services(service)
+    except NotSupported as error:
+        return str(error)
+    if found:
+        return ""
+    cure = 'on Prosody add a Component "rooms.example.org" "muc", on ejabberd load mod_muc'
+    return f"{service.domain} has no rooms: it lists no conference service (XEP-0045); {cure}"
+
+
+async def services(gateway: Service) -> list[JID]:
+    """Return the conference services that the served domain lists. XEP-0045 §6.1
+
+    Raises:
+        NotSupported, StanzaTimeout: none was found, and one could not be asked.
+    """
+    own = {str(gateway.domain), str(gateway.jid)}
+    listed = dict.fromkeys(item.get("jid", "") for item in await items(gateway, gateway.domain) if not item.get("node"))
+    candidates = [jid for jid in listed if jid and jid not in own and "@" not in jid]
+    asked = await asyncio.gather(*(info(gateway, jid) for jid in candidates), return_exceptions=True)
+    found = [JID(jid) for jid, said in zip(candidates, asked, strict=True) if isinstance(said, ET.Element) and MUC in features(said)]
+    trouble = next((said for said in asked if isinstance(said, TigrestError) and not isinstance(said, StanzaError)), None)
+    if not found and trouble is not None:
+        raise trouble
+    return found
+
+
+def address(room: str, service: str) -> JID:
+    """Return the address of a room.
+
+    Raises:
+        InvalidJID: it is none.
+    """
+    return JID(f"{room}@{service}")
+
+
+async def expect_room(gateway: Service, room: JID) -> ET.Element:
+    """Check that there is a room, and return what it says of itself. ejabberd would make one for the iq of an owner.
+
+    Raises:
+        NotFound: there is none.
+
+    XEP-0045 §6.4, §10.9
+    """
+    try:
+        try:
+            return await info(gateway, room, AGAIN)
+        except StanzaTimeout:  # ejabberd loses an iq to a room that is just being destroyed
+            return await info(gateway, room)
+    except StanzaError as error:
+        if error.condition in ("item-not-found", "gone"):
+            raise NotFound(f"there is no room {room}") from None
+        raise
+
+
+async def has_room(gateway: Service, room: JID) -> bool:
+    """Tell whether there is a room."""
+    try:
+        await expect_room(gateway, room)
+    except NotFound:
+        return False
+    return True
+
+
+def owners(gateway: Service) -> tuple[JID, JID]:
+    """Return the addresses of the gateway that may own a room: the one that makes rooms, and its own, which servers may let do anything.
+
+    ejabberd takes a domain that owns a room for all addresses of the domain, those of users at the gateway too: so our own does not
+    make rooms unless it has to.
+    """
+    return gateway.room_owner.with_resource(RESOURCE), gateway.jid.with_resource(RESOURCE)
+
+
+async def ask(gateway: Service, room: JID, type: str, payload: ET.Element) -> ET.Element:
+    """Send an iq to a room as one of its owners, and return the payload of the result.
+
+    Raises:
+        NotPermitted: the room lets none of our addresses do it.
+        StanzaError: it was answered with another error.
+    """
+    words = ""
+    for owner in owners(gateway):
+        try:
+            return await answer(gateway, iq(type, room, payload, owner))
+        except StanzaError as error:
+            if not refused(error):
+                raise
+            words = error.text or error.condition
+    raise NotPermitted(f"{room} does not let the gateway do this ({words}): {_CURE.format(gateway.room_owner)}")
+
+
+async def create(gateway: Service, room: JID, options: Mapping[str, str]) -> None:
+    """Make a room that stays when the gateway has left it, and leave it.
+
+    Args:
+        gateway: whose room it is.
+        room: address.
+        options: by ejabberd's names.
+
+    Raises:
+        Conflict: there is one.
+        InvalidValue: an option is unknown or has an impossible value.
+        NotSupported: the service does not let us make rooms that stay, or has no such option.
+
+    XEP-0045 §10.1
+    """
+    if await has_room(gateway, room):
+        raise Conflict(f"there is a room {room} already")
+    words = ""
+    makers = owners(gateway)
+    for owner in makers:
+        async with entered(gateway, room, owner):
+            try:
+                if await _finish(gateway, room, owner, options, is_last=owner is makers[-1]):
+                    return
+            except StanzaError as error:
+                if error.condition == "gone":
+                    raise Conflict(f"{room} was destroyed, and {room.domain} keeps its name for a while; take another one") from None
+                if not refused(error, "item-not-found"):
+                    raise
+                words = f" ({error.text or error.condition})"
+    raise NotSupported(f"{room.domain} does not let the gateway make rooms that stay{words}: make {gateway.jid} an administrator there")
+
+
+async def _finish(gateway: Service, room: JID, owner: JID, options: Mapping[str, str], *, is_last: bool) -> bool:
+    """Configure a new room, and return whether it stays when we leave it.
+
+    Prosody 13 offers ``persistent`` and ``public`` to administrators only, which one of our addresses may be.
+    """
+    form = await _form(gateway, room, owner)
+    offered, wanted = options_of(form), {**options, "persistent": "true"}
+    if not is_last and lacks_restricted(wanted, offered):
+        return False
+    if "persistent" not in offered:  # perhaps all rooms are
+        del wanted["persistent"]
+    try:
+        await _configure(gateway, room, owner, form, wanted)
+    except TigrestError:
+        await gateway.request(iq("set", room, _destruction(), owner))
+        raise
+    return "muc_persistent" in features(await info(gateway, room))
+
+
+@asynccontextmanager
+async def entered(gateway: Service, room: JID, owner: JID) -> AsyncIterator[None]:
+    """Be in a room for a while, without its history::
+
+        <presence to="room@rooms.example.org/tigrest" from="…">
+          <x xmlns="http://jabber.org/protocol/muc"><history maxstanzas="0"/></x>
+        </presence>
+
+    Stanzas are delivered in order, so what is sent next comes after it: nothing has to be waited for.
+
+    XEP-0045 §7.2, §7.14
+    """
+    presence = ET.Element("{jabber:client}presence", {"from": str(owner), "to": f"{room}/{NICK}"})
+    ET.SubElement(ET.SubElement(presence, f"{{{MUC}}}x"), f"{{{MUC}}}history", {"maxstanzas": "0"})
+    await gateway.send(presence)
+    try:
+        yield
+    finally:
+        presence.set("type", "unavailable")
+        presence.remove(presence[0])
+        await gateway.send(presence)
+
+
+async def configuration(gateway: Service, room: JID) -> dict[str, str]:
+    """Return the options of a room by ejabberd's names. XEP-0045 §10.2
+
+    Raises:
+        NotFound: there is no room.
+        NotPermitted: the gateway is no owner.
+    """
+    await expect_room(gateway, room)
+    return options_of(_form_in(await ask(gateway, room, "get", ET.Element(f"{{{OWNER}}}query"))))
+
+
+async def configure(gateway: Service, room: JID, options: Mapping[str, str]) -> None:
+    """Change options of a room. XEP-0045 §10.2
+
+    Args:
+        gateway: an owner of it.
+        room: address.
+        options: by ejabberd's names.
+
+    Raises:
+        NotFound: there is no room.
+        NotPermitted: the gateway is no owner.
+        Exception: as :func:`create`.
+    """
+    await expect_room(gateway, room)
+    words, found = "", list[tuple[JID, DataForm]]()
+    for owner in owners(gateway):
+        try:
+            form = await _form(gateway, room, owner)
+        except StanzaError as error:
+            if not refused(error):
+                raise
+            words = error.text or error.condition
+            continue
+        found.append((owner, form))
+        if not lacks_restricted(options, options_of(form)):
+            await _configure(gateway, room, owner, form, options)
+            return
+    if not found:
+        raise NotPermitted(f"{room} does not let the gateway change options ({words}): {_CURE.format(gateway.room_owner)}")
+    await _configure(gateway, room, *found[0], options)
+
+
+async def destroy(gateway: Service, room: JID) -> None:
+    """Destroy a room. XEP-0045 §10.9
+
+    Raises:
+        NotFound: there is no room.
+        NotPermitted: the gateway is no owner.
+    """
+    await expect_room(gateway, room)
+    await ask(gateway, room, "set", _destruction())
+
+
+async def affiliated(gateway: Service, room: JID) -> list[Affiliated]:
+    """Return all who have an affiliation to a room. XEP-0045 §9.5, §9.8, §10.5, §10.8
+
+    Raises:
+        NotFound: there is no room.
+        NotPermitted: the gateway is no owner.
+    """
+    await expect_room(gateway, room)
+    found = []
+    for affiliation in AFFILIATIONS:
+        query = await ask(gateway, room, "get", _listing(affiliation=affiliation))
+        found += [
+            Affiliated(JID(item.get("jid", "")), affiliation, item.findtext(f"{{{ADMIN}}}reason", ""))
+            for item in query.iter(f"{{{ADMIN}}}item")
+        ]
+    return found
+
+
+async def affiliate(gateway: Service, room: JID, jid: JID, affiliation: Affiliation) -> None:
+    """Give somebody an affiliation to a room. XEP-0045 §9, §10
+
+    Raises:
+        NotFound: there is no room.
+        NotPermitted: the gateway is no owner.
+    """
+    await expect_room(gateway, room)
+    await ask(gateway, room, "set", _listing(affiliation=affiliation, jid=jid.bare))
+
+
+async def occupants(gateway: Service, room: JID) -> list[Occupant]:
+    """Return who is in a room: with addresses and roles where the gateway is an owner, else the nicks that the room lists.
+
+    Raises:
+        NotFound: there is no room.
+        NotPermitted: it has occupants, and does not show them.
+
+    XEP-0045 §6.5, §9.6
+    """
+    await expect_room(gateway, room)
+    for owner in owners(gateway):
+        try:
+            return await _with_roles(gateway, room, owner)
+        except StanzaError as error:
+            if not refused(error):
+                raise
+    try:
+        listed = [JID(item.get("jid", "")) for item in await items(gateway, room)]
+    except StanzaError as error:
+        if not refused(error):
+            raise
+        listed = []
+    if not listed and await occupants_number(gateway, room):
+        raise NotPermitted(f"{room} does not show who is in it: {_CURE.format(gateway.room_owner)}")
+    return [Occupant("", jid.resource, "") for jid in listed]
+
+
+async def occupants_number(gateway: Service, room: JID) -> int:
+    """Return how many are in a room, as it says itself. XEP-0045 §6.4
+
+    Raises:
+        NotFound: there is no room.
+    """
+    form = DataForm.find(await expect_room(gateway, room))
+    told = form.value("muc#roominfo_occupants") if form is not None else ""
+    return int(told) if told.isdecimal() else len(await items(gateway, room))
+
+
+async def _with_roles(gateway: Service, room: JID, owner: JID) -> list[Occupant]:
+    """Return who is in a room, by role. ejabberd tells only moderators who are in it: an owner enters it for that, and leaves.
+
+    Raises:
+        StanzaError: we may not see them.
+    """
+    try:
+        return await _of_roles(gateway, room, owner)
+    except StanzaError as error:
+        if not refused(error):
+            raise
+    await answer(gateway, iq("get", room, _listing(affiliation="owner"), owner))  # else entering would not help
+    async with entered(gateway, room, owner):
+        return await _of_roles(gateway, room, owner)
+
+
+async def _of_roles(gateway: Service, room: JID, owner: JID) -> list[Occupant]:
+    found = []
+    for role in ROLES:
+        query = await answer(gateway, iq("get", room, _listing(role=role), owner))
+        found += [Occupant(item.get("jid", ""), item.get("nick", ""), role) for item in query.iter(f"{{{ADMIN}}}item")]
+    return [each for each in found if each.jid != owner]
+
+
+async def _form(gateway: Service, room: JID, owner: JID) -> DataForm:
+    return _form_in(await answer(gateway, iq("get", room, ET.Element(f"{{{OWNER}}}query"), owner)))
+
+
+def _form_in(query: ET.Element) -> DataForm:
+    form = DataForm.find(query)
+    if form is None:
+        raise ServerFailed("the room has sent no form of its options")
+    return form
+
+
+async def _configure(gateway: Service, room: JID, owner: JID, form: DataForm, options: Mapping[str, str]) -> None:
+    """Submit the form of a room with other values, and look at what the room has then.
+
+    Raises:
+        ServerFailed: it took the form, but not an option.
+    """
+    query = ET.Element(f"{{{OWNER}}}query")
+    query.append(submission(form, options, room).to_element())
+    await answer(gateway, iq("set", room, query, owner))
+    left = changed(options, options_of(await _form(gateway, room, owner)))
+    if left:
+        raise ServerFailed(f"{room} took the options, but has not changed {', '.join(left)}")
+
+
+def _destruction() -> ET.Element:
+    query = ET.Element(f"{{{OWNER}}}query")
+    ET.SubElement(query, f"{{{OWNER}}}destroy")
+    return query
+
+
+def _listing(**attributes: str) -> ET.Element:
+    """Build the query for those with a role or affiliation, or the one that changes it."""
+    query = ET.Element(f"{{{ADMIN}}}query")
+    ET.SubElement(query, f"{{{ADMIN}}}item", {name: str(value) for name, value in attributes.items()})
+    return query

@@ -1,0 +1,65 @@
+"""Commands that send messages and other stanzas, from the caller."""
+
+from typing import Literal
+
+from tigrest import JID, CommandContext, NotPermitted, Stanza, command
+
+TIMEOUT = 20.0
+"""Seconds that an iq waits for its reply."""
+
+
+@command(
+    tags=("stanza",),
+    role="user",
+    errors=(NotPermitted,),
+    renamed={"caller": "from"},
+    route="POST /messages",
+    example={"type": "headline", "from": "http.example.org", "to": "bob@example.org", "subject": "Restart", "body": "In 5 minutes"},
+)
+async def send_message(
+    ctx: CommandContext,
+    *,
+    type: Literal["chat", "normal", "headline", "groupchat"] = "chat",
+    from_: JID | None = None,
+    to: JID,
+    subject: str = "",
+    body: str,
+) -> None:
+    """Send a message to a local or remote bare or full JID.
+
+    That it was delivered is not known.
+
+    Args:
+        type: of the message.
+        from_: sender: an address of the caller's, or of the gateway for its admins; without it that is chosen.
+        to: recipient.
+        subject: may be empty.
+        body: text; may be empty where there is a subject.
+    """
+    await ctx.service.message(to, body, type=type, subject=subject or None, from_=from_)
+
+
+@command(
+    tags=("stanza",),
+    role="user",
+    errors=(NotPermitted,),
+    route="POST /stanzas",
+    example={"from": "http.example.org", "to": "bob@example.org", "stanza": "<message><ext attr='value'/></message>"},
+)
+async def send_stanza(ctx: CommandContext, *, from_: JID | None = None, to: JID | None = None, stanza: str) -> None:
+    """Send a stanza; provide From JID and valid To JID.
+
+    An iq of type get or set waits for its reply: an error is the error of the command.
+
+    Args:
+        from_: sender, as for `send_message`; without it that of the stanza, or the caller.
+        to: recipient; without it that of the stanza.
+        stanza: one message, presence or iq in XML.
+    """
+    given = Stanza.parse(stanza)
+    addresses = {"sender": from_, "to": to}
+    addressed = given.with_(**{name: jid for name, jid in addresses.items() if jid is not None})
+    if addressed.awaits_reply:
+        (await ctx.service.request(addressed, TIMEOUT)).raise_error()
+    else:
+        await ctx.service.send(addressed)

@@ -1,0 +1,237 @@
+"""Commands about the rosters of users, by the names of ejabberd and of MongooseIM's REST API."""
+
+from dataclasses import dataclass
+
+from tigrest import JID, BareJID, CommandContext, NoSuchUser, NotFound, NotSupported, command
+
+from ._admin import account_of
+from ._rosters import RosterContact, Subscription, contacts, put, readable, remove, writable
+
+EXAMPLE = {"jid": "jan@example.org", "nick": "Jan", "subscription": "both", "pending": "none"}
+
+
+@dataclass(frozen=True)
+class Contact:
+    """A contact in a roster."""
+
+    jid: str
+    nick: str
+    subscription: str
+    pending: str
+    groups: list[str]
+
+
+@dataclass(frozen=True)
+class ContactV0:
+    """A contact in a roster, with its groups in one text."""
+
+    jid: str
+    nick: str
+    subscription: str
+    pending: str
+    groups: str
+
+
+@dataclass(frozen=True)
+class ListedContact:
+    """A contact in a roster, as MongooseIM has it."""
+
+    jid: str
+    name: str
+    subscription: str
+    ask: str
+    groups: list[str]
+
+
+@command(
+    "get_roster",
+    tags=("roster",),
+    effect="read",
+    errors=(NoSuchUser, NotSupported),
+    needs=(readable,),
+    renamed={"server": "host"},
+    result="contacts",
+    example=({"user": "bob", "host": "example.org"}, [{**EXAMPLE, "groups": "Friends;Work"}]),
+)
+async def get_roster_v0(ctx: CommandContext, user: str, host: str) -> list[ContactV0]:
+    """Get the list of contacts in a local user roster.
+
+    Args:
+        user: local part of the user's address.
+        host: domain of the user.
+
+    Returns:
+        The contacts, sorted by address; their groups are separated by semicolons.
+    """
+    found = await contacts(ctx.gateway, account_of(ctx, user, host))
+    return [ContactV0(each.jid, each.nick, each.subscription, each.pending, ";".join(each.groups)) for each in found]
+
+
+@command(
+    version=2,
+    tags=("roster",),
+    effect="read",
+    errors=(NoSuchUser, NotSupported),
+    needs=(readable,),
+    renamed={"server": "host"},
+    result="contacts",
+    example=({"user": "bob", "host": "example.org"}, [{**EXAMPLE, "groups": ["Friends", "Work"]}]),
+)
+async def get_roster(ctx: CommandContext, user: str, host: str) -> list[Contact]:
+    """Get the list of contacts in a local user roster.
+
+    `subscription` is `none`, `from`, `to` or `both`; `pending` is `subscribe` while a contact has not answered, else `none`.
+
+    Args:
+        user: local part of the user's address.
+        host: domain of the user.
+
+    Returns:
+        The contacts, sorted by address.
+    """
+    found = await contacts(ctx.gateway, account_of(ctx, user, host))
+    return [Contact(each.jid, each.nick, each.subscription, each.pending, list(each.groups)) for each in found]
+
+
+ITEM = {"localuser": "bob", "localhost": "example.org", "user": "jan", "host": "example.net", "nick": "Jan", "subs": "both"}
+
+
+@command(
+    "add_rosteritem",
+    tags=("roster",),
+    errors=(NoSuchUser, NotSupported),
+    needs=(writable,),
+    renamed={"localserver": "localhost", "server": "host"},
+    example={**ITEM, "group": "Friends;Work"},
+)
+async def add_rosteritem_v0(
+    ctx: CommandContext, localuser: str, localhost: str, user: str, host: str, nick: str, group: str, subs: Subscription
+) -> None:
+    """Add an item to a user's roster, or change it.
+
+    Args:
+        localuser: local part of the user's address.
+        localhost: domain of the user.
+        user: local part of the contact's address; empty for a domain.
+        host: domain of the contact.
+        nick: what the user calls the contact; may be empty.
+        group: groups of the contact, separated by semicolons; may be empty.
+        subs: who gets whose presence.
+    """
+    groups = [each for each in group.split(";") if each]
+    await _put(ctx, localuser, localhost, _jid(user, host), nick, groups, subs)
+
+
+@command(
+    version=1,
+    tags=("roster",),
+    errors=(NoSuchUser, NotSupported),
+    needs=(writable,),
+    renamed={"localserver": "localhost", "server": "host"},
+    example={**ITEM, "groups": ["Friends", "Work"]},
+)
+async def add_rosteritem(
+    ctx: CommandContext, localuser: str, localhost: str, user: str, host: str, nick: str, groups: list[str], subs: Subscription
+) -> None:
+    """Add an item to a user's roster, or change it.
+
+    The contact's own roster is not changed. A server that lets components set no other subscription than `none`, as ejabberd does, is
+    501 for the others, and the roster stays as it was.
+
+    Args:
+        localuser: local part of the user's address.
+        localhost: domain of the user.
+        user: local part of the contact's address; empty for a domain.
+        host: domain of the contact.
+        nick: what the user calls the contact; may be empty.
+        groups: of the contact.
+        subs: who gets whose presence.
+    """
+    await _put(ctx, localuser, localhost, _jid(user, host), nick, groups, subs)
+
+
+@command(
+    tags=("roster",),
+    errors=(NoSuchUser, NotFound, NotSupported),
+    needs=(writable,),
+    renamed={"localserver": "localhost", "server": "host"},
+    example={"localuser": "bob", "localhost": "example.org", "user": "jan", "host": "example.net"},
+)
+async def delete_rosteritem(ctx: CommandContext, localuser: str, localhost: str, user: str, host: str) -> None:
+    """Delete an item from a user's roster.
+
+    Args:
+        localuser: local part of the user's address.
+        localhost: domain of the user.
+        user: local part of the contact's address; empty for a domain.
+        host: domain of the contact.
+    """
+    await remove(ctx.gateway, account_of(ctx, localuser, localhost), _jid(user, host))
+
+
+@command(
+    tags=("contacts",),
+    effect="read",
+    errors=(NoSuchUser, NotSupported),
+    needs=(readable,),
+    route="GET /contacts/{caller}",
+    example=({"caller": "bob@example.org"}, [{"jid": "jan@example.org", "name": "", "subscription": "both", "ask": "none", "groups": []}]),
+)
+async def list_contacts(ctx: CommandContext, caller: BareJID) -> list[ListedContact]:
+    """Get roster.
+
+    Args:
+        caller: address of the user.
+
+    Returns:
+        The contacts, sorted by address.
+    """
+    found = await contacts(ctx.gateway, account_of(ctx, caller.local, caller.domain))
+    return [ListedContact(each.jid, each.nick, each.subscription, each.pending, list(each.groups)) for each in found]
+
+
+@command(
+    tags=("contacts",),
+    errors=(NoSuchUser, NotSupported),
+    needs=(writable,),
+    route="POST /contacts",
+    example={"jid": "jan@example.net", "caller": "bob@example.org"},
+)
+async def add_contact(ctx: CommandContext, jid: BareJID, caller: BareJID) -> None:
+    """Add a contact to roster.
+
+    One that is there already stays as it is. Nobody is asked for a subscription.
+
+    Args:
+        jid: address of the contact.
+        caller: address of the user.
+    """
+    user = account_of(ctx, caller.local, caller.domain)
+    if all(each.jid != jid for each in await contacts(ctx.gateway, user)):
+        await put(ctx.gateway, user, RosterContact(jid, "", "none", "none", ()))
+
+
+@command(
+    tags=("contacts",),
+    errors=(NoSuchUser, NotFound, NotSupported),
+    needs=(writable,),
+    route="DELETE /contacts/{caller}/{jid}",
+    example={"caller": "bob@example.org", "jid": "jan@example.net"},
+)
+async def delete_contact(ctx: CommandContext, caller: BareJID, jid: BareJID) -> None:
+    """Remove a contact from roster.
+
+    Args:
+        caller: address of the user.
+        jid: address of the contact.
+    """
+    await remove(ctx.gateway, account_of(ctx, caller.local, caller.domain), jid)
+
+
+async def _put(ctx: CommandContext, user: str, host: str, contact: JID, nick: str, groups: list[str], subscription: Subscription) -> None:
+    wanted = RosterContact(contact, nick, subscription, "none", tuple(dict.fromkeys(groups)))
+    await put(ctx.gateway, account_of(ctx, user, host), wanted)
+
+
+def _jid(user: str, host: str) -> JID:
+    return JID(f"{user}@{host}" if user else host).bare

@@ -1,0 +1,182 @@
+"""The commands about rooms, rosters, vCards, private storage and messages, on the embedded domain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tigrest.testing import TestGateway, own_commands, serving
+
+ADMIN, ALICE = ("admin", "secret"), ("alice", "secret")
+BOB = {"user": "bob", "host": "localhost"}
+ROOM = {"room": "hall", "service": "rooms.localhost"}
+
+
+@pytest.fixture(scope="module")
+def gateway(request: pytest.FixtureRequest) -> Iterator[TestGateway]:
+    with serving(commands=own_commands(request.config.rootpath)) as running:
+        assert running.gateway.table.problems == ()
+        yield running
+
+
+def run(gateway: TestGateway, command: str, login: tuple[str, str] | None = ADMIN, /, **arguments: Any) -> tuple[int, Any]:
+    """Call a command by HTTP; return status, and result or detail."""
+    answer = gateway.client.post(f"/api/{command}", json=arguments, auth=login)
+    body = answer.json()
+    return answer.status_code, body if answer.status_code == 200 else body["detail"]
+
+
+ITEM = {"localuser": "bob", "localhost": "localhost", "user": "jan", "host": "example.net", "nick": "", "subs": "none"}
+INVITATION = {**ROOM, "password": "none", "reason": "none"}
+
+NOT_HERE: dict[str, dict[str, Any]] = {
+    "create_room": ROOM,
+    "create_room_with_opts": {**ROOM, "host": "localhost", "options": []},
+    "destroy_room": ROOM,
+    "get_room_options": ROOM,
+    "change_room_option": {**ROOM, "option": "title", "value": "x"},
+    "get_room_affiliations": ROOM,
+    "get_room_affiliations/v0": {"name": "hall", "service": "rooms.localhost"},
+    "get_room_affiliation": {**ROOM, "jid": "bob@localhost"},
+    "set_room_affiliation": {**ROOM, **BOB, "affiliation": "member"},
+    "set_room_affiliation/v0": {"name": "hall", "service": "rooms.localhost", "jid": "bob@localhost", "affiliation": "member"},
+    "get_room_occupants": ROOM,
+    "get_room_occupants_number": ROOM,
+    "muc_online_rooms": {"service": "global"},
+    "send_direct_invitation": {**INVITATION, "users": []},
+    "send_direct_invitation/v0": {**INVITATION, "users": ""},
+    "get_roster": BOB,
+    "get_roster/v0": BOB,
+    "add_rosteritem": {**ITEM, "groups": []},
+    "add_rosteritem/v0": {**ITEM, "group": ""},
+    "delete_rosteritem": {name: ITEM[name] for name in ("localuser", "localhost", "user", "host")},
+    "list_contacts": {"caller": "bob@localhost"},
+    "add_contact": {"caller": "bob@localhost", "jid": "jan@example.net"},
+    "delete_contact": {"caller": "bob@localhost", "jid": "jan@example.net"},
+    "private_get": {**BOB, "element": "storage", "ns": "storage:rosternotes"},
+    "private_set": {**BOB, "element": "<storage xmlns='storage:rosternotes'/>"},
+}
+
+
+@pytest.mark.parametrize("command", NOT_HERE)
+def test_what_the_embedded_domain_has_not_is_501_with_the_reason(gateway: TestGateway, command: str) -> None:
+    status, text = run(gateway, command, **NOT_HERE[command])
+    assert (status, "localhost has no" in text) == (501, True), text
+
+
+@pytest.mark.parametrize("command", [*NOT_HERE, "get_vcard", "get_vcard2", "set_vcard", "set_vcard2", "set_nickname"])
+def test_only_admins_may_call_what_has_the_rights_of_the_gateway(gateway: TestGateway, command: str) -> None:
+    assert run(gateway, command, ALICE, nonsense="x")[0] == 403
+    assert run(gateway, command, None, nonsense="x")[0] == 401
+
+
+def test_the_list_says_what_is_not_available_and_why(gateway: TestGateway) -> None:
+    listed = {each["name"]: each for each in gateway.get("/api/commands", login="admin").json()}
+    for command in {name.partition("/")[0] for name in NOT_HERE}:
+        assert not listed[command]["available"], command
+        assert "localhost has no" in listed[command]["reason"]
+    for command in ("get_vcard", "set_vcard", "set_nickname", "send_message", "send_stanza"):
+        assert listed[command]["available"], command
+
+
+def test_the_list_has_the_contact_of_mongooseim(gateway: TestGateway) -> None:
+    listed = next(each for each in gateway.get("/api/commands", login="admin").json() if each["name"] == "add_contact")
+    wanted = {
+        "path": "/contacts",
+        "name": "add_contact",
+        "method": "POST",
+        "desc": "Add a contact to roster",
+        "category": "contacts",
+        "args": {"jid": "binary", "caller": "binary"},
+        "action": "create",
+    }
+    assert {name: listed[name] for name in wanted} == wanted
+
+
+def test_the_routes_of_mongooseim_lead_to_the_commands(gateway: TestGateway) -> None:
+    assert gateway.get("/api/contacts/bob@localhost", login="admin").status_code == 501
+    assert gateway.post("/api/contacts", login="admin", json={"jid": "jan@example.net", "caller": "bob@localhost"}).status_code == 501
+    assert gateway.delete("/api/contacts/bob@localhost/jan@example.net", login="admin").status_code == 501
+    with gateway.recording() as sent:
+        body = {"caller": "alice@localhost", "to": "bob@localhost", "body": "Hello"}
+        assert gateway.post("/api/messages", login="alice", json=body).status_code in (200, 201, 204)
+    assert [(each.attributes["from"], each.body) for each in sent] == [("alice@localhost", "Hello")]
+
+
+def test_fields_of_a_vcard_come_and_go(gateway: TestGateway) -> None:
+    assert run(gateway, "get_vcard", **BOB, name="FN") == (404, "the vCard of bob@localhost has no FN")
+    assert run(gateway, "set_vcard", **BOB, name="FN", content="Bob <b>") == (200, None)
+    assert run(gateway, "set_nickname", **BOB, nickname="Bobby") == (200, None)
+    assert run(gateway, "set_vcard2", **BOB, name="N", subname="FAMILY", content="Builder") == (200, None)
+    assert run(gateway, "set_vcard2", **BOB, name="N", subname="GIVEN", content="Bob") == (200, None)
+    assert run(gateway, "get_vcard", **BOB, name="fn") == (200, "Bob <b>")
+    assert run(gateway, "get_vcard", **BOB, name="NICKNAME") == (200, "Bobby")
+    assert run(gateway, "get_vcard2", **BOB, name="N", subname="FAMILY") == (200, "Builder")
+    assert run(gateway, "set_vcard", **BOB, name="FN", content="") == (200, None)
+    assert run(gateway, "get_vcard", **BOB, name="FN")[0] == 404
+    assert run(gateway, "get_vcard2", **BOB, name="N", subname="MIDDLE")[0] == 404
+
+
+def test_telephones_are_found_by_what_marks_them(gateway: TestGateway) -> None:
+    numbers = "".join(f"<TEL><{kind}/><NUMBER>{number}</NUMBER></TEL>" for kind, number in {"WORK": "1", "HOME": "2"}.items())
+    gateway.post(
+        "/rest/stream",
+        login="admin",
+        api_key="test-key",
+        type="application/xml",
+        content=f"<iq type='set' from='admin@localhost' to='admin@localhost'><vCard xmlns='vcard-temp'>{numbers}</vCard></iq>",
+    )
+    admin = {"user": "admin", "host": "localhost"}
+    assert run(gateway, "get_vcard2", **admin, name="TEL", subname="HOME") == (200, "2")
+    assert run(gateway, "get_vcard2", **admin, name="TEL", subname="NUMBER") == (200, "1")
+
+
+@pytest.mark.parametrize("name", ["", "a b", "FN/x", "x>", "{urn:x}FN", "*", "."])
+def test_what_is_no_name_of_a_field_is_refused(gateway: TestGateway, name: str) -> None:
+    for command in ("get_vcard", "set_vcard"):
+        more = {"content": "x"} if command == "set_vcard" else {}
+        status, text = run(gateway, command, **BOB, name=name, **more)
+        assert (status, "is not the name of a field" in text) == (400, True), text
+
+
+def test_who_is_not_there_has_no_vcard(gateway: TestGateway) -> None:
+    nobody = {"user": "nobody", "host": "localhost"}
+    for command, more in {"get_vcard": {"name": "FN"}, "set_nickname": {"nickname": "x"}}.items():
+        assert run(gateway, command, **nobody, **more) == (404, "there is no account nobody@localhost")
+        assert run(gateway, command, **{**BOB, "host": "elsewhere.net"}, **more)[0] == 400
+
+
+def test_messages_are_from_the_caller(gateway: TestGateway) -> None:
+    message = {"type": "headline", "to": "bob@localhost", "subject": "Restart", "body": "In 5 minutes"}
+    with gateway.recording() as sent:
+        assert run(gateway, "send_message", ALICE, **message) == (200, None)
+        assert run(gateway, "send_message", ADMIN, **message) == (200, None)
+        assert run(gateway, "send_message", ADMIN, **{**message, "from": "news@http.localhost/x"}) == (200, None)
+        stanza = "<message to='alice@localhost' id='1'><ext xmlns='urn:x' attr='value'/></message>"
+        assert run(gateway, "send_stanza", ALICE, to="bob@localhost", stanza=stanza) == (200, None)
+    assert [(each.attributes["from"], each.type) for each in sent] == [
+        ("alice@localhost", "headline"),
+        ("http.localhost", "headline"),
+        ("news@http.localhost/x", "headline"),
+        ("alice@localhost", ""),
+    ]
+    assert (sent[-1].attributes["to"], sent[-1].id, sent[-1].xml[0].attrib) == ("bob@localhost", "1", {"attr": "value"})
+
+
+@pytest.mark.parametrize("sender", ["admin@localhost", "http.localhost", "bob@http.localhost", "room-owner@http.localhost"])
+def test_nobody_sends_as_somebody_else(gateway: TestGateway, sender: str) -> None:
+    assert run(gateway, "send_message", ALICE, **{"from": sender, "to": "bob@localhost", "body": "x"})[0] == 403
+    assert run(gateway, "send_stanza", ALICE, **{"from": sender, "to": "bob@localhost", "stanza": "<message/>"})[0] == 403
+    inside = f"<message from='{sender}' to='bob@localhost'/>"
+    assert run(gateway, "send_stanza", ALICE, stanza=inside)[0] == 403
+
+
+def test_iqs_of_commands_are_answered(gateway: TestGateway) -> None:
+    ping, roster = "<ping xmlns='urn:xmpp:ping'/>", "<query xmlns='jabber:iq:roster'/>"
+    assert run(gateway, "send_stanza", ALICE, to="localhost", stanza=f"<iq type='get'>{ping}</iq>") == (200, None)
+    assert run(gateway, "send_stanza", ALICE, to="nobody@localhost/x", stanza=f"<iq type='get'>{ping}</iq>")[0] == 404
+    assert run(gateway, "send_stanza", ALICE, to="bob@localhost", stanza=f"<iq type='get'>{roster}</iq>")[0] == 403
+    assert run(gateway, "send_stanza", ALICE, to="localhost", stanza="<stream/>")[0] == 400
+    assert run(gateway, "send_stanza", ALICE, to="localhost", stanza="<message/><message/>")[0] == 400
