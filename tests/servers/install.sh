@@ -24,6 +24,8 @@ command -v systemd-analyze >/dev/null || missing="$missing systemd"
 command -v mmdebstrap >/dev/null || missing="$missing mmdebstrap"
 command -v curl >/dev/null || missing="$missing curl"
 command -v sqlite3 >/dev/null || missing="$missing sqlite3"
+command -v zsh >/dev/null || missing="$missing zsh"
+command -v fish >/dev/null || missing="$missing fish"
 command -v biboumi >/dev/null || missing="$missing biboumi"
 ls /usr/lib/*/libmagic.so.1 >/dev/null 2>&1 || missing="$missing libmagic1" # slidge loads it
 for package in "$@"; do
