@@ -221,3 +221,11 @@ async def test_state_survives_a_restart(tmp_path: Path, passwords: Passwords) ->
     assert (await second.set_presence(UserStatus(ALICE.with_resource("phone"), available=False))).success
     await second.stop()
     await database.stop()
+
+
+async def test_what_accounts_do_not_answer_is_told_before_it_is_tried(world: World) -> None:
+    assert world.service.delegation_trouble("set", "vcard-temp") == ""
+    for type, namespace in (("get", "jabber:iq:last"), ("set", "jabber:iq:roster"), ("set", "http://jabber.org/protocol/disco#info")):
+        assert world.service.delegation_trouble(type, namespace).startswith("example.org has no")
+        reply = await world.service.request_as(ALICE, f"<iq type='{type}' id='i'><query xmlns='{namespace}'/></iq>")
+        assert reply.type == "error"

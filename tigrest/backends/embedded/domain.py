@@ -156,8 +156,10 @@ class EmbeddedDomain:
         return await self.request(iq.with_(sender=owner), timeout)
 
     def delegation_trouble(self, type: str, namespace: str) -> str:
-        """Return nothing, as all may be sent; see :meth:`tigrest.backends.backend.Backend.delegation_trouble`."""
-        return ""
+        """Return what accounts here do not answer; see :meth:`tigrest.backends.backend.Backend.delegation_trouble`."""
+        if self._user.answers(type, namespace):
+            return ""
+        return f"{self.domain} has no {namespace} for its users (iqs of type {type})"
 
     async def check_credentials(self, jid: JID, password: str) -> bool:
         """Check a password; see :meth:`tigrest.backends.backend.Backend.check_credentials`."""

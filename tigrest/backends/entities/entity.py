@@ -53,6 +53,10 @@ class Entity:
         self._commands = tuple(commands)
         self._check = check
 
+    def answers(self, type: str, namespace: str) -> bool:
+        """Tell whether it answers iqs of a type with a payload of a namespace."""
+        return any(of == type and split_name(payload)[0] == namespace for of, payload in self._answers)
+
     async def answer(self, request: IqRequest) -> ET.Element | None:
         """Answer a request with the payload of the result.
 
