@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,17 @@ def test_what_we_tell_as_a_condition_is_one() -> None:
 def test_a_status_is_told_by_one_condition_only() -> None:
     statuses = [status for condition in CONDITIONS.values() for status in condition.statuses]
     assert sorted(statuses) == sorted(ERRORS_BY_STATUS)
+
+
+def test_the_tree_names_every_error_below_its_base() -> None:
+    assert errors.__doc__ is not None
+    above: dict[int, str] = {}
+    drawn: dict[str, str] = {}
+    for indent, name in re.findall(r"^([ │├└─]*)([A-Z]\w+)(?=  | …|$)", errors.__doc__, re.MULTILINE):
+        above[len(indent)] = name
+        drawn[name] = above.get(len(indent) - 4, "")
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.TigrestError)]
+    assert drawn == {kind.__name__: kind.__base__.__name__ if kind is not errors.TigrestError else "" for kind in kinds if kind.__base__}
 
 
 def test_every_error_of_ours_has_a_status_of_its_own_or_of_its_base() -> None:

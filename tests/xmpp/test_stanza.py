@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tigrest.errors import InvalidStanza, StanzaError
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.stanza import Stanza, _memoised, make_stanza
+from tigrest.xmpp.stanza import Stanza, make_stanza
+from tigrest.xmpp.start_tags import _memoised
 from tigrest.xmpp.xml import MAX_NODES, escape, escape_attribute, serialize
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -16,7 +16,8 @@ from tigrest.errors import InvalidStanza, MalformedContent, StanzaError
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.kinds import REQUESTS, STANZA_ATTRIBUTES, STANZA_KINDS
 from tigrest.xmpp.namespaces import CLIENT, COMMANDS, CONTENT_NAMESPACES, STANZA_ERRORS
-from tigrest.xmpp.xml import MAX_NODES, SEPARATOR, START_TAG, check_document, escape_attribute, serialize, split_name, tree
+from tigrest.xmpp.start_tags import name_as_written, write_attributes, write_declarations
+from tigrest.xmpp.xml import MAX_NODES, SEPARATOR, START_TAG, check_document, serialize, split_name, tree
 
 MAX_RECEIVED_NODES = 100_000
 """Limit of elements and attributes in an incoming stanza: twice that for callers, since servers send long lists."""
@@ -36,7 +37,7 @@ class Stanza:
     Args:
         kind: ``message``, ``presence`` or ``iq``.
         attributes: attributes of the root, without namespace declarations.
-        prefixes: declarations of the namespace prefixes used inside, as written by :func:`declarations`.
+        prefixes: declarations of the namespace prefixes used inside, as written by :func:`~tigrest.xmpp.start_tags.write_declarations`.
         rest: bytes of the stanza after the attributes of its start tag.
     """
 
@@ -103,8 +104,8 @@ class Stanza:
             inside = f" in namespace {namespace[:80]!r}" if namespace else ""
             raise InvalidStanza(f"<{name[:80]}>{inside} is not a stanza: send one message, presence or iq in {CLIENT}")
         if SEPARATOR in "".join(attributes):
-            attributes = {_as_written(name): value for name, value in attributes.items()}
-        prefixes = declarations(root.declared) if root.declared else ""
+            attributes = {name_as_written(name): value for name, value in attributes.items()}
+        prefixes = write_declarations(root.declared) if root.declared else ""
         return cls.cut(kind, attributes, prefixes, data[root.start :].rstrip()), root.children
 
     @classmethod
@@ -114,7 +115,7 @@ class Stanza:
         Args:
             kind: ``message``, ``presence`` or ``iq``.
             attributes: attributes of its root, without namespace declarations.
-            prefixes: declarations of the namespace prefixes used inside, as written by :func:`declarations`.
+            prefixes: declarations of the namespace prefixes used inside, as written by :func:`~tigrest.xmpp.start_tags.write_declarations`.
             data: its bytes, from the first ``<`` to the last ``>``.
         """
         tag = START_TAG.match(data)
@@ -277,13 +278,7 @@ class Stanza:
             namespace: default namespace to declare; empty for none, as inside a stream, whose header has declared it.
         """
         declared = f' xmlns="{namespace}"' if namespace else ""
-        attributes = "".join(
-            [
-                _memoised(name, value) if name in _REPEATED and len(value) <= _MAX_REPEATED_LENGTH else _written(name, value)
-                for name, value in self.attributes.items()
-            ]
-        )
-        return f"<{self.kind}{declared}{self._prefixes}{attributes}".encode() + self._rest
+        return f"<{self.kind}{declared}{self._prefixes}{write_attributes(self.attributes)}".encode() + self._rest
 
     def __bytes__(self) -> bytes:
         return self.to_bytes()
@@ -392,28 +387,3 @@ def make_stanza(kind: str, type: str, to: str | None, *payload: ET.Element, send
             raise InvalidStanza(str(error)) from None
         rest = b">" + children + f"</{kind}>".encode()
     return Stanza(kind, {k: v for k, v in attributes.items() if v}, "", rest)
-
-
-def _written(name: str, value: str) -> str:
-    return f' {name}="{escape_attribute(value)}"'
-
-
-_memoised = lru_cache(maxsize=4096)(_written)
-"""Attributes whose values recur, already escaped; for the names in :data:`_REPEATED` only."""
-
-_REPEATED, _MAX_REPEATED_LENGTH = frozenset({"from", "to", "type", "xml:lang"}), 256
-"""Names of the memoised attributes, and the length of their longest value: strangers choose values, and must not fill the memory."""
-
-
-def _as_written(name: str) -> str:
-    """Return an attribute's name as written, e.g. ``xml:lang``, of namespace, name and prefix as expat reports them."""
-    return ":".join(reversed(name.split(SEPARATOR)[1:])) if SEPARATOR in name else name
-
-
-def declarations(declared: Mapping[str, str]) -> str:
-    """Write namespace declarations, each preceded by a space.
-
-    Args:
-        declared: namespaces by their prefixes.
-    """
-    return "".join([f' xmlns:{prefix}="{escape_attribute(uri)}"' for prefix, uri in declared.items()])

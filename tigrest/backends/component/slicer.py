@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from xml.parsers import expat
 
 from tigrest.errors import TigrestError
-from tigrest.xmpp.stanza import declarations
+from tigrest.xmpp.start_tags import write_declarations
 from tigrest.xmpp.xml import MAX_DEPTH, end_of_element, is_namespace_name
 
 
@@ -55,7 +55,7 @@ class StreamChild:
         """Return its bytes, with a declaration for each prefix that only the stream declares."""
         missing = {prefix: uri for prefix, uri in self.declared.items() if f"{prefix}:".encode() in self.data}
         own = {name.partition(":")[2] for name in self.attributes if name.startswith("xmlns:")}
-        written = declarations({prefix: uri for prefix, uri in missing.items() if prefix not in own})
+        written = write_declarations({prefix: uri for prefix, uri in missing.items() if prefix not in own})
         name = _NAME.match(self.data)
         assert name is not None
         return name.group() + written.encode() + self.data[name.end() :]

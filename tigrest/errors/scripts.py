@@ -1,0 +1,27 @@
+"""Errors that scripts make."""
+
+from __future__ import annotations
+
+from tigrest.errors.access import SenderNotAllowed
+from tigrest.errors.base import TigrestError
+from tigrest.errors.request import InvalidStanza
+
+
+class ScriptMistake(TigrestError):
+    """A script itself did something wrong, its caller nothing: a defect, which is logged with its traceback and told to nobody."""
+
+
+class ScriptStanzaInvalid(ScriptMistake, InvalidStanza):
+    """What a script gave to ``service.send()`` and the like is no stanza."""
+
+
+class ScriptSenderInvalid(ScriptMistake, SenderNotAllowed):
+    """A script sends from an address that the link may not use."""
+
+
+class HandlerTimeout(TigrestError):
+    """A handler gave no result in time."""
+
+
+class WrongResult(ScriptMistake):
+    """A command does not return what it declares: a defect, which is logged and told to nobody."""
