@@ -81,6 +81,7 @@ ROOMS: dict[str, set[str]] = {
     # what scripts import
     "public": {
         "errors",
+        "concurrency",
         "version",
         "observability",
         "xmpp",

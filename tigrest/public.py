@@ -14,6 +14,7 @@ from tigrest.commands.context import CommandContext
 from tigrest.commands.explaining import explain_call
 from tigrest.commands.listing import ListedCommand, list_commands
 from tigrest.commands.registry import Commands
+from tigrest.concurrency.keyed_lock import KeyedLock
 from tigrest.errors import (
     Conflict,
     InvalidStanza,
@@ -72,6 +73,7 @@ __all__ = [
     "Handler",
     "InvalidStanza",
     "InvalidValue",
+    "KeyedLock",
     "ListedCommand",
     "Logins",
     "Match",

@@ -11,6 +11,8 @@ from tigrest import (
     JID,
     Conflict,
     DataForm,
+    InvalidValue,
+    KeyedLock,
     NotFound,
     NotPermitted,
     NotSupported,
@@ -44,6 +46,9 @@ Affiliation = Literal["owner", "admin", "member", "outcast", "none"]
 
 AFFILIATIONS: tuple[Affiliation, ...] = ("owner", "admin", "member", "outcast")
 """Affiliations that rooms list. XEP-0045 §5.2"""
+
+_CHANGES = KeyedLock("changes of the room")
+"""Held while a room is made, or its options are changed: two who make it would enter and leave as one."""
 
 _CURE = "have an owner of the room make {} one too"
 
@@ -99,9 +104,12 @@ def address(room: str, service: str) -> JID:
     """Return the address of a room.
 
     Raises:
-        InvalidJID: it is none.
+        InvalidJID, InvalidValue: it is none.
     """
-    return JID(f"{room}@{service}")
+    jid = JID(f"{room}@{service}")
+    if not jid.local or jid.resource:
+        raise InvalidValue(f"{str(jid)[:80]!r} is not the address of a room: its name and its service have no slash")
+    return jid
 
 
 async def expect_room(gateway: Service, room: JID) -> ET.Element:
@@ -174,8 +182,13 @@ async def create(gateway: Service, room: JID, options: Mapping[str, str]) -> Non
 
     XEP-0045 §10.1
     """
-    if await has_room(gateway, room):
-        raise Conflict(f"there is a room {room} already")
+    async with _CHANGES.holding(room):
+        if await has_room(gateway, room):
+            raise Conflict(f"there is a room {room} already")
+        await _make(gateway, room, options)
+
+
+async def _make(gateway: Service, room: JID, options: Mapping[str, str]) -> None:
     words = ""
     makers = owners(gateway)
     for owner in makers:
@@ -258,7 +271,12 @@ async def configure(gateway: Service, room: JID, options: Mapping[str, str]) -> 
         NotPermitted: the gateway is no owner.
         Exception: as :func:`create`.
     """
-    await expect_room(gateway, room)
+    async with _CHANGES.holding(room):
+        await expect_room(gateway, room)
+        await _change(gateway, room, options)
+
+
+async def _change(gateway: Service, room: JID, options: Mapping[str, str]) -> None:
     words, found = "", list[tuple[JID, DataForm]]()
     for owner in owners(gateway):
         try:
@@ -284,8 +302,9 @@ async def destroy(gateway: Service, room: JID) -> None:
         NotFound: there is no room.
         NotPermitted: the gateway is no owner.
     """
-    await expect_room(gateway, room)
-    await ask(gateway, room, "set", _destruction())
+    async with _CHANGES.holding(room):
+        await expect_room(gateway, room)
+        await ask(gateway, room, "set", _destruction())
 
 
 async def affiliated(gateway: Service, room: JID) -> list[Affiliated]:

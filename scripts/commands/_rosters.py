@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 from xml.etree import ElementTree as ET
 
-from tigrest import JID, CommandReply, NotFound, NotSupported, ServerFailed, Service, Stanza, StanzaError
+from tigrest import JID, CommandReply, KeyedLock, NotFound, NotSupported, ServerFailed, Service, Stanza, StanzaError
 
 from ._admin import expect_account
 from ._iqs import answer, iq, refused
@@ -14,6 +14,9 @@ ROSTER = "jabber:iq:roster"
 
 PROBE_SECONDS = 5.0
 """Seconds that a probe waits for its reply."""
+
+_CHANGES = KeyedLock("changes of the roster")
+"""Held while a roster is changed: what is read back is one's own."""
 
 Subscription = Literal["none", "from", "to", "both"]
 """Who gets whose presence. RFC 6121 §2.1.2.5"""
@@ -112,13 +115,15 @@ async def put(gateway: Service, user: JID, contact: RosterContact) -> None:
         ServerFailed: it keeps another nick, or other groups.
     """
     await expect_account(gateway, user)
-    before = await _contact(gateway, user, contact.jid)
-    await _send(gateway, user, _written(contact))
-    after = await _contact(gateway, user, contact.jid)
-    if after is None or after.subscription != contact.subscription:
-        await _send(gateway, user, _item(contact.jid, subscription="remove") if before is None else _written(before))
-        kept = "nothing" if after is None else f"the subscription {after.subscription}"
-        raise NotSupported(f"{gateway.domain} keeps {kept} when a component sets {contact.subscription}; that is for the user's clients")
+    async with _CHANGES.holding(user):
+        before = await _contact(gateway, user, contact.jid)
+        await _send(gateway, user, _written(contact))
+        after = await _contact(gateway, user, contact.jid)
+        if after is None or after.subscription != contact.subscription:
+            await _send(gateway, user, _item(contact.jid, subscription="remove") if before is None else _written(before))
+            kept = "nothing" if after is None else f"the subscription {after.subscription}"
+            cure = "that is for the user's clients"
+            raise NotSupported(f"{gateway.domain} keeps {kept} when a component sets {contact.subscription}; {cure}")
     if (after.nick, sorted(after.groups)) != (contact.nick, sorted(contact.groups)):
         raise ServerFailed(f"{gateway.domain} keeps {contact.jid} with the nick {after.nick!r} in {', '.join(after.groups) or 'no group'}")
 
@@ -130,11 +135,12 @@ async def remove(gateway: Service, user: JID, contact: JID) -> None:
         NotFound: it is not there.
         ServerFailed: the server says that it is done, but keeps it.
     """
-    if await _contact(gateway, user, contact) is None:
-        raise NotFound(f"{contact} is not in the roster of {user}")
-    await _send(gateway, user, _item(contact, subscription="remove"))
-    if await _contact(gateway, user, contact) is not None:
-        raise ServerFailed(f"{gateway.domain} has not taken {contact} out of the roster of {user}")
+    async with _CHANGES.holding(user):
+        if await _contact(gateway, user, contact) is None:
+            raise NotFound(f"{contact} is not in the roster of {user}")
+        await _send(gateway, user, _item(contact, subscription="remove"))
+        if await _contact(gateway, user, contact) is not None:
+            raise ServerFailed(f"{gateway.domain} has not taken {contact} out of the roster of {user}")
 
 
 async def _contact(gateway: Service, user: JID, jid: JID) -> RosterContact | None:

@@ -3,12 +3,15 @@
 import re
 from xml.etree import ElementTree as ET
 
-from tigrest import JID, InvalidValue, NotFound, ServerFailed, Service, StanzaError
+from tigrest import JID, InvalidValue, KeyedLock, NotFound, ServerFailed, Service, StanzaError
 
 from ._admin import expect_account
 from ._iqs import answer, iq
 
 VCARD = "vcard-temp"
+
+_CHANGES = KeyedLock("changes of the vCard")
+"""Held while a vCard is changed: it is written as a whole."""
 
 _NAME = re.compile(r"[A-Z][A-Z0-9-]*")
 
@@ -58,6 +61,11 @@ async def write(gateway: Service, user: JID, text: str, *path: str) -> None:
     """
     names = [_checked(name) for name in path]
     await expect_account(gateway, user)
+    async with _CHANGES.holding(user):
+        await _change(gateway, user, text, names)
+
+
+async def _change(gateway: Service, user: JID, text: str, names: list[str]) -> None:
     vcard = await read(gateway, user)
     parent = vcard
     for name in names[:-1]:

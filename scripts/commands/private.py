@@ -2,7 +2,19 @@
 
 from xml.etree import ElementTree as ET
 
-from tigrest import JID, CommandContext, InvalidValue, NoSuchUser, NotSupported, ServerFailed, Service, Stanza, StanzaError, command
+from tigrest import (
+    JID,
+    CommandContext,
+    InvalidValue,
+    KeyedLock,
+    NoSuchUser,
+    NotSupported,
+    ServerFailed,
+    Service,
+    Stanza,
+    StanzaError,
+    command,
+)
 
 from ._admin import account_of, expect_account
 from ._iqs import TIMEOUT, iq, written
@@ -15,6 +27,9 @@ NOT_THERE = ("service-unavailable", "feature-not-implemented")
 
 PROBE_SECONDS = 5.0
 """Seconds that a probe waits for its reply."""
+
+_CHANGES = KeyedLock("changes of the private storage")
+"""Held while something is stored: what is read back is one's own."""
 
 USER = {"user": "bob", "host": "example.org"}
 
@@ -80,8 +95,10 @@ async def private_set(ctx: CommandContext, user: str, host: str, element: str) -
     account = account_of(ctx, user, host)
     given = _parsed(element)
     await expect_account(ctx.gateway, account)
-    await _ask(ctx.gateway, account, "set", given)
-    if _shape(await _read(ctx.gateway, account, ET.Element(given.tag))) != _shape(given):
+    async with _CHANGES.holding(account):
+        await _ask(ctx.gateway, account, "set", given)
+        kept = await _read(ctx.gateway, account, ET.Element(given.tag))
+    if _shape(kept) != _shape(given):
         raise ServerFailed(f"{ctx.gateway.domain} took what is to be stored for {account}, but does not keep it")
 
 

@@ -282,7 +282,10 @@ async def set_room_affiliation(ctx: CommandContext, room: str, service: str, use
         host: domain of the user.
         affiliation: the new one; `none` takes it away.
     """
-    await affiliate(ctx.gateway, address(room, service), JID(f"{user}@{host}"), affiliation)
+    jid = JID(f"{user}@{host}")
+    if not jid.local or jid.resource:
+        raise InvalidValue(f"{str(jid)[:80]!r} is not the bare address of a user: user is its local part, host its domain")
+    await affiliate(ctx.gateway, address(room, service), jid, affiliation)
 
 
 @command(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tigrest import JID, BareJID, CommandContext, NoSuchUser, NotFound, NotSupported, command
+from tigrest import JID, BareJID, CommandContext, InvalidValue, NoSuchUser, NotFound, NotSupported, command
 
 from ._admin import account_of
 from ._rosters import RosterContact, Subscription, contacts, put, readable, remove, writable
@@ -234,4 +234,12 @@ async def _put(ctx: CommandContext, user: str, host: str, contact: JID, nick: st
 
 
 def _jid(user: str, host: str) -> JID:
-    return JID(f"{user}@{host}" if user else host).bare
+    """Return the address of a contact.
+
+    Raises:
+        InvalidJID, InvalidValue: it is none.
+    """
+    jid = JID(f"{user}@{host}" if user else host)
+    if jid.resource or bool(jid.local) is not bool(user):
+        raise InvalidValue(f"{str(jid)[:80]!r} is not the bare address of a contact: user is its local part, host its domain")
+    return jid

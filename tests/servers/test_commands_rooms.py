@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 import secrets
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from tests.servers.client import Client, online
+from tests.servers.conftest import StartServer
 from tests.servers.ejabberd import Ejabberd
 from tests.servers.gateway import eventually, gateway_for
 from tests.servers.newer import NewerEjabberd, is_newer
@@ -182,6 +184,24 @@ def test_what_is_no_room_service_is_an_error(in_front_of_rooms: TestGateway) -> 
     assert call(in_front_of_rooms, "get_room_options", {"room": "hall", "service": "elsewhere.localhost"})[0] in (403, 404, 504)
 
 
+@pytest.mark.parametrize(("room", "service"), [("x/y", SERVICE), ("hall", f"{SERVICE}/x"), ("", SERVICE), ("hall", ""), ("a@b", SERVICE)])
+def test_what_is_no_address_of_a_room_is_refused(in_front_of_rooms: TestGateway, room: str, service: str) -> None:
+    for command in ("create_room", "get_room_options", "get_room_occupants_number"):
+        assert call(in_front_of_rooms, command, {"room": room, "service": service})[0] == 400
+
+
+def test_of_two_who_make_a_room_at_once_one_does(in_front_of_rooms: TestGateway) -> None:
+    gateway, room = in_front_of_rooms, new_room()
+    with ThreadPoolExecutor(4) as pool:
+        statuses = sorted(status for status, _ in pool.map(lambda _: call(gateway, "create_room", room), range(4)))
+    assert statuses == [200, 409, 409, 409]
+    names = ["title", "description"]
+    with ThreadPoolExecutor(2) as pool:
+        done = pool.map(lambda name: call(gateway, "change_room_option", {**room, "option": name, "value": name}), names)
+        assert [status for status, _ in done] == [200, 200]
+    assert result(gateway, "get_room_options", room).items() >= {name: name for name in names}.items()
+
+
 def test_no_user_of_the_gateway_owns_its_rooms(in_front_of_rooms: TestGateway) -> None:
     """ejabberd takes a domain that owns a room for all addresses of the domain."""
     gateway, room = in_front_of_rooms, new_room()
@@ -308,6 +328,27 @@ def test_who_is_not_there_has_no_roster(gateway: TestGateway, server: XmppServer
         assert call(gateway, "add_rosteritem", {**added, "subs": "remove"})[0] == 422
 
 
+def test_who_is_no_contact_is_refused(gateway: TestGateway, server: XmppServer) -> None:
+    if type(server) is not Ejabberd:
+        for contact in ({"user": "a/b", "host": "example.net"}, {"user": "jan", "host": "example.net/x"}, {"user": "", "host": "a@b"}):
+            assert call(gateway, "add_rosteritem", {**ITEM, **contact, "nick": "", "groups": [], "subs": "none"})[0] == 400
+            assert call(gateway, "delete_rosteritem", {**ITEM, **contact})[0] == 400
+
+
+@pytest.mark.parametrize("kind", ["prosody", "ejabberd-26"])
+def test_a_roster_is_told_by_the_command_of_the_server_where_that_is_what_is_granted(start_server: StartServer, kind: str) -> None:
+    server = start_server(kind, **({"privilege": "false"} if kind == "ejabberd-26" else {"privileges": "false"}))
+    with gateway_for(server) as gateway:
+        assert roster_of(gateway, "alice") == {}
+        with online(server, "alice") as alice:
+            seed_roster(alice)
+            eventually(lambda: len(roster_of(gateway, "alice")) == 2)
+        wanted = {"jan@localhost": ("jan", "none", ["group1", "group2"]), "tom@localhost": ("tom", "none", ["group3"])}
+        assert roster_of(gateway, "alice") == wanted
+        status, text = call(gateway, "add_rosteritem", {**ITEM, "nick": "", "groups": [], "subs": "none"})
+        assert (status, "XEP-0356" in text) == (501, True), text
+
+
 # vCards
 
 
@@ -323,6 +364,15 @@ def test_fields_of_vcards(gateway: TestGateway) -> None:
     assert call(gateway, "set_nickname", {**bob, "nickname": ""}) == (200, None)
     assert call(gateway, "get_vcard", {**bob, "name": "NICKNAME"})[0] == 404
     assert call(gateway, "get_vcard", {**bob, "name": "a b"})[0] == 400
+
+
+def test_two_fields_of_a_vcard_are_set_at_once(gateway: TestGateway) -> None:
+    alice = {"user": "alice", "host": "localhost"}
+    fields = {"FN": "Alice", "NICKNAME": "Al", "TITLE": "Dr", "URL": "https://example.org"}
+    with ThreadPoolExecutor(4) as pool:
+        done = list(pool.map(lambda name: call(gateway, "set_vcard", {**alice, "name": name, "content": fields[name]}), fields))
+    assert done == [(200, None)] * 4
+    assert {name: result(gateway, "get_vcard", {**alice, "name": name}) for name in fields} == fields
 
 
 def test_who_is_not_there_has_no_vcard(gateway: TestGateway) -> None:
