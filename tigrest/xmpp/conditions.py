@@ -113,6 +113,8 @@ EXCEPTIONS: dict[type[errors.TigrestError], ErrorMapping] = {
     errors.ScriptMistake: ErrorMapping(500),
     errors.LoginRequired: ErrorMapping(401),
     errors.Forbidden: ErrorMapping(403),
+    errors.KeyRequired: ErrorMapping(403),
+    errors.RoleRequired: ErrorMapping(403),
     errors.NotPermitted: ErrorMapping(403, "forbidden"),
     errors.ArgumentUnfit: ErrorMapping(422, "bad-request"),
     errors.ArgumentError: ErrorMapping(400, "bad-request"),
