@@ -34,7 +34,9 @@ async def test_a_server_that_opens_bosh_sessions_itself_is_asked_for_its_command
         await until(lambda: backend.is_tigase)
         async with asyncio.timeout(60):
             account = ProbeAccountLimits(arrival_seconds=0.5, removal_seconds=2)
-            limits = DiagnosticsLimits(ask_seconds=0.5, step_seconds=2, account=account)  # it answers for its domain alone
+            limits = DiagnosticsLimits(
+                ask_seconds=0.5, step_seconds=2, ping_seconds=0.2, account=account
+            )  # it answers for its domain alone
             found = await diagnose(gateway, CheckListener(progress=lambda _: None, warn=lambda _: None), limits)
     finally:
         await gateway.stop()

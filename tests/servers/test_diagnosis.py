@@ -20,7 +20,11 @@ from tigrest.passwords import Passwords
 from tigrest.state.location import MEMORY
 
 LIMITS = DiagnosticsLimits(
-    ask_seconds=0.2, step_seconds=0.5, total_seconds=1.5, account=ProbeAccountLimits(arrival_seconds=0.2, removal_seconds=0.5)
+    ask_seconds=0.2,
+    step_seconds=0.5,
+    total_seconds=1.5,
+    ping_seconds=0.2,
+    account=ProbeAccountLimits(arrival_seconds=0.2, removal_seconds=0.5),
 )
 
 
@@ -63,7 +67,7 @@ async def test_nothing_works_that_a_silent_server_does_not_do(tmp_path: Path) ->
     [warning] = warnings  # nobody knows whether it has made the account
     assert warning.startswith("the probe account tigrest-probe-")
     assert "may have been left behind, remove it by hand: " in warning
-    assert tried[:2] == ["the server's version and commands", "PUT /rest/user"]
+    assert tried[:3] == ["link", "the server's version and commands", "PUT /rest/user"]
 
 
 async def test_an_account_that_is_left_behind_is_told(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from tigrest.errors import NotConnected, NotSupported, ServerFailed, StanzaTimeo
 from tigrest.gateway import Gateway
 from tigrest.gateway.cures import Cures, Software, cures_for
 from tigrest.gateway.probe_account import NotTried, ProbeAccount, ProbeAccountLimits
+from tigrest.gateway.shared_link import count_replies
 from tigrest.xmpp.commands import ADMIN_NODES
 from tigrest.xmpp.disco import DiscoItem, items_of, items_query
 from tigrest.xmpp.jid import JID
@@ -25,6 +26,23 @@ ALL_USERS = "all users"
 """Node where ejabberd lists its accounts for administrators (XEP-0030)."""
 
 LIST_ACCOUNTS = "get-registered-users-list"
+
+BUILT_INS = (
+    "logins",
+    "POST /rest/stream",
+    "iqs to other services",
+    "GET /rest/avatar",
+    "PUT /rest/avatar",
+    "/rest/adhoc",
+    "POST /rest/user/…/status",
+    "PUT /rest/user",
+    "POST /rest/user",
+    "DELETE /rest/user",
+    "GET /rest/users",
+    "BOSH pre-bind",
+    "rights",
+)
+"""What is checked with an account, in the order in which it is read."""
 
 
 class State(StrEnum):
@@ -69,18 +87,22 @@ class Diagnostics:
 
 @dataclass(frozen=True, kw_only=True)
 class DiagnosticsLimits:
-    """Limits of a diagnosis, in seconds.
+    """Limits of a diagnosis; times in seconds.
 
     Args:
         ask_seconds: timeout of each question to the server.
         step_seconds: longest time for one check.
         total_seconds: time after which nothing more is tried; what was made is removed after that.
+        pings: number of pings that show whether another connection of this component takes a part of the replies.
+        ping_seconds: wait for the replies to these.
         account: of what is done with the probe account.
     """
 
     ask_seconds: float = 5.0
     step_seconds: float = 12.0
     total_seconds: float = 60.0
+    pings: int = 16
+    ping_seconds: float = 2.0
     account: ProbeAccountLimits = field(default_factory=ProbeAccountLimits)
 
 
@@ -106,14 +128,43 @@ async def diagnose(gateway: Gateway, listener: CheckListener, limits: Diagnostic
     backend = gateway.backend
     if not backend.connected:
         raise NotConnected(backend.link.trouble if isinstance(backend, Component) else "the embedded domain is not running")
+    link: tuple[Check, ...] = ()
+    if isinstance(backend, Component):
+        listener.progress("link")
+        link = (await _check_link(backend, limits),)
+        if link[0].state == State.FAILS:  # nothing that waits for a reply would tell the truth, nor be good for who gets ours
+            checks = (*link, *(Check(name, State.UNTRIED, "replies would get lost: see link") for name in BUILT_INS))
+            return Diagnostics(Software(backend.software, trouble="replies get lost"), backend.privileges.summary(), (), checks)
     listener.progress("the server's version and commands")
     software, commands = await _software(gateway, limits.ask_seconds), await _commands(gateway, limits.ask_seconds)
     if isinstance(backend, Component):
         backend.probes.recognise(software.name)
         await backend.probes.try_iqs()
-    probe = ProbeAccount(gateway.service, backend, limits.account)
+    checks = await _check_built_ins(gateway, software, commands, listener, limits)
+    privileges = backend.privileges.summary() if isinstance(backend, Component) else "all"
+    return Diagnostics(software, privileges, commands, (*link, *checks))
+
+
+async def _check_link(component: Component, limits: DiagnosticsLimits) -> Check:
+    """Look whether all that comes in for this component comes here."""
+    jid = component.jid
+    replies = await count_replies(component.link, jid, component.domain, limits.pings, limits.ping_seconds)
+    if replies.is_shared:
+        note = (
+            f"another connection of {jid} takes a part of what comes in: {replies.count} of {limits.pings} pings were answered here. "
+            "The server lets both connect: stop the other one and check again, or check with another [xmpp] jid"
+        )
+        return Check("link", State.FAILS, note)
+    return Check("link", State.WORKS) if replies.count else Check("link", State.UNTRIED, "the server answers no pings")
+
+
+async def _check_built_ins(
+    gateway: Gateway, software: Software, commands: tuple[str, ...], listener: CheckListener, limits: DiagnosticsLimits
+) -> tuple[Check, ...]:
+    """Check everything with an account that is made for it and removed in every case."""
+    probe = ProbeAccount(gateway.service, gateway.backend, limits.account)
     try:
-        checks = await _Diagnosis(gateway, software, commands, probe, _Attempts(listener, limits)).checks()
+        return await _Diagnosis(gateway, software, commands, probe, _Attempts(listener, limits)).checks()
     finally:
         left = "interrupted"
         try:
@@ -121,8 +172,6 @@ async def diagnose(gateway: Gateway, listener: CheckListener, limits: Diagnostic
         finally:
             if left:
                 listener.warn(f"the probe account {probe.jid} may have been left behind, remove it by hand: {left}")
-    privileges = backend.privileges.summary() if isinstance(backend, Component) else "all"
-    return Diagnostics(software, privileges, commands, tuple(checks))
 
 
 class _Attempts:
@@ -181,7 +230,7 @@ class _Diagnosis:
         self._commands = commands
         self._cures: Cures = cures_for(software, gateway.service.jid, gateway.service.domain)
 
-    async def checks(self) -> list[Check]:
+    async def checks(self) -> tuple[Check, ...]:
         """Check everything, in the order in which it can be done; return it in the order in which it is read."""
         run, probe, cures = self._attempts.run, self._probe, self._cures
         added = await run("PUT /rest/user", probe.add, cures.administration)
@@ -198,7 +247,7 @@ class _Diagnosis:
             "POST /rest/user", lambda: self._administer("change-user-password", probe.change_password), cures.administration
         )
         removed = await run("DELETE /rest/user", lambda: self._administer("delete-user", probe.remove), cures.administration)
-        return [logins, stream, iqs, avatar, published, self._adhoc(), status, added, changed, removed, listed, bosh, rights]
+        return logins, stream, iqs, avatar, published, self._adhoc(), status, added, changed, removed, listed, bosh, rights
 
     def _list_cure(self) -> str:
         administers = any(command.startswith(ADMIN_NODES) for command in self._commands)
