@@ -138,6 +138,8 @@ async def who(ctx: CommandContext) -> str:
 @command()
 async def fail(ctx: CommandContext, how: str) -> None:
     """Fail."""
+    if how == "clear":
+        raise Conflict("\\x1b[2J")
     if how == "http":
         raise HTTPException(418, "a teapot")
     if how == "crash":
@@ -199,8 +201,14 @@ def test_records_are_tables_on_a_terminal(shell: Shell) -> None:
         "tom@localhost  tom   none          subscribe  group3\n"
     )
     assert "\x1b[1m" in shell.ctl("roster", "admin", "localhost", width=80, colour=True).out
-    assert all(len(line) <= 40 for line in shell.ctl("roster", "admin", "localhost", width=40).out.splitlines())
+    assert all(len(line) <= 50 for line in shell.ctl("roster", "admin", "localhost", width=50).out.splitlines())
     assert shell.ctl("pairs", width=40).out == "title       Tea\npersistent  true\n"
+
+
+def test_records_too_wide_for_a_terminal_stand_one_below_the_other(shell: Shell) -> None:
+    first, second = shell.ctl("roster", "admin", "localhost", width=38).out.split("\n\n")
+    assert first.splitlines()[:2] == ["jid           jan@localhost", "nick          jan"]
+    assert second.splitlines()[-1] == "groups        group3"
 
 
 def test_one_record_is_one_line_and_pairs_are_several(shell: Shell) -> None:
@@ -217,6 +225,8 @@ def test_other_results_stand_alone(shell: Shell) -> None:
 
 def test_a_terminal_is_not_controlled_by_what_others_wrote(shell: Shell) -> None:
     assert shell.ctl("hostile", width=80).out == "\\x1b[2Jhello\\x9b\nthere\n"
+    assert shell.ctl("hostile", "--json", width=80).out == '"\\u001b[2Jhello\\u009b\\nthere"\n'
+    assert shell.ctl("fail", "clear").err == "tigrest: \\x1b[2J\n"
     assert shell.ctl("hostile").out == "\x1b[2Jhello\x9b\nthere\n"
 
 

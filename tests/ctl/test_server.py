@@ -154,6 +154,7 @@ async def test_a_path_longer_than_an_address_works(tmp_path: Path) -> None:
         (b"[" * 100_000 + b"\n", "not a line of JSON"),
         (b"[]\n", "not an object of JSON"),
         (b'{"protocol": 2}\n', "of another version"),
+        (b'{"protocol": 1, "arguments": ["\\uDC80"]}\n', "not text in UTF-8"),
         (b'{"protocol": 1, "arguments": "x"}\n', "arguments are no list of texts"),
         (b'{"protocol": 1, "arguments": [1]}\n', "arguments are no list of texts"),
         (b'{"protocol": 1, "arguments": [], "width": -1}\n', "width is no number"),

@@ -26,7 +26,7 @@ from tigrest.ctl.command_line import (
 from tigrest.ctl.completing import candidates
 from tigrest.ctl.help import DEFAULT_WIDTH, INTRODUCTION, command_help, listing, matching, tag_listing
 from tigrest.ctl.protocol import CtlReply, CtlRequest, ExitCode, Question
-from tigrest.ctl.rendering import Screen, as_json, as_text
+from tigrest.ctl.rendering import Screen, as_json, as_text, visible
 from tigrest.ctl.server import Terminal
 from tigrest.errors import ArgumentError, NotConnected, TigrestError, UnknownCommand
 from tigrest.http.replies import is_expected, problem_members
@@ -51,7 +51,7 @@ class CtlCommands:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        self._left: set[asyncio.Task[Any]] = set()
+        self._running: set[asyncio.Task[Any]] = set()
 
     async def __call__(self, request: CtlRequest, user: str, terminal: Terminal) -> CtlReply:
         """Return what the client prints.
@@ -64,16 +64,16 @@ class CtlCommands:
         begin_request()
         principal = Principal(None, ADMIN, via="ctl", name=user)
         set_caller(principal)
-        return await _Answer(self._pipeline, self._left, request, principal, terminal).give()
+        return await _Answer(self._pipeline, self._running, request, principal, terminal).give()
 
 
 class _Answer:
     """The work on one request."""
 
     def __init__(
-        self, pipeline: Pipeline, left: set[asyncio.Task[Any]], request: CtlRequest, principal: Principal, terminal: Terminal
+        self, pipeline: Pipeline, running: set[asyncio.Task[Any]], request: CtlRequest, principal: Principal, terminal: Terminal
     ) -> None:
-        self._pipeline, self._left, self._request = pipeline, left, request
+        self._pipeline, self._running, self._request = pipeline, running, request
         self._principal, self._terminal = principal, terminal
         self._screen = Screen(request.width, request.colour)
         self._as_json = False
@@ -104,7 +104,7 @@ class _Answer:
         detail = str(members["detail"])
         if self._as_json:
             return CtlReply(code, "", json.dumps({**members, "code": members["status"], "message": detail}, ensure_ascii=False) + "\n")
-        return CtlReply(code, "", f"tigrest: {' '.join(detail.split())}\n")
+        return CtlReply(code, "", f"tigrest: {visible(' '.join(detail.split()))}\n")
 
     def _visible(self, version: int | None) -> list[Command]:
         return [command for command in self._pipeline.commands.all(version) if self._pipeline.may_call(self._principal, command)]
@@ -209,13 +209,19 @@ class _Answer:
                 left.set_exception(error)
 
         running = asyncio.create_task(self._pipeline.run(replace(call, answer_instead=leave)))
-        self._left.add(running)
-        running.add_done_callback(self._left.discard)
+        self._running.add(running)
+        running.add_done_callback(self._forget)
         try:
-            done, _ = await asyncio.wait((running, left), return_when=asyncio.FIRST_COMPLETED)
-            return (running if running in done else left).result()
+            await asyncio.wait((running, left), return_when=asyncio.FIRST_COMPLETED)
+            return (running if running.done() else left).result()
         finally:
-            if not running.done():
+            if not running.done() and not left.done():  # the client has gone
                 running.cancel()
                 await asyncio.wait((running,), timeout=CANCEL_SECONDS)
-            left.cancel()
+            if not left.cancel():
+                left.exception()  # else asyncio would complain where nobody asked for it
+
+    def _forget(self, running: asyncio.Task[Any]) -> None:
+        self._running.discard(running)
+        if not running.cancelled():
+            running.exception()  # of one that was left behind nobody asks for it

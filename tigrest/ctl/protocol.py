@@ -89,6 +89,11 @@ def decode_line(line: bytes) -> Mapping[str, object]:
         raise ProtocolMismatch("not a line of JSON") from None
     if not isinstance(message, dict):
         raise ProtocolMismatch("not an object of JSON")
+    if b"\\ud" in line.lower():  # half a character, perhaps
+        try:
+            json.dumps(message, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ProtocolMismatch("not text in UTF-8") from None
     return message
 
 

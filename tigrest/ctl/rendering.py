@@ -11,8 +11,14 @@ from dataclasses import dataclass
 MAX_TABLE_ROWS = 2000
 """Rows up to which there is a table, whose columns depend on all of them; more are lines."""
 
+LEAST_COLUMN = 10
+"""Width that columns should have on the average, where a table does not fit."""
+
 _CONTROLS = {code: f"\\x{code:02x}" for code in range(256) if unicodedata.category(chr(code)) == "Cc" and chr(code) not in "\n\t"}
 """Control characters, which would make a terminal do something, and what is shown instead."""
+
+_IN_JSON = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+"""Control characters that JSON may have as they are. RFC 8259 §7"""
 
 _IN_CELLS = {ord("\\"): "\\\\", ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r"}
 """What would end a cell or a line, and what is written instead, as PostgreSQL's COPY has it."""
@@ -35,14 +41,16 @@ class Screen:
 
 def as_json(value: object, screen: Screen) -> str:
     """Return a result as JSON: with indentation for people, in one line for programs."""
-    return json.dumps(value, ensure_ascii=False, indent=None if screen.width is None else 2) + "\n"
+    if screen.width is None:
+        return json.dumps(value, ensure_ascii=False) + "\n"
+    return json.dumps(value, ensure_ascii=False, indent=2).translate(_IN_JSON) + "\n"
 
 
 def as_text(value: object, schema: ResultSchema, screen: Screen) -> str:
     """Return a result as text.
 
     Nothing is nothing; of a list each item is a line; the fields of a record are separated by TABs; of names and values each pair is a
-    line. On a terminal, records are tables.
+    line. On a terminal, records are tables, or stand one below the other where they have too many fields.
 
     Args:
         value: plain, as JSON has it.
@@ -51,23 +59,39 @@ def as_text(value: object, schema: ResultSchema, screen: Screen) -> str:
     """
     if value is None:
         return ""
-    fields = _fields(schema, schema)
     if isinstance(value, dict):
-        rows = [value] if fields else [{"name": name, "value": each} for name, each in value.items()]
-        if screen.width is not None:
-            return _table(None, [(name, _cell(each)) for name, each in value.items()], screen)
-        return _lines(rows, fields or ("name", "value"))
-    if not isinstance(value, list):
-        return _shown(_scalar(value), screen) + "\n"
-    if not any(isinstance(item, dict | list) for item in value):
-        return "".join(_shown(_cell(item), screen) + "\n" for item in value)
+        return _record(value, schema, screen)
+    if isinstance(value, list):
+        return _list(value, schema, screen)
+    return _shown(_scalar(value), screen) + "\n"
+
+
+def _record(value: Mapping[str, object], schema: ResultSchema, screen: Screen) -> str:
+    pairs = [(_cell(name), _cell(each)) for name, each in value.items()]
+    if screen.width is not None:
+        return _table(None, pairs, screen)
+    if _fields(schema, schema):
+        return _lines([[cell for _, cell in pairs]])
+    return _lines(pairs)
+
+
+def _list(value: Sequence[object], schema: ResultSchema, screen: Screen) -> str:
     items = schema.get("items")
     columns = (_fields(items, schema) if isinstance(items, dict) else None) or tuple(
         dict.fromkeys(name for item in value if isinstance(item, dict) for name in item)
     )
-    if screen.width is None or len(value) > MAX_TABLE_ROWS or not columns:
-        return _shown(_lines(value, columns), screen)
-    return _table(columns, [_cells(item, columns) for item in value], screen)
+    rows = [_cells(item, columns) for item in value]
+    if screen.width is None or not rows or not columns or len(rows) > MAX_TABLE_ROWS:
+        return _shown(_lines(rows), screen)
+    if _is_too_wide(columns, rows, screen.width):
+        return "\n".join(_table(None, list(zip(columns, row, strict=True)), screen) for row in rows)
+    return _table(columns, rows, screen)
+
+
+def _is_too_wide(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> bool:
+    """Return whether records are better shown one below the other: a table does not fit, and its columns would be very narrow."""
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    return sum(widths) + 2 * len(widths) > width < LEAST_COLUMN * len(columns)
 
 
 def _fields(schema: Mapping[str, object], root: ResultSchema) -> tuple[str, ...] | None:
@@ -81,8 +105,8 @@ def _fields(schema: Mapping[str, object], root: ResultSchema) -> tuple[str, ...]
     return tuple(properties) if isinstance(properties, dict) else None
 
 
-def _lines(rows: Sequence[object], columns: Sequence[str]) -> str:
-    return "".join("\t".join(_cells(row, columns)) + "\n" for row in rows)
+def _lines(rows: Sequence[Sequence[str]]) -> str:
+    return "".join("\t".join(row) + "\n" for row in rows)
 
 
 def _cells(row: object, columns: Sequence[str]) -> list[str]:
@@ -104,9 +128,14 @@ def _scalar(value: object) -> str:
     return "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
+def visible(text: str) -> str:
+    """Return a text with control characters shown, such as an error that others had a hand in."""
+    return text.translate(_CONTROLS)
+
+
 def _shown(text: str, screen: Screen) -> str:
     """Return a text for a screen: what others wrote must not move the cursor of a terminal."""
-    return text if screen.width is None else text.translate(_CONTROLS)
+    return text if screen.width is None else visible(text)
 
 
 def _table(columns: Sequence[str] | None, rows: Sequence[Sequence[str]], screen: Screen) -> str:
@@ -117,9 +146,9 @@ def _table(columns: Sequence[str] | None, rows: Sequence[Sequence[str]], screen:
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=columns is not None, header_style="bold")
     for index, column in enumerate(columns or ("", "")):
-        table.add_column(Text(column), overflow="fold", style="bold" if columns is None and index == 0 else "")
+        table.add_column(Text(visible(column)), overflow="fold", style="bold" if columns is None and index == 0 else "")
     for row in rows:
-        table.add_row(*(Text(_shown(cell, screen)) for cell in row))
+        table.add_row(*(Text(visible(cell)) for cell in row))
     out = io.StringIO()
     console = Console(
         file=out,
