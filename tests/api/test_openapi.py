@@ -463,3 +463,7 @@ def test_names_of_definitions_fit_the_document() -> None:
     components = Components({})
     components.lift({"$ref": "#/$defs/Page[int]", "$defs": {"Page[int]": {"type": "string"}}})
     assert set(components.schemas) == {"Page_int"}
+
+
+def test_groups_are_those_of_commands_and_then_folders(gateway: TestGateway) -> None:
+    assert [tag["name"] for tag in document(gateway)["tags"]] == ["shop", "rest"]

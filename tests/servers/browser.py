@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import time
@@ -29,6 +30,7 @@ OPTIONS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--window-size=1200,1000",
 )
 
 
@@ -56,6 +58,14 @@ class Browser:
         wrapped = f"const done = arguments[0]; (async () => {{ {script} }})().then(done, error => done(String(error)))"
         return _call("POST", f"{self._base}/execute/async", {"script": wrapped, "args": []})
 
+    def complaints(self) -> list[str]:
+        """Return what the browser has logged since the last time, such as what a page's policy refused."""
+        return [entry["message"] for entry in _call("POST", f"{self._base}/se/log", {"type": "browser"})]
+
+    def screenshot(self) -> bytes:
+        """Return the window as a PNG file."""
+        return base64.b64decode(_call("GET", f"{self._base}/screenshot"))
+
 
 @contextmanager
 def chromium(folder: Path) -> Iterator[Browser]:
@@ -71,7 +81,8 @@ def chromium(folder: Path) -> Iterator[Browser]:
         base = f"http://127.0.0.1:{port}"
         _wait_for(base)
         options = {"args": [*OPTIONS, f"--user-data-dir={folder / 'profile'}"], "binary": which(BROWSER)}
-        wanted = {"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}}
+        always = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+        wanted = {"capabilities": {"alwaysMatch": always}}
         session = f"{base}/session/{_call('POST', f'{base}/session', wanted)['sessionId']}"
         try:
             yield Browser(session)

@@ -36,15 +36,16 @@ def make_document(routes: Iterable[Route], commands: Iterable[Sequence[Command]]
     """
     components = Components({"Problem": PROBLEM_SCHEMA, "Stanza": stanza_schema()})
     paths: Paths = {}
-    add_handlers(paths, routes, components)
     add_commands(paths, commands, components)
+    tags = _tags(paths)
+    add_handlers(paths, routes, components)
     shown: JsonObject = {path: dict(paths[path]) for path in sorted(paths)}
     version = hashlib.sha256(write_json([shown, components.schemas])).hexdigest()[:12]
     return {
         "openapi": "3.1.0",
         "info": {"title": f"tigrest at {domain}", "version": version, "description": DESCRIPTION},
         "servers": [{"url": "/"}],
-        "tags": [{"name": name} for name in _tags(paths)],
+        "tags": [{"name": name} for name in dict.fromkeys([*tags, *_tags(paths)])],
         "paths": shown,
         "components": {"schemas": components.schemas, "responses": problem_answers(), "securitySchemes": SECURITY_SCHEMES},
     }

@@ -12,7 +12,6 @@ from tigrest.api.openapi.components import Components, JsonObject
 from tigrest.formats.content import JSON, PLAIN_TEXT, URLENCODED, XML
 from tigrest.formats.labels import guess
 from tigrest.http.statuses import phrase
-from tigrest.scripting.parts import ROOT
 from tigrest.scripting.patterns import PathGroup, Variant, variants
 from tigrest.scripting.routes import Route
 from tigrest.scripting.signature import Invocation
@@ -163,8 +162,8 @@ def operation_id(method: str, path: str) -> str:
 
 
 def tag_of(route: Route) -> str:
-    """Return the group of a handler: its folder below ``/rest``, or ``rest`` for those right there."""
-    return route.folder.removeprefix(f"{ROOT}/").strip("/") if route.folder != ROOT else ROOT.strip("/")
+    """Return the group of a handler: its folder, e.g. ``rest/avatar``."""
+    return route.folder.strip("/")
 
 
 def query_parameters(schema: Mapping[str, object]) -> list[JsonObject]:

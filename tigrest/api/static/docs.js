@@ -2,20 +2,35 @@
 
 /* The document describes what the reader may run: it is loaded with his login, and again when he logs in or out. */
 
-function loginOf(system) {
-  const given = system.authSelectors.authorized().toJS().login;
-  if (!given) return null;
-  const bytes = new TextEncoder().encode(`${given.value.username}:${given.value.password}`);
-  return `Basic ${btoa(String.fromCharCode(...bytes))}`;
+let page = null;
+
+/* Swagger UI encodes a login by btoa(), which takes bytes: those of UTF-8, as servers read them (RFC 7617 §2.1). */
+const utf8 = (text) => String.fromCharCode(...new TextEncoder().encode(text));
+
+function loginHeader() {
+  const given = page.authSelectors.authorized().toJS().login;
+  return given ? `Basic ${btoa(`${given.value.username}:${given.value.password}`)}` : null;
 }
 
-const reload = (original, system) => (...values) => {
-  const result = original(...values);
-  system.specActions.download(system.specSelectors.url());
+const reload = (result) => {
+  page.specActions.download(page.specSelectors.url());
   return result;
 };
 
-const ui = SwaggerUIBundle({
+const authorize = (original) => ({ login, ...others }) => {
+  if (!login) return reload(original(others));
+  const value = { username: utf8(login.value.username), password: utf8(login.value.password) };
+  return reload(original({ ...others, login: { ...login, value } }));
+};
+
+const logout = (original) => (names) => reload(original(names));
+
+const reloads = (system) => {
+  page = system.getSystem();
+  return { statePlugins: { auth: { wrapActions: { authorize, logout } } } };
+};
+
+SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#swagger-ui",
   deepLinking: true,
@@ -23,9 +38,9 @@ const ui = SwaggerUIBundle({
   tryItOutEnabled: true,
   displayRequestDuration: true,
   validatorUrl: null,
-  plugins: [() => ({ statePlugins: { auth: { wrapActions: { authorize: reload, logout: reload } } } })],
+  plugins: [reloads],
   requestInterceptor: (request) => {
-    const login = request.loadSpec ? loginOf(ui.getSystem()) : null;
+    const login = request.loadSpec ? loginHeader() : null;
     if (login) request.headers.Authorization = login;
     return request;
   },
