@@ -229,16 +229,25 @@ async def test_a_command_is_cancelled_when_the_gateway_stops(connect: Connect, t
     assert endless.was_cancelled
 
 
-async def test_what_is_asked_is_answered(connect: Connect, tmp_path: Path) -> None:
-    async def asking(request: CtlRequest, user: str, terminal: Terminal) -> CtlReply:
-        return CtlReply(0, f"{await terminal.ask('secret', 'password: ')} {await terminal.ask('stdin')}")
+async def asking(request: CtlRequest, user: str, terminal: Terminal) -> CtlReply:
+    return CtlReply(0, f"{await terminal.ask('secret', 'password: ')} {await terminal.ask('stdin')}")
 
-    async with listening(tmp_path / "s", asking, CtlLimits(question_seconds=0.05)):
+
+async def test_what_is_asked_is_answered(connect: Connect, tmp_path: Path) -> None:
+    async with listening(tmp_path / "s", asking):
         client = await connect(tmp_path / "s", HELLO)
         assert await client.message() == {"ask": "secret", "prompt": "password: "}
         client.writer.write(encode_line({"answer": "s3cret"}))
         assert (await client.message())["ask"] == "stdin"
-        assert (await client.message())["out"] == "s3cret None"  # in time
+        client.writer.write(encode_line({"answer": None}))
+        assert (await client.message())["out"] == "s3cret None"
+
+
+async def test_what_is_not_answered_in_time_is_nothing(connect: Connect, tmp_path: Path) -> None:
+    async with listening(tmp_path / "s", asking, CtlLimits(question_seconds=0.05)):
+        client = await connect(tmp_path / "s", HELLO)
+        assert [(await client.message()).get("ask") for _ in range(2)] == ["secret", "stdin"]
+        assert (await client.message())["out"] == "None None"
 
 
 AS_NOBODY = """

@@ -34,7 +34,7 @@ def candidates(commands: Sequence[Command], words: Sequence[str]) -> list[Candid
     """Return the words that the last one may become.
 
     Args:
-        commands: those that the caller may run, in the version that he asks for.
+        commands: those that the caller may run, in their latest versions.
         words: of the command line behind ``ctl``; the last one is being typed, and may be empty.
     """
     *before, typed = [word for word in words if word != "="] or [""]  # bash makes a word of it

@@ -192,10 +192,10 @@ class _Conversation:
         return line
 
     async def ask(self, question: Question, prompt: str = "") -> str | None:
-        """Ask the client; see :meth:`Terminal.ask`. No answer in time is none."""
+        """Ask the client; see :meth:`Terminal.ask`. No answer in time is none, as when it has gone."""
         self._asked = asyncio.get_running_loop().create_future()
-        await self.send({"ask": question, "prompt": prompt})
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            await self.send({"ask": question, "prompt": prompt})
             async with asyncio.timeout(self._limits.question_seconds):
                 return await self._asked
         return None
