@@ -42,6 +42,7 @@ bench: $(VENV)/.installed-bench ## measure everything, beside the servers' own H
 
 docs: $(VENV)/.installed ## write what is generated in docs/
 	@$(IN_VENV) -m tigrest.formats.stanza_json.reference docs/stanzas-as-json.md
+	@$(IN_VENV) -m tigrest.api.reference docs/commands.md
 
 table: $(VENV)/.installed-test ## write the tables of docs/servers.md and docs/commands-table.md by what each server does
 	@tests/servers/install.sh

@@ -312,7 +312,7 @@ def _same(printed: Any, actual: Any) -> bool:
     return bool(printed == actual)
 
 
-@pytest.mark.parametrize("page", ["testing.md", "plugins.md"])
+@pytest.mark.parametrize("page", ["testing.md", "plugins.md", "writing-commands.md"])
 def test_the_tests_on_a_page_pass(page: str, tmp_path: Path) -> None:
     files = [block for block in blocks(page, "python") if block.path]
     for block in files:

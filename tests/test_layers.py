@@ -35,7 +35,7 @@ ROOMS: dict[str, set[str]] = {
     "scripting": {"errors", "spelling", "concurrency", "observability", "xmpp", "formats", "auth", "service", "inbound"},
     "commands": {"errors", "spelling", "observability", "xmpp", "formats", "auth", "backends", "service", "scripting"},
     "http": {"errors", "version", "concurrency", "observability", "xmpp", "formats", "auth", "config", "service", "scripting"},
-    "api": {"errors", "spelling", "observability", "xmpp", "formats", "auth", "scripting", "commands", "http"},
+    "api": {"errors", "spelling", "observability", "xmpp", "formats", "auth", "config", "scripting", "commands", "http"},
     # put together
     "plugins": {"errors", "paths", "spelling", "service"},
     "gateway": {

@@ -33,6 +33,10 @@ def newer(ctx) -> None: ...
 def echo(ctx, text: str, times: int = 1, tags: list[str] = (), when: float | None = None, type: str = "") -> dict[str, Any]:
     return {"text": text, "times": times, "tags": list(tags), "when": when, "type": type}
 
+@command(role=None, effect="read", renamed={"label": "tags"})
+def tagged(ctx, tags: list[str]) -> list[str]:
+    return tags
+
 @command(role=None)
 async def change(ctx, name: str, on: bool = True) -> None:
     assert ctx.frontend == "http"
@@ -289,6 +293,19 @@ def test_an_empty_text_is_an_empty_list_or_nothing_where_values_are_text(gateway
 )
 def test_an_empty_body_has_no_arguments(gateway: TestGateway, body: str, media: str) -> None:
     assert gateway.post("/api/which", content=body, type=media).status_code == 200
+
+
+def test_an_argument_keeps_the_name_that_it_had_before(gateway: TestGateway) -> None:
+    for answer in (
+        gateway.get("/api/tagged?label="),
+        gateway.post("/api/tagged", data={"label": ""}),
+        gateway.post("/ejabberd/api/tagged", json={}),
+        gateway.post("/ejabberd/api/tagged", json={"label": []}),
+    ):
+        assert answer.json() == []
+    assert gateway.post("/ejabberd/api/tagged", json={"label": "x"}).json() == ["x"]
+    for path in ("/api/tagged", "/ejabberd/api/tagged"):
+        assert gateway.post(path, json={"label": [], "tags": []}).status_code == 400
 
 
 # Results and errors

@@ -33,7 +33,7 @@ def query_arguments(command: Command, query: bytes) -> Given:
     """
     if not query:
         return {}
-    types = {argument.name: argument for argument in command.arguments}
+    types = _by_name(command)
     texts: dict[str, list[str]] = {}
     for name, value in read_parameters(query):
         if name in types or name not in _OTHERS:
@@ -70,8 +70,14 @@ def body_arguments(command: Command, content_type: str, body: bytes) -> Given:
         return {}
     if not isinstance(value, dict):
         raise MalformedContent("the document has no arguments: write an element for each, with its value inside")
-    types = {argument.name: argument for argument in command.arguments}
+    types = _by_name(command)
     return {name: _from_texts(each, types.get(name)) for name, each in value.items()}
+
+
+def _by_name(command: Command) -> dict[str, Argument]:
+    """Return the arguments of a command by their names, those that they had before among them."""
+    present = {argument.name: argument for argument in command.arguments}
+    return present | {before: present[now] for before, now in command.renamed.items()}
 
 
 def _members(data: bytes, value: object) -> Given:

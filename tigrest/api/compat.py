@@ -11,7 +11,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 
 from tigrest.api.bodies import Given
-from tigrest.commands.arguments import Texts
+from tigrest.commands.arguments import Texts, by_present_names
 from tigrest.errors import KeyRequired, LoginRequired, NotPermitted, RoleRequired, UnknownCommand, UserExists
 from tigrest.formats.content import JSON, is_json, media_type, write_json
 from tigrest.scripting.argument_types import ArgumentType
@@ -59,7 +59,11 @@ def lenient(command: Command, given: Given) -> Given:
     Args:
         command: that they are for.
         given: as they came.
+
+    Raises:
+        ArgumentError: one is given by both of its names.
     """
+    given = dict(by_present_names(command, given))
     changed = dict(given)
     for argument in command.arguments:
         name, kind = argument.name, argument.type

@@ -34,7 +34,7 @@ def validated(command: Command, given: Mapping[str, object]) -> dict[str, Any]:
         ArgumentError: one is missing, unknown, given twice, or of the wrong type.
     """
     if command.renamed:
-        given = _by_present_names(command, given)
+        given = by_present_names(command, given)
     values: dict[str, Any] = {}
     used = 0
     for argument in command.arguments:
@@ -64,7 +64,7 @@ def validated(command: Command, given: Mapping[str, object]) -> dict[str, Any]:
     return values
 
 
-def _by_present_names(command: Command, given: Mapping[str, object]) -> Mapping[str, object]:
+def by_present_names(command: Command, given: Mapping[str, object]) -> Mapping[str, object]:
     """Return what is given with arguments by their present names.
 
     Raises:
