@@ -20,6 +20,7 @@ async def test_the_commands_are_listed(world: World) -> None:
         f"{XEP}delete-user",
         f"{XEP}change-user-password",
         f"{XEP}user-stats",
+        f"{XEP}get-user-lastlogin",
         f"{XEP}get-registered-users-list",
         f"{XEP}get-online-users-list",
         f"{XEP}end-user-session",
@@ -155,6 +156,7 @@ async def test_a_password_is_changed(world: World) -> None:
         ("change-user-password", {"accountjid": "carol@example.org", "password": "x"}, "item-not-found"),
         ("end-user-session", {"accountjids": "carol@example.org"}, "item-not-found"),
         ("user-stats", {"accountjid": "carol@example.org"}, "item-not-found"),
+        ("get-user-lastlogin", {"accountjid": "carol@example.org"}, "item-not-found"),
         ("get-registered-users-list", {"max_items": "some"}, "bad-request"),
     ],
 )
@@ -176,6 +178,12 @@ async def test_the_resources_of_a_user_are_told(world: World) -> None:
     await world.online("alice@example.org/b", "alice@example.org/a", "bob@example.org/c")
     told_of = [told(await world.run(DOMAIN, f"{XEP}user-stats", {"accountjid": user}))[2] for user in (ALICE, ADMIN)]
     assert told_of == [("onlineresources", "text-multi", ("a", "b")), ("onlineresources", "text-multi", ())]
+
+
+async def test_who_is_not_online_was_online_at_a_time_that_is_not_kept(world: World) -> None:
+    await world.online("alice@example.org/b")
+    told_of = [told(await world.run(DOMAIN, f"{XEP}get-user-lastlogin", {"accountjid": user}))[2] for user in (ALICE, ADMIN)]
+    assert told_of == [("lastlogin", "text-single", ("Online",)), ("lastlogin", "text-single", ())]
 
 
 async def test_sessions_are_ended(world: World) -> None:

@@ -61,6 +61,7 @@ class Administration:
             AdHocCommand(f"{ADMIN_NODES}delete-user", "Delete User", always(DELETE_USER), self._delete_user),
             AdHocCommand(f"{ADMIN_NODES}change-user-password", "Change User Password", always(CHANGE_PASSWORD), self._change_password),
             AdHocCommand(f"{ADMIN_NODES}user-stats", "Get User Statistics", always(USER_STATS), self._user_stats),
+            AdHocCommand(f"{ADMIN_NODES}get-user-lastlogin", "Get User Last Login Time", always(LAST_LOGIN), self._last_login),
             AdHocCommand(
                 f"{ADMIN_NODES}get-registered-users-list", "Get List of Registered Users", always(LIST_REGISTERED), self._list_registered
             ),
@@ -89,13 +90,23 @@ class Administration:
         await self._accounts.set_password(jid, call.form.value("password"))
         return Outcome(note=f"The password of {jid.bare} was changed.")
 
-    async def _user_stats(self, call: AdHocCall) -> Outcome:
-        """Return the resources at which a user is online. XEP-0133 §4.10"""
+    async def _last_login(self, call: AdHocCall) -> Outcome:
+        """Return whether a user is online; when he was is not kept. XEP-0133 §4.9"""
+        account = await self._account(call)
+        last = ("Online",) if await self._presences.resources(JID(account.value)) else ()
+        return Outcome(DataForm("result", (FORM_TYPE_FIELD, account, Field("lastlogin", last, "text-single", "Last login"))))
+
+    async def _account(self, call: AdHocCall) -> Field:
+        """Return the field that names an account that there is."""
         jid = call.jid("accountjid")
         if not await self._accounts.exists(jid):
             raise NoSuchUser(f"there is no account {jid.bare}")
-        account = Field("accountjid", (jid.bare,), "jid-single")
-        online = Field("onlineresources", tuple(await self._presences.resources(jid)), "text-multi", "Online Resources")
+        return Field("accountjid", (jid.bare,), "jid-single")
+
+    async def _user_stats(self, call: AdHocCall) -> Outcome:
+        """Return the resources at which a user is online. XEP-0133 §4.10"""
+        account = await self._account(call)
+        online = Field("onlineresources", tuple(await self._presences.resources(JID(account.value))), "text-multi", "Online Resources")
         return Outcome(DataForm("result", (FORM_TYPE_FIELD, account, online)))
 
     async def _list_registered(self, call: AdHocCall) -> Outcome:
@@ -161,6 +172,11 @@ CHANGE_PASSWORD = form(
 USER_STATS = form(
     "Getting User Statistics",
     "Fill out this form to gather user statistics.",
+    Field("accountjid", (), "jid-single", "The Jabber ID for statistics", required=True),
+)
+LAST_LOGIN = form(
+    "Getting User Last Login Time",
+    "Fill out this form to get the last time at which a user was online.",
     Field("accountjid", (), "jid-single", "The Jabber ID for statistics", required=True),
 )
 LIST_REGISTERED = form(
