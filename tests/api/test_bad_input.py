@@ -47,7 +47,7 @@ def blocks(ctx) -> None:
 
 @command(role=None)
 async def never_ends(ctx) -> None:
-    for _ in range(60):
+    for _ in range(20):
         try:
             await asyncio.sleep(0.1)
         except asyncio.CancelledError:

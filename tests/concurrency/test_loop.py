@@ -6,7 +6,7 @@ import asyncio
 import re
 from pathlib import Path
 
-from tests.cli.process import serving, tigrest
+from tests.cli.process import prepare, serving, tigrest
 from tests.conftest import Run
 from tigrest.cli.stored import with_store
 from tigrest.state.database import Database
@@ -50,6 +50,7 @@ def test_serve_runs_on_uvloop(tmp_path: Path) -> None:
 
 def test_diagnostics_run_on_the_served_loop(tmp_path: Path) -> None:
     told = with_script(tmp_path)
+    prepare(tmp_path)
     assert tigrest("check", "--live", cwd=tmp_path).returncode == 0
     assert told.read_text() == "uvloop"
 

@@ -20,9 +20,9 @@ import asyncio, sys
 from tigrest import Handler
 
 async def swallow():
-    for _ in range(3):
+    for _ in range(2):
         try:
-            await asyncio.sleep(2)
+            await asyncio.sleep(1.2)  # longer than a hook gets to end, once it is cancelled
         except asyncio.CancelledError:
             pass
 
@@ -106,7 +106,10 @@ class Quick(Handler):
 
 SLOW = """
 import asyncio, time
+from pathlib import Path
 from tigrest import Handler
+
+go = Path(__file__).with_name("go")
 
 {importing}
 
@@ -118,9 +121,10 @@ class Slow(Handler):
 """
 
 SLOWNESS = {
-    "import": {"importing": "time.sleep(2.5)", "starting": "pass"},
-    "startup": {"importing": "", "starting": "await asyncio.sleep(2.5)"},
+    "import": {"importing": "while not go.exists(): time.sleep(0.01)", "starting": "pass"},
+    "startup": {"importing": "", "starting": "while not go.exists(): await asyncio.sleep(0.01)"},
 }
+"""Ways of a script to be slow: until there is a file of the name ``go`` beside it."""
 
 
 def answers(table: Table, *paths: str) -> list[object]:
@@ -146,11 +150,12 @@ async def test_a_script_that_takes_long_holds_up_no_other(tmp_path: Path, way: s
     await scripts.reload()
     (tmp_path / "quick.py").write_text(QUICK.format(answer="2"))
     (tmp_path / "slow.py").write_text(SLOW.format(answer="2", **SLOWNESS[way]))
-    table = await scripts.reload(0.7)
+    table = await scripts.reload(0.3)
     assert answers(table, "/rest/quick", "/rest/slow") == ["2", "1"], "the slow one goes on as it was"
     assert table.problems == ()
     (tmp_path / "quick.py").write_text(QUICK.format(answer="3"))
-    assert answers(await scripts.reload(0.7), "/rest/quick", "/rest/slow") == ["3", "1"]
+    assert answers(await scripts.reload(0.3), "/rest/quick", "/rest/slow") == ["3", "1"]
+    (tmp_path / "go").touch()
     await until(lambda: answers(scripts.table, "/rest/slow") == ["2"])
     told = [record.getMessage() for record in caplog.records if "the other scripts are served meanwhile" in record.getMessage()]
     assert len(told) == 1
@@ -161,7 +166,7 @@ async def test_a_script_that_takes_long_holds_up_no_other(tmp_path: Path, way: s
 async def test_a_script_that_comes_after_a_slow_one_is_not_blamed_and_does_not_wait(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / "a_slow.py").write_text(SLOW.format(answer="1", importing="time.sleep(2)", starting="pass"))
+    (tmp_path / "a_slow.py").write_text(SLOW.format(answer="1", **SLOWNESS["import"]))
     (tmp_path / "b_quick.py").write_text(QUICK.format(answer="1"))
     scripts = patient(tmp_path)
     await scripts.reload(0.1)
@@ -172,6 +177,7 @@ async def test_a_script_that_comes_after_a_slow_one_is_not_blamed_and_does_not_w
     await until(lambda: answers(scripts.table, "/rest/quick") == ["2"])
     assert answers(scripts.table, "/rest/slow") == [None]
     assert [record.getMessage() for record in caplog.records if "b_quick" in record.getMessage()] == []
+    (tmp_path / "go").touch()
     await until(lambda: answers(scripts.table, "/rest/slow") == ["1"])
     await scripts.stop()
 
@@ -181,6 +187,7 @@ async def test_who_waits_for_all_gets_all(tmp_path: Path, way: str) -> None:
     (tmp_path / "slow.py").write_text(SLOW.format(answer="1", **SLOWNESS[way]))
     scripts = patient(tmp_path)
     assert answers(await scripts.reload(0.1), "/rest/slow") == [None]
+    asyncio.get_running_loop().call_later(0.2, (tmp_path / "go").touch)
     assert answers(await scripts.reload(), "/rest/slow") == ["1"]
     await scripts.stop()
 
@@ -194,7 +201,8 @@ async def test_a_script_that_is_saved_again_while_it_loads_is_taken_as_it_is_las
     (tmp_path / "slow.py").write_text(SLOW.format(answer="3", importing="", starting="pass"))
     await scripts.reload(0.1)
     await until(lambda: answers(scripts.table, "/rest/slow") == ["3"])
-    await asyncio.sleep(0.8)
+    (tmp_path / "go").touch()
+    await asyncio.sleep(0.3)
     assert answers(scripts.table, "/rest/slow") == ["3"]
     (tmp_path / "slow.py").unlink()
     assert answers(await scripts.reload(0.1), "/rest/slow") == [None]

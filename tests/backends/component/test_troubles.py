@@ -142,19 +142,26 @@ async def test_a_host_that_is_not_there_is_no_matter_of_the_secret(host: str, wo
     assert "secret" not in link.trouble
 
 
-@pytest.mark.parametrize("case", ["Tigase, wrong secret", "Openfire, no secret for the subdomain", "silence", "an HTTP server"])
-async def test_the_program_says_so_too(case: str, tmp_path: Path) -> None:
-    """``check --live`` exits with 3 and one line; ``serve`` goes on trying, and logs it once."""
+async def test_the_program_says_so_too(tmp_path: Path) -> None:
+    """``check --live`` exits with 3 and one line; ``serve`` goes on trying, and logs it once. The cases wait at the same time."""
+    async with asyncio.TaskGroup() as tasks:
+        for number, case in enumerate(("Tigase, wrong secret", "Openfire, no secret for the subdomain", "silence", "an HTTP server")):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            tasks.create_task(_expect_told(case, folder))
+
+
+async def _expect_told(case: str, folder: Path) -> None:
     to_header, to_handshake, words = CASES[case]
     async with refusing(to_header, to_handshake) as (_, port):
         settings = {"BACKEND": "component", "SECRET": "s3cret-word", "PORT": str(port), "HOST": "127.0.0.1"}
         variables = {f"TIGREST__XMPP__{name}": value for name, value in settings.items()}
-        done = await asyncio.to_thread(lambda: tigrest("check", "--live", cwd=tmp_path, **variables))
+        done = await asyncio.to_thread(lambda: tigrest("check", "--live", cwd=folder, **variables))
         assert (done.returncode, done.stderr.count("\n")) == (3, 1), done.stderr
         assert "check the secret" in done.stderr
         if case != "silence":
             assert words in done.stderr
-            await asyncio.to_thread(_serve, tmp_path, variables)
+            await asyncio.to_thread(_serve, folder, variables)
 
 
 def _serve(folder: Path, variables: dict[str, str]) -> None:
