@@ -31,6 +31,10 @@ _RESOURCES = re.compile(r"(\S+) \((\d+):(.*)\)")
 """A line of Tigase's list of online users: address, number of sessions, and resources."""
 
 
+class Undone(ServerFailed):
+    """The server says in a note that it did not do what a command asked."""
+
+
 @dataclass(frozen=True)
 class Session:
     """A session of a user.
@@ -102,14 +106,14 @@ async def run_for(service: Service, command: str, account: JID) -> CommandReply:
     """Run a command about one account, which forms name ``accountjid`` or ``accountjids``.
 
     Raises:
-        ServerFailed: it was not done, as the server says in a note.
+        Undone: it was not done, as the server says in a note.
         TigrestError: as ``service.admin_commands.run``.
     """
     fields = {"accountjid": account, "accountjids": [account]}
     reply = await service.admin_commands.run(command, fields, account=account.bare)
     refused = next((note.text for note in reply.notes if "could not be" in note.text), "")
     if refused:
-        raise ServerFailed(f"the server did not do {command} for {account}: {' '.join(refused.split())}")
+        raise Undone(f"the server did not do {command} for {account}: {' '.join(refused.split())}")
     return reply
 
 

@@ -14,7 +14,7 @@ from tigrest import (
     command,
 )
 
-from ._admin import account_of, end_sessions, expect_account, expect_host, run_for
+from ._admin import Undone, account_of, end_sessions, expect_account, expect_host, run_for
 from ._needs import admin_command
 
 LOOKUPS = ("get-registered-users-list", "user-stats", "get-user-properties", "get-user-info")
@@ -161,7 +161,10 @@ async def disable_account(ctx: CommandContext, user: str, host: str, reason: str
     """
     account = account_of(ctx, user, host)
     await expect_account(ctx.gateway, account)
-    await run_for(ctx.gateway, "disable-user", account)
+    try:
+        await run_for(ctx.gateway, "disable-user", account)
+    except Undone as error:  # Prosody offers the command with any store of accounts
+        raise NotSupported(f"{error}; version 0 of this command sets a random password instead") from None
     await end_sessions(ctx.gateway, account)
 
 

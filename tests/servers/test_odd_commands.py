@@ -135,7 +135,7 @@ def test_a_server_that_does_not_tell_its_time_zone_is_taken_to_be_in_utc(server:
 @pytest.mark.parametrize(
     ("content", "status"),
     [
-        ("<note type='info'>The following accounts could not be disabled:\nbob@localhost</note>", 502),
+        ("<note type='info'>The following accounts could not be disabled:\nbob@localhost</note>", 501),
         ("<note type='error'>User does not exist</note>", 404),
         ("<note type='error'>You are not allowed to do this</note>", 403),
         ("<note type='error'>Something else</note>", 500),
