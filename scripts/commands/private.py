@@ -25,36 +25,17 @@ PRIVATE = "jabber:iq:private"
 NOT_THERE = ("service-unavailable", "feature-not-implemented")
 """Conditions of who does not know a namespace. RFC 6120 §8.4"""
 
-PROBE_SECONDS = 5.0
-"""Seconds that a probe waits for its reply."""
-
 _CHANGES = KeyedLock("changes of the private storage")
 """Held while something is stored: what is read back is one's own."""
 
 USER = {"user": "bob", "host": "example.org"}
 
 
-async def stored(service: Service) -> str:
-    """Tell why there is no private storage, if so: nobody answers for that of an account that is not there."""
-    if trouble := service.delegation_trouble("get", PRIVATE):
-        return trouble
-    probe = JID(f"tigrest-probe@{service.domain}")
-    query = ET.Element(f"{{{PRIVATE}}}query")
-    ET.SubElement(query, "{storage:rosternotes}storage")
-    try:
-        error = (await service.request_as(probe, iq("get", probe, query), PROBE_SECONDS)).error
-    except StanzaError as refused:
-        error = refused
-    if error is None or error.condition not in NOT_THERE:
-        return ""
-    return f"{service.domain} has no private storage (XEP-0049): it answers {error.condition}"
-
-
 @command(
     tags=("private",),
     effect="read",
     errors=(NoSuchUser, NotSupported),
-    needs=(stored,),
+    needs=(privilege(PRIVATE, "get"),),
     result="res",
     example=({**USER, "element": "storage", "ns": "storage:rosternotes"}, '<storage xmlns="storage:rosternotes"/>'),
 )
@@ -81,7 +62,7 @@ async def private_get(ctx: CommandContext, user: str, host: str, element: str, n
 @command(
     tags=("private",),
     errors=(NoSuchUser, NotSupported),
-    needs=(stored, privilege(PRIVATE, "set")),
+    needs=(privilege(PRIVATE, "both"),),
     example={**USER, "element": "<storage xmlns='storage:rosternotes'/>"},
 )
 async def private_set(ctx: CommandContext, user: str, host: str, element: str) -> None:
