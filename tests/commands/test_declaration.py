@@ -45,6 +45,14 @@ def test_everything_comes_from_the_function(tmp_path: Path) -> None:
     assert command.result.schema() == {"type": "integer"}
 
 
+def test_an_example_may_be_written_as_json_has_it(tmp_path: Path) -> None:
+    text = "from dataclasses import dataclass\n@dataclass\nclass Point:\n    x: int\n    name: str = ''\n"
+    text += "@command(example=({}, [{'x': 1}]))\ndef f(ctx) -> list[Point]: ...\n"
+    [command] = load(tmp_path, one=text).of(Command)
+    assert command.example is not None
+    assert command.result.plain_example(command.example[1]) == [{"x": 1, "name": ""}]
+
+
 def test_versions_are_commands_of_one_name(tmp_path: Path) -> None:
     newer = ADD.replace("role=None", "version=2, role=None")
     assert [part.title for part in load(tmp_path, one=ADD, two=newer).of(Command)] == ["add", "add/v2"]
@@ -89,6 +97,9 @@ def test_a_keyword_of_python_is_an_argument_all_the_same(tmp_path: Path) -> None
         ("@command(route='POST /x/{y}')\ndef f(ctx): ...\n", "route names 'y', which is no argument"),
         ("@command(renamed={'a': 'b'})\ndef f(ctx, c: str): ...\n", "renamed says that 'a' is 'b' now, which is no argument"),
         ("@command(renamed={'a': 'b'})\ndef f(ctx, a: str, b: str): ...\n", "but there is an argument 'a'"),
+        ("@command(example={'y': 1})\ndef f(ctx, x: int): ...\n", "example has 'y', which is no argument"),
+        ("@command(example={'x': 'a'})\ndef f(ctx, x: int): ...\n", "example does not fit: x: 'a' is not a whole number"),
+        ("@command(example=({}, [1]))\ndef f(ctx) -> list[str]: ...\n", "example does not fit: the result: 0: "),
         ("class R: ...\n@command()\ndef f(ctx) -> R: ...\n", "its result cannot be described"),
     ],
 )

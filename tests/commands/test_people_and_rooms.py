@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.ctl.shell import Shell
+from tigrest.scripting.commands import Command
 from tigrest.testing import TestGateway, own_commands, serving
 
 ADMIN, ALICE = ("admin", "secret"), ("alice", "secret")
@@ -103,6 +105,18 @@ def test_the_routes_of_mongooseim_lead_to_the_commands(gateway: TestGateway) -> 
         body = {"caller": "alice@localhost", "to": "bob@localhost", "body": "Hello"}
         assert gateway.post("/api/messages", login="alice", json=body).status_code in (200, 201, 204)
     assert [(each.attributes["from"], each.body) for each in sent] == [("alice@localhost", "Hello")]
+
+
+def test_the_shell_has_help_for_each_version_of_each_command(gateway: TestGateway) -> None:
+    for part in gateway.gateway.table.of(Command):
+        done = Shell(gateway).ctl("--version", str(part.version), "help", part.name)
+        assert (done.code, done.err) == (0, ""), part.title
+        assert part.name in done.out
+
+
+def test_the_shell_shows_rosters_of_the_oldest_version_as_ejabberd_does(gateway: TestGateway) -> None:
+    done = Shell(gateway).ctl("--version", "0", "help", "get_roster")
+    assert "jan@example.org\tJan\tboth\tnone\tFriends;Work" in done.out
 
 
 def test_fields_of_a_vcard_come_and_go(gateway: TestGateway) -> None:

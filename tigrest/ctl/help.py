@@ -141,7 +141,7 @@ def _example_lines(command: Command) -> list[str]:
     arguments, result = command.example
     lines = ["", "Example:", f"    $ {example_line(command, arguments)}"]
     if result is not MISSING:
-        printed = as_text(command.result.plain(result), command.result.schema(), Screen())
+        printed = as_text(command.result.plain_example(result), command.result.schema(), Screen())
         lines += [f"    {line}" for line in printed.splitlines()]
     return lines
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from tigrest.errors import PluginError, ScriptError
 from tigrest.scripting.attributes import member_lines, validate, validate_instance
-from tigrest.scripting.commands import commands_of, expect_no_commands
+from tigrest.scripting.command_compilation import commands_of, expect_no_commands
 from tigrest.scripting.files import folders_of
 from tigrest.scripting.handler import Handler, Injection
 from tigrest.scripting.helpers import HelperFinder, package_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cached_property
 from typing import Any
 
@@ -68,6 +69,20 @@ class ResultType:
             first = error.errors(include_url=False, include_input=False, include_context=False)[0]
             where = ".".join(str(part) for part in first["loc"])
             raise InvalidOutcome(f"{where + ': ' if where else ''}{first['msg']}, and it is of type {type(value).__name__}") from None
+
+    def plain_example(self, value: Any) -> Any:
+        """Check an example of a result, which may be written as JSON has it, and return it as JSON has it.
+
+        Raises:
+            InvalidOutcome: it is no such result.
+        """
+        try:
+            return self.plain(value)
+        except InvalidOutcome as error:
+            try:
+                return self._adapter.dump_python(self._adapter.validate_json(json.dumps(value)), mode="json")
+            except (ValidationError, TypeError):  # what it is as a value says more than what it is not in JSON
+                raise error from None
 
     def schema(self) -> dict[str, Any]:
         """Return its JSON schema.
