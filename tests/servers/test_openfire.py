@@ -15,7 +15,7 @@ from tests.cli.process import tigrest
 from tests.servers.gateway import eventually, gateway_for, settings
 from tests.servers.openfire import PlayedOpenfire
 from tigrest.gateway.demo import picture
-from tigrest.testing import TestGateway, serving
+from tigrest.testing import API_KEY, TestGateway, serving
 
 ADMIN, ALICE = "admin:adminpw", "alice:alicepw"
 PNG, OTHER = picture("alice"), picture("other")
@@ -167,15 +167,32 @@ def test_what_works_is_told_with_cures_in_the_words_of_openfire(tmp_path: Path) 
     server = PlayedOpenfire(tmp_path, admin="false")
     server.start()
     try:
-        code, out, err = check(server, tmp_path)
+        for send_as in ("user", "gateway"):
+            code, out, err = check(server, tmp_path, SEND_AS=send_as)
+            assert (code, err) == (1, ""), err
+            assert "Openfire 4.7.5" in out
+            lines = {line.split("  ")[0]: line for line in out.splitlines()}
+            assert "admin.authorizedJIDs" in lines["POST /rest/user"]
+            assert "newer ones have it" in lines["GET /rest/users"]
+            status = lines["POST /rest/user/…/status"]
+            assert ("XEP-0356" in status, "send_as" in status) == (True, False)
     finally:
         server.stop()
-    assert (code, err) == (1, ""), err
-    assert "Openfire 4.7.5" in out
-    lines = {line.split("  ")[0]: line for line in out.splitlines()}
-    assert "admin.authorizedJIDs" in lines["POST /rest/user"]
-    assert "newer ones have it" in lines["GET /rest/users"]
-    assert "XEP-0356" in lines["POST /rest/user/…/status"]
+
+
+@pytest.mark.parametrize("send_as", ["user", "gateway"])
+def test_a_status_is_refused_with_a_reason_that_no_setting_changes(send_as: str, tmp_path: Path) -> None:
+    server = PlayedOpenfire(tmp_path)
+    server.start()
+    try:
+        with serving(xmpp=settings(server) | {"send_as": send_as}) as gateway:
+            eventually(lambda: gateway.service.connected)
+            answer = gateway.post("/rest/user/alice@localhost/status", api_key=API_KEY, json={"show": "away"}).json()["status"]
+    finally:
+        server.stop()
+    assert answer["success"] is False
+    assert answer["reason"].startswith("Openfire tells no component who the contacts of alice@localhost are")
+    assert "send_as" not in answer["reason"]
 
 
 def test_the_link_says_what_openfire_means(tmp_path: Path) -> None:

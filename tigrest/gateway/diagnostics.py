@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 
 from tigrest.backends.component.backend import Component
 from tigrest.backends.component.pseudo_sessions import status_command
+from tigrest.backends.component.software import withholds_rosters
 from tigrest.errors import NotConnected, NotSupported, ServerFailed, StanzaTimeout, TigrestError
 from tigrest.gateway import Gateway
 from tigrest.gateway.cures import Cures, Software, cures_for
@@ -227,7 +228,7 @@ class _Diagnosis:
     def __init__(self, gateway: Gateway, software: Software, commands: tuple[str, ...], probe: ProbeAccount, attempts: _Attempts) -> None:
         self._gateway, self._service, self._probe, self._attempts = gateway, gateway.service, probe, attempts
         self._component = gateway.backend if isinstance(gateway.backend, Component) else None
-        self._commands = commands
+        self._commands, self._software = commands, software
         self._cures: Cures = cures_for(software, gateway.service.jid, gateway.service.domain)
 
     async def checks(self) -> tuple[Check, ...]:
@@ -295,6 +296,8 @@ class _Diagnosis:
         component, cures = self._component, self._cures
         if component is None or component.is_tigase:
             return await self._probe.show_status(needs_account=component is None)
+        if withholds_rosters(self._software.name):  # no setting would help
+            raise ServerFailed(cures.roster)
         if self._service.policy.send_as != "user" or component.probes.users_trouble:
             raise ServerFailed(cures.trust)
         if not component.privileges.allows_roster:

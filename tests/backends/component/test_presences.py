@@ -101,6 +101,19 @@ async def test_what_is_missing_is_said(database: Database, trusted: bool, refuse
     assert world.sent == []
 
 
+@pytest.mark.parametrize("trusted", [True, False])
+@pytest.mark.parametrize("software", ["Openfire", "jabberd2"])
+async def test_a_server_without_rosters_for_components_is_told_and_no_setting_advised(
+    database: Database, software: str, trusted: bool
+) -> None:
+    world = World(database, trusted)
+    world.software = software
+    outcome = await world.presences.set(UserStatus(BOB))
+    assert (outcome.success, world.sent, world.asked) == (False, [], [])
+    assert outcome.reason.startswith(f"{software} tells no component who the contacts of bob@example.org are")
+    assert "send_as" not in outcome.reason
+
+
 async def test_tigase_does_it_by_command(database: Database) -> None:
     world = World(database)
     world.software = "Tigase ver. 8.4.0"

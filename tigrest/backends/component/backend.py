@@ -173,7 +173,7 @@ class Component:
         return with_permission(plain, self.jid, self.domain) if self.is_tigase and stanza.is_entitled else plain
 
     async def _await_software(self) -> None:
-        """Wait, not for long, until it is known whether commands need a permission that Tigase alone understands."""
+        """Wait, not for long, for the server's software: whether it needs what Tigase alone understands, or has no rosters for us."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._limits.privilege_seconds):
                 await self._is_known.wait()
@@ -236,6 +236,8 @@ class Component:
         """Show a user as online at a resource, or take it back; see :meth:`tigrest.backends.backend.Backend.set_presence`."""
         if not self.connected:
             raise NotConnected(f"no connection to the XMPP server: {self.link.trouble}")
+        if not self._is_known.is_set():
+            await self._await_software()
         try:
             if not self.is_tigase:  # which does it by a command of the gateway
                 await self.probes.check(presence.jid)
@@ -365,6 +367,11 @@ class _Self:
     def is_tigase(self) -> bool:
         """Return whether the server is Tigase."""
         return self._component.is_tigase
+
+    @property
+    def software(self) -> str:
+        """Return the name of the server's software; empty when it is not known."""
+        return self._component.software
 
     async def request(self, iq: Stanza, timeout: float = REQUEST_TIMEOUT) -> Stanza:
         """Send an iq and wait for its reply; one with a ``from`` goes out from there, with no rights."""

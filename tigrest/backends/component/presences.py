@@ -17,6 +17,7 @@ from xml.etree import ElementTree as ET
 
 from tigrest.backends.component.presence_store import PresenceStore
 from tigrest.backends.component.pseudo_sessions import address_of, answer_check, status_command
+from tigrest.backends.component.software import withholds_rosters
 from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import NotConnected, NotSupported, StanzaError, StanzaTimeout, TigrestError
 from tigrest.state.database import Database
@@ -46,6 +47,10 @@ class PresenceServer(Protocol):
     @property
     def is_tigase(self) -> bool:
         """Return whether the server has Tigase's command for presences."""
+
+    @property
+    def software(self) -> str:
+        """Return the name of the server's software; empty when it is not known."""
 
     def send(self, stanza: Stanza) -> Coroutine[Any, Any, None]:
         """Send a stanza."""
@@ -119,6 +124,9 @@ class UserPresences:
 
     async def _by_presence(self, presence: UserStatus) -> StatusOutcome:
         jid = presence.jid
+        if withholds_rosters(self._server.software):
+            reason = f"{self._server.software} tells no component who the contacts of {jid.bare} are (it does not know XEP-0356)"
+            return StatusOutcome(False, f"{reason}: status needs another server")
         if not self._is_trusted:
             cure = 'let the server trust this component with its users\' addresses, and set [xmpp] send_as = "user"'
             return StatusOutcome(False, f"the gateway may not send presence as {jid.bare}: {cure}")

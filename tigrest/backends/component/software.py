@@ -52,6 +52,11 @@ def is_tigase(software: str) -> bool:
     return "tigase" in software.lower()
 
 
+def withholds_rosters(software: str) -> bool:
+    """Tell whether a server, by the name of its software, gives rosters to no component, as it does not know XEP-0356."""
+    return software.lower() in ("openfire", "jabberd2")
+
+
 def with_permission(iq: Stanza, jid: JID, domain: JID) -> Stanza:
     """Mark an iq for Tigase, so that it looks for the sender among its ``admins``::
 
