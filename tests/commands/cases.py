@@ -183,6 +183,11 @@ def wrong(kind: str, *values: Any, text: str = "") -> list[Case]:
     return [Case(Call(f"echo_{kind}", {"value": value}), Fails("argument", text)) for value in values]
 
 
+def needs_more(name: str) -> Mapping[str, Any]:
+    """Return how the command line says that an argument is missing."""
+    return {"ctl": Fails("argument", f"requires 1 more argument: {name}")}
+
+
 def failures(how: str, kind: Kind, text: str) -> list[Case]:
     """Return cases of a function that raises, on the loop and in a thread."""
     return [Case(Call(command, {"how": how}), Fails(kind, text)) for command in ("fail", "fail_in_thread")]
@@ -236,10 +241,18 @@ MISTAKES = [
     *wrong("dataclass", "{", "title"),
     *wrong("model", {"jid": "a@b/c"}, text="jid: "),
     *wrong("model", {}),
-    Case(Call("echo_text", {}), Fails("argument", "'value' is missing")),
-    Case(Call("several", {"second": 1}), Fails("argument", "'first' is missing")),
-    Case(Call("several", {"first": "a", "secnd": 1}), Fails("argument", "no argument 'secnd'; did you mean 'second'?")),
-    Case(Call("nothing", {"value": "a"}), Fails("argument", "no argument 'value'"), {"adhoc": None}),
+    Case(Call("echo_text", {}), Fails("argument", "'value' is missing"), needs_more("value")),
+    Case(Call("several", {"second": 1}), Fails("argument", "'first' is missing"), needs_more("first")),
+    Case(
+        Call("several", {"first": "a", "secnd": 1}),
+        Fails("argument", "no argument 'secnd'; did you mean 'second'?"),
+        {"ctl": Fails("argument", "no option --secnd")},
+    ),
+    Case(
+        Call("nothing", {"value": "a"}),
+        Fails("argument", "no argument 'value'"),
+        {"adhoc": None, "ctl": Fails("argument", "no option --value")},
+    ),
 ]
 
 OUTCOMES = [
@@ -264,7 +277,7 @@ OUTCOMES = [
 
 CALLERS = [
     Case(Call("for_users", {}, "alice"), "alice@localhost"),
-    Case(Call("for_users", {}, "admin"), "admin@localhost"),
+    Case(Call("for_users", {}, "admin"), "admin@localhost", {"ctl": "None"}),
     Case(Call("for_users", {}, ""), Fails("login"), {"adhoc": Fails("missing", "there is no command")}),
     Case(Call("nothing", {}, ""), None),
     Case(Call("nothing", {}, "alice"), None),

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from tests.commands.adhoc_client import NODE, Ask, Requester
 from tests.commands.expectations import CONDITIONS, KINDS, Fails, agrees, agrees_in_form
+from tigrest.ctl.answering import CtlCommands
+from tigrest.ctl.client import call as ask_gateway
+from tigrest.ctl.protocol import CtlRequest, ExitCode
+from tigrest.ctl.server import CtlServer
 from tigrest.errors import StanzaError
 from tigrest.testing import TestGateway
 from tigrest.xmpp.forms import DataForm
@@ -77,6 +83,10 @@ class Frontend(Protocol):
 
     name: str
 
+    @staticmethod
+    def has(call: Call) -> bool:
+        """Return whether such calls can be made in this way."""
+
     def call(self, call: Call) -> Answer:
         """Call a command."""
 
@@ -85,6 +95,10 @@ class Http:
     """HTTP, with a body in JSON."""
 
     name = "http"
+
+    @staticmethod
+    def has(call: Call) -> bool:
+        return True
 
     def __init__(self, gateway: TestGateway, passwords: Mapping[str, str]) -> None:
         self._gateway, self._passwords = gateway, passwords
@@ -122,6 +136,10 @@ class AdHocFrontend:
 
     name = "adhoc"
 
+    @staticmethod
+    def has(call: Call) -> bool:
+        return True
+
     def __init__(self, asks: Callable[[Caller], Ask]) -> None:
         self._asks = asks
 
@@ -135,6 +153,55 @@ class AdHocFrontend:
         assert reply.status == "completed"
         form: DataForm | None = reply.form
         return Answer(f"{form}", None, lambda expected: agrees_in_form(expected, form))
+
+
+class Ctl:
+    """``tigrest ctl``, whose caller is an admin.
+
+    Args:
+        socket: of the gateway.
+    """
+
+    name = "ctl"
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+
+    @staticmethod
+    def has(call: Call) -> bool:
+        """Return whether an admin calls, and anything but ``help``, which the program has itself."""
+        return call.caller == "admin" and call.command != "help"
+
+    def call(self, call: Call) -> Answer:
+        version = () if call.version is None else ("--version", str(call.version))
+        words = (f"--{name}={_text(value)}" for name, value in call.arguments.items() if value is not None)
+        reply = ask_gateway(self._socket, CtlRequest(("--json", *version, call.command, *words)))
+        if reply.code != ExitCode.OK:
+            problem = json.loads(reply.err)
+            assert reply.code == (ExitCode.USAGE if _is_usage(problem) else ExitCode.FAILED)
+            return failed(KINDS.get(problem["status"], "failed"), problem["detail"])
+        result = json.loads(reply.out) if reply.out else None
+        return Answer(reply.out, None, lambda expected: agrees(expected, result))
+
+
+def _is_usage(problem: Mapping[str, Any]) -> bool:
+    """Return whether an error is about the command line: an unknown command, or an argument that does not fit."""
+    about_arguments = "reason" in problem or " has no option " in problem["detail"] or " requires " in problem["detail"]
+    return about_arguments or problem["detail"].startswith("there is no command")
+
+
+@contextmanager
+def listening_ctl(gateway: TestGateway, folder: Path) -> Iterator[Ctl]:
+    """Have a gateway listen for ``tigrest ctl`` in a folder."""
+    socket = folder / "ctl.sock"
+    portal = gateway.client.portal
+    assert portal is not None
+    server = CtlServer(socket, CtlCommands(gateway.gateway.parts.pipeline))
+    portal.call(server.start)
+    try:
+        yield Ctl(socket)
+    finally:
+        portal.call(server.stop)
 
 
 def in_texts(arguments: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:

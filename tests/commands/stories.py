@@ -56,7 +56,7 @@ def accounts(u: str) -> Story:
             step("register", account | {"password": "one"}, Fails("conflict")),
             step("register", account | {"host": "elsewhere.example", "password": "one"}, Fails("argument", "is not served here")),
             step("register", {"user": "a b", "host": HOST, "password": "one"}, Fails("argument")),
-            step("register", account, Fails("argument", "'password' is missing")),
+            step("register", account, Fails("argument", "password")),
             step("check_account", account, True),
             step("check_account", nobody, False),
             step("check_password", account | {"password": "one"}, True),
@@ -206,6 +206,8 @@ def _play(frontend: Frontend, story: Story, findings: Findings, reads: Collectio
     is_changed = True
     for each in story.steps:
         call, is_failure = each.call, isinstance(each.expected, Fails)
+        if not frontend.has(call):
+            continue
         answer = frontend.call(call)
         if answer.agrees(each.expected):
             if not is_failure:

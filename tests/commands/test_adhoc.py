@@ -420,3 +420,45 @@ def test_commands_that_are_reloaded_are_offered_at_once(tmp_path: Path) -> None:
         for question in (eve.items, eve.identity):
             with pytest.raises(StanzaError):
                 question(NODE)
+
+
+STUBBORN = """
+import asyncio
+import time
+
+from tigrest import CommandContext, command
+
+
+@command(role=None, effect="read")
+async def sleep(ctx: CommandContext) -> None:
+    await asyncio.sleep(60)
+
+
+@command(role=None, effect="read")
+async def stay(ctx: CommandContext) -> None:
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        try:
+            await asyncio.sleep(1)
+        except asyncio.CancelledError:
+            pass
+
+
+@command(role=None, effect="read")
+def block(ctx: CommandContext) -> None:
+    time.sleep(3)
+
+
+@command(role=None, effect="read")
+def leave(ctx: CommandContext) -> None:
+    raise SystemExit(1)
+"""
+
+
+def test_commands_that_do_not_end_are_answered(tmp_path: Path) -> None:
+    (tmp_path / "stubborn.py").write_text(STUBBORN)
+    with serving(commands=[tmp_path], builtins=False, http={"request_timeout": 0.3}) as gateway:
+        eve = Requester(ask_on_embedded(gateway, "eve@elsewhere.example"))
+        for name in ("sleep", "stay", "block"):
+            assert refused(eve, f"{NODE}/{name}") == ("remote-server-timeout", f"{name} gave no result within 0.3 s")
+        assert refused(eve, f"{NODE}/leave")[0] == "internal-server-error"

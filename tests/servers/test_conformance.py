@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from tests.commands.adhoc_client import Ask
-from tests.commands.frontends import AdHocFrontend, Frontend, Http, HttpForm
+from tests.commands.frontends import AdHocFrontend, Frontend, Http, HttpForm, listening_ctl
 from tests.commands.stories import Online, play
 from tests.commands.test_conformance import frontends_of
 from tests.servers.client import Client, online
@@ -79,8 +80,9 @@ def setting(kind: str, start_server: StartServer) -> AbstractContextManager[tupl
 
 
 @pytest.mark.parametrize("kind", ["embedded", *KINDS, *NEWER, *OTHERS])
-def test_commands_do_on_each_server_what_its_column_says(kind: str, start_server: StartServer) -> None:
-    with setting(kind, start_server) as (gateway, frontends, bob):
+def test_commands_do_on_each_server_what_its_column_says(kind: str, start_server: StartServer, tmp_path: Path) -> None:
+    with setting(kind, start_server) as (gateway, frontends, bob), listening_ctl(gateway, tmp_path) as ctl:
+        frontends[ctl.name] = ctl
         commands = gateway.gateway.parts.pipeline.commands.all()
         reads = {command.name for command in commands if command.is_read}
         heading = Trial(gateway, None, None).version()
@@ -88,6 +90,7 @@ def test_commands_do_on_each_server_what_its_column_says(kind: str, start_server
     assert [fault for findings in seen.values() for fault in findings.wrong] == []
     names = [command.name for command in commands]
     columns = {frontend: dict(zip(names, findings.cells(names), strict=True)) for frontend, findings in seen.items()}
+    columns["ctl"]["help"] = columns["http"]["help"]  # tigrest ctl has a help of its own
     assert all(column == columns["http"] for column in columns.values()), columns
     assert [name for name, cell in columns["http"].items() if not cell] == [], "no story tells of these"
     PAGE.check([f"`{name}`" for name in names], [heading, *columns["http"].values()])

@@ -18,7 +18,7 @@ from tigrest.backends.entities.commands import AdHocCall, AdHocCommand, CommandS
 from tigrest.backends.entities.iq_request import IqRequest
 from tigrest.commands.forms import argument_form, arguments_of, carried, result_form
 from tigrest.commands.pipeline import CommandCall, Pipeline
-from tigrest.errors import NotSupported, StanzaError, TigrestError, UnknownCommand
+from tigrest.errors import StanzaError, TigrestError, UnknownCommand
 from tigrest.observability.context import begin_request, current_request, request_id, set_caller
 from tigrest.scripting.commands import Command
 from tigrest.xmpp.conditions import CONDITIONS, error_of_status, mapping_of
@@ -101,8 +101,10 @@ class ApiCommands(SessionCommands):
 
     async def _form(self, command: Command, _call: AdHocCall) -> DataForm:
         """Return the form for the arguments, unless the server cannot do what the command does."""
-        if reason := await self._pipeline.commands.reason(command):
-            raise as_command_error(NotSupported(f"{command.name} is not possible here, because {reason}"))
+        try:
+            await self._pipeline.commands.require(command)
+        except TigrestError as error:
+            raise as_command_error(error) from None
         return argument_form(command, self._domain)
 
     async def _run(self, command: Command, version: int | None, call: AdHocCall) -> Outcome:
@@ -111,7 +113,7 @@ class ApiCommands(SessionCommands):
             begin_request()
             set_caller(principal)
         try:
-            result = await self._pipeline.run(
+            result = await self._pipeline.run_apart(
                 CommandCall(
                     command=command,
                     given=arguments_of(command, call.form),

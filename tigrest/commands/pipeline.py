@@ -6,10 +6,11 @@ Nobody is told of arguments before it is known that he may call the command.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tigrest.auth.permission_entries import Attempt
@@ -61,6 +62,10 @@ class CommandCall:
         return Attempt(self.principal, self.command, self.frontend, self.path, values)
 
 
+CANCEL_SECONDS = 1.0
+"""Seconds that a command gets to end when its caller has gone."""
+
+
 class FunctionRun(Run):
     """The function of a command that runs."""
 
@@ -95,6 +100,7 @@ class Pipeline:
     ) -> None:
         self.commands = commands
         self._service, self._execution, self._timeout, self._provide = service, execution, timeout, provide
+        self._apart: set[asyncio.Task[Any]] = set()
 
     def may_call(self, principal: Principal, command: Command, way: Frontend = "http") -> bool:
         """Return whether somebody may call a command, perhaps with some arguments only."""
@@ -126,6 +132,36 @@ class Pipeline:
         """
         self.admit(call.attempt())
         return await self.run_admitted(call)
+
+    async def run_apart(self, call: CommandCall) -> Any:
+        """Run a command in a task of its own: one that goes on although its time is over is left behind, and its caller answered.
+
+        Raises:
+            Exception: as :meth:`run`.
+        """
+        left: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        def leave(error: TigrestError) -> None:
+            if not left.done():
+                left.set_exception(error)
+
+        running = asyncio.create_task(self.run(replace(call, answer_instead=leave)))
+        self._apart.add(running)
+        running.add_done_callback(self._forget)
+        try:
+            await asyncio.wait((running, left), return_when=asyncio.FIRST_COMPLETED)
+            return (running if running.done() else left).result()
+        finally:
+            if not running.done() and not left.done():  # the caller has gone
+                running.cancel()
+                await asyncio.wait((running,), timeout=CANCEL_SECONDS)
+            if not left.cancel():
+                left.exception()  # else asyncio would complain where nobody asked for it
+
+    def _forget(self, running: asyncio.Task[Any]) -> None:
+        self._apart.discard(running)
+        if not running.cancelled():
+            running.exception()  # of one that was left behind nobody asks for it
 
     async def run_admitted(self, call: CommandCall) -> Any:
         """Run a command of which :meth:`admit` has said that the caller may call it, and return its result as JSON has it.

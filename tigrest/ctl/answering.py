@@ -6,8 +6,6 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Any
 
 from tigrest.auth.principal import ADMIN, Principal
 from tigrest.commands.arguments import Words
@@ -28,7 +26,7 @@ from tigrest.ctl.help import DEFAULT_WIDTH, INTRODUCTION, command_help, listing,
 from tigrest.ctl.protocol import CtlReply, CtlRequest, ExitCode, Question
 from tigrest.ctl.rendering import Screen, as_json, as_text, visible
 from tigrest.ctl.server import Terminal
-from tigrest.errors import ArgumentError, NotConnected, TigrestError, UnknownCommand
+from tigrest.errors import ArgumentError, NotConnected, UnknownCommand
 from tigrest.http.replies import is_expected, problem_members
 from tigrest.observability.context import begin_request, request_id, set_caller
 from tigrest.scripting.commands import Command
@@ -37,9 +35,6 @@ log = logging.getLogger(__name__)
 
 REASON_SECONDS = 2.0
 """Seconds that help waits for the server to tell what it can."""
-
-CANCEL_SECONDS = 1.0
-"""Seconds that a command gets to end when its caller has gone."""
 
 
 class CtlCommands:
@@ -51,7 +46,6 @@ class CtlCommands:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        self._running: set[asyncio.Task[Any]] = set()
 
     async def __call__(self, request: CtlRequest, user: str, terminal: Terminal) -> CtlReply:
         """Return what the client prints.
@@ -64,16 +58,14 @@ class CtlCommands:
         begin_request()
         principal = Principal(None, ADMIN, via="ctl", name=user)
         set_caller(principal)
-        return await _Answer(self._pipeline, self._running, request, principal, terminal).give()
+        return await _Answer(self._pipeline, request, principal, terminal).give()
 
 
 class _Answer:
     """The work on one request."""
 
-    def __init__(
-        self, pipeline: Pipeline, running: set[asyncio.Task[Any]], request: CtlRequest, principal: Principal, terminal: Terminal
-    ) -> None:
-        self._pipeline, self._running, self._request = pipeline, running, request
+    def __init__(self, pipeline: Pipeline, request: CtlRequest, principal: Principal, terminal: Terminal) -> None:
+        self._pipeline, self._request = pipeline, request
         self._principal, self._terminal = principal, terminal
         self._screen = Screen(request.width, request.colour)
         self._as_json = False
@@ -154,7 +146,7 @@ class _Answer:
             request_id=request_id(),
             version=line.version,
         )
-        result = await self._outcome(call)
+        result = await self._pipeline.run_apart(call)
         return CtlReply(out=await asyncio.to_thread(self._shown, command, result))
 
     def _shown(self, command: Command, result: object) -> str:
@@ -199,29 +191,3 @@ class _Answer:
         is_list = any(argument.name == name and argument.type.is_list for argument in command.arguments)
         read = text.splitlines() if is_list and not text.lstrip().startswith(("[", "{")) else [text]
         return {**words.given, name: [word for each in words.given[name] for word in (read if each == STDIN else [each])]}
-
-    async def _outcome(self, call: CommandCall) -> Any:
-        """Run a command in a task of its own: one that goes on although its time is over is left behind."""
-        left: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-
-        def leave(error: TigrestError) -> None:
-            if not left.done():
-                left.set_exception(error)
-
-        running = asyncio.create_task(self._pipeline.run(replace(call, answer_instead=leave)))
-        self._running.add(running)
-        running.add_done_callback(self._forget)
-        try:
-            await asyncio.wait((running, left), return_when=asyncio.FIRST_COMPLETED)
-            return (running if running.done() else left).result()
-        finally:
-            if not running.done() and not left.done():  # the client has gone
-                running.cancel()
-                await asyncio.wait((running,), timeout=CANCEL_SECONDS)
-            if not left.cancel():
-                left.exception()  # else asyncio would complain where nobody asked for it
-
-    def _forget(self, running: asyncio.Task[Any]) -> None:
-        self._running.discard(running)
-        if not running.cancelled():
-            running.exception()  # of one that was left behind nobody asks for it
