@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tigrest.xmpp.conditions import CONDITIONS
 from tigrest.xmpp.forms import DataForm
 
 Kind = Literal["argument", "login", "forbidden", "missing", "conflict", "impossible", "failed"]
@@ -24,15 +25,10 @@ KINDS: dict[int, Kind] = {
 }
 """Kinds by HTTP status."""
 
-CONDITIONS: dict[str, Kind] = {
-    "bad-request": "argument",
-    "jid-malformed": "argument",
-    "forbidden": "forbidden",
-    "item-not-found": "missing",
-    "conflict": "conflict",
-    "feature-not-implemented": "impossible",
-}
-"""Kinds by condition of an error stanza. Who has not logged in is a stranger there, for whom the command is not there."""
+
+def kind_of(condition: str) -> Kind:
+    """Return the kind of an error stanza. Who has not logged in is a stranger there, for whom the command is not there."""
+    return KINDS.get(CONDITIONS[condition].status, "failed")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tests.commands.adhoc_client import NODE, Ask, Requester
-from tests.commands.expectations import CONDITIONS, KINDS, Fails, agrees, agrees_in_form
+from tests.commands.expectations import KINDS, Fails, agrees, agrees_in_form, kind_of
 from tigrest.ctl.answering import CtlCommands
 from tigrest.ctl.client import call as ask_gateway
 from tigrest.ctl.protocol import CtlRequest, ExitCode
@@ -149,7 +149,7 @@ class AdHocFrontend:
         try:
             reply = requester.run(node, dict(in_texts(call.arguments)))
         except StanzaError as error:
-            return failed(CONDITIONS.get(error.condition, "failed"), error.text)
+            return failed(kind_of(error.condition), error.text)
         assert reply.status == "completed"
         form: DataForm | None = reply.form
         return Answer(f"{form}", None, lambda expected: agrees_in_form(expected, form))

@@ -10,10 +10,12 @@ from typing import Any
 from tests.commands.expectations import Fails, Number, Saying, With, including, lacking
 from tests.commands.frontends import Call, Frontend
 
-HOST = "localhost"
+HOST, ROOMS = "localhost", "rooms.localhost"
 
 Online = Callable[[str], AbstractContextManager[object]]
-"""Has bob online with a resource for the time being."""
+"""Has bob online with a resource for the time being, with :data:`CARD`."""
+
+CARD = "<vCard xmlns='vcard-temp'><FN>Bob</FN><N><FAMILY>Builder</FAMILY></N></vCard>"
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,7 @@ def server(_u: str) -> Story:
     return Story(
         (
             step("status", {}, Saying("serves localhost")),
-            step("status", {}, Saying("serves localhost"), caller="alice"),
             step("version", {}, With({"gateway": Saying(r"^\d")})),
-            step("version", {}, Fails("forbidden"), caller="alice"),
             step("stats", {"name": "registeredusers"}, Number()),
             step("stats", {"name": "onlineusers"}, Number()),
             step("stats", {"name": "uptimeseconds"}, Number()),
@@ -151,7 +151,169 @@ def meta(_u: str) -> Story:
     )
 
 
-STORIES: tuple[Callable[[str], Story], ...] = (accounts, sessions, announcements, server, meta)
+def permissions(_u: str) -> Story:
+    """Return what is told of who may do what."""
+    return Story(
+        (
+            step("explain", {"caller": "alice@localhost", "name": "register"}, including(With({"group": "role", "allows": False}))),
+            step("explain", {"caller": "admin@localhost", "name": "register"}, including(With({"group": "role", "allows": True}))),
+            step(
+                "explain",
+                {"caller": "eve@elsewhere.example", "name": "list_methods", "frontend": "adhoc"},
+                including(With({"group": "role", "allows": True})),
+            ),
+            step("explain", {"caller": "alice@localhost", "name": "nothing"}, Fails("missing")),
+            step("explain", {"caller": "alice@localhost", "name": "status", "frontend": "post"}, Fails("argument")),
+        )
+    )
+
+
+def rooms(u: str) -> Story:
+    """Return the life of a room."""
+    room, nowhere = {"room": f"{u}-tea", "service": ROOMS}, {"room": f"{u}-nowhere", "service": ROOMS}
+    alice = {"jid": "alice@localhost", "affiliation": "member"}
+    return Story(
+        (
+            step("create_room", room | {"host": HOST}, None),
+            step("create_room", room | {"host": HOST}, Fails("conflict")),
+            step("get_room_options", room, With({"persistent": "true", "title": ""})),
+            step("change_room_option", room | {"option": "public", "value": "true"}, None),
+            step("muc_online_rooms", {"service": ROOMS}, including(f"{u}-tea@{ROOMS}")),
+            step("change_room_option", room | {"option": "title", "value": "Tea <&> cake"}, None),
+            step("change_room_option", room | {"option": "colour", "value": "red"}, Fails("argument", "no option")),
+            step("get_room_options", room, With({"title": "Tea <&> cake"})),
+            step("set_room_affiliation", room | {"user": "alice", "host": HOST, "affiliation": "member"}, None),
+            step("get_room_affiliation", room | {"jid": "alice@localhost"}, "member"),
+            step("get_room_affiliation", room | {"jid": "bob@localhost"}, "none"),
+            step("get_room_affiliations", room, including(With(alice), With({"affiliation": "owner"}))),
+            step(
+                "get_room_affiliations",
+                {"name": room["room"], "service": ROOMS},
+                including(With({"username": "alice", "domain": HOST, "affiliation": "member"})),
+                version=0,
+            ),
+            step("get_room_occupants", room, []),
+            step("get_room_occupants_number", room, 0),
+            step("send_direct_invitation", room | {"password": "none", "reason": "Tea?", "users": ["bob@localhost"]}, None),
+            step("get_room_options", nowhere, Fails("missing", "there is no room")),
+            step("destroy_room", room, None),
+            step("destroy_room", room, Fails("missing", "there is no room")),
+            step("muc_online_rooms", {"service": ROOMS}, lacking(f"{u}-tea@{ROOMS}")),
+        )
+    )
+
+
+def furnished_rooms(u: str) -> Story:
+    """Return the life of a room that is made with options."""
+    room = {"room": f"{u}-hall", "service": ROOMS}
+    options = [{"name": "title", "value": "Hall: a b"}, {"name": "members_only", "value": "true"}]
+    return Story(
+        (
+            step("create_room_with_opts", room | {"host": HOST, "options": [{"name": "colour", "value": "red"}]}, Fails("argument")),
+            step("create_room_with_opts", room | {"host": HOST, "options": options}, None),
+            step("get_room_options", room, With({"title": "Hall: a b", "members_only": "true"})),
+            step("destroy_room", room, None),
+            step("create_room_with_opts", room | {"room": f"{u}-loft", "host": HOST, "options": {"title": "Loft"}}, None),
+            step("get_room_options", room | {"room": f"{u}-loft"}, With({"title": "Loft"})),
+            step("destroy_room", room | {"room": f"{u}-loft"}, None),
+        )
+    )
+
+
+def rosters(u: str) -> Story:
+    """Return what becomes of contacts of bob."""
+    bob, jid = {"user": "bob", "host": HOST}, f"{u}@example.net"
+    item = {"localuser": "bob", "localhost": HOST, "user": u, "host": "example.net"}
+    contact = {"caller": "bob@localhost", "jid": jid}
+    return Story(
+        (
+            step("get_roster", bob, lacking(With({"jid": jid}))),
+            step("get_roster", bob | {"user": f"{u}-nobody"}, Fails("missing")),
+            step("list_contacts", {"caller": "bob@localhost"}, lacking(With({"jid": jid}))),
+            step("add_rosteritem", item | {"nick": "Jan & co", "groups": ["One"], "subs": "all"}, Fails("argument", "is not one of")),
+            step("add_rosteritem", item | {"nick": "Jan & co", "groups": ["One"], "subs": "none"}, None),
+            step("get_roster", bob, including(With({"jid": jid, "nick": "Jan & co", "subscription": "none", "groups": ["One"]}))),
+            step("get_roster", bob, including(With({"jid": jid, "nick": "Jan & co", "groups": "One"})), version=0),
+            step("add_rosteritem", item | {"nick": "Jan", "group": "Two", "subs": "none"}, None, version=0),
+            step("get_roster", bob, including(With({"jid": jid, "nick": "Jan", "groups": ["Two"]}))),
+            step("delete_rosteritem", item, None),
+            step("delete_rosteritem", item, Fails("missing")),
+            step("add_contact", contact, None),
+            step("list_contacts", {"caller": "bob@localhost"}, including(With({"jid": jid, "subscription": "none"}))),
+            step("delete_contact", contact, None),
+            step("delete_contact", contact, Fails("missing")),
+        )
+    )
+
+
+def messages(_u: str) -> Story:
+    """Return who may send what."""
+    message, ping = {"to": "bob@localhost", "body": "Tea <&> cake?"}, "<iq type='get'><ping xmlns='urn:xmpp:ping'/></iq>"
+    return Story(
+        (
+            step("send_message", message, None),
+            step("send_message", message | {"type": "headline", "from": "news@http.localhost", "subject": "Tea"}, None),
+            step("send_message", message, None, caller="alice"),
+            step("send_message", message | {"from": "admin@localhost"}, Fails("forbidden"), caller="alice"),
+            step("send_message", message | {"type": "shout"}, Fails("argument", "is not one of")),
+            step("send_message", message | {"to": "a b@localhost"}, Fails("argument", "is not an XMPP address")),
+            step("send_stanza", {"to": "localhost", "stanza": ping}, None),
+            step("send_stanza", {"to": "bob@localhost", "stanza": "<message><body>Tea</body></message>"}, None, caller="alice"),
+            step("send_stanza", {"to": "localhost", "stanza": "<body/>"}, Fails("argument")),
+        ),
+        is_bob_online=True,
+    )
+
+
+def vcards(u: str) -> Story:
+    """Return what becomes of bob's vCard."""
+    bob, nobody = {"user": "bob", "host": HOST}, {"user": f"{u}-nobody", "host": HOST}
+    return Story(
+        (
+            step("get_vcard", bob | {"name": "FN"}, "Bob"),
+            step("get_vcard2", bob | {"name": "N", "subname": "FAMILY"}, "Builder"),
+            step("get_vcard", bob | {"name": "ROLE"}, Fails("missing")),
+            step("get_vcard", nobody | {"name": "FN"}, Fails("missing")),
+            step("set_vcard", bob | {"name": "FN", "content": f"Bob {u}"}, None),
+            step("get_vcard", bob | {"name": "FN"}, f"Bob {u}"),
+            step("set_vcard2", bob | {"name": "N", "subname": "FAMILY", "content": "<&>"}, None),
+            step("get_vcard2", bob | {"name": "N", "subname": "FAMILY"}, "<&>"),
+            step("set_nickname", bob | {"nickname": u}, None),
+            step("get_vcard", bob | {"name": "NICKNAME"}, u),
+            step("set_nickname", nobody | {"nickname": u}, Fails("missing")),
+        ),
+        is_bob_online=True,
+    )
+
+
+def private_storage(u: str) -> Story:
+    """Return what becomes of what bob keeps at the server."""
+    bob, notes = {"user": "bob", "host": HOST}, {"element": "storage", "ns": "storage:rosternotes"}
+    return Story(
+        (
+            step("private_get", bob | notes, Saying("storage:rosternotes")),
+            step("private_set", bob | {"element": f'<storage xmlns="storage:rosternotes"><note>{u}</note></storage>'}, None),
+            step("private_get", bob | notes, f'<storage xmlns="storage:rosternotes"><note>{u}</note></storage>'),
+            step("private_set", bob | {"element": "<storage/>"}, Fails("argument")),
+            step("private_get", notes | {"user": f"{u}-nobody", "host": HOST}, Fails("missing")),
+        )
+    )
+
+
+STORIES: tuple[Callable[[str], Story], ...] = (
+    accounts,
+    sessions,
+    announcements,
+    server,
+    meta,
+    permissions,
+    rooms,
+    furnished_rooms,
+    rosters,
+    messages,
+    vcards,
+    private_storage,
+)
 """Makes of a text that is nobody's name the stories with it."""
 
 

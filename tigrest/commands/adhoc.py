@@ -139,7 +139,7 @@ def as_command_error(error: Exception) -> StanzaError:
         error: one without a status is logged with its traceback, and only the id of its log line told.
     """
     if isinstance(error, StanzaError):
-        return error
+        return StanzaError(error.condition, error.type, carried(str(error)))
     if isinstance(error, HTTPException):
         return _stanza_error(error.status_code, error.detail)
     mapping = mapping_of(error)
