@@ -186,7 +186,7 @@ class Ctl:
 
 def _is_usage(problem: Mapping[str, Any]) -> bool:
     """Return whether an error is about the command line: an unknown command, or an argument that does not fit."""
-    about_arguments = "reason" in problem or " has no option " in problem["detail"] or " requires " in problem["detail"]
+    about_arguments = "argument" in problem or " has no option " in problem["detail"] or " requires " in problem["detail"]
     return about_arguments or problem["detail"].startswith("there is no command")
 
 
