@@ -6,12 +6,13 @@ import os
 import re
 import shutil
 import subprocess
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from tests.cli.forks import write_command
-from tests.cli.process import LISTENING, environment, prepare
+from tests.cli.process import LISTENING, environment, prepare, serving
 from tests.test_docs import FOLLOWED, PAGES, Block, blocks, is_pasted
 
 ELSEWHERE = re.compile(r"(^|[ /])(pip|make|apt) ", re.MULTILINE)
@@ -36,6 +37,7 @@ def in_a_shell(line: str, folder: Path) -> subprocess.Popen[str]:
     command.parent.mkdir(exist_ok=True)
     server = write_command(command)
     (folder / "body").write_text("{}")
+    (folder / "password-file").write_text("secret\n")
     variables = {"PATH": f"{command.parent}:{os.environ['PATH']}", "ID": "msg_1", "TIMESTAMP": "1767225600", "TIGREST__HTTP__PORT": "0"}
     pipe = subprocess.PIPE
     return subprocess.Popen(
@@ -53,17 +55,23 @@ def in_a_shell(line: str, folder: Path) -> subprocess.Popen[str]:
 @pytest.mark.parametrize("block", COMMANDS)
 def test_commands_work_as_printed(block: Block, tmp_path: Path) -> None:
     prepare(tmp_path)
-    for line in block.text.splitlines():
+    with serving(cwd=tmp_path) if "tigrest ctl " in block.text else nullcontext():
+        run_lines(block.text, tmp_path)
+
+
+def run_lines(text: str, folder: Path) -> None:
+    """Run lines one after the other."""
+    for line in text.splitlines():
         if "sqlite3 " in line and shutil.which("sqlite3") is None:
             assert "CI" not in os.environ, "sqlite3 is not installed; tests/servers/install.sh does that"
             pytest.skip("sqlite3 is not installed; as root: apt-get install sqlite3")
         if line.endswith("tigrest serve"):
-            serves(line.replace("PORT=9000", "PORT=0").replace("tigrest serve", "exec tigrest serve"), tmp_path)
+            serves(line.replace("PORT=9000", "PORT=0").replace("tigrest serve", "exec tigrest serve"), folder)
             continue
-        with in_a_shell(line, tmp_path) as running:
+        with in_a_shell(line, folder) as running:
             out, err = running.communicate(timeout=30)
         assert running.returncode == 0 or (line.startswith(NOTHING_THERE) and "Traceback" not in err), f"{line}: {out}{err}"
-        assert out or err or "sqlite3" in line, line
+        assert out or err or "sqlite3" in line or "tigrest ctl " in line, line
 
 
 def serves(line: str, folder: Path) -> None:

@@ -436,6 +436,18 @@ Version: 1 (there is 0, 1)
     assert "Not possible here, because it has no rooms\n" in shell.ctl("help", "build").out
 
 
+def test_every_built_in_command_has_help_in_every_version() -> None:
+    with serving() as gateway:
+        commands, shell = gateway.gateway.parts.pipeline.commands, Shell(gateway)
+        for command in commands.all():
+            for version in commands.versions(command.name):
+                done = shell.ctl("--version", str(version), command.name, "--help")
+                assert (done.code, done.err) == (0, ""), command.title
+                assert done.out.startswith(f"tigrest ctl {command.name}")
+        roster = shell.ctl("--version", "0", "help", "get_roster").out
+        assert "    $ tigrest ctl get_roster bob example.org\n    jan@example.org\tJan\tboth\tnone\tFriends;Work\n" in roster
+
+
 # Completion
 
 

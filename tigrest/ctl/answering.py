@@ -109,7 +109,7 @@ class _Answer:
         """Return the help for a topic, or how to get it."""
         topics, width = line.words[1:], self._screen.width or DEFAULT_WIDTH
         commands = self._visible(line.version)
-        if not topics:
+        if topics in ((), ("--help",)):
             return INTRODUCTION
         if len(topics) > 1:
             raise WrongUsage("help has one topic; quote a pattern: tigrest ctl help 'regist*'")

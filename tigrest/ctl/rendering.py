@@ -125,7 +125,7 @@ def _cell(value: object) -> str:
 def _scalar(value: object) -> str:
     if isinstance(value, str):
         return value
-    return "" if value is None else json.dumps(value, ensure_ascii=False)
+    return "" if value is None else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def visible(text: str) -> str:
