@@ -61,6 +61,7 @@ ROOMS: dict[str, set[str]] = {
     "ctl": {"errors", "spelling", "concurrency", "observability", "auth", "scripting", "http", "commands"},
     "testing": {"passwords", "concurrency", "xmpp", "state", "config", "service", "scripting", "gateway"},
     "cli": {
+        "xmpp",
         "ctl",
         "paths",
         "observability",

@@ -9,6 +9,7 @@ from tigrest.auth.basic import read_basic
 from tigrest.auth.logins import Logins
 from tigrest.auth.permissions import Verdict
 from tigrest.auth.principal import Principal
+from tigrest.auth.token_store import TokenStore
 from tigrest.backends.backend import UserRepository
 from tigrest.commands.context import CommandContext
 from tigrest.commands.explaining import explain_call
@@ -98,6 +99,7 @@ __all__ = [
     "StatusOutcome",
     "StreamingResponse",
     "TigrestError",
+    "TokenStore",
     "UnsupportedContent",
     "UserExists",
     "UserRepository",

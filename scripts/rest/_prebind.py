@@ -1,6 +1,6 @@
 """BOSH sessions that the server opens by a command of its own, as Tigase does."""
 
-from tigrest import JID, CommandReply, HTTPException, Principal, Service, StanzaError, StanzaTimeout
+from tigrest import JID, CommandReply, HTTPException, Principal, Request, Service, StanzaError, StanzaTimeout, read_basic
 
 NODE = "pre-bind-bosh-session"
 
@@ -27,6 +27,17 @@ async def opened_by_server(service: Service, principal: Principal, whose: JID, p
     if reply.form is None or not reply.form.value("sid") or not reply.form.value("rid").isdigit():
         raise HTTPException(502, f"{bosh} opened no session for {whose}")
     return reply
+
+
+def password_of_login(request: Request, principal: Principal, service: Service) -> str:
+    """Return the password that a caller has logged in with.
+
+    Raises:
+        HTTPException: he came with a token.
+    """
+    if principal.via == "bearer":
+        raise HTTPException(403, "a session is opened with the password: log in by HTTP Basic, not with a token")
+    return read_basic(request.headers.get("Authorization", "").encode("latin-1"), service.domain)[1]
 
 
 def first_rid(reply: CommandReply) -> int:

@@ -9,6 +9,8 @@ from typing import Protocol
 from tigrest.auth.api_keys import ApiKeys, key_of_request
 from tigrest.auth.logins import Logins
 from tigrest.auth.principal import NOBODY, Principal
+from tigrest.auth.token_store import Token
+from tigrest.auth.tokens import Tokens, granted, is_bearer
 from tigrest.errors import KeyRequired, RoleRequired
 from tigrest.xmpp.jid import JID
 
@@ -38,16 +40,19 @@ class Admission:
     Args:
         logins: checks credentials.
         api_keys: checks API keys.
+        tokens: checks tokens.
         roles_of: gives the roles of a bare address that has logged in.
     """
 
-    def __init__(self, logins: Logins, api_keys: ApiKeys, roles_of: Callable[[JID], frozenset[str]]) -> None:
-        self._logins, self._api_keys, self._roles_of = logins, api_keys, roles_of
+    def __init__(self, logins: Logins, api_keys: ApiKeys, tokens: Tokens, roles_of: Callable[[JID], frozenset[str]]) -> None:
+        self._logins, self._api_keys, self._tokens, self._roles_of = logins, api_keys, tokens, roles_of
         self._make = lru_cache(maxsize=4096)(self._user)
+        self._bearer = lru_cache(maxsize=4096)(self._with_roles)
 
     def forget_roles(self) -> None:
         """Ask for the roles of callers anew, since the admins have changed."""
         self._make.cache_clear()
+        self._bearer.cache_clear()
 
     async def admit(
         self, requirements: Requirements, path: str, query_string: bytes, headers: Mapping[bytes, bytes], address: str
@@ -85,10 +90,9 @@ class Admission:
             return Principal(None, NOBODY, "open" if is_open else "key", key.name if key else "", address)
         if authorization is None and given is not None and key is None:
             raise KeyRequired("the API key is not accepted here, and there is no login either")
-        known = self._logins.cached(authorization) if authorization else None
-        principal = await self.log_in(authorization, address) if known is None else self._make(known, address)
-        if required and requirements.role == "admin" and not principal.is_admin:
-            raise RoleRequired(f"{principal.jid} is not an admin ([auth] admins)")
+        principal = self._known(authorization, address) or await self.log_in(authorization, address)
+        if required and requirements.role not in principal.roles and requirements.role is not None:
+            raise RoleRequired(_refusal(principal, requirements.role))
         return principal
 
     async def log_in(self, authorization: bytes | None, address: str) -> Principal:
@@ -100,8 +104,32 @@ class Admission:
 
         Raises:
             LoginRequired, TooManyFailures, NotConnected: as :meth:`~tigrest.auth.logins.Logins.login`.
+            InvalidToken, StorageUnavailable: as :meth:`~tigrest.auth.tokens.Tokens.find`.
         """
+        if authorization is not None and is_bearer(authorization):
+            return self._bearer(await self._tokens.find(authorization, address), address)
         return self._make(await self._logins.login(authorization, address), address)
+
+    def _known(self, authorization: bytes | None, address: str) -> Principal | None:
+        """Return the caller whose login or token is fresh in the cache."""
+        if not authorization:
+            return None
+        if is_bearer(authorization):
+            token = self._tokens.cached(authorization, address)
+            return None if token is None else self._bearer(token, address)
+        jid = self._logins.cached(authorization)
+        return None if jid is None else self._make(jid, address)
+
+    def _with_roles(self, token: Token, address: str) -> Principal:
+        """Return the owner of a token, with those of his roles that its scopes have."""
+        return Principal(token.owner, granted(self._roles_of(token.owner), token.scopes), "bearer", token.name, address, token.scopes)
 
     def _user(self, jid: JID, address: str) -> Principal:
         return Principal(jid, self._roles_of(jid), "basic", "", address)
+
+
+def _refusal(principal: Principal, role: str) -> str:
+    """Say why somebody lacks a role."""
+    if principal.via == "bearer":
+        return f"the token {principal.name} of {principal.jid} has not the scope or the role for what demands the role {role}"
+    return f"{principal.jid} is not an admin ([auth] admins)"

@@ -7,9 +7,10 @@ from typing import Literal
 
 from tigrest.xmpp.jid import JID
 
-Via = Literal["basic", "key", "open", "webhook", "xmpp", "ctl"]
+Via = Literal["basic", "key", "open", "webhook", "xmpp", "ctl", "bearer"]
 """Means of authentication: HTTP Basic, an API key alone, ``[auth] open_access``; ``webhook`` for the answers of webhooks, ``xmpp`` for
-stanzas, whose sender the XMPP server has authenticated; ``ctl`` for users of the operating system at the socket of ``tigrest ctl``."""
+stanzas, whose sender the XMPP server has authenticated; ``ctl`` for users of the operating system at the socket of ``tigrest ctl``;
+``bearer`` for tokens, which stand for their owners."""
 
 NOBODY: frozenset[str] = frozenset()
 USER = frozenset({"user"})
@@ -24,7 +25,7 @@ class Principal:
         jid: bare address of the caller; ``None`` where an API key or a webhook acts without a login.
         roles: ``user`` for whoever has logged in, ``admin`` for those in ``[auth] admins`` too.
         via: how he got in.
-        name: of the API key, the webhook or the user of the operating system; empty when there is none.
+        name: of the API key, the token, the webhook or the user of the operating system; empty when there is none.
         address: IP address of the client; empty when it is unknown.
         scopes: of the token that he came with; none where he came otherwise.
     """

@@ -132,6 +132,23 @@ class Throttle:
         if not self._known.has(account, network):
             self._accounts.add(account)
 
+    def check_network(self, address: str) -> None:
+        """Check that an attempt without an account, such as one with a token, may pass.
+
+        Args:
+            address: IP address of the caller; empty when it is unknown.
+
+        Raises:
+            TooManyFailures: there were too many failures from its network lately.
+        """
+        if address and (seconds := self._networks.wait(_network(address))) > 0:
+            raise TooManyFailures(seconds)
+
+    def network_failed(self, address: str) -> None:
+        """Count a failed attempt without an account."""
+        if address:
+            self._networks.add(_network(address))
+
     def succeeded(self, jid: JID, address: str) -> None:
         """Forget the failures of an account from this network, which is known good from now on; other failures still count."""
         account, network = jid.bare, _network(address)

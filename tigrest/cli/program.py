@@ -45,6 +45,8 @@ app = typer.Typer(
 )
 api_key = typer.Typer(help="Manage API keys.", rich_markup_mode=None)
 app.add_typer(api_key, name="api-key")
+token = typer.Typer(help="Manage tokens, which stand for their owners.", rich_markup_mode=None)
+app.add_typer(token, name="token")
 webhooks = typer.Typer(help="See and mend what is delivered to webhooks.", rich_markup_mode=None)
 app.add_typer(webhooks, name="webhooks")
 
@@ -251,6 +253,38 @@ def api_key_revoke(name: Annotated[str, typer.Argument(metavar="NAME", help="Wha
     from tigrest.cli.api_keys import revoke_key
 
     return revoke_key(config, name)
+
+
+@token.command("add")
+def token_add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it.")],
+    owner: Annotated[str, typer.Option("--for", metavar="JID", help="User that it stands for.")],
+    scope: Annotated[
+        list[str], typer.Option(metavar="SCOPE", help="What it is for: admin, user, rest, a tag or the name of a command; repeatable.")
+    ],
+    expires: Annotated[Optional[str], typer.Option(metavar="TIME", help="Its lifetime, e.g. 90d; default no end.")] = None,  # noqa: UP045
+    config: ConfigOption = None,
+) -> int:
+    """Make a new token and print it, this once."""
+    from tigrest.cli.tokens import add_token
+
+    return add_token(config, name, owner, scope, expires)
+
+
+@token.command("list")
+def token_list(config: ConfigOption = None, as_json: JsonOption = False) -> int:
+    """List tokens: names, limits and last use, never the tokens."""
+    from tigrest.cli.tokens import list_tokens
+
+    return list_tokens(config, as_json)
+
+
+@token.command("revoke")
+def token_revoke(name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called.")], config: ConfigOption = None) -> int:
+    """Make a token invalid from now on."""
+    from tigrest.cli.tokens import revoke_token
+
+    return revoke_token(config, name)
 
 
 Numbers = Annotated[Optional[list[int]], typer.Argument(metavar="[ID]...", help="Which, as listed.")]  # noqa: UP045

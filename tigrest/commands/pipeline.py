@@ -194,7 +194,7 @@ class Pipeline:
     def _run_of(self, call: CommandCall, values: Mapping[str, Any]) -> FunctionRun:
         context = CommandContext(
             gateway=self._service,
-            principal=call.principal,
+            principal=self._service.policy.acting(call.principal, call.command),
             frontend=call.frontend,
             request_id=call.request_id,
             version=call.version,
@@ -213,7 +213,8 @@ class Pipeline:
 
 
 def _who(principal: Principal) -> str:
-    return f"{principal} {principal.address}".rstrip()
+    token = f" (token {principal.name})" if principal.via == "bearer" else ""
+    return f"{principal}{token} {principal.address}".rstrip()
 
 
 def _audit(call: CommandCall, began: float, outcome: str) -> None:

@@ -18,6 +18,7 @@
     │   ├── ScriptStanzaInvalid … no stanza; an InvalidStanza too
     │   └── ScriptSenderInvalid … a ``from`` that may not be used; a SenderNotAllowed too
     ├── LoginRequired          no login, or one that is not accepted            → 401
+    │   └── InvalidToken       … a token that is unknown, revoked or expired
     ├── Forbidden              the caller may not do what he asks               → 403
     │   ├── KeyRequired        … no API key, or one that is not accepted here
     │   ├── RoleRequired       … logged in, but without the role
@@ -57,7 +58,7 @@ The statuses are decided in one table, :mod:`tigrest.xmpp.conditions`.
 
 from __future__ import annotations
 
-from tigrest.errors.access import Forbidden, KeyRequired, LoginRequired, NotPermitted, RoleRequired, SenderNotAllowed
+from tigrest.errors.access import Forbidden, InvalidToken, KeyRequired, LoginRequired, NotPermitted, RoleRequired, SenderNotAllowed
 from tigrest.errors.base import TigrestError
 from tigrest.errors.commands import ArgumentError, ArgumentUnfit, Conflict, NotFound, UnknownCommand
 from tigrest.errors.request import (
@@ -106,6 +107,7 @@ __all__ = [
     "HandlerTimeout",
     "InvalidJID",
     "InvalidStanza",
+    "InvalidToken",
     "InvalidValue",
     "KeyRequired",
     "LoginRequired",

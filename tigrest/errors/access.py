@@ -9,6 +9,10 @@ class LoginRequired(TigrestError):
     """The request carries no login, or one that is not accepted. The message never says which part was wrong."""
 
 
+class InvalidToken(LoginRequired):
+    """The token of a request is unknown, revoked, or has expired. RFC 6750 §3.1"""
+
+
 class Forbidden(TigrestError):
     """The caller may not do what he asks."""
 

@@ -19,6 +19,8 @@ from tigrest.auth.logins import Logins
 from tigrest.auth.permissions import Permissions
 from tigrest.auth.principal import Principal
 from tigrest.auth.throttle import Throttle
+from tigrest.auth.token_store import TokenStore
+from tigrest.auth.tokens import Tokens
 from tigrest.backends.backend import Backend
 from tigrest.backends.component.backend import Component
 from tigrest.backends.component.c2s import ClientPort, ClientPortSettings
@@ -95,11 +97,13 @@ class Authentication:
     Args:
         logins: checks passwords.
         api_keys: recognises API keys.
+        tokens: recognises tokens.
         admission: asks these for each request.
     """
 
     logins: Logins
     api_keys: ApiKeys
+    tokens: Tokens
     admission: Admission
 
 
@@ -166,8 +170,10 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
     scheduling = Scheduling(service, execution=execution, timeout=timeout, is_on=config.scripts.schedules)
     inbound.add(listening)
     inbound.add(webhooks)
-    authentication = make_authentication(config, service, passwords, keys)
+    token_store = TokenStore(databases.state)
+    authentication = make_authentication(config, service, passwords, keys, token_store)
     backend.on_account_change(authentication.logins.forget)
+    backend.on_account_change(authentication.tokens.forget)
     backend.on_account_change(events.dismiss)
     metrics = Metrics()
     app = make_app(config, service, metrics, authentication.admission, execution)
@@ -181,7 +187,7 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
     for mount in (*api_mounts(pipeline, places), *documentation):
         app.add(mount)
     scripts = make_scripts(folders, provide, service, TableSwitch(app, listening, scheduling, commands))
-    core.add(commands, scripts, authentication.logins)
+    core.add(token_store, commands, scripts, authentication.logins)
     for part in (events, webhooks, execution, scheduling):
         part.add_metrics(metrics)
     return Parts(
@@ -318,7 +324,7 @@ def _target(webhook: WebhookConfig) -> Target:
     )
 
 
-def make_authentication(config: Config, service: Service, passwords: Passwords, store: KeyStore) -> Authentication:
+def make_authentication(config: Config, service: Service, passwords: Passwords, store: KeyStore, token_store: TokenStore) -> Authentication:
     """Make what authenticates callers.
 
     Args:
@@ -326,16 +332,19 @@ def make_authentication(config: Config, service: Service, passwords: Passwords, 
         service: checks passwords, and knows who is an admin.
         passwords: verifies hashes of the gateway's own accounts.
         store: API keys besides those of the configuration.
+        token_store: tokens.
     """
+    throttle = Throttle()
     logins = Logins(
         domain=service.domain,
         check_backend=service.check_credentials,
         accounts=make_accounts(config, passwords),
-        throttle=Throttle(),
+        throttle=throttle,
         cache_seconds=config.auth.cache_seconds,
     )
     api_keys = ApiKeys(configured_keys(config), store, bootstrap=os.environ.get(BOOTSTRAP), open_access=config.auth.open_access)
-    return Authentication(logins, api_keys, Admission(logins, api_keys, service.policy.roles_of))
+    tokens = Tokens(token_store, throttle, service.users.exists)
+    return Authentication(logins, api_keys, tokens, Admission(logins, api_keys, tokens, service.policy.roles_of))
 
 
 def make_accounts(config: Config, passwords: Passwords) -> Accounts:

@@ -151,6 +151,7 @@ class Gateway:
             parts.passwords.close,
             parts.databases.embedded.stop,
             parts.databases.state.stop,
+            parts.authentication.tokens.stop,
             parts.backend.stop,
             parts.stages.stop,
             parts.webhooks.stop,

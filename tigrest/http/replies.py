@@ -12,7 +12,16 @@ from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from tigrest.errors import ArgumentError, Forbidden, RetryLater, ScriptMistake, StanzaError, UnprocessableContent, UnsupportedContent
+from tigrest.errors import (
+    ArgumentError,
+    Forbidden,
+    InvalidToken,
+    RetryLater,
+    ScriptMistake,
+    StanzaError,
+    UnprocessableContent,
+    UnsupportedContent,
+)
 from tigrest.formats.content import write_json, write_xml
 from tigrest.http.accepted_format import AcceptedFormat
 from tigrest.http.pages import render
@@ -33,6 +42,9 @@ PAGE_HEADERS: HeaderList = [
 ]
 XML_HEADERS: HeaderList = [(b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; sandbox")]
 """Browsers show XML as a document, and would run XHTML scripts in it, such as those in a stranger's reply."""
+
+BEARER_CHALLENGE = (b"www-authenticate", b'Bearer realm="tigrest", error="invalid_token"')
+"""Header of a 401 for a token. RFC 6750 §3"""
 
 CHALLENGE = (b"www-authenticate", b'Basic realm="tigrest"')
 """Header of a 401 that has no challenge of its own. RFC 9110 §11.6.1"""
@@ -247,7 +259,7 @@ def error_headers(error: BaseException) -> HeaderList:
     if isinstance(error, HTTPException) and error.headers:
         headers = [(header_name(name), header_value(name, value)) for name, value in error.headers.items()]
     if status_of(error) == 401 and not any(name == CHALLENGE[0] for name, _ in headers):
-        headers.append(CHALLENGE)
+        headers.append(BEARER_CHALLENGE if isinstance(error, InvalidToken) else CHALLENGE)
     if isinstance(error, UnsupportedContent) and error.supported:  # RFC 9110 §15.5.16
         headers.append((b"accept", header_value("accept", ", ".join(error.supported))))
     if isinstance(error, RetryLater):

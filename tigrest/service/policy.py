@@ -8,10 +8,11 @@ What scripts send on their own is trusted and does not come here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
-from tigrest.auth.permission_entries import Attempt
+from tigrest.auth.permission_entries import Attempt, Called
 from tigrest.auth.permissions import Permissions
 from tigrest.auth.principal import ADMIN, NOBODY, USER, Principal
 from tigrest.backends.backend import SERVICES
@@ -246,6 +247,20 @@ class Policy:
         """
         return self._rules[action](principal, subject)
 
+    def acting(self, principal: Principal, called: Called) -> Principal:
+        """Return a caller with the roles that count for a command: with a token, those of its owner that its scopes have for it.
+
+        Args:
+            principal: the caller.
+            called: the command.
+        """
+        scopes = principal.scopes
+        if principal.via != "bearer" or principal.jid is None:
+            return principal
+        if called.name in scopes or not scopes.isdisjoint(called.tags):
+            return replace(principal, roles=self.roles_of(principal.jid))
+        return principal if scopes & {"admin", "user"} else replace(principal, roles=NOBODY)
+
     def require(self, principal: Principal, action: Action, subject: Any) -> None:
         """Refuse what :meth:`allowed` does not allow.
 
@@ -276,10 +291,16 @@ class Policy:
         return _OWN
 
     def _call(self, principal: Principal, attempt: Attempt) -> Decision:
-        verdict = self.permissions.judge(attempt)
-        if not verdict.allows and not principal.roles:
+        acting = self.acting(principal, attempt.called)
+        verdict = self.permissions.judge(attempt if acting is principal else replace(attempt, principal=acting))
+        if verdict.allows:
+            return Decision(True, verdict.group)
+        if principal.via == "bearer":
+            scopes = ", ".join(sorted(principal.scopes))
+            return Decision(False, "scope", f"the token {principal.name} of {principal.jid} has the scopes {scopes}: {verdict.reason}")
+        if not principal.roles:
             return Decision(False, "login", f"{attempt.called.name} needs a login")  # a stranger learns no more
-        return Decision(verdict.allows, verdict.group, "" if verdict.allows else verdict.reason)
+        return Decision(False, verdict.group, verdict.reason)
 
     def _command(self, principal: Principal, to: JID) -> Decision:
         if principal.is_admin:

@@ -23,6 +23,21 @@ api_keys = Table(
 )
 """API keys as hashes; ``paths`` and ``domains`` are JSON arrays, ``created`` is UTC in ISO 8601."""
 
+tokens = Table(
+    "tokens",
+    GATEWAY.metadata,
+    Column("name", Text, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("owner", Text, nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("created", Text, nullable=False),
+    Column("expires", Float),
+    Column("last_used", Text),
+    Column("last_address", Text),
+    Index("tokens_owner", "owner"),
+)
+"""Tokens as hashes; ``scopes`` is a JSON array, ``created`` and ``last_used`` are UTC in ISO 8601, ``expires`` is seconds of Unix time."""
+
 user_statuses = Table(
     "user_statuses",
     GATEWAY.metadata,

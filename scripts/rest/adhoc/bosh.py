@@ -13,11 +13,10 @@ from tigrest import (
     Service,
     TigrestError,
     read_argument,
-    read_basic,
 )
 
 from .._content import DOCUMENT
-from .._prebind import NODE, expect_offered, first_rid, opened_by_server
+from .._prebind import NODE, expect_offered, first_rid, opened_by_server, password_of_login
 from ._command import Shown, as_dict, command_of, executed, expect_known, fields_of, listed, text
 
 Given = Mapping[str, Sequence[str] | None]
@@ -144,7 +143,7 @@ def password_of(service: Service, principal: Principal, request: Request, whose:
         return given
     if whose.bare != principal.jid:
         raise HTTPException(400, f"give the password of {whose.bare} in the field password")
-    return read_basic(request.headers.get("Authorization", "").encode("latin-1"), service.domain)[1]
+    return password_of_login(request, principal, service)
 
 
 def one(values: Given, name: str) -> str:

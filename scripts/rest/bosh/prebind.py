@@ -1,8 +1,8 @@
 """BOSH sessions for clients in a web page, as Converse.js asks for them at its ``prebind_url``."""
 
-from tigrest import JID, Handler, Principal, Request, Result, Service, read_argument, read_basic
+from tigrest import JID, Handler, Principal, Request, Result, Service, read_argument
 
-from .._prebind import expect_offered, first_rid, opened_by_server
+from .._prebind import expect_offered, first_rid, opened_by_server, password_of_login
 
 JSON = "application/json"
 
@@ -27,7 +27,7 @@ class Prebind(Handler):
         query = request.query_params
         whose = user.with_resource(query["resource"]) if query.get("resource") else user
         service.policy.require(principal, "act_as", whose)
-        password = read_basic(request.headers.get("authorization", "").encode("latin-1"), service.domain)[1]
+        password = password_of_login(request, principal, service)
         hold, wait = (read_argument(int, query.get(name) or default, name) for name, default in (("hold", 1), ("wait", 60)))
         headers = {"Cache-Control": "no-store"}
         if request.method == "HEAD":  # would open a session that nobody hears of

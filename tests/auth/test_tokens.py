@@ -1,0 +1,185 @@
+"""Looking tokens up: from the cache, from the database, and what of them counts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from tests.auth.fakes import ADDRESS, ALICE, BOB, Clock
+from tigrest.auth.principal import ADMIN, NOBODY, USER
+from tigrest.auth.throttle import Throttle
+from tigrest.auth.token_store import Token, TokenStore
+from tigrest.auth.tokens import Tokens, granted, is_bearer
+from tigrest.errors import InvalidToken, NotConnected, StorageUnavailable, TooManyFailures
+from tigrest.state.database import Database
+from tigrest.xmpp.jid import JID
+
+
+class CountingStore(TokenStore):
+    reads = 0
+    broken = False
+
+    async def find(self, digest: str) -> Token | None:
+        self.reads += 1
+        if self.broken:
+            raise OSError("the disk is gone")
+        return await super().find(digest)
+
+
+class World:
+    def __init__(self, database: Database) -> None:
+        self.clock = Clock()
+        self.store = CountingStore(database, self.clock)
+        self.exists: Callable[[JID], Awaitable[bool]] = self._exists
+        self.accounts = {ALICE, BOB}
+        self.tokens = Tokens(self.store, Throttle(self.clock), self._exists, clock=self.clock, unix_clock=self.clock)
+
+    async def _exists(self, jid: JID) -> bool:
+        if not self.accounts:
+            raise NotConnected
+        return jid in self.accounts
+
+    async def made(self, name: str = "ci", owner: JID = ALICE, seconds: float | None = None) -> bytes:
+        return b"Bearer " + (await self.store.add(name, owner, ["user"], seconds)).encode()
+
+    async def settle(self) -> None:
+        for task in self.tokens._tasks:
+            await task
+
+
+@pytest.fixture
+async def world(database: Database) -> AsyncIterator[World]:
+    world = World(database)
+    await world.store.start()
+    yield world
+    await world.tokens.stop()
+
+
+def test_the_scheme_is_read_in_any_case() -> None:
+    assert is_bearer(b"Bearer x")
+    assert is_bearer(b"bEARER x")
+    assert not is_bearer(b"Basic x")
+    assert not is_bearer(b"Bearer")
+
+
+@pytest.mark.parametrize(
+    ("scopes", "of_admin", "of_user"),
+    [
+        ({"admin"}, ADMIN, USER),
+        ({"user"}, USER, USER),
+        ({"rest"}, USER, USER),
+        ({"get_roster"}, NOBODY, NOBODY),
+        ({"get_roster", "user"}, USER, USER),
+    ],
+)
+def test_a_token_has_never_more_than_its_owner(scopes: set[str], of_admin: frozenset[str], of_user: frozenset[str]) -> None:
+    assert granted(ADMIN, frozenset(scopes)) == of_admin
+    assert granted(USER, frozenset(scopes)) == of_user
+
+
+async def test_a_token_is_read_once_a_second(world: World) -> None:
+    header = await world.made()
+    assert world.tokens.cached(header, ADDRESS) is None
+    assert (await world.tokens.find(header, ADDRESS)).name == "ci"
+    cached = world.tokens.cached(header, ADDRESS)
+    assert cached is not None
+    assert cached.owner == ALICE
+    assert world.store.reads == 1
+    world.clock.pass_by(1.1)
+    assert world.tokens.cached(header, ADDRESS) is None
+    await world.tokens.find(header, ADDRESS)
+    assert world.store.reads == 2
+
+
+async def test_what_this_process_revokes_ends_at_once(world: World) -> None:
+    header = await world.made()
+    await world.tokens.find(header, ADDRESS)
+    await world.store.revoke("ci")
+    assert world.tokens.cached(header, ADDRESS) is None
+    with pytest.raises(InvalidToken):
+        await world.tokens.find(header, ADDRESS)
+
+
+async def test_what_another_process_revokes_ends_within_a_second(world: World, database: Database) -> None:
+    header = await world.made()
+    await world.tokens.find(header, ADDRESS)
+    await TokenStore(database).revoke("ci")
+    assert world.tokens.cached(header, ADDRESS) is not None
+    world.clock.pass_by(1.1)
+    with pytest.raises(InvalidToken):
+        await world.tokens.find(header, ADDRESS)
+
+
+async def test_an_expired_token_ends_at_its_moment(world: World) -> None:
+    header = await world.made(seconds=0.5)
+    await world.tokens.find(header, ADDRESS)
+    world.clock.pass_by(0.5)
+    assert world.tokens.cached(header, ADDRESS) is None
+    with pytest.raises(InvalidToken):
+        await world.tokens.find(header, ADDRESS)
+
+
+async def test_guessing_is_throttled_but_not_for_those_who_have_a_token(world: World) -> None:
+    header = await world.made()
+    await world.tokens.find(header, ADDRESS)
+    for number in range(30):
+        with pytest.raises(InvalidToken):
+            await world.tokens.find(b"Bearer tgt_%d" % number, ADDRESS)
+    with pytest.raises(TooManyFailures):
+        await world.tokens.find(b"Bearer tgt_more", ADDRESS)
+    reads = world.store.reads
+    with pytest.raises(TooManyFailures):
+        await world.tokens.find(b"Bearer other", ADDRESS)
+    assert world.store.reads == reads
+    world.clock.pass_by(2)
+    assert await world.tokens.find(header, ADDRESS)
+    other = await world.made("other")
+    assert await world.tokens.find(other, "192.0.2.9")
+
+
+async def test_tokens_read_last_stay_valid_when_the_database_is_gone(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    header, unread = await world.made(), await world.made("unread")
+    await world.tokens.find(header, ADDRESS)
+    world.store.broken = True
+    world.clock.pass_by(2)
+    assert (await world.tokens.find(header, ADDRESS)).name == "ci"
+    with pytest.raises(StorageUnavailable):
+        await world.tokens.find(unread, ADDRESS)
+    assert caplog.text.count("those read last stay valid") == 1
+    assert "tgt_" not in caplog.text
+
+
+async def test_the_last_use_is_stored_once_a_minute(world: World) -> None:
+    header = await world.made()
+    for _ in range(3):
+        await world.tokens.find(header, ADDRESS)
+    await world.settle()
+    first = (await world.store.list())[0].last_used
+    assert first
+    world.clock.pass_by(59)
+    await world.tokens.find(header, ADDRESS)
+    await world.settle()
+    assert (await world.store.list())[0].last_used == first
+    world.clock.pass_by(2)
+    await world.tokens.find(header, "192.0.2.9")
+    await world.settle()
+    [token] = await world.store.list()
+    assert (token.last_used > first, token.last_address) == (True, "192.0.2.9")
+
+
+async def test_tokens_go_with_the_account(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    for name, owner in (("a", ALICE), ("b", BOB)):
+        await world.made(name, owner)
+    world.tokens.forget(ALICE)
+    await world.settle()
+    assert len(await world.store.list()) == 2, "his password has changed"
+    world.accounts = {BOB}
+    world.tokens.forget(ALICE)
+    await world.settle()
+    assert [each.name for each in await world.store.list()] == ["b"]
+    world.accounts = set()
+    world.tokens.forget(BOB)
+    await world.settle()
+    assert [each.name for each in await world.store.list()] == ["b"], "nobody knows"
+    assert "is not known" in caplog.text

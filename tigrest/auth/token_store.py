@@ -1,0 +1,206 @@
+"""Tokens and their store in the database."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from tigrest.errors import InvalidValue, NotFound
+from tigrest.state.database import Database
+from tigrest.state.gateway_tables import GATEWAY, tokens
+from tigrest.xmpp.jid import JID
+
+TOKEN_PREFIX = "tgt_"  # noqa: S105 - the beginning of all
+"""Beginning of every token, by which people and programs that look for lost secrets recognise one."""
+
+_SCOPE = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+_COLUMNS = (
+    tokens.c.name,
+    tokens.c.owner,
+    tokens.c.scopes,
+    tokens.c.created,
+    tokens.c.expires,
+    tokens.c.last_used,
+    tokens.c.last_address,
+)
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token that stands for somebody.
+
+    Args:
+        name: what people call it.
+        owner: bare address of whom it stands for.
+        scopes: what it is for: ``admin``, ``user``, ``rest``, tags and names of commands.
+        created: when it was made, UTC in ISO 8601.
+        expires: when it ends, in seconds of Unix time; ``None`` for never.
+        last_used: when it was used last, UTC in ISO 8601; empty for never. Not exact: it is written once a minute.
+        last_address: IP address that it was used from last; empty for none.
+    """
+
+    name: str
+    owner: JID
+    scopes: frozenset[str]
+    created: str = field(compare=False)
+    expires: float | None = None
+    last_used: str = field(default="", compare=False)
+    last_address: str = field(default="", compare=False)
+
+
+def new_token() -> str:
+    """Make a token of 256 random bits."""
+    return TOKEN_PREFIX + secrets.token_urlsafe(32)
+
+
+def hash_token(token: str) -> str:
+    """Hash a token the way it is kept: 64 hexadecimal digits of SHA-256."""
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+class TokenStore:
+    """Stores tokens in the database, as hashes.
+
+    Args:
+        database: where; started and stopped by its owner.
+        clock: tells seconds of Unix time.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._database, self._clock = database, clock
+        self.changes = 0
+        """Changes of the tokens by this process so far; caches compare it."""
+
+    async def start(self) -> None:
+        """Open the database if it is not open, and bring it to the newest version.
+
+        Raises:
+            ConfigError: the database cannot be used.
+        """
+        await self._database.start(GATEWAY)
+
+    async def add(self, name: str, owner: JID, scopes: Sequence[str], seconds: float | None = None) -> str:
+        """Make a token, and store its hash.
+
+        Args:
+            name: what to call it.
+            owner: bare address of whom it stands for.
+            scopes: what it is for.
+            seconds: its lifetime; ``None`` for no end.
+
+        Returns:
+            The token, which cannot be read again.
+
+        Raises:
+            InvalidValue: the name is taken or cannot be used, or so with another argument.
+        """
+        _check(name, owner, scopes, seconds)
+        token = new_token()
+        row = {
+            "name": name,
+            "digest": hash_token(token),
+            "owner": str(owner),
+            "scopes": json.dumps(sorted(set(scopes))),
+            "created": _utc(self._clock()),
+            "expires": None if seconds is None else self._clock() + seconds,
+        }
+        try:
+            async with self._database.begin() as connection:
+                await connection.execute(insert(tokens).values(row))
+        except IntegrityError:
+            raise InvalidValue(f'there is a token named "{name}" already; revoke it first, or choose another name') from None
+        self.changes += 1
+        return token
+
+    async def find(self, digest: str) -> Token | None:
+        """Return the token of a hash; ``None`` when there is none, or it has expired."""
+        async with self._database.begin() as connection:
+            row = (await connection.execute(select(*_COLUMNS).where(tokens.c.digest == digest))).first()
+        if row is None:
+            return None
+        token = _read(*row)
+        return None if token.expires is not None and token.expires <= self._clock() else token
+
+    async def list(self, owner: JID | None = None) -> list[Token]:
+        """Return the tokens, sorted by name, also those that have expired.
+
+        Args:
+            owner: only his; all when ``None``.
+        """
+        query = select(*_COLUMNS).order_by(tokens.c.name)
+        async with self._database.begin() as connection:
+            rows = (await connection.execute(query if owner is None else query.where(tokens.c.owner == str(owner)))).all()
+        return [_read(*row) for row in rows]
+
+    async def revoke(self, name: str) -> None:
+        """Delete the token of a name.
+
+        Raises:
+            NotFound: there is none.
+        """
+        if not await self._delete(tokens.c.name == name):
+            raise NotFound(f'there is no token named "{name}"')
+
+    async def revoke_token(self, token: str) -> None:
+        """Delete a token; one that there is not is none afterwards either. RFC 7009 §2.2"""
+        await self._delete(tokens.c.digest == hash_token(token))
+
+    async def revoke_all(self, owner: JID) -> int:
+        """Delete all tokens of somebody, and return how many there were."""
+        return await self._delete(tokens.c.owner == str(owner.bare))
+
+    async def note_use(self, name: str, address: str) -> None:
+        """Store that a token was used now.
+
+        Args:
+            name: of the token.
+            address: IP address that it was used from.
+        """
+        async with self._database.begin() as connection:
+            used = {"last_used": _utc(self._clock()), "last_address": address}
+            await connection.execute(update(tokens).where(tokens.c.name == name).values(used))
+
+    async def _delete(self, condition: Any) -> int:
+        async with self._database.begin() as connection:
+            deleted = (await connection.execute(delete(tokens).where(condition))).rowcount
+        self.changes += 1
+        return deleted
+
+
+def _read(
+    name: str, owner: str, scopes: str, created: str, expires: float | None, last_used: str | None, last_address: str | None
+) -> Token:
+    return Token(name, JID(owner), frozenset(json.loads(scopes)), created, expires, last_used or "", last_address or "")
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def _check(name: str, owner: JID, scopes: Sequence[str], seconds: float | None) -> None:
+    """Refuse what could not be used later.
+
+    Raises:
+        InvalidValue: it is so.
+    """
+    if not name.strip() or not name.isprintable() or len(name) > 200:
+        raise InvalidValue(f"the name of a token is {name[:80]!r}; use printable characters, at most 200")
+    if not owner.local or owner.resource:
+        raise InvalidValue(f"{owner} is not the address of a user: write local@domain")
+    if not scopes:
+        raise InvalidValue("a token without a scope is of no use; give admin, user, rest, a tag or the name of a command")
+    for scope in scopes:
+        if not _SCOPE.fullmatch(scope):
+            raise InvalidValue(f"{scope[:80]!r} is no scope; use admin, user, rest, a tag or the name of a command")
+    if seconds is not None and not 0 < seconds <= 100 * 366 * 24 * 3600:
+        raise InvalidValue("the lifetime of a token is above 0 seconds, and at most 100 years")

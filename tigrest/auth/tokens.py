@@ -1,0 +1,203 @@
+"""Tokens: look up the one that a request carries in the header ``Authorization: Bearer …``. RFC 6750 §2.1"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from tigrest.auth.principal import NOBODY, USER
+from tigrest.auth.throttle import Throttle
+from tigrest.auth.token_store import TOKEN_PREFIX, Token, TokenStore, hash_token
+from tigrest.concurrency.single_flight import SingleFlight
+from tigrest.concurrency.tasks import TaskSet
+from tigrest.errors import InvalidToken, StorageUnavailable, TigrestError
+from tigrest.observability.log_limit import LogLimit
+from tigrest.state.database_errors import RETRYABLE_ERRORS
+from tigrest.xmpp.jid import JID
+
+log = logging.getLogger(__name__)
+
+SCHEME = b"bearer "
+
+
+@dataclass(frozen=True)
+class TokenLimits:
+    """Limits of looking tokens up.
+
+    Args:
+        fresh_seconds: age at which a token is looked up again. What another process has revoked counts from then on.
+        remembered: most tokens in the cache.
+        read_seconds: how long the database may take.
+        use_seconds: interval at which it is stored that a token is used.
+        log_seconds: interval between two lines in the log about a database that does not answer.
+    """
+
+    fresh_seconds: float = 1.0
+    remembered: int = 10_000
+    read_seconds: float = 5.0
+    use_seconds: float = 60.0
+    log_seconds: float = 60.0
+
+
+@dataclass(slots=True)
+class _Known:
+    token: Token
+    fresh_until: float
+    changes: int
+    noted: float = float("-inf")
+
+
+def is_bearer(authorization: bytes) -> bool:
+    """Return whether an ``Authorization`` header carries a token."""
+    return authorization[:7].lower() == SCHEME
+
+
+def granted(roles: frozenset[str], scopes: frozenset[str]) -> frozenset[str]:
+    """Return which of the roles of its owner a token has.
+
+    Args:
+        roles: of the owner.
+        scopes: of the token: ``admin`` has all of his roles, ``user`` and ``rest`` that of a user; others are for commands, and have none.
+    """
+    if "admin" in scopes:
+        return roles
+    return roles & USER if scopes & {"user", "rest"} else NOBODY
+
+
+class Tokens:
+    """Looks up tokens.
+
+    Args:
+        store: where they are.
+        throttle: counts failures of each network.
+        exists: tells whether there is an account.
+        limits: of looking up.
+        clock: tells monotonic seconds.
+        unix_clock: tells seconds of Unix time.
+    """
+
+    def __init__(
+        self,
+        store: TokenStore,
+        throttle: Throttle,
+        exists: Callable[[JID], Awaitable[bool]],
+        limits: TokenLimits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        unix_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store, self._throttle, self._exists = store, throttle, exists
+        self._limits, self._clock, self._unix_clock = limits or TokenLimits(), clock, unix_clock
+        self._cache: OrderedDict[bytes, _Known] = OrderedDict()
+        self._reads: SingleFlight[tuple[bytes, int], Token | None] = SingleFlight()
+        self._tasks = TaskSet()
+        self._complaints = LogLimit(self._limits.log_seconds, clock)
+
+    def cached(self, authorization: bytes, address: str) -> Token | None:
+        """Return the token of a header that is fresh in the cache, without the database; ``None`` to :meth:`find`.
+
+        Args:
+            authorization: value of the header.
+            address: IP address of the caller; empty when it is unknown.
+        """
+        known = self._cache.get(_key(authorization))
+        now = self._clock()
+        if known is None or known.fresh_until <= now or known.changes != self._store.changes:
+            return None
+        token = known.token
+        if token.expires is not None and token.expires <= self._unix_clock():
+            return None
+        if known.noted + self._limits.use_seconds <= now:
+            known.noted = now
+            self._tasks.start(self._note_use(token.name, address))
+        return token
+
+    async def find(self, authorization: bytes, address: str) -> Token:
+        """Return the token of a header.
+
+        Args:
+            authorization: value of the header.
+            address: IP address of the caller; empty when it is unknown.
+
+        Raises:
+            InvalidToken: it is none, has expired, or was revoked.
+            TooManyFailures: too many failed logins from that network lately.
+            StorageUnavailable: it cannot be looked up now.
+        """
+        key = _key(authorization)
+        known = self._cache.get(key)
+        if known is None:
+            self._throttle.check_network(address)
+        text = authorization[len(SCHEME) :].strip().decode("latin-1")
+        if not text.startswith(TOKEN_PREFIX):
+            self._throttle.network_failed(address)
+            raise InvalidToken(f"the token is not accepted: those of the gateway begin with {TOKEN_PREFIX}")
+        if await self._read(key, hash_token(text), known) is None or (token := self.cached(authorization, address)) is None:
+            self._cache.pop(key, None)
+            self._throttle.network_failed(address)
+            raise InvalidToken("the token is not accepted: it is unknown, revoked, or has expired")
+        return token
+
+    def forget(self, owner: JID) -> None:
+        """Revoke the tokens of an account that there is no more. Called when it has changed in whatever way.
+
+        Args:
+            owner: bare address of the account.
+        """
+        self._tasks.start(self._revoke_if_gone(owner))
+
+    async def stop(self) -> None:
+        """Give up what is being stored."""
+        await self._tasks.stop()
+
+    async def _read(self, key: bytes, digest: str, known: _Known | None) -> Token | None:
+        """Look a token up; where the database does not answer, what was read last counts."""
+        began, changes = self._clock(), self._store.changes
+        try:
+            async with asyncio.timeout(self._limits.read_seconds):
+                token = await self._reads.run((key, changes), lambda: self._store.find(digest))
+        except RETRYABLE_ERRORS as error:  # OSError among them: also a TimeoutError
+            self._complain("tokens cannot be looked up; those read last stay valid: %s", error)
+            if known is None:
+                raise StorageUnavailable("tokens cannot be looked up now") from None
+            token = known.token
+        if token is not None:
+            noted = float("-inf") if known is None else known.noted
+            self._remember(key, _Known(token, began + self._limits.fresh_seconds, changes, noted))
+        return token
+
+    def _remember(self, key: bytes, known: _Known) -> None:
+        self._cache[key] = known
+        self._cache.move_to_end(key)
+        if len(self._cache) > self._limits.remembered:
+            self._cache.popitem(last=False)
+
+    async def _note_use(self, name: str, address: str) -> None:
+        try:
+            await self._store.note_use(name, address)
+        except RETRYABLE_ERRORS as error:
+            self._complain("that a token is used is not stored: %s", error)
+
+    async def _revoke_if_gone(self, owner: JID) -> None:
+        try:
+            if not await self._store.list(owner) or await self._exists(owner):
+                return
+            count = await self._store.revoke_all(owner)
+        except (TigrestError, *RETRYABLE_ERRORS) as error:
+            self._complain(f"whether {owner} is gone, and his tokens with him, is not known: %s", error)
+            return
+        if count:
+            log.info("%s is gone; %d tokens revoked", owner, count)
+
+    def _complain(self, message: str, error: BaseException) -> None:
+        if self._complaints.admit() is not None:
+            log.error(message, error or type(error).__name__)
+
+
+def _key(authorization: bytes) -> bytes:
+    """Return the key of the cache, which holds no token in plain."""
+    return hashlib.sha256(authorization).digest()

@@ -1,0 +1,107 @@
+"""Manage tokens: ``tigrest token``."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+
+from tigrest.auth.token_store import Token, TokenStore
+from tigrest.cli.stored import with_store
+from tigrest.cli.tables import columns
+from tigrest.errors import ConfigError
+from tigrest.xmpp.jid import JID
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
+
+
+def add_token(path: Path | None, name: str, owner: str, scopes: Sequence[str], expires: str | None) -> int:
+    """Make a token and print it, alone on standard output so that a script can read it.
+
+    Args:
+        path: configuration file from ``--config``, if any.
+        name: name of the token.
+        owner: bare address of whom it stands for.
+        scopes: what it is for.
+        expires: its lifetime, such as ``90d``; ``None`` for no end.
+    """
+    seconds = None if expires is None else seconds_of(expires)
+    try:
+        jid = JID(owner)
+    except ValueError as error:
+        raise ConfigError(f"--for: {error}") from None
+    token = with_store(path, TokenStore, lambda store: store.add(name, jid, scopes, seconds))
+    typer.echo(f"Token {name} of {jid}, shown this once; send it as header Authorization: Bearer …", err=True)
+    typer.echo(token)
+    return 0
+
+
+def list_tokens(path: Path | None, as_json: bool) -> int:
+    """Print the tokens: whom they stand for, their scopes, their end, their last use; never themselves.
+
+    Args:
+        path: configuration file from ``--config``, if any.
+        as_json: whether to print JSON.
+    """
+    tokens = with_store(path, TokenStore, lambda store: store.list())
+    if as_json:
+        typer.echo(json.dumps([_entry(token) for token in tokens], indent=2))
+        return 0
+    rows = [
+        [
+            token.name,
+            token.owner,
+            " ".join(sorted(token.scopes)),
+            _end(token) or "never",
+            token.last_used or "never",
+            token.last_address or "-",
+        ]
+        for token in tokens
+    ]
+    for line in columns([["NAME", "FOR", "SCOPES", "EXPIRES", "LAST USED", "FROM"], *rows]):
+        typer.echo(line)
+    return 0
+
+
+def revoke_token(path: Path | None, name: str) -> int:
+    """Delete a token; running gateways refuse it within a second.
+
+    Args:
+        path: configuration file from ``--config``, if any.
+        name: name of the token.
+    """
+    with_store(path, TokenStore, lambda store: store.revoke(name))
+    typer.echo(f"{name} is revoked")
+    return 0
+
+
+def seconds_of(lifetime: str) -> float:
+    """Return the seconds of a lifetime such as ``90d``.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    match = re.fullmatch(r"([0-9]{1,9})([smhdwy])", lifetime)
+    if match is None:
+        raise ConfigError(f'--expires "{lifetime}" is no lifetime; write a number with s, m, h, d, w or y, such as 90d')
+    return float(match[1]) * _UNITS[match[2]]
+
+
+def _entry(token: Token) -> dict[str, object]:
+    return {
+        "name": token.name,
+        "for": str(token.owner),
+        "scopes": sorted(token.scopes),
+        "created": token.created,
+        "expires": _end(token),
+        "last_used": token.last_used or None,
+        "last_address": token.last_address or None,
+    }
+
+
+def _end(token: Token) -> str | None:
+    return None if token.expires is None else datetime.fromtimestamp(token.expires, UTC).isoformat(timespec="seconds")
