@@ -57,7 +57,7 @@ class Passwords:
         return verified and password_hash is not None
 
     def is_hash(self, text: str) -> bool:
-        """Tell whether a text is an encoded argon2id hash."""
+        """Return whether a text is a hash as :meth:`hash_now` makes it: argon2id, encoded with its parameters. No password is checked."""
         if not text.startswith("$argon2id$"):
             return False
         try:

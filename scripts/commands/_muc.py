@@ -132,7 +132,7 @@ async def expect_room(gateway: Service, room: JID) -> ET.Element:
 
 
 async def has_room(gateway: Service, room: JID) -> bool:
-    """Tell whether there is a room."""
+    """Ask the service, and return whether there is a room; one that has been destroyed counts as none. XEP-0045 §6.4"""
     try:
         await expect_room(gateway, room)
     except NotFound:

@@ -43,7 +43,7 @@ class Accounts:
         return jid in self._accounts
 
     async def check(self, jid: JID, password: str) -> bool:
-        """Tell whether this is the password of a gateway account."""
+        """Return whether this is the password of a gateway account; ``False`` too where there is no account of this address."""
         account = self._accounts.get(jid)
         if account is None:
             return False

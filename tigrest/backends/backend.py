@@ -39,7 +39,11 @@ class UserRepository(Protocol):
         """
 
     async def exists(self, jid: JID) -> bool:
-        """Tell whether there is an account."""
+        """Return whether there is an account of an address; its resource does not matter.
+
+        Raises:
+            NotConnected: the server cannot be asked.
+        """
 
     async def set_password(self, jid: JID, password: str) -> None:
         """Change the password of an account.

@@ -69,7 +69,7 @@ class Inbound:
         return lambda: self._claims.remove(belongs)
 
     def is_ours(self, jid: JID) -> bool:
-        """Tell whether an address is one of ours."""
+        """Return whether an address is one of ours: at our domain; where our own address has a local part, only that with any resource."""
         return jid.bare == self.jid if self.jid.local else jid.domain == self.jid.domain
 
     def take(self, stanza: Stanza) -> bool:

@@ -45,7 +45,11 @@ class PasswordChecker(Protocol):
     """Checks passwords against the server."""
 
     async def check(self, jid: JID, password: str) -> bool:
-        """Tell whether the server accepts a password."""
+        """Log in at the server, and return whether it accepts the password.
+
+        Raises:
+            NotConnected: it cannot be asked.
+        """
 
 
 class Component:
@@ -379,7 +383,7 @@ class _Self:
         return await self._component.request(own, timeout)
 
     async def exists(self, jid: JID) -> bool:
-        """Tell whether there is an account."""
+        """Return whether there is an account; see :meth:`tigrest.backends.backend.UserRepository.exists`."""
         return await self._component.users.exists(jid)
 
 

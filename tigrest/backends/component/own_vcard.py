@@ -36,7 +36,7 @@ class VCardServer(Protocol):
         """Send an iq from our own address and wait for its reply."""
 
     async def exists(self, jid: JID) -> bool:
-        """Tell whether there is an account."""
+        """Return whether there is an account; see :meth:`tigrest.backends.backend.UserRepository.exists`."""
 
 
 def is_of_vcard(iq: Stanza) -> bool:

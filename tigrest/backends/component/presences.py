@@ -59,7 +59,7 @@ class PresenceServer(Protocol):
         """Send an iq, without ``from`` from our own address, and wait for its reply as many seconds."""
 
     async def exists(self, jid: JID) -> bool:
-        """Tell whether there is an account."""
+        """Return whether there is an account; see :meth:`tigrest.backends.backend.UserRepository.exists`."""
 
 
 class UserPresences:

@@ -55,7 +55,7 @@ class Privileges:
         return False
 
     def allows_iq(self, type: str, namespace: str) -> bool:
-        """Tell whether we may send an iq in the name of a user."""
+        """Return whether the server has granted iqs of a type and namespace in the name of its users. XEP-0356 §6"""
         return self.iq.get(namespace) in (type, "both")
 
     def allows_roster_iq(self, type: str) -> bool:

@@ -235,7 +235,7 @@ class Probes:
         self._set_iqs_trouble(f"the server drops iqs of this component, {which}: ejabberd does so with mod_privilege; {cures}", not server)
 
     async def _answers(self, to: JID) -> bool:
-        """Tell whether anything comes back for a ping."""
+        """Send a ping, and return whether a result or an error comes back in time: either means that the server delivers iqs. XEP-0199"""
         ping = make_stanza("iq", "get", to, ET.Element(f"{{{PING}}}ping"), sender=self._jid)
         try:
             await self._link.request(ping, self._limits.iq_seconds)

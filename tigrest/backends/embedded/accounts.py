@@ -66,7 +66,7 @@ class EmbeddedAccounts:
         self.tell(jids)
 
     async def exists(self, jid: JID) -> bool:
-        """Tell whether there is an account."""
+        """Return whether there is an account; see :meth:`tigrest.backends.backend.UserRepository.exists`."""
         return await self._password_hash(jid) is not None
 
     async def set_password(self, jid: JID, password: str) -> None:

@@ -47,7 +47,12 @@ class Target:
     concurrency: int = 4
 
     def selects(self, kind: str, to: JID) -> bool:
-        """Tell whether it is for stanzas of a kind to an address."""
+        """Return whether the webhook gets the stanzas of a kind to an address.
+
+        Args:
+            kind: ``message``, ``presence`` or ``iq``.
+            to: address of the stanza; its form (:func:`form_of`) is compared with ``events``.
+        """
         return kind in self.stanzas and form_of(to) in self.events
 
     @cached_property

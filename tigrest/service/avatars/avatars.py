@@ -114,7 +114,7 @@ class Avatars:
         return await Lookup(self._server, key.jid, key.as_owner, open_url, turn).find(sources)
 
     def _is_ours(self, jid: JID) -> bool:
-        """Tell whether an address is of a user of the served domain."""
+        """Return whether an address is of a user of the served domain: only their avatars are fetched from URLs."""
         return bool(jid.local) and jid.domain == self._server.domain.domain
 
     async def _open_url(self, url: str, claimed_type: str) -> Avatar | None:

@@ -37,7 +37,7 @@ def decode_base64(text: str) -> bytes:
 
 
 def is_data_uri(text: str) -> bool:
-    """Tell whether a text is a ``data:`` URI."""
+    """Return whether a text is a ``data:`` URI, by its scheme alone, whose case does not matter. RFC 2397 §2, RFC 3986 §3.1"""
     return text[:5].lower() == "data:"
 
 
