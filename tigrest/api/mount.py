@@ -143,7 +143,8 @@ class _Api:
         command = addressed.command
         set_route(addressed.uri)
         principal = await _principal(request)
-        self._pipeline.admit(Attempt(principal, command, "http", scope["path"]))
+        if not self._pipeline.is_admitted(principal, command):
+            self._pipeline.admit(Attempt(principal, command, "http", scope["path"]))
         if (implied := "GET" if method == "HEAD" else method) not in addressed.methods:
             raise _wrong_method(command, addressed.methods)
         given = query_arguments(command, query) if implied == "GET" else await self._read_body(request, command, ways)

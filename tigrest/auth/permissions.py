@@ -121,6 +121,11 @@ class Permissions:
                 return verdict
         return Verdict(verdicts[0].group, False, "; ".join(f"group {each.group}: {each.reason}" for each in verdicts))
 
+    def settles(self, principal: Principal, called: Called) -> bool:
+        """Return whether somebody may call a command whatever the way and the arguments, so that :meth:`judge` need not be asked."""
+        role = called.role
+        return principal.is_admin or ((role is None or role in principal.roles) and not self.naming(called))
+
     def explain(self, attempt: Attempt) -> list[Verdict]:
         """Return what each group says about an attempt; the rights of admins come first, the declared role last."""
         principal, called = attempt.principal, attempt.called

@@ -106,6 +106,10 @@ class Pipeline:
         """Return whether somebody may call a command, perhaps with some arguments only."""
         return self._service.policy.allowed(principal, "call", Attempt(principal, command, way)).allowed
 
+    def is_admitted(self, principal: Principal, command: Command) -> bool:
+        """Return whether somebody may call a command whatever the way and the arguments: then :meth:`admit` need not be asked."""
+        return self._service.policy.permissions.settles(principal, command)
+
     def admit(self, attempt: Attempt) -> None:
         """Check that somebody may call a command.
 
@@ -178,7 +182,7 @@ class Pipeline:
         command = call.command
         try:
             values = validated(command, call.given)
-            if not call.principal.is_admin and self._service.policy.permissions.naming(command):
+            if not self.is_admitted(call.principal, command):
                 self.admit(call.attempt(values))  # some permissions depend on the arguments
             if command.needs:
                 await self.commands.require(command)
