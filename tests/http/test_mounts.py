@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
 from tests.http.conftest import Serve
 from tigrest.errors import RoleRequired
-from tigrest.http.mounts import AnyResponse, Mount, MountRequest, Mounts
+from tigrest.http.mounts import AnyResponse, Mount, MountRequest, Mounts, ServedMount
 from tigrest.http.replies import Reply
 from tigrest.observability.context import request_id
 from tigrest.scripting.handler import METHODS
@@ -341,3 +342,17 @@ def test_a_challenge_of_its_own_takes_the_place_of_ours(serve: Serve) -> None:
 def test_a_mount_may_have_a_time_limit_of_its_own(serve: Serve) -> None:
     gateway = at(serve(http={"request_timeout": 30.0}), Mount("/fail", fail, is_prefix=True, timeout=0.05))
     assert gateway.get("/fail/slow?type=json").json()["detail"] == "/fail/* gave no answer within 0.05 s"
+
+
+def test_a_request_has_what_starlettes_constructor_sets() -> None:
+    async def receive() -> Any:
+        raise NotImplementedError
+
+    async def send(message: Any) -> None:
+        raise NotImplementedError
+
+    scope = {"type": "http", "path": "/a/b", "headers": []}
+    request = MountRequest(scope, receive, send, {}, ServedMount(Mount("/a", echo, is_prefix=True), *[None] * 3))  # type: ignore[arg-type]
+    theirs = vars(Request(scope, receive, send))
+    assert {name: getattr(request, name) for name in theirs} == theirs
+    assert request.rest == "b"

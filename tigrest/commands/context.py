@@ -34,7 +34,6 @@ class CommandContext:
 
     def __init__(
         self,
-        *,
         gateway: Service,
         principal: Principal,
         frontend: Frontend,

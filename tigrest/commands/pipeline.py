@@ -196,14 +196,8 @@ class Pipeline:
         return result
 
     def _run_of(self, call: CommandCall, values: Mapping[str, Any]) -> FunctionRun:
-        context = CommandContext(
-            gateway=self._service,
-            principal=self._service.policy.acting(call.principal, call.command),
-            frontend=call.frontend,
-            request_id=call.request_id,
-            version=call.version,
-            provide=self._provide,
-        )
+        principal = self._service.policy.acting(call.principal, call.command)
+        context = CommandContext(self._service, principal, call.frontend, call.request_id, call.version, self._provide)
         command = call.command
         run = FunctionRun(command, command.invocation, FunctionCall(context, values), command.timeout or self._timeout)
         run.answer_instead = call.answer_instead

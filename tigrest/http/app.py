@@ -30,7 +30,7 @@ from tigrest.http.accepted_format import format_of
 from tigrest.http.cors import preflight_headers, show_to_any_origin
 from tigrest.http.cross_site import SAFE_METHODS, CrossSite
 from tigrest.http.handling import Handling
-from tigrest.http.mounts import AnyResponse, Mount, MountRequest, Mounts
+from tigrest.http.mounts import AnyResponse, Mount, MountRequest, Mounts, ServedMount
 from tigrest.http.proxies import UnnamedProxy
 from tigrest.http.replies import Reply, is_expected, problem, send_stream
 from tigrest.http.request_metrics import RequestMetrics
@@ -102,6 +102,7 @@ class App:
         self._requests = RequestMetrics()
         metrics.add(self._requests)
         self._mounts = Mounts()
+        self._served_mounts: dict[str, ServedMount] = {}
         self._answering = TaskSet()
         self.table = Table()
         """The handlers being served."""
@@ -245,17 +246,9 @@ class App:
         """
         fields = dict(reversed(scope["headers"]))  # reversed, so that of several of one name the first is kept
         check_length(fields, self._limit)
-        if b"content-length" not in fields or b"transfer-encoding" in fields:
+        if b"transfer-encoding" in fields:
             receive = bounded(receive, self._limit)
-        request = MountRequest(
-            scope,
-            receive,
-            self._service.loop,
-            mount=mount,
-            admission=self._admission,
-            fields=fields,
-            leave=partial(self._leave_to_another, send, time.perf_counter()),
-        )
+        request = MountRequest(scope, receive, send, fields, self._served(mount))
         if mount.login != "ignored":
             await request.admit(mount)
         waiting.set(caller_of(scope))
@@ -279,13 +272,19 @@ class App:
                 raise BodyTimeout(seconds) from None
             raise HandlerTimeout(f"{mount.uri} gave no answer within {seconds:g} s") from None
 
-    def _leave_to_another(self, send: Send, started: float, request: MountRequest, error: TigrestError) -> None:
+    def _served(self, mount: Mount) -> ServedMount:
+        served = self._served_mounts.get(mount.path)
+        if served is None or served.mount is not mount:
+            served = self._served_mounts[mount.path] = ServedMount(mount, self._admission, self._service.loop, self._leave_to_another)
+        return served
+
+    def _leave_to_another(self, request: MountRequest, send: Send, error: TigrestError) -> None:
         """Leave the answer of a mount to another task, since the one that answers goes on although it was cancelled."""
         caller, current = caller_of(request.scope), current_request.get()
         if caller is not None:
             caller.detach()
         uri = request.mount.uri if current is None else current.route
-        seconds = time.perf_counter() - started
+        seconds = time.perf_counter() - request.started
         self._answering.start(self._answer_instead(request.scope, send, uri, error, seconds, request.mount))
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send, match: RouteMatch, route: Route, endpoint: Endpoint) -> AnyResponse:

@@ -11,12 +11,13 @@ exact path wins over a prefix, and a longer prefix over a shorter one; two at on
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from starlette.responses import Response
-from starlette.types import Receive, Scope
+from starlette.types import Receive, Scope, Send
 
 from tigrest.auth.admission import Admission, Requirements
 from tigrest.auth.principal import Principal
@@ -29,38 +30,50 @@ from tigrest.scripting.handler import METHODS
 AnyResponse = Reply | Response
 
 
+@dataclass(frozen=True, eq=False)
+class ServedMount:
+    """A mount, and what an application has for its requests.
+
+    Args:
+        mount: the mount.
+        admission: authenticates callers.
+        loop: the running event loop.
+        leave: answers a request with an error, from another task.
+    """
+
+    mount: Mount
+    admission: Admission
+    loop: asyncio.AbstractEventLoop
+    leave: Callable[[MountRequest, Send, TigrestError], None]
+
+
 class MountRequest(HandlerRequest):
     """A request for a mount.
 
     Args:
         scope: of the request (ASGI).
         receive: of the request (ASGI), with a limit.
-        loop: the running event loop.
-        mount: the mount that it is for.
-        admission: authenticates callers.
+        send: of the request (ASGI).
         fields: header fields by name in lower case; of several of one name the first.
-        leave: answers a request with an error, from another task.
+        served: the mount that it is for.
     """
 
-    def __init__(
-        self,
-        scope: Scope,
-        receive: Receive,
-        loop: asyncio.AbstractEventLoop,
-        *,
-        mount: Mount,
-        admission: Admission,
-        fields: Mapping[bytes, bytes],
-        leave: Callable[[MountRequest, TigrestError], None],
-    ) -> None:
-        super().__init__(scope, receive, loop)
-        self.mount = mount
-        """What it is for."""
-        self.fields = fields
-        """Header fields by name in lower case; of several of one name the first. Faster than :attr:`headers`."""
-        self._admission, self._leave = admission, leave
-        self.principal: Principal | None = None
-        """The caller; ``None`` when nobody has logged in, and before :meth:`admit`."""
+    # What Starlette's constructor sets, which each request would pay for; a test compares them.
+    _stream_consumed = _is_disconnected = False
+    _form = None
+
+    principal: Principal | None = None
+    """The caller; ``None`` when nobody has logged in, and before :meth:`admit`."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, fields: Mapping[bytes, bytes], served: ServedMount) -> None:
+        self.scope, self._receive, self._send, self.fields, self._served = scope, receive, send, fields, served
+        self.loop = served.loop
+        self.started = time.perf_counter()
+
+    @property
+    def mount(self) -> Mount:
+        """Return what it is for."""
+        return self._served.mount
 
     @property
     def rest(self) -> str:
@@ -84,7 +97,9 @@ class MountRequest(HandlerRequest):
             TooManyFailures, NotConnected: as :meth:`tigrest.auth.logins.Logins.login`.
         """
         scope = self.scope
-        principal = await self._admission.admit(requirements, scope["path"], scope["query_string"], self.fields, client_address(scope))
+        principal = await self._served.admission.admit(
+            requirements, scope["path"], scope["query_string"], self.fields, client_address(scope)
+        )
         has_nothing = principal.jid is None and principal.via == "key" and not principal.name
         self.principal = None if has_nothing else principal
         set_caller(self.principal)
@@ -96,7 +111,7 @@ class MountRequest(HandlerRequest):
         Args:
             error: what to tell the caller.
         """
-        self._leave(self, error)
+        self._served.leave(self, self._send, error)
 
     def name_route(self, uri: str) -> None:
         """Set the name of what answers this request, for metrics and the log, instead of that of the mount.
