@@ -203,3 +203,19 @@ def test_whatever_is_written_is_read_or_told(entry: str) -> None:
     for read in (read_who, read_what):
         with contextlib.suppress(InvalidPermission):
             read(entry)
+
+
+def test_what_is_settled_needs_no_judgement_and_what_depends_does() -> None:
+    permissions = Permissions([PermissionGroup("rosters", who=["alice@example.org"], what=["get_roster"])])
+    token = Principal(ROOT.jid, ADMIN, "bearer", scopes=frozenset({"deploy"}))
+    commands = Command(), Command("get_vcard", "user"), Command("greet", None)
+
+    def settled(who: Principal) -> list[str]:
+        return [command.name for command in commands if permissions.settles(who, command)]
+
+    assert {who: settled(who) for who in (ALICE, BOB, ROOT)} == {
+        ALICE: ["get_vcard", "greet"],
+        BOB: ["get_vcard", "greet"],
+        ROOT: ["get_roster", "get_vcard", "greet"],
+    }
+    assert (settled(NONE), settled(token)) == (["greet"], [])

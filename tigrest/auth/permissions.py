@@ -122,7 +122,12 @@ class Permissions:
         return Verdict(verdicts[0].group, False, "; ".join(f"group {each.group}: {each.reason}" for each in verdicts))
 
     def settles(self, principal: Principal, called: Called) -> bool:
-        """Return whether somebody may call a command whatever the way and the arguments, so that :meth:`judge` need not be asked."""
+        """Return whether somebody may call a command whatever the way and the arguments, so that :meth:`judge` need not be asked.
+
+        It is never so with a token, whose scopes may leave less of the rights of its owner.
+        """
+        if principal.via == "bearer":
+            return False
         role = called.role
         return principal.is_admin or ((role is None or role in principal.roles) and not self.naming(called))
 
