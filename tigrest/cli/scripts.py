@@ -11,7 +11,7 @@ from tigrest.cli.configured import configured
 from tigrest.cli.tables import columns
 from tigrest.config import command_dirs, plugin_dirs, script_dirs
 from tigrest.errors import ScriptError
-from tigrest.gateway.assembly import make_permissions
+from tigrest.gateway.authentication import make_permissions
 from tigrest.paths import shown_path
 from tigrest.plugins import Plugins
 from tigrest.scripting.commands import Command

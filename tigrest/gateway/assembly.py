@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import SecretStr
 from starlette.types import ASGIApp
 
 from tigrest.api.documentation import documentation_mounts
 from tigrest.api.mount import ApiPlace, api_mounts
-from tigrest.auth.accounts import Account, Accounts
 from tigrest.auth.admission import Admission
-from tigrest.auth.api_keys import ApiKey, ApiKeys, KeyStore, hash_key
-from tigrest.auth.logins import Logins
-from tigrest.auth.permissions import Permissions
+from tigrest.auth.api_keys import KeyStore
 from tigrest.auth.principal import Principal
-from tigrest.auth.throttle import Throttle
 from tigrest.auth.token_store import TokenStore
-from tigrest.auth.tokens import Tokens
 from tigrest.backends.backend import Backend
 from tigrest.backends.component.backend import Component
 from tigrest.backends.component.c2s import ClientPort, ClientPortSettings
@@ -32,8 +24,9 @@ from tigrest.backends.open_stages import OpenStages
 from tigrest.commands.pipeline import Pipeline
 from tigrest.commands.registry import Commands
 from tigrest.config import Config
-from tigrest.config.models import AccountConfig, ApiKeyConfig, AvatarsConfig, WebhookConfig
+from tigrest.config.models import AvatarsConfig, WebhookConfig
 from tigrest.formats.stanza_json.representations import AnswerCodec
+from tigrest.gateway.authentication import Authentication, make_authentication, make_permissions, text_of
 from tigrest.gateway.provision import Core, provider
 from tigrest.http.app import App
 from tigrest.http.cors import with_cors
@@ -60,9 +53,6 @@ from tigrest.service.bosh import BoshEndpoint
 from tigrest.state.database import Database
 from tigrest.state.lock import OnLost
 
-BOOTSTRAP = "HTTP_API_KEY_BOOTSTRAP"
-"""Environment variable with an API key that works while none is configured."""
-
 
 @dataclass(frozen=True)
 class ScriptFolders:
@@ -88,23 +78,6 @@ class Databases:
 
     state: Database
     embedded: Database
-
-
-@dataclass(frozen=True)
-class Authentication:
-    """The parts that authenticate callers.
-
-    Args:
-        logins: checks passwords.
-        api_keys: recognises API keys.
-        tokens: recognises tokens.
-        admission: asks these for each request.
-    """
-
-    logins: Logins
-    api_keys: ApiKeys
-    tokens: Tokens
-    admission: Admission
 
 
 @dataclass(frozen=True)
@@ -233,12 +206,6 @@ def make_policy(config: Config) -> Policy:
     )
 
 
-def make_permissions(config: Config) -> Permissions:
-    """Make what decides who may call which commands."""
-    domain_admins = {domain: frozenset(admins) for domain, admins in config.auth.domain_admins.items()}
-    return Permissions([group.group(name) for name, group in config.api.permissions.items()], domain_admins)
-
-
 def make_backend(config: Config, databases: Databases, passwords: Passwords, policy: Policy, inbound: Inbound) -> Backend:
     """Make the way to XMPP that ``[xmpp] backend`` names.
 
@@ -251,7 +218,7 @@ def make_backend(config: Config, databases: Databases, passwords: Passwords, pol
     """
     if config.xmpp.backend == "component":
         return _make_component(config, databases.state, policy, inbound)
-    accounts = {account.jid: _secret(account.password) for account in config.embedded.accounts}
+    accounts = {account.jid: text_of(account.password) for account in config.embedded.accounts}
     return EmbeddedDomain(
         EmbeddedSettings(jid=config.xmpp.jid, domain=config.xmpp.domain, accounts=accounts),
         administers=policy.administers,
@@ -267,7 +234,7 @@ def _make_component(config: Config, database: Database, policy: Policy, inbound:
     link = LinkSettings(
         jid=xmpp.jid,
         domain=xmpp.domain,
-        secret=_secret(xmpp.secret),
+        secret=text_of(xmpp.secret),
         host=xmpp.host,
         port=xmpp.port,
         max_stanza=xmpp.max_stanza,
@@ -317,56 +284,10 @@ def _target(webhook: WebhookConfig) -> Target:
         content_type=webhook.content_type,
         stanzas=webhook.stanzas,
         events=webhook.events,
-        secret=_secret(webhook.secret) or None,
+        secret=text_of(webhook.secret) or None,
         timeout=webhook.timeout,
         max_attempts=webhook.max_attempts,
         concurrency=webhook.concurrency,
-    )
-
-
-def make_authentication(config: Config, service: Service, passwords: Passwords, store: KeyStore, token_store: TokenStore) -> Authentication:
-    """Make what authenticates callers.
-
-    Args:
-        config: how the gateway is set up.
-        service: checks passwords, and knows who is an admin.
-        passwords: verifies hashes of the gateway's own accounts.
-        store: API keys besides those of the configuration.
-        token_store: tokens.
-    """
-    throttle = Throttle()
-    logins = Logins(
-        domain=service.domain,
-        check_backend=service.check_credentials,
-        accounts=make_accounts(config, passwords),
-        throttle=throttle,
-        cache_seconds=config.auth.cache_seconds,
-    )
-    api_keys = ApiKeys(configured_keys(config), store, bootstrap=os.environ.get(BOOTSTRAP), open_access=config.auth.open_access)
-    tokens = Tokens(token_store, throttle, service.users.exists)
-    return Authentication(logins, api_keys, tokens, Admission(logins, api_keys, tokens, service.policy.roles_of))
-
-
-def make_accounts(config: Config, passwords: Passwords) -> Accounts:
-    """Make the gateway's own accounts."""
-    return Accounts([_account(account) for account in config.auth.accounts], passwords)
-
-
-def _account(account: AccountConfig) -> Account:
-    return Account(jid=account.jid, password=_secret(account.password), password_hash=account.password_hash or "")
-
-
-def configured_keys(config: Config) -> list[ApiKey]:
-    """Return the API keys of the configuration."""
-    return [_api_key(key) for key in config.auth.api_keys]
-
-
-def _api_key(key: ApiKeyConfig) -> ApiKey:
-    return ApiKey(
-        name=key.name,
-        digest=key.key_hash or hash_key(_secret(key.key)),
-        paths=tuple(re.compile(path) for path in key.paths),
-        domains=key.domains,
     )
 
 
@@ -438,7 +359,3 @@ class TableSwitch:
         self.listening.serve(table.of(Listener))
         self.scheduling.serve(table.of(Schedule))
         self.commands.serve(table.of(Command))
-
-
-def _secret(value: SecretStr | None) -> str:
-    return value.get_secret_value() if value is not None else ""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tigrest.config import Config
-from tigrest.gateway.assembly import Parts, configured_keys, make_accounts, make_permissions
+from tigrest.gateway.assembly import Parts
+from tigrest.gateway.authentication import configured_keys, make_accounts, make_permissions
 from tigrest.xmpp.jid import JID
 
 APPLIED = ("auth.", "api.permissions")

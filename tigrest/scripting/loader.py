@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import stat
-import threading
 import time
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from tigrest.scripting.files import folders_of
 from tigrest.scripting.handler import Handler, Injection
 from tigrest.scripting.helpers import HelperFinder, package_of
 from tigrest.scripting.kinds import KINDS
+from tigrest.scripting.load_attempts import LoadAttempt
 from tigrest.scripting.module import LOAD_SECONDS, execute, run_bounded
 from tigrest.scripting.parts import ROOT, Claim, Declaration, Kind, Part, Script, Source
 from tigrest.scripting.routes import templates
@@ -59,9 +59,9 @@ class Loader:
         self._seconds = seconds
         self._kinds = tuple(kinds)
         self._helpers = HelperFinder(self.dirs)
-        self._attempts: dict[Path, _Attempt] = {}
+        self._attempts: dict[Path, LoadAttempt] = {}
         """Loads that had not ended when patience did, and their results."""
-        self._failed: dict[Path, _Attempt] = {}
+        self._failed: dict[Path, LoadAttempt] = {}
         """Loads and starts that failed the last time."""
 
     def load(self, previous: Table | None = None, patience: float | None = None, follows: bool = False) -> Table:
@@ -90,7 +90,7 @@ class Loader:
         for item in [item for item in sources if item.path not in scripts]:
             attempt = attempts.get(item.path)
             if attempt is None or attempt.digest != item.digest:
-                attempt = _Attempt(item.path, item.digest, partial(self._load, item))
+                attempt = LoadAttempt(item.path, item.digest, partial(self._load, item))
             try:
                 script = attempt.result(deadline)
                 if script is None:
@@ -132,7 +132,7 @@ class Loader:
             previous: the table being served; its version of the script goes on.
         """
         if error.path in table.scripts:
-            self._failed[error.path] = _Attempt(error.path, table.scripts[error.path].digest, error)
+            self._failed[error.path] = LoadAttempt(error.path, table.scripts[error.path].digest, error)
         return self._table(_with_previous(table, error.path, previous), [*table.problems, error])
 
     def postpone(self, table: Table, path: Path, previous: Table) -> Table:
@@ -145,7 +145,7 @@ class Loader:
         """
         if path in table.scripts:
             script = table.scripts[path]
-            self._attempts[path] = _Attempt(path, script.digest, script)
+            self._attempts[path] = LoadAttempt(path, script.digest, script)
         return self._table(_with_previous(table, path, previous), table.problems)
 
     def _load(self, item: Source) -> Script:
@@ -252,75 +252,6 @@ class Loader:
             if bean is None:
                 raise declared.error(name, f".{name}: nothing provides {getattr(types[name], '__name__', types[name])}")
             setattr(handler, name, bean)
-
-
-class _Attempt:
-    """The load of one version of a script, in a thread of its own where nobody can wait for its end.
-
-    Args:
-        path: the script.
-        digest: of the version.
-        load: loads it; or what came of that.
-    """
-
-    def __init__(self, path: Path, digest: bytes, load: Callable[[], Script] | Script | ScriptError) -> None:
-        self._path, self.digest, self._load = path, digest, load
-        self._outcome = None if callable(load) else load
-        self._thread: threading.Thread | None = None
-        self._began = time.monotonic()
-        self._is_told = False
-
-    @property
-    def is_running(self) -> bool:
-        """Return whether it goes on."""
-        return self._thread is not None and self._thread.is_alive()
-
-    @property
-    def has_ended(self) -> bool:
-        """Return whether its thread has ended."""
-        return self._thread is not None and not self._thread.is_alive()
-
-    def tell(self, patience: float | None) -> None:
-        """Log once that it takes long; not of one that only comes after another that does.
-
-        Args:
-            patience: seconds from which on it does.
-        """
-        if patience is not None and not self._is_told and time.monotonic() - self._began >= patience:
-            self._is_told = True
-            log.warning("%s is still loading after %g s; the other scripts are served meanwhile", self._path, patience)
-
-    def result(self, deadline: float | None) -> Script | None:
-        """Load the script, and return it; ``None`` when it still loads at the deadline.
-
-        Args:
-            deadline: by the monotonic clock; ``None`` to wait to the end.
-
-        Raises:
-            ScriptError: it cannot be loaded.
-        """
-        if self._thread is not None:
-            if deadline is None:
-                self._thread.join()  # with a deadline it was waited for once, which is enough: others wait meanwhile
-        elif self._outcome is None and deadline is None:
-            self._run()
-        elif self._outcome is None and deadline is not None:
-            self._thread = threading.Thread(target=self._run, name=f"script {self._path.name}", daemon=True)
-            self._thread.start()
-            self._thread.join(max(0.0, deadline - time.monotonic()))
-        if isinstance(self._outcome, ScriptError):
-            raise self._outcome
-        return self._outcome
-
-    def _run(self) -> None:
-        assert callable(self._load)
-        try:
-            self._outcome = self._load()
-        except ScriptError as error:
-            self._outcome = error
-        except Exception as error:
-            log.exception("%s could not be loaded", self._path)
-            self._outcome = ScriptError(self._path, 1, f"{type(error).__name__}: {error}")
 
 
 def _with_previous(table: Table, path: Path, previous: Table | None) -> dict[Path, Script]:

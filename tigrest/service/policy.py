@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from tigrest.auth.permission_entries import Attempt, Called
 from tigrest.auth.permissions import Permissions
 from tigrest.auth.principal import ADMIN, NOBODY, USER, Principal
 from tigrest.backends.backend import SERVICES
 from tigrest.errors import NotPermitted, SenderNotAllowed
+from tigrest.service.decisions import BY_ADMIN, BY_CLIENT, BY_HIMSELF, BY_IQ, BY_OWN, BY_PUBLIC, BY_REPLY, BY_STANZA, Decision
 from tigrest.xmpp.jid import JID, escaped
 from tigrest.xmpp.kinds import RESPONSES
 from tigrest.xmpp.namespaces import (
@@ -77,30 +78,6 @@ NOT_FOR_USERS = frozenset({STATUS_ENDPOINT, ROOM_OWNER})
 
 ANNOUNCEMENTS = ("announce", "motd")
 """Beginnings of resources of domains to which servers take messages for all users (ejabberd, Prosody)."""
-
-
-class Decision(NamedTuple):
-    """A decision of the policy.
-
-    Args:
-        allowed: whether it may be done.
-        rule: name of the rule that decided.
-        reason: for people; empty when it is allowed.
-    """
-
-    allowed: bool
-    rule: str
-    reason: str = ""
-
-
-_ADMIN = Decision(True, "admin")
-_CLIENT = Decision(True, "client")
-_HIMSELF = Decision(True, "himself")
-_IQ = Decision(True, "iq")
-_OWN = Decision(True, "own")
-_PUBLIC = Decision(True, "public")
-_REPLY = Decision(True, "reply")
-_STANZA = Decision(True, "stanza")
 
 
 class Policy:
@@ -275,20 +252,20 @@ class Policy:
 
     def _act_as(self, principal: Principal, owner: JID) -> Decision:
         if principal.is_admin:
-            return _ADMIN
+            return BY_ADMIN
         if principal.jid is not None and principal.jid == owner.bare:
-            return _OWN
+            return BY_OWN
         return Decision(False, "own", f"{principal} may act for himself only, not for {owner.bare}")
 
     def _listen(self, principal: Principal, address: JID | None) -> Decision:
         if principal.is_admin:
-            return _ADMIN
+            return BY_ADMIN
         own = self.address_of(principal.jid) if principal.jid is not None else None
         if own is None or address != own:
             return Decision(False, "own", f"only admins may read other addresses than their own, which is {own or 'none'}")
         if own == self.jid:
             return Decision(False, "own", f"all users share {own} here, so only admins may read it")
-        return _OWN
+        return BY_OWN
 
     def _call(self, principal: Principal, attempt: Attempt) -> Decision:
         acting = self.acting(principal, attempt.called)
@@ -304,15 +281,15 @@ class Policy:
 
     def _command(self, principal: Principal, to: JID) -> Decision:
         if principal.is_admin:
-            return _ADMIN
+            return BY_ADMIN
         if self.commander_for(principal, to) == principal.jid:
-            return _HIMSELF
+            return BY_HIMSELF
         return self._commands_of(to)
 
     def _commands_of(self, to: JID) -> Decision:
         """Decide about commands sent from an address at the gateway, to which servers may have granted what they grant to us."""
         if to.local and to.resource and not (to.domain == self.domain and to.local in SERVICES):
-            return _CLIENT
+            return BY_CLIENT
         return Decision(
             False,
             "commands",
@@ -338,11 +315,11 @@ class Policy:
             return Decision(False, "domain", f"{self.domain} itself takes no {stanza.kind} from users: it may be an announcement to all")
         if stanza.kind == "message" and not to.local and to.resource.startswith(ANNOUNCEMENTS):
             return Decision(False, "announcement", f"messages to {to} are announcements to all, which are for admins")
-        return _STANZA
+        return BY_STANZA
 
     def _as_admin(self, sender: JID | None) -> Decision:
         if sender is self.jid or sender is None or self.may_send_from(sender):
-            return _ADMIN
+            return BY_ADMIN
         return Decision(False, "sender", self.cure_for(sender))
 
     def cure_for(self, sender: JID) -> str:
@@ -376,13 +353,13 @@ class Policy:
 
     def _iq(self, principal: Principal, iq: Stanza, sender: JID, to: JID) -> Decision:
         if iq.type in RESPONSES:
-            return _REPLY if principal.via == "webhook" else Decision(False, "reply", "replies to iqs are not for users")
+            return BY_REPLY if principal.via == "webhook" else Decision(False, "reply", "replies to iqs are not for users")
         payload = iq.payload
         namespace = split_name(payload.tag)[0] if payload is not None else ""
         node = payload.get("node", "") if payload is not None else ""
         is_himself = sender.bare == principal.jid and self.adhoc_as == "user"
         if namespace == COMMANDS or (namespace in DISCO and node == COMMANDS):
-            return _HIMSELF if is_himself else self._commands_of(to)
+            return BY_HIMSELF if is_himself else self._commands_of(to)
         if namespace == DISCO_ITEMS and node and to.domain == self.domain and (not to.local or to.local in SERVICES) and not is_himself:
             return Decision(
                 False, "node", f"what {to} lists at a node, such as all users, is for admins: the gateway's rights stand behind it"
@@ -391,14 +368,14 @@ class Policy:
         if namespace in OF_ACCOUNTS and not is_own and (to.domain == self.domain or namespace != REGISTER):
             return Decision(False, "account", f"{namespace} of {to} is for its owner: a user may send it to his own account only")
         if to.domain != self.domain or is_own or (to.local and to.resource and to.local not in SERVICES):
-            return _IQ
+            return BY_IQ
         return self._asked(iq.type, namespace, to)
 
     def _asked(self, type: str, namespace: str, to: JID) -> Decision:
         """Decide about an iq to the served domain, one of its services, or the account of somebody else."""
         may_ask = OF_OTHERS if to.local else OF_DOMAIN
         if type == "get" and namespace in may_ask:
-            return _PUBLIC
+            return BY_PUBLIC
         what = f"the account of {to.bare}" if to.local else f"{to}"
         if type == "get":
             return Decision(
