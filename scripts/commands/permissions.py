@@ -30,7 +30,7 @@ async def explain(
     Nothing is called. The call is allowed when one of the groups allows it.
 
     Args:
-        caller: address of a user, or - for somebody who has not logged in.
+        caller: address of a user, or `nobody` for somebody who has not logged in.
         name: of the command.
         frontend: how it would be called.
         address: IP address that the call would come from.

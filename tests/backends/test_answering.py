@@ -169,6 +169,15 @@ async def test_our_own_commands_are_for_admins_and_no_listener_takes_their_place
     assert world.listener.asked == []
 
 
+async def test_no_listener_takes_the_place_of_a_list_of_commands(world: World) -> None:
+    world.backend.offer(AdHocCommands([]), AdHocCommands([], node="some", name="Some commands"))
+    for payload in (ITEMS, ITEMS.replace("http://jabber.org/protocol/commands", "some"), RUN.replace("'x'", "'some/x'")):
+        await world.ask(payload, sender=ADMIN, type="set" if payload.startswith("<command") else "get")
+    assert world.listener.asked == []
+    assert await world.refused(ITEMS.replace("http://jabber.org/protocol/commands", "something")) == "item-not-found"
+    assert len(world.listener.asked) == 1
+
+
 async def test_a_database_that_cannot_be_used_is_told(world: World) -> None:
     """To the caller of the embedded domain by an exception, which HTTP answers with 503; over XMPP by an error."""
     world.listener.error = StorageUnavailable("locked")

@@ -159,11 +159,25 @@ def permissions(_u: str) -> Story:
             step("explain", {"caller": "admin@localhost", "name": "register"}, including(With({"group": "role", "allows": True}))),
             step(
                 "explain",
-                {"caller": "eve@elsewhere.example", "name": "list_methods", "frontend": "adhoc"},
+                {"caller": "nobody", "name": "list_methods", "frontend": "adhoc"},
                 including(With({"group": "role", "allows": True})),
             ),
             step("explain", {"caller": "alice@localhost", "name": "nothing"}, Fails("missing")),
             step("explain", {"caller": "alice@localhost", "name": "status", "frontend": "post"}, Fails("argument")),
+        )
+    )
+
+
+def tokens(u: str) -> Story:
+    """Return what becomes of tokens."""
+    issued = With({"token": Saying("^tgt_"), "scopes": ["send_message"], "expires_in": 60})
+    return Story(
+        (
+            step("oauth_issue_token", {"jid": f"{u}@localhost", "ttl": 60, "scopes": ["send_message"]}, issued),
+            step("oauth_issue_token", {"jid": f"{u}@localhost", "ttl": 60, "scopes": "send_message"}, issued, version=0),
+            step("oauth_issue_token", {"jid": f"{u}@localhost", "ttl": "soon", "scopes": []}, Fails("argument", "is not a whole number")),
+            step("oauth_list_tokens", {}, including(With({"user": f"{u}@localhost", "scopes": ["send_message"]}))),
+            step("oauth_revoke_token", {"token": "tgt_none"}, None),
         )
     )
 
@@ -307,6 +321,7 @@ STORIES: tuple[Callable[[str], Story], ...] = (
     server,
     meta,
     permissions,
+    tokens,
     rooms,
     furnished_rooms,
     rosters,

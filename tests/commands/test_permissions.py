@@ -26,15 +26,19 @@ def test_each_group_is_explained() -> None:
             ("loopback", False, "it does not name list_methods"),
             ("role", False, "it does not count: the command is named by helpers"),
         ]
-        assert explained(gateway, caller="-", name="status", address="::1")[2] == ("loopback", True, "it names the caller and the command")
-        assert explained(gateway, caller="-", name="explain")[-1][1:] == (
+        assert explained(gateway, caller="nobody", name="status", address="::1")[2] == (
+            "loopback",
+            True,
+            "it names the caller and the command",
+        )
+        assert explained(gateway, caller="nobody", name="explain")[-1][1:] == (
             False,
             "explain needs the role admin, which open does not have ([auth] admins)",
         )
         assert explained(gateway, caller="admin@localhost", name="explain")[0][1]
         assert gateway.client.get("/api/explain", params={"caller": "x", "name": "explain"}, auth=ADMIN).status_code == 400
-        assert gateway.client.get("/api/explain", params={"caller": "-", "name": "explian"}, auth=ADMIN).status_code == 404
-        assert gateway.client.get("/api/explain", params={"caller": "-", "name": "explain"}, auth=ALICE).status_code == 403
+        assert gateway.client.get("/api/explain", params={"caller": "nobody", "name": "explian"}, auth=ADMIN).status_code == 404
+        assert gateway.client.get("/api/explain", params={"caller": "nobody", "name": "explain"}, auth=ALICE).status_code == 403
 
 
 def test_names_of_no_command_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:

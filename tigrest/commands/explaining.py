@@ -10,7 +10,7 @@ from tigrest.commands.registry import Commands
 from tigrest.errors import InvalidValue
 from tigrest.xmpp.jid import JID
 
-ANYBODY = "-"
+ANYBODY = "nobody"
 """Stands for a caller who has not logged in."""
 
 
@@ -19,7 +19,7 @@ def explain_call(ctx: CommandContext, caller: str, name: str, frontend: Frontend
 
     Args:
         ctx: of the command that wants to know.
-        caller: address of the caller; ``-`` for somebody who has not logged in.
+        caller: address of the caller; ``nobody`` for somebody who has not logged in.
         name: of the command.
         frontend: how it would be called.
         address: IP address of the caller; empty for an unknown one.
