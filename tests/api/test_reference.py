@@ -37,5 +37,11 @@ def test_scalars_of_commands_that_only_tell_have_the_names_that_ejabberds_client
     assert unnamed == set()
 
 
+def test_mongooseims_places_are_listed_and_no_other() -> None:
+    commands = Loader([], command_dirs=[builtin_commands()]).load().of(Command)
+    listed = dict(re.findall(r"^\| `(\w+ /api/\S+)` \| `(\w+)` \|$", read("from-mongooseim.md"), re.MULTILINE))
+    assert listed == {f"{route[0]} /api{route[1]}": command.name for command in commands if (route := command.route) is not None}
+
+
 def test_make_docs_writes_it() -> None:
     assert "tigrest.api.reference docs/commands.md" in (ROOT / "Makefile").read_text()
