@@ -33,7 +33,8 @@ PAGE = "architecture.md"
 
 REQUEST, REPLY = "The way of a request", "The way of a reply"
 STANZA, SCRIPT, CALLER = "The way of an incoming stanza", "The way of a saved script", "What a caller may do"
-WAYS = [REQUEST, REPLY, STANZA, SCRIPT, CALLER]
+CALL = "The way of a command"
+WAYS = [REQUEST, REPLY, CALL, STANZA, SCRIPT, CALLER]
 
 
 def functions(way: str) -> list[str]:
@@ -166,6 +167,14 @@ class Answers(Handler):
         return {answer!r}
 """
 
+COMMANDS = """
+from tigrest import CommandContext, command
+
+@command(role="user")
+async def greet(ctx: CommandContext, name: str) -> str:
+    return f"Hello {name}"
+"""
+
 VERSION = {"kind": "iq", "type": "get", "to": "example.org", "version": {}}
 COMMAND = {"kind": "iq", "type": "set", "to": "example.org", "command": {"node": "uptime"}}
 MESSAGE = "<message from='bob@example.org/x' to='bot@http.example.org' type='chat'><body>Hello</body></message>"
@@ -177,10 +186,10 @@ class World:
     def __init__(self, server: Server, scripts: Path, port: int) -> None:
         self.server, self.scripts, self._port = server, scripts, port
 
-    async def post(self, stanza: object, login: str) -> bytes:
+    async def post(self, content: object, login: str, path: str = "/rest") -> bytes:
         """Send a request, and return the whole answer."""
-        body = json.dumps(stanza).encode()
-        head = f"POST /rest HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        body = json.dumps(content).encode()
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         return await self._send(f"{head}Authorization: Basic {base64.b64encode(login.encode()).decode()}\r\n\r\n".encode() + body)
 
     async def get(self, path: str) -> bytes:
@@ -220,7 +229,10 @@ async def world(folder: Path) -> AsyncIterator[World]:
     config, listener = Config.model_validate(settings), bind("127.0.0.1", 0)
     running = World(server, folder, listener.getsockname()[1])
     running.save("old")
-    gateway = Gateway(config, [folder, builtin_scripts()], Passwords(1, 8, 1))
+    commands = folder / "static"  # which is not looked through for handlers
+    commands.mkdir()
+    (commands / "greetings.py").write_text(COMMANDS)
+    gateway = Gateway(config, [folder, builtin_scripts()], Passwords(1, 8, 1), [commands])
     ready, stop = asyncio.Event(), asyncio.Event()
     serving = asyncio.create_task(serve_gateway(gateway, config, listener, stop=stop, ready=lambda _: ready.set()))
     serving.add_done_callback(lambda _: ready.set())  # also when it fails
@@ -268,6 +280,8 @@ async def go(tracer: Tracer, folder: Path) -> dict[str, list[CodeType]]:
             await eventually(drained)
         with tracer.noting() as gone[CALLER]:
             assert b"403 Forbidden" in await there.post(COMMAND, "carol@example.org:secret")
+        with tracer.noting() as gone[CALL]:
+            assert b'"Hello Bob"' in await there.post({"name": "Bob"}, "carol@example.org:secret", "/api/greet")
     return gone
 
 

@@ -124,3 +124,15 @@ def test_a_function_that_another_of_its_name_replaces_is_told(tmp_path: Path) ->
 def test_a_name_that_looks_like_a_version_is_refused(tmp_path: Path) -> None:
     [problem] = load(tmp_path, numbers=ADD.replace("def add", "def v2")).problems
     assert "its name would be taken for a version in paths" in str(problem)
+
+
+def test_commands_may_lie_in_a_directory_of_handlers(tmp_path: Path) -> None:
+    commands = tmp_path / "commands"
+    commands.mkdir()
+    (commands / "numbers.py").write_text(HEAD + ADD)
+    (tmp_path / "hello.py").write_text(
+        "from tigrest import Handler\nclass Hello(Handler):\n    regex = '/hello'\n    def exec_get(self): ...\n"
+    )
+    table = Loader([tmp_path], command_dirs=[commands]).load()
+    assert table.problems == ()
+    assert ([route.uri for route in table.routes], [part.name for part in table.of(Command)]) == (["/rest/hello"], ["add"])

@@ -7,7 +7,7 @@ import logging
 import stat
 import time
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -172,7 +172,7 @@ class Loader:
         seen: set[tuple[bool, Path]] = set()
         for index, root in enumerate(self.dirs):
             is_of_commands = root not in self._handler_dirs
-            relatives = {path: path.relative_to(root) for path in files if path.is_relative_to(root)}
+            relatives = self._relatives(root, files, is_of_commands)
             helpers = hashlib.sha256()
             for path, relative in relatives.items():
                 if _hidden(relative):
@@ -185,6 +185,12 @@ class Loader:
                 for template in templates(path):
                     digest.update(template.name.encode() + (_read(template, problems) or b""))
                 yield Source(path, root, index, files[path], digest.digest(), is_of_commands)
+
+    def _relatives(self, root: Path, files: Iterable[Path], is_of_commands: bool) -> dict[Path, Path]:
+        """Return the files below a directory, without those in a directory of the other sort that lies in it."""
+        others = [other for other in self.dirs if (other not in self._handler_dirs) is not is_of_commands and other.is_relative_to(root)]
+        inside = [path for path in files if path.is_relative_to(root)]
+        return {path: path.relative_to(root) for path in inside if not any(path.is_relative_to(other) for other in others)}
 
     def _statics(self) -> Iterator[tuple[str, Path]]:
         for root in reversed(self._handler_dirs):
