@@ -12,7 +12,7 @@ SWAGGER_UI ?= 5.35.0
 WORKERS ?= --numprocesses $$((3 * $$(nproc) / 2)) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak check bench docs table vendor format clean
+.PHONY: help run test quick soak check bench docs table vendor format clean
 
 help: ## show this help
 	@echo "make [PYTHON=python3.12] <target>"
@@ -20,6 +20,11 @@ help: ## show this help
 
 run: $(VENV)/.installed ## set up what is missing and serve on the embedded domain; ARGS="--port 9000"
 	@exec $(IN_VENV) -m tigrest serve --access-log $(ARGS)
+
+# What needs no server waits more than it computes, and a process more costs nothing but its imports.
+quick: WORKERS = --numprocesses $$((2 * $$(nproc))) --dist worksteal
+quick: $(VENV)/.installed-test ## run the tests that need no XMPP server; ARGS="-k name"
+	@env -u PYTHONDONTWRITEBYTECODE $(IN_VENV) -m pytest $(WORKERS) --ignore=tests/servers $(ARGS)
 
 # Without bytecode on disk each process would compile everything, tests included.
 test: $(VENV)/.installed-test ## set up what is missing and run the tests; ARGS="-k name"

@@ -6,6 +6,7 @@ are ours. Nothing comes from another host, and the page's policy allows none.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
@@ -55,7 +56,7 @@ class Asset:
 
 
 def swagger_mount(*, is_public: bool) -> Mount:
-    """Return the mount of the page and its files, which are read here.
+    """Return the mount of the page and its files, which the first mount of a process reads.
 
     Args:
         is_public: whether it is for everybody; else for admins.
@@ -74,6 +75,8 @@ def swagger_mount(*, is_public: bool) -> Mount:
     return Mount(DOCS_PATH, answer, is_prefix=True, login="ignored" if is_public else "admin")
 
 
+@functools.cache
 def _asset(file: str, media: bytes) -> Asset:
+    """Read a file of the package. It is hashed once in a process, not for each gateway of a test run: the bundle has 1.5 MB."""
     data = files("tigrest.api").joinpath("static", *file.split("/")).read_bytes()
     return Asset(data, media, f'"{hashlib.sha256(data).hexdigest()[:32]}"'.encode())

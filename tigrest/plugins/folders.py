@@ -72,5 +72,5 @@ class FolderFinder(importlib.abc.MetaPathFinder):
 
 def _forget_modules() -> None:
     # a copy of the names: another thread may import meanwhile
-    for name in [name for name in list(sys.modules) if name.split(".")[0] == PLUGIN_PACKAGE]:
+    for name in [name for name in list(sys.modules) if name.startswith(PLUGIN_PACKAGE) and name.split(".")[0] == PLUGIN_PACKAGE]:
         del sys.modules[name]

@@ -64,7 +64,7 @@ class HelperFinder(importlib.abc.MetaPathFinder):
     def withdraw(self) -> None:
         """Take no part in imports any more, and keep the helpers that are loaded for the next time."""
         sys.meta_path[:] = [finder for finder in sys.meta_path if finder is not self]
-        for name in [name for name in list(sys.modules) if name.split(".")[0] in self._roots]:
+        for name in [name for name in list(sys.modules) if name.startswith(PACKAGE) and name.split(".")[0] in self._roots]:
             module = sys.modules.pop(name)
             if _loader_of(module) is not None:
                 self._kept[name] = module
