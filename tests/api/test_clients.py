@@ -106,6 +106,13 @@ def test_ejabberdapi_works_unchanged(served: Served) -> None:
     assert client.check_account("carol", "localhost") is False
 
 
+def test_ejabberdapi_reads_sessions(served: Served) -> None:
+    status = """curl -X POST -H 'Content-Type: application/json' -d '{"command": {"available": true, "show": "away"}}'"""
+    assert '"success":true' in served.run("bash", f"{status} '{served.base}/rest/user/admin@localhost/status/desk'")
+    sessions = served.client().user_sessions_info("admin", "localhost")
+    assert (sessions.resource, sessions.ip, sessions.priority, sessions.statustext) == ("desk", "", None, None)
+
+
 def test_ejabberdapi_gets_the_errors_that_it_knows(served: Served) -> None:
     with pytest.raises(EjabberdUnauthorizedError):
         served.client("wrong").check_account("admin", "localhost")

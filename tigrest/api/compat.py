@@ -23,6 +23,11 @@ EJABBERD = "ejabberd"
 RESCODE_OK, RESCODE_ERROR = 0, 1
 """Results of type ``rescode``: done, or yes; not done, or no."""
 
+MEMBERS = {
+    "user_sessions_info": ("connection", "ip", "port", "priority", "node", "uptime", "status", "resource", "statustext"),
+}
+"""Members of records that its clients read without looking whether they are there; ``null`` where no server tells them over XMPP."""
+
 _PAIR = frozenset({"name", "value"})
 
 CODES: dict[type[Exception], int] = {
@@ -93,6 +98,8 @@ def result_of(command: Command, value: Any, version: int | None) -> Any:
     """
     if value is None or isinstance(value, bool):
         return RESCODE_ERROR if value is False else RESCODE_OK
+    if members := MEMBERS.get(command.name):
+        return [{**dict.fromkeys(members), **record} for record in value]
     if isinstance(value, list):
         return {str(pair["name"]): pair["value"] for pair in value} if _are_pairs(value, command) else value
     name = command.specification.result

@@ -69,7 +69,8 @@ def _places(command: Command) -> str:
 def _definition(command: Command) -> Iterator[str]:
     if command.arguments:
         yield from ["| argument | type | default | |", "|---|---|---|---|"]
-        yield from map(_row, command.arguments)
+        before = {now: before for before, now in command.renamed.items()}
+        yield from (_row(argument, before.get(argument.name, "")) for argument in command.arguments)
         yield ""
     if command.result_text:
         yield from [f"Result: {' '.join(command.result_text.split())}", ""]
@@ -85,9 +86,9 @@ def _status(error: type[TigrestError]) -> int:
     return next((EXCEPTIONS[kind].status for kind in error.__mro__ if kind in EXCEPTIONS), 500)
 
 
-def _row(argument: Argument) -> str:
+def _row(argument: Argument, before: str) -> str:
     default = "" if argument.is_required else f"`{write_json(argument.default).decode()}`"
-    meaning = argument.description.replace("|", r"\|")
+    meaning = argument.description.replace("|", r"\|") + (f" Before: `{before}`." if before else "")
     return f"| `{argument.name}` | {argument.type.name.replace('|', ', ')} | {default} | {meaning} |"
 
 
