@@ -7,6 +7,9 @@ from tigrest import Service, Stanza, StanzaError
 TIMEOUT = 20.0
 """Seconds that an iq waits for its reply."""
 
+PROBE_SECONDS = 5.0
+"""Seconds that an iq waits which only tries what the server can."""
+
 REFUSED = ("forbidden", "not-allowed", "not-authorized")
 """Conditions of somebody who could, but not for us. RFC 6120 §8.3.3"""
 
@@ -63,12 +66,23 @@ def features(description: ET.Element) -> frozenset[str]:
     return frozenset(feature.get("var", "") for feature in description.iter(f"{{{DISCO_INFO}}}feature"))
 
 
-async def items(gateway: Service, to: str) -> list[ET.Element]:
-    """Return what an entity lists, page by page where it has many. XEP-0030 §4, XEP-0059 §2.2"""
+async def items(gateway: Service, to: str, timeout: float = TIMEOUT) -> list[ET.Element]:
+    """Return what an entity lists, page by page where it has many.
+
+    Args:
+        gateway: asks.
+        to: the entity.
+        timeout: seconds to wait for each page.
+
+    Raises:
+        StanzaError: it was answered with an error.
+
+    XEP-0030 §4, XEP-0059 §2.2
+    """
     found: list[ET.Element] = []
     last = ""
     for _ in range(MAX_PAGES):
-        page = await answer(gateway, iq("get", to, _page(last)))
+        page = await answer(gateway, iq("get", to, _page(last)), timeout)
         on_page = page.findall(f"{{{DISCO_ITEMS}}}item")
         found += on_page
         last, before = page.findtext(f"{{{RESULT_SET}}}set/{{{RESULT_SET}}}last", ""), last

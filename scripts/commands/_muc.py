@@ -1,6 +1,5 @@
 """Shared by the commands about rooms: XEP-0045, as an owner of the rooms."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,10 +22,10 @@ from tigrest import (
     TigrestError,
 )
 
-from ._iqs import answer, features, info, iq, items, refused
+from ._iqs import answer, features, info, iq, refused
 from ._room_options import changed, lacks_restricted, options_of, submission
+from ._room_services import MUC
 
-MUC = "http://jabber.org/protocol/muc"
 OWNER, ADMIN = f"{MUC}#owner", f"{MUC}#admin"
 DATA_FORMS = "jabber:x:data"
 
@@ -39,9 +38,6 @@ RESOURCE = "commands"
 AGAIN = 2.0
 """Seconds after which a room is asked anew whether it is there."""
 
-ROLES = ("moderator", "participant", "visitor")
-"""Roles of occupants. XEP-0045 §5.1"""
-
 Affiliation = Literal["owner", "admin", "member", "outcast", "none"]
 
 AFFILIATIONS: tuple[Affiliation, ...] = ("owner", "admin", "member", "outcast")
@@ -50,7 +46,8 @@ AFFILIATIONS: tuple[Affiliation, ...] = ("owner", "admin", "member", "outcast")
 _CHANGES = KeyedLock("changes of the room")
 """Held while a room is made, or its options are changed: two who make it would enter and leave as one."""
 
-_CURE = "have an owner of the room make {} one too"
+CURE = "have an owner of the room make {} one too"
+"""What helps where the gateway, by an address of its, is no owner of a room."""
 
 
 @dataclass(frozen=True)
@@ -60,44 +57,6 @@ class Affiliated:
     jid: JID
     affiliation: str
     reason: str
-
-
-@dataclass(frozen=True)
-class Occupant:
-    """Somebody in a room."""
-
-    jid: str
-    nick: str
-    role: str
-
-
-async def conferences(service: Service) -> str:
-    """Tell why there are no rooms: the domain lists no conference service that can be asked."""
-    try:
-        found = await services(service)
-    except NotSupported as error:
-        return str(error)
-    if found:
-        return ""
-    cure = 'on Prosody add a Component "rooms.example.org" "muc", on ejabberd load mod_muc'
-    return f"{service.domain} has no rooms: it lists no conference service (XEP-0045); {cure}"
-
-
-async def services(gateway: Service) -> list[JID]:
-    """Return the conference services that the served domain lists. XEP-0045 §6.1
-
-    Raises:
-        NotSupported, StanzaTimeout: none was found, and one could not be asked.
-    """
-    own = {str(gateway.domain), str(gateway.jid)}
-    listed = dict.fromkeys(item.get("jid", "") for item in await items(gateway, gateway.domain) if not item.get("node"))
-    candidates = [jid for jid in listed if jid and jid not in own and "@" not in jid]
-    asked = await asyncio.gather(*(info(gateway, jid) for jid in candidates), return_exceptions=True)
-    found = [JID(jid) for jid, said in zip(candidates, asked, strict=True) if isinstance(said, ET.Element) and MUC in features(said)]
-    trouble = next((said for said in asked if isinstance(said, TigrestError) and not isinstance(said, StanzaError)), None)
-    if not found and trouble is not None:
-        raise trouble
-    return found
 
 
 def address(room: str, service: str) -> JID:
@@ -164,7 +123,7 @@ async def ask(gateway: Service, room: JID, type: str, payload: ET.Element) -> ET
             if not refused(error):
                 raise
             words = error.text or error.condition
-    raise NotPermitted(f"{room} does not let the gateway do this ({words}): {_CURE.format(gateway.room_owner)}")
+    raise NotPermitted(f"{room} does not let the gateway do this ({words}): {CURE.format(gateway.room_owner)}")
 
 
 async def create(gateway: Service, room: JID, options: Mapping[str, str]) -> None:
@@ -291,7 +250,7 @@ async def _change(gateway: Service, room: JID, options: Mapping[str, str]) -> No
             await _configure(gateway, room, owner, form, options)
             return
     if not found:
-        raise NotPermitted(f"{room} does not let the gateway change options ({words}): {_CURE.format(gateway.room_owner)}")
+        raise NotPermitted(f"{room} does not let the gateway change options ({words}): {CURE.format(gateway.room_owner)}")
     await _configure(gateway, room, *found[0], options)
 
 
@@ -317,10 +276,11 @@ async def affiliated(gateway: Service, room: JID) -> list[Affiliated]:
     await expect_room(gateway, room)
     found = []
     for affiliation in AFFILIATIONS:
-        query = await ask(gateway, room, "get", _listing(affiliation=affiliation))
+        query = await ask(gateway, room, "get", listing(affiliation=affiliation))
         found += [
             Affiliated(JID(item.get("jid", "")), affiliation, item.findtext(f"{{{ADMIN}}}reason", ""))
             for item in query.iter(f"{{{ADMIN}}}item")
+            if item.get("jid")
         ]
     return found
 
@@ -333,69 +293,7 @@ async def affiliate(gateway: Service, room: JID, jid: JID, affiliation: Affiliat
         NotPermitted: the gateway is no owner.
     """
     await expect_room(gateway, room)
-    await ask(gateway, room, "set", _listing(affiliation=affiliation, jid=jid.bare))
-
-
-async def occupants(gateway: Service, room: JID) -> list[Occupant]:
-    """Return who is in a room: with addresses and roles where the gateway is an owner, else the nicks that the room lists.
-
-    Raises:
-        NotFound: there is no room.
-        NotPermitted: it has occupants, and does not show them.
-
-    XEP-0045 §6.5, §9.6
-    """
-    await expect_room(gateway, room)
-    for owner in owners(gateway):
-        try:
-            return await _with_roles(gateway, room, owner)
-        except StanzaError as error:
-            if not refused(error):
-                raise
-    try:
-        listed = [JID(item.get("jid", "")) for item in await items(gateway, room)]
-    except StanzaError as error:
-        if not refused(error):
-            raise
-        listed = []
-    if not listed and await occupants_number(gateway, room):
-        raise NotPermitted(f"{room} does not show who is in it: {_CURE.format(gateway.room_owner)}")
-    return [Occupant("", jid.resource, "") for jid in listed]
-
-
-async def occupants_number(gateway: Service, room: JID) -> int:
-    """Return how many are in a room, as it says itself. XEP-0045 §6.4
-
-    Raises:
-        NotFound: there is no room.
-    """
-    form = DataForm.find(await expect_room(gateway, room))
-    told = form.value("muc#roominfo_occupants") if form is not None else ""
-    return int(told) if told.isdecimal() else len(await items(gateway, room))
-
-
-async def _with_roles(gateway: Service, room: JID, owner: JID) -> list[Occupant]:
-    """Return who is in a room, by role. ejabberd tells only moderators who are in it: an owner enters it for that, and leaves.
-
-    Raises:
-        StanzaError: we may not see them.
-    """
-    try:
-        return await _of_roles(gateway, room, owner)
-    except StanzaError as error:
-        if not refused(error):
-            raise
-    await answer(gateway, iq("get", room, _listing(affiliation="owner"), owner))  # else entering would not help
-    async with entered(gateway, room, owner):
-        return await _of_roles(gateway, room, owner)
-
-
-async def _of_roles(gateway: Service, room: JID, owner: JID) -> list[Occupant]:
-    found = []
-    for role in ROLES:
-        query = await answer(gateway, iq("get", room, _listing(role=role), owner))
-        found += [Occupant(item.get("jid", ""), item.get("nick", ""), role) for item in query.iter(f"{{{ADMIN}}}item")]
-    return [each for each in found if each.jid != owner]
+    await ask(gateway, room, "set", listing(affiliation=affiliation, jid=jid.bare))
 
 
 async def _form(gateway: Service, room: JID, owner: JID) -> DataForm:
@@ -429,7 +327,7 @@ def _destruction() -> ET.Element:
     return query
 
 
-def _listing(**attributes: str) -> ET.Element:
+def listing(**attributes: str) -> ET.Element:
     """Build the query for those with a role or affiliation, or the one that changes it."""
     query = ET.Element(f"{{{ADMIN}}}query")
     ET.SubElement(query, f"{{{ADMIN}}}item", {name: str(value) for name, value in attributes.items()})

@@ -8,12 +8,9 @@ from xml.etree import ElementTree as ET
 from tigrest import JID, CommandReply, KeyedLock, NotFound, NotSupported, ServerFailed, Service, Stanza, StanzaError
 
 from ._admin import expect_account
-from ._iqs import answer, iq, refused
+from ._iqs import PROBE_SECONDS, answer, iq, refused
 
 ROSTER = "jabber:iq:roster"
-
-PROBE_SECONDS = 5.0
-"""Seconds that a probe waits for its reply."""
 
 _CHANGES = KeyedLock("changes of the roster")
 """Held while a roster is changed: what is read back is one's own."""
@@ -34,7 +31,7 @@ class RosterContact:
         groups: that it is in.
     """
 
-    jid: JID
+    jid: str
     nick: str
     subscription: str
     pending: str
@@ -87,7 +84,7 @@ async def _told_by_command(gateway: Service, user: JID) -> list[RosterContact]:
     """Return the roster that a command of the server shows: as an element, as XML in a text (Prosody), or as lines (ejabberd)."""
     reply = await gateway.admin_commands.run("get-user-roster", {"accountjid": user, "accountjids": [user]}, account=user)
     if reply.roster:
-        return [RosterContact(JID(each.jid), each.name, each.subscription or "none", "none", each.groups) for each in reply.roster]
+        return [RosterContact(each.jid, each.name, each.subscription or "none", "none", each.groups) for each in reply.roster]
     written = "\n".join(_values(reply, "roster"))
     if written:
         payload = Stanza.parse(f"<iq type='result'>{written}</iq>").payload
@@ -103,7 +100,7 @@ def _lines(lines: Sequence[str]) -> Iterator[RosterContact]:
     for line in lines:
         jid, nick, subscription, groups = (*(part.strip() for part in line.split(";", 3)), "", "", "")[:4]
         if jid:
-            yield RosterContact(JID(jid), nick, subscription or "none", "none", tuple(each for each in groups.split(", ") if each))
+            yield RosterContact(jid, nick, subscription or "none", "none", tuple(each for each in groups.split(", ") if each))
 
 
 async def put(gateway: Service, user: JID, contact: RosterContact) -> None:
@@ -143,7 +140,7 @@ async def remove(gateway: Service, user: JID, contact: JID) -> None:
             raise ServerFailed(f"{gateway.domain} has not taken {contact} out of the roster of {user}")
 
 
-async def _contact(gateway: Service, user: JID, jid: JID) -> RosterContact | None:
+async def _contact(gateway: Service, user: JID, jid: str) -> RosterContact | None:
     return next((each for each in await contacts(gateway, user) if each.jid == jid), None)
 
 
@@ -159,7 +156,7 @@ async def _send(gateway: Service, user: JID, item: ET.Element) -> None:
 def _parse(query: ET.Element) -> list[RosterContact]:
     return [
         RosterContact(
-            JID(item.get("jid", "")),
+            item.get("jid", ""),
             item.get("name", ""),
             item.get("subscription", "none"),
             item.get("ask", "none"),

@@ -1,8 +1,8 @@
-"""Commands about the rosters of users, by the names of ejabberd and of MongooseIM's REST API."""
+"""Commands about the rosters of users, by ejabberd's names."""
 
 from dataclasses import dataclass
 
-from tigrest import JID, BareJID, CommandContext, InvalidValue, NoSuchUser, NotFound, NotSupported, command
+from tigrest import JID, CommandContext, InvalidValue, NoSuchUser, NotFound, NotSupported, command
 
 from ._admin import account_of
 from ._rosters import RosterContact, Subscription, contacts, put, readable, remove, writable
@@ -30,17 +30,6 @@ class ContactV0:
     subscription: str
     pending: str
     groups: str
-
-
-@dataclass(frozen=True)
-class ListedContact:
-    """A contact in a roster, as MongooseIM has it."""
-
-    jid: str
-    name: str
-    subscription: str
-    ask: str
-    groups: list[str]
 
 
 @command(
@@ -167,65 +156,6 @@ async def delete_rosteritem(ctx: CommandContext, localuser: str, localhost: str,
         host: domain of the contact.
     """
     await remove(ctx.gateway, account_of(ctx, localuser, localhost), _jid(user, host))
-
-
-@command(
-    tags=("contacts",),
-    effect="read",
-    errors=(NoSuchUser, NotSupported),
-    needs=(readable,),
-    route="GET /contacts/{caller}",
-    example=({"caller": "bob@example.org"}, [{"jid": "jan@example.org", "name": "", "subscription": "both", "ask": "none", "groups": []}]),
-)
-async def list_contacts(ctx: CommandContext, caller: BareJID) -> list[ListedContact]:
-    """Get roster.
-
-    Args:
-        caller: address of the user.
-
-    Returns:
-        The contacts, sorted by address.
-    """
-    found = await contacts(ctx.gateway, account_of(ctx, caller.local, caller.domain))
-    return [ListedContact(each.jid, each.nick, each.subscription, each.pending, list(each.groups)) for each in found]
-
-
-@command(
-    tags=("contacts",),
-    errors=(NoSuchUser, NotSupported),
-    needs=(writable,),
-    route="POST /contacts",
-    example={"jid": "jan@example.net", "caller": "bob@example.org"},
-)
-async def add_contact(ctx: CommandContext, jid: BareJID, caller: BareJID) -> None:
-    """Add a contact to roster.
-
-    One that is there already stays as it is. Nobody is asked for a subscription.
-
-    Args:
-        jid: address of the contact.
-        caller: address of the user.
-    """
-    user = account_of(ctx, caller.local, caller.domain)
-    if all(each.jid != jid for each in await contacts(ctx.gateway, user)):
-        await put(ctx.gateway, user, RosterContact(jid, "", "none", "none", ()))
-
-
-@command(
-    tags=("contacts",),
-    errors=(NoSuchUser, NotFound, NotSupported),
-    needs=(writable,),
-    route="DELETE /contacts/{caller}/{jid}",
-    example={"caller": "bob@example.org", "jid": "jan@example.net"},
-)
-async def delete_contact(ctx: CommandContext, caller: BareJID, jid: BareJID) -> None:
-    """Remove a contact from roster.
-
-    Args:
-        caller: address of the user.
-        jid: address of the contact.
-    """
-    await remove(ctx.gateway, account_of(ctx, caller.local, caller.domain), jid)
 
 
 async def _put(ctx: CommandContext, user: str, host: str, contact: JID, nick: str, groups: list[str], subscription: Subscription) -> None:

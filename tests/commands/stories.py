@@ -260,6 +260,43 @@ def rosters(u: str) -> Story:
     )
 
 
+def friends(u: str) -> Story:
+    """Return how bob and alice become friends, as far as the server lets others make them."""
+    pair, nobody = {"caller": "bob@localhost", "jid": "alice@localhost"}, f"{u}-nobody@localhost"
+    return Story(
+        (
+            step("set_subscription", pair | {"jid": nobody, "action": "connect"}, Fails("missing")),
+            step("set_subscription", pair | {"action": "marry"}, Fails("argument", "is not one of")),
+            step("set_subscription", pair | {"action": "connect"}, None),
+            step("list_contacts", {"caller": "alice@localhost"}, including(With({"jid": "bob@localhost", "subscription": "both"}))),
+            step("set_subscription", pair | {"action": "disconnect"}, None),
+            step("list_contacts", {"caller": "alice@localhost"}, lacking(With({"jid": "bob@localhost"}))),
+        )
+    )
+
+
+def rooms_of_mongooseim(u: str) -> Story:
+    """Return the life of a room by MongooseIM's names."""
+    muc, room = {"domain": HOST, "name": f"{u}-den"}, {"room": f"{u}-den", "service": ROOMS}
+    enter = "<presence><x xmlns='http://jabber.org/protocol/muc'/></presence>"
+    invitation = {"sender": "den@http.localhost", "recipient": "bob@localhost", "reason": "Tea?"}
+    return Story(
+        (
+            step("create_muc_room", muc | {"owner": "alice@localhost", "nick": "Alice"}, f"{u}-den"),
+            step("create_muc_room", muc | {"owner": "alice@localhost", "nick": "Alice"}, Fails("conflict")),
+            step("get_room_affiliation", room | {"jid": "alice@localhost"}, "owner"),
+            step("invite_to_muc_room", muc | invitation, None),
+            step("invite_to_muc_room", muc | invitation | {"sender": "eve@elsewhere.example"}, Fails("forbidden")),
+            step("kick_user_from_room", muc | {"nick": "Alice"}, Fails("missing", "has the nick")),
+            step("send_stanza", {"from": "alice@http.localhost/x", "to": f"{u}-den@{ROOMS}/Alice", "stanza": enter}, None),
+            step("kick_user_from_room", muc | {"nick": "Alice"}, None),
+            step("get_room_occupants", room, []),
+            step("destroy_room", room, None),
+            step("kick_user_from_room", muc | {"nick": "Alice"}, Fails("missing", "there is no room")),
+        )
+    )
+
+
 def messages(_u: str) -> Story:
     """Return who may send what."""
     message, ping = {"to": "bob@localhost", "body": "Tea <&> cake?"}, "<iq type='get'><ping xmlns='urn:xmpp:ping'/></iq>"
@@ -325,6 +362,8 @@ STORIES: tuple[Callable[[str], Story], ...] = (
     rooms,
     furnished_rooms,
     rosters,
+    friends,
+    rooms_of_mongooseim,
     messages,
     vcards,
     private_storage,

@@ -57,6 +57,10 @@ NOT_HERE: dict[str, dict[str, Any]] = {
     "list_contacts": {"caller": "bob@localhost"},
     "add_contact": {"caller": "bob@localhost", "jid": "jan@example.net"},
     "delete_contact": {"caller": "bob@localhost", "jid": "jan@example.net"},
+    "set_subscription": {"caller": "bob@localhost", "jid": "alice@localhost", "action": "connect"},
+    "create_muc_room": {"domain": "localhost", "name": "hall", "owner": "bob@localhost"},
+    "invite_to_muc_room": {"domain": "localhost", "name": "hall", "sender": "bob@localhost", "recipient": "alice@localhost"},
+    "kick_user_from_room": {"domain": "localhost", "name": "hall", "nick": "Bob"},
     "private_get": {**BOB, "element": "storage", "ns": "storage:rosternotes"},
     "private_set": {**BOB, "element": "<storage xmlns='storage:rosternotes'/>"},
 }
@@ -101,6 +105,9 @@ def test_the_routes_of_mongooseim_lead_to_the_commands(gateway: TestGateway) -> 
     assert gateway.get("/api/contacts/bob@localhost", login="admin").status_code == 501
     assert gateway.post("/api/contacts", login="admin", json={"jid": "jan@example.net", "caller": "bob@localhost"}).status_code == 501
     assert gateway.delete("/api/contacts/bob@localhost/jan@example.net", login="admin").status_code == 501
+    assert gateway.put("/api/contacts/bob@localhost/alice@localhost/manage", login="admin", json={"action": "connect"}).status_code == 501
+    assert gateway.post("/api/mucs/localhost", login="admin", json={"name": "hall", "owner": "bob@localhost"}).status_code == 501
+    assert gateway.delete("/api/mucs/localhost/hall/Bob", login="admin").status_code == 501
     with gateway.recording() as sent:
         body = {"caller": "alice@localhost", "to": "bob@localhost", "body": "Hello"}
         assert gateway.post("/api/messages", login="alice", json=body).status_code in (200, 201, 204)

@@ -158,6 +158,27 @@ def test_occupants_are_told_with_addresses_and_roles(in_front_of_rooms: TestGate
     eventually(lambda: result(gateway, "get_room_occupants_number", room) == 2)
 
 
+def test_rooms_at_the_places_of_mongooseim(in_front_of_rooms: TestGateway) -> None:
+    gateway, room = in_front_of_rooms, new_room()
+    name = room["room"]
+    made = gateway.post("/api/mucs/localhost", login=ADMIN, json={"name": name, "owner": "bob@http.localhost", "nick": "Bob"})
+    assert made.json() == name, made.text
+    assert [each["affiliation"] for each in result(gateway, "get_room_affiliations", room)] == ["owner", "owner"]
+    invitation = {"sender": "bob@http.localhost", "recipient": "alice@localhost", "reason": "Come"}
+    with gateway.recording() as sent:
+        answer = gateway.post(f"/api/mucs/localhost/{name}/participants", login=ADMIN, json=invitation)
+        assert answer.status_code == 200, answer.text
+    [message] = [stanza for stanza in sent if stanza.kind == "message"]
+    assert (message.attributes["from"], message.xml[0].attrib) == ("bob@http.localhost", {"jid": f"{name}@{SERVICE}", "reason": "Come"})
+    assert gateway.post(f"/api/mucs/localhost/{name}/participants", login=ADMIN, json=invitation | {"sender": "a@b.c"}).status_code == 403
+    enter(gateway, room, "alice@http.localhost/x", "Alice Li")
+    assert [each["nick"] for each in result(gateway, "get_room_occupants", room)] == ["Alice Li"]
+    assert gateway.delete(f"/api/mucs/localhost/{name}/Alice%20Li", login=ADMIN).status_code == 200
+    assert result(gateway, "get_room_occupants", room) == []
+    assert gateway.delete(f"/api/mucs/localhost/{name}/Alice%20Li", login=ADMIN).status_code == 404
+    assert gateway.post("/api/mucs/elsewhere.org", login=ADMIN, json={"name": name, "owner": "bob@localhost"}).status_code == 400
+
+
 ABOUT_A_ROOM: dict[str, dict[str, str]] = {
     "destroy_room": {},
     "get_room_options": {},
@@ -317,6 +338,26 @@ def test_the_contacts_of_mongooseim(gateway: TestGateway, server: XmppServer) ->
     wanted = [{"jid": "jan@example.net", "name": "", "subscription": "none", "ask": "none", "groups": []}]
     assert result(gateway, "list_contacts", {"caller": "bob@localhost"}) == wanted
     assert call(gateway, "delete_contact", {"caller": "bob@localhost", "jid": "jan@example.net"}) == (200, None)
+
+
+def test_two_users_become_friends_and_part(gateway: TestGateway, server: XmppServer) -> None:
+    pair = {"caller": "bob@localhost", "jid": "admin@localhost"}
+    status, text = call(gateway, "set_subscription", {**pair, "action": "connect"})
+    if isinstance(server, Ejabberd):  # which keeps no such subscription
+        assert status == 501, text
+        assert roster_of(gateway, "bob") == roster_of(gateway, "admin") == {}
+        return
+    assert status == 200, text
+    assert roster_of(gateway, "bob") == {"admin@localhost": ("", "both", [])}
+    assert roster_of(gateway, "admin") == {"bob@localhost": ("", "both", [])}
+    missing = call(gateway, "set_subscription", {**pair, "jid": "nobody@localhost", "action": "connect"})
+    assert missing == (404, "there is no account nobody@localhost")
+    assert roster_of(gateway, "bob") == {"admin@localhost": ("", "both", [])}
+    for _ in range(2):
+        answer = gateway.put("/api/contacts/bob@localhost/admin@localhost/manage", login=ADMIN, json={"action": "disconnect"})
+        assert answer.status_code == 200
+    assert roster_of(gateway, "bob") == roster_of(gateway, "admin") == {}
+    assert call(gateway, "set_subscription", {**pair, "action": "marry"})[0] == 422
 
 
 def test_who_is_not_there_has_no_roster(gateway: TestGateway, server: XmppServer) -> None:
