@@ -20,13 +20,13 @@ STANZA = {"$ref": "#/components/schemas/Stanza"}
 TEXT = {"type": "string"}
 
 BODIES = {"application/json": STANZA, "application/xml": TEXT, "application/xmpp+xml": TEXT, "text/plain": TEXT}
-BODIES |= {"application/x-www-form-urlencoded": {"type": "object"}}
 """Media types of a stanza in a request, with JSON schemas."""
 
 QUERY_BODIES = {**BODIES, "application/json": {}}
 """Those of what an iq asks, which is not always an object."""
 
 SHOWN = {media: schema for media, schema in {**BODIES, "text/xml": TEXT}.items() if media != "text/plain"}
+SHOWN |= {"application/x-www-form-urlencoded": TEXT}
 """Media types of a stanza in an answer, with JSON schemas."""
 
 NO_STANZA = "The body can be read, but is no stanza that can be sent."

@@ -253,7 +253,7 @@ def test_models_of_queries_are_parameters(gateway: TestGateway) -> None:
 
 def test_models_of_content_are_schemas_that_refer_to_each_other(gateway: TestGateway) -> None:
     body = operation(gateway, "put", "/rest/orders/{jid}")["requestBody"]["content"]
-    assert set(body) == {"application/json", "application/xml", "application/x-www-form-urlencoded"}
+    assert set(body) == {"application/json", "application/xml"}
     schema = body["application/json"]["schema"]
     item = schema["properties"]["items"]["items"]
     name = item["$ref"].rpartition("/")[2]
@@ -323,8 +323,9 @@ def test_stanzas_have_a_schema() -> None:
 def test_arguments_of_a_command_are_its_body(gateway: TestGateway) -> None:
     found = operation(gateway, "post", "/api/make")
     body = found["requestBody"]
-    assert set(body["content"]) == {"application/json", "application/xml", "application/x-www-form-urlencoded"}
-    schema = body["content"]["application/json"]["schema"]
+    assert set(body["content"]) == {"application/json", "application/xml"}
+    assert body["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/MakeArguments"}
+    schema = document(gateway)["components"]["schemas"]["MakeArguments"]
     assert (schema["required"], schema["additionalProperties"]) == (["user", "password"], False)
     assert schema["properties"]["user"] == {"type": "string", "description": "for whom."}
     assert schema["properties"]["password"]["format"] == "password"
@@ -376,7 +377,8 @@ def test_each_version_has_a_path_and_the_latest_another(gateway: TestGateway) ->
 def test_a_further_place_has_some_arguments_in_the_path(gateway: TestGateway) -> None:
     found = operation(gateway, "put", "/api/things/{name}")
     assert parameters(found)["name"] == {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
-    assert set(found["requestBody"]["content"]["application/json"]["schema"]["properties"]) == {"to"}
+    name = found["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+    assert set(document(gateway)["components"]["schemas"][name]["properties"]) == {"to"}
 
 
 def test_commands_for_all_take_a_login_and_need_none(gateway: TestGateway) -> None:
@@ -469,3 +471,17 @@ def test_names_of_definitions_fit_the_document() -> None:
 
 def test_groups_are_those_of_commands_and_then_folders(gateway: TestGateway) -> None:
     assert [tag["name"] for tag in document(gateway)["tags"]] == ["shop", "rest"]
+
+
+def test_titled_objects_are_moved_to_the_document_once() -> None:
+    components = Components({})
+    field = {"title": "form field", "type": "object", "properties": {"var": {"type": "string", "title": "name"}}}
+    other = {"title": "form field", "type": "object"}
+    shared = components.share({"title": "stanza", "type": "object", "properties": {"a": field, "b": {"anyOf": [field, other]}}})
+    first = {"$ref": "#/components/schemas/FormField"}
+    expected = {"a": first, "b": {"anyOf": [first, {"$ref": "#/components/schemas/FormField_2"}]}}
+    assert shared == {"title": "stanza", "type": "object", "properties": expected}
+    assert components.schemas == {
+        "FormField": {"type": "object", "properties": {"var": {"type": "string", "title": "name"}}},
+        "FormField_2": {"type": "object"},
+    }

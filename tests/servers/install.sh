@@ -13,6 +13,17 @@ if [ -x "$venv/bin/python" ] && [ ! -e "$venv/peers" ]; then
         echo "tigrest: slidge could not be installed; tests with it are skipped" >&2
     fi
 fi
+# what tries the OpenAPI document, likewise apart: schemathesis would be a plugin of pytest, openapi-python-client wants an older typer
+if [ -x "$venv/bin/python" ] && [ ! -e "$venv/openapi" ]; then
+    echo "tigrest: installing schemathesis and openapi-python-client for the tests"
+    rm -rf "$venv/openapi.new"
+    if "$venv/bin/python" -m venv "$venv/openapi.new" && "$venv/openapi.new/bin/python" -m pip --disable-pip-version-check --quiet install \
+        "schemathesis~=4.32" "openapi-python-client~=0.29.1"; then
+        mv "$venv/openapi.new" "$venv/openapi"
+    else
+        echo "tigrest: they could not be installed; tests with them are skipped" >&2
+    fi
+fi
 missing=""
 command -v prosody >/dev/null || missing="prosody prosody-modules"
 [ -e /usr/sbin/ejabberdctl ] || missing="$missing ejabberd"

@@ -9,13 +9,14 @@ from tigrest.api.mount import API
 from tigrest.api.openapi.answers import problem_references, statuses_of
 from tigrest.api.openapi.components import Components, JsonObject
 from tigrest.api.openapi.handlers import LOGIN, Paths, operation_id
-from tigrest.formats.content import JSON, URLENCODED, XML
+from tigrest.formats.content import JSON, XML
 from tigrest.formats.encoding import plain
 from tigrest.http.statuses import phrase
 from tigrest.scripting.commands import MISSING, Argument, Command
 from tigrest.scripting.result_types import UnknownResult
 
-_BODY_MEDIA = (JSON, URLENCODED, XML)
+_BODY_MEDIA = (JSON, XML)
+"""Media types of bodies that are described; forms are read too, but with several types openapi-python-client 0.29 makes broken clients."""
 
 
 def add_commands(paths: Paths, definitions: Iterable[Sequence[Command]], components: Components) -> None:
@@ -96,7 +97,10 @@ def _body(command: Command, arguments: Sequence[Argument], components: Component
     }
     if required:
         schema["required"] = required
-    content: dict[str, JsonObject] = {media: {"schema": schema} for media in _BODY_MEDIA}
+    words = command.name.split("_")
+    name = "".join([*(word.capitalize() for word in words), f"V{command.version}" if command.version else "", "Arguments"])
+    shared = components.add(name, schema)
+    content: dict[str, JsonObject] = {media: {"schema": shared} for media in _BODY_MEDIA}
     if command.example is not None:
         names = {argument.name for argument in arguments}
         content[JSON]["example"] = plain({name: value for name, value in command.example[0].items() if name in names})

@@ -39,17 +39,53 @@ class Components:
         if isinstance(definitions, dict):
             names = {name: self._name_for(name, definition) for name, definition in definitions.items()}
             for name, definition in definitions.items():
-                self._schemas[names[name]] = _referring(definition, names)
+                self._schemas[names[name]] = _untitled(_referring(definition, names))
         return _referring({key: value for key, value in schema.items() if key != "$defs"}, names)
+
+    def add(self, name: str, schema: JsonObject) -> JsonObject:
+        """Add a schema, and return a reference to it.
+
+        Args:
+            name: that it gets, unless another schema has it.
+            schema: with references to the document only.
+        """
+        free = self._name_for(name, schema)
+        self._schemas[free] = _untitled(schema)
+        return schema_reference(free)
+
+    def share(self, schema: Mapping[str, object]) -> JsonObject:
+        """Move the objects with a title inside of a schema to the document, and return the schema with references to there.
+
+        Generated clients make a class of each, under its title, and none of two that have the same.
+
+        Args:
+            schema: of a stanza, which has the same objects at several places.
+        """
+        return {key: self._shared(value) for key, value in schema.items()}
+
+    def _shared(self, value: object) -> object:
+        if isinstance(value, list):
+            return [self._shared(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        shared, title = self.share(value), value.get("title")
+        if value.get("type") != "object" or not isinstance(title, str):
+            return shared
+        return self.add("".join(word.capitalize() for word in title.split()), shared)
 
     def _name_for(self, name: str, definition: JsonObject) -> str:
         """Return the name that a definition gets: its own, or one with a number when another schema has it."""
         base = _UNNAMED.sub("_", name).strip("_") or "Schema"
         candidate, number = base, 1
-        while candidate in self._schemas and self._schemas[candidate] != _referring(definition, {}):
+        while candidate in self._schemas and self._schemas[candidate] != _untitled(_referring(definition, {})):
             number += 1
             candidate = f"{base}_{number}"
         return candidate
+
+
+def _untitled(schema: Mapping[str, object]) -> JsonObject:
+    """Return a schema without its title: generated clients name classes by titles, and its name here is nobody else's."""
+    return {key: value for key, value in schema.items() if key != "title"}
 
 
 def schema_reference(name: str) -> JsonObject:

@@ -22,6 +22,7 @@ SECURITY_SCHEMES: dict[str, JsonObject] = {
 
 DESCRIPTION = """\
 Answers are JSON or XML, as the `Content-Type` of the request, the query parameter `type` or `Accept` says.
+Bodies may be forms (`application/x-www-form-urlencoded`) too, where JSON and XML are named.
 Errors are [problem documents](https://www.rfc-editor.org/rfc/rfc9457).
 """
 
@@ -34,7 +35,8 @@ def make_document(routes: Iterable[Route], commands: Iterable[Sequence[Command]]
         commands: the definitions of each command, the one with the highest version last.
         domain: the XMPP domain, for the title.
     """
-    components = Components({"Problem": PROBLEM_SCHEMA, "Stanza": stanza_schema()})
+    components = Components({"Problem": PROBLEM_SCHEMA})
+    components.add("Stanza", components.share(stanza_schema()))
     paths: Paths = {}
     add_commands(paths, commands, components)
     tags = _tags(paths)

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from tigrest.api.openapi.answers import ANY_ERROR, ENTITY_STATUSES, problem_answer, problem_references
 from tigrest.api.openapi.components import Components, JsonObject
-from tigrest.formats.content import JSON, PLAIN_TEXT, URLENCODED, XML
+from tigrest.formats.content import JSON, PLAIN_TEXT, XML
 from tigrest.formats.labels import guess
 from tigrest.http.statuses import phrase
 from tigrest.scripting.patterns import PathGroup, Variant, variants
@@ -185,7 +185,7 @@ def _body(usage: Usage, invocation: Invocation, components: Components) -> JsonO
         content: JsonObject = {media: {"schema": dict(schema)} for media, schema in usage.accepts.items()}
     elif "content" in usage.schemas:
         schema = components.lift(usage.schemas["content"])
-        content = {media: {"schema": schema} for media in (JSON, XML, URLENCODED)}
+        content = {media: {"schema": schema} for media in (JSON, XML)}
     elif isinstance(usage.request, str):
         content = {guess(usage.request.encode()): {"schema": {"type": "string"}}, **_ANY}
     elif usage.request is not None:

@@ -1,0 +1,92 @@
+"""What schemathesis makes of the document, against ``tigrest serve``: no answer that is not described, no error of ours."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.api.openapi_tools import KEY, LOGIN, expect_installed, run_tool, served
+
+SECONDS = 90
+"""What a run may take; it begins with what finds most."""
+
+SETTINGS = """
+[checks]
+not_a_server_error.expected-statuses = ["2xx", "3xx", "4xx", "501", "503", "504"]
+"""
+"""5xx that the document has: the server cannot, is away, gives no answer in time. 500 and 502 are there too, and are faults."""
+
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+)
+
+ENDLESS = "/rest/events"
+"""An event stream, which ends when the caller goes."""
+
+
+UNDESCRIBED = """
+from tigrest import Handler, HTTPException
+
+
+class Teapot(Handler):
+    regex = r"/teapot/([^/]+)"
+    description = {"GET": {"answers": {200: "Tea"}}}
+
+    def exec_get(self, size):
+        raise HTTPException(418, "no coffee")
+
+
+class Broken(Handler):
+    regex = r"/broken/([^/]+)"
+
+    def exec_get(self, size):
+        raise ValueError(size)
+"""
+
+
+def tried(folder: Path, url: str, seconds: int, *options: str) -> subprocess.CompletedProcess[str]:
+    """Try what the document describes.
+
+    Args:
+        folder: of the gateway.
+        url: of the gateway.
+        seconds: that it may take.
+        options: further ones.
+    """
+    (folder / "schemathesis.toml").write_text(SETTINGS)
+    start = ["-c", "from schemathesis.cli import schemathesis; schemathesis()", "--config-file", "schemathesis.toml", "run"]
+    login = ["--auth", ":".join(LOGIN), "--header", f"Api-Key: {KEY}"]
+    scope = ["--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing", "--max-time", str(seconds), "--continue-on-failure"]
+    rest = ["--no-shrink", "--suppress-health-check", "all", "--warnings", "off", "--generation-database", "none"]
+    return run_tool([*start, f"{url}/api/openapi.json", *login, *scope, *rest, *options], folder, seconds + 120)
+
+
+def test_all_that_is_answered_is_described(tmp_path: Path) -> None:
+    expect_installed()
+    with served(tmp_path) as url:
+        done = tried(tmp_path, url, SECONDS, "--exclude-path", ENDLESS)
+        log = (tmp_path / "log").read_text()
+    if done.returncode:
+        pytest.fail(done.stdout[-20000:])
+    number = re.search(r"(\d+) generated", done.stdout)
+    assert number is not None
+    assert int(number[1]) > 500, done.stdout[-2000:]
+    assert "Traceback" not in log, log[-20000:]
+
+
+def test_what_is_not_described_would_be_found(tmp_path: Path) -> None:
+    expect_installed()
+    (tmp_path / "scripts" / "rest").mkdir(parents=True)
+    (tmp_path / "scripts" / "rest" / "wrong.py").write_text(UNDESCRIBED)
+    with served(tmp_path) as url:
+        done = tried(tmp_path, url, 10, "--include-path-regex", "/rest/(teapot|broken)/")
+    assert done.returncode == 1, done.stdout
+    assert "Undocumented status code" in done.stdout
+    assert "Server error" in done.stdout
