@@ -101,17 +101,21 @@ class Http:
         return True
 
     def __init__(self, gateway: TestGateway, passwords: Mapping[str, str]) -> None:
-        self._gateway, self._passwords = gateway, passwords
+        self.gateway, self._passwords = gateway, passwords
 
     def call(self, call: Call) -> Answer:
         version = "" if call.version is None else f"/v{call.version}"
         login = f"{call.caller}:{self._passwords[call.caller]}" if call.caller else ""
-        response = self._gateway.post(f"/api/{call.command}{version}", login=login, **self.content(call.arguments))
+        response = self.send(f"/api/{call.command}{version}", login, call.arguments)
         body = response.json()
         if response.status_code != 200:
             assert body["status"] == body.get("code", body["status"]) == response.status_code
             return failed(KINDS.get(response.status_code, "failed"), body["detail"])
         return Answer(response.text, None, lambda expected: agrees(expected, body))
+
+    def send(self, path: str, login: str, arguments: Mapping[str, Any]) -> Any:
+        """Send the request."""
+        return self.gateway.post(path, login=login, **self.content(arguments))
 
     def content(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return what the body is made of."""
@@ -125,6 +129,20 @@ class HttpForm(Http):
 
     def content(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return {"data": {name: list(texts) for name, texts in in_texts(arguments)}}
+
+
+class HttpGet(Http):
+    """HTTP by GET, with a query."""
+
+    name = "get"
+
+    @staticmethod
+    def has(call: Call) -> bool:
+        """Return whether the command is one of the test script that only reads, and takes no secret."""
+        return not call.command.startswith(("fail", "leave", "impossible", "nowhere", "echo_secret"))
+
+    def send(self, path: str, login: str, arguments: Mapping[str, Any]) -> Any:
+        return self.gateway.get(path, login=login, params=[(name, text) for name, texts in in_texts(arguments) for text in texts])
 
 
 class AdHocFrontend:

@@ -186,9 +186,9 @@ def test_a_form_asks_for_the_arguments(admin: Requester) -> None:
     assert reply.form is not None
     assert (reply.form.type, reply.form.title, reply.form.instructions) == ("form", "enrol", "Enrol a user")
     assert reply.form.fields == (
-        Field("user", (), "text-single", "local part of the address.", required=True),
+        Field("user", (), "text-single", "local part of the address", required=True),
         Field("host", ("localhost",), "text-single", "host", required=True),
-        Field("password", (), "text-private", "at least one character.", required=True),
+        Field("password", (), "text-private", "at least one character", required=True),
         Field("mode", ("slow",), "list-single", "mode", (Option("slow"), Option("fast"))),
         Field("age", (), "text-single", "age"),
         Field("groups", (), "text-multi", "groups"),
@@ -359,7 +359,7 @@ def test_texts_of_several_lines_and_versions_of_a_command(stranger: Requester) -
     old, new = stranger.command(f"{NODE}/lines/v0").form, stranger.command(f"{NODE}/lines").form
     assert old is not None
     assert new is not None
-    assert old.fields == (Field("lines", ("one", "two"), "text-multi", "Two lines."),)
+    assert old.fields == (Field("lines", ("one", "two"), "text-multi", "Two lines"),)
     assert new.fields == (Field("result", ("one", "two"), "text-multi", "result"),)
     assert f"{NODE}/lines/v0" not in stranger.items(NODE)
 

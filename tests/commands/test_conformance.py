@@ -9,7 +9,7 @@ import pytest
 
 from tests.commands.adhoc_client import Ask, ask_on_embedded
 from tests.commands.cases import CASES, SCRIPT, Case
-from tests.commands.frontends import AdHocFrontend, Ctl, Frontend, Http, HttpForm, listening_ctl
+from tests.commands.frontends import AdHocFrontend, Ctl, Frontend, Http, HttpForm, HttpGet, listening_ctl
 from tigrest.testing import ACCOUNTS, PASSWORD, TestGateway, serving
 
 
@@ -27,7 +27,7 @@ def frontends_of(gateway: TestGateway, passwords: Mapping[str, str]) -> dict[str
     return {frontend.name: frontend for frontend in (Http(gateway, passwords), HttpForm(gateway, passwords), AdHocFrontend(ask))}
 
 
-FRONTENDS = (Http, HttpForm, AdHocFrontend, Ctl)
+FRONTENDS = (Http, HttpForm, HttpGet, AdHocFrontend, Ctl)
 CALLS = [pytest.param(case, kind.name, id=f"{kind.name}: {case}") for case in CASES for kind in FRONTENDS if kind.has(case.call)]
 
 
@@ -37,8 +37,9 @@ def frontends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Fr
     (folder / "cases.py").write_text(SCRIPT)
     with serving(commands=[folder]) as gateway:
         assert gateway.gateway.table.problems == ()
+        passwords = dict.fromkeys(ACCOUNTS, PASSWORD)
         with listening_ctl(gateway, folder) as ctl:
-            yield frontends_of(gateway, dict.fromkeys(ACCOUNTS, PASSWORD)) | {ctl.name: ctl}
+            yield frontends_of(gateway, passwords) | {"get": HttpGet(gateway, passwords), "ctl": ctl}
 
 
 @pytest.mark.parametrize(("case", "frontend"), CALLS)

@@ -38,7 +38,7 @@ def _asking(argument: Argument, domain: str) -> Field:
     """Return the field that asks for an argument; secrets are never in it."""
     name, kind = argument.name, argument.type
     default = None if argument.default is MISSING else argument.default
-    field = kind.field(name, argument.description or name, default=default)
+    field = kind.field(name, argument.description.removesuffix(".") or name, default=default)
     if argument.is_required and name == HOST:
         return replace(field, values=(domain,))
     return field if argument.is_required == field.required else replace(field, required=argument.is_required)
@@ -87,7 +87,7 @@ def result_form(command: Command, value: Any) -> DataForm | None:
     if isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
         return DataForm("result", title=command.name, tables=(_table(value),))
     name = command.specification.result or RESULT
-    return DataForm("result", (_shown(name, value, command.result_text or name),), command.name)
+    return DataForm("result", (_shown(name, value, command.result_text.removesuffix(".") or name),), command.name)
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> FormTable:
