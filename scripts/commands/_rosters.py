@@ -1,7 +1,7 @@
 """Shared by the commands about rosters: RFC 6121 §2, as servers let components do it (XEP-0356 §4), and get-user-roster (XEP-0133 §4.8)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from xml.etree import ElementTree as ET
 
@@ -63,7 +63,7 @@ async def _probe(service: Service, type: str, *items: ET.Element) -> str:
 
 
 async def contacts(gateway: Service, user: JID) -> list[RosterContact]:
-    """Return the roster of a user, sorted by address.
+    """Return the roster of a user, sorted by address; so are the groups of each contact, whose order Prosody does not keep.
 
     Raises:
         NoSuchUser: there is no such account, as far as the server tells.
@@ -77,7 +77,7 @@ async def contacts(gateway: Service, user: JID) -> list[RosterContact]:
         found = await _told_by_command(gateway, user)
     if not found:  # servers show an empty roster for those who have no account
         await expect_account(gateway, user)
-    return sorted(found, key=lambda contact: contact.jid)
+    return sorted((replace(contact, groups=tuple(sorted(contact.groups))) for contact in found), key=lambda contact: contact.jid)
 
 
 async def _told_by_command(gateway: Service, user: JID) -> list[RosterContact]:

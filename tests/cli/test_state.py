@@ -113,8 +113,15 @@ def test_state_is_for_its_owner_whatever_the_umask_and_a_demo_that_others_can_re
     try:
         with fresh_serving("--host", "0.0.0.0", cwd=tmp_path) as (process, _):
             modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "var").iterdir()}
-            names = ("tigrest.sqlite3", "tigrest.sqlite3-wal", "tigrest.sqlite3-shm", "tigrest.sqlite3.lock", "demo-credentials.json")
-            assert modes == dict.fromkeys(names, 0o600)
+            files = (
+                "tigrest.sqlite3",
+                "tigrest.sqlite3-wal",
+                "tigrest.sqlite3-shm",
+                "tigrest.sqlite3.lock",
+                "demo-credentials.json",
+                "ctl.sock",
+            )
+            assert modes == dict.fromkeys(files, 0o600)
             assert (tmp_path / "var").stat().st_mode & 0o777 == 0o700
             process.terminate()
             assert process.wait(20) == 0
