@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tigrest.auth.permission_entries import Attempt, InvalidPermission, read_what, read_who
+from tigrest.auth.permission_entries import Administrators, Attempt, InvalidPermission, read_what, read_who
 from tigrest.auth.permissions import PermissionGroup, Permissions
 from tigrest.auth.principal import ADMIN, NOBODY, USER, Principal
 from tigrest.xmpp.jid import JID
@@ -32,7 +32,10 @@ class Command:
 
 def allows(group: PermissionGroup, principal: Principal, command: Command | None = None, **more: Any) -> bool:
     return (
-        Permissions([group], {JID("example.org"): frozenset({JID("alice@example.org")})})
+        Permissions(
+            [group],
+            Administrators(frozenset({JID("admin@example.org")}), {JID("example.org"): frozenset({JID("alice@example.org")})}),
+        )
         .judge(Attempt(principal, command or Command(), **more))
         .allows
     )
@@ -130,13 +133,54 @@ def test_where_a_call_comes_from(ways: list[str], way: str, path: str, allowed: 
         ({"user": "alice", "host": "example.org", "jid": "bob@example.org"}, False, True),
         ({"host": "example.org"}, False, True),
         ({"host": "example.net"}, False, False),
-        ({"user": "a@b", "host": "example.org"}, False, True),
+        ({"user": "a@b", "host": "example.org"}, False, False),
+        ({"user": "alice@example.org/x", "host": "y"}, False, False),
+        ({"user": "alice", "host": "example.org/y"}, False, False),
+        ({"user": "bob@example.net/x", "host": "example.org"}, False, False),
+        ({"host": "bob@example.org"}, False, False),
+        ({"user": "admin", "host": "example.org"}, False, False),
+        ({"jid": "admin@example.org"}, False, False),
+        ({"room": "r", "service": "rooms.example.net", "jid": "alice@example.org"}, False, False),
+        ({"room": "r", "service": "rooms.example.net", "user": "alice", "host": "example.org"}, False, False),
+        ({"room": "r", "service": "Example.org", "jid": "bob@example.net"}, False, True),
         ({}, False, False),
     ],
 )
 def test_what_is_about_oneself_or_the_own_domain(values: dict[str, Any], own: bool, of_domain: bool) -> None:
     assert allows(PermissionGroup("g", who=["own"], what=["*"]), ALICE, values=values) is own
     assert allows(PermissionGroup("g", who=["domain-admin"], what=["*"]), ALICE, values=values) is of_domain
+
+
+BOUND = Principal(JID("alice@example.org"), NOBODY, "bearer", "t", "192.0.2.1", frozenset({"send_message"}))
+STRANGER = Principal(JID("mallory@example.com"), NOBODY, "xmpp")
+
+
+@pytest.mark.parametrize("who", ["own", "alice@example.org", "example.org", "domain-admin", "role:user"])
+def test_a_token_for_something_else_stands_for_nobody(who: str) -> None:
+    values = {"user": "alice", "host": "example.org"}
+    assert allows(PermissionGroup("g", who=[who], what=["*"]), ALICE, values=values)
+    assert not allows(PermissionGroup("g", who=[who], what=["*"]), BOUND, values=values)
+    assert not allows(PermissionGroup("g", who=[who], what=["*"]), BOUND)
+
+
+@pytest.mark.parametrize("who", ["own", "alice@example.org", "example.org", "domain-admin"])
+def test_a_token_stands_for_its_owner_where_its_scope_is_named(who: str) -> None:
+    group = PermissionGroup("g", who=[[who, "scope:send_message"]], what=["*"])
+    assert allows(group, BOUND, values={"user": "alice", "host": "example.org"})
+    assert not allows(group, ALICE, values={"user": "alice", "host": "example.org"})
+
+
+def test_nothing_is_a_strangers_own_but_an_address_of_his_may_be_named() -> None:
+    values = {"jid": "mallory@example.com"}
+    assert not allows(PermissionGroup("g", who=["own"], what=["*"]), STRANGER, values=values)
+    assert allows(PermissionGroup("g", who=["mallory@example.com"], what=["*"]), STRANGER, values=values)
+
+
+def test_an_admin_of_a_domain_has_his_own_account_though_he_is_an_admin_of_the_gateway() -> None:
+    group = PermissionGroup("g", who=["domain-admin"], what=["*"])
+    administrators = Administrators(frozenset({JID("alice@example.org")}), {JID("example.org"): frozenset({JID("alice@example.org")})})
+    attempt = Attempt(ALICE, Command(), values={"user": "alice", "host": "example.org"})
+    assert group.judge(attempt, administrators).allows
 
 
 def test_reasons_name_groups_and_troubles() -> None:

@@ -79,6 +79,18 @@ def test_a_scope_that_permissions_name_allows_what_they_say(gateway: TestGateway
     assert other.status_code == 403
 
 
+OWN = {"own": {"who": ["own"], "what": ["change_password"]}, "alice": {"who": ["alice@localhost"], "what": ["registered_users"]}}
+
+
+def test_a_token_has_the_permissions_of_its_owner_for_what_its_scopes_name_only() -> None:
+    with serving(api={"permissions": OWN}) as gateway:
+        change = {"user": "alice", "host": "localhost", "newpass": "secret"}
+        for scope, own, named in (("send_message", 403, 403), ("rest", 403, 403), ("accounts", 200, 200), ("user", 200, 200)):
+            given = token(gateway, "alice", scope)
+            assert ask(gateway, "POST", "/api/change_password", given, json=change).status_code == own, scope
+            assert ask(gateway, "GET", "/api/registered_users?host=localhost", given).status_code == named, scope
+
+
 def test_a_token_acts_as_its_owner(gateway: TestGateway) -> None:
     given = token(gateway, "alice", "user")
     assert ask(gateway, "POST", "/rest", given, json=MESSAGE).status_code == 202

@@ -6,7 +6,7 @@ import fnmatch
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from tigrest.auth.principal import Principal
@@ -14,14 +14,14 @@ from tigrest.xmpp.jid import JID
 
 _AnyNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-DomainAdmins = Mapping[JID, frozenset[JID]]
-"""Bare addresses of those who administer a domain, by the domain."""
-
 ACCOUNT_PARTS = (("localuser", "localhost"), ("user", "host"))
 """Pairs of arguments that name the account which a command is about; where several are there the first one counts."""
 
 ADDRESSES = ("caller", "jid", "from")
 """Arguments that name the account which a command is about by its address; where several are there the first one counts."""
+
+SERVICE = "service"
+"""Argument of commands about a room: they are about no account, whatever addresses they name besides."""
 
 _WHO = 'write "role:user", "scope:…", "own", "domain-admin", "all", an address, a domain, or a network such as "10.0.0.0/8"'
 _WHAT = 'write a command, "get_*", "[tag:muc]", "[effect:read]", or "!" and one of these'
@@ -57,6 +57,7 @@ class Attempt:
         way: how he calls: ``http``, ``ctl``, ``adhoc`` or ``console``.
         path: percent-decoded path of the request; empty when it did not come over HTTP.
         values: the arguments by name; ``None`` as long as they are not known.
+        is_scoped: whether the permission names a scope of the caller's token.
     """
 
     principal: Principal
@@ -64,6 +65,27 @@ class Attempt:
     way: str = "http"
     path: str = ""
     values: Mapping[str, Any] | None = None
+    is_scoped: bool = False
+
+    @property
+    def jid(self) -> JID | None:
+        """Return the address of the caller; ``None`` also with a token that is not for this command: it does not stand for its owner."""
+        principal = self.principal
+        is_bound = principal.via == "bearer" and not principal.roles and not self.is_scoped
+        return None if is_bound else principal.jid
+
+
+@dataclass(frozen=True)
+class Administrators:
+    """Who administers what.
+
+    Args:
+        admins: bare addresses of those with the role admin.
+        of_domains: bare addresses of those who administer a domain, by the domain.
+    """
+
+    admins: frozenset[JID] = frozenset()
+    of_domains: Mapping[JID, frozenset[JID]] = field(default_factory=dict)
 
 
 class InvalidPermission(ValueError):
@@ -82,13 +104,13 @@ class InvalidPermission(ValueError):
 class Who(Protocol):
     """Somebody that is meant."""
 
-    def trouble(self, attempt: Attempt, domain_admins: DomainAdmins) -> str:
+    def trouble(self, attempt: Attempt, administrators: Administrators) -> str:
         """Return why the caller is not meant, in a phrase for people; empty when he is."""
 
 
 @dataclass(frozen=True)
 class _Everybody:
-    def trouble(self, attempt: Attempt, domain_admins: DomainAdmins) -> str:
+    def trouble(self, attempt: Attempt, administrators: Administrators) -> str:
         return ""
 
 
@@ -96,7 +118,7 @@ class _Everybody:
 class _Role:
     role: str
 
-    def trouble(self, attempt: Attempt, domain_admins: DomainAdmins) -> str:
+    def trouble(self, attempt: Attempt, administrators: Administrators) -> str:
         return "" if self.role in attempt.principal.roles else f"not of role {self.role}"
 
 
@@ -104,7 +126,7 @@ class _Role:
 class _Scope:
     scope: str
 
-    def trouble(self, attempt: Attempt, domain_admins: DomainAdmins) -> str:
+    def trouble(self, attempt: Attempt, administrators: Administrators) -> str:
         return "" if self.scope in attempt.principal.scopes else f"without a token of scope {self.scope}"
 
 
@@ -112,8 +134,8 @@ class _Scope:
 class _Address:
     jid: JID
 
-    def trouble(self, attempt: Attempt, domain_admins: DomainAdmins) -> str:
-        jid = attempt.principal.jid
+    def trouble(self, attempt: Attempt, administrators: Administrators) -> str:
+        jid = attempt.jid
         if self.jid.local:
             return "" if jid == self.jid else f"not {self.jid}"
         return "" if jid is not None and jid.domain == self.jid.domain else f"not of {self.jid}"
@@ -123,7 +145,7 @@ class _Address:
 class _Network:
     network: _AnyNetwork
 
-    def trouble(self, attempt: Attempt, domain_admins: DomainAdmins) -> str:
+    def trouble(self, attempt: Attempt, administrators: Administrators) -> str:
         try:
             address = ipaddress.ip_address(attempt.principal.address)
         except ValueError:
@@ -136,28 +158,36 @@ class _Network:
 class _Own:
     """The owner of the account that the command is about, as far as its arguments are known."""
 
-    def trouble(self, attempt: Attempt, domain_admins: DomainAdmins) -> str:
-        if attempt.principal.jid is None:
-            return "not logged in, so that nothing is his own"
+    def trouble(self, attempt: Attempt, administrators: Administrators) -> str:
+        if attempt.jid is None:
+            return "not logged in for this, so that nothing is his own"
+        if not (attempt.principal.roles or attempt.is_scoped):
+            return f"a stranger: {attempt.jid} is no user of the served domain"
         if attempt.values is None:
             return ""
         owners = owners_of(attempt.values)
         if not owners:
             return "not the owner: it is about no account"
-        return "" if owners == {str(attempt.principal.jid)} else f"not the owner: it is about {', '.join(sorted(owners))}"
+        return "" if owners == {str(attempt.jid)} else f"not the owner: it is about {', '.join(sorted(owners))}"
 
 
 @dataclass(frozen=True)
 class _DomainAdmin:
-    """An admin of the domains that the command is about, as far as its arguments are known."""
+    """An admin of the domains that the command is about, as far as its arguments are known.
 
-    def trouble(self, attempt: Attempt, domain_admins: DomainAdmins) -> str:
-        administered = {str(domain) for domain, admins in domain_admins.items() if attempt.principal.jid in admins}
+    Accounts of admins of the gateway are not his to administer: whoever sets their passwords is one of them.
+    """
+
+    def trouble(self, attempt: Attempt, administrators: Administrators) -> str:
+        administered = {str(domain) for domain, admins in administrators.of_domains.items() if attempt.jid in admins}
         if not administered:
             return "no admin of a domain ([auth] domain_admins)"
         if attempt.values is None:
             return ""
-        domains = {owner.rpartition("@")[2] for owner in owners_of(attempt.values)} | set(_domains_of(attempt.values))
+        owners = owners_of(attempt.values)
+        if above := owners & administrators.admins - {attempt.jid}:
+            return f"no admin of the gateway, as {', '.join(sorted(above))} is"
+        domains = {_domain(owner) for owner in owners} | set(_domains_of(attempt.values))
         if not domains:
             return "an admin of a domain, and it is about none"
         return "" if domains <= administered else f"no admin of {', '.join(sorted(domains - administered))}"
@@ -169,8 +199,10 @@ class _Each:
 
     entries: tuple[Who, ...]
 
-    def trouble(self, attempt: Attempt, domain_admins: DomainAdmins) -> str:
-        return next((trouble for each in self.entries if (trouble := each.trouble(attempt, domain_admins))), "")
+    def trouble(self, attempt: Attempt, administrators: Administrators) -> str:
+        if any(isinstance(each, _Scope) and not each.trouble(attempt, administrators) for each in self.entries):
+            attempt = replace(attempt, is_scoped=True)
+        return next((trouble for each in self.entries if (trouble := each.trouble(attempt, administrators))), "")
 
 
 def read_who(entry: str | Sequence[str]) -> Who:
@@ -252,16 +284,41 @@ def owners_of(values: Mapping[str, Any]) -> set[str]:
     Args:
         values: the arguments. What is no address counts as written: nobody owns it.
     """
+    if SERVICE in values:
+        return set()
     pair = next(((values[user], values[host]) for user, host in ACCOUNT_PARTS if user in values and host in values), None)
-    named = [] if pair is None else ["@".join(map(str, pair))]
+    named = set() if pair is None else {_account(*map(str, pair))}
     address = next((values[name] for name in ADDRESSES if isinstance(values.get(name), str)), None)
-    return {_bare(text) for text in [*named, *([] if address is None else [address])]}
+    return named if address is None else named | {_bare(address)}
 
 
 def _domains_of(values: Mapping[str, Any]) -> Iterator[str]:
+    if SERVICE in values:
+        yield _host(str(values[SERVICE]))
+        return
     for name in ("localhost",) if "localuser" in values else ("host", "localhost"):  # beside a localuser, host is that of a contact
         if isinstance(values.get(name), str):
-            yield _bare(values[name])
+            yield _host(values[name])
+
+
+def _account(local: str, domain: str) -> str:
+    """Return the address of these parts; as written where one part has more in it: ``alice@example.org/x`` is no local part."""
+    text = f"{local}@{domain}"
+    return text if "/" in text else _bare(text)
+
+
+def _host(text: str) -> str:
+    """Return a domain; as written where there is more in it."""
+    return text if "@" in text or "/" in text else _bare(text)
+
+
+def _domain(owner: str) -> str:
+    """Return the domain of what :func:`owners_of` returns; as written what is no address."""
+    try:
+        jid = JID(owner)
+    except ValueError:
+        return owner
+    return owner if jid.resource else jid.domain
 
 
 def _bare(text: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from tigrest.auth.permission_entries import Attempt, Called, DomainAdmins, InvalidPermission, read_what, read_who
+from tigrest.auth.permission_entries import Administrators, Attempt, Called, InvalidPermission, read_what, read_who
 from tigrest.auth.principal import Principal
 from tigrest.spelling import nearest
 
@@ -71,13 +71,13 @@ class PermissionGroup:
         included = [entry for entry in self._what if not entry.excludes]
         return any(entry.names(called) for entry in included) if included else bool(self._what)
 
-    def judge(self, attempt: Attempt, domain_admins: DomainAdmins) -> Verdict:
+    def judge(self, attempt: Attempt, administrators: Administrators) -> Verdict:
         """Return what the group says about an attempt."""
         if not self.names(attempt.called):
             return Verdict(self.name, False, f"it does not name {attempt.called.name}")
         if self._ways and not any(_is_way(way, attempt) for way in self._ways):
             return Verdict(self.name, False, f"it is for calls from {' or '.join(self._ways)}; this one is from {attempt.way}")
-        troubles = [each.trouble(attempt, domain_admins) for each in self._who]
+        troubles = [each.trouble(attempt, administrators) for each in self._who]
         if "" in troubles:
             return Verdict(self.name, True, "it names the caller and the command")
         return Verdict(self.name, False, f"the caller is {', '.join(troubles)}" if troubles else "nobody is in it: it has no who")
@@ -92,13 +92,13 @@ class Permissions:
 
     Args:
         groups: in the order of the configuration.
-        domain_admins: who administers a domain.
+        administrators: who administers what.
     """
 
-    def __init__(self, groups: Iterable[PermissionGroup] = (), domain_admins: DomainAdmins | None = None) -> None:
+    def __init__(self, groups: Iterable[PermissionGroup] = (), administrators: Administrators | None = None) -> None:
         self._own = tuple(groups)
         self._groups = (*self._own, LOOPBACK)
-        self._domain_admins = domain_admins or {}
+        self._administrators = administrators or Administrators()
         self._naming: WeakKeyDictionary[Called, tuple[PermissionGroup, ...]] = WeakKeyDictionary()
 
     def judge(self, attempt: Attempt) -> Verdict:
@@ -115,7 +115,7 @@ class Permissions:
         groups = self.naming(called)
         if not groups:
             return _of_role(principal, called)
-        verdicts = [group.judge(attempt, self._domain_admins) for group in groups]
+        verdicts = [group.judge(attempt, self._administrators) for group in groups]
         for verdict in verdicts:
             if verdict.allows:
                 return verdict
@@ -135,7 +135,7 @@ class Permissions:
         """Return what each group says about an attempt; the rights of admins come first, the declared role last."""
         principal, called = attempt.principal, attempt.called
         admins = ADMINS if principal.is_admin else Verdict(ADMINS.group, False, "the caller is no admin ([auth] admins)")
-        verdicts = [admins, *(group.judge(attempt, self._domain_admins) for group in self._groups)]
+        verdicts = [admins, *(group.judge(attempt, self._administrators) for group in self._groups)]
         if naming := self.naming(called):
             names = ", ".join(group.name for group in naming)
             return [*verdicts, Verdict(OPEN.group, False, f"it does not count: the command is named by {names}")]

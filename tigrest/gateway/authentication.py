@@ -12,6 +12,7 @@ from tigrest.auth.accounts import Account, Accounts
 from tigrest.auth.admission import Admission
 from tigrest.auth.api_keys import ApiKey, ApiKeys, KeyStore, hash_key
 from tigrest.auth.logins import Logins
+from tigrest.auth.permission_entries import Administrators
 from tigrest.auth.permissions import Permissions
 from tigrest.auth.throttle import Throttle
 from tigrest.auth.token_store import TokenStore
@@ -45,7 +46,8 @@ class Authentication:
 def make_permissions(config: Config) -> Permissions:
     """Make what decides who may call which commands."""
     domain_admins = {domain: frozenset(admins) for domain, admins in config.auth.domain_admins.items()}
-    return Permissions([group.group(name) for name, group in config.api.permissions.items()], domain_admins)
+    groups = [group.group(name) for name, group in config.api.permissions.items()]
+    return Permissions(groups, Administrators(frozenset(config.auth.admins), domain_admins))
 
 
 def make_authentication(config: Config, service: Service, passwords: Passwords, store: KeyStore, token_store: TokenStore) -> Authentication:

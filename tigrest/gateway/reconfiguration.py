@@ -46,12 +46,17 @@ def apply(parts: Parts, old: Config, new: Config) -> None:
     if old.auth.admins != new.auth.admins:
         policy.admins = frozenset(new.auth.admins)
         authentication.admission.forget_roles()
-    if (old.auth.domain_admins, old.api.permissions) != (new.auth.domain_admins, new.api.permissions):
+    if _allowing(old) != _allowing(new):
         policy.permissions = make_permissions(new)
     if (old.auth.accounts, old.auth.cache_seconds) != (new.auth.accounts, new.auth.cache_seconds):
         authentication.logins.configure(make_accounts(new, parts.passwords), new.auth.cache_seconds)
     for jid in _affected(old, new):
         parts.events.dismiss(jid)
+
+
+def _allowing(config: Config) -> tuple[object, ...]:
+    """Return the settings that permissions are made of."""
+    return config.auth.admins, config.auth.domain_admins, config.api.permissions
 
 
 def _affected(old: Config, new: Config) -> set[JID]:
