@@ -55,4 +55,6 @@ class PageTable:
         columns = self.columns()
         assert columns.get("") == ["", *names], f"{self.page} has other rows; make table"
         assert column[0] in columns, f"{self.page} has no column {column[0]}; make table"
-        assert dict(zip(names, column[1:], strict=True)) == dict(zip(names, columns[column[0]][1:], strict=True)), "make table"
+        written = dict(zip(names, columns[column[0]][1:], strict=True))
+        differing = [f"{name}: {cell}, not {written[name]}" for name, cell in zip(names, column[1:], strict=True) if cell != written[name]]
+        assert not differing, f"{self.page}, {column[0]}: {'; '.join(differing)}; make table"
