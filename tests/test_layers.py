@@ -33,7 +33,7 @@ ROOMS: dict[str, set[str]] = {
     "inbound": {"errors", "hosts", "webhooks", "concurrency", "observability", "xmpp", "formats", "state", "backends"},
     # scripts, and HTTP in front of them
     "scripting": {"errors", "spelling", "concurrency", "observability", "xmpp", "formats", "auth", "service", "inbound"},
-    "commands": {"errors", "spelling", "observability", "xmpp", "formats", "auth", "backends", "service", "scripting"},
+    "commands": {"errors", "spelling", "concurrency", "observability", "xmpp", "formats", "auth", "backends", "service", "scripting"},
     "http": {"errors", "version", "concurrency", "observability", "xmpp", "formats", "auth", "config", "service", "scripting"},
     "api": {"errors", "spelling", "observability", "xmpp", "formats", "auth", "config", "scripting", "commands", "http"},
     # put together

@@ -10,15 +10,20 @@ from collections.abc import Iterable
 COMPARED = 16
 """Most names that are compared letter by letter, which takes 80 µs each: callers choose what they are compared with."""
 
+LONGEST = 200
+"""Characters of the longest name that is nearly another one: callers choose names of a megabyte."""
+
 
 def nearest(name: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
     """Return the most similar of some names; ``None`` when none is similar.
 
     Args:
-        name: what was written; whether in capitals does not matter.
+        name: what was written; whether in capitals does not matter. A very long one is similar to none.
         names: what could have been meant.
         cutoff: how similar it must be: 1 for the same, as :mod:`difflib` has it.
     """
+    if len(name) > LONGEST:
+        return None
     known = {known.lower(): known for known in names}
     written = name.lower()
     candidates: Iterable[str] = known

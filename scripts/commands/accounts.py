@@ -10,6 +10,7 @@ from tigrest import (
     NotSupported,
     Secret,
     ServerFailed,
+    TokenStore,
     UserExists,
     command,
 )
@@ -126,7 +127,7 @@ async def check_password(ctx: CommandContext, user: str, host: str, password: Se
     example=({**BOB, "reason": "Spam"}, None),
 )
 async def ban_account(ctx: CommandContext, user: str, host: str, reason: str) -> None:
-    """Ban an account: set a random password, and end its sessions.
+    """Ban an account: set a random password, revoke its tokens, and end its sessions.
 
     Nobody knows the password; ``change_password`` gives the account back. The reason stands in the log of the gateway only.
 
@@ -137,6 +138,7 @@ async def ban_account(ctx: CommandContext, user: str, host: str, reason: str) ->
     """
     account = account_of(ctx, user, host)
     await ctx.gateway.users.set_password(account, secrets.token_urlsafe(24))
+    await ctx.get(TokenStore).revoke_all(account)
     await end_sessions(ctx.gateway, account)
 
 
@@ -149,7 +151,7 @@ async def ban_account(ctx: CommandContext, user: str, host: str, reason: str) ->
     example=({**BOB, "reason": "Spam"}, None),
 )
 async def disable_account(ctx: CommandContext, user: str, host: str, reason: str) -> None:
-    """Ban an account: disable it, and end its sessions.
+    """Ban an account: disable it, revoke its tokens, and end its sessions.
 
     It keeps its password, and ``unban_account`` enables it again. Servers that cannot disable accounts have version 0 of this command,
     which sets a random password. The reason stands in the log of the gateway only.
@@ -165,6 +167,7 @@ async def disable_account(ctx: CommandContext, user: str, host: str, reason: str
         await run_for(ctx.gateway, "disable-user", account)
     except Undone as error:  # Prosody offers the command with any store of accounts
         raise NotSupported(f"{error}; version 0 of this command sets a random password instead") from None
+    await ctx.get(TokenStore).revoke_all(account)
     await end_sessions(ctx.gateway, account)
 
 

@@ -45,10 +45,7 @@ async def describe(ctx: CommandContext, command: str = "") -> str:
     if not command:
         listed = await list_commands(ctx)
         return "\n".join(f"{each.name}: {each.desc}" for each in sorted(listed, key=lambda each: each.name))
-    commands = ctx.get(Commands)
-    found = commands.find(command, ctx.version)
-    if not ctx.may_call(found):
-        raise NotPermitted(f"{found.name} is not for you to call, so it is not explained")
+    commands, found = ctx.get(Commands), ctx.find(command)
     versions = ", ".join(str(version) for version in commands.versions(found.name))
     lines = [" ".join([found.name, *(each.name for each in found.arguments)]), "", f"{found.summary}.", ""]
     lines += [found.text, ""] if found.text else []

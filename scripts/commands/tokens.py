@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from tigrest import BareJID, CommandContext, InvalidValue, Secret, TokenStore, command
+from tigrest import BareJID, CommandContext, InvalidValue, NotPermitted, Secret, TokenStore, command
 
 
 @dataclass
@@ -31,7 +31,7 @@ class ListedToken:
 @command(
     tags=("oauth",),
     version=1,
-    errors=(InvalidValue,),
+    errors=(InvalidValue, NotPermitted),
     example=(
         {"jid": "bot@example.org", "ttl": 3600, "scopes": ["send_message"]},
         {"token": "tgt_…", "scopes": ["send_message"], "expires_in": 3600},
@@ -40,7 +40,8 @@ class ListedToken:
 async def oauth_issue_token(ctx: CommandContext, jid: BareJID, ttl: int, scopes: list[str]) -> IssuedToken:
     """Make a token that stands for a user.
 
-    `tigrest token add` makes one with a name of your own, and one that does not expire.
+    `tigrest token add` makes one with a name of your own, and one that does not expire. Who calls this with a token makes only tokens
+    with scopes of that one, unless it has the scope admin.
 
     Args:
         jid: whom it stands for.
@@ -50,12 +51,15 @@ async def oauth_issue_token(ctx: CommandContext, jid: BareJID, ttl: int, scopes:
     Returns:
         The token, which cannot be read again.
     """
+    caller = ctx.principal
+    if caller.via == "bearer" and "admin" not in caller.scopes and (beyond := set(scopes) - caller.scopes):
+        raise NotPermitted(f"the token {caller.name} has not the scope {min(beyond)[:80]}, and makes none that has")
     name = f"{jid} {datetime.now(UTC):%Y-%m-%d %H:%M:%S} {secrets.token_hex(4)}"
     token = await ctx.get(TokenStore).add(name, jid, scopes, ttl)
     return IssuedToken(token, scopes, ttl)
 
 
-@command("oauth_issue_token", tags=("oauth",), version=0, errors=(InvalidValue,))
+@command("oauth_issue_token", tags=("oauth",), version=0, errors=(InvalidValue, NotPermitted))
 async def oauth_issue_token_0(ctx: CommandContext, jid: BareJID, ttl: int, scopes: str) -> IssuedToken:
     """Make a token that stands for a user.
 

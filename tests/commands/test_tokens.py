@@ -79,6 +79,22 @@ def test_a_scope_that_permissions_name_allows_what_they_say(gateway: TestGateway
     assert other.status_code == 403
 
 
+def test_a_token_makes_no_token_for_more_than_it_is_for(gateway: TestGateway) -> None:
+    narrow, wide = token(gateway, "admin", "oauth_issue_token", "user"), token(gateway, "admin", "admin")
+    for given, scopes, status in ((narrow, ["admin"], 403), (narrow, ["user", "rest"], 403), (narrow, ["user"], 200), (wide, ["muc"], 200)):
+        arguments = {"jid": "admin@localhost", "ttl": 60, "scopes": scopes}
+        assert ask(gateway, "POST", "/api/oauth_issue_token", given, json=arguments).status_code == status, scopes
+        arguments["scopes"] = ";".join(scopes)
+        assert ask(gateway, "POST", "/api/oauth_issue_token/v0", given, json=arguments).status_code == status, scopes
+
+
+def test_an_account_that_is_banned_has_no_tokens(gateway: TestGateway) -> None:
+    given = token(gateway, "bob", "user")
+    banned = gateway.client.post("/api/ban_account/v0", json={"user": "bob", "host": "localhost", "reason": "spam"}, auth=ADMIN)
+    assert banned.status_code == 200, banned.text
+    assert ask(gateway, "POST", "/rest", given, json=MESSAGE).status_code == 401
+
+
 OWN = {"own": {"who": ["own"], "what": ["change_password"]}, "alice": {"who": ["alice@localhost"], "what": ["registered_users"]}}
 
 

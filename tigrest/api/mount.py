@@ -27,7 +27,7 @@ from tigrest.formats.content import JSON, XML, write_json, write_xml
 from tigrest.formats.urlencoded import read_parameters
 from tigrest.http.accepted_format import AcceptedFormat, format_of
 from tigrest.http.mounts import Mount, MountRequest
-from tigrest.http.replies import XML_HEADERS, Reply, error_headers, problem_members, problem_reply
+from tigrest.http.replies import XML_HEADERS, HeaderList, Reply, error_headers, problem_members, problem_reply
 from tigrest.http.requests import client_address, has_body, read_body
 from tigrest.observability.context import set_route
 from tigrest.scripting.argument_types import SHOWN
@@ -46,6 +46,9 @@ MEMOISED_PATHS = 4096
 _NOTHING: Mapping[str, str] = {}
 _JSON, _XML = JSON.encode(), XML.encode()
 _JSON_ACCEPTED = AcceptedFormat("json")
+_NO_STORE: HeaderList = [(b"cache-control", b"no-store")]
+"""Results may be secrets, and depend on who asks, from where and when. RFC 9111 §5.2.2.5"""
+_XML_NO_STORE = [*XML_HEADERS, *_NO_STORE]
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,11 @@ class _Api:
         scope = request.scope
         method, query = scope["method"], scope["query_string"]
         ways = self._ways(query) if query else self._place.compat
-        addressed = self._known(scope["path"]) or self._find(method, scope["path"])
+        try:
+            addressed = self._known(scope["path"]) or self._find(method, scope["path"])
+        except UnknownCommand:  # not yet in this version: only those learn of it who may call the others
+            await self._admit_to_latest(request)
+            raise
         if addressed is None:
             raise await self._unknown(request)
         command = addressed.command
@@ -159,10 +166,10 @@ class _Api:
         )
         result = await self._pipeline.run_admitted(call)
         if ways:
-            return Reply(200, _JSON, write_json(compat.result_of(command, result, addressed.version)))
+            return Reply(200, _JSON, write_json(compat.result_of(command, result, addressed.version)), _NO_STORE)
         if _format(request.fields, query).encoding == "json":
-            return Reply(200, _JSON, write_json(result))
-        return Reply(200, _XML, write_xml(result), XML_HEADERS)
+            return Reply(200, _JSON, write_json(result), _NO_STORE)
+        return Reply(200, _XML, write_xml(result), _XML_NO_STORE)
 
     def allow(self, path: str) -> Iterable[str]:
         """Return the methods that a whole path has, for OPTIONS; none where nothing is served."""
@@ -226,7 +233,9 @@ class _Api:
         asked = version if named.version is None else named.version
         command = commands.find(named.name, asked)
         addressed = Addressed(command, f"{API}/{command.name}", asked, command.methods)
-        if len(path) <= MEMOISED_PATH and len(self._found) < MEMOISED_PATHS:
+        if len(path) <= MEMOISED_PATH:
+            if len(self._found) >= MEMOISED_PATHS:
+                self._found.clear()
             self._found[path] = addressed
         return addressed
 
@@ -250,6 +259,18 @@ class _Api:
         if found is None:
             raise HTTPException(405, f"{method} is not possible here; there is {', '.join(methods)}", {"Allow": ", ".join(methods)})
         return Addressed(found[0], f"{API}/{found[0].name}", version, methods, found[1])
+
+    async def _admit_to_latest(self, request: MountRequest) -> None:
+        """Check that the caller may call the command of a path in its latest version.
+
+        Raises:
+            LoginRequired, RoleRequired: he may not.
+        """
+        path = request.scope["path"]
+        named = read_path(self._split(path)[0])
+        assert named is not None
+        command = self._pipeline.commands.find(named.name)
+        self._pipeline.admit(Attempt(await _principal(request), command, "http", path))
 
     async def _unknown(self, request: MountRequest) -> UnknownCommand:
         """Return an error that names no command which the caller may not call."""

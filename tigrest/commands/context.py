@@ -7,10 +7,12 @@ from typing import Literal, TypeVar
 
 from tigrest.auth.permission_entries import Attempt
 from tigrest.auth.principal import Principal
-from tigrest.errors import NotSupported
+from tigrest.commands.registry import Commands
+from tigrest.errors import NotPermitted, NotSupported, UnknownCommand
 from tigrest.observability.context import request_id
 from tigrest.scripting.commands import Command
 from tigrest.service import BoundedService, Service
+from tigrest.spelling import nearest
 
 T = TypeVar("T")
 
@@ -57,6 +59,24 @@ class CommandContext:
     def may_call(self, command: Command) -> bool:
         """Return whether the caller may call a command, perhaps with some arguments only."""
         return self.gateway.policy.allowed(self.principal, "call", Attempt(self.principal, command, self.frontend)).allowed
+
+    def find(self, name: str) -> Command:
+        """Return a command that the caller may call.
+
+        Raises:
+            UnknownCommand: there is no such command, or none yet in that version; only those that he may call are named.
+            NotPermitted: he may not call it.
+        """
+        commands = self.get(Commands)
+        try:
+            found = commands.find(name, self.version)
+        except UnknownCommand:
+            if commands.versions(name) and self.may_call(commands.find(name)):
+                raise
+            raise UnknownCommand(name, nearest(name, [each.name for each in commands.all() if self.may_call(each)])) from None
+        if not self.may_call(found):
+            raise NotPermitted(f"{found.name} is not for you to call")
+        return found
 
     def get(self, wanted: type[T]) -> T:
         """Return what ``inject()`` would give a handler for a type.

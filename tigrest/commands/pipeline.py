@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from tigrest.auth.permission_entries import Attempt
@@ -61,6 +62,9 @@ class CommandCall:
         """
         return Attempt(self.principal, self.command, self.frontend, self.path, values)
 
+
+AUDITED = 32
+"""Most arguments in a line of the audit log: callers may send many that there are not."""
 
 CANCEL_SECONDS = 1.0
 """Seconds that a command gets to end when its caller has gone."""
@@ -226,7 +230,7 @@ def _shown(call: CommandCall) -> str:
     """Return the arguments for the log: cut, secrets masked, and of unknown ones the names only."""
     types = {argument.name: argument.type for argument in call.command.arguments}
     shown = []
-    for name, value in call.given.items():
+    for name, value in islice(call.given.items(), AUDITED):
         if name not in types:
             shown.append(f"{name[:40]!r}=?")
         elif types[name].is_secret:
@@ -234,4 +238,6 @@ def _shown(call: CommandCall) -> str:
         else:
             text = ",".join(value) if isinstance(value, tuple) else value if isinstance(value, str) else repr(value)[:80]
             shown.append(f"{name}={text[:80]!r}")
+    if (more := len(call.given) - AUDITED) > 0:
+        shown.append(f"{more} more")
     return ", ".join(shown)

@@ -7,7 +7,9 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from tigrest.concurrency.single_flight import SingleFlight
 from tigrest.errors import NotSupported, TigrestError, Unavailable, UnknownCommand
 from tigrest.scripting.commands import Command, Need
 from tigrest.service import Service
@@ -39,6 +41,7 @@ class Commands:
         self._service = service
         self._limits = limits or AvailabilityLimits()
         self._known: dict[Need, tuple[float, str]] = {}
+        self._asking: SingleFlight[Need, str] = SingleFlight()
         self._by_name: dict[str, tuple[Command, ...]] = {}
         self._latest: dict[str, Command] = {}
         self._routes: dict[_RouteKey, list[tuple[re.Pattern[str], Command]]] = {}
@@ -146,7 +149,8 @@ class Commands:
         for need in command.needs:
             known = self._known.get(need)
             if known is None or known[0] < time.monotonic():
-                known = self._known[need] = time.monotonic() + self._limits.seconds, await self._ask(need)
+                reason = await self._asking.run(need, partial(self._ask, need))
+                known = self._known[need] = time.monotonic() + self._limits.seconds, reason
             if known[1]:
                 return known[1]
         return ""
