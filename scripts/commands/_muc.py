@@ -27,7 +27,6 @@ from ._room_options import changed, lacks_restricted, options_of, submission
 from ._room_services import MUC
 
 OWNER, ADMIN = f"{MUC}#owner", f"{MUC}#admin"
-DATA_FORMS = "jabber:x:data"
 
 NICK = "tigrest"
 """Nick of the gateway while it is in a room, which is no longer than it has to be."""
@@ -175,8 +174,9 @@ async def _finish(gateway: Service, room: JID, owner: JID, options: Mapping[str,
         return False
     if "persistent" not in offered:  # perhaps all rooms are
         del wanted["persistent"]
+    filled = submission(form, wanted, room)  # when it raises, the room ends as we leave it
     try:
-        await _configure(gateway, room, owner, form, wanted)
+        await _submit(gateway, room, owner, filled, wanted)
     except TigrestError:
         await gateway.request(iq("set", room, _destruction(), owner))
         raise
@@ -247,11 +247,12 @@ async def _change(gateway: Service, room: JID, options: Mapping[str, str]) -> No
             continue
         found.append((owner, form))
         if not lacks_restricted(options, options_of(form)):
-            await _configure(gateway, room, owner, form, options)
+            await _submit(gateway, room, owner, submission(form, options, room), options)
             return
     if not found:
         raise NotPermitted(f"{room} does not let the gateway change options ({words}): {CURE.format(gateway.room_owner)}")
-    await _configure(gateway, room, *found[0], options)
+    owner, form = found[0]
+    await _submit(gateway, room, owner, submission(form, options, room), options)
 
 
 async def destroy(gateway: Service, room: JID) -> None:
@@ -307,14 +308,14 @@ def _form_in(query: ET.Element) -> DataForm:
     return form
 
 
-async def _configure(gateway: Service, room: JID, owner: JID, form: DataForm, options: Mapping[str, str]) -> None:
-    """Submit the form of a room with other values, and look at what the room has then.
+async def _submit(gateway: Service, room: JID, owner: JID, filled: DataForm, options: Mapping[str, str]) -> None:
+    """Submit the form of a room, filled in with options, and look at what the room has then.
 
     Raises:
         ServerFailed: it took the form, but not an option.
     """
     query = ET.Element(f"{{{OWNER}}}query")
-    query.append(submission(form, options, room).to_element())
+    query.append(filled.to_element())
     await answer(gateway, iq("set", room, query, owner))
     left = changed(options, options_of(await _form(gateway, room, owner)))
     if left:
