@@ -48,8 +48,22 @@ async def answer(gateway: Service, request: Stanza, timeout: float = TIMEOUT) ->
     Raises:
         StanzaError: it was answered with an error.
     """
-    payload = (await gateway.request(request, timeout)).raise_error().payload
+    return payload_of(await gateway.request(request, timeout))
+
+
+def payload_of(reply: Stanza) -> ET.Element:
+    """Return the payload of a result; an empty element where it has none.
+
+    Raises:
+        StanzaError: it is an error.
+    """
+    payload = reply.raise_error().payload
     return ET.Element("nothing") if payload is None else payload
+
+
+def info_query() -> ET.Element:
+    """Build the query for what an entity is. XEP-0030 §3.1"""
+    return ET.Element(f"{{{DISCO_INFO}}}query")
 
 
 async def info(gateway: Service, to: str, timeout: float = TIMEOUT) -> ET.Element:
@@ -58,7 +72,7 @@ async def info(gateway: Service, to: str, timeout: float = TIMEOUT) -> ET.Elemen
     Raises:
         StanzaError: it was answered with an error.
     """
-    return await answer(gateway, iq("get", to, ET.Element(f"{{{DISCO_INFO}}}query")), timeout)
+    return await answer(gateway, iq("get", to, info_query()), timeout)
 
 
 def features(description: ET.Element) -> frozenset[str]:

@@ -1,7 +1,6 @@
 """Shared by the commands about rooms: XEP-0045, as an owner of the rooms."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 from xml.etree import ElementTree as ET
@@ -13,7 +12,6 @@ from tigrest import (
     InvalidValue,
     KeyedLock,
     NotFound,
-    NotPermitted,
     NotSupported,
     ServerFailed,
     Service,
@@ -22,17 +20,9 @@ from tigrest import (
     TigrestError,
 )
 
-from ._iqs import answer, features, info, iq, refused
+from ._iqs import features, info, refused
+from ._owners import ADMIN, OWNER, Owner, ask_as_owner, entered, not_owned, owners
 from ._room_options import changed, lacks_restricted, options_of, submission
-from ._room_services import MUC
-
-OWNER, ADMIN = f"{MUC}#owner", f"{MUC}#admin"
-
-NICK = "tigrest"
-"""Nick of the gateway while it is in a room, which is no longer than it has to be."""
-
-RESOURCE = "commands"
-"""Resource of the addresses of the gateway that enter rooms."""
 
 AGAIN = 2.0
 """Seconds after which a room is asked anew whether it is there."""
@@ -44,9 +34,6 @@ AFFILIATIONS: tuple[Affiliation, ...] = ("owner", "admin", "member", "outcast")
 
 _CHANGES = KeyedLock("changes of the room")
 """Held while a room is made, or its options are changed: two who make it would enter and leave as one."""
-
-CURE = "have an owner of the room make {} one too"
-"""What helps where the gateway, by an address of its, is no owner of a room."""
 
 
 @dataclass(frozen=True)
@@ -98,33 +85,6 @@ async def has_room(gateway: Service, room: JID) -> bool:
     return True
 
 
-def owners(gateway: Service) -> tuple[JID, JID]:
-    """Return the addresses of the gateway that may own a room: the one that makes rooms, and its own, which servers may let do anything.
-
-    ejabberd takes a domain that owns a room for all addresses of the domain, those of users at the gateway too: so our own does not
-    make rooms unless it has to.
-    """
-    return gateway.room_owner.with_resource(RESOURCE), gateway.jid.with_resource(RESOURCE)
-
-
-async def ask(gateway: Service, room: JID, type: str, payload: ET.Element) -> ET.Element:
-    """Send an iq to a room as one of its owners, and return the payload of the result.
-
-    Raises:
-        NotPermitted: the room lets none of our addresses do it.
-        StanzaError: it was answered with another error.
-    """
-    words = ""
-    for owner in owners(gateway):
-        try:
-            return await answer(gateway, iq(type, room, payload, owner))
-        except StanzaError as error:
-            if not refused(error):
-                raise
-            words = error.text or error.condition
-    raise NotPermitted(f"{room} does not let the gateway do this ({words}): {CURE.format(gateway.room_owner)}")
-
-
 async def create(gateway: Service, room: JID, options: Mapping[str, str]) -> None:
     """Make a room that stays when the gateway has left it, and leave it.
 
@@ -147,12 +107,14 @@ async def create(gateway: Service, room: JID, options: Mapping[str, str]) -> Non
 
 
 async def _make(gateway: Service, room: JID, options: Mapping[str, str]) -> None:
-    words = ""
-    makers = owners(gateway)
-    for owner in makers:
+    words, candidates = "", owners(gateway)
+    for owner in candidates:
+        if not await owner.reaches(gateway, room):  # entering would make the room for one who can do nothing with it
+            words = f" (it drops iqs from {owner.address})"
+            continue
         async with entered(gateway, room, owner):
             try:
-                if await _finish(gateway, room, owner, options, is_last=owner is makers[-1]):
+                if await _finish(gateway, room, owner, options, is_last=owner is candidates[-1]):
                     return
             except StanzaError as error:
                 if error.condition == "gone":
@@ -163,7 +125,7 @@ async def _make(gateway: Service, room: JID, options: Mapping[str, str]) -> None
     raise NotSupported(f"{room.domain} does not let the gateway make rooms that stay{words}: make {gateway.jid} an administrator there")
 
 
-async def _finish(gateway: Service, room: JID, owner: JID, options: Mapping[str, str], *, is_last: bool) -> bool:
+async def _finish(gateway: Service, room: JID, owner: Owner, options: Mapping[str, str], *, is_last: bool) -> bool:
     """Configure a new room, and return whether it stays when we leave it.
 
     Prosody 13 offers ``persistent`` and ``public`` to administrators only, which one of our addresses may be.
@@ -178,32 +140,9 @@ async def _finish(gateway: Service, room: JID, owner: JID, options: Mapping[str,
     try:
         await _submit(gateway, room, owner, filled, wanted)
     except TigrestError:
-        await gateway.request(iq("set", room, _destruction(), owner))
+        await owner.ask(gateway, room, "set", _destruction())
         raise
     return "muc_persistent" in features(await info(gateway, room))
-
-
-@asynccontextmanager
-async def entered(gateway: Service, room: JID, owner: JID) -> AsyncIterator[None]:
-    """Be in a room for a while, without its history::
-
-        <presence to="room@rooms.example.org/tigrest" from="…">
-          <x xmlns="http://jabber.org/protocol/muc"><history maxstanzas="0"/></x>
-        </presence>
-
-    Stanzas are delivered in order, so what is sent next comes after it: nothing has to be waited for.
-
-    XEP-0045 §7.2, §7.14
-    """
-    presence = ET.Element("{jabber:client}presence", {"from": str(owner), "to": f"{room}/{NICK}"})
-    ET.SubElement(ET.SubElement(presence, f"{{{MUC}}}x"), f"{{{MUC}}}history", {"maxstanzas": "0"})
-    await gateway.send(presence)
-    try:
-        yield
-    finally:
-        presence.set("type", "unavailable")
-        presence.remove(presence[0])
-        await gateway.send(presence)
 
 
 async def configuration(gateway: Service, room: JID) -> dict[str, str]:
@@ -214,7 +153,7 @@ async def configuration(gateway: Service, room: JID) -> dict[str, str]:
         NotPermitted: the gateway is no owner.
     """
     await expect_room(gateway, room)
-    return options_of(_form_in(await ask(gateway, room, "get", ET.Element(f"{{{OWNER}}}query"))))
+    return options_of(_form_in(await ask_as_owner(gateway, room, "get", ET.Element(f"{{{OWNER}}}query"))))
 
 
 async def configure(gateway: Service, room: JID, options: Mapping[str, str]) -> None:
@@ -236,22 +175,25 @@ async def configure(gateway: Service, room: JID, options: Mapping[str, str]) -> 
 
 
 async def _change(gateway: Service, room: JID, options: Mapping[str, str]) -> None:
-    words, found = "", list[tuple[JID, DataForm]]()
+    refusal: StanzaError | NotSupported | None = None
+    found: list[tuple[Owner, DataForm]] = []
     for owner in owners(gateway):
         try:
             form = await _form(gateway, room, owner)
+        except NotSupported as error:
+            refusal = refusal or error
+            continue
         except StanzaError as error:
             if not refused(error):
                 raise
-            words = error.text or error.condition
+            refusal = error
             continue
         found.append((owner, form))
         if not lacks_restricted(options, options_of(form)):
-            await _submit(gateway, room, owner, submission(form, options, room), options)
-            return
+            break
     if not found:
-        raise NotPermitted(f"{room} does not let the gateway change options ({words}): {CURE.format(gateway.room_owner)}")
-    owner, form = found[0]
+        raise not_owned(gateway, room, refusal)
+    owner, form = next((each for each in found if not lacks_restricted(options, options_of(each[1]))), found[0])
     await _submit(gateway, room, owner, submission(form, options, room), options)
 
 
@@ -264,7 +206,7 @@ async def destroy(gateway: Service, room: JID) -> None:
     """
     async with _CHANGES.holding(room):
         await expect_room(gateway, room)
-        await ask(gateway, room, "set", _destruction())
+        await ask_as_owner(gateway, room, "set", _destruction())
 
 
 async def affiliated(gateway: Service, room: JID) -> list[Affiliated]:
@@ -277,7 +219,7 @@ async def affiliated(gateway: Service, room: JID) -> list[Affiliated]:
     await expect_room(gateway, room)
     found = []
     for affiliation in AFFILIATIONS:
-        query = await ask(gateway, room, "get", listing(affiliation=affiliation))
+        query = await ask_as_owner(gateway, room, "get", listing(affiliation=affiliation))
         found += [
             Affiliated(JID(item.get("jid", "")), affiliation, item.findtext(f"{{{ADMIN}}}reason", ""))
             for item in query.iter(f"{{{ADMIN}}}item")
@@ -294,11 +236,11 @@ async def affiliate(gateway: Service, room: JID, jid: JID, affiliation: Affiliat
         NotPermitted: the gateway is no owner.
     """
     await expect_room(gateway, room)
-    await ask(gateway, room, "set", listing(affiliation=affiliation, jid=jid.bare))
+    await ask_as_owner(gateway, room, "set", listing(affiliation=affiliation, jid=jid.bare))
 
 
-async def _form(gateway: Service, room: JID, owner: JID) -> DataForm:
-    return _form_in(await answer(gateway, iq("get", room, ET.Element(f"{{{OWNER}}}query"), owner)))
+async def _form(gateway: Service, room: JID, owner: Owner) -> DataForm:
+    return _form_in(await owner.ask(gateway, room, "get", ET.Element(f"{{{OWNER}}}query")))
 
 
 def _form_in(query: ET.Element) -> DataForm:
@@ -308,7 +250,7 @@ def _form_in(query: ET.Element) -> DataForm:
     return form
 
 
-async def _submit(gateway: Service, room: JID, owner: JID, filled: DataForm, options: Mapping[str, str]) -> None:
+async def _submit(gateway: Service, room: JID, owner: Owner, filled: DataForm, options: Mapping[str, str]) -> None:
     """Submit the form of a room, filled in with options, and look at what the room has then.
 
     Raises:
@@ -316,7 +258,7 @@ async def _submit(gateway: Service, room: JID, owner: JID, filled: DataForm, opt
     """
     query = ET.Element(f"{{{OWNER}}}query")
     query.append(filled.to_element())
-    await answer(gateway, iq("set", room, query, owner))
+    await owner.ask(gateway, room, "set", query)
     left = changed(options, options_of(await _form(gateway, room, owner)))
     if left:
         raise ServerFailed(f"{room} took the options, but has not changed {', '.join(left)}")

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 from xml.etree import ElementTree as ET
 
-from tigrest import JID, DataForm, NotFound, NotPermitted, Service, StanzaError
+from tigrest import JID, DataForm, NotFound, NotPermitted, NotSupported, Service, StanzaError
 
-from ._iqs import answer, iq, items, refused
-from ._muc import ADMIN, CURE, entered, expect_room, listing, owners
+from ._iqs import items, refused
+from ._muc import expect_room, listing
+from ._owners import ADMIN, Owner, entered, not_owned, owners
 
 T = TypeVar("T")
 
@@ -30,20 +31,20 @@ async def occupants(gateway: Service, room: JID) -> list[Occupant]:
 
     Raises:
         NotFound: there is no room.
-        NotPermitted: it has occupants, and does not show them.
+        NotPermitted, NotSupported: it has occupants, and does not show them.
 
     XEP-0045 §6.5, §9.6
     """
     await expect_room(gateway, room)
 
-    async def ask(owner: JID) -> list[Occupant]:
-        queries = [await answer(gateway, iq("get", room, listing(role=role), owner)) for role in ROLES]
+    async def ask(owner: Owner) -> list[Occupant]:
+        queries = [await owner.ask(gateway, room, "get", listing(role=role)) for role in ROLES]
         found = [_occupant(item, role) for role, query in zip(ROLES, queries, strict=True) for item in query.iter(f"{{{ADMIN}}}item")]
-        return [each for each in found if each.jid != owner]
+        return [each for each in found if each.jid != owner.address]
 
     try:
         return await _as_moderator(gateway, room, ask)
-    except NotPermitted:
+    except (NotPermitted, NotSupported):
         nicks = await _listed(gateway, room)
         if not nicks and await occupants_number(gateway, room):
             raise
@@ -72,32 +73,39 @@ async def kick(gateway: Service, room: JID, nick: str) -> None:
     if all(each.nick != nick for each in await occupants(gateway, room)):
         raise NotFound(f"nobody in {room} has the nick {nick[:80]!r}")
 
-    async def ask(owner: JID) -> ET.Element:
-        return await answer(gateway, iq("set", room, listing(nick=nick, role="none"), owner))
+    async def ask(owner: Owner) -> ET.Element:
+        return await owner.ask(gateway, room, "set", listing(nick=nick, role="none"))
 
     await _as_moderator(gateway, room, ask)
 
 
-async def _as_moderator(gateway: Service, room: JID, ask: Callable[[JID], Awaitable[T]]) -> T:
+async def _as_moderator(gateway: Service, room: JID, ask: Callable[[Owner], Awaitable[T]]) -> T:
     """Ask a room as an owner of it. ejabberd lets only moderators ask who are in it: an owner enters it for that, and leaves.
 
     Raises:
         NotPermitted: none of our addresses is an owner.
+        NotSupported: the server lets none of them ask.
     """
+    refusal: StanzaError | NotSupported | None = None
     for owner in owners(gateway):
         try:
-            return await ask(owner)
-        except StanzaError as error:
-            if not refused(error):
-                raise
-        try:
-            await answer(gateway, iq("get", room, listing(affiliation="owner"), owner))
+            try:
+                return await ask(owner)
+            except StanzaError as error:
+                if not refused(error):
+                    raise
+            await owner.ask(gateway, room, "get", listing(affiliation="owner"))
+            if owner.is_user:
+                raise NotSupported(f"{room} lets only those do this who are in it, and the gateway does not enter it as {owner.address}")
             async with entered(gateway, room, owner):
                 return await ask(owner)
+        except NotSupported as error:
+            refusal = error
         except StanzaError as error:
             if not refused(error):
                 raise
-    raise NotPermitted(f"{room} does not tell the gateway who is in it: {CURE.format(gateway.room_owner)}")
+            refusal = error
+    raise not_owned(gateway, room, refusal)
 
 
 async def _listed(gateway: Service, room: JID) -> list[str]:

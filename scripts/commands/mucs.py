@@ -6,6 +6,7 @@ from ._admin import expect_host
 from ._invitations import invite
 from ._muc import address, affiliate, create, destroy, expect_room
 from ._occupants import kick
+from ._owners import ownable
 from ._room_services import conferences, services
 
 ROOM = {"domain": "example.org", "name": "hall"}
@@ -14,7 +15,7 @@ ROOM = {"domain": "example.org", "name": "hall"}
 @command(
     tags=("mucs",),
     errors=(Conflict, NotSupported),
-    needs=(conferences,),
+    needs=(ownable,),
     route="POST /mucs/{domain}",
     example=({**ROOM, "owner": "bob@example.org", "nick": "Bob"}, "hall"),
 )
@@ -67,7 +68,7 @@ async def invite_to_muc_room(ctx: CommandContext, domain: str, name: str, sender
 @command(
     tags=("mucs",),
     errors=(NotFound, NotPermitted),
-    needs=(conferences,),
+    needs=(ownable,),
     route="DELETE /mucs/{domain}/{name}/{nick}",
     example={**ROOM, "nick": "Bob"},
 )

@@ -7,6 +7,7 @@ from tigrest import JID, CommandContext, InvalidValue, NotFound, NotPermitted, S
 from ._invitations import invite
 from ._muc import Affiliation, address, affiliate, affiliated, expect_room
 from ._occupants import Occupant, occupants, occupants_number
+from ._owners import ownable
 from ._room_services import conferences
 
 BEFORE = {"name": "room"}
@@ -42,7 +43,7 @@ AFFILIATED = {"jid": "bob@example.org", "affiliation": "member", "reason": ""}
     tags=("muc_room",),
     effect="read",
     errors=(NotFound, NotPermitted),
-    needs=(conferences,),
+    needs=(ownable,),
     renamed={"room": "name"},
     result="affiliations",
     example=(
@@ -69,7 +70,7 @@ async def get_room_affiliations_v0(ctx: CommandContext, name: str, service: str)
     tags=("muc_room",),
     effect="read",
     errors=(NotFound, NotPermitted),
-    needs=(conferences,),
+    needs=(ownable,),
     renamed=BEFORE,
     result="affiliations",
     example=(ROOM, [AFFILIATED]),
@@ -92,7 +93,7 @@ async def get_room_affiliations(ctx: CommandContext, room: str, service: str) ->
     tags=("muc_room",),
     effect="read",
     errors=(NotFound, NotPermitted),
-    needs=(conferences,),
+    needs=(ownable,),
     renamed=BEFORE,
     result="affiliation",
     example=({**ROOM, "jid": "bob@example.org"}, "member"),
@@ -116,7 +117,7 @@ async def get_room_affiliation(ctx: CommandContext, room: str, service: str, jid
     "set_room_affiliation",
     tags=("muc_room",),
     errors=(NotFound, NotPermitted),
-    needs=(conferences,),
+    needs=(ownable,),
     renamed={"room": "name"},
     example={"name": "hall", "service": "rooms.example.org", "jid": "bob@example.org", "affiliation": "member"},
 )
@@ -136,7 +137,7 @@ async def set_room_affiliation_v0(ctx: CommandContext, name: str, service: str, 
     version=3,
     tags=("muc_room",),
     errors=(NotFound, NotPermitted),
-    needs=(conferences,),
+    needs=(ownable,),
     renamed=BEFORE,
     example={**ROOM, "user": "bob", "host": "example.org", "affiliation": "member"},
 )

@@ -16,6 +16,7 @@ from ._muc import (
     create,
     destroy,
 )
+from ._owners import ownable
 from ._room_services import conferences, services
 
 BEFORE = {"name": "room"}
@@ -35,7 +36,7 @@ class RoomOption:
 @command(
     tags=("muc_room",),
     errors=(Conflict, NotSupported),
-    needs=(conferences,),
+    needs=(ownable,),
     renamed=BEFORE,
     example={**ROOM, "host": "example.org"},
 )
@@ -55,7 +56,7 @@ async def create_room(ctx: CommandContext, room: str, service: str, host: str = 
 @command(
     tags=("muc_room",),
     errors=(Conflict, NotSupported),
-    needs=(conferences,),
+    needs=(ownable,),
     renamed=BEFORE,
     example={**ROOM, "host": "example.org", "options": [{"name": "members_only", "value": "true"}]},
 )
@@ -86,7 +87,7 @@ async def create_room_with_opts(ctx: CommandContext, room: str, service: str, ho
         raise
 
 
-@command(tags=("muc_room",), errors=(NotFound, NotPermitted), needs=(conferences,), renamed=BEFORE, example=ROOM)
+@command(tags=("muc_room",), errors=(NotFound, NotPermitted), needs=(ownable,), renamed=BEFORE, example=ROOM)
 async def destroy_room(ctx: CommandContext, room: str, service: str) -> None:
     """Destroy a MUC room.
 
@@ -103,7 +104,7 @@ async def destroy_room(ctx: CommandContext, room: str, service: str) -> None:
     tags=("muc_room",),
     effect="read",
     errors=(NotFound, NotPermitted),
-    needs=(conferences,),
+    needs=(ownable,),
     renamed=BEFORE,
     result="options",
     example=(ROOM, {"title": "The hall", "members_only": "false", "persistent": "true"}),
@@ -124,7 +125,7 @@ async def get_room_options(ctx: CommandContext, room: str, service: str) -> dict
 @command(
     tags=("muc_room",),
     errors=(NotFound, NotPermitted, NotSupported),
-    needs=(conferences,),
+    needs=(ownable,),
     renamed=BEFORE,
     example={**ROOM, "option": "members_only", "value": "true"},
 )
