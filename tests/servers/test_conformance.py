@@ -26,11 +26,17 @@ from tigrest.xmpp.stanza import Stanza
 
 PAGE = PageTable("commands-table.md")
 
+OF_ROOMS = (
+    *(f"http://jabber.org/protocol/disco#{each}" for each in ("info", "items")),
+    *(f"http://jabber.org/protocol/muc#{each}" for each in ("owner", "admin")),
+)
+"""Namespaces of the iqs that rooms take."""
+
 ON_PROSODY = {"authentication": "internal_hashed", "invites": "true", "granted": "jabber:iq:last jabber:iq:private"}
 OPTIONS: dict[str, dict[str, str]] = {
     "prosody": ON_PROSODY,
     "prosody-13": ON_PROSODY,
-    "ejabberd-26": {"granted": "jabber:iq:last jabber:iq:private"},
+    "ejabberd-26": {"granted": f"jabber:iq:last jabber:iq:private {' '.join(OF_ROOMS)}"},
 }
 """How servers are set up so that they can do all they can."""
 
