@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.api.conftest import ServeCommands
-from tigrest.testing import API_KEY, TestGateway
+from tigrest.api.mount import MEMOISED_PATHS
+from tigrest.testing import API_KEY, TestGateway, serving
 
 PLACES = {"/api/v0": 0, "/v1/api": 1, "/ejabberd/api": {"version": 0, "compat": "ejabberd"}}
 
@@ -379,3 +381,28 @@ def test_a_further_place_has_its_method_its_role_and_its_arguments(gateway: Test
     assert (doubled.status_code, doubled.json()["argument"], doubled.json()["reason"]) == (400, "jid", "doubled")
     assert gateway.get("/api/contacts/bob?page=x").status_code == 422
     assert gateway.get("/api/contacts/a/b/c").status_code == 404
+
+
+# Commands that change
+
+
+def test_a_changed_command_counts_at_once_and_a_removed_one_is_404(tmp_path: Path) -> None:
+    text = "from tigrest import CommandContext, command\n@command(role=None, effect='read')\ndef colour(ctx: CommandContext) -> str: return 'red'\n"
+    script = tmp_path / "colours.py"
+    script.write_text(text)
+    with serving(commands=[tmp_path], builtins=False) as gateway:
+        assert gateway.get("/api/colour").json() == "red"
+        script.write_text(text.replace("red", "blue").replace("effect='read'", "route='POST /colours'"))
+        gateway.reload()
+        assert (gateway.get("/api/colour").status_code, gateway.post("/api/colour").json()) == (405, "blue")
+        assert gateway.post("/api/colours").json() == "blue"
+        script.unlink()
+        gateway.reload()
+        assert {gateway.post(path).status_code for path in ("/api/colour", "/api/colours")} == {404}
+
+
+def test_paths_that_callers_make_up_do_not_fill_the_memory(gateway: TestGateway) -> None:
+    [api] = {mount.answer.__self__ for mount in gateway.gateway.parts.app._mounts._prefixes.values() if mount.path == "/api"}  # type: ignore[attr-defined]
+    for version in range(MEMOISED_PATHS + 10):
+        api._find("GET", f"/api/which/v{version}")
+        assert 1 <= len(api._found) <= MEMOISED_PATHS

@@ -41,7 +41,7 @@ API = "/api"
 """Path of the commands."""
 
 MEMOISED_PATHS = 4096
-"""Paths that are remembered with the command that they are for: callers write versions into them."""
+"""Paths that are remembered with the command that they are for; then all are forgotten: callers write versions into them."""
 
 _NOTHING: Mapping[str, str] = {}
 _JSON, _XML = JSON.encode(), XML.encode()
@@ -167,9 +167,7 @@ class _Api:
         result = await self._pipeline.run_admitted(call)
         if ways:
             return Reply(200, _JSON, write_json(compat.result_of(command, result, addressed.version)), _NO_STORE)
-        if _format(request.fields, query).encoding == "json":
-            return Reply(200, _JSON, write_json(result), _NO_STORE)
-        return Reply(200, _XML, write_xml(result), _XML_NO_STORE)
+        return _reply(result, _format(request.fields, query))
 
     def allow(self, path: str) -> Iterable[str]:
         """Return the methods that a whole path has, for OPTIONS; none where nothing is served."""
@@ -328,6 +326,13 @@ def _format(fields: Mapping[bytes, bytes], query: bytes) -> AcceptedFormat:
     if not query and accept in (b"", b"*/*") and content_type in (b"", _JSON):
         return _JSON_ACCEPTED
     return format_of({"query_string": query, "headers": [(b"content-type", content_type), (b"accept", accept)]}, "json")
+
+
+def _reply(result: Any, accepted: AcceptedFormat) -> Reply:
+    """Return the result of a command as an answer."""
+    if accepted.encoding == "json":
+        return Reply(200, _JSON, write_json(result), _NO_STORE)
+    return Reply(200, _XML, write_xml(result), _XML_NO_STORE)
 
 
 def _wrong_method(command: Command, methods: tuple[str, ...]) -> HTTPException:
