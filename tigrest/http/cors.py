@@ -14,8 +14,8 @@ from tigrest.http.requests import header
 from tigrest.http.wire.whole_reply import WHOLE_REPLY
 from tigrest.scripting.handler import METHODS
 
-REQUEST_HEADERS = ("Authorization", "Api-Key", "Content-Type", "Last-Event-ID", "Prosody-Rest-Timeout")
-"""Headers that a page of another origin may send. Fetch standard, ``Access-Control-Allow-Headers``"""
+REQUEST_HEADERS = ("Authorization", "Api-Key", "Content-Type", "Last-Event-ID", "Prosody-Rest-Timeout", "X-Admin")
+"""Headers that a page of another origin may send; ``X-Admin``, of old clients of ejabberd, is ignored. Fetch standard, §3.2.3"""
 
 
 _ANY_ORIGIN = (b"access-control-allow-origin", b"*")
