@@ -122,6 +122,13 @@ def test_the_unit_is_hardened_and_can_write_its_state() -> None:
     assert service["RestartPreventExitStatus"] == "2"
 
 
+def test_the_unit_has_folders_for_scripts_of_both_kinds() -> None:
+    scripts = tomllib.loads(read("config.component.toml"))["scripts"]
+    [made] = re.findall(r"(?m)^#     install -d (.*)$", read("tigrest.service"))
+    assert {*scripts["dirs"], *scripts["command_dirs"]} <= set(made.split())
+    assert {"rest", "commands"} == {Path(folder).name for folder in (*scripts["dirs"], *scripts["command_dirs"])}
+
+
 def test_the_unit_is_what_systemd_takes(tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         assert "CI" not in os.environ, "systemd-analyze is not installed; tests/servers/install.sh does that"

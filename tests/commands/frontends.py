@@ -194,11 +194,12 @@ class Ctl:
         version = () if call.version is None else ("--version", str(call.version))
         words = (f"--{name}={_text(value)}" for name, value in call.arguments.items() if value is not None)
         reply = ask_gateway(self._socket, CtlRequest(("--json", *version, call.command, *words)))
-        if reply.code != ExitCode.OK:
+        if reply.err:
             problem = json.loads(reply.err)
             assert reply.code == (ExitCode.USAGE if _is_usage(problem) else ExitCode.FAILED)
             return failed(KINDS.get(problem["status"], "failed"), problem["detail"])
         result = json.loads(reply.out) if reply.out else None
+        assert reply.code == (ExitCode.FAILED if result is False else ExitCode.OK)
         return Answer(reply.out, None, lambda expected: agrees(expected, result))
 
 

@@ -218,7 +218,7 @@ def test_one_record_is_one_line_and_pairs_are_several(shell: Shell) -> None:
 
 def test_other_results_stand_alone(shell: Shell) -> None:
     assert shell.ctl("nothing") == (0, "", "")
-    assert shell.ctl("compare", "s3cret").out == "true\n"
+    assert shell.ctl("compare", "s3cret") == (0, "true\n", "")
     assert shell.ctl("who").out == "ctl root True ctl None\n"
     assert shell.ctl("--version", "7", "who").out == "ctl root True ctl 7\n"
 
@@ -383,6 +383,12 @@ def test_a_command_that_never_ends_is_left(shell: Shell, caplog: pytest.LogCaptu
     done = shell.ctl("endless")
     assert (done.code, done.err) == (1, "tigrest: endless gave no result within 0.2 s\n")
     assert "swallows CancelledError" in caplog.text
+
+
+@pytest.mark.parametrize("option", [(), ("--json",)])
+def test_false_is_a_failure_for_shells(shell: Shell, option: tuple[str, ...]) -> None:
+    assert shell.ctl(*option, "compare", "wrong") == (1, "false\n", "")
+    assert "Result: true or false (exit code 1)\n" in shell.ctl("help", "compare").out
 
 
 # Help

@@ -49,9 +49,21 @@ async def test_the_exit_code_is_that_of_the_answer(tmp_path: Path) -> None:
         assert await ctl(tmp_path / "s", "x", cwd=tmp_path) == (1, "", "no\n")
 
 
-async def test_nothing_and_help_need_no_gateway(tmp_path: Path) -> None:
-    assert await ctl(None, cwd=tmp_path) == (2, "", USAGE)
+async def test_help_needs_no_gateway(tmp_path: Path) -> None:
     assert await ctl(None, "--help", cwd=tmp_path) == (0, USAGE, "")
+
+
+async def test_nothing_lists_the_commands_of_the_gateway(tmp_path: Path) -> None:
+    async with listening(tmp_path / "s"):
+        done = await ctl(tmp_path / "s", cwd=tmp_path)
+        assert (done.code, done.out) == (2, "Commands of the gateway:\n\nhelp\ncommands\n")
+        assert done.err.startswith(f"{USAGE}\n")
+
+
+async def test_nothing_without_a_gateway_tells_the_usage_and_why_there_is_no_list(tmp_path: Path) -> None:
+    done = await ctl(None, cwd=tmp_path)
+    assert (done.code, done.out) == (3, "")
+    assert done.err.startswith(f"{USAGE}\ntigrest: no gateway listens at var/ctl.sock; ")
 
 
 async def test_without_a_gateway_it_is_one_line(tmp_path: Path) -> None:

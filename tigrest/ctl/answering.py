@@ -147,7 +147,8 @@ class _Answer:
             version=line.version,
         )
         result = await self._pipeline.run_apart(call)
-        return CtlReply(out=await asyncio.to_thread(self._shown, command, result))
+        code = ExitCode.FAILED if result is False else ExitCode.OK  # as of grep and test, so that shells can ask
+        return CtlReply(code, await asyncio.to_thread(self._shown, command, result))
 
     def _shown(self, command: Command, result: object) -> str:
         return as_json(result, self._screen) if self._as_json else as_text(result, command.result.schema(), self._screen)

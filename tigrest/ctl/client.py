@@ -124,22 +124,37 @@ def _run(arguments: Sequence[str], is_completing: bool) -> int:
     rest = options.rest
     if not is_completing:
         if not rest:
-            _print(sys.stderr.buffer, USAGE)
-            return ExitCode.USAGE
+            return _overview(options)
         if rest[0] in ("--help", "-h"):
             _print(sys.stdout.buffer, USAGE)
             return ExitCode.OK
         if rest[0] == "completion":
             _print(sys.stdout.buffer, _completion(rest[1:]))
             return ExitCode.OK
-    try:
-        path = find_socket(options.socket, options.config, os.environ)
-    except NoSocket as error:
-        raise ClientError(ExitCode.USAGE, str(error)) from None
-    reply = call(path, _request([COMPLETE, *rest] if is_completing else rest))
+    reply = call(_socket(options), _request([COMPLETE, *rest] if is_completing else rest))
     _print(sys.stdout.buffer, reply.out)
     _print(sys.stderr.buffer, reply.err)
     return reply.code
+
+
+def _socket(options: Options) -> Path:
+    try:
+        return find_socket(options.socket, options.config, os.environ)
+    except NoSocket as error:
+        raise ClientError(ExitCode.USAGE, str(error)) from None
+
+
+def _overview(options: Options) -> int:
+    """Print how to call a command, and, as ejabberdctl does, which ones the running gateway has.
+
+    Raises:
+        ClientError: no gateway answers.
+    """
+    _print(sys.stderr.buffer, f"{USAGE}\n")
+    reply = call(_socket(options), _request(["help", "commands"]))
+    _print(sys.stdout.buffer, f"Commands of the gateway:\n\n{reply.out}" if reply.out else "")
+    _print(sys.stderr.buffer, reply.err)
+    return ExitCode.USAGE
 
 
 def read_options(arguments: Sequence[str]) -> Options:

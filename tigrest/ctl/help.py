@@ -16,6 +16,15 @@ from tigrest.spelling import nearest
 DEFAULT_WIDTH = 80
 """Columns where the output goes to no terminal."""
 
+_KINDS = {
+    "null": "nothing",
+    "string": "a text",
+    "object": "names and values",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+}
+
 INTRODUCTION = """\
 tigrest ctl help commands      all commands
 tigrest ctl help tags          what they are about: tags, each with its commands
@@ -109,7 +118,8 @@ def _argument_lines(arguments: Sequence[Argument], width: int) -> Iterator[str]:
 
 
 def _result(command: Command) -> str:
-    words = result_words(command.result.schema(), command.result.schema())
+    schema = command.result.schema()
+    words = result_words(schema, schema) + (" (exit code 1)" if schema.get("type") == "boolean" else "")
     return f"{words}: {' '.join(command.result_text.split())}" if command.result_text else words
 
 
@@ -130,9 +140,7 @@ def result_words(schema: Mapping[str, object], root: Mapping[str, object]) -> st
     if kind == "array":
         inner = result_words(items, root) if isinstance(items, dict) else "anything"
         return f"a list; each item is {inner}"
-    return {"null": "nothing", "string": "a text", "object": "names and values", "integer": "a whole number", "number": "a number"}.get(
-        kind, kind
-    )
+    return _KINDS.get(kind, kind)
 
 
 def _example_lines(command: Command) -> list[str]:
