@@ -140,13 +140,7 @@ class _Api:
         scope = request.scope
         method, query = scope["method"], scope["query_string"]
         ways = self._ways(query) if query else self._place.compat
-        try:
-            addressed = self._known(scope["path"]) or self._find(method, scope["path"])
-        except UnknownCommand:  # not yet in this version: only those learn of it who may call the others
-            await self._admit_to_latest(request)
-            raise
-        if addressed is None:
-            raise await self._unknown(request)
+        addressed = self._known(scope["path"]) or await self._look_up(request)
         command = addressed.command
         set_route(addressed.uri)
         principal = await _principal(request)
@@ -257,6 +251,22 @@ class _Api:
         if found is None:
             raise HTTPException(405, f"{method} is not possible here; there is {', '.join(methods)}", {"Allow": ", ".join(methods)})
         return Addressed(found[0], f"{API}/{found[0].name}", version, methods, found[1])
+
+    async def _look_up(self, request: MountRequest) -> Addressed:
+        """Find the command that a request is for.
+
+        Raises:
+            UnknownCommand: there is none; it names no command that the caller may not call.
+            HTTPException: nothing is served at the path (404), or not with this method (405).
+        """
+        try:
+            addressed = self._find(request.scope["method"], request.scope["path"])
+        except UnknownCommand:  # not yet in this version: only those learn of it who may call the others
+            await self._admit_to_latest(request)
+            raise
+        if addressed is None:
+            raise await self._unknown(request)
+        return addressed
 
     async def _admit_to_latest(self, request: MountRequest) -> None:
         """Check that the caller may call the command of a path in its latest version.
