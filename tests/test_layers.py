@@ -40,6 +40,7 @@ ROOMS: dict[str, set[str]] = {
     "plugins": {"errors", "paths", "spelling", "service"},
     "gateway": {
         "ctl",
+        "concurrency",
         "hosts",
         "plugins",
         "errors",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import getpass
 import json
 import logging
@@ -81,7 +82,18 @@ async def test_only_its_owner_may_use_the_socket_and_its_folder(tmp_path: Path) 
 async def test_the_socket_is_removed_at_the_end(tmp_path: Path) -> None:
     async with listening(tmp_path / "s"):
         assert (tmp_path / "s").is_socket()
-    assert list(tmp_path.iterdir()) == []
+    assert not (tmp_path / "s").exists()
+
+
+async def test_whoever_may_read_the_folder_cannot_keep_the_gateway_from_listening(connect: Connect, tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_SH)
+        async with listening(tmp_path / "s"):
+            assert (await (await connect(tmp_path / "s", HELLO)).message())["exit"] == 0
+    finally:
+        os.close(folder)
+    assert stat.S_IMODE((tmp_path / "s.lock").stat().st_mode) == 0o600
 
 
 async def test_to_stop_what_was_not_started_does_nothing(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import hashlib
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from tigrest.auth.principal import NOBODY, USER
@@ -141,6 +141,21 @@ class Tokens:
             self._throttle.network_failed(address)
             raise InvalidToken("the token is not accepted: it is unknown, revoked, or has expired")
         return token
+
+    async def ended(self, names: Collection[str]) -> set[str]:
+        """Return which tokens are revoked or have expired; none while they cannot be looked up.
+
+        Args:
+            names: of the tokens.
+        """
+        try:
+            async with asyncio.timeout(self._limits.read_seconds):
+                tokens = await self._store.list()
+        except RETRYABLE_ERRORS as error:
+            self._complain("tokens cannot be looked up; event streams opened with one go on: %s", error)
+            return set()
+        now = self._unix_clock()
+        return set(names).difference(token.name for token in tokens if token.expires is None or token.expires > now)
 
     def forget(self, owner: JID) -> None:
         """Revoke the tokens of an account that there is no more. Called when it has changed in whatever way.

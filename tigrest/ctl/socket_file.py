@@ -37,7 +37,7 @@ class SocketFile:
             path.parent.mkdir(mode=0o700, parents=True)
         self.socket = socket.socket(socket.AF_UNIX)
         try:
-            with _alone(path.parent), socket_address(path) as address:
+            with _alone(path.with_name(f"{path.name}.lock")), socket_address(path) as address:
                 self._bind(address)
                 path.chmod(0o600)  # before it listens, so that nobody connects meanwhile
             self.socket.listen(BACKLOG)
@@ -81,13 +81,16 @@ def _is_alive(address: str) -> bool:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _alone(path: Path) -> Iterator[None]:
     """Keep other gateways from replacing the same dead socket at the same time.
+
+    Args:
+        path: of a file that stays, and that nobody else can open: whoever may read a file, or a folder, can keep it locked.
 
     Raises:
         OSError: another one does so.
     """
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield

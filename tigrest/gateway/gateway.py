@@ -21,6 +21,7 @@ from tigrest.gateway.assembly import Parts, ScriptFolders, assemble
 from tigrest.gateway.control import gateway_commands
 from tigrest.gateway.demo import Demo, demo_of
 from tigrest.gateway.reconfiguration import APPLIED, apply, changed_keys
+from tigrest.gateway.token_streams import TokenStreams
 from tigrest.inbound.events import Events
 from tigrest.passwords import Passwords
 from tigrest.plugins import Plugins
@@ -146,6 +147,7 @@ class Gateway:
         await asyncio.to_thread(plugins.load)
         plugins.report()
         parts = self._parts = assemble(self.config, self._folders, plugins, self._passwords or Passwords(), self._fail)
+        token_streams = TokenStreams(parts.events, parts.authentication.tokens)
         ctl = CtlServer(self._ctl_socket, CtlCommands(parts.pipeline)) if self._ctl_socket is not None else None
         for stop in (
             parts.passwords.close,
@@ -159,11 +161,13 @@ class Gateway:
             parts.scheduling.stop,
             parts.listening.stop,
             parts.events.stop,
+            token_streams.stop,
             *([ctl.stop] if ctl is not None else []),
         ):
             stack.push_async_callback(_stop, stop)
         await parts.keys.start()
         parts.events.start()
+        token_streams.start()
         await parts.webhooks.start()
         await parts.backend.start()
         self.demo = await demo_of(self.config.embedded, parts.backend, parts.service, parts.keys)

@@ -29,5 +29,6 @@ class LiveEvents(Handler):
         address = None if wanted == "*" else JID(wanted) if wanted else service.address_of(user)
         service.policy.require(principal, "listen", address)
         last_id = request.headers.get("last-event-id") or query.get("last-event-id", "")
-        stream = self.events.subscribe(address, user, last_id)
+        token = principal.name if principal.via == "bearer" else ""
+        stream = self.events.subscribe(address, user, last_id, token)
         return StreamingResponse(stream, headers=HEADERS, media_type="text/event-stream")

@@ -74,18 +74,33 @@ class Events:
         for stream in [stream for stream in self._streams if stream.user == user.bare]:
             stream.close()
 
+    def dismiss_token(self, token: str) -> None:
+        """Close the streams that were opened with a token which is not valid any more.
+
+        Args:
+            token: its name.
+        """
+        for stream in [stream for stream in self._streams if stream.token == token]:
+            stream.close()
+
+    @property
+    def tokens(self) -> frozenset[str]:
+        """Return the names of the tokens that streams were opened with."""
+        return frozenset(stream.token for stream in self._streams if stream.token)
+
     @property
     def streams(self) -> int:
         """Return how many streams are open."""
         return len(self._streams)
 
-    def subscribe(self, address: JID | None, user: JID, last_id: str = "") -> Stream:
+    def subscribe(self, address: JID | None, user: JID, last_id: str = "", token: str = "") -> Stream:
         """Subscribe to an address. The caller has checked that the user may do that.
 
         Args:
             address: one of ours, without resource; ``None`` for all of them, which changes nothing for those who write to them.
             user: who reads.
             last_id: id of the last event he has; empty for none: then he gets what comes in from now on.
+            token: name of the token that he came with, with which the stream ends; empty for none.
 
         Returns:
             The stream to send; to be closed at the end.
@@ -113,6 +128,7 @@ class Events:
         stream = Stream(
             ring,
             user.bare,
+            token,
             position=ring.after(last),
             last=last,
             is_gap=is_gap,

@@ -24,6 +24,7 @@ class Stream:
     Args:
         ring: what is read.
         user: who reads it.
+        token: name of the token that he came with; empty for none.
         position: where he begins.
         last: number of the event before it.
         is_gap: whether he missed events of which nothing is known.
@@ -36,6 +37,7 @@ class Stream:
         self,
         ring: Ring,
         user: JID,
+        token: str,
         *,
         position: int,
         last: int,
@@ -44,7 +46,7 @@ class Stream:
         closed: Callable[[Stream], None],
         limits: EventLimits,
     ) -> None:
-        self.ring, self.user = ring, user
+        self.ring, self.user, self.token = ring, user, token
         self._position = position
         self._id_of = id_of
         self._closed = closed
