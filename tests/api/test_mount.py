@@ -407,3 +407,28 @@ def test_paths_that_callers_make_up_do_not_fill_the_memory(gateway: TestGateway)
     for version in range(MEMOISED_PATHS + 10):
         api._find("GET", f"/api/which/v{version}")
         assert 1 <= len(api._found) <= MEMOISED_PATHS
+
+
+PAGE = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("path", ["/api", "/api/", "/ejabberd/api"])
+def test_browsers_that_ask_for_the_commands_themselves_are_sent_to_the_page_about_them(share: ServeCommands, path: str) -> None:
+    gateway = share(SOURCE, api={"mounts": PLACES})
+    for method in ("GET", "HEAD"):
+        sent = gateway.request(method, path, headers=PAGE, follow_redirects=False)
+        assert (sent.status_code, sent.headers["location"], sent.headers["vary"]) == (307, "/api/docs", "Accept")
+    for headers in ({}, {"Accept": "application/json"}, {"Accept": "*/*"}):
+        answer = gateway.get(path, headers=headers, follow_redirects=False)
+        assert (answer.status_code, answer.headers["content-type"]) == (
+            404,
+            "application/json" if "ej" in path else "application/problem+json",
+        )
+        assert "/api/commands lists what is" in answer.json()["message"]
+    assert gateway.post(path, json={}, headers=PAGE, follow_redirects=False).status_code == 404
+    assert gateway.request("OPTIONS", path).status_code == 404
+
+
+def test_without_documentation_browsers_are_told_that_there_is_nothing(share: ServeCommands) -> None:
+    gateway = share(SOURCE, api={"docs": "off"})
+    assert gateway.get("/api", headers=PAGE, follow_redirects=False).status_code == 404

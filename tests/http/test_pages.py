@@ -1,6 +1,7 @@
 """What is served besides handlers: index, static files, health, metrics, CORS."""
 
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
@@ -47,6 +48,7 @@ def test_the_index_lists_every_route(share: Serve) -> None:
                 "script": "script.py",
             },
         ],
+        "links": [{"uri": uri, "info": ANY, "role": role} for uri, role in (("/api/commands", None), ("/api/docs", "admin"))],
         "problem_count": 0,
     }
     assert gateway.get("/rest").json() == gateway.get("/rest/").json()
@@ -65,6 +67,17 @@ def test_the_index_is_a_page_for_browsers(share: Serve) -> None:
         "script.py",
     ):
         assert expected in page.text
+
+
+@pytest.mark.parametrize(("docs", "roles"), [("admin", {"admin"}), ("public", {None}), ("off", set())])
+def test_the_index_leads_to_the_commands(serve: Serve, docs: str, roles: set[str | None]) -> None:
+    gateway = serve(HANDLER, builtins=True, api={"docs": docs})
+    page = gateway.get("/rest/", headers={"Accept": "text/html"}).text
+    assert 'href="/api/commands"' in page
+    assert ('href="/api/docs"' in page) is bool(roles)
+    assert {link["role"] for link in gateway.get("/rest/").json()["links"] if link["uri"] == "/api/docs"} == roles
+    for link in gateway.get("/rest/").json()["links"]:
+        assert gateway.get(link["uri"], login="admin").status_code == 200
 
 
 def test_the_index_shows_load_errors_without_the_machines_paths(serve: Serve, tmp_path: Path) -> None:
@@ -103,7 +116,7 @@ def test_why_scripts_did_not_load_and_what_is_heard_is_for_admins(serve: Serve, 
         assert (f"tigrest {__version__}" in shown.text) is (login == "admin")
     else:
         assert shown.json()["problem_count"] == 2
-        assert shown.json().keys() - {"routes", "problem_count"} == (
+        assert shown.json().keys() - {"routes", "links", "problem_count"} == (
             {"listeners", "schedules", "problems", "version"} if login == "admin" else set()
         )
     assert (shown.headers.get("cache-control") == "no-store") is (login != "")

@@ -5,23 +5,37 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+from tigrest.api.mount import API
 from tigrest.api.openapi.mount import OpenApi, openapi_mount
-from tigrest.api.swagger import swagger_mount
+from tigrest.api.swagger import DOCS_PATH, swagger_mount
 from tigrest.commands.pipeline import Pipeline
+from tigrest.http.index import IndexLink
 from tigrest.http.mounts import Mount
 from tigrest.scripting.table import Table
 
+Readers = Literal["admin", "public", "off"]
+"""Who may read it: ``off`` for nobody."""
 
-def documentation_mounts(
-    table: Callable[[], Table], pipeline: Pipeline, *, domain: str, readers: Literal["admin", "public", "off"]
-) -> list[Mount]:
+
+def index_links(readers: Readers) -> list[IndexLink]:
+    """Return what the index of handlers says of commands.
+
+    Args:
+        readers: who may read the documentation.
+    """
+    commands = IndexLink(f"{API}/commands", "The commands that you may run, with their arguments; each is called at /api/ and its name.")
+    docs = IndexLink(DOCS_PATH, "Handlers and commands, to read and to try (Swagger UI).", "admin" if readers == "admin" else None)
+    return [commands] if readers == "off" else [commands, docs]
+
+
+def documentation_mounts(table: Callable[[], Table], pipeline: Pipeline, *, domain: str, readers: Readers) -> list[Mount]:
     """Return the mounts of the documentation.
 
     Args:
         table: returns the table of handlers being served.
         pipeline: tells which commands there are, and who may run them.
         domain: the XMPP domain.
-        readers: who may read it: ``off`` for nobody.
+        readers: who may read it.
     """
     if readers == "off":
         return []

@@ -26,6 +26,7 @@ from tigrest.errors import ArgumentError, ConfigError, InvalidValue, UnknownComm
 from tigrest.formats.content import JSON, XML, write_json, write_xml
 from tigrest.formats.urlencoded import read_parameters
 from tigrest.http.accepted_format import AcceptedFormat, format_of
+from tigrest.http.cross_site import SAFE_METHODS
 from tigrest.http.mounts import Mount, MountRequest
 from tigrest.http.replies import XML_HEADERS, HeaderList, Reply, error_headers, problem_members, problem_reply
 from tigrest.http.requests import client_address, has_body, read_body
@@ -98,12 +99,13 @@ class Addressed(NamedTuple):
     in_path: Mapping[str, str] = _NOTHING
 
 
-def api_mounts(pipeline: Pipeline, places: Iterable[ApiPlace] = ()) -> list[Mount]:
+def api_mounts(pipeline: Pipeline, places: Iterable[ApiPlace] = (), docs: str = "") -> list[Mount]:
     """Return the mounts of the commands: ``/api``, ``/v1/api`` and the like, and further ones.
 
     Args:
         pipeline: runs commands.
         places: the further ones; one at ``/api`` says which version counts there.
+        docs: path of the page about commands, which browsers are sent to that ask for ``/api`` itself; empty for none.
 
     Raises:
         ConfigError: a path is taken.
@@ -111,13 +113,27 @@ def api_mounts(pipeline: Pipeline, places: Iterable[ApiPlace] = ()) -> list[Moun
     by_path = {API: ApiPlace(API)} | {place.path: place for place in places}
     if taken := [path for path in by_path if owner_of(path) not in (None, API) or f"{path}/".startswith(f"{ROOT}/")]:
         raise ConfigError(f"api.mounts: {taken[0]} is served by the gateway itself; choose another path")
-    mounts = [_mount(_Api(pipeline, place), path, f"{path}/*") for path, place in by_path.items()]
+    mounts: list[Mount] = []
+    for path, place in by_path.items():
+        api = _Api(pipeline, place)
+        mounts += [_mount(api, path, f"{path}/*"), *_root_mounts(api, path, docs)]
     versioned = _VersionedApi(pipeline, ApiPlace(""))
     return [*mounts, _mount(versioned, "", f"/v*{API}/*", has=lambda path: versioned_root(path) is not None)]
 
 
 def _mount(api: _Api, path: str, uri: str, **options: Any) -> Mount:
     return Mount(path, api.answer, METHODS, is_prefix=True, allow=api.allow, failure=api.failure, uri=uri, timeout=math.inf, **options)
+
+
+def _root_mounts(api: _Api, path: str, docs: str) -> list[Mount]:
+    """Return the mounts of a place itself: browsers are sent to the page about commands, others are told that there is nothing."""
+
+    async def answer(request: MountRequest) -> Reply:
+        if docs and request.scope["method"] in SAFE_METHODS and format_of(request.scope, "json").html:
+            return Reply(307, b"", b"", [(b"location", docs.encode()), (b"vary", b"Accept")])
+        return await api.answer(request)
+
+    return [Mount(each, answer, METHODS, allow=api.allow, failure=api.failure, uri=path) for each in (path, f"{path}/")]
 
 
 class _Api:

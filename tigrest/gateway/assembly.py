@@ -7,8 +7,9 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from tigrest.api.documentation import documentation_mounts
+from tigrest.api.documentation import documentation_mounts, index_links
 from tigrest.api.mount import ApiPlace, api_mounts
+from tigrest.api.swagger import DOCS_PATH
 from tigrest.auth.admission import Admission
 from tigrest.auth.api_keys import KeyStore
 from tigrest.auth.principal import Principal
@@ -30,7 +31,7 @@ from tigrest.gateway.authentication import Authentication, make_authentication, 
 from tigrest.gateway.provision import Core, provider
 from tigrest.http.app import App
 from tigrest.http.cors import with_cors
-from tigrest.http.index import index_mounts
+from tigrest.http.index import IndexLink, index_mounts
 from tigrest.http.monitoring import health_mounts, metrics_mount
 from tigrest.http.static_folders import static_mount
 from tigrest.inbound.events import Events
@@ -154,10 +155,10 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
     provide = provider(plugins, service, core)
     commands = Commands(service)
     pipeline = Pipeline(commands, service, execution, timeout, provide)
-    add_mounts(app, service, metrics)
+    add_mounts(app, service, metrics, index_links(config.api.docs))
     places = [ApiPlace(path, mount.version, mount.compat or "") for path, mount in config.api.mounts.items()]
     documentation = documentation_mounts(lambda: app.table, pipeline, domain=service.domain, readers=config.api.docs)
-    for mount in (*api_mounts(pipeline, places), *documentation):
+    for mount in (*api_mounts(pipeline, places, docs="" if config.api.docs == "off" else DOCS_PATH), *documentation):
         app.add(mount)
     scripts = make_scripts(folders, provide, service, TableSwitch(app, listening, scheduling, commands))
     core.add(token_store, commands, scripts, authentication.logins)
@@ -304,20 +305,21 @@ def make_app(config: Config, service: Service, metrics: Metrics, admission: Admi
     )
 
 
-def add_mounts(app: App, service: Service, metrics: Metrics) -> None:
+def add_mounts(app: App, service: Service, metrics: Metrics, links: Sequence[IndexLink]) -> None:
     """Register what is served besides handlers.
 
     Args:
         app: serves it.
         service: tells whether the link is up, for ``/health/ready``.
         metrics: shown at ``/metrics``.
+        links: of the index.
     """
 
     def table() -> Table:
         return app.table
 
     for mount in (
-        *index_mounts(table, service.domain),
+        *index_mounts(table, service.domain, links),
         static_mount(table),
         *health_mounts(lambda: service.connected),
         metrics_mount(metrics),

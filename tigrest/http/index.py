@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 from starlette.types import Scope
 
@@ -30,14 +30,29 @@ PRIVATE_HEADERS: HeaderList = [*PUBLIC_HEADERS, (b"cache-control", b"no-store")]
 """Headers of the index for who has logged in, and sees more than others."""
 
 
-def index_mounts(table: Callable[[], Table], domain: str) -> list[Mount]:
+class IndexLink(NamedTuple):
+    """A page that the index points to, since it is about something else than handlers.
+
+    Args:
+        uri: its path.
+        info: what it is, in a line.
+        role: of those who may read it; ``None`` for everybody.
+    """
+
+    uri: str
+    info: str
+    role: Literal["admin"] | None = None
+
+
+def index_mounts(table: Callable[[], Table], domain: str, links: Sequence[IndexLink] = ()) -> list[Mount]:
     """Return the mounts of the index, at ``/rest`` and ``/rest/``; ``/`` redirects there.
 
     Args:
         table: returns the table being served.
         domain: the XMPP domain, for lines to paste.
+        links: further pages.
     """
-    index = _Index(table, domain)
+    index = _Index(table, domain, links)
     shown = f"{ROOT}/"
     return [Mount("/", _redirect), *(Mount(path, index.answer, login="optional", uri=shown) for path in (ROOT, shown))]
 
@@ -49,8 +64,8 @@ async def _redirect(_: MountRequest) -> Reply:
 class _Index:
     """Shows the table being served. Usages are memoised for each table."""
 
-    def __init__(self, served: Callable[[], Table], domain: str) -> None:
-        self._served, self._domain = served, domain
+    def __init__(self, served: Callable[[], Table], domain: str, links: Sequence[IndexLink]) -> None:
+        self._served, self._domain, self._links = served, domain, links
         self._table: Table | None = None
         self._folders: dict[str, list[Usage]] = {}
 
@@ -91,6 +106,7 @@ class _Index:
             return usage.curl(base, self._domain, name if is_admin or usage.login != "admin" else "")
 
         return {
+            "links": self._links,
             "folders": self._folders,
             "curl": curl,
             "samples": lambda title, value: samples(title, value, self._domain),
@@ -108,7 +124,8 @@ def _document(shown: Mapping[str, Any]) -> dict[str, object]:
     """Return what is shown as JSON."""
     usages_shown = [usage for some in shown["folders"].values() for usage in some]
     routes = [_entry(usage, shown["example"](usage), shown["curl"](usage)) for usage in usages_shown]
-    document: dict[str, object] = {"routes": routes, "problem_count": shown["problem_count"]}
+    links = [link._asdict() for link in shown["links"]]
+    document: dict[str, object] = {"routes": routes, "links": links, "problem_count": shown["problem_count"]}
     if shown["is_admin"]:
         document |= {"version": shown["version"], "listeners": [*map(_listener, shown["listeners"])], "problems": shown["problems"]}
         document["schedules"] = [*map(_schedule, shown["schedules"])]
