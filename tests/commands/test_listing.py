@@ -149,6 +149,13 @@ def test_definitions_are_those_that_count_for_the_version_asked_for(gateway: Tes
     assert "open_room" not in [each["name"] for each in listed(gateway, "admin", "/api/list_methods/v0")]
 
 
+def test_the_built_in_commands_have_the_entries_that_mongooseim_printed() -> None:
+    with serving() as running:
+        entries = {each["name"]: each for each in listed(running, "admin", "/api/commands")}
+    for printed in SEED:
+        assert {key: entries[printed["name"]][key] for key in printed} == printed
+
+
 def test_the_built_in_list_is_for_everybody(tmp_path: Path) -> None:
     with serving() as running:
         listed_to_all = listed(running)
