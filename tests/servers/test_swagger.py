@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.process import serving
+from tests.cli.process import serving, tigrest
 from tests.servers.browser import Browser, chromium, is_installed
 
 COMMAND = '''
@@ -66,11 +66,29 @@ const operations = () => [...document.querySelectorAll('.opblock-summary-path')]
 """
 """Functions for pages: wait for an element, and write into a field as a reader does, which React has to hear of."""
 
+FILTER = """
+write(await element('.operation-filter-input'), 'greetings');
+await wait('other operations than those of the filter', () => operations().length && operations().every((each) => /greet|hour/.test(each)));
+return operations();
+"""
+"""Look for the commands: of more than a hundred operations the page has only those in it that are to be seen."""
+
 LOG_IN = """
 (await element('.btn.authorize')).click();
 write(await element('input[name=username]'), 'alice');
 write(await element('input[name=password]'), 'pässword');
 (await element('.auth-btn-wrapper button[type=submit]')).click();
+await wait('way out', () => [...document.querySelectorAll('.auth-btn-wrapper button')].find((each) => each.textContent === 'Logout'));
+(await element('.close-modal')).click();
+await wait('command of admins', () => operations().includes('/api/greet'));
+return operations();
+"""
+
+GIVE_TOKEN = """
+(await element('.btn.authorize')).click();
+const field = await element('#auth-bearer-value');
+write(field, '%s');
+field.closest('form').querySelector('button[type=submit]').click();
 await wait('way out', () => [...document.querySelectorAll('.auth-btn-wrapper button')].find((each) => each.textContent === 'Logout'));
 (await element('.close-modal')).click();
 await wait('command of admins', () => operations().includes('/api/greet'));
@@ -111,6 +129,14 @@ def served(folder: Path, docs: str) -> Iterator[str]:
         yield url
 
 
+def token(folder: Path) -> str:
+    """Make a token of the admin."""
+    (folder / "config.toml").write_text(CONFIG.format(docs="public"))
+    return tigrest(
+        "token", "add", "page", "--for", "alice@localhost", "--scope", "admin", "--config", "config.toml", cwd=folder
+    ).stdout.strip()
+
+
 def tried(browser: Browser, command: str, fill: str = "") -> tuple[int, object]:
     """Try a command on the page; return the status and the result that it shows."""
     found = browser.run(FIND + TRY % (command, fill))
@@ -128,7 +154,7 @@ def keep(browser: Browser, name: str) -> None:
 def test_who_logs_in_on_the_page_tries_a_command_and_sees_the_result(browser: Browser, tmp_path: Path) -> None:
     with served(tmp_path, "public") as url:
         browser.open(f"{url}/api/docs")
-        before = browser.run(FIND + "await wait('operations', () => operations().length); return operations()")
+        before = browser.run(FIND + FILTER)
         assert "/api/hour" in before
         assert "/api/greet" not in before
         after = browser.run(FIND + LOG_IN)
@@ -142,6 +168,7 @@ def test_who_logs_in_on_the_page_tries_a_command_and_sees_the_result(browser: Br
 def test_a_mistake_is_shown_as_a_problem(browser: Browser, tmp_path: Path) -> None:
     with served(tmp_path, "public") as url:
         browser.open(f"{url}/api/docs")
+        browser.run(FIND + FILTER)
         browser.run(FIND + LOG_IN)
         status, problem = tried(
             browser, "greet", """write(await within('textarea.body-param__text'), '{"user": "bob", "times": "often"}');"""
@@ -152,9 +179,21 @@ def test_a_mistake_is_shown_as_a_problem(browser: Browser, tmp_path: Path) -> No
         assert [each for each in browser.complaints() if "422" not in each] == []
 
 
+def test_a_token_counts_on_the_page_too(browser: Browser, tmp_path: Path) -> None:
+    given = token(tmp_path)
+    with served(tmp_path, "public") as url:
+        browser.open(f"{url}/api/docs")
+        browser.run(FIND + FILTER)
+        found = browser.run(FIND + GIVE_TOKEN % given)
+        assert "/api/greet" in found, found
+        assert tried(browser, "greet") == (200, "hello bob hello bob from alice@localhost")
+        assert browser.complaints() == []
+
+
 def test_the_login_of_the_browser_counts_where_the_page_is_for_admins(browser: Browser, tmp_path: Path) -> None:
     with served(tmp_path, "admin") as url:
         browser.open(url.replace("//", "//alice:p%C3%A4ssword@", 1) + "/api/docs")  # as the browser's own dialog would
         browser.open(f"{url}/api/docs")
+        browser.run(FIND + FILTER)
         assert tried(browser, "hour") == (200, 12)
         assert browser.complaints() == []

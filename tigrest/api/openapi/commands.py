@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from tigrest.api.mount import API
 from tigrest.api.openapi.answers import problem_references, statuses_of
 from tigrest.api.openapi.components import Components, JsonObject
-from tigrest.api.openapi.handlers import LOGIN, Paths, operation_id
+from tigrest.api.openapi.handlers import LOGINS, Paths, operation_id
 from tigrest.formats.content import JSON, XML
 from tigrest.formats.encoding import plain
 from tigrest.http.statuses import phrase
@@ -62,7 +62,8 @@ def _operation(command: Command, method: str, path: str, name: str, components: 
     if parameters:
         operation["parameters"] = parameters
     operation["responses"] = {"200": _success(command, components), **problem_references(_errors(command, takes_body=not is_query))}
-    operation["security"] = [{}, dict(LOGIN)] if command.role is None else [dict(LOGIN)]
+    logins: list[JsonObject] = [dict(login) for login in LOGINS]
+    operation["security"] = [{}, *logins] if command.role is None else logins
     return operation
 
 

@@ -16,6 +16,7 @@ from tigrest.scripting.routes import Route
 
 SECURITY_SCHEMES: dict[str, JsonObject] = {
     "login": {"type": "http", "scheme": "basic", "description": "A bare XMPP address, or its local part alone, and its password."},
+    "token": {"type": "http", "scheme": "bearer", "description": "A token, as `tigrest token add` makes it."},
     "apiKey": {"type": "apiKey", "in": "header", "name": "Api-Key", "description": "An API key of the gateway."},
 }
 """Ways to say who calls. OpenAPI 3.1 §4.8.27"""

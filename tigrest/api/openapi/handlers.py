@@ -20,9 +20,9 @@ from tigrest.scripting.usage import Usage, usages
 Paths = dict[str, dict[str, JsonObject]]
 """Operations by path and by method in lower case. OpenAPI 3.1 §4.8.8"""
 
-LOGIN: dict[str, list[str]] = {"login": []}
+LOGINS: tuple[dict[str, list[str]], ...] = ({"login": []}, {"token": []})
 KEY: dict[str, list[str]] = {"apiKey": []}
-"""Requirements of security by the names of :data:`tigrest.api.openapi.document.SECURITY_SCHEMES`."""
+"""Requirements of security, by the names of :data:`tigrest.api.openapi.document.SECURITY_SCHEMES`. OpenAPI 3.1 §4.8.30"""
 
 _PARAMETER = re.compile(r"\{([^{}]*)\}")
 _ANY: JsonObject = {"*/*": {}}
@@ -251,8 +251,10 @@ def _failure(status: int, answer: str | Mapping[str, Mapping[str, object]]) -> J
 
 def _security(route: Route) -> list[JsonObject]:
     """Return who may call: each entry is one way in. OpenAPI 3.1 §4.8.30"""
+    logins: list[JsonObject] = [dict(login) for login in LOGINS]
     if route.api_key:
-        return [dict(KEY | LOGIN)] if route.role is not None and not route.asks_auth_required else [dict(KEY)]
+        asks_both = route.role is not None and not route.asks_auth_required
+        return [KEY | login for login in logins] if asks_both else [dict(KEY)]
     if route.role is None:
-        return [{}, dict(LOGIN)] if route.asks_auth_required else []
-    return [dict(LOGIN), dict(KEY)] if route.asks_auth_required else [dict(LOGIN)]
+        return [{}, *logins] if route.asks_auth_required else []
+    return [*logins, dict(KEY)] if route.asks_auth_required else logins

@@ -19,7 +19,7 @@ from tigrest.scripting.table import Table
 
 OPENAPI_PATH = f"{API}/openapi.json"
 
-MAX_DOCUMENTS = 8
+MAX_DOCUMENTS = 16
 """Documents kept: there is one for each set of commands that somebody may run, most often for nobody, users and admins."""
 
 

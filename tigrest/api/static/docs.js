@@ -8,8 +8,9 @@ let page = null;
 const utf8 = (text) => String.fromCharCode(...new TextEncoder().encode(text));
 
 function loginHeader() {
-  const given = page.authSelectors.authorized().toJS().login;
-  return given ? `Basic ${btoa(`${given.value.username}:${given.value.password}`)}` : null;
+  const { login, token } = page.authSelectors.authorized().toJS();
+  if (login) return `Basic ${btoa(`${login.value.username}:${login.value.password}`)}`;
+  return token ? `Bearer ${token.value}` : null;
 }
 
 const reload = (result) => {
