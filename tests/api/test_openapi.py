@@ -19,7 +19,7 @@ from tigrest.testing import TestGateway, serving
 from tigrest.xmpp.conditions import EXCEPTIONS
 from tigrest.xmpp.jid import JID
 
-HANDLERS = '''
+HANDLERS = r'''
 from dataclasses import dataclass
 from pydantic import BaseModel, Field
 from tigrest import JID, Handler, Service
@@ -111,14 +111,14 @@ class First(Handler):
 class Second(Handler):
     """Ignored by the document, as it has one operation for a path."""
 
-    regex = r"/same/(\\\\d+)"
+    regex = r"/same/(\d+)"
 
     async def exec_get(self, number: int):
         return {}
 
     async def exec_post(self, number: int):
         return {}
-'''.replace("\\\\\\\\", "\\\\")
+'''
 
 COMMANDS = '''
 from dataclasses import dataclass
@@ -485,3 +485,67 @@ def test_titled_objects_are_moved_to_the_document_once() -> None:
         "FormField": {"type": "object", "properties": {"var": {"type": "string", "title": "name"}}},
         "FormField_2": {"type": "object"},
     }
+
+
+# Scripts with odd descriptions
+
+ODD = r"""
+from tigrest import Handler
+
+
+class One(Handler):
+    regex = r"/a-b"
+    description = {"GET": {"info": 1, "description": None, "answers": {200: {"text/plain": {"example": object()}}}}}
+
+    def exec_get(self):
+        return ""
+
+    def exec_post(self):
+        return ""
+
+
+class Two(Handler):
+    regex = r"/a_b"
+    description = {"POST": {"request": {"a set": {1, 2}}, "response": {3: float("nan")}}}
+
+    def exec_post(self, content):
+        return ""
+
+
+class Three(Handler):
+    regex = r"/{weird}/([^/]+)[|]?"
+    description = {"regex": "/{a|b}[/{c}"}
+
+    def exec_get(self, *groups):
+        return ""
+"""
+
+ODD_COMMANDS = '''
+from tigrest import CommandContext, Secret, command
+
+
+@command(role=None)
+async def one(ctx: CommandContext, text: str = object()) -> None:
+    """Take a default that has no JSON."""
+
+
+@command(role=None)
+async def two(ctx: CommandContext, password: Secret = Secret("hunter2"), far: float = 1e300) -> None:
+    """Take a secret by default."""
+'''
+
+
+def test_odd_descriptions_leave_the_rest_described(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "rest").mkdir()
+    (tmp_path / "rest" / "odd.py").write_text(ODD)
+    (tmp_path / "commands").mkdir()
+    (tmp_path / "commands" / "odd.py").write_text(ODD_COMMANDS)
+    with serving(tmp_path / "rest", commands=[tmp_path / "commands"], builtins=False, api={"docs": "public"}) as running:
+        assert running.gateway.table.problems == ()
+        found = document(running)
+    assert [error.message for error in OpenAPIV31SpecValidator(found).iter_errors()] == []
+    names = [each["operationId"] for item in found["paths"].values() for each in item.values()]
+    assert {"post_rest_a_b", "post_rest_a_b_2", "two"} <= set(names)
+    assert "hunter2" not in str(found)
+    assert "One is left out of the OpenAPI document: what describes GET /rest/a-b has no JSON" in caplog.text
+    assert "one is left out of the OpenAPI document" in caplog.text

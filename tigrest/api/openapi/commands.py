@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from tigrest.api.mount import API
 from tigrest.api.openapi.answers import problem_references, statuses_of
 from tigrest.api.openapi.components import Components, JsonObject
 from tigrest.api.openapi.handlers import LOGINS, Paths, operation_id
 from tigrest.formats.content import JSON, XML
-from tigrest.formats.encoding import plain
+from tigrest.formats.encoding import Unencodable, plain
 from tigrest.http.statuses import phrase
 from tigrest.scripting.commands import MISSING, Argument, Command
 from tigrest.scripting.result_types import UnknownResult
+
+log = logging.getLogger(__name__)
 
 _BODY_MEDIA = (JSON, XML)
 """Media types of bodies that are described; forms are read too, but with several types openapi-python-client 0.29 makes broken clients."""
@@ -28,23 +31,28 @@ def add_commands(paths: Paths, definitions: Iterable[Sequence[Command]], compone
         components: get the schemas.
     """
     for versions in definitions:
-        latest = versions[-1]
-        _add(paths, latest, f"{API}/{latest.name}", latest.name, components)
-        if len(versions) > 1:
-            for command in versions:
-                version = f"v{command.version}"
-                _add(paths, command, f"{API}/{command.name}/{version}", f"{command.name}_{version}", components)
-        if latest.route is not None:
-            method, place = latest.route
-            path = API + place
-            paths.setdefault(path, {})[method.lower()] = _operation(latest, method, path, operation_id(method, path), components)
+        for command, method, path, name in _places(versions):
+            try:
+                operation = plain(_operation(command, method, path, name, components))
+            except Unencodable as error:
+                log.warning("%s is left out of the OpenAPI document: what describes it has no JSON: %s", command.title, error)
+                continue
+            paths.setdefault(path, {})[method.lower()] = operation
 
 
-def _add(paths: Paths, command: Command, path: str, name: str, components: Components) -> None:
-    if "GET" in command.methods:
-        paths.setdefault(path, {})["get"] = _operation(command, "GET", path, name, components)
-        name = f"{name}_by_post"
-    paths.setdefault(path, {})["post"] = _operation(command, "POST", path, name, components)
+def _places(versions: Sequence[Command]) -> Iterator[tuple[Command, str, str, str]]:
+    """Give the places of a command: definition, method, path, and name of the operation."""
+    latest = versions[-1]
+    places = [(latest, f"{API}/{latest.name}", latest.name)]
+    if len(versions) > 1:
+        places += [(each, f"{API}/{each.name}/v{each.version}", f"{each.name}_v{each.version}") for each in versions]
+    for command, path, name in places:
+        for method in command.methods:
+            is_second = method == "POST" and "GET" in command.methods
+            yield command, method, path, f"{name}_by_post" if is_second else name
+    if latest.route is not None:
+        method, place = latest.route
+        yield latest, method, API + place, operation_id(method, API + place)
 
 
 def _operation(command: Command, method: str, path: str, name: str, components: Components) -> JsonObject:
@@ -84,8 +92,8 @@ def argument_schema(argument: Argument, components: Components) -> JsonObject:
     schema = components.lift(argument.type.schema())
     if argument.description:
         schema["description"] = argument.description
-    if argument.default is not MISSING and not argument.type.is_optional:
-        schema["default"] = plain(argument.default)
+    if argument.default is not MISSING and not argument.type.is_optional and not argument.type.is_secret:
+        schema["default"] = argument.default
     return schema
 
 
@@ -104,14 +112,14 @@ def _body(command: Command, arguments: Sequence[Argument], components: Component
     content: dict[str, JsonObject] = {media: {"schema": shared} for media in _BODY_MEDIA}
     if command.example is not None:
         names = {argument.name for argument in arguments}
-        content[JSON]["example"] = plain({name: value for name, value in command.example[0].items() if name in names})
+        content[JSON]["example"] = {name: value for name, value in command.example[0].items() if name in names}
     return {"required": bool(required), "content": content}
 
 
 def _success(command: Command, components: Components) -> JsonObject:
     content: JsonObject = {"schema": _result_schema(command, components)}
     if command.example is not None and command.example[1] is not MISSING:
-        content["example"] = plain(command.example[1])
+        content["example"] = command.example[1]
     return {"description": command.result_text or phrase(200), "content": {JSON: content, XML: {}}}
 
 
@@ -124,13 +132,11 @@ def _result_schema(command: Command, components: Components) -> JsonObject:
 
 def _errors(command: Command, *, takes_body: bool) -> set[int]:
     """Return the statuses of all errors: of the gateway itself, and those that the command declares."""
-    statuses = {400, 401, 429, 500, 503, 504}
-    if command.role is not None:
-        statuses.add(403)
+    statuses = {400, 401, 403, 429, 500, 503, 504}
     if command.arguments:
         statuses.add(422)
     if takes_body:
-        statuses |= {403, 408, 413, 415}
+        statuses |= {408, 413, 415}
     if command.needs:
         statuses.add(501)
     for error in command.specification.errors:

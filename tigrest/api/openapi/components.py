@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from tigrest.formats.encoding import plain
+
 JsonObject = dict[str, object]
 
 SCHEMAS = "#/components/schemas/"
@@ -48,9 +50,13 @@ class Components:
         Args:
             name: that it gets, unless another schema has it.
             schema: with references to the document only.
+
+        Raises:
+            Unencodable: something in it has no spelling in JSON, such as a default.
         """
-        free = self._name_for(name, schema)
-        self._schemas[free] = _untitled(schema)
+        encodable: JsonObject = plain(schema)
+        free = self._name_for(name, encodable)
+        self._schemas[free] = _untitled(encodable)
         return schema_reference(free)
 
     def share(self, schema: Mapping[str, object]) -> JsonObject:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -10,12 +11,15 @@ from urllib.parse import quote
 from tigrest.api.openapi.answers import ANY_ERROR, ENTITY_STATUSES, problem_answer, problem_references
 from tigrest.api.openapi.components import Components, JsonObject
 from tigrest.formats.content import JSON, PLAIN_TEXT, XML
+from tigrest.formats.encoding import Unencodable, plain
 from tigrest.formats.labels import guess
 from tigrest.http.statuses import phrase
 from tigrest.scripting.patterns import PathGroup, Variant, variants
 from tigrest.scripting.routes import Route
 from tigrest.scripting.signature import Invocation
 from tigrest.scripting.usage import Usage, usages
+
+log = logging.getLogger(__name__)
 
 Paths = dict[str, dict[str, JsonObject]]
 """Operations by path and by method in lower case. OpenAPI 3.1 §4.8.8"""
@@ -59,7 +63,17 @@ def add_handlers(paths: Paths, routes: Iterable[Route], components: Components) 
         for usage in usages(route):
             for template in _free(route, usage, paths, written):
                 shown = written.setdefault(template.key, template.path)
-                operation = _operation(route, usage, template.renamed(shown), components)
+                try:
+                    operation = plain(_operation(route, usage, template.renamed(shown), components))
+                except Unencodable as error:
+                    log.warning(
+                        "%s is left out of the OpenAPI document: what describes %s %s has no JSON: %s",
+                        route.name,
+                        usage.method,
+                        shown,
+                        error,
+                    )
+                    continue
                 paths.setdefault(shown, {})[usage.method.lower()] = operation
 
 
@@ -235,7 +249,7 @@ def _failures(route: Route, usage: Usage, *, takes_body: bool) -> JsonObject:
         statuses.add(403)
     if takes_body:
         statuses |= {408, 413, 415}
-    if usage.schemas:
+    if route.endpoints[usage.method].invocation.models:
         statuses.add(422)
     if "service" in names:
         statuses |= {429, 501, 502, *ENTITY_STATUSES}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.openapi_tools import KEY, LOGIN, expect_installed, run_tool, served
+from tests.servers.openapi_tools import KEY, LOGIN, expect_installed, run_tool, served
 
 SECONDS = 90
 """What a run may take; it begins with what finds most."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx2
 
-from tests.api.openapi_tools import LOGIN, PYTHON, expect_installed, run_tool, served
+from tests.servers.openapi_tools import LOGIN, PYTHON, expect_installed, run_tool, served
 
 CALLS = """
 import sys
