@@ -315,6 +315,17 @@ def test_nobody_has_more_sessions_than_he_may(admin: Requester, alice: Requester
         assert requester.command(node, "complete", session, rows).status == "completed"
 
 
+def test_strangers_cannot_evict_the_sessions_of_users(gateway: TestGateway, admin: Requester) -> None:
+    node, rows = f"{NODE}/table", DataForm("submit", (Field("rows", ("0",)),))
+    session = admin.command(node).sessionid
+    strangers = [Requester(ask_on_embedded(gateway, f"eve@host{number}.example/x")) for number in range(1001)]
+    first, *others = [stranger.command(f"{NODE}/tick").sessionid for stranger in strangers]
+    assert admin.command(node, "complete", session, rows).status == "completed"
+    with pytest.raises(StanzaError):
+        strangers[0].command(f"{NODE}/tick", "complete", first)
+    assert strangers[1].command(f"{NODE}/tick", "complete", others[0]).status == "completed"
+
+
 def test_what_only_reads_and_asks_nothing_is_run_at_once(stranger: Requester) -> None:
     reply = stranger.command(f"{NODE}/ping")
     assert reply.status == "completed"

@@ -393,181 +393,242 @@ REAL_SERVERS = tuple(site for site in SERVERS if site != "tigase")
 ROUTES_ALL_IQS = tuple(site for site in SERVERS if site != "ejabberd-26")
 """The sites that deliver a component's iqs to bare addresses outside the served domain: :mod:`tests.servers.test_probes`."""
 
-ATTACKS = (
-    Attack("a message in somebody's name, by `<privilege>`", tuple(xml(message(privilege(forged()), to)) for to in DOMAINS), sites=SITES),
-    Attack("a privileged payload in other clothes", tuple(_dressed()), sites=SITES),
-    Attack(
-        "somebody's roster, by the gateway's privilege",
+
+def by_command(attack: Attack) -> Attack:
+    """Return an attack with its stanzas sent by the command ``send_stanza`` too."""
+    stanzas = [request for request in attack.requests if (request.path, request.type) == ("/rest", XML) and not request.headers]
+    sent = [in_json({"stanza": each.body.decode()}, "/api/send_stanza", login=each.login) for each in stanzas]
+    return replace(attack, requests=(*attack.requests, *sent))
+
+
+def _calling() -> Iterable[Request]:
+    """Give calls of commands that are for admins, and of those for users in somebody's name."""
+    bob = {"user": "bob", "host": "localhost"}
+    for name, arguments in (
+        ("register", {"user": "mallory", "host": "localhost", "password": "mine"}),
+        ("change_password", {**bob, "newpass": "mine"}),
+        ("change_password", {"user": "admin", "host": "localhost", "newpass": "mine"}),
+        ("unregister", bob),
+        ("ban_account", {**bob, "reason": "none"}),
+        ("kick_user", bob),
+        ("get_roster", bob),
         (
-            *from_everywhere(ROSTER, type="get"),
-            *from_everywhere(ROSTER_SET),
-            *[xml(iq(ROSTER_SET, to)) for to in SPELLINGS],
-            xml(iq(ROSTER_SET, "admin@localhost")),
-            xml(iq(ROSTER_SET, "bob@localhost/phone")),
-            xml(iq(ROSTER_SET, "bob@localhost/phone", sender="alice@localhost")),
-            xml(iq(ROSTER_SET, "localhost")),
-            xml(iq("<r:query xmlns:r='jabber:iq:roster'><r:item jid='mallory@localhost'/></r:query>")),
-            xml(iq(privileged_iq(ROSTER_SET))),
-            xml(iq(privileged_iq(ROSTER, "get"), type="get")),
+            "add_rosteritem",
+            {"localuser": "bob", "localhost": "localhost", "user": "mallory", "host": "localhost", "nick": "", "subs": "both"},
         ),
-        sites=SITES,
-    ),
-    Attack(
-        "somebody's vCard, device list or anything, by `privileged_iq`",
-        tuple(
-            request
-            for payload in (VCARD, DEVICE_LIST, PRIVATE)
-            for request in (
-                *from_everywhere(privileged_iq(payload)),
-                xml(iq(privileged_iq(payload, namespace="urn:xmpp:privilege:1"))),
-                xml(iq(privileged_iq(payload), "BOB@localhost.")),
-                xml(iq(privileged_iq(payload), "localhost")),
-                xml(iq(privileged_iq(payload), "alice@localhost")),
-            )
-        ),
-        sites=SITES,
-    ),
-    Attack(
-        "delegated requests (XEP-0355)",
-        tuple(
-            request
-            for version in (1, 2)
-            for request in from_everywhere(
-                f"<delegation xmlns='urn:xmpp:delegation:{version}'><forwarded xmlns='{FORWARD}'><iq xmlns='{CLIENT}' type='set' id='d' "
-                f"from='bob@localhost' to='bob@localhost'>{VCARD}</iq></forwarded></delegation>",
-                "localhost",
-            )
-        ),
-    ),
-    Attack("somebody's password, or a new account, by `jabber:iq:register`", tuple(_registering()), sites=SITES),
-    Attack(
-        "somebody's vCard",
-        (*from_everywhere(VCARD), *from_everywhere(VCARD4), *[xml(iq(VCARD, to)) for to in SPELLINGS], xml(iq(VCARD, "localhost"))),
-        sites=SITES,
-    ),
-    Attack(
-        "what somebody publishes (PEP), such as his device list",
+        ("set_vcard", {**bob, "name": "FN", "content": "Hacked"}),
+        ("private_set", {**bob, "element": "<x xmlns='urn:x'>hacked</x>"}),
+        ("announce", {"subject": "s", "text": "announced", "host": "localhost"}),
+        ("set_room_affiliation", {"room": "r", "service": "rooms.localhost", **bob, "affiliation": "owner"}),
+        ("oauth_issue_token", {"jid": "admin@localhost", "ttl": 60, "scopes": ["admin"]}),
+        ("reload_handlers", {}),
+    ):
+        for path in (f"/api/{name}", f"/v0/api/{name}", f"/api/{name}/v9"):
+            yield in_json(arguments, path)
+    yield get("/api/registered_users?host=localhost")
+    yield get("/api/get_roster?user=alice&host=localhost")
+    yield get("/api/contacts/bob@localhost")
+    for sender in NOT_HERS:
+        yield in_json({"from": sender, "to": "bob@localhost", "body": "forged"}, "/api/send_message")
+        yield in_json({"from": sender, "to": "bob@localhost", "stanza": "<message><body>forged</body></message>"}, "/api/send_stanza")
+    for to in DOMAINS:
+        yield in_json({"to": to, "body": "announced"}, "/api/send_message")
+        yield form("/api/send_message", to=to, body="announced")
+        yield xml(f"<a><to>{to}</to><body>announced</body></a>", "/api/send_message")
+
+
+ATTACKS = tuple(
+    map(
+        by_command,
         (
-            *from_everywhere(DEVICE_LIST),
-            *[xml(iq(DEVICE_LIST, to)) for to in SPELLINGS],
-            *from_everywhere(f"<pubsub xmlns='{PUBSUB}#owner'><delete node='{DEVICES}'/></pubsub>"),
-            *from_everywhere(f"<pubsub xmlns='{PUBSUB}'><retract node='{DEVICES}'><item id='current'/></retract></pubsub>"),
-        ),
-        sites=SITES,
-    ),
-    Attack("anything else of type `set` to somebody's account", tuple(_changing()), sites=SITES),
-    Attack(
-        "the admin's password, by a command of the domain",
-        (
-            *commanding("localhost", f"{ADMIN_NODE}change-user-password", CHANGE_PASSWORD),
-            *[xml(iq(command(f"{ADMIN_NODE}change-user-password", CHANGE_PASSWORD), to), steps=True) for to in DOMAINS],
-            *[
-                in_json({"command": {"node": f"{ADMIN_NODE}change-user-password", "fields": as_fields(CHANGE_PASSWORD)}}, path, steps=True)
-                for path in ("/rest/adhoc/LOCALHOST", "/rest/adhoc/localhost.", f"/rest/adhoc/{at('ｌocalhost')}")
-            ],
-            xml(iq(command(f"{ADMIN_NODE}change-user-password", CHANGE_PASSWORD), "LOCALHOST", sender="Alice@HTTP.localhost"), steps=True),
-            xml(
-                iq(command(f"{ADMIN_NODE}change-user-password", CHANGE_PASSWORD), "localhost").replace(
-                    "<iq ", "<iq perm='ADMIN' pr='SYSTEM' ", 1
-                )
+            Attack(
+                "a message in somebody's name, by `<privilege>`",
+                tuple(xml(message(privilege(forged()), to)) for to in DOMAINS),
+                sites=SITES,
             ),
-        ),
-        sites=SITES,
-        by_server=AS_USERS,
-    ),
-    Attack(
-        "a new account, by a command of the domain",
-        commanding("localhost", f"{ADMIN_NODE}add-user", ADD_USER),
-        sites=SITES,
-        by_server=AS_USERS,
-    ),
-    Attack(
-        "commands of the domain's services",
-        (
-            *commanding("vhost-man@localhost", "comp-repo-item-add", VHOST),
-            *commanding("sess-man@localhost", f"{ADMIN_NODE}end-user-session", {"accountjids": "bob@localhost"}),
-            xml(iq(command("comp-repo-item-add", VHOST), "vhost-man@localhost/x", sender="alice@http.localhost/x")),
-            xml(iq(command("comp-repo-item-add", VHOST), "VHOST-man@LOCALHOST.", sender="alice@http.localhost/x")),
-        ),
-        by_server=AS_USERS,
-    ),
-    Attack(
-        "commands of sub-domains, and of somebody's bare address",
-        (
-            *commanding("bob@localhost", "a-bots-own", {"a": "b"}),
-            in_json({"command": {"node": "ping"}}, "/rest/adhoc/bosh@localhost"),
-            *commanding("rooms.localhost", f"{ADMIN_NODE}change-user-password", CHANGE_PASSWORD),
-            *commanding("announce.localhost", f"{ADMIN_NODE}announce", {"subject": "s", "body": "announced"}),
-        ),
-        sites=tuple(site for site in SERVERS if site != "prosody-as-users"),
-    ),
-    Attack(
-        "the gateway's own commands, such as `api-key-add`",
-        (*commanding("http.localhost", "api-key-add", API_KEY), *commanding("alice@http.localhost", "api-key-add", API_KEY)),
-        by_server=frozenset(SITES),
-    ),
-    Attack(
-        "commands of scripts, at the gateway's address",
-        commanding("http.localhost", "api-commands/register", {"user": "mallory", "host": "localhost", "password": "mine"}),
-        by_server=frozenset(SITES),
-    ),
-    Attack(
-        "changing something by GET",
-        (
-            get(f"/rest/command/localhost?node={quote(ADMIN_NODE)}restart"),
-            get(f"/rest/command/{at('vhost-man@localhost')}?node=comp-repo-item-remove"),
-            get(f"/rest/block/{at('bob@localhost')}?jid=admin@localhost"),
-            get(f"/rest/block/{at('alice@localhost')}?jid=admin@localhost"),
-            get("/rest/register/localhost?username=mallory&password=mine"),
-            get("/rest/iq/set/localhost"),
-        ),
-        statuses=NOT_POSSIBLE,
-    ),
-    Attack("announcements, and any message to the served domain", tuple(_announcing()), sites=SITES),
-    Attack("who has an account, and who is online, by a node of the domain", tuple(_listing()), by_server=AS_USERS),
-    Attack("presence to the served domain", tuple(_presence_of_domain())),
-    Attack("a `from` that is not one's own", tuple(_forging()), sites=SITES),
-    Attack("presence, subscriptions and probes in somebody's name", tuple(_presence())),
-    Attack(
-        "addresses and types that are none",
-        (
-            *[xml(message("<body>x</body>", to)) for to in ("", "@localhost", "bob@@localhost", "a b@localhost", "bob@localhost/")],
-            *[xml(message("<body>x</body>", "bob@localhost", sender)) for sender in ("@localhost", "admin@localhost@", "bob@/x")],
-            xml(f"<iq type='SET' id='q' to='bob@localhost'>{VCARD}</iq>"),
-            xml(f"<iq Type='set' id='q' to='bob@localhost'>{VCARD}</iq>"),
-            xml(f"<iq type=' set' id='q' to='bob@localhost'>{VCARD}</iq>"),
-            xml(f"<iq type='result' id='q' to='bob@localhost'>{VCARD}</iq>"),
-            xml(f"<IQ type='set' id='q' to='bob@localhost'>{VCARD}</IQ>"),
-            xml(f"<iq id='q' to='bob@localhost'>{VCARD}</iq>"),
-            xml(f"<iq type='get' type='set' id='q' to='bob@localhost'>{VCARD}</iq>"),
-            xml(f"<iq xmlns='jabber:server:dialback' type='set' to='bob@localhost'>{VCARD}</iq>"),
-            xml(
-                f"<message to='bob@localhost'><body>x</body></message><message to='bob@localhost' from='admin@localhost'>{forged()}</message>"
+            Attack("a privileged payload in other clothes", tuple(_dressed()), sites=SITES),
+            Attack(
+                "somebody's roster, by the gateway's privilege",
+                (
+                    *from_everywhere(ROSTER, type="get"),
+                    *from_everywhere(ROSTER_SET),
+                    *[xml(iq(ROSTER_SET, to)) for to in SPELLINGS],
+                    xml(iq(ROSTER_SET, "admin@localhost")),
+                    xml(iq(ROSTER_SET, "bob@localhost/phone")),
+                    xml(iq(ROSTER_SET, "bob@localhost/phone", sender="alice@localhost")),
+                    xml(iq(ROSTER_SET, "localhost")),
+                    xml(iq("<r:query xmlns:r='jabber:iq:roster'><r:item jid='mallory@localhost'/></r:query>")),
+                    xml(iq(privileged_iq(ROSTER_SET))),
+                    xml(iq(privileged_iq(ROSTER, "get"), type="get")),
+                ),
+                sites=SITES,
             ),
-            Request("POST", "/rest", message(privilege(forged())).encode("utf-16"), f"{XML}; charset=utf-16"),
-            in_json({"kind": "iq", "type": "SET", "to": "bob@localhost", "block": [{"jid": "admin@localhost"}]}),
-            in_json({"to": ["bob@localhost"], "body": "x"}),
-            in_json({"to": "bob@localhost", "from": None, "From": "admin@localhost", "body": "x"}),
+            Attack(
+                "somebody's vCard, device list or anything, by `privileged_iq`",
+                tuple(
+                    request
+                    for payload in (VCARD, DEVICE_LIST, PRIVATE)
+                    for request in (
+                        *from_everywhere(privileged_iq(payload)),
+                        xml(iq(privileged_iq(payload, namespace="urn:xmpp:privilege:1"))),
+                        xml(iq(privileged_iq(payload), "BOB@localhost.")),
+                        xml(iq(privileged_iq(payload), "localhost")),
+                        xml(iq(privileged_iq(payload), "alice@localhost")),
+                    )
+                ),
+                sites=SITES,
+            ),
+            Attack(
+                "delegated requests (XEP-0355)",
+                tuple(
+                    request
+                    for version in (1, 2)
+                    for request in from_everywhere(
+                        f"<delegation xmlns='urn:xmpp:delegation:{version}'><forwarded xmlns='{FORWARD}'><iq xmlns='{CLIENT}' type='set' id='d' "
+                        f"from='bob@localhost' to='bob@localhost'>{VCARD}</iq></forwarded></delegation>",
+                        "localhost",
+                    )
+                ),
+            ),
+            Attack("somebody's password, or a new account, by `jabber:iq:register`", tuple(_registering()), sites=SITES),
+            Attack(
+                "somebody's vCard",
+                (*from_everywhere(VCARD), *from_everywhere(VCARD4), *[xml(iq(VCARD, to)) for to in SPELLINGS], xml(iq(VCARD, "localhost"))),
+                sites=SITES,
+            ),
+            Attack(
+                "what somebody publishes (PEP), such as his device list",
+                (
+                    *from_everywhere(DEVICE_LIST),
+                    *[xml(iq(DEVICE_LIST, to)) for to in SPELLINGS],
+                    *from_everywhere(f"<pubsub xmlns='{PUBSUB}#owner'><delete node='{DEVICES}'/></pubsub>"),
+                    *from_everywhere(f"<pubsub xmlns='{PUBSUB}'><retract node='{DEVICES}'><item id='current'/></retract></pubsub>"),
+                ),
+                sites=SITES,
+            ),
+            Attack("anything else of type `set` to somebody's account", tuple(_changing()), sites=SITES),
+            Attack(
+                "the admin's password, by a command of the domain",
+                (
+                    *commanding("localhost", f"{ADMIN_NODE}change-user-password", CHANGE_PASSWORD),
+                    *[xml(iq(command(f"{ADMIN_NODE}change-user-password", CHANGE_PASSWORD), to), steps=True) for to in DOMAINS],
+                    *[
+                        in_json(
+                            {"command": {"node": f"{ADMIN_NODE}change-user-password", "fields": as_fields(CHANGE_PASSWORD)}},
+                            path,
+                            steps=True,
+                        )
+                        for path in ("/rest/adhoc/LOCALHOST", "/rest/adhoc/localhost.", f"/rest/adhoc/{at('ｌocalhost')}")
+                    ],
+                    xml(
+                        iq(command(f"{ADMIN_NODE}change-user-password", CHANGE_PASSWORD), "LOCALHOST", sender="Alice@HTTP.localhost"),
+                        steps=True,
+                    ),
+                    xml(
+                        iq(command(f"{ADMIN_NODE}change-user-password", CHANGE_PASSWORD), "localhost").replace(
+                            "<iq ", "<iq perm='ADMIN' pr='SYSTEM' ", 1
+                        )
+                    ),
+                ),
+                sites=SITES,
+                by_server=AS_USERS,
+            ),
+            Attack(
+                "a new account, by a command of the domain",
+                commanding("localhost", f"{ADMIN_NODE}add-user", ADD_USER),
+                sites=SITES,
+                by_server=AS_USERS,
+            ),
+            Attack(
+                "commands of the domain's services",
+                (
+                    *commanding("vhost-man@localhost", "comp-repo-item-add", VHOST),
+                    *commanding("sess-man@localhost", f"{ADMIN_NODE}end-user-session", {"accountjids": "bob@localhost"}),
+                    xml(iq(command("comp-repo-item-add", VHOST), "vhost-man@localhost/x", sender="alice@http.localhost/x")),
+                    xml(iq(command("comp-repo-item-add", VHOST), "VHOST-man@LOCALHOST.", sender="alice@http.localhost/x")),
+                ),
+                by_server=AS_USERS,
+            ),
+            Attack(
+                "commands of sub-domains, and of somebody's bare address",
+                (
+                    *commanding("bob@localhost", "a-bots-own", {"a": "b"}),
+                    in_json({"command": {"node": "ping"}}, "/rest/adhoc/bosh@localhost"),
+                    *commanding("rooms.localhost", f"{ADMIN_NODE}change-user-password", CHANGE_PASSWORD),
+                    *commanding("announce.localhost", f"{ADMIN_NODE}announce", {"subject": "s", "body": "announced"}),
+                ),
+                sites=tuple(site for site in SERVERS if site != "prosody-as-users"),
+            ),
+            Attack(
+                "the gateway's own commands, such as `api-key-add`",
+                (*commanding("http.localhost", "api-key-add", API_KEY), *commanding("alice@http.localhost", "api-key-add", API_KEY)),
+                by_server=frozenset(SITES),
+            ),
+            Attack(
+                "commands of scripts, at the gateway's address",
+                commanding("http.localhost", "api-commands/register", {"user": "mallory", "host": "localhost", "password": "mine"}),
+                by_server=frozenset(SITES),
+            ),
+            Attack(
+                "changing something by GET",
+                (
+                    get(f"/rest/command/localhost?node={quote(ADMIN_NODE)}restart"),
+                    get(f"/rest/command/{at('vhost-man@localhost')}?node=comp-repo-item-remove"),
+                    get(f"/rest/block/{at('bob@localhost')}?jid=admin@localhost"),
+                    get(f"/rest/block/{at('alice@localhost')}?jid=admin@localhost"),
+                    get("/rest/register/localhost?username=mallory&password=mine"),
+                    get("/rest/iq/set/localhost"),
+                ),
+                statuses=NOT_POSSIBLE,
+            ),
+            Attack("announcements, and any message to the served domain", tuple(_announcing()), sites=SITES),
+            Attack("who has an account, and who is online, by a node of the domain", tuple(_listing()), by_server=AS_USERS),
+            Attack("presence to the served domain", tuple(_presence_of_domain())),
+            Attack("a `from` that is not one's own", tuple(_forging()), sites=SITES),
+            Attack("presence, subscriptions and probes in somebody's name", tuple(_presence())),
+            Attack(
+                "addresses and types that are none",
+                (
+                    *[xml(message("<body>x</body>", to)) for to in ("", "@localhost", "bob@@localhost", "a b@localhost", "bob@localhost/")],
+                    *[xml(message("<body>x</body>", "bob@localhost", sender)) for sender in ("@localhost", "admin@localhost@", "bob@/x")],
+                    xml(f"<iq type='SET' id='q' to='bob@localhost'>{VCARD}</iq>"),
+                    xml(f"<iq Type='set' id='q' to='bob@localhost'>{VCARD}</iq>"),
+                    xml(f"<iq type=' set' id='q' to='bob@localhost'>{VCARD}</iq>"),
+                    xml(f"<iq type='result' id='q' to='bob@localhost'>{VCARD}</iq>"),
+                    xml(f"<IQ type='set' id='q' to='bob@localhost'>{VCARD}</IQ>"),
+                    xml(f"<iq id='q' to='bob@localhost'>{VCARD}</iq>"),
+                    xml(f"<iq type='get' type='set' id='q' to='bob@localhost'>{VCARD}</iq>"),
+                    xml(f"<iq xmlns='jabber:server:dialback' type='set' to='bob@localhost'>{VCARD}</iq>"),
+                    xml(
+                        f"<message to='bob@localhost'><body>x</body></message><message to='bob@localhost' from='admin@localhost'>{forged()}</message>"
+                    ),
+                    Request("POST", "/rest", message(privilege(forged())).encode("utf-16"), f"{XML}; charset=utf-16"),
+                    in_json({"kind": "iq", "type": "SET", "to": "bob@localhost", "block": [{"jid": "admin@localhost"}]}),
+                    in_json({"to": ["bob@localhost"], "body": "x"}),
+                    in_json({"to": "bob@localhost", "from": None, "From": "admin@localhost", "body": "x"}),
+                ),
+                statuses=NOT_POSSIBLE,
+            ),
+            Attack("`/rest/stream` without an API key, or without the role admin", tuple(_streaming()), statuses=frozenset({401, 403})),
+            Attack("accounts: look at, create, change, delete", tuple(_administering())),
+            Attack(
+                "somebody's avatar",
+                tuple(Request("PUT", f"/rest/avatar/{at(who)}", b"GIF89a", "image/gif") for who in SPELLINGS),
+            ),
+            Attack(
+                "somebody's status",
+                tuple(
+                    in_json({"show": "dnd"}, f"/rest/user/{who}/status{resource}")
+                    for who in ("bob@localhost", "alice@localhost")
+                    for resource in ("", "/x")
+                ),
+            ),
+            Attack("what comes in for somebody (`/rest/events`)", tuple(_reading())),
+            Attack("somebody's BOSH session", tuple(_prebinding()), statuses=frozenset({403, 501})),
+            Attack("commands below `/api` that are for admins, or in somebody's name", tuple(_calling())),
+            Attack("a caller of another domain tries the same", EVES),
         ),
-        statuses=NOT_POSSIBLE,
-    ),
-    Attack("`/rest/stream` without an API key, or without the role admin", tuple(_streaming()), statuses=frozenset({401, 403})),
-    Attack("accounts: look at, create, change, delete", tuple(_administering())),
-    Attack(
-        "somebody's avatar",
-        tuple(Request("PUT", f"/rest/avatar/{at(who)}", b"GIF89a", "image/gif") for who in SPELLINGS),
-    ),
-    Attack(
-        "somebody's status",
-        tuple(
-            in_json({"show": "dnd"}, f"/rest/user/{who}/status{resource}")
-            for who in ("bob@localhost", "alice@localhost")
-            for resource in ("", "/x")
-        ),
-    ),
-    Attack("what comes in for somebody (`/rest/events`)", tuple(_reading())),
-    Attack("somebody's BOSH session", tuple(_prebinding()), statuses=frozenset({403, 501})),
-    Attack("a caller of another domain tries the same", EVES),
+    )
 )
 
 WEBHOOK_ATTACKS = (

@@ -87,6 +87,10 @@ class ApiCommands(SessionCommands):
     def admit(self, request: IqRequest) -> None:
         """Admit everybody: :meth:`find` has commands only for those who may run them."""
 
+    def is_stranger(self, caller: JID) -> bool:
+        """Return whether a caller is neither a user nor an admin."""
+        return not self._roles_of(caller)
+
     def _offered(self, command: Command, version: int | None) -> AdHocCommand:
         """Return a command as an ad-hoc command. One without arguments that only reads has no form, and is run at once."""
         node = f"{API_COMMANDS}/{command.name}" + ("" if version is None else f"/v{version}")

@@ -23,7 +23,7 @@ class CommandSessionLimits:
     """Limits of the sessions of an entity's commands.
 
     Args:
-        sessions: most sessions kept; the oldest are evicted.
+        sessions: most sessions kept; the oldest are evicted. Of strangers as many are kept besides, so that they evict no others.
         per_caller: most sessions of a caller; his oldest are evicted.
         seconds: lifetime of a session, in which its form has to be submitted.
     """
@@ -214,6 +214,7 @@ class SessionCommands(AdHocCommands):
         self._limits = limits
         self._sessions: OrderedDict[str, tuple[float, str, JID]] = OrderedDict()
         self._of_callers: dict[JID, OrderedDict[str, None]] = {}
+        self._of_groups: dict[bool, OrderedDict[str, None]] = {True: OrderedDict(), False: OrderedDict()}
 
     async def _go_on(self, command: AdHocCommand, action: str, call: AdHocCall, payload: ET.Element) -> ET.Element:
         sessionid = payload.get("sessionid", "")
@@ -239,20 +240,32 @@ class SessionCommands(AdHocCommands):
         form = await command.form(call)
         return _command(command, Outcome(form), "executing", self._open(command, call))
 
+    def is_stranger(self, caller: JID) -> bool:
+        """Return whether a caller counts as a stranger, of whom there may be any number.
+
+        Args:
+            caller: his bare address.
+        """
+        return False
+
     def _open(self, command: AdHocCommand, call: AdHocCall) -> str:
         own = self._of_callers.get(call.caller)
         if own is not None and len(own) >= self._limits.per_caller:
             self._close(next(iter(own)))
-        while len(self._sessions) >= self._limits.sessions:
-            self._close(next(iter(self._sessions)))
+        group = self._of_groups[self.is_stranger(call.caller)]
+        while len(group) >= self._limits.sessions:
+            self._close(next(iter(group)))
         sessionid = _new_id()
         self._sessions[sessionid] = (time.monotonic() + self._limits.seconds, command.node, call.caller)
         self._of_callers.setdefault(call.caller, OrderedDict())[sessionid] = None
+        group[sessionid] = None
         return sessionid
 
     def _close(self, sessionid: str) -> None:
         """Forget a session, if it is not forgotten already."""
         _, _, caller = self._sessions.pop(sessionid, (0.0, "", None))
+        for group in self._of_groups.values():
+            group.pop(sessionid, None)
         if caller is not None:
             own = self._of_callers[caller]
             del own[sessionid]
