@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
+from typing import Any
 
 import httpx2
 import pytest
 
 from tests.api.conftest import ServeCommands
 from tigrest.testing import TestGateway, serving
-
-ADMIN = ("admin", "secret")
 
 SOURCE = """
 asked = []
@@ -75,6 +75,25 @@ def test_the_line_about_a_call_is_no_longer_than_what_is_read_of_it(gateway: Tes
     [line] = [record.getMessage() for record in caplog.records if record.name == "tigrest.audit"]
     assert len(line) < 2500
     assert "4968 more" in line
+
+
+@pytest.mark.parametrize("headers", [{"Origin": "http://testserver"}, {"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "same-origin"}])
+def test_a_page_in_a_browser_has_no_rights_by_its_network(headers: dict[str, str]) -> None:
+    group = {"who": ["0.0.0.0/0", "::/0"], "what": ["reload_handlers", "registered_users"]}
+    with serving(api={"permissions": {"all": group}}, http={"cors_origins": ["*"]}) as gateway:
+
+        async def ask(method: str, path: str, **options: Any) -> int:
+            transport = httpx2.ASGITransport(gateway.gateway.entry, client=("192.0.2.1", 1))
+            async with httpx2.AsyncClient(transport=transport, base_url="http://testserver") as client:
+                return (await client.request(method, path, **options)).status_code
+
+        def status(method: str, path: str, login: tuple[str, str] | None = None, headers: dict[str, str] | None = None) -> int:
+            return int(gateway.client.portal.call(partial(ask, method, path, auth=login, headers=headers)))
+
+        users = "/api/registered_users?host=localhost"
+        assert (status("POST", "/api/reload_handlers"), status("GET", users)) == (200, 200)
+        assert (status("POST", "/api/reload_handlers", headers=headers), status("GET", users, headers=headers)) == (401, 401)
+        assert status("GET", users, ("admin", "secret"), headers) == 200
 
 
 def test_help_names_only_what_the_caller_may_call() -> None:

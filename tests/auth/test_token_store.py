@@ -101,3 +101,15 @@ async def test_what_cannot_be_used_is_refused(
     with pytest.raises(InvalidValue, match=words):
         await store.add(name, owner, scopes, seconds)
     assert [each.name for each in await store.list()] == ["taken"]
+
+
+async def test_tokens_that_expired_long_ago_are_not_kept(store: TokenStore, clock: Clock) -> None:
+    await store.add("short", ALICE, ["user"], seconds=60)
+    await store.add("endless", ALICE, ["user"])
+    clock.pass_by(60 + 29 * 24 * 3600)
+    await store.add("later", BOB, ["user"], seconds=60)
+    assert [token.name for token in await store.list()] == ["endless", "later", "short"]
+    assert await store.valid(["short", "endless", "later", "other"]) == {"endless", "later"}
+    clock.pass_by(2 * 24 * 3600)
+    await store.add("last", BOB, ["user"])
+    assert [token.name for token in await store.list()] == ["endless", "last", "later"]

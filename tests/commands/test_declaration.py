@@ -126,6 +126,12 @@ def test_a_name_that_looks_like_a_version_is_refused(tmp_path: Path) -> None:
     assert "its name would be taken for a version in paths" in str(problem)
 
 
+@pytest.mark.parametrize("name", ["docs", "completion"])
+def test_a_name_that_could_not_be_called_is_refused(tmp_path: Path, name: str) -> None:
+    [problem] = load(tmp_path, numbers=ADD.replace("def add", f"def {name}")).problems
+    assert "its name is that of " in str(problem)
+
+
 def test_commands_may_lie_in_a_directory_of_handlers(tmp_path: Path) -> None:
     commands = tmp_path / "commands"
     commands.mkdir()

@@ -19,7 +19,7 @@ from tigrest.api import compat
 from tigrest.api.bodies import COMPAT, Given, body_arguments, query_arguments
 from tigrest.api.paths import MEMOISED_PATH, hint, read_path, version_of, versioned_root
 from tigrest.auth.permission_entries import Attempt
-from tigrest.auth.principal import Principal
+from tigrest.auth.principal import Principal, Via
 from tigrest.commands.arguments import Texts
 from tigrest.commands.pipeline import CommandCall, Pipeline
 from tigrest.errors import ArgumentError, ConfigError, InvalidValue, UnknownCommand
@@ -337,13 +337,14 @@ async def _principal(request: MountRequest) -> Principal:
     fields = request.fields
     if b"authorization" in fields or b"api-key" in fields or b"api-key" in request.scope["query_string"]:
         return await request.admit(_OPTIONAL) or _anybody(client_address(request.scope))
-    return _anybody(client_address(request.scope))
+    is_page = b"origin" in fields or fields.get(b"sec-fetch-site", b"none") != b"none"
+    return _anybody(client_address(request.scope), "page" if is_page else "open")
 
 
 @lru_cache(maxsize=1024)
-def _anybody(address: str) -> Principal:
+def _anybody(address: str, via: Via = "open") -> Principal:
     """Return the caller who has not logged in."""
-    return Principal(None, via="open", address=address)
+    return Principal(None, via=via, address=address)
 
 
 def _format(fields: Mapping[bytes, bytes], query: bytes) -> AcceptedFormat:

@@ -143,9 +143,13 @@ class _Address:
 
 @dataclass(frozen=True)
 class _Network:
+    """Callers from a network, but no pages in its browsers: anybody may have made those."""
+
     network: _AnyNetwork
 
     def trouble(self, attempt: Attempt, administrators: Administrators) -> str:
+        if attempt.principal.via == "page":
+            return "a page in a browser, for which its network does not count"
         try:
             address = ipaddress.ip_address(attempt.principal.address)
         except ValueError:

@@ -7,10 +7,10 @@ from typing import Literal
 
 from tigrest.xmpp.jid import JID
 
-Via = Literal["basic", "key", "open", "webhook", "xmpp", "ctl", "bearer"]
+Via = Literal["basic", "key", "open", "webhook", "xmpp", "ctl", "bearer", "page"]
 """Means of authentication: HTTP Basic, an API key alone, ``[auth] open_access``; ``webhook`` for the answers of webhooks, ``xmpp`` for
 stanzas, whose sender the XMPP server has authenticated; ``ctl`` for users of the operating system at the socket of ``tigrest ctl``;
-``bearer`` for tokens, which stand for their owners."""
+``bearer`` for tokens, which stand for their owners; ``page`` for a page in a browser, without a login."""
 
 NOBODY: frozenset[str] = frozenset()
 USER = frozenset({"user"})

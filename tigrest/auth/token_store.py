@@ -7,12 +7,12 @@ import json
 import re
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tigrest.errors import InvalidValue, NotFound
@@ -22,6 +22,9 @@ from tigrest.xmpp.jid import JID
 
 TOKEN_PREFIX = "tgt_"  # noqa: S105 - the beginning of all
 """Beginning of every token, by which people and programs that look for lost secrets recognise one."""
+
+EXPIRED_SECONDS = 30 * 24 * 3600.0
+"""Seconds for which tokens that have expired are still listed: programs may make one for each of their runs."""
 
 _SCOPE = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _COLUMNS = (
@@ -116,6 +119,7 @@ class TokenStore:
         }
         try:
             async with self._database.begin() as connection:
+                await connection.execute(delete(tokens).where(tokens.c.expires < self._clock() - EXPIRED_SECONDS))
                 await connection.execute(insert(tokens).values(row))
         except IntegrityError:
             raise InvalidValue(f'there is a token named "{name}" already; revoke it first, or choose another name') from None
@@ -141,6 +145,16 @@ class TokenStore:
         async with self._database.begin() as connection:
             rows = (await connection.execute(query if owner is None else query.where(tokens.c.owner == str(owner)))).all()
         return [_read(*row) for row in rows]
+
+    async def valid(self, names: Collection[str]) -> set[str]:
+        """Return which tokens there are that have not expired.
+
+        Args:
+            names: of those that are looked up.
+        """
+        has_time = or_(tokens.c.expires.is_(None), tokens.c.expires > self._clock())
+        async with self._database.begin() as connection:
+            return set((await connection.execute(select(tokens.c.name).where(tokens.c.name.in_(names), has_time))).scalars())
 
     async def revoke(self, name: str) -> None:
         """Delete the token of a name.

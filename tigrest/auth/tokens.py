@@ -150,12 +150,10 @@ class Tokens:
         """
         try:
             async with asyncio.timeout(self._limits.read_seconds):
-                tokens = await self._store.list()
+                return set(names) - await self._store.valid(names)
         except RETRYABLE_ERRORS as error:
             self._complain("tokens cannot be looked up; event streams opened with one go on: %s", error)
             return set()
-        now = self._unix_clock()
-        return set(names).difference(token.name for token in tokens if token.expires is None or token.expires > now)
 
     def forget(self, owner: JID) -> None:
         """Revoke the tokens of an account that there is no more. Called when it has changed in whatever way.

@@ -27,6 +27,9 @@ from tigrest.scripting.parts import Source
 from tigrest.scripting.result_types import InvalidOutcome, ResultType, UnknownResult
 from tigrest.scripting.signature import Getter, Invocation
 
+TAKEN = {"docs": "the documentation at /api/docs", "completion": "what tigrest ctl has itself"}
+"""Names by which a command could not be called."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _ROUTE = re.compile(r"(GET|POST|PUT|DELETE) ((?:/(?:[a-z0-9_-]+|\{[a-z][a-z0-9_]*\}))+)")
 
@@ -118,6 +121,8 @@ class _Compilation:
         given = self._specification
         if not isinstance(self._name, str) or not _NAME.fullmatch(self._name):
             raise self._error(f"name {self._name!r} is none: use lower-case letters, digits and underscores, at most 64, a letter first")
+        if self._name in TAKEN:
+            raise self._error(f"its name is that of {TAKEN[self._name]}; choose another")
         if re.fullmatch(r"v[0-9]+", self._name):
             raise self._error("its name would be taken for a version in paths; choose another")
         if isinstance(given.version, bool) or not isinstance(given.version, int) or not 0 <= given.version <= MAX_VERSION:
