@@ -377,8 +377,8 @@ def test_each_version_has_a_path_and_the_latest_another(gateway: TestGateway) ->
 def test_a_further_place_has_some_arguments_in_the_path(gateway: TestGateway) -> None:
     found = operation(gateway, "put", "/api/things/{name}")
     assert parameters(found)["name"] == {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
-    name = found["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
-    assert set(document(gateway)["components"]["schemas"][name]["properties"]) == {"to"}
+    assert found["requestBody"]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/RenameThingOtherArguments"}
+    assert set(document(gateway)["components"]["schemas"]["RenameThingOtherArguments"]["properties"]) == {"to"}
 
 
 def test_commands_for_all_take_a_login_and_need_none(gateway: TestGateway) -> None:

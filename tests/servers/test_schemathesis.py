@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -64,7 +65,17 @@ def tried(folder: Path, url: str, seconds: int, *options: str) -> subprocess.Com
     start = ["-c", "from schemathesis.cli import schemathesis; schemathesis()", "--config-file", "schemathesis.toml", "run"]
     login = ["--auth", ":".join(LOGIN), "--header", f"Api-Key: {KEY}"]
     scope = ["--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing", "--max-time", str(seconds), "--continue-on-failure"]
-    rest = ["--no-shrink", "--suppress-health-check", "all", "--warnings", "off", "--generation-database", "none"]
+    rest = [
+        "--seed",
+        os.environ.get("TIGREST_SOAK_SEED", "1"),
+        "--no-shrink",
+        "--suppress-health-check",
+        "all",
+        "--warnings",
+        "off",
+        "--generation-database",
+        "none",
+    ]
     return run_tool([*start, f"{url}/api/openapi.json", *login, *scope, *rest, *options], folder, seconds + 120)
 
 

@@ -106,8 +106,9 @@ def _body(command: Command, arguments: Sequence[Argument], components: Component
     }
     if required:
         schema["required"] = required
-    words = command.name.split("_")
-    name = "".join([*(word.capitalize() for word in words), f"V{command.version}" if command.version else "", "Arguments"])
+    words = [word.capitalize() for word in command.name.split("_")]
+    kind = "Arguments" if len(arguments) == len(command.arguments) else "OtherArguments"  # some stand in the path
+    name = "".join([*words, f"V{command.version}" if command.version else "", kind])
     shared = components.add(name, schema)
     content: dict[str, JsonObject] = {media: {"schema": shared} for media in _BODY_MEDIA}
     if command.example is not None:
