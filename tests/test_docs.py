@@ -247,7 +247,7 @@ def test_examples_work_as_printed(page: str, shell: str, tmp_path: Path) -> None
 def test_the_readme_works_as_printed(shell: str, tmp_path: Path) -> None:
     text = (DOCS.parent / "README.md").read_text("utf-8")
     scripts = re.findall(r"`scripts/([a-z/_]+\.py)`:\n\n```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    assert [name for name, _ in scripts] == ["rest/tested/hello.py", "commands/greet.py"]
+    assert [name for name, _ in scripts] == ["rest/tested/hello.py", "commands/greetings.py"]
     for name, script in scripts:
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text(script)

@@ -18,7 +18,7 @@ async def conferences(service: Service) -> str:
         return str(error)
     if found:
         return ""
-    cure = 'on Prosody add a Component "rooms.example.org" "muc", on ejabberd load mod_muc'
+    cure = f'on Prosody add a Component "rooms.{service.domain}" "muc", on ejabberd load mod_muc'
     return f"{service.domain} has no rooms: it lists no conference service (XEP-0045); {cure}"
 
 

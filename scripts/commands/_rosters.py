@@ -57,8 +57,9 @@ async def _probe(service: Service, type: str, *items: ET.Element) -> str:
     if error is not None and error.condition == "internal-server-error":
         return f"{service.domain} fails when a component changes a roster ({error.condition}), as ejabberd 23 does; 26 does not"
     if error is not None and (type == "get" or refused(error)):
-        cure = f"grant {service.jid} roster {'both' if type == 'set' else 'get'} by XEP-0356, as tigrest check --live says"
-        return f"{service.domain} has no rosters, or does not let the gateway {type} them ({error.condition}): {cure}"
+        cure = f"on a server, grant {service.jid} roster {'both' if type == 'set' else 'get'} by XEP-0356, as tigrest check --live says"
+        none = "has no rosters, as the embedded domain never has"
+        return f"{service.domain} {none}, or does not let the gateway {type} them ({error.condition}): {cure}"
     return ""
 
 

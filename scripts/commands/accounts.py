@@ -106,7 +106,7 @@ async def check_account(ctx: CommandContext, user: str, host: str) -> bool:
 async def check_password(ctx: CommandContext, user: str, host: str, password: Secret) -> bool:
     """Check the password of an account, by a login at the server.
 
-    Wrong passwords count as failed logins: after ten of an account, further checks wait (429, ``Retry-After``).
+    Wrong passwords count as failed logins: after ten of an account, further checks wait (429, `Retry-After`).
 
     Args:
         user: local part of the address.
@@ -129,7 +129,7 @@ async def check_password(ctx: CommandContext, user: str, host: str, password: Se
 async def ban_account(ctx: CommandContext, user: str, host: str, reason: str) -> None:
     """Ban an account: set a random password, revoke its tokens, and end its sessions.
 
-    Nobody knows the password; ``change_password`` gives the account back. The reason stands in the log of the gateway only.
+    Nobody knows the password; `change_password` gives the account back. The reason stands in the log of the gateway only.
 
     Args:
         user: local part of the address.
@@ -153,7 +153,7 @@ async def ban_account(ctx: CommandContext, user: str, host: str, reason: str) ->
 async def disable_account(ctx: CommandContext, user: str, host: str, reason: str) -> None:
     """Ban an account: disable it, revoke its tokens, and end its sessions.
 
-    It keeps its password, and ``unban_account`` enables it again. Servers that cannot disable accounts have version 0 of this command,
+    It keeps its password, and `unban_account` enables it again. Servers that cannot disable accounts have version 0 of this command,
     which sets a random password. The reason stands in the log of the gateway only.
 
     Args:
@@ -173,7 +173,7 @@ async def disable_account(ctx: CommandContext, user: str, host: str, reason: str
 
 @command(version=2, tags=("accounts",), errors=(NoSuchUser, ServerFailed), needs=(admin_command("reenable-user"),), example=(BOB, None))
 async def unban_account(ctx: CommandContext, user: str, host: str) -> None:
-    """Enable an account that ``ban_account`` has disabled.
+    """Enable an account that `ban_account` has disabled.
 
     Args:
         user: local part of the address.

@@ -93,7 +93,7 @@ async def stats(ctx: CommandContext, name: Statistic) -> int:
 
     Args:
         name: registered accounts, sessions of users (the server's and those of its node: no difference is made), or its uptime in
-            seconds. ``processes`` is for clients of ejabberd, which has such; others answer 501.
+            seconds. `processes` is for clients of ejabberd, which has such; others answer 501.
 
     Returns:
         The figure.
@@ -134,14 +134,25 @@ def _text(reply: Stanza, name: str) -> str:
     return (reply.payload.findtext(f"{{{SOFTWARE_VERSION}}}{name}", "") if reply.payload is not None else "").strip()
 
 
+@dataclass
+class LogLevel:
+    """The level, as ejabberd's clients read it in version 0.
+
+    Args:
+        levelatom: its name.
+    """
+
+    levelatom: str
+
+
 @command(tags=("logs",), effect="read", example=({}, {"levelatom": "info"}))
-async def get_loglevel(ctx: CommandContext) -> dict[str, str]:
+async def get_loglevel(ctx: CommandContext) -> LogLevel:
     """Tell how much the gateway logs.
 
     Returns:
-        The level as ``levelatom``.
+        The level as `levelatom`.
     """
-    return {"levelatom": log_level()}
+    return LogLevel(log_level())
 
 
 @command("get_loglevel", version=2, tags=("logs",), effect="read", example=({}, "info"), result="levelatom")

@@ -32,7 +32,7 @@ class LastActivity:
 
     Args:
         timestamp: in UTC; ``None`` when that is not known.
-        status: ``ONLINE``, the status with which he left, or ``NOT FOUND``.
+        status: `ONLINE`, the status with which he left, or `NOT FOUND`.
     """
 
     timestamp: str | None
@@ -175,7 +175,7 @@ async def get_last(ctx: CommandContext, user: str, host: str) -> LastActivity:
     """Tell when a user was last online.
 
     Where the server tells the time by the clock on its wall (ejabberd), and lets the gateway not ask in the user's name (XEP-0356,
-    ``jabber:iq:last``), a time before a change to or from daylight saving time is an hour wrong.
+    `jabber:iq:last`), a time before a change to or from daylight saving time is an hour wrong.
 
     Args:
         user: local part of the address.

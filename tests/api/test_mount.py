@@ -432,3 +432,8 @@ def test_browsers_that_ask_for_the_commands_themselves_are_sent_to_the_page_abou
 def test_without_documentation_browsers_are_told_that_there_is_nothing(share: ServeCommands) -> None:
     gateway = share(SOURCE, api={"docs": "off"})
     assert gateway.get("/api", headers=PAGE, follow_redirects=False).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/v2/api/", "/v0/api/a/b", "/api/v1/", "/api/x/y"])
+def test_what_is_not_there_is_told_by_its_whole_path(share: ServeCommands, path: str) -> None:
+    assert share(SOURCE).get(path).json()["detail"].startswith(f"nothing is served at {path}; ")

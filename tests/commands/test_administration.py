@@ -54,6 +54,13 @@ def test_an_account_lives(gateway: TestGateway) -> None:
     assert run(gateway, "check_password", **carol, password="two") == (200, False)
 
 
+def test_what_another_version_can_do_is_told(gateway: TestGateway) -> None:
+    status, detail = run(gateway, "ban_account", user="bob", host=HOST, reason="spam")
+    assert status == 501
+    assert detail.endswith("; version 0 of it is possible")
+    assert not run(gateway, "get_roster", user="bob", host=HOST)[1].endswith("possible")  # its version 0 is not, either
+
+
 @pytest.mark.parametrize("user", ["a@b", "a/b", "", "a b", "@", "a\n", "<"])
 @pytest.mark.parametrize("command", ["register", "unregister", "check_account", "change_password", "kick_user", "user_sessions_info"])
 def test_what_is_no_local_part_is_no_account(gateway: TestGateway, command: str, user: str) -> None:

@@ -89,6 +89,8 @@ def test_a_keyword_of_python_is_an_argument_all_the_same(tmp_path: Path) -> None
         ("@command(needs=('x',))\ndef f(ctx): ...\n", "needs names something else"),
         ("@command()\ndef f(): ...\n", "its first argument is the context"),
         ("@command()\ndef f(ctx, *rest): ...\n", "argument *rest has no name"),
+        ("@command()\ndef f(user: str): ...\n", "its first argument is the context: write f(ctx: CommandContext, user: …)"),
+        ("@command\ndef f(ctx): ...\n", ":2: TypeError: write @command() with parentheses above f"),
         ("@command()\ndef f(ctx, x: object): ...\n", "annotation <class 'object'> of argument 'x' is not understood"),
         ("@command()\ndef f(ctx, x: 'Nope'): ...\n", "cannot be evaluated"),
         ("@command()\ndef f(ctx):\n    yield 1\n", "it yields"),

@@ -450,6 +450,8 @@ def test_every_built_in_command_has_help_in_every_version() -> None:
                 done = shell.ctl("--version", str(version), command.name, "--help")
                 assert (done.code, done.err) == (0, ""), command.title
                 assert done.out.startswith(f"tigrest ctl {command.name}")
+                assert all(len(line) <= 80 or line.startswith("    ") for line in done.out.splitlines()), command.title
+                assert "``" not in done.out, command.title
         roster = shell.ctl("--version", "0", "help", "get_roster").out
         assert "    $ tigrest ctl get_roster bob example.org\n    jan@example.org\tJan\tboth\tnone\tFriends;Work\n" in roster
 

@@ -237,7 +237,7 @@ class _Api:
         rest, version = self._split(path)
         named, commands = read_path(rest), self._pipeline.commands
         if named is None or not commands.versions(named.name):
-            return self._find_route(method, rest, version, is_name=named is not None)
+            return self._find_route(method, path, is_name=named is not None)
         asked = version if named.version is None else named.version
         command = commands.find(named.name, asked)
         addressed = Addressed(command, f"{API}/{command.name}", asked, command.methods)
@@ -247,23 +247,23 @@ class _Api:
             self._found[path] = addressed
         return addressed
 
-    def _find_route(self, method: str, rest: str, version: int | None, is_name: bool) -> Addressed | None:
+    def _find_route(self, method: str, path: str, is_name: bool) -> Addressed | None:
         """Find the command that has a further place at a path; ``None`` when there is none, and the path could be the name of a command.
 
         Raises:
             HTTPException: there is none (404), or not with this method (405).
         """
+        rest, version = self._split(path)
         first, _, others = rest.partition("/")
         if others and (before := version_of(first)) is not None:
             version, rest = before, others
-        find, path = self._pipeline.commands.by_route, f"/{rest}"
-        methods = tuple(known for known in METHODS if find(known, path, version))
+        find, route = self._pipeline.commands.by_route, f"/{rest}"
+        methods = tuple(known for known in METHODS if find(known, route, version))
         if not methods and is_name:
             return None
         if not methods:
-            place = f"{self._place.path}/{rest}"[:100] if self._place.path else rest[:100]
-            raise HTTPException(404, f"nothing is served at {place}; {API}/commands lists what is{hint(rest)}")
-        found = find("GET" if method == "HEAD" else method, path, version)
+            raise HTTPException(404, f"nothing is served at {path[:100]}; {API}/commands lists what is{hint(rest)}")
+        found = find("GET" if method == "HEAD" else method, route, version)
         if found is None:
             raise HTTPException(405, f"{method} is not possible here; there is {', '.join(methods)}", {"Allow": ", ".join(methods)})
         return Addressed(found[0], f"{API}/{found[0].name}", version, methods, found[1])

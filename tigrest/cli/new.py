@@ -28,7 +28,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
 
 def write_handler(name: str, path: Path | None) -> int:
-    """Write a handler script and its test.
+    """Write a handler or a command, and its test.
 
     Args:
         name: path below ``/rest`` that it is served at, e.g. ``orders/list``.

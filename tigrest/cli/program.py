@@ -217,7 +217,7 @@ def new(
     command: Annotated[bool, typer.Option("--command", help="A command instead, below /api; PATH ends with its name.")] = False,
     config: ConfigOption = None,
 ) -> int:
-    """Write a handler script and its test."""
+    """Write a handler or a command, and its test."""
     from tigrest.cli.new import write_command, write_handler
 
     return write_command(path, config) if command else write_handler(path, config)

@@ -143,7 +143,14 @@ class Commands:
             Unavailable: it cannot be asked now.
         """
         if command.needs and (reason := await self._reason(command)):
-            raise NotSupported(f"{command.name} is not possible here, because {reason}")
+            raise NotSupported(f"{command.name} is not possible here, because {reason}{await self._alternative(command)}")
+
+    async def _alternative(self, command: Command) -> str:
+        """Return which other version of a command is possible; the empty text when none is."""
+        for other in reversed(self._by_name.get(command.name, ())):
+            if other is not command and not await self.reason(other):
+                return f"; version {other.version} of it is possible"
+        return ""
 
     async def _reason(self, command: Command) -> str:
         for need in command.needs:

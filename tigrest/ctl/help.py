@@ -88,7 +88,7 @@ def command_help(command: Command, versions: Sequence[int], reason: str, width: 
     """
     lines = [f"tigrest ctl {_usage(command)}", "", *textwrap.wrap(command.summary, width)]
     if command.text:
-        lines += ["", *command.text.splitlines()]
+        lines += ["", *_wrapped(command.text, width)]
     if command.arguments:
         lines += ["", "Arguments:", *_argument_lines(command.arguments, width)]
     lines += ["", *textwrap.wrap(f"Result: {_result(command)}", width, subsequent_indent="    ")]
@@ -100,6 +100,14 @@ def command_help(command: Command, versions: Sequence[int], reason: str, width: 
     if reason:
         lines += ["", *textwrap.wrap(f"Not possible here, because {reason}", width)]
     return _joined(lines)
+
+
+def _wrapped(text: str, width: int) -> Iterator[str]:
+    """Wrap the paragraphs of a text in Markdown; lists, tables and code stay as they are."""
+    for number, paragraph in enumerate(text.split("\n\n")):
+        lines = paragraph.splitlines()
+        yield from [""] if number else []
+        yield from lines if any(line.startswith((" ", "-", "*", "|", "`" * 3)) for line in lines) else textwrap.wrap(paragraph, width)
 
 
 def _usage(command: Command) -> str:

@@ -182,6 +182,9 @@ class _Compilation:
         first = next(parameters, None)
         if first is None or first.kind not in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD):
             raise self._error("its first argument is the context: write ctx: CommandContext")
+        if not _may_be_context(self._annotation(first.name, None)):
+            name = self._function.__name__
+            raise self._error(f"its first argument is the context: write {name}(ctx: CommandContext, {first.name}: …)")
         described = {parameter.arg_name: parameter.description or "" for parameter in parsed_docstring(self._function).params}
         for parameter in parameters:
             if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
@@ -225,6 +228,17 @@ def _invocation(function: Callable[..., Any]) -> Invocation:
         group_kinds={},
         models={},
     )
+
+
+def _may_be_context(annotation: object) -> bool:
+    """Return whether a first parameter can be the context: one that is annotated as an argument is what somebody wrote who forgot it."""
+    if annotation is None:
+        return True
+    try:
+        argument_type(annotation)
+    except UnknownType:
+        return True
+    return False
 
 
 def _getter(parameter: str) -> Getter:

@@ -97,8 +97,13 @@ def command(
         result: name of the result, where ejabberd's clients expect one.
         renamed: names that arguments had before, which callers may still use, each with the present one: ``{"name": "room"}``.
 
+    Raises:
+        TypeError: it decorates a function without being called.
+
     ejabberd Developer Guide, "API"; MongooseIM 5.1, "mongoose_commands"
     """
+    if callable(name):
+        raise TypeError(f"write @command() with parentheses above {getattr(name, '__name__', 'the function')}")
     specification = Specification(
         name=name,
         version=version,

@@ -224,7 +224,7 @@ class Component:
             return ""
         return (
             f"the server does not let the gateway act for its users: grant {self.jid} iq {type} for {namespace} by XEP-0356, "
-            "where the server can: tigrest check --live says how"
+            "where the server can (in Prosody's privileged_entities, in ejabberd's mod_privilege)"
         )
 
     @property

@@ -99,7 +99,8 @@ class OwnVCards:
             found = (await self._server.request(get, timeout)).payload
             if found is not None and wanted <= Counter(_values(found)):
                 return iq.with_(sender=None, to=owner).reply()
-        raise NotSupported(f"the server does not let the gateway set the vCard of {owner}: it was sent in his name, and is not there")
+        said = f"the server does not let the gateway set the vCard of {owner}: it was sent in his name, and is not there"
+        raise NotSupported(f"{said}; from ejabberd 24.10 on, grant iq for vcard-temp in mod_privilege")
 
 
 async def _expect(server: VCardServer, owner: JID) -> None:
