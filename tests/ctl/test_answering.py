@@ -85,7 +85,7 @@ async def pairs(ctx: CommandContext) -> dict[str, str]:
 @command(effect="read")
 async def hostile(ctx: CommandContext) -> str:
     """Return what would clear a terminal."""
-    return "\\x1b[2Jhello\\x9b\\nthere"
+    return "\\x1b[2Jhello\\x9b\\u202e\\nthere"
 
 
 @command(effect="read")
@@ -224,10 +224,10 @@ def test_other_results_stand_alone(shell: Shell) -> None:
 
 
 def test_a_terminal_is_not_controlled_by_what_others_wrote(shell: Shell) -> None:
-    assert shell.ctl("hostile", width=80).out == "\\x1b[2Jhello\\x9b\nthere\n"
-    assert shell.ctl("hostile", "--json", width=80).out == '"\\u001b[2Jhello\\u009b\\nthere"\n'
+    assert shell.ctl("hostile", width=80).out == "\\x1b[2Jhello\\x9b\\u202e\nthere\n"
+    assert shell.ctl("hostile", "--json", width=80).out == '"\\u001b[2Jhello\\u009b\\u202e\\nthere"\n'
     assert shell.ctl("fail", "clear").err == "tigrest: \\x1b[2J\n"
-    assert shell.ctl("hostile").out == "\x1b[2Jhello\x9b\nthere\n"
+    assert shell.ctl("hostile").out == "\x1b[2Jhello\x9b\u202e\nthere\n"
 
 
 def test_json_is_for_programs(shell: Shell) -> None:

@@ -14,10 +14,15 @@ MAX_TABLE_ROWS = 2000
 LEAST_COLUMN = 10
 """Width that columns should have on the average, where a table does not fit."""
 
-_CONTROLS = {code: f"\\x{code:02x}" for code in range(256) if unicodedata.category(chr(code)) == "Cc" and chr(code) not in "\n\t"}
+_REORDERING = {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+"""Characters that show what follows in another order, so that it seems to be something else. UAX #9 §2, CVE-2021-42574"""
+
+_CONTROLS = _REORDERING | {
+    code: f"\\x{code:02x}" for code in range(256) if unicodedata.category(chr(code)) == "Cc" and chr(code) not in "\n\t"
+}
 """Control characters, which would make a terminal do something, and what is shown instead."""
 
-_IN_JSON = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+_IN_JSON = _REORDERING | {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 """Control characters that JSON may have as they are. RFC 8259 §7"""
 
 _IN_CELLS = {ord("\\"): "\\\\", ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r"}
