@@ -84,6 +84,7 @@ async def delete_contact(ctx: CommandContext, caller: BareJID, jid: BareJID) -> 
     errors=(NoSuchUser, NotSupported),
     needs=(writable,),
     route="PUT /contacts/{caller}/{jid}/manage",
+    about=("caller", "jid"),
     example={"caller": "bob@example.org", "jid": "jan@example.org", "action": "connect"},
 )
 async def set_subscription(ctx: CommandContext, caller: BareJID, jid: BareJID, action: Literal["connect", "disconnect"]) -> None:

@@ -28,6 +28,7 @@ class Command:
     role: str | None = "admin"
     tags: tuple[str, ...] = ("roster",)
     is_read: bool = True
+    about: tuple[str, ...] | None = None
 
 
 def allows(group: PermissionGroup, principal: Principal, command: Command | None = None, **more: Any) -> bool:
@@ -149,6 +150,15 @@ def test_where_a_call_comes_from(ways: list[str], way: str, path: str, allowed: 
 def test_what_is_about_oneself_or_the_own_domain(values: dict[str, Any], own: bool, of_domain: bool) -> None:
     assert allows(PermissionGroup("g", who=["own"], what=["*"]), ALICE, values=values) is own
     assert allows(PermissionGroup("g", who=["domain-admin"], what=["*"]), ALICE, values=values) is of_domain
+
+
+def test_a_command_about_two_accounts_is_nobodys_own() -> None:
+    group, both = PermissionGroup("g", who=["own"], what=["*"]), Command(about=("caller", "jid"))
+    values = {"caller": "alice@example.org", "jid": "bob@example.org"}
+    assert allows(group, ALICE, values=values)
+    assert not allows(group, ALICE, both, values=values)
+    assert allows(group, ALICE, both, values={"caller": "alice@example.org", "jid": "alice@example.org/x"})
+    assert not allows(group, ALICE, Command(about=()), values=values)
 
 
 BOUND = Principal(JID("alice@example.org"), NOBODY, "bearer", "t", "192.0.2.1", frozenset({"send_message"}))

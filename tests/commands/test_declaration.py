@@ -128,6 +128,11 @@ def test_a_name_that_looks_like_a_version_is_refused(tmp_path: Path) -> None:
     assert "its name would be taken for a version in paths" in str(problem)
 
 
+def test_what_a_command_is_about_are_its_arguments(tmp_path: Path) -> None:
+    [problem] = load(tmp_path, numbers=ADD.replace("role=None", "role=None, about=('caller',)")).problems
+    assert "about names 'caller', which is no argument" in str(problem)
+
+
 @pytest.mark.parametrize("name", ["docs", "completion"])
 def test_a_name_that_could_not_be_called_is_refused(tmp_path: Path, name: str) -> None:
     [problem] = load(tmp_path, numbers=ADD.replace("def add", f"def {name}")).problems

@@ -46,6 +46,10 @@ class Called(Protocol):
     def is_read(self) -> bool:
         """Return whether it only tells."""
 
+    @property
+    def about(self) -> tuple[str, ...] | None:
+        """Return the arguments with the addresses of all accounts that it is about; ``None`` where their names tell."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
@@ -169,7 +173,7 @@ class _Own:
             return f"a stranger: {attempt.jid} is no user of the served domain"
         if attempt.values is None:
             return ""
-        owners = owners_of(attempt.values)
+        owners = owners_of(attempt.values, attempt.called.about)
         if not owners:
             return "not the owner: it is about no account"
         return "" if owners == {str(attempt.jid)} else f"not the owner: it is about {', '.join(sorted(owners))}"
@@ -188,7 +192,7 @@ class _DomainAdmin:
             return "no admin of a domain ([auth] domain_admins)"
         if attempt.values is None:
             return ""
-        owners = owners_of(attempt.values)
+        owners = owners_of(attempt.values, attempt.called.about)
         if above := owners & administrators.admins - {attempt.jid}:
             return f"no admin of the gateway, as {', '.join(sorted(above))} is"
         domains = {_domain(owner) for owner in owners} | set(_domains_of(attempt.values))
@@ -282,12 +286,15 @@ def read_what(entry: str) -> What:
     return What("name", name, excludes)
 
 
-def owners_of(values: Mapping[str, Any]) -> set[str]:
+def owners_of(values: Mapping[str, Any], about: Sequence[str] | None = None) -> set[str]:
     """Return the bare addresses of the accounts that a command is about, by its arguments; none when they name none.
 
     Args:
         values: the arguments. What is no address counts as written: nobody owns it.
+        about: those with the addresses of all accounts; ``None`` where their names tell.
     """
+    if about is not None:
+        return {_bare(str(values[name])) for name in about}
     if SERVICE in values:
         return set()
     pair = next(((values[user], values[host]) for user, host in ACCOUNT_PARTS if user in values and host in values), None)

@@ -63,6 +63,7 @@ class Specification:
     route: str | None
     result: str
     renamed: Mapping[str, str]
+    about: tuple[str, ...] | None
 
 
 def command(
@@ -78,6 +79,7 @@ def command(
     route: str | None = None,
     result: str = "",
     renamed: Mapping[str, str] | None = None,
+    about: Sequence[str] | None = None,
 ) -> Callable[[F], F]:
     """Declare that a function of a script in ``scripts/commands`` is a command. It is checked when the script is loaded.
 
@@ -96,6 +98,8 @@ def command(
         route: a further method and path below ``/api``, e.g. ``GET /contacts/{caller}`` with an argument as a segment.
         result: name of the result, where ejabberd's clients expect one.
         renamed: names that arguments had before, which callers may still use, each with the present one: ``{"name": "room"}``.
+        about: arguments with the addresses of all accounts that it is about, for permissions such as ``own``; by default what
+            :func:`tigrest.auth.permission_entries.owners_of` finds by the names of arguments.
 
     Raises:
         TypeError: it decorates a function without being called.
@@ -116,6 +120,7 @@ def command(
         route=route,
         result=result,
         renamed=dict(renamed or {}),
+        about=None if about is None else tuple(about),
     )
 
     def declare(function: F) -> F:
@@ -212,6 +217,11 @@ class Command(Part):
     def renamed(self) -> Mapping[str, str]:
         """Return the present names of arguments by those that they had before."""
         return self.specification.renamed
+
+    @property
+    def about(self) -> tuple[str, ...] | None:
+        """Return the arguments with the addresses of all accounts that it is about; ``None`` where their names tell."""
+        return self.specification.about
 
     @property
     def category(self) -> str:
