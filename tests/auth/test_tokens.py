@@ -33,12 +33,15 @@ class World:
         self.store = CountingStore(database, self.clock)
         self.exists: Callable[[JID], Awaitable[bool]] = self._exists
         self.accounts = {ALICE, BOB}
-        self.tokens = Tokens(self.store, Throttle(self.clock), self._exists, clock=self.clock, unix_clock=self.clock)
+        self.tokens = Tokens(self.store, Throttle(self.clock), self._exists, self._knows, clock=self.clock, unix_clock=self.clock)
 
     async def _exists(self, jid: JID) -> bool:
         if not self.accounts:
             raise NotConnected
         return jid in self.accounts
+
+    def _knows(self, jid: JID) -> bool:
+        return jid.domain == "localhost"
 
     async def made(self, name: str = "ci", owner: JID = ALICE, seconds: float | None = None) -> bytes:
         return b"Bearer " + (await self.store.add(name, owner, ["user"], seconds)).encode()
@@ -54,6 +57,11 @@ async def world(database: Database) -> AsyncIterator[World]:
     await world.store.start()
     yield world
     await world.tokens.stop()
+
+
+async def test_a_token_of_somebody_who_could_not_log_in_is_refused(world: World) -> None:
+    with pytest.raises(InvalidToken, match="robot@other.example is no user of the domain"):
+        await world.tokens.find(await world.made(owner=JID("robot@other.example")), ADDRESS)
 
 
 def test_the_scheme_is_read_in_any_case() -> None:

@@ -138,6 +138,18 @@ def test_an_admin_who_is_none_any_more_has_no_admin_token(gateway: TestGateway) 
     assert ask(gateway, "POST", "/rest", given, json=MESSAGE).status_code == 202
 
 
+def test_the_token_of_an_account_that_is_taken_out_of_the_configuration_is_refused() -> None:
+    robot = "robot@other.example"
+    with serving(auth={"accounts": [{"jid": robot, "password": "secret"}]}) as gateway:
+        issued = gateway.client.post("/api/oauth_issue_token", json={"jid": robot, "ttl": 60, "scopes": ["user"]}, auth=ADMIN).json()
+        message = MESSAGE | {"to": "bob@localhost"}
+        assert ask(gateway, "POST", "/rest", issued["token"], json=message).status_code == 202
+        config = gateway.gateway.config
+        changed = config.model_copy(update={"auth": config.auth.model_copy(update={"accounts": ()})})
+        gateway.client.portal.call(gateway.gateway.reconfigure, changed)
+        assert ask(gateway, "POST", "/rest", issued["token"], json=message).status_code == 401
+
+
 def test_tokens_go_with_the_account(gateway: TestGateway) -> None:
     given = token(gateway, "bob", "user")
     assert gateway.client.post("/api/unregister", json={"user": "bob", "host": "localhost"}, auth=ADMIN).status_code == 200

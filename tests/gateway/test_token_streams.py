@@ -19,7 +19,7 @@ async def _closed_in_turn(gateway: TestGateway) -> None:
     store = TokenStore(parts.databases.state, lambda: now[0])
     for name, seconds in (("revoked", None), ("expired", 60.0), ("kept", 600.0)):
         await store.add(name, ALICE, ["user"], seconds)
-    tokens = Tokens(store, Throttle(), parts.service.users.exists, unix_clock=lambda: now[0])
+    tokens = Tokens(store, Throttle(), parts.service.users.exists, parts.authentication.logins.knows, unix_clock=lambda: now[0])
     watch = TokenStreams(parts.events, tokens, seconds=0.01)
     parts.events.subscribe(None, ALICE)  # with a password
     for name in ("revoked", "expired", "kept"):

@@ -141,6 +141,10 @@ class Logins:
         async with self._permit():
             return await self._ask(account, password, address)
 
+    def knows(self, jid: JID) -> bool:
+        """Return whether somebody could log in, as far as that is to be seen from his bare address: nobody of another domain could."""
+        return jid.domain == self._domain or self._accounts.has(jid)
+
     def forget(self, jid: JID) -> None:
         """Evict the logins of an account whose password has changed or that was deleted."""
         self._epoch += 1  # checks begun with the old password are neither shared nor remembered

@@ -76,6 +76,7 @@ class Tokens:
         store: where they are.
         throttle: counts failures of each network.
         exists: tells whether there is an account.
+        knows: tells whether somebody could log in with a password.
         limits: of looking up.
         clock: tells monotonic seconds.
         unix_clock: tells seconds of Unix time.
@@ -86,11 +87,12 @@ class Tokens:
         store: TokenStore,
         throttle: Throttle,
         exists: Callable[[JID], Awaitable[bool]],
+        knows: Callable[[JID], bool],
         limits: TokenLimits | None = None,
         clock: Callable[[], float] = time.monotonic,
         unix_clock: Callable[[], float] = time.time,
     ) -> None:
-        self._store, self._throttle, self._exists = store, throttle, exists
+        self._store, self._throttle, self._exists, self._knows = store, throttle, exists, knows
         self._limits, self._clock, self._unix_clock = limits or TokenLimits(), clock, unix_clock
         self._cache: OrderedDict[bytes, _Known] = OrderedDict()
         self._reads: SingleFlight[tuple[bytes, int], Token | None] = SingleFlight()
@@ -109,7 +111,7 @@ class Tokens:
         if known is None or known.fresh_until <= now or known.changes != self._store.changes:
             return None
         token = known.token
-        if token.expires is not None and token.expires <= self._unix_clock():
+        if (token.expires is not None and token.expires <= self._unix_clock()) or not self._knows(token.owner):
             return None
         if known.noted + self._limits.use_seconds <= now:
             known.noted = now
@@ -136,7 +138,10 @@ class Tokens:
         if not text.startswith(TOKEN_PREFIX):
             self._throttle.network_failed(address)
             raise InvalidToken(f"the token is not accepted: those of the gateway begin with {TOKEN_PREFIX}")
-        if await self._read(key, hash_token(text), known) is None or (token := self.cached(authorization, address)) is None:
+        found = await self._read(key, hash_token(text), known)
+        if found is not None and not self._knows(found.owner):
+            raise InvalidToken(f"the token is not accepted: {found.owner} is no user of the domain, and no account of the gateway")
+        if found is None or (token := self.cached(authorization, address)) is None:
             self._cache.pop(key, None)
             self._throttle.network_failed(address)
             raise InvalidToken("the token is not accepted: it is unknown, revoked, or has expired")

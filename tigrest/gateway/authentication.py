@@ -69,7 +69,7 @@ def make_authentication(config: Config, service: Service, passwords: Passwords, 
         cache_seconds=config.auth.cache_seconds,
     )
     api_keys = ApiKeys(configured_keys(config), store, bootstrap=os.environ.get(BOOTSTRAP), open_access=config.auth.open_access)
-    tokens = Tokens(token_store, throttle, service.users.exists)
+    tokens = Tokens(token_store, throttle, service.users.exists, logins.knows)
     return Authentication(logins, api_keys, tokens, Admission(logins, api_keys, tokens, service.policy.roles_of))
 
 
