@@ -153,6 +153,8 @@ def test_the_site_logs_no_query_strings_and_publishes_handlers_only() -> None:
     assert set(re.findall(r"error_log \S+ (\w+);", text)) == {"crit"}
     locations = re.findall(r"location ([^{]+) \{\s+(\w+)", text)
     assert locations == [("= /rest", "proxy_pass"), ("/rest/", "proxy_pass"), ("/", "return")]
+    [offered] = re.findall(r"    # location (\S+) \{\n    #     proxy_pass http://tigrest;\n    # \}\n", read("nginx.conf"))
+    assert offered == "/api/"
 
 
 def test_the_site_agrees_with_the_configuration(environment: dict[str, str]) -> None:

@@ -120,6 +120,7 @@ def test_state_is_for_its_owner_whatever_the_umask_and_a_demo_that_others_can_re
                 "tigrest.sqlite3.lock",
                 "demo-credentials.json",
                 "ctl.sock",
+                "ctl.sock.lock",
             )
             assert modes == dict.fromkeys(files, 0o600)
             assert (tmp_path / "var").stat().st_mode & 0o777 == 0o700

@@ -84,6 +84,7 @@ class Demo:
         avatar, user, service, stream = (
             quote(f"{base}/rest/{path}") for path in (f"avatar/{alice}", f"user/{alice}/status", f"adhoc/sess-man@{self.domain}", "stream")
         )
+        accounts = quote(f"{base}/api/registered_users?host={self.domain}")
         return [
             f"An embedded XMPP domain, {self.domain}, is served, to try things out{kept}:",
             *[f"  {name}@{self.domain}  password {password}" for name, password in self.passwords.items()],
@@ -93,6 +94,7 @@ class Demo:
             f"  curl {key} {json_type} -d {quote(status)} {user}",
             f"  curl {login} {json_type} -d {quote(command)} {service}",
             f"  curl {login} {key} {xml_type} -d {quote(ping)} {stream}",
+            f"  curl {login} {accounts}",
             f"Or open {base}/rest/ in a browser.",
         ]
 
