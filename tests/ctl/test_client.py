@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,42 @@ async def test_another_users_socket_is_one_line_that_says_who_to_be(tmp_path: Pa
             )
             _, err = await process.communicate()
             assert (process.returncode, err.decode()) == (3, line)
+    path.with_name(f"{path.name}.lock").unlink()
+
+
+SOMEBODY = """
+import contextlib, os, socket
+listening = socket.socket(socket.AF_UNIX)
+os.setgid(65534)
+os.setuid(65534)
+listening.bind("var/ctl.sock")
+listening.listen()
+print("listening", flush=True)
+while True:
+    connection, _ = listening.accept()
+    with contextlib.suppress(OSError):  # who does not trust it is gone
+        connection.recv(4096)
+        connection.sendall(b'{"exit": 0, "out": "evil\\\\n", "err": ""}\\n')
+    connection.close()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+async def test_what_root_completes_is_not_asked_of_whoever_listens_in_a_folder() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for each in (Path(folder), Path(folder, "var")):
+            each.mkdir(exist_ok=True)
+            each.chmod(0o777)
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", SOMEBODY, cwd=folder, stdout=asyncio.subprocess.PIPE)
+        assert process.stdout is not None
+        try:
+            assert await process.stdout.readline() == b"listening\n"
+            assert (await ctl(None, "--complete", "st", cwd=Path(folder))).out == ""
+            assert (await ctl(None, "--socket", "var/ctl.sock", "status", cwd=Path(folder))).out == "evil\n"
+            assert (await ctl(Path("var/ctl.sock"), "--complete", "st", cwd=Path(folder))).out == "evil\n"
+        finally:
+            process.kill()
+            await process.wait()
 
 
 # Where the socket is

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from tigrest.ctl.addresses import cure_for, peer_of, socket_address, user_name
-from tigrest.ctl.locating import NoSocket, find_socket
+from tigrest.ctl.locating import NoSocket, find_socket, is_named
 from tigrest.ctl.protocol import (
     CtlReply,
     CtlRequest,
@@ -131,7 +131,9 @@ def _run(arguments: Sequence[str], is_completing: bool) -> int:
         if rest[0] == "completion":
             _print(sys.stdout.buffer, _completion(rest[1:]))
             return ExitCode.OK
-    reply = call(_socket(options), _request([COMPLETE, *rest] if is_completing else rest))
+    request = _request([COMPLETE, *rest] if is_completing else rest)
+    is_meant = not is_completing or is_named(options.socket, options.config, os.environ)  # who completes has not decided to call anybody
+    reply = call(_socket(options), request, is_meant=is_meant)
     _print(sys.stdout.buffer, reply.out)
     _print(sys.stderr.buffer, reply.err)
     return reply.code
@@ -221,13 +223,14 @@ def _width() -> int | None:
         return 80
 
 
-def call(path: Path, request: CtlRequest, patience: Patience | None = None) -> CtlReply:
+def call(path: Path, request: CtlRequest, patience: Patience | None = None, *, is_meant: bool = True) -> CtlReply:
     """Send a request to a gateway, answer what it asks, and return its reply.
 
     Args:
         path: of its socket.
         request: what to send.
         patience: how long it is waited for; some seconds by default.
+        is_meant: whether the caller means this gateway; else it has to be his own, also where he is root.
 
     Raises:
         ClientError: no gateway answers there, or none that may be trusted.
@@ -236,7 +239,7 @@ def call(path: Path, request: CtlRequest, patience: Patience | None = None) -> C
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(patience.connect_seconds)
         _connect(connection, path)
-        _trust(connection, path)
+        _trust(connection, path, is_meant=is_meant)
         connection.settimeout(patience.silent_seconds)
         with connection.makefile("rb") as lines:
             try:
@@ -290,10 +293,10 @@ def _owner(path: Path) -> int:
     return 0
 
 
-def _trust(connection: socket.socket, path: Path) -> None:
+def _trust(connection: socket.socket, path: Path, *, is_meant: bool) -> None:
     """Refuse to tell secrets to somebody else: what listens has to belong to the caller, unless he is root, who may use all gateways."""
     peer, own = peer_of(connection), os.geteuid()
-    if peer is not None and own not in (0, peer.uid):
+    if peer is not None and peer.uid != own and not (own == 0 and is_meant):
         whose = f"what listens at {path} belongs to {user_name(peer.uid)}, and you are {user_name(own)}"
         raise ClientError(ExitCode.UNREACHABLE, f"{whose}; {cure_for(peer.uid)}")
 

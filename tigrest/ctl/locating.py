@@ -48,6 +48,16 @@ def find_socket(socket_option: str | None, config_option: str | None, environ: M
     return _checked(_configured(file), str(file))
 
 
+def is_named(socket_option: str | None, config_option: str | None, environ: Mapping[str, str]) -> bool:
+    """Return whether the caller has said which socket, and it is not just what the working directory has.
+
+    Args:
+        socket_option, config_option, environ: as of :func:`find_socket`.
+    """
+    variables = (VARIABLE_OF_SOCKET, OVERRIDE_OF_SOCKET, _CONFIG_VARIABLE)
+    return socket_option is not None or config_option is not None or any(environ.get(name) for name in variables)
+
+
 def _configured(file: Path) -> object:
     import tomllib
 
