@@ -18,6 +18,9 @@ VirtualHost "example.com"
                 ["http://jabber.org/protocol/pubsub"] = "both";
                 ["vcard-temp"] = "both";
                 ["jabber:iq:roster"] = "both";
+                -- For the commands private_get, private_set and get_last.
+                ["jabber:iq:private"] = "both";
+                ["jabber:iq:last"] = "get";
             };
         };
     }

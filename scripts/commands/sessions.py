@@ -201,10 +201,14 @@ async def _is_online(service: Service, account: JID) -> bool:
 
 async def _last_activity(service: Service, account: JID) -> LastActivity:
     """Ask in the name of the user. XEP-0012 §3"""
-    reply = await service.request_as(account, f"<iq type='get' id='last' to='{account}'><query xmlns='{LAST}'/></iq>")
-    if reply.error is not None and reply.error.condition in ("service-unavailable", "feature-not-implemented"):
-        raise NotSupported(f"{service.domain} does not tell when users were last online (XEP-0012)")
-    query = reply.raise_error().payload
+    try:
+        reply = await service.request_as(account, f"<iq type='get' id='last' to='{account}'><query xmlns='{LAST}'/></iq>")
+        query = reply.raise_error().payload
+    except StanzaError as error:
+        if error.condition not in ("service-unavailable", "feature-not-implemented"):
+            raise
+        cure = "on Prosody load mod_lastactivity, on ejabberd mod_last"
+        raise NotSupported(f"{service.domain} does not tell when users were last online (XEP-0012); {cure}") from None
     seconds = query.get("seconds", "") if query is not None else ""
     if query is None or not seconds.isdecimal():
         raise ServerFailed(f"{service.domain} did not tell when {account} was last online")

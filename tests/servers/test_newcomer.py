@@ -74,12 +74,27 @@ def test_every_line_of_the_page_works(kind: str, certificate: str, install: Inst
         assert http.get(LOGIN, auth=("carol", PASSWORD)).status_code == 403
         status = http.post(f"/rest/user/carol@{DOMAIN}/status", auth=ADMIN, json={}).json()["status"]
         assert status["success"] is True, status
+        commands_work_or_say_what_to_load(kind, http)
     [checked] = [said for line, said in reader.said.items() if line.startswith("tigrest check --live")]
     needs = [line.split("  ")[0] for line in checked.splitlines() if re.search(r"  does not( |$)", line)]
     assert needs == NEEDS[kind], checked
     assert len([line for line in reader.said if line.startswith("curl ")]) >= 5
     assert "Traceback" not in log_of(reader)
     rights_are_for_the_exact_address(server)
+
+
+def commands_work_or_say_what_to_load(kind: str, http: httpx2.Client) -> None:
+    carol = {"user": "carol", "host": DOMAIN}
+    stored = http.post("/api/private_set", auth=ADMIN, json={**carol, "element": "<x xmlns='urn:x'>1</x>"})
+    read = http.post("/api/private_get", auth=ADMIN, json={**carol, "element": "x", "ns": "urn:x"})
+    last = http.post("/api/get_last", auth=ADMIN, json=carol)
+    if kind.startswith("prosody"):
+        assert (stored.status_code, read.json()) == (200, '<x xmlns="urn:x">1</x>')
+        assert last.status_code == 501
+        assert "load mod_lastactivity" in last.json()["detail"]
+    else:  # the page's lines for 24.10 and later are comments
+        assert (stored.status_code, read.status_code, last.status_code) == (501, 501, 200)
+        assert "in ejabberd's mod_privilege" in stored.json()["detail"]
 
 
 def test_the_settings_of_a_virtual_host_that_was_there_before_stay(install: Install) -> None:
