@@ -228,6 +228,7 @@ def test_examples_work_as_printed(page: str, shell: str, tmp_path: Path) -> None
             commands=[tmp_path / "scripts" / "commands"],
             domain=domain,
             plugins={"dirs": [str(tmp_path / "plugins")] if plugins else []},
+            auth={"tokens": {"register": "key"}},
         ) as gateway,
         listening(gateway) as base,
     ):
@@ -270,7 +271,7 @@ def _paste(shell: Shell, base: str, page: str, block: Block, after: Block | None
     answer = shell.paste(adapted(block.text, base))
     where = f"docs/{page}:{block.line}: {answer}"
     printed = after.text if after else ""
-    status, headers = answer.status if answer.status in (200, 202) else 200, {}
+    status, headers = answer.status if answer.status in (200, 201, 202) else 200, {}
     match after.language if after else "":
         case "http":
             head, _, printed = printed.partition("\n\n")

@@ -35,6 +35,7 @@ ROOMS: dict[str, set[str]] = {
     "scripting": {"errors", "spelling", "concurrency", "observability", "xmpp", "formats", "auth", "service", "inbound"},
     "commands": {"errors", "spelling", "concurrency", "observability", "xmpp", "formats", "auth", "backends", "service", "scripting"},
     "http": {"errors", "version", "concurrency", "observability", "xmpp", "formats", "auth", "config", "service", "scripting"},
+    "oauth": {"errors", "observability", "xmpp", "formats", "auth", "http"},
     "api": {"errors", "spelling", "observability", "xmpp", "formats", "auth", "config", "scripting", "commands", "http"},
     # put together
     "plugins": {"errors", "paths", "spelling", "service"},
@@ -58,6 +59,7 @@ ROOMS: dict[str, set[str]] = {
         "commands",
         "http",
         "api",
+        "oauth",
     },
     "ctl": {"errors", "spelling", "concurrency", "observability", "auth", "scripting", "http", "commands"},
     "testing": {"passwords", "concurrency", "xmpp", "state", "config", "service", "scripting", "gateway"},

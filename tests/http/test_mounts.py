@@ -303,19 +303,19 @@ async def token(request: MountRequest) -> AnyResponse:
 
 @pytest.mark.parametrize("configured", [[], ["https://app.example"]])
 def test_pages_of_every_origin_may_call_a_mount_that_is_open_to_them(serve: Serve, configured: list[str]) -> None:
-    mounts = Mount("/oauth/token", token, ("POST",), origins="any"), Mount("/closed", echo, ("GET", "POST"))
+    mounts = Mount("/oauth/tokens", token, ("POST",), origins="any"), Mount("/closed", echo, ("GET", "POST"))
     gateway = at(serve(http={"cors_origins": configured, "max_body": 100}), *mounts)
     asking = OTHER | {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
-    preflight = gateway.request("OPTIONS", "/oauth/token", headers=asking)
+    preflight = gateway.request("OPTIONS", "/oauth/tokens", headers=asking)
     assert (preflight.status_code, preflight.headers["access-control-allow-origin"]) == (204, "*")
     assert preflight.headers["access-control-allow-methods"] == preflight.headers["allow"] == "POST, OPTIONS"
     assert "Authorization" in preflight.headers["access-control-allow-headers"]
     sent = [{"grant_type": "password", "password": "secret"}, {"grant_type": "password"}, {}, {"grant_type": "strange"}, {"x": "y" * 100}]
-    answers = [gateway.post("/oauth/token", data=form, headers=OTHER) for form in (*sent, {"grant_type": "stream"})]
+    answers = [gateway.post("/oauth/tokens", data=form, headers=OTHER) for form in (*sent, {"grant_type": "stream"})]
     assert [answer.status_code for answer in answers] == [200, 401, 400, 403, 413, 200]
     assert [answer.headers.get_list("access-control-allow-origin") for answer in answers] == [["*"]] * 6
     assert all("access-control-allow-credentials" not in answer.headers for answer in answers)
-    assert gateway.request("PUT", "/oauth/token", headers=OTHER).headers["access-control-allow-origin"] == "*"
+    assert gateway.request("PUT", "/oauth/tokens", headers=OTHER).headers["access-control-allow-origin"] == "*"
     assert gateway.post("/closed", headers=OTHER).status_code == 403
     assert "access-control-allow-origin" not in gateway.get("/closed", headers=OTHER).headers
     assert "access-control-allow-origin" not in gateway.get("/nowhere", headers=OTHER).headers

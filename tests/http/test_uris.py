@@ -14,6 +14,7 @@ from tests.cli.process import tigrest
 from tests.http.conftest import Serve
 from tigrest.gateway.assembly import add_mounts
 from tigrest.http.mounts import Mount
+from tigrest.oauth.server import METADATA, ROOTS
 from tigrest.observability.logs import ACCESS
 from tigrest.observability.metrics import Metrics
 from tigrest.scripting.loader import Loader
@@ -144,7 +145,8 @@ def test_every_mount_outside_of_rest_is_known() -> None:
             paths.append(mount.path)
 
     service = cast("Any", type("Service", (), {"domain": "localhost", "connected": True}))
-    cast("Callable[..., None]", add_mounts)(Noting(), service, Metrics())
+    cast("Callable[..., None]", add_mounts)(Noting(), service, Metrics(), [])
+    paths += [*ROOTS, METADATA]
     assert {"/health/live", "/metrics"} <= set(paths)
     assert [path for path in paths if path != "/" and not path.startswith("/rest") and owner_of(path) is None] == []
 

@@ -122,7 +122,8 @@ class Admission:
 
     def _with_roles(self, token: Token, address: str) -> Principal:
         """Return the owner of a token, with those of his roles that its scopes have."""
-        return Principal(token.owner, granted(self._roles_of(token.owner), token.scopes), "bearer", token.name, address, token.scopes)
+        roles = granted(self._roles_of(token.owner), token.scopes)
+        return Principal(token.owner, roles, "bearer", token.name, address, token.scopes, bool(token.family))
 
     def _user(self, jid: JID, address: str) -> Principal:
         return Principal(jid, self._roles_of(jid), "basic", "", address)

@@ -34,7 +34,7 @@ def read_basic(authorization: bytes, domain: str) -> tuple[JID, str]:
         raise LoginRequired("the Basic login has no colon between username and password")
     if not password:
         raise LoginRequired("the password of the login is empty")
-    return _user(username, domain), password
+    return read_username(username, domain), password
 
 
 def _decode(token: bytes) -> str:
@@ -44,12 +44,30 @@ def _decode(token: bytes) -> str:
         raise LoginRequired("the Basic login is not UTF-8") from None
     except ValueError:
         raise LoginRequired("the Basic login is not base64") from None
-    if _CONTROL.search(text):  # RFC 7617 §2 forbids them, and a NUL would end the password within SASL PLAIN
-        raise LoginRequired("the Basic login has a control character")
+    check_characters(text)
     return text
 
 
-def _user(username: str, domain: str) -> JID:
+def check_characters(text: str) -> None:
+    """Refuse control characters in a username or password: a NUL would end the password within SASL PLAIN. RFC 7617 §2
+
+    Raises:
+        LoginRequired: there is one.
+    """
+    if _CONTROL.search(text):
+        raise LoginRequired("the login has a control character")
+
+
+def read_username(username: str, domain: str) -> JID:
+    """Return the bare address of a username.
+
+    Args:
+        username: an address, or its local part alone. The resource of a full address is dropped.
+        domain: that of a username without one.
+
+    Raises:
+        LoginRequired: it is no address. The message shows nothing of it.
+    """
     bare, slash, resource = username.partition("/")
     try:
         jid = JID(username if "@" in bare else f"{bare}@{domain}{slash}{resource}").bare

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from tigrest.auth.accounts import Accounts
-from tigrest.auth.basic import read_basic
+from tigrest.auth.basic import check_characters, read_basic, read_username
 from tigrest.auth.throttle import Clock, Throttle
 from tigrest.concurrency.single_flight import SingleFlight
 from tigrest.errors import LoginRequired, NotConnected
@@ -110,8 +110,7 @@ class Logins:
         if (known := self.cached(authorization)) is not None:
             return known
         jid, password = read_basic(authorization, self._domain)
-        if jid.local == STATUS_ENDPOINT:
-            raise LoginRequired(f"nobody logs in as {STATUS_ENDPOINT}: the gateway uses that name itself")
+        _check_name(jid)
         digest = self._digest(authorization)
         was_right = digest in self._cache
         if not was_right:
@@ -144,6 +143,32 @@ class Logins:
     def knows(self, jid: JID) -> bool:
         """Return whether somebody could log in, as far as that is to be seen from his bare address: nobody of another domain could."""
         return jid.domain == self._domain or self._accounts.has(jid)
+
+    async def sign_in(self, username: str, password: str, address: str) -> JID:
+        """Authenticate a caller by his password now, in the limits of a login.
+
+        Args:
+            username: his address, or its local part alone.
+            password: his.
+            address: his IP address; empty when it is unknown.
+
+        Returns:
+            His bare address.
+
+        Raises:
+            LoginRequired: the login is not accepted.
+            TooManyFailures, NotConnected: as :meth:`verify`.
+        """
+        check_characters(username + password)
+        jid = read_username(username, self._domain)
+        _check_name(jid)
+        if not await self.verify(jid, password, address):
+            raise LoginRequired("the login is not accepted")
+        return jid
+
+    def has_own(self, jid: JID) -> bool:
+        """Return whether an address is that of one of the gateway's own accounts."""
+        return self._accounts.has(jid.bare)
 
     def forget(self, jid: JID) -> None:
         """Evict the logins of an account whose password has changed or that was deleted."""
@@ -227,3 +252,13 @@ class Logins:
             yield
         finally:
             self._running.release()
+
+
+def _check_name(jid: JID) -> None:
+    """Refuse the name that the gateway itself uses.
+
+    Raises:
+        LoginRequired: it is that.
+    """
+    if jid.local == STATUS_ENDPOINT:
+        raise LoginRequired(f"nobody logs in as {STATUS_ENDPOINT}: the gateway uses that name itself")

@@ -128,10 +128,15 @@ class _Role:
 
 @dataclass(frozen=True)
 class _Scope:
+    """The bearer of a token that an administrator has made with a scope: one that a user chose at his login gives him nothing."""
+
     scope: str
 
     def trouble(self, attempt: Attempt, administrators: Administrators) -> str:
-        return "" if self.scope in attempt.principal.scopes else f"without a token of scope {self.scope}"
+        principal = attempt.principal
+        if self.scope not in principal.scopes:
+            return f"without a token of scope {self.scope}"
+        return f"with a token whose scope {self.scope} he chose himself" if principal.has_chosen else ""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ class Principal:
         name: of the API key, the token, the webhook or the user of the operating system; empty when there is none.
         address: IP address of the client; empty when it is unknown.
         scopes: of the token that he came with; none where he came otherwise.
+        has_chosen: whether he chose the scopes himself, when a client got the token by his login: they limit him, and give him nothing.
     """
 
     jid: JID | None
@@ -36,6 +37,7 @@ class Principal:
     name: str = ""
     address: str = ""
     scopes: frozenset[str] = NOBODY
+    has_chosen: bool = False
     is_admin: bool = field(init=False, compare=False, repr=False)
     """True when he has the role admin."""
 

@@ -116,7 +116,7 @@ class Throttle:
         Raises:
             TooManyFailures: there were too many lately.
         """
-        account, network = jid.bare, _network(address)
+        account, network = jid.bare, network_of(address)
         seconds = self._pairs.wait(_pair(account, network))
         if not self._known.has(account, network):
             seconds = max(seconds, self._accounts.wait(account), self._networks.wait(network) if network else 0.0)
@@ -125,7 +125,7 @@ class Throttle:
 
     def failed(self, jid: JID, address: str) -> None:
         """Count a failed login."""
-        account, network = jid.bare, _network(address)
+        account, network = jid.bare, network_of(address)
         self._pairs.add(_pair(account, network))
         if network:
             self._networks.add(network)
@@ -141,17 +141,17 @@ class Throttle:
         Raises:
             TooManyFailures: there were too many failures from its network lately.
         """
-        if address and (seconds := self._networks.wait(_network(address))) > 0:
+        if address and (seconds := self._networks.wait(network_of(address))) > 0:
             raise TooManyFailures(seconds)
 
     def network_failed(self, address: str) -> None:
         """Count a failed attempt without an account."""
         if address:
-            self._networks.add(_network(address))
+            self._networks.add(network_of(address))
 
     def succeeded(self, jid: JID, address: str) -> None:
         """Forget the failures of an account from this network, which is known good from now on; other failures still count."""
-        account, network = jid.bare, _network(address)
+        account, network = jid.bare, network_of(address)
         self._pairs.clear(_pair(account, network))
         self._known.add(account, network)
 
@@ -160,7 +160,7 @@ def _pair(account: str, network: str) -> str:
     return f"{network} {account}"
 
 
-def _network(address: str) -> str:
+def network_of(address: str) -> str:
     """Return the network that counts as one caller: an IPv4 address, or of IPv6 the /64 that one host has to itself (RFC 6177 §2)."""
     if ":" not in address:
         return address

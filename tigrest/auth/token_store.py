@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tigrest.errors import InvalidValue, NotFound
 from tigrest.state.database import Database
-from tigrest.state.gateway_tables import GATEWAY, tokens
+from tigrest.state.gateway_tables import GATEWAY, token_families, tokens
 from tigrest.xmpp.jid import JID
 
 TOKEN_PREFIX = "tgt_"  # noqa: S105 - the beginning of all
@@ -35,6 +35,7 @@ _COLUMNS = (
     tokens.c.expires,
     tokens.c.last_used,
     tokens.c.last_address,
+    tokens.c.family,
 )
 
 
@@ -50,6 +51,7 @@ class Token:
         expires: when it ends, in seconds of Unix time; ``None`` for never.
         last_used: when it was used last, UTC in ISO 8601; empty for never. Not exact: it is written once a minute.
         last_address: IP address that it was used from last; empty for none.
+        family: what it belongs to, where a client got it for its owner; empty where an administrator made it.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Token:
     expires: float | None = None
     last_used: str = field(default="", compare=False)
     last_address: str = field(default="", compare=False)
+    family: str = field(default="", compare=False)
 
 
 def new_token() -> str:
@@ -119,7 +122,8 @@ class TokenStore:
         }
         try:
             async with self._database.begin() as connection:
-                await connection.execute(delete(tokens).where(tokens.c.expires < self._clock() - EXPIRED_SECONDS))
+                has_expired = tokens.c.family.is_(None) & (tokens.c.expires < self._clock() - EXPIRED_SECONDS)
+                await connection.execute(delete(tokens).where(has_expired))  # others go with their family, which may outlive them
                 await connection.execute(insert(tokens).values(row))
         except IntegrityError:
             raise InvalidValue(f'there is a token named "{name}" already; revoke it first, or choose another name') from None
@@ -170,8 +174,12 @@ class TokenStore:
         await self._delete(tokens.c.digest == hash_token(token))
 
     async def revoke_all(self, owner: JID) -> int:
-        """Delete all tokens of somebody, and return how many there were."""
+        """Delete all tokens of somebody, and what he has granted to clients, and return how many tokens there were."""
         return await self._delete(tokens.c.owner == str(owner.bare))
+
+    async def revoke_family(self, family: str) -> None:
+        """Delete the tokens of a family, and the family."""
+        await self._delete(tokens.c.family == family)
 
     async def note_use(self, name: str, address: str) -> None:
         """Store that a token was used now.
@@ -185,16 +193,39 @@ class TokenStore:
             await connection.execute(update(tokens).where(tokens.c.name == name).values(used))
 
     async def _delete(self, condition: Any) -> int:
+        """Delete tokens, each with its whole family: a refresh token would bring it back. Return how many there were.
+
+        Nothing changes where there is none, which strangers may ask for: caches stay valid then.
+        """
         async with self._database.begin() as connection:
-            deleted = (await connection.execute(delete(tokens).where(condition))).rowcount
-        self.changes += 1
-        return deleted
+            found = (await connection.execute(select(tokens.c.name, tokens.c.family).where(condition))).all()
+            families = {family for _, family in found if family}
+            for names in _batches([name for name, _ in found]):
+                await connection.execute(delete(tokens).where(tokens.c.name.in_(names)))
+            for batch in _batches([*families]):
+                await connection.execute(delete(tokens).where(tokens.c.family.in_(batch)))
+                await connection.execute(delete(token_families).where(token_families.c.family.in_(batch)))
+        if found:
+            self.changes += 1
+        return len(found)
 
 
 def _read(
-    name: str, owner: str, scopes: str, created: str, expires: float | None, last_used: str | None, last_address: str | None
+    name: str,
+    owner: str,
+    scopes: str,
+    created: str,
+    expires: float | None,
+    last_used: str | None,
+    last_address: str | None,
+    family: str | None,
 ) -> Token:
-    return Token(name, JID(owner), frozenset(json.loads(scopes)), created, expires, last_used or "", last_address or "")
+    return Token(name, JID(owner), frozenset(json.loads(scopes)), created, expires, last_used or "", last_address or "", family or "")
+
+
+def _batches(values: Sequence[str], size: int = 500) -> list[Sequence[str]]:
+    """Split values into as many as a statement may have parameters. https://www.sqlite.org/limits.html"""
+    return [values[begin : begin + size] for begin in range(0, len(values), size)]
 
 
 def _utc(seconds: float) -> str:

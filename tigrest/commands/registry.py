@@ -111,6 +111,10 @@ class Commands:
         """Return the versions in which a command is defined, the lowest first; none when there is no such command."""
         return tuple(part.version for part in self._by_name.get(name, ()))
 
+    def is_named(self, word: str) -> bool:
+        """Return whether a word is the name of a command, or a tag of one."""
+        return word in self._latest or any(word in command.tags for command in self._latest.values())
+
     def by_route(self, method: str, path: str, version: int | None = None) -> tuple[Command, Mapping[str, str]] | None:
         """Find the command that has a further place below ``/api``.
 

@@ -211,8 +211,16 @@ def _refuse_duplicates(table: str, key: str, values: Sequence[str]) -> None:
             raise KeyProblem(f"{table}[{index}].{key}", f'"{value}" is there twice')
 
 
+class TokensConfig(Section):
+    """``[auth.tokens]``: the authorisation server, by which clients get tokens for users."""
+
+    register_: Literal["off", "key", "open"] = Field(default="off", alias="register")
+    access_seconds: Seconds = 3600.0
+    refresh_seconds: Seconds = 2592000.0
+
+
 class AuthConfig(Section):
-    """``[auth]``: admins, API keys, accounts of the gateway, cache of logins."""
+    """``[auth]``: admins, API keys, accounts of the gateway, cache of logins, tokens."""
 
     admins: ArrayOf[User] = (JID("admin@localhost"),)
     domain_admins: dict[Domain, ArrayOf[User]] = Field(default_factory=dict)
@@ -220,6 +228,7 @@ class AuthConfig(Section):
     cache_seconds: MemorySeconds = 60.0
     api_keys: ArrayOf[ApiKeyConfig] = ()
     accounts: ArrayOf[AccountConfig] = ()
+    tokens: TokensConfig = TokensConfig()
 
     @model_validator(mode="after")
     def _check(self) -> AuthConfig:

@@ -28,7 +28,7 @@ from tigrest.commands.registry import Commands
 from tigrest.config import Config
 from tigrest.config.models import AvatarsConfig, WebhookConfig
 from tigrest.formats.stanza_json.representations import AnswerCodec
-from tigrest.gateway.authentication import Authentication, make_authentication, make_permissions, text_of
+from tigrest.gateway.authentication import Authentication, make_authentication, make_authorization_server, make_permissions, text_of
 from tigrest.gateway.provision import Core, provider
 from tigrest.http.app import App
 from tigrest.http.cors import with_cors
@@ -37,6 +37,7 @@ from tigrest.http.monitoring import health_mounts, metrics_mount
 from tigrest.http.static_folders import static_mount
 from tigrest.inbound.events import Events
 from tigrest.inbound.webhooks import Target, Webhooks
+from tigrest.oauth.server import AuthorizationServer
 from tigrest.observability.metrics import Metrics
 from tigrest.passwords import Passwords
 from tigrest.plugins import Plugins
@@ -91,6 +92,7 @@ class Parts:
         databases: where state is kept.
         keys: the API keys that are stored.
         authentication: authenticates callers.
+        authorization: gives clients tokens for users.
         events: the event stream.
         webhooks: delivers stanzas to URLs.
         backend: the way to XMPP.
@@ -108,6 +110,7 @@ class Parts:
     databases: Databases
     keys: KeyStore
     authentication: Authentication
+    authorization: AuthorizationServer
     events: Events
     webhooks: Webhooks
     backend: Backend
@@ -159,7 +162,9 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
     add_mounts(app, service, metrics, index_links(config.api.docs))
     places = [ApiPlace(path, mount.version, mount.compat or "") for path, mount in config.api.mounts.items()]
     documentation = documentation_mounts(lambda: app.table, pipeline, domain=service.domain, readers=config.api.docs)
-    for mount in (*api_mounts(pipeline, places, docs="" if config.api.docs == "off" else DOCS_PATH), *documentation):
+    authorization = make_authorization_server(config, service, databases.state, token_store, authentication, commands)
+    commands_api = api_mounts(pipeline, places, docs="" if config.api.docs == "off" else DOCS_PATH)
+    for mount in (*commands_api, *documentation, *authorization.mounts()):
         app.add(mount)
     scripts = make_scripts(folders, provide, service, TableSwitch(app, listening, scheduling, commands))
     core.add(token_store, commands, scripts, authentication.logins)
@@ -170,6 +175,7 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
         databases=databases,
         keys=keys,
         authentication=authentication,
+        authorization=authorization,
         events=events,
         webhooks=webhooks,
         backend=backend,

@@ -11,16 +11,23 @@ from pydantic import SecretStr
 from tigrest.auth.accounts import Account, Accounts
 from tigrest.auth.admission import Admission
 from tigrest.auth.api_keys import ApiKey, ApiKeys, KeyStore, hash_key
+from tigrest.auth.client_store import ClientStore
 from tigrest.auth.logins import Logins
 from tigrest.auth.permission_entries import Administrators
 from tigrest.auth.permissions import Permissions
 from tigrest.auth.throttle import Throttle
+from tigrest.auth.token_families import TokenFamilies
 from tigrest.auth.token_store import TokenStore
 from tigrest.auth.tokens import Tokens
+from tigrest.commands.registry import Commands
 from tigrest.config import Config
 from tigrest.config.models import AccountConfig, ApiKeyConfig
+from tigrest.oauth.issuing import Owners
+from tigrest.oauth.server import AuthorizationServer
+from tigrest.oauth.settings import OAuthSettings
 from tigrest.passwords import Passwords
 from tigrest.service import Service
+from tigrest.state.database import Database
 
 BOOTSTRAP = "HTTP_API_KEY_BOOTSTRAP"
 """Environment variable with an API key that works while none is configured."""
@@ -35,12 +42,14 @@ class Authentication:
         api_keys: recognises API keys.
         tokens: recognises tokens.
         admission: asks these for each request.
+        throttle: counts failures.
     """
 
     logins: Logins
     api_keys: ApiKeys
     tokens: Tokens
     admission: Admission
+    throttle: Throttle
 
 
 def make_permissions(config: Config) -> Permissions:
@@ -70,7 +79,31 @@ def make_authentication(config: Config, service: Service, passwords: Passwords, 
     )
     api_keys = ApiKeys(configured_keys(config), store, bootstrap=os.environ.get(BOOTSTRAP), open_access=config.auth.open_access)
     tokens = Tokens(token_store, throttle, service.users.exists, logins.knows)
-    return Authentication(logins, api_keys, tokens, Admission(logins, api_keys, tokens, service.policy.roles_of))
+    return Authentication(logins, api_keys, tokens, Admission(logins, api_keys, tokens, service.policy.roles_of), throttle)
+
+
+def make_authorization_server(
+    config: Config, service: Service, database: Database, token_store: TokenStore, authentication: Authentication, commands: Commands
+) -> AuthorizationServer:
+    """Make what gives clients tokens for users.
+
+    Args:
+        config: how the gateway is set up.
+        service: knows who is an admin, and whether there is an account.
+        database: where clients are stored, and what users grant to them.
+        token_store: tokens, in the same database.
+        authentication: checks logins.
+        commands: tells which scopes are those of commands.
+    """
+    owners = Owners(authentication.logins, service.policy.is_admin, service.users.exists, commands.is_named)
+    families = TokenFamilies(database, token_store)
+    return AuthorizationServer(families, ClientStore(database), authentication.throttle, owners, oauth_settings(config))
+
+
+def oauth_settings(config: Config) -> OAuthSettings:
+    """Return the settings of the authorisation server."""
+    tokens = config.auth.tokens
+    return OAuthSettings(tokens.register_, tokens.access_seconds, tokens.refresh_seconds)
 
 
 def make_accounts(config: Config, passwords: Passwords) -> Accounts:

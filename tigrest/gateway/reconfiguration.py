@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tigrest.config import Config
 from tigrest.gateway.assembly import Parts
-from tigrest.gateway.authentication import configured_keys, make_accounts, make_permissions
+from tigrest.gateway.authentication import configured_keys, make_accounts, make_permissions, oauth_settings
 from tigrest.xmpp.jid import JID
 
 APPLIED = ("auth.", "api.permissions")
@@ -43,6 +43,7 @@ def apply(parts: Parts, old: Config, new: Config) -> None:
     """
     authentication, policy = parts.authentication, parts.service.policy
     authentication.api_keys.configure(configured_keys(new), new.auth.open_access)
+    parts.authorization.configure(oauth_settings(new))
     if old.auth.admins != new.auth.admins:
         policy.admins = frozenset(new.auth.admins)
         authentication.admission.forget_roles()

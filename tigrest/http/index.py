@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from starlette.types import Scope
-
 from tigrest.auth.principal import Principal
 from tigrest.errors import LoginRequired
 from tigrest.formats.content import JSON, write_json
@@ -14,7 +12,7 @@ from tigrest.http.accepted_format import format_of
 from tigrest.http.mounts import Mount, MountRequest
 from tigrest.http.pages import render
 from tigrest.http.replies import PAGE_HEADERS, PAGE_TYPE, HeaderList, Reply
-from tigrest.http.requests import header
+from tigrest.http.requests import base_url
 from tigrest.scripting.listeners import Listener
 from tigrest.scripting.parts import ROOT
 from tigrest.scripting.schedules import Schedule
@@ -77,7 +75,7 @@ class _Index:
         """
         if request.principal is None and request.scope["query_string"] == LOG_IN:
             raise LoginRequired("a login is needed: HTTP Basic with an XMPP address and its password")
-        shown = self._shown_to(request.principal, _base_url(request.scope))
+        shown = self._shown_to(request.principal, base_url(request.scope))
         headers = PUBLIC_HEADERS if request.principal is None else PRIVATE_HEADERS
         if format_of(request.scope).html:
             return Reply(200, PAGE_TYPE, render("index.html", **shown, shown_schema=shown_schema), [*PAGE_HEADERS, *headers])
@@ -130,11 +128,6 @@ def _document(shown: Mapping[str, Any]) -> dict[str, object]:
         document |= {"version": shown["version"], "listeners": [*map(_listener, shown["listeners"])], "problems": shown["problems"]}
         document["schedules"] = [*map(_schedule, shown["schedules"])]
     return document
-
-
-def _base_url(scope: Scope) -> str:
-    """Return scheme and host that the caller used, for curl lines to paste."""
-    return f"{scope.get('scheme', 'http')}://{header(scope, b'host') or 'localhost'}"
 
 
 def _entry(usage: Usage, example: str | None, curl: str | None) -> dict[str, object]:

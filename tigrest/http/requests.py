@@ -106,6 +106,15 @@ def client_address(scope: Scope) -> str:
     return str(client[0]) if client else ""
 
 
+def base_url(scope: Scope) -> str:
+    """Return scheme and host that the caller used, for addresses that he can follow.
+
+    Args:
+        scope: of the request (ASGI).
+    """
+    return f"{scope.get('scheme', 'http')}://{header(scope, b'host') or 'localhost'}"
+
+
 class BodyLimit(NamedTuple):
     """Limit of request bodies.
 

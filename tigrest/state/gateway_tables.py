@@ -34,9 +34,45 @@ tokens = Table(
     Column("expires", Float),
     Column("last_used", Text),
     Column("last_address", Text),
+    Column("family", Text),
     Index("tokens_owner", "owner"),
+    Index("tokens_family", "family"),
 )
-"""Tokens as hashes; ``scopes`` is a JSON array, ``created`` and ``last_used`` are UTC in ISO 8601, ``expires`` is seconds of Unix time."""
+"""Tokens as hashes; ``scopes`` is a JSON array, ``created`` and ``last_used`` are UTC in ISO 8601, ``expires`` is seconds of Unix time.
+
+``family`` is that of :data:`token_families` for those that a client got for a user; null for those that administrators have made.
+"""
+
+token_families = Table(
+    "token_families",
+    GATEWAY.metadata,
+    Column("family", Text, primary_key=True),
+    Column("client", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("refresh_digest", Text),
+    Column("created", Float, nullable=False),
+    Column("expires", Float, nullable=False),
+    Index("token_families_owner", "owner"),
+    Index("token_families_expires", "expires"),
+)
+"""What users have granted to clients: each with its access token, and the hash of the refresh token that is valid now.
+
+``family`` is a hash too; ``client`` is empty where none was named; ``scope`` is in the words of the client. RFC 6749 §6
+"""
+
+oauth_clients = Table(
+    "oauth_clients",
+    GATEWAY.metadata,
+    Column("id", Text, primary_key=True),
+    Column("digest", Text),
+    Column("name", Text, nullable=False),
+    Column("properties", Text, nullable=False),
+    Column("created", Float, nullable=False),
+    Column("last_used", Float),
+    Index("oauth_clients_use", "last_used", "created"),
+)
+"""Clients that have registered, with the hashes of their secrets; ``properties`` is a JSON object. RFC 7591 §2"""
 
 user_statuses = Table(
     "user_statuses",
