@@ -149,3 +149,15 @@ def test_commands_may_lie_in_a_directory_of_handlers(tmp_path: Path) -> None:
     table = Loader([tmp_path], command_dirs=[commands]).load()
     assert table.problems == ()
     assert ([route.uri for route in table.routes], [part.name for part in table.of(Command)]) == (["/rest/hello"], ["add"])
+
+
+def test_a_built_in_command_stays_where_a_script_has_the_same_one(tmp_path: Path) -> None:
+    mine, builtin = tmp_path / "mine", tmp_path / "builtin"
+    load(builtin, school=ADD + ADD.replace("def add", "def other"))
+    load(mine, a=ADD, b=ADD.replace("role=None", "version=1, role=None"))
+    loader = Loader([], command_dirs=[mine, builtin])
+    for table in (started := loader.load(), loader.load(started)):  # at the start, and when it is saved
+        [problem] = table.problems
+        assert str(problem).startswith(f"{mine}/a.py:3: command add, version 0 is already served by {builtin}/school.py:3; ")
+        names = [(command.name, command.version, command.path.name) for command in table.of(Command)]
+        assert sorted(names) == [("add", 0, "school.py"), ("add", 1, "b.py"), ("other", 0, "school.py")]

@@ -87,7 +87,7 @@ class Loader:
         deadline = None if patience is None else time.monotonic() + patience
         attempts, self._attempts = (self._failed | self._attempts) if follows else self._attempts, {}
         self._failed = {}
-        for item in [item for item in sources if item.path not in scripts]:
+        for item in sorted((item for item in sources if item.path not in scripts), key=_turn):
             attempt = attempts.get(item.path)
             if attempt is None or attempt.digest != item.digest:
                 attempt = LoadAttempt(item.path, item.digest, partial(self._load, item))
@@ -275,6 +275,14 @@ def _without_doubles(dirs: Sequence[Path]) -> list[Path]:
     for path in dirs:
         found.setdefault(path.resolve(), path.absolute())
     return list(found.values())
+
+
+def _turn(source: Source) -> tuple[bool, int]:
+    """Return when a script claims its names: of two commands of one name, that of the more important directory is refused.
+
+    Its author is the one who can change it; else a built-in script would be lost with all its commands, though only at the next start.
+    """
+    return source.is_of_commands, -source.root_index if source.is_of_commands else source.root_index
 
 
 def _claim(script: Script, taken: dict[Claim, Part]) -> None:
