@@ -38,7 +38,7 @@ class Client:
         self._online = threading.Event()
         self._thread = threading.Thread(target=self._run, name=self.jid, daemon=True)
         self.xmpp: Any = None
-        self._password = USERS[user]
+        self._password = USERS.get(user, f"{user}pw")  # those that tests make
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
