@@ -11,6 +11,7 @@ import pytest
 from tigrest.auth.token_store import TokenStore
 from tigrest.testing import TestGateway, serving
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.namespaces import COMMANDS, REGISTER
 
 ADMIN, ALICE = ("admin", "secret"), ("alice", "secret")
 JSON = {"Content-Type": "application/json"}
@@ -77,6 +78,37 @@ def test_a_scope_that_permissions_name_allows_what_they_say(gateway: TestGateway
     assert "has the scopes deploy: register needs the role admin" in refused.json()["reason"]
     other = ask(gateway, "POST", "/api/reload_handlers", token(gateway, "alice", "user"), json={})
     assert other.status_code == 403
+
+
+ADD_USER = [
+    {"var": "accountjid", "value": "mallory@localhost"},
+    {"var": "password", "value": "x"},
+    {"var": "password-verify", "value": "x"},
+]
+
+
+@pytest.mark.parametrize("scope", ["user", "rest", "send_stanza"])
+def test_a_token_for_less_does_not_administer_in_the_name_of_its_owner(gateway: TestGateway, scope: str) -> None:
+    given = token(gateway, "admin", scope)
+    for to, node in (("localhost", "http://jabber.org/protocol/admin#add-user"), ("http.localhost", "api-key-add")):
+        command = {"command": {"node": node, "fields": ADD_USER}}
+        assert ask(gateway, "POST", f"/rest/adhoc/{to}", given, json=command).status_code == 403
+        assert ask(gateway, "GET", f"/rest/adhoc/{to}", given).status_code == 403
+        stanza = f"<iq type='set' from='admin@localhost' to='{to}'><command xmlns='{COMMANDS}' node='{node}'/></iq>"
+        headers = {"Content-Type": "application/xml"}
+        assert ask(gateway, "POST", "/rest", given, content=stanza, headers=headers).status_code == 403
+        if scope != "send_stanza":  # with that the command does what its owner may
+            assert ask(gateway, "POST", "/api/send_stanza", given, json={"stanza": stanza}).status_code == 403
+    whole = token(gateway, "admin", "admin")
+    assert ask(gateway, "GET", "/rest/adhoc/http.localhost", whole).status_code == 200
+
+
+def test_a_token_for_less_does_not_change_the_password_of_its_owner(gateway: TestGateway) -> None:
+    change = f"<iq type='set' to='alice@localhost'><query xmlns='{REGISTER}'><username>alice</username><password>x</password></query></iq>"
+    for scope, status in (("user", 403), ("rest", 403), ("admin", 200)):
+        headers = {"Content-Type": "application/xml"}
+        answer = ask(gateway, "POST", "/rest", token(gateway, "alice", scope), content=change, headers=headers)
+        assert answer.status_code == status, answer.text
 
 
 def test_a_token_makes_no_token_for_more_than_it_is_for(gateway: TestGateway) -> None:
