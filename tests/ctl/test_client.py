@@ -64,12 +64,12 @@ async def test_nothing_lists_the_commands_of_the_gateway(tmp_path: Path) -> None
 async def test_nothing_without_a_gateway_tells_the_usage_and_why_there_is_no_list(tmp_path: Path) -> None:
     done = await ctl(None, cwd=tmp_path)
     assert (done.code, done.out) == (3, "")
-    assert done.err.startswith(f"{USAGE}\ntigrest: no gateway listens at var/ctl.sock; ")
+    assert done.err.startswith(f"{USAGE}\ntigrest: no gateway listens at {tmp_path}/var/ctl.sock; ")
 
 
 async def test_without_a_gateway_it_is_one_line(tmp_path: Path) -> None:
     cure = "start it (tigrest serve), or name its socket: --socket, TIGREST_CTL_SOCKET or [ctl] socket"
-    assert await ctl(None, "status", cwd=tmp_path) == (3, "", f"tigrest: no gateway listens at var/ctl.sock; {cure}\n")
+    assert await ctl(None, "status", cwd=tmp_path) == (3, "", f"tigrest: no gateway listens at {tmp_path}/var/ctl.sock; {cure}\n")
     (tmp_path / "file").touch()
     assert (await ctl(tmp_path / "file", "status", cwd=tmp_path)).code == 3
     with socket.socket(socket.AF_UNIX) as dead:

@@ -270,7 +270,7 @@ def _connect(connection: socket.socket, path: Path) -> None:
             connection.connect(address)
     except (FileNotFoundError, NotADirectoryError):
         cure = "start it (tigrest serve), or name its socket: --socket, TIGREST_CTL_SOCKET or [ctl] socket"
-        raise ClientError(ExitCode.UNREACHABLE, f"no gateway listens at {path}; {cure}") from None
+        raise ClientError(ExitCode.UNREACHABLE, f"no gateway listens at {path.absolute()}; {cure}") from None
     except ConnectionRefusedError:
         raise ClientError(ExitCode.UNREACHABLE, f"no gateway listens at {path} any more; start it (tigrest serve)") from None
     except PermissionError:
