@@ -252,6 +252,12 @@ def test_entries_that_mean_nothing_are_told(key: str, entry: Any) -> None:
     assert told.value.key == key
 
 
+@pytest.mark.parametrize(("entry", "meant"), [("127.0.0.1/8", "127.0.0.0/8"), ("::1/64", "::/64")])
+def test_an_address_that_stands_for_its_network_as_in_ejabberd_is_told_with_the_network(entry: str, meant: str) -> None:
+    with pytest.raises(InvalidPermission, match=f"it is an address in the network {meant}; write that"):
+        read_who(entry)
+
+
 @given(st.text(max_size=20))
 def test_whatever_is_written_is_read_or_told(entry: str) -> None:
     for read in (read_who, read_what):

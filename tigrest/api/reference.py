@@ -33,7 +33,7 @@ def command_reference(commands: Sequence[Command]) -> str:
         categories.setdefault(command.category, {}).setdefault(command.name, []).append(command)
     lines: list[str] = []
     for category, names in sorted(categories.items()):
-        lines += [f"## {category.capitalize()}", ""]
+        lines += [f"## `{category}`", ""]
         for versions in names.values():
             lines += _entry(versions)
     return "\n".join(lines).rstrip()

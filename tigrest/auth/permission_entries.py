@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
+from tigrest.auth.networks import read_network
 from tigrest.auth.principal import Principal
 from tigrest.xmpp.jid import JID
 
@@ -235,7 +236,7 @@ def read_who(entry: str | Sequence[str]) -> Who:
     if entry.startswith("scope:") and entry != "scope:":
         return _Scope(entry.removeprefix("scope:"))
     try:
-        return _Network(ipaddress.ip_network(entry))
+        return _Network(read_network(entry))
     except ValueError as error:
         if re.fullmatch(r"[0-9.]+/[0-9]+|.*:.*/[0-9]+", entry):
             raise InvalidPermission("who", f'has "{entry}" in it, which is no network: {error}') from None

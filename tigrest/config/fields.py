@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -14,6 +13,7 @@ import idna
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr
 from pydantic_core import PydanticKnownError
 
+from tigrest.auth.networks import read_network
 from tigrest.errors import InvalidJID
 from tigrest.passwords import Passwords
 from tigrest.spelling import nearest
@@ -88,7 +88,7 @@ def _regex(value: str) -> str:
 
 def _network(value: str) -> str:
     try:
-        ipaddress.ip_network(value)
+        read_network(value)
     except ValueError as error:
         raise ValueError(f'"{value}" is not an IP address or network such as "127.0.0.1" or "10.0.0.0/8": {error}') from None
     return value
