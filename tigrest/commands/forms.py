@@ -53,10 +53,10 @@ def arguments_of(command: Command, form: DataForm) -> dict[str, Texts]:
         command: which.
         form: as it was submitted; a field that it has twice has all values of both.
     """
-    values: dict[str, tuple[str, ...]] = {}
+    values: dict[str, list[str]] = {}
     for field in form.fields:
         if field.var and field.var != FORM_TYPE:
-            values[field.var] = (*values.get(field.var, ()), *field.values)
+            values.setdefault(field.var, []).extend(field.values)
     known = {argument.name: argument for argument in command.arguments}
     given: dict[str, Texts] = {}
     for name, texts in values.items():
