@@ -299,6 +299,7 @@ def test_objects_are_json_and_arguments_have_their_former_names(shell: Shell) ->
         ("--version x status", "--version 'x' is no version; write a whole number"),
         ("--version -1 status", "--version '-1' is no version; write a whole number"),
         ("--version", "--version '' is no version; write a whole number"),
+        ("-v status", "-v is no option before a command; see tigrest ctl --help"),
         ("--nope status", "--nope is no option before a command; see tigrest ctl --help"),
         ("help a b", "help has one topic; quote a pattern: tigrest ctl help 'regist*'"),
         ("help rooster", "there is no command or tag 'rooster'; did you mean 'roster'?"),
@@ -452,6 +453,7 @@ def test_every_built_in_command_has_help_in_every_version() -> None:
                 assert done.out.startswith(f"tigrest ctl {command.name}")
                 assert all(len(line) <= 80 or line.startswith("    ") for line in done.out.splitlines()), command.title
                 assert "``" not in done.out, command.title
+        assert "    $ tigrest ctl register bob example.org\n    User bob@" in shell.ctl("help", "register").out  # it asks for the password
         roster = shell.ctl("--version", "0", "help", "get_roster").out
         assert "    $ tigrest ctl get_roster bob example.org\n    jan@example.org\tJan\tboth\tnone\tFriends;Work\n" in roster
 

@@ -61,6 +61,8 @@ def read_line(arguments: Sequence[str]) -> CommandLine:
             version = _version(value if has_value else left.pop(0) if left else "")
         else:
             raise WrongUsage(f"{option} is no option before a command; see tigrest ctl --help")
+    if left and left[0].startswith("-"):
+        raise WrongUsage(f"{left[0][:40]} is no option before a command; see tigrest ctl --help")
     return CommandLine(tuple(left), version, as_json)
 
 

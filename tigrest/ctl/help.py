@@ -163,11 +163,14 @@ def _example_lines(command: Command) -> list[str]:
 
 
 def example_line(command: Command, arguments: Mapping[str, object]) -> str:
-    """Return a call of a command as a line for a shell: arguments in their order for as long as none is left out, then by name."""
+    """Return a call of a command as a line for a shell: arguments in their order for as long as none is left out, then by name.
+
+    Passwords are left out, since other users of the machine would see them: the program asks for them.
+    """
     words = ["tigrest", "ctl", command.name]
     is_in_order = True
     for argument in command.arguments:
-        if argument.name not in arguments:
+        if argument.name not in arguments or argument.type.is_secret:
             is_in_order = False
             continue
         word = _word(arguments[argument.name])
