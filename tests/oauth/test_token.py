@@ -334,3 +334,16 @@ def test_secrets_reach_neither_logs_nor_errors(gateway: TestGateway, caplog: pyt
     everything = caplog.text + "".join(errors)
     assert "a token for alice@localhost is issued to Service" in everything
     assert [secret for secret in secrets if secret in everything] == []
+
+
+def test_what_was_granted_by_a_password_ends_with_it(fresh: TestGateway) -> None:
+    client = registered(fresh)
+    before = log_in(fresh, client).json()
+    assert whoami(fresh, before["access_token"]) == 200
+    own = {"jid": "alice@localhost", "ttl": 600, "scopes": ["user"]}
+    made = fresh.post("/api/oauth_issue_token", json=own, login="admin").json()["token"]
+    new = {"user": "alice", "host": "localhost", "newpass": "another"}
+    assert fresh.post("/api/change_password", json=new, login="admin").status_code == 200
+    eventually(lambda: refresh(fresh, client, before["refresh_token"]).status_code == 400)
+    assert fresh.post("/rest/echo", json={"body": "x"}, headers=bearer(before["access_token"])).status_code == 401
+    assert whoami(fresh, made) == 200

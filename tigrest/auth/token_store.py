@@ -177,6 +177,10 @@ class TokenStore:
         """Delete all tokens of somebody, and what he has granted to clients, and return how many tokens there were."""
         return await self._delete(tokens.c.owner == str(owner.bare))
 
+    async def revoke_granted(self, owner: JID) -> int:
+        """Delete what somebody has granted to clients by his password, with its tokens, and return how many those were."""
+        return await self._delete((tokens.c.owner == str(owner.bare)) & tokens.c.family.is_not(None))
+
     async def revoke_family(self, family: str) -> None:
         """Delete the tokens of a family, and the family."""
         await self._delete(tokens.c.family == family)

@@ -161,7 +161,9 @@ class Tokens:
             return set()
 
     def forget(self, owner: JID) -> None:
-        """Revoke the tokens of an account that there is no more. Called when it has changed in whatever way.
+        """Revoke the tokens that clients got by the password of an account, and all of one that there is no more.
+
+        Called when it has changed in whatever way: whoever knew an old password may have such tokens.
 
         Args:
             owner: bare address of the account.
@@ -202,6 +204,8 @@ class Tokens:
 
     async def _revoke_if_gone(self, owner: JID) -> None:
         try:
+            if granted := await self._store.revoke_granted(owner):
+                log.info("%s has changed; %d tokens of clients revoked", owner, granted)
             if not await self._store.list(owner) or await self._exists(owner):
                 return
             count = await self._store.revoke_all(owner)

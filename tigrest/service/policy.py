@@ -282,9 +282,13 @@ class Policy:
     def _command(self, principal: Principal, to: JID) -> Decision:
         if principal.is_admin:
             return BY_ADMIN
-        if self.commander_for(principal, to) == principal.jid and not _is_limited(principal):
+        if self.commander_for(principal, to) == principal.jid and not self._is_below_its_owner(principal):
             return BY_HIMSELF
         return self._commands_of(to)
+
+    def _is_below_its_owner(self, principal: Principal) -> bool:
+        """Return whether a token is for less than its owner, an admin, may: the server would see the admin in what it commands."""
+        return principal.via == "bearer" and not principal.is_admin and principal.jid in self.admins
 
     def _commands_of(self, to: JID) -> Decision:
         """Decide about commands sent from an address at the gateway, to which servers may have granted what they grant to us."""
@@ -357,7 +361,7 @@ class Policy:
         payload = iq.payload
         namespace = split_name(payload.tag)[0] if payload is not None else ""
         node = payload.get("node", "") if payload is not None else ""
-        is_himself = sender.bare == principal.jid and self.adhoc_as == "user" and not _is_limited(principal)
+        is_himself = sender.bare == principal.jid and self.adhoc_as == "user" and not self._is_below_its_owner(principal)
         if namespace == COMMANDS or (namespace in DISCO and node == COMMANDS):
             return BY_HIMSELF if is_himself else self._commands_of(to)
         if namespace == DISCO_ITEMS and node and to.domain == self.domain and (not to.local or to.local in SERVICES) and not is_himself:
@@ -367,7 +371,7 @@ class Policy:
         is_own = to.bare == principal.jid
         if namespace in OF_ACCOUNTS and not is_own and (to.domain == self.domain or namespace != REGISTER):
             return Decision(False, "account", f"{namespace} of {to} is for its owner: a user may send it to his own account only")
-        if namespace == REGISTER and is_own and _is_limited(principal):
+        if namespace == REGISTER and is_own and principal.via == "bearer" and "admin" not in principal.scopes:
             return Decision(False, "scope", f"the token {principal.name} without the scope admin does not change the account of its owner")
         if to.domain != self.domain or is_own or (to.local and to.resource and to.local not in SERVICES):
             return BY_IQ
@@ -384,11 +388,3 @@ class Policy:
                 False, "public", f"{namespace or 'this'} of {what} is for admins; a user may ask for what is public, such as disco"
             )
         return Decision(False, "set", f"an iq of type set to {what} is for its owner and for admins")
-
-
-def _is_limited(principal: Principal) -> bool:
-    """Return whether a caller has come with a token for less than all that its owner may.
-
-    Servers see the owner in what it sends, who may be an admin there: commands of the server, and the password, are not for it.
-    """
-    return principal.via == "bearer" and "admin" not in principal.scopes
