@@ -38,6 +38,17 @@ def test_a_broken_script_is_named_with_its_line(tmp_path: Path) -> None:
     assert done.stdout == 'scripts/rest/shop/bad.py:6: Good.requiredRole is \'root\'; use None, "user" or "admin"\n'
 
 
+def test_check_counts_commands_by_their_names(tmp_path: Path) -> None:
+    (tmp_path / "scripts" / "rest").mkdir(parents=True)
+    (tmp_path / "scripts" / "commands").mkdir()
+    (tmp_path / "scripts" / "commands" / "colours.py").write_text(
+        "from tigrest import command\n\n\n"
+        "@command('colours')\ndef first(ctx): ...\n\n\n@command('colours', version=1)\ndef second(ctx): ...\n"
+    )
+    done = tigrest("check", cwd=tmp_path, TIGREST__SCRIPTS__BUILTINS="false")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "no problems; 0 handlers and 1 command in 1 script\n", "")
+
+
 def test_check_changes_nothing(tmp_path: Path) -> None:
     assert tigrest("check", cwd=tmp_path).returncode == 0
     assert list(tmp_path.iterdir()) == []

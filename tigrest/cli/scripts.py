@@ -89,9 +89,10 @@ def list_routes(path: Path | None, as_json: bool) -> int:
 
 
 def _counted(table: Table) -> str:
-    commands = len(table.of(Command))
-    handlers = _count(len(table.handlers) - commands, "handler")
-    return f"{handlers} and {_count(commands, 'command')}" if commands else handlers
+    commands = table.of(Command)
+    handlers = _count(len(table.handlers) - len(commands), "handler")
+    names = {command.name for command in commands}  # one each, whatever versions there are
+    return f"{handlers} and {_count(len(names), 'command')}" if names else handlers
 
 
 def _load(path: Path | None) -> tuple[Plugins, Table]:

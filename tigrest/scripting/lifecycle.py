@@ -259,8 +259,9 @@ def _report(before: Table, table: Table) -> None:
     fresh = {part.path for part in set(table.parts) - set(before.parts)}
     gone = {part.path for part in before.parts} - {part.path for part in table.parts}
     if not before.parts:
-        commands = len(table.of(Command))
-        log.info("%d handlers and %d commands from %d scripts", len(table.handlers) - commands, commands, len(fresh))
+        commands = table.of(Command)
+        names = {command.name for command in commands}  # one each, whatever versions there are
+        log.info("%d handlers and %d commands from %d scripts", len(table.handlers) - len(commands), len(names), len(fresh))
         return
     for path in sorted(fresh):
         log.info("loaded %s", path)
