@@ -172,4 +172,6 @@ async def set_loglevel(ctx: CommandContext, loglevel: str) -> None:
     Args:
         loglevel: one of none, critical, error, warning, info, debug; or ejabberd's numbers for them, 0 to 5.
     """
-    set_log_level(LEVELS[int(loglevel)] if loglevel in "012345" and len(loglevel) == 1 else loglevel)
+    if loglevel.isdecimal() and loglevel not in map(str, range(len(LEVELS))):
+        raise InvalidValue(f"{loglevel[:40]} is no log level: the numbers are 0 ({LEVELS[0]}) to 5 ({LEVELS[5]})")
+    set_log_level(LEVELS[int(loglevel)] if loglevel.isdecimal() else loglevel)
