@@ -21,6 +21,8 @@ VirtualHost "example.com"
                 -- For the commands private_get, private_set and get_last.
                 ["jabber:iq:private"] = "both";
                 ["jabber:iq:last"] = "get";
+                -- For web portals, by which users say who sees their profiles.
+                ["http://jabber.org/protocol/pubsub#owner"] = "both";
             };
         };
     }

@@ -109,3 +109,14 @@ async def test_with_the_tokens_of_an_account_goes_what_it_has_granted(world: Wor
 async def test_what_is_no_refresh_token_belongs_to_nothing(world: World, token: str) -> None:
     assert await world.families.find_refresh(token) is None
     await world.families.revoke(token)
+
+
+async def test_what_was_granted_before_a_password_changed_ends_and_what_came_after_stays(world: World) -> None:
+    old = await world.families.begin(granted(), 60, 600)
+    await world.store.add("by hand", ALICE, ["user"])
+    changed = world.clock()
+    world.clock.pass_by(0.5)
+    new = await world.families.begin(granted(), 60, 600)
+    assert await world.store.revoke_granted(ALICE, changed) == 1
+    assert [await world.store.find(hash_token(each.access)) is not None for each in (old, new)] == [False, True]
+    assert len(await world.store.list(ALICE)) == 2

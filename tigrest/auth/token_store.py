@@ -177,9 +177,15 @@ class TokenStore:
         """Delete all tokens of somebody, and what he has granted to clients, and return how many tokens there were."""
         return await self._delete(tokens.c.owner == str(owner.bare))
 
-    async def revoke_granted(self, owner: JID) -> int:
-        """Delete what somebody has granted to clients by his password, with its tokens, and return how many those were."""
-        return await self._delete((tokens.c.owner == str(owner.bare)) & tokens.c.family.is_not(None))
+    async def revoke_granted(self, owner: JID, before: float) -> int:
+        """Delete what somebody has granted to clients by his password, with its tokens, and return how many those were.
+
+        Args:
+            owner: bare address of whom they stand for.
+            before: when his password changed, in seconds of Unix time: what he granted by the new one stays.
+        """
+        is_older = (token_families.c.owner == str(owner.bare)) & (token_families.c.created <= before)
+        return await self._delete(tokens.c.family.in_(select(token_families.c.family).where(is_older)))
 
     async def revoke_family(self, family: str) -> None:
         """Delete the tokens of a family, and the family."""

@@ -168,7 +168,7 @@ class Tokens:
         Args:
             owner: bare address of the account.
         """
-        self._tasks.start(self._revoke_if_gone(owner))
+        self._tasks.start(self._revoke_if_gone(owner, self._unix_clock()))
 
     async def stop(self) -> None:
         """Give up what is being stored."""
@@ -202,9 +202,9 @@ class Tokens:
         except RETRYABLE_ERRORS as error:
             self._complain("that a token is used is not stored: %s", error)
 
-    async def _revoke_if_gone(self, owner: JID) -> None:
+    async def _revoke_if_gone(self, owner: JID, changed: float) -> None:
         try:
-            if granted := await self._store.revoke_granted(owner):
+            if granted := await self._store.revoke_granted(owner, changed):
                 log.info("%s has changed; %d tokens of clients revoked", owner, granted)
             if not await self._store.list(owner) or await self._exists(owner):
                 return

@@ -16,6 +16,7 @@ from tigrest.concurrency.threads import callable_from_threads
 from tigrest.errors import InvalidStanza
 from tigrest.service.avatars import Avatar, Avatars
 from tigrest.service.outbound import Outbound
+from tigrest.service.own_account import OwnAccount
 from tigrest.service.policy import Policy
 from tigrest.service.shares import Shares
 from tigrest.service.stanzas import MessageParts, StanzaLike, message_of, stanza_of
@@ -138,14 +139,31 @@ class BoundedService:
             CallerGone: he does not wait any more.
             Exception: as :meth:`addressed` and :meth:`tigrest.service.Service.request`.
         """
-        return await self._wait_for(self._outbound.request, self._asking(iq), timeout)
+        given = iq if type(iq) is Stanza else stanza_of(iq)
+        if self._callers.own.concerns(self.principal, given) and (reply := await self._to_own_account(given, timeout)) is not None:
+            return reply
+        return await self._wait_for(self._outbound.request, self._asking(given), timeout)
 
     async def request_all(self, iq: StanzaLike, timeout: float = REQUEST_TIMEOUT) -> list[Stanza]:
         """Send an iq of the caller and wait for its reply and for the messages of an archive that come before it.
 
         Args, raised errors: as :meth:`request`; result: as :meth:`tigrest.service.Service.request_all`.
         """
-        return await self._wait_for(self._outbound.request_all, self._asking(iq), timeout)
+        given = iq if type(iq) is Stanza else stanza_of(iq)
+        if self._callers.own.concerns(self.principal, given) and (reply := await self._to_own_account(given, timeout)) is not None:
+            return [reply]
+        return await self._wait_for(self._outbound.request_all, self._asking(given), timeout)
+
+    async def _to_own_account(self, iq: Stanza, timeout: float) -> Stanza | None:
+        """Have an iq to the caller's own account made in his name, as far as the server grants that; ``None`` where it does not."""
+        own, principal = self._callers.own, self.principal
+        if password := own.new_password(principal, iq):
+            return await self._wait_for(lambda asked, _: own.set_password(principal, asked, password), iq, timeout)
+        owner = principal.jid
+        if owner is None or not own.is_granted(principal, iq):
+            return None
+        asked = self._asking(iq.with_(sender=None))
+        return await self._wait_for(lambda asked, timeout: own.request(owner, asked, timeout), asked, timeout)
 
     async def command(self, iq: Stanza, timeout: float) -> Stanza:
         """Send an iq about ad-hoc commands as the one who may run them: the caller himself, or the gateway for its admins.
@@ -172,8 +190,7 @@ class BoundedService:
         self._policy.require(self.principal, "act_as", bare)
         return await self._callers.avatars.set(bare, data)
 
-    def _asking(self, iq: StanzaLike) -> Stanza:
-        given = iq if type(iq) is Stanza else stanza_of(iq)
+    def _asking(self, given: Stanza) -> Stanza:
         if not given.awaits_reply:
             raise InvalidStanza(f"a {given.kind} is sent with type get or set to be answered, this one has {given.type or 'none'!r}")
         return self.addressed(given)
@@ -201,10 +218,13 @@ class Callers:
         avatars: publishes avatars.
         limits: of each caller.
         stages: remembers the forms of commands that callers go on with.
+        own: makes iqs of callers to their own accounts.
     """
 
-    def __init__(self, outbound: Outbound, policy: Policy, avatars: Avatars, limits: CallerLimits, stages: OpenStages) -> None:
-        self.outbound, self.policy, self.avatars, self.stages = outbound, policy, avatars, stages
+    def __init__(
+        self, outbound: Outbound, policy: Policy, avatars: Avatars, limits: CallerLimits, stages: OpenStages, own: OwnAccount
+    ) -> None:
+        self.outbound, self.policy, self.avatars, self.stages, self.own = outbound, policy, avatars, stages, own
         self.waiting = Shares(limits.requests, "requests")
         """Replies that callers wait for."""
         self.sending = Shares(limits.stanzas, "stanzas")

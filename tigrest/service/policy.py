@@ -50,9 +50,9 @@ from tigrest.xmpp.xml import split_name
 Identity = Literal["gateway", "user"]
 """From whose addresses we may send: only our own, or those of the server's users too."""
 
-Action = Literal["send", "command", "act_as", "listen", "call"]
-"""``send`` a stanza, run or list the ``command``\\ s of an address, ``act_as`` the owner of an account, ``listen`` to an address,
-``call`` a command of the gateway."""
+Action = Literal["send", "command", "act_as", "password", "listen", "call"]
+"""``send`` a stanza, run or list the ``command``\\ s of an address, ``act_as`` the owner of an account, set his
+own ``password``, ``listen`` to an address, ``call`` a command of the gateway."""
 
 PRIVILEGED = (PRIVILEGE_PREFIX.encode(), DELEGATION_PREFIX.encode())
 """Beginnings of the namespaces by which servers lend the gateway their rights. XEP-0356, XEP-0355"""
@@ -111,6 +111,7 @@ class Policy:
             "send": self._send,
             "command": self._command,
             "act_as": self._act_as,
+            "password": self._password,
             "listen": self._listen,
             "call": self._call,
         }
@@ -219,8 +220,8 @@ class Policy:
         Args:
             principal: who wants to.
             action: what.
-            subject: of ``send`` the :class:`Stanza`, with ``from`` and ``to``; of ``command`` and ``act_as`` the address; of ``listen``
-                the address, or ``None`` for all of them; of ``call`` an :class:`tigrest.auth.permission_entries.Attempt`.
+            subject: of ``send`` the :class:`Stanza`, with ``from`` and ``to``; of ``command``, ``act_as`` and ``password`` the address;
+                of ``listen`` the address, or ``None`` for all of them; of ``call`` an :class:`tigrest.auth.permission_entries.Attempt`.
         """
         return self._rules[action](principal, subject)
 
@@ -256,6 +257,15 @@ class Policy:
         if principal.jid is not None and principal.jid == owner.bare:
             return BY_OWN
         return Decision(False, "own", f"{principal} may act for himself only, not for {owner.bare}")
+
+    def _password(self, principal: Principal, owner: JID) -> Decision:
+        """Decide about one's own password: whoever sets it can log in by it, so not by a token for less, but by one got by the password."""
+        if principal.jid != owner or principal.via == "webhook":
+            return Decision(False, "own", f"{principal} may set his own password only, not that of {owner}")
+        is_whole = "admin" in principal.scopes or (principal.has_chosen and "user" in principal.scopes)
+        if principal.via == "bearer" and not (is_whole and self.roles_of(owner) <= principal.roles):
+            return Decision(False, "scope", f"the token {principal.name} is not for all that {owner} may, and does not set his password")
+        return BY_OWN
 
     def _listen(self, principal: Principal, address: JID | None) -> Decision:
         if principal.is_admin:

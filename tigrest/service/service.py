@@ -22,6 +22,7 @@ from tigrest.service.avatars import Avatars, AvatarSettings
 from tigrest.service.bosh import BoshEndpoint
 from tigrest.service.bounded import BoundedService, CallerLimits, Callers
 from tigrest.service.outbound import ArchiveLimits, Outbound
+from tigrest.service.own_account import OwnAccount
 from tigrest.service.policy import Policy
 from tigrest.service.stanzas import MessageParts, StanzaLike, blaming_script, message_of, stanza_of
 from tigrest.xmpp.jid import JID
@@ -72,7 +73,7 @@ class Service:
         self.avatars = Avatars(self, avatars or AvatarSettings())
         """Avatars (XEP-0084, XEP-0153, XEP-0292): get and set."""
         self._outbound = Outbound(backend, archives or ArchiveLimits())
-        self._callers = Callers(self._outbound, policy, self.avatars, callers or CallerLimits(), stages)
+        self._callers = Callers(self._outbound, policy, self.avatars, callers or CallerLimits(), stages, OwnAccount(backend, policy))
         self._bosh: BoshEndpoint | None = None
         self._callbacks = TaskSet()
 
