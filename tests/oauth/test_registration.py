@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.oauth.client import PORTAL, REGISTER, SERVICE, log_in, opened, registered
+from tests.oauth.client import PORTAL, REGISTER, SERVICE, log_in, opened, refresh, registered, whoami
+from tests.waiting import eventually
+from tigrest.config.models import AccountConfig
 from tigrest.testing import API_KEY, serving
 
 
@@ -113,3 +115,21 @@ def test_settings_change_while_the_gateway_runs() -> None:
         gateway.client.portal.call(gateway.gateway.reconfigure, changed)
         assert log_in(gateway, client).json()["expires_in"] == 90
         assert gateway.post(REGISTER, json=SERVICE).status_code == 403
+
+
+def test_what_clients_got_by_a_password_ends_when_the_configuration_has_another_one() -> None:
+    def accounts(password: str) -> tuple[AccountConfig, ...]:
+        jids = ("robot@localhost", "other@localhost")
+        given = [{"jid": jid, "password": password if jid.startswith("robot") else "secret"} for jid in jids]
+        return tuple(AccountConfig.model_validate(account) for account in given)
+
+    with opened(accounts=[{"jid": jid, "password": "secret"} for jid in ("robot@localhost", "other@localhost")]) as gateway:
+        client = registered(gateway)
+        robot, other = (log_in(gateway, client, name).json() for name in ("robot", "other"))
+        assert [whoami(gateway, each["access_token"]) for each in (robot, other)] == [200, 200]
+        config = gateway.gateway.config
+        changed = config.model_copy(update={"auth": config.auth.model_copy(update={"accounts": accounts("another")})})
+        gateway.client.portal.call(gateway.gateway.reconfigure, changed)
+        eventually(lambda: whoami(gateway, robot["access_token"]) == 401)
+        assert refresh(gateway, client, robot["refresh_token"]).json()["error"] == "invalid_grant"
+        assert refresh(gateway, client, other["refresh_token"]).status_code == 200

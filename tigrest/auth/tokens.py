@@ -170,6 +170,14 @@ class Tokens:
         """
         self._tasks.start(self._revoke_if_gone(owner, self._unix_clock()))
 
+    def forget_granted(self, owner: JID) -> None:
+        """Revoke the tokens that clients got by the password of an account of the gateway, which has changed in the configuration.
+
+        Args:
+            owner: bare address of the account.
+        """
+        self._tasks.start(self._revoke_granted(owner, self._unix_clock()))
+
     async def stop(self) -> None:
         """Give up what is being stored."""
         await self._tasks.stop()
@@ -202,10 +210,16 @@ class Tokens:
         except RETRYABLE_ERRORS as error:
             self._complain("that a token is used is not stored: %s", error)
 
-    async def _revoke_if_gone(self, owner: JID, changed: float) -> None:
+    async def _revoke_granted(self, owner: JID, changed: float) -> None:
         try:
             if granted := await self._store.revoke_granted(owner, changed):
                 log.info("%s has changed; %d tokens of clients revoked", owner, granted)
+        except (TigrestError, *RETRYABLE_ERRORS) as error:
+            self._complain(f"what clients got by the old password of {owner} is not revoked: %s", error)
+
+    async def _revoke_if_gone(self, owner: JID, changed: float) -> None:
+        try:
+            await self._revoke_granted(owner, changed)
             if not await self._store.list(owner) or await self._exists(owner):
                 return
             count = await self._store.revoke_all(owner)

@@ -35,6 +35,7 @@ def apply(parts: Parts, old: Config, new: Config) -> None:
     """Make ``[auth]`` and ``[api.permissions]`` of another configuration count from the next request on.
 
     The event streams of those who are no admins any more, or whose account in the gateway has changed, are closed: they may log in again.
+    What clients got by the old password of such an account is revoked.
 
     Args:
         parts: of the running gateway.
@@ -51,7 +52,10 @@ def apply(parts: Parts, old: Config, new: Config) -> None:
         policy.permissions = make_permissions(new)
     if (old.auth.accounts, old.auth.cache_seconds) != (new.auth.accounts, new.auth.cache_seconds):
         authentication.logins.configure(make_accounts(new, parts.passwords), new.auth.cache_seconds)
-    for jid in _affected(old, new):
+    changed = _changed_accounts(old, new)
+    for jid in changed:
+        authentication.tokens.forget_granted(jid)
+    for jid in changed | (set(old.auth.admins) - set(new.auth.admins)):
         parts.events.dismiss(jid)
 
 
@@ -60,8 +64,7 @@ def _allowing(config: Config) -> tuple[object, ...]:
     return config.auth.admins, config.auth.domain_admins, config.api.permissions
 
 
-def _affected(old: Config, new: Config) -> set[JID]:
-    """Return the addresses that are no admins any more, and those of accounts that are new, changed or gone."""
+def _changed_accounts(old: Config, new: Config) -> set[JID]:
+    """Return the addresses of accounts of the gateway that are new, changed or gone."""
     before, after = ({account.jid: account for account in config.auth.accounts} for config in (old, new))
-    changed = {jid for jid in before.keys() | after.keys() if before.get(jid) != after.get(jid)}
-    return changed | (set(old.auth.admins) - set(new.auth.admins))
+    return {jid for jid in before.keys() | after.keys() if before.get(jid) != after.get(jid)}

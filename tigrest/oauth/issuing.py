@@ -26,6 +26,12 @@ log = logging.getLogger(__name__)
 MAX_TTL_DIGITS = 10
 """Most digits of ``ttl``, in seconds."""
 
+MAX_SCOPE = 2000
+"""Most characters of a scope: each word of it is looked up among the commands."""
+
+MAX_LOGIN = 4096
+"""Most characters of a username, and of a password: more is no login that a server takes."""
+
 
 @dataclass(frozen=True)
 class Owners:
@@ -104,14 +110,16 @@ class TokenEndpoint:
     async def _by_password(self, client: Client | None, parameters: Parameters, address: str) -> Reply:
         """Issue tokens for a login. RFC 6749 §4.3"""
         username, password = required(parameters, "username"), required(parameters, "password")
-        seconds, settings = self._lifetime(parameters), self._settings()
+        seconds, settings, asked = self._lifetime(parameters), self._settings(), _asked_scope(parameters)
+        if max(len(username), len(password)) > MAX_LOGIN:
+            raise OAuthError("invalid_grant", "the login is not accepted")
         try:
             owner = await self._owners.logins.sign_in(username, password, address)
         except LoginRequired as error:
             raise OAuthError("invalid_grant", str(error)) from None
         set_caller(owner)
         limit = client.scope if client else ""
-        granted = self._owners.grant(owner, parameters.get("scope") or limit or DEFAULT_SCOPE, limit)
+        granted = self._owners.grant(owner, asked or limit or DEFAULT_SCOPE, limit)
         if not granted.scopes:
             raise OAuthError("invalid_scope", "nothing of that scope is known here, and this user's to grant")
         grant = _grant(client, owner, granted)
@@ -125,7 +133,7 @@ class TokenEndpoint:
     async def _by_refresh(self, client: Client | None, parameters: Parameters, address: str) -> Reply:
         """Replace the tokens of a family. RFC 6749 §6"""
         token, settings = required(parameters, "refresh_token"), self._settings()
-        found = await self._families.find_refresh(token)
+        found = None if client is None else await self._families.find_refresh(token)
         if client is None or found is None or found.family.client != client.id:
             raise OAuthError("invalid_grant", "the refresh token is unknown, revoked, or has expired, or is another client's")
         if not found.is_current:
@@ -151,7 +159,7 @@ class TokenEndpoint:
         if not await self._owners.are_there(family.owner):
             await self._families.end(family)
             raise OAuthError("invalid_grant", "the account that the refresh token is for is gone")
-        asked = parameters.get("scope", family.scope)
+        asked = _asked_scope(parameters) or family.scope
         if not set(asked.split()) <= set(family.scope.split()):
             raise OAuthError("invalid_scope", "a refresh token makes no tokens for more than what was granted")
         return asked
@@ -179,6 +187,18 @@ class TokenEndpoint:
 def _grant(client: Client | None, owner: JID, granted: Granted) -> Grant:
     number, name = (client.id, client.name) if client is not None else ("", "")
     return Grant(number, name, owner, granted.scopes, granted.scope)
+
+
+def _asked_scope(parameters: Parameters) -> str:
+    """Return the scope that a client asks for; empty for none.
+
+    Raises:
+        OAuthError: it is too long.
+    """
+    scope = parameters.get("scope", "")
+    if len(scope) > MAX_SCOPE:
+        raise OAuthError("invalid_scope", f"a scope has at most {MAX_SCOPE} characters")
+    return scope
 
 
 def _name(client: Client | None) -> str:
