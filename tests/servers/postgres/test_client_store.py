@@ -1,0 +1,3 @@
+"""Clients on PostgreSQL: as on SQLite."""
+
+from tests.auth.test_client_store import *  # noqa: F403
