@@ -9,6 +9,7 @@ from tigrest import (
     JID,
     Conflict,
     DataForm,
+    Field,
     InvalidValue,
     KeyedLock,
     NotFound,
@@ -130,15 +131,16 @@ async def _finish(gateway: Service, room: JID, owner: Owner, options: Mapping[st
 
     Prosody 13 offers ``persistent`` and ``public`` to administrators only, which one of our addresses may be.
     """
+    if owner.is_user:
+        await owner.ask(gateway, room, "set", _first_options())
     form = await _form(gateway, room, owner)
     offered, wanted = options_of(form), {**options, "persistent": "true"}
     if not is_last and lacks_restricted(wanted, offered):
         return False
     if "persistent" not in offered:  # perhaps all rooms are
         del wanted["persistent"]
-    filled = submission(form, wanted, room)  # when it raises, the room ends as we leave it
     try:
-        await _submit(gateway, room, owner, filled, wanted)
+        await _submit(gateway, room, owner, submission(form, wanted, room), wanted)
     except TigrestError:
         await owner.ask(gateway, room, "set", _destruction())
         raise
@@ -262,6 +264,17 @@ async def _submit(gateway: Service, room: JID, owner: Owner, filled: DataForm, o
     left = changed(options, options_of(await _form(gateway, room, owner)))
     if left:
         raise ServerFailed(f"{room} took the options, but has not changed {', '.join(left)}")
+
+
+def _first_options() -> ET.Element:
+    """Build the query by which an owner who does not enter makes a room that stays.
+
+    On ejabberd every owner's iq makes a room, which ends at once as nobody is in it; what comes at that moment is lost. XEP-0045 §10.1.3
+    """
+    query = ET.Element(f"{{{OWNER}}}query")
+    kind = Field("FORM_TYPE", ("http://jabber.org/protocol/muc#roomconfig",), "hidden")
+    query.append(DataForm("submit", (kind, Field("muc#roomconfig_persistentroom", ("1",)))).to_element())
+    return query
 
 
 def _destruction() -> ET.Element:

@@ -280,6 +280,11 @@ def test_an_administrator_owns_the_rooms_where_only_users_may_ask(start_server: 
         assert result(gateway, "muc_online_rooms", {"service": "global"}) == [f"{room['room']}@{SERVICE}"]
         assert call(gateway, "destroy_room", room) == (200, None)
         assert call(gateway, "get_room_options", room)[0] == 404
+        with online(server, "admin"):  # an empty room ends as soon as it is made, and takes with it what comes then
+            assert [call(gateway, "create_room", new_room()) for _ in range(100)] == [(200, None)] * 100
+        assert (
+            call(gateway, "create_room_with_opts", {**new_room(), "host": "localhost", "options": [{"name": "x", "value": "y"}]})[0] == 400
+        )
 
 
 def test_ejabberd_with_privileges_says_why_it_has_no_rooms_for_us(gateway: TestGateway, server: XmppServer) -> None:
