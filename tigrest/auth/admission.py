@@ -90,7 +90,8 @@ class Admission:
             return Principal(None, NOBODY, "open" if is_open else "key", key.name if key else "", address)
         if authorization is None and given is not None and key is None:
             raise KeyRequired("the API key is not accepted here, and there is no login either")
-        principal = self._known(authorization, address) or await self.log_in(authorization, address)
+        jid = self._logins.cached(authorization) if authorization and authorization.startswith(b"Basic ") else None
+        principal = await self.log_in(authorization, address) if jid is None else self._make(jid, address)
         if required and requirements.role not in principal.roles and requirements.role is not None:
             raise RoleRequired(_refusal(principal, requirements.role))
         return principal
@@ -107,18 +108,9 @@ class Admission:
             InvalidToken, StorageUnavailable: as :meth:`~tigrest.auth.tokens.Tokens.find`.
         """
         if authorization is not None and is_bearer(authorization):
-            return self._bearer(await self._tokens.find(authorization, address), address)
+            token = self._tokens.cached(authorization, address) or await self._tokens.find(authorization, address)
+            return self._bearer(token, address)
         return self._make(await self._logins.login(authorization, address), address)
-
-    def _known(self, authorization: bytes | None, address: str) -> Principal | None:
-        """Return the caller whose login or token is fresh in the cache."""
-        if not authorization:
-            return None
-        if is_bearer(authorization):
-            token = self._tokens.cached(authorization, address)
-            return None if token is None else self._bearer(token, address)
-        jid = self._logins.cached(authorization)
-        return None if jid is None else self._make(jid, address)
 
     def _with_roles(self, token: Token, address: str) -> Principal:
         """Return the owner of a token, with those of his roles that its scopes have."""

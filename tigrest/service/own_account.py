@@ -31,6 +31,9 @@ class OwnAccount:
 
     def concerns(self, principal: Principal, iq: Stanza) -> bool:
         """Return whether an iq is to the caller's own account, or to the domain about his password, and comes from nobody else."""
+        written = iq.attributes.get("to")
+        if written is not None and "@" not in written and not iq.mentions(_REGISTER):
+            return False  # to a domain, about something else: nearly all that is not to users
         owner, to = principal.jid, iq.to
         if owner is None or owner.domain != self._policy.domain or not iq.awaits_reply:
             return False

@@ -177,7 +177,8 @@ class Stanza:
         Raises:
             InvalidStanza: the attribute is not an XMPP address.
         """
-        return self._address("to")
+        value = self.attributes.get("to")
+        return value if value is None or type(value) is JID else self._prepared("to", value)
 
     @property
     def sender(self) -> JID | None:
@@ -186,12 +187,10 @@ class Stanza:
         Raises:
             InvalidStanza: the attribute is not an XMPP address.
         """
-        return self._address("from")
+        value = self.attributes.get("from")
+        return value if value is None or type(value) is JID else self._prepared("from", value)
 
-    def _address(self, attribute: str) -> JID | None:
-        value = self.attributes.get(attribute)
-        if value is None or type(value) is JID:
-            return value
+    def _prepared(self, attribute: str, value: str) -> JID:
         try:
             return JID(value)
         except ValueError as error:

@@ -29,7 +29,7 @@ from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import NotConnected, NotSupported, StanzaError, StanzaTimeout, StanzaTooLarge, StorageUnavailable
 from tigrest.state.database import Database
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.kinds import NEVER_BOUNCED
+from tigrest.xmpp.kinds import NEVER_BOUNCED, STANZA_ATTRIBUTES
 from tigrest.xmpp.namespaces import CLIENT, COMMANDS, ROSTER, VCARD_TEMP
 from tigrest.xmpp.presence import StatusOutcome, UserStatus
 from tigrest.xmpp.refusals import as_stanza_error, error_reply
@@ -128,7 +128,7 @@ class Component:
         """Hand over a stanza; see :meth:`tigrest.backends.backend.Backend.send`."""
         change = self._changes.of(stanza)
         written = self._written(stanza)
-        addressed = written if written.to else written.with_(to=self.domain)
+        addressed = written if written.attributes.get("to") else written.with_(to=self.domain)
         if self.probes.is_limited:
             return self._send_checked(change, addressed)
         return self.link.send(addressed) if change is None else self._send_change(change, addressed)
@@ -162,8 +162,14 @@ class Component:
         left = round(end - loop.time(), 1)
         return await (self._request_otherwise(iq, left) if is_dropped else self._request(iq, left))
 
-    async def _request(self, iq: Stanza, timeout: float) -> Stanza:
+    def _request(self, iq: Stanza, timeout: float) -> Coroutine[Any, Any, Stanza]:
         change = self._changes.of(iq)
+        if change is None and (self._is_known.is_set() or not iq.is_entitled):
+            return self.link.request(self._written(iq), timeout)
+        return self._request_change(change, iq, timeout)
+
+    async def _request_change(self, change: Change | None, iq: Stanza, timeout: float) -> Stanza:
+        """Send an iq that changes an account, or comes before the server's software is known."""
         if iq.is_entitled and not self._is_known.is_set() and iq.mentions(_COMMANDS) and self.connected:
             await self._await_software()
         written = self._written(iq)
@@ -173,7 +179,7 @@ class Component:
 
     def _written(self, stanza: Stanza) -> Stanza:
         """Return a stanza with the attributes that go to the server: no unknown ones, and those that Tigase needs."""
-        plain = stanza.without_unknown_attributes()
+        plain = stanza if STANZA_ATTRIBUTES.issuperset(stanza.attributes) else stanza.without_unknown_attributes()
         return with_permission(plain, self.jid, self.domain) if self.is_tigase and stanza.is_entitled else plain
 
     async def _await_software(self) -> None:
