@@ -9,7 +9,6 @@ from tigrest.service.policy import Policy
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import MESSAGE_ARCHIVE, REGISTER
 from tigrest.xmpp.stanza import Stanza
-from tigrest.xmpp.xml import split_name
 
 _REGISTER = REGISTER.encode()
 _QUERY, _USERNAME, _PASSWORD = (f"{{{REGISTER}}}{name}" for name in ("query", "username", "password"))
@@ -52,7 +51,7 @@ class OwnAccount:
         """
         if iq.payload is None or principal.jid is None or self._policy.sender_for(principal, "iq", principal.jid) == principal.jid:
             return False
-        namespace = split_name(iq.payload.tag)[0]
+        namespace = iq.payload_namespace
         return namespace != MESSAGE_ARCHIVE and not self._backend.delegation_trouble(iq.type, namespace)
 
     async def request(self, owner: JID, iq: Stanza, timeout: float) -> Stanza:

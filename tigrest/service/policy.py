@@ -45,7 +45,6 @@ from tigrest.xmpp.namespaces import (
 )
 from tigrest.xmpp.presence import STATUS_ENDPOINT
 from tigrest.xmpp.stanza import Stanza
-from tigrest.xmpp.xml import split_name
 
 Identity = Literal["gateway", "user"]
 """From whose addresses we may send: only our own, or those of the server's users too."""
@@ -368,8 +367,7 @@ class Policy:
     def _iq(self, principal: Principal, iq: Stanza, sender: JID, to: JID) -> Decision:
         if iq.type in RESPONSES:
             return BY_REPLY if principal.via == "webhook" else Decision(False, "reply", "replies to iqs are not for users")
-        payload = iq.payload
-        namespace = split_name(payload.tag)[0] if payload is not None else ""
+        payload, namespace = iq.payload, iq.payload_namespace
         node = payload.get("node", "") if payload is not None else ""
         is_himself = sender.bare == principal.jid and self.adhoc_as == "user" and not self._is_below_its_owner(principal)
         if namespace == COMMANDS or (namespace in DISCO and node == COMMANDS):

@@ -314,6 +314,12 @@ class Stanza:
         """Return the first child that is no ``error``: the payload of an iq; ``None`` when there is none."""
         return next((child for child in self.xml if child.tag != f"{{{CLIENT}}}error"), None)
 
+    @property
+    def payload_namespace(self) -> str:
+        """Return the namespace of the payload; empty without one."""
+        payload = self.payload
+        return "" if payload is None else split_name(payload.tag)[0]
+
     @cached_property
     def body(self) -> str:
         """Return the text of a message; empty when it has none. RFC 6121 §5.2.3"""

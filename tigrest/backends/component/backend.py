@@ -34,7 +34,6 @@ from tigrest.xmpp.namespaces import CLIENT, COMMANDS, ROSTER, VCARD_TEMP
 from tigrest.xmpp.presence import StatusOutcome, UserStatus
 from tigrest.xmpp.refusals import as_stanza_error, error_reply
 from tigrest.xmpp.stanza import Stanza
-from tigrest.xmpp.xml import split_name
 
 log = logging.getLogger(__name__)
 
@@ -205,14 +204,14 @@ class Component:
             except TimeoutError:
                 raise StanzaTimeout(f"{to} did not answer within {timeout:g} s") from None
         owner = sender.bare if sender.domain == self.domain else self.domain if sender == self.jid and iq.type == "get" else None
-        namespace = _namespace(iq)
+        namespace = iq.payload_namespace
         if owner is None or not self.privileges.allows_iq(iq.type, namespace):
             raise NotSupported(f"{self.probes.iqs_trouble}. This one is for {to}, from {sender}, of namespace {namespace}")
         return await self.request_as(owner, iq, timeout)
 
     async def request_as(self, owner: JID, iq: Stanza, timeout: float) -> Stanza:
         """Send an iq in the name of a user; see :meth:`tigrest.backends.backend.Backend.request_as`. XEP-0356 §6"""
-        namespace = _namespace(iq)
+        namespace = iq.payload_namespace
         if self.privileges.allows_iq(iq.type, namespace):
             return unwrap(await self._self.request(wrap(owner, iq, self.privileges.namespace), timeout))
         if namespace == ROSTER and self.privileges.allows_roster_iq(iq.type):
@@ -391,12 +390,6 @@ class _Self:
     async def exists(self, jid: JID) -> bool:
         """Return whether there is an account; see :meth:`tigrest.backends.backend.UserRepository.exists`."""
         return await self._component.users.exists(jid)
-
-
-def _namespace(iq: Stanza) -> str:
-    """Return the namespace of the payload of an iq; empty without one."""
-    payload = iq.payload
-    return split_name(payload.tag)[0] if payload is not None else ""
 
 
 def _deserves_an_answer(message: Stanza) -> bool:
