@@ -1,4 +1,4 @@
-"""What commands need of the XMPP server, as functions for ``@command(needs=(…))``: each returns why the server cannot, or nothing."""
+"""Needs of commands: functions for ``@command(needs=(…))``, which return why the XMPP server cannot do what a command does, or nothing."""
 
 from collections.abc import Awaitable, Callable
 from functools import cache

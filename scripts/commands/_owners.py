@@ -19,7 +19,7 @@ RESOURCE = "commands"
 """Resource of the addresses of the gateway that enter rooms."""
 
 CURE = "have an owner of the room make {} one too"
-"""What helps where the gateway, by an address of its, is no owner of a room."""
+"""Cure where no address of the gateway is an owner of a room."""
 
 
 @dataclass(frozen=True)

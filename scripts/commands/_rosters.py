@@ -16,7 +16,7 @@ _CHANGES = KeyedLock("changes of the roster")
 """Held while a roster is changed: what is read back is one's own."""
 
 Subscription = Literal["none", "from", "to", "both"]
-"""Who gets whose presence. RFC 6121 §2.1.2.5"""
+"""Types of subscriptions: in which direction presence goes. RFC 6121 §2.1.2.5"""
 
 
 @dataclass(frozen=True)
