@@ -23,7 +23,7 @@ from ._admin import LAST, count_online, number
 SOFTWARE_VERSION = "jabber:iq:version"
 
 Statistic = Literal["registeredusers", "onlineusers", "onlineusersnode", "uptimeseconds", "processes"]
-"""What ``stats`` tells, by ejabberd's names."""
+"""Names of statistics, as ejabberd has them."""
 
 LEVELS = ("none", "critical", "error", "warning", "info", "debug")
 """Log levels by ejabberd's numbers, from 0."""

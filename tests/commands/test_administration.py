@@ -241,6 +241,8 @@ def test_help_explains_what_the_caller_may_run(gateway: TestGateway) -> None:
     assert status == 200
     assert "status: Tell whether the gateway serves" in text
     assert "register" not in text
+    refused = gateway.client.post("/api/help", json={"command": "register"})
+    assert (refused.status_code, refused.json()["rule"]) == (403, "rights")
     assert "register: Register a user" in run(gateway, "help")[1]
     text = run(gateway, "help", command="register")[1]
     assert text.startswith("register user host password\n\nRegister a user.\n\nThe server is asked for a login")

@@ -16,8 +16,8 @@ class InvalidToken(LoginRequired):
 class Forbidden(TigrestError):
     """The caller may not do what he asks."""
 
-    rule = ""
-    """Name of the rule that refused it, for callers."""
+    rule = "rights"
+    """Name of the rule that refused it, for callers; ``rights`` where a script or command refuses by itself."""
 
 
 class KeyRequired(Forbidden):
