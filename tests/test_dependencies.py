@@ -18,7 +18,7 @@ from tests.sources import ROOT, imports
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
-NOT_IMPORTED = {"aiosqlite", "python-multipart"}
+NOT_IMPORTED = {"python-multipart"}
 """What SQLAlchemy and Starlette import for us, and do not require themselves."""
 
 COMES_ALONG = {"pydantic-core": "pydantic"}

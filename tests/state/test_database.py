@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +47,24 @@ async def test_a_failed_transaction_leaves_nothing_behind_and_disturbs_no_other(
     await asyncio.gather(*[add(number) for number in range(10)], return_exceptions=True)
     assert await stored(database) == [0, 2, 4, 6, 8]
     await database.stop()
+
+
+@pytest.mark.parametrize("location", [MEMORY, "numbers.sqlite3"])
+async def test_no_thread_of_a_connection_outlives_the_database(tmp_path: Path, location: str) -> None:
+    for turns in range(12):  # a task is cancelled at each step of opening a connection
+        database = Database(location if location == MEMORY else tmp_path / location)
+        before = set(threading.enumerate())
+        await database.start()
+        task = asyncio.create_task(opened(database))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+        await database.stop()
+        for thread in set(threading.enumerate()) - before:
+            if "connection_worker" in thread.name:  # of aiosqlite
+                thread.join(5.0)
+                assert not thread.is_alive()
 
 
 async def test_a_cancelled_task_does_not_lose_the_database_in_memory() -> None:

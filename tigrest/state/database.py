@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext
@@ -23,10 +22,11 @@ from tigrest.errors import ConfigError, DatabaseUnreachable, InvalidValue, Stora
 from tigrest.observability.log_limit import LogLimit
 from tigrest.state.database_errors import is_too_long, is_unavailable, is_wrong_value, reason
 from tigrest.state.files import make_private_folder, tighten
-from tigrest.state.location import Location
+from tigrest.state.location import MEMORY, Location
 from tigrest.state.lock import Lock, OnLost, lock_of
 from tigrest.state.migration import create_in_memory, migrate
 from tigrest.state.schema import Schema
+from tigrest.state.sqlite import SqliteConnector
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +63,7 @@ class Database:
         self.location = Location.of(location)
         self._limits = limits or DatabaseLimits()
         self._engine: AsyncEngine | None = None
+        self._sqlite: SqliteConnector | None = None
         self._ready: set[str] = set()
         self._lock: Lock | None = lock_of(self.location, on_lost, self._limits.lock_seconds) if on_lost is not None else None
         self._log_limit = LogLimit(self._limits.complaint_seconds)
@@ -116,7 +117,7 @@ class Database:
     async def _open(self) -> AsyncEngine:
         """Make the engine; its errors do not show parameters, which may be secrets."""
         if self.location.is_in_memory:
-            return _open_in_memory()
+            return self._open_in_memory()
         if self.location.file is not None:
             return self._open_file(self.location.file)
         return await asyncio.to_thread(self._open_server)  # importing a driver takes its time
@@ -139,9 +140,24 @@ class Database:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the same permissions
         for suffix in ("", "-wal", "-shm", "-journal", ".lock"):
             tighten(path.with_name(path.name + suffix))
-        seconds = self._limits.busy_seconds
-        connect_args = {"timeout": seconds, "factory": _SqliteConnection}
-        return create_async_engine(self.location.url, connect_args=connect_args, pool_timeout=seconds, hide_parameters=True)
+        self._sqlite = SqliteConnector(str(path), self._limits.busy_seconds)
+        return create_async_engine(
+            self.location.url, async_creator=self._sqlite.connect, pool_timeout=self._limits.busy_seconds, hide_parameters=True
+        )
+
+    def _open_in_memory(self) -> AsyncEngine:
+        """Open a database that is its one connection: transactions take turns on it, and nothing may close it before the end."""
+        self._sqlite = SqliteConnector(MEMORY, self._limits.busy_seconds)
+        engine = create_async_engine(
+            "sqlite+aiosqlite://",
+            async_creator=self._sqlite.connect,
+            poolclass=AsyncAdaptedQueuePool,
+            pool_size=1,
+            max_overflow=0,
+            hide_parameters=True,
+        )
+        event.listen(engine.sync_engine, "handle_error", _keep_connection)
+        return engine
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
@@ -184,39 +200,13 @@ class Database:
             self._ready.clear()
             try:
                 await engine.dispose()
+                if self._sqlite is not None:
+                    await self._sqlite.stop()
             finally:
                 if self._lock is not None:
                     await self._lock.release()
 
 
-def _open_in_memory() -> AsyncEngine:
-    """Open a database that is its one connection: transactions take turns on it, and nothing may close it before the end."""
-    engine = create_async_engine(
-        "sqlite+aiosqlite://",
-        connect_args={"factory": _SqliteConnection},
-        poolclass=AsyncAdaptedQueuePool,
-        pool_size=1,
-        max_overflow=0,
-        hide_parameters=True,
-    )
-    event.listen(engine.sync_engine, "handle_error", _keep_connection)
-    return engine
-
-
 def _keep_connection(context: ExceptionContext) -> None:
     """Keep a connection whose task was cancelled: SQLAlchemy would close it, and with it drop the database."""
     context.is_disconnect = False
-
-
-class _SqliteConnection(sqlite3.Connection):
-    """A connection with our settings. It makes them itself, in its thread: each statement of SQLAlchemy's takes several ways there.
-
-    Args:
-        args: as for :class:`sqlite3.Connection`.
-        options: as for :class:`sqlite3.Connection`.
-    """
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
-        for setting in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
-            self.execute(f"PRAGMA {setting}").close()
