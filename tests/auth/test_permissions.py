@@ -29,6 +29,7 @@ class Command:
     tags: tuple[str, ...] = ("roster",)
     is_read: bool = True
     about: tuple[str, ...] | None = None
+    uris: tuple[str, ...] = ()
 
 
 def allows(group: PermissionGroup, principal: Principal, command: Command | None = None, **more: Any) -> bool:
@@ -87,6 +88,42 @@ def test_who_is_in_a_group(who: list[str | list[str]], principals: list[Principa
 )
 def test_what_a_group_names(what: list[str], names: bool) -> None:
     assert PermissionGroup("g", what=what).names(Command()) is names
+
+
+STREAM = Command("rest:/rest/stream", tags=(), is_read=False, uris=("/rest/stream", "/rest/stream/{to}"))
+
+
+@pytest.mark.parametrize(
+    ("what", "names"),
+    [
+        (["rest:/rest/stream"], True),
+        (["rest:/rest/stream/{to}"], True),
+        (["rest:/rest/*"], True),
+        (["rest:*"], True),
+        (["rest:/rest/stre"], False),
+        (["rest:/rest/*", "!rest:/rest/stream"], False),
+        (["!rest:/rest/avatar*"], True),
+        (["!rest:/rest/stream"], False),
+        (["*"], False),
+        (["!status"], False),
+        (["[effect:write]"], False),
+        (["[tag:rest]"], False),
+        (["status", "!rest:/rest/avatar*"], False),
+    ],
+)
+def test_what_names_a_handler(what: list[str], names: bool) -> None:
+    assert PermissionGroup("g", what=what).names(STREAM) is names
+
+
+@pytest.mark.parametrize("what", [["rest:*"], ["rest:/api/get_roster"], ["!rest:/rest/stream"], ["rest:*", "!status"]])
+def test_entries_about_handlers_name_no_command(what: list[str]) -> None:
+    assert not PermissionGroup("g", what=what).names(Command())
+
+
+@pytest.mark.parametrize("entry", ["rest:", "rest:stream", "rest:/rest/stream[/{to}]", "rest:/rest/a b", "!rest:x"])
+def test_a_handler_is_named_by_its_uri(entry: str) -> None:
+    with pytest.raises(InvalidPermission, match='names no handler; write "rest:" and a URI'):
+        read_what(entry)
 
 
 def test_the_declared_role_counts_where_no_group_names_the_command() -> None:
@@ -241,7 +278,6 @@ def test_names_of_no_command_are_found() -> None:
         ("what", "Get_Roster"),
         ("what", "[effect:none]"),
         ("what", "[tag:]"),
-        ("what", "rest:/rest/stream"),
         ("what", ""),
         ("from", "smtp"),
     ],

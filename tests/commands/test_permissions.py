@@ -7,6 +7,7 @@ import pytest
 from tests.cli.process import tigrest
 from tigrest.config import Config
 from tigrest.testing import TestGateway, serving
+from tigrest.xmpp.jid import JID
 
 ADMIN, ALICE = ("admin", "secret"), ("alice", "secret")
 GROUPS = {"helpers": {"who": ["alice@localhost"], "what": ["list_methods"]}}
@@ -36,9 +37,39 @@ def test_each_group_is_explained() -> None:
             "explain needs the role admin, which open does not have ([auth] admins)",
         )
         assert explained(gateway, caller="admin@localhost", name="explain")[0][1]
-        assert gateway.client.get("/api/explain", params={"caller": "x", "name": "explain"}, auth=ADMIN).status_code == 400
+        assert gateway.client.get("/api/explain", params={"caller": "x", "name": "explain"}, auth=ADMIN).status_code == 404
         assert gateway.client.get("/api/explain", params={"caller": "nobody", "name": "explian"}, auth=ADMIN).status_code == 404
         assert gateway.client.get("/api/explain", params={"caller": "nobody", "name": "explain"}, auth=ALICE).status_code == 403
+
+
+def test_handlers_and_tokens_are_explained() -> None:
+    groups = {
+        "ci": {"who": ["scope:deploy"], "what": ["rest:/rest/stream", "status"]},
+        "me": {"who": ["own"], "what": ["rest:/rest/user/*"]},
+    }
+    with serving(api={"permissions": groups}) as gateway:
+        store = gateway.gateway.parts.authentication.tokens._store
+        gateway.client.portal.call(store.add, "ci", JID("bob@localhost"), ["deploy"])
+        assert explained(gateway, caller="ci", name="rest:/rest/stream")[1] == ("ci", True, "it names the caller and the handler")
+        assert explained(gateway, caller="ci", name="status")[1] == ("ci", True, "it names the caller and the command")
+        assert explained(gateway, caller="-", name="rest:/rest/stream/{to}") == [
+            ("admins", False, "the caller is no admin ([auth] admins)"),
+            ("ci", False, "the caller is without a token of scope deploy"),
+            ("me", False, "it does not name rest:/rest/stream"),
+            ("loopback", False, "it does not name rest:/rest/stream"),
+            ("role", False, "it does not count: the handler is named by ci"),
+        ]
+        assert explained(gateway, caller="bob@localhost", name="rest:/rest/user/bob@localhost")[2][1]
+        assert not explained(gateway, caller="bob@localhost", name="rest:/rest/user/alice@localhost")[2][1]
+        avatar = {"caller": "bob@localhost", "name": "rest:/rest/avatar/bob@localhost"}
+        assert "say which method: GET, PUT" in gateway.client.get("/api/explain", params=avatar, auth=ADMIN).json()["detail"]
+        assert explained(gateway, **avatar, method="put")[-1] == ("role", True, "the caller has the role user")
+        near = gateway.client.get("/api/explain", params={"caller": "-", "name": "rest:/rest/strem"}, auth=ADMIN)
+        assert (near.status_code, near.json()["detail"]) == (
+            404,
+            "there is no handler at '/rest/strem'; did you mean rest:/rest/stream?",
+        )
+        assert gateway.client.get("/api/explain", params={"caller": "no token", "name": "status"}, auth=ADMIN).status_code == 404
 
 
 def test_names_of_no_command_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from starlette.exceptions import HTTPException
@@ -19,7 +18,7 @@ from tigrest.api import compat
 from tigrest.api.bodies import COMPAT, Given, body_arguments, query_arguments
 from tigrest.api.paths import MEMOISED_PATH, hint, read_path, version_of, versioned_root
 from tigrest.auth.permission_entries import Attempt
-from tigrest.auth.principal import Principal, Via
+from tigrest.auth.principal import Principal
 from tigrest.commands.arguments import Texts
 from tigrest.commands.pipeline import CommandCall, Pipeline
 from tigrest.errors import ArgumentError, ConfigError, InvalidValue, UnknownCommand
@@ -27,6 +26,7 @@ from tigrest.formats.content import JSON, XML, write_json, write_xml
 from tigrest.formats.urlencoded import read_parameters
 from tigrest.http.accepted_format import AcceptedFormat, format_of
 from tigrest.http.cross_site import SAFE_METHODS
+from tigrest.http.handler_permissions import anonymous
 from tigrest.http.mounts import Mount, MountRequest
 from tigrest.http.replies import XML_HEADERS, HeaderList, Reply, error_headers, problem_members, problem_reply
 from tigrest.http.requests import client_address, has_body, read_body
@@ -336,15 +336,8 @@ async def _principal(request: MountRequest) -> Principal:
     """
     fields = request.fields
     if b"authorization" in fields or b"api-key" in fields or b"api-key" in request.scope["query_string"]:
-        return await request.admit(_OPTIONAL) or _anybody(client_address(request.scope))
-    is_page = b"origin" in fields or fields.get(b"sec-fetch-site", b"none") != b"none"
-    return _anybody(client_address(request.scope), "page" if is_page else "open")
-
-
-@lru_cache(maxsize=1024)
-def _anybody(address: str, via: Via = "open") -> Principal:
-    """Return the caller who has not logged in."""
-    return Principal(None, via=via, address=address)
+        return await request.admit(_OPTIONAL) or anonymous(fields, client_address(request.scope))
+    return anonymous(fields, client_address(request.scope))
 
 
 def _format(fields: Mapping[bytes, bytes], query: bytes) -> AcceptedFormat:

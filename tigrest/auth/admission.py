@@ -10,7 +10,7 @@ from tigrest.auth.api_keys import ApiKeys, key_of_request
 from tigrest.auth.logins import Logins
 from tigrest.auth.principal import NOBODY, Principal
 from tigrest.auth.token_store import Token
-from tigrest.auth.tokens import Tokens, granted, is_bearer
+from tigrest.auth.tokens import Tokens, is_bearer, principal_of
 from tigrest.errors import KeyRequired, RoleRequired
 from tigrest.xmpp.jid import JID
 
@@ -113,9 +113,7 @@ class Admission:
         return self._make(await self._logins.login(authorization, address), address)
 
     def _with_roles(self, token: Token, address: str) -> Principal:
-        """Return the owner of a token, with those of his roles that its scopes have."""
-        roles = granted(self._roles_of(token.owner), token.scopes)
-        return Principal(token.owner, roles, "bearer", token.name, address, token.scopes, bool(token.family))
+        return principal_of(token, self._roles_of(token.owner), address)
 
     def _user(self, jid: JID, address: str) -> Principal:
         return Principal(jid, self._roles_of(jid), "basic", "", address)

@@ -25,11 +25,14 @@ SERVICE = "service"
 """Argument of commands about a room: they are about no account, whatever addresses they name besides."""
 
 _WHO = 'write "role:user", "scope:…", "own", "domain-admin", "all", an address, a domain, or a network such as "10.0.0.0/8"'
-_WHAT = 'write a command, "get_*", "[tag:muc]", "[effect:read]", or "!" and one of these'
+_WHAT = 'write a command, "get_*", "[tag:muc]", "[effect:read]", a handler such as "rest:/rest/stream", or "!" and one of these'
+
+HANDLER = "rest:"
+"""Beginning of the entries of ``what`` that name handlers."""
 
 
 class Called(Protocol):
-    """A command, as far as it matters who may call it."""
+    """A command or a handler, as far as it matters who may call it."""
 
     @property
     def name(self) -> str:
@@ -51,10 +54,14 @@ class Called(Protocol):
     def about(self) -> tuple[str, ...] | None:
         """Return the arguments with the addresses of all accounts that it is about; ``None`` where their names tell."""
 
+    @property
+    def uris(self) -> tuple[str, ...]:
+        """Return the URIs of a handler, one for each combination of optional parts; none for a command."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt to call a command.
+    """An attempt to call a command or a handler.
 
     Args:
         principal: the caller.
@@ -253,17 +260,25 @@ class What:
     """An entry of ``what``.
 
     Args:
-        kind: a name with wildcards, a tag, or an effect.
+        kind: a name with wildcards, a tag, an effect, or a URI with wildcards: that names handlers, the others name commands.
         value: which.
         excludes: whether it is left out.
     """
 
-    kind: Literal["name", "tag", "effect"]
+    kind: Literal["name", "tag", "effect", "uri"]
     value: str
     excludes: bool
 
+    def is_about(self, called: Called) -> bool:
+        """Return whether it can name something of this kind: a handler, or a command."""
+        return (self.kind == "uri") is bool(called.uris)
+
     def names(self, called: Called) -> bool:
-        """Return whether it names a command."""
+        """Return whether it names a command or a handler."""
+        if not self.is_about(called):
+            return False
+        if self.kind == "uri":
+            return any(fnmatch.fnmatchcase(uri, self.value) for uri in called.uris)
         if self.kind == "tag":
             return self.value in called.tags
         if self.kind == "effect":
@@ -272,7 +287,7 @@ class What:
 
     @property
     def exact_name(self) -> str:
-        """Return the name of the one command that it names; empty where it may name several."""
+        """Return the name of the one command that it names; empty where it may name several, and for handlers."""
         return "" if self.kind != "name" or re.search(r"[*?\[]", self.value) else self.value
 
 
@@ -283,6 +298,8 @@ def read_what(entry: str) -> What:
         InvalidPermission: it can name nothing.
     """
     excludes, name = entry.startswith("!"), entry.removeprefix("!")
+    if name.startswith(HANDLER):
+        return What("uri", _uri_of(entry, name.removeprefix(HANDLER)), excludes)
     if tag := re.fullmatch(r"\[tag:([^\]]+)\]", name):
         return What("tag", tag[1], excludes)
     if effect := re.fullmatch(r"\[effect:(read|write)\]", name):
@@ -290,6 +307,18 @@ def read_what(entry: str) -> What:
     if not re.fullmatch(r"(?:[a-z0-9_*?]|\[!?[a-z0-9_-]+\])+", name):
         raise InvalidPermission("what", f'has "{entry}" in it, which names nothing; {_WHAT}')
     return What("name", name, excludes)
+
+
+def _uri_of(entry: str, uri: str) -> str:
+    """Return the URI of an entry about handlers.
+
+    Raises:
+        InvalidPermission: it is none.
+    """
+    if not uri.startswith(("/", "*")) or not uri.isprintable() or re.search(r"[\[\]\s]", uri):
+        cure = 'write "rest:" and a URI as tigrest routes lists them, without the brackets of what may be left out, or "rest:*"'
+        raise InvalidPermission("what", f'has "{entry}" in it, which names no handler; {cure}')
+    return uri
 
 
 def owners_of(values: Mapping[str, Any], about: Sequence[str] | None = None) -> set[str]:

@@ -1,7 +1,7 @@
 """Permissions: groups of callers and of what they may call, as ``[api.permissions.<group>]`` has them.
 
-Any group that matches allows; nothing denies. A command that some group names is for those whom groups allow it; of all others the
-declared role decides. Admins may call everything.
+Any group that matches allows; nothing denies. A command or a handler that some group names is for those whom groups allow it; of all
+others the declared role decides. Admins may call everything.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from tigrest.auth.permission_entries import Administrators, Attempt, Called, InvalidPermission, read_what, read_who
+from tigrest.auth.permission_entries import HANDLER, Administrators, Attempt, Called, InvalidPermission, What, read_what, read_who
 from tigrest.auth.principal import Principal
 from tigrest.spelling import nearest
 
@@ -64,12 +64,22 @@ class PermissionGroup:
         """Return the names of commands that it has without wildcards."""
         return [name for entry in self._what if (name := entry.exact_name)]
 
+    @property
+    def uris(self) -> list[What]:
+        """Return its entries about handlers."""
+        return [entry for entry in self._what if entry.kind == "uri"]
+
     def names(self, called: Called) -> bool:
-        """Return whether it names a command: by one entry, and by none with ``!``. Where all are with ``!``, it names all others."""
+        """Return whether it names a command or a handler: by one entry, and by none with ``!``.
+
+        Where all are with ``!``, it names all others of the kinds that these are about: commands or handlers.
+        """
         if any(entry.excludes and entry.names(called) for entry in self._what):
             return False
         included = [entry for entry in self._what if not entry.excludes]
-        return any(entry.names(called) for entry in included) if included else bool(self._what)
+        if included:
+            return any(entry.names(called) for entry in included)
+        return any(entry.is_about(called) for entry in self._what)
 
     def judge(self, attempt: Attempt, administrators: Administrators) -> Verdict:
         """Return what the group says about an attempt."""
@@ -79,7 +89,7 @@ class PermissionGroup:
             return Verdict(self.name, False, f"it is for calls from {' or '.join(self._ways)}; this one is from {attempt.way}")
         troubles = [each.trouble(attempt, administrators) for each in self._who]
         if "" in troubles:
-            return Verdict(self.name, True, "it names the caller and the command")
+            return Verdict(self.name, True, f"it names the caller and the {_kind(attempt.called)}")
         return Verdict(self.name, False, f"the caller is {', '.join(troubles)}" if troubles else "nobody is in it: it has no who")
 
 
@@ -138,11 +148,11 @@ class Permissions:
         verdicts = [admins, *(group.judge(attempt, self._administrators) for group in self._groups)]
         if naming := self.naming(called):
             names = ", ".join(group.name for group in naming)
-            return [*verdicts, Verdict(OPEN.group, False, f"it does not count: the command is named by {names}")]
+            return [*verdicts, Verdict(OPEN.group, False, f"it does not count: the {_kind(called)} is named by {names}")]
         return [*verdicts, _of_role(principal, called)]
 
     def naming(self, called: Called) -> tuple[PermissionGroup, ...]:
-        """Return the groups that name a command."""
+        """Return the groups that name a command or a handler."""
         found = self._naming.get(called)
         if found is None:
             found = self._naming[called] = tuple(group for group in self._groups if group.names(called))
@@ -160,8 +170,31 @@ class Permissions:
         for group in self._own:
             for name in group.exact_names:
                 if name not in names:
-                    near = nearest(name, names)
-                    yield f"api.permissions.{group.name}.what: there is no command {name!r}{f'; did you mean {near!r}?' if near else ''}"
+                    yield _problem(group, f"there is no command {name!r}", nearest(name, names))
+
+    def unknown_handlers(self, handlers: Collection[Called]) -> Iterator[str]:
+        """Find entries about handlers in groups that name none.
+
+        Args:
+            handlers: all there are.
+
+        Returns:
+            A line for each, with the nearest URI.
+        """
+        uris = [uri for handler in handlers for uri in handler.uris]
+        for group in self._own:
+            for entry in group.uris:
+                if not any(entry.names(handler) for handler in handlers):
+                    near = nearest(entry.value, uris)
+                    yield _problem(group, f"there is no handler {HANDLER + entry.value!r}", near and HANDLER + near)
+
+
+def _problem(group: PermissionGroup, problem: str, near: str | None) -> str:
+    return f"api.permissions.{group.name}.what: {problem}{f'; did you mean {near!r}?' if near else ''}"
+
+
+def _kind(called: Called) -> str:
+    return "handler" if called.uris else "command"
 
 
 def _of_role(principal: Principal, called: Called) -> Verdict:

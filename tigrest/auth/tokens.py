@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
-from tigrest.auth.principal import NOBODY, USER
+from tigrest.auth.principal import NOBODY, USER, Principal
 from tigrest.auth.throttle import Throttle
 from tigrest.auth.token_store import TOKEN_PREFIX, Token, TokenStore, hash_token
 from tigrest.concurrency.single_flight import SingleFlight
@@ -67,6 +67,17 @@ def granted(roles: frozenset[str], scopes: frozenset[str]) -> frozenset[str]:
     if "admin" in scopes:
         return roles
     return roles & USER if scopes & {"user", "rest"} else NOBODY
+
+
+def principal_of(token: Token, roles: frozenset[str], address: str) -> Principal:
+    """Return the caller with a token: its owner, with those of his roles that its scopes have.
+
+    Args:
+        token: his.
+        roles: of its owner.
+        address: IP address of the caller; empty when it is unknown.
+    """
+    return Principal(token.owner, granted(roles, token.scopes), "bearer", token.name, address, token.scopes, bool(token.family))
 
 
 class Tokens:

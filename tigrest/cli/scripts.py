@@ -14,6 +14,7 @@ from tigrest.errors import ScriptError
 from tigrest.gateway.authentication import make_permissions
 from tigrest.paths import shown_path
 from tigrest.plugins import Plugins
+from tigrest.scripting.called_handlers import called_handlers
 from tigrest.scripting.commands import Command
 from tigrest.scripting.listeners import Listener
 from tigrest.scripting.loader import Loader
@@ -23,7 +24,7 @@ from tigrest.scripting.table import Table
 
 
 def check_scripts(path: Path | None, to_stderr: bool = False) -> int:
-    """Load every plugin and script and print what is wrong, as ``file:line: message``; and permissions for commands that there are not.
+    """Load every plugin and script and print what is wrong, as ``file:line: message``; and what permissions name and is not there.
 
     Args:
         path: configuration file from ``--config``, if any.
@@ -34,7 +35,9 @@ def check_scripts(path: Path | None, to_stderr: bool = False) -> int:
     """
     plugins, table = _load(path)
     problems = [*map(str, plugins.problems), *map(_line, table.problems)]
-    problems += make_permissions(configured(path)).unknown({command.name for command in table.of(Command)})
+    permissions = make_permissions(configured(path))
+    problems += permissions.unknown({command.name for command in table.of(Command)})
+    problems += permissions.unknown_handlers(called_handlers(table.routes))
     for problem in problems:
         typer.echo(problem, err=to_stderr)
     if problems:

@@ -19,11 +19,12 @@ from tigrest.auth.principal import Principal
 from tigrest.commands.arguments import validated
 from tigrest.commands.context import CommandContext, Frontend
 from tigrest.commands.registry import Commands
-from tigrest.errors import LoginRequired, RoleRequired, TigrestError, WrongResult
+from tigrest.errors import RoleRequired, TigrestError, WrongResult
 from tigrest.scripting.commands import Command, FunctionCall
 from tigrest.scripting.execution import Execution, Run
 from tigrest.scripting.result_types import InvalidOutcome
 from tigrest.service import Service
+from tigrest.service.decisions import refusal_of_call
 
 audit = logging.getLogger("tigrest.audit")
 """One line for each call: who, how, what, with which arguments (secrets masked), the outcome, and how long it took."""
@@ -124,11 +125,9 @@ class Pipeline:
         decision = self._service.policy.allowed(attempt.principal, "call", attempt)
         if decision.allowed:
             return
-        if decision.rule == "login":
-            raise LoginRequired(decision.reason)
-        audit.info("%s %s %s: %s", _who(attempt.principal), attempt.way, attempt.called.name, RoleRequired.__name__)
-        error = RoleRequired(decision.reason)
-        error.rule = decision.rule
+        error = refusal_of_call(decision)
+        if isinstance(error, RoleRequired):
+            audit.info("%s %s %s: %s", _who(attempt.principal), attempt.way, attempt.called.name, RoleRequired.__name__)
         raise error
 
     async def run(self, call: CommandCall) -> Any:

@@ -50,6 +50,7 @@ def apply(parts: Parts, old: Config, new: Config) -> None:
         authentication.admission.forget_roles()
     if _allowing(old) != _allowing(new):
         policy.permissions = make_permissions(new)
+        parts.app.permissions.serve(parts.app.table)
     if (old.auth.accounts, old.auth.cache_seconds) != (new.auth.accounts, new.auth.cache_seconds):
         authentication.logins.configure(make_accounts(new, parts.passwords), new.auth.cache_seconds)
     changed = _changed_accounts(old, new)

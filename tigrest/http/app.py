@@ -29,6 +29,7 @@ from tigrest.formats.content import JSON, URLENCODED, XML, media_type
 from tigrest.http.accepted_format import format_of
 from tigrest.http.cors import preflight_headers, show_to_any_origin
 from tigrest.http.cross_site import SAFE_METHODS, CrossSite
+from tigrest.http.handler_permissions import HandlerPermissions
 from tigrest.http.handling import Handling
 from tigrest.http.mounts import AnyResponse, Mount, MountRequest, Mounts, ServedMount
 from tigrest.http.proxies import UnnamedProxy
@@ -94,6 +95,8 @@ class App:
     ) -> None:
         self._service = service
         self._admission = admission
+        self.permissions = HandlerPermissions(admission, service.policy)
+        """Decides about handlers that groups of ``[api.permissions]`` name."""
         self._limit = BodyLimit(max_body)
         self._request_timeout = request_timeout
         self._handling = Handling(execution, request_timeout, self._answer_instead)
@@ -211,6 +214,7 @@ class App:
 
     def serve(self, table: Table) -> None:
         """Serve another table from the next request on."""
+        self.permissions.serve(table)
         self.table = table
 
     def _match(self, scope: Scope) -> RouteMatch | None:
@@ -293,7 +297,10 @@ class App:
         if route.checks_origin or scope["method"] not in SAFE_METHODS:
             self._cross_site.check(scope, headers)
         principal = None
-        if route.is_guarded:
+        if (named := self.permissions.named(route)) is not None:
+            principal = await self.permissions.admit(named, match, scope, headers)
+            set_caller(principal)
+        elif route.is_guarded:
             principal = await self._admission.admit(route, scope["path"], scope["query_string"], headers, client_address(scope))
             set_caller(principal)
         call = Call(self._service, match.groups, principal=principal)

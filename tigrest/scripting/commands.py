@@ -224,6 +224,11 @@ class Command(Part):
         return self.specification.about
 
     @property
+    def uris(self) -> tuple[str, ...]:
+        """Return none: it is no handler."""
+        return ()
+
+    @property
     def category(self) -> str:
         """Return the first of its tags, or the name of its file."""
         return self.tags[0] if self.tags else self.path.stem

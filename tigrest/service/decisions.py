@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tigrest.errors import LoginRequired, RoleRequired
+
 
 class Decision(NamedTuple):
     """A decision of the policy.
@@ -27,3 +29,12 @@ BY_OWN = Decision(True, "own")
 BY_PUBLIC = Decision(True, "public")
 BY_REPLY = Decision(True, "reply")
 BY_STANZA = Decision(True, "stanza")
+
+
+def refusal_of_call(decision: Decision) -> LoginRequired | RoleRequired:
+    """Return the error for a call of a command or a handler that is not allowed."""
+    if decision.rule == "login":
+        return LoginRequired(decision.reason)
+    error = RoleRequired(decision.reason)
+    error.rule = decision.rule
+    return error

@@ -227,12 +227,14 @@ class Policy:
     def acting(self, principal: Principal, called: Called) -> Principal:
         """Return a caller with the roles that count for a command: with a token, those of its owner that its scopes have for it.
 
+        For handlers those count that he has already.
+
         Args:
             principal: the caller.
-            called: the command.
+            called: the command or handler.
         """
         scopes = principal.scopes
-        if principal.via != "bearer" or principal.jid is None:
+        if principal.via != "bearer" or principal.jid is None or called.uris:
             return principal
         if called.name in scopes or not scopes.isdisjoint(called.tags):
             return replace(principal, roles=self.roles_of(principal.jid))
