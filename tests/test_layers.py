@@ -25,7 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "formats": {"errors", "spelling", "xmpp"},
     # what is kept, who calls, how it is set up
     "state": {"errors", "concurrency", "observability"},
-    "auth": {"errors", "spelling", "passwords", "concurrency", "observability", "xmpp", "state"},
+    "auth": {"errors", "spelling", "passwords", "webhooks", "concurrency", "observability", "xmpp", "state"},
     "config": {"errors", "spelling", "passwords", "xmpp", "auth"},
     # XMPP: the ways to it, what scripts get, what becomes of what comes in
     "backends": {"errors", "hosts", "version", "passwords", "concurrency", "observability", "xmpp", "state"},
@@ -35,6 +35,7 @@ ROOMS: dict[str, set[str]] = {
     "scripting": {"errors", "spelling", "concurrency", "observability", "xmpp", "formats", "auth", "service", "inbound"},
     "commands": {"errors", "spelling", "concurrency", "observability", "xmpp", "formats", "auth", "backends", "service", "scripting"},
     "http": {"errors", "version", "concurrency", "observability", "xmpp", "formats", "auth", "config", "service", "scripting"},
+    "hooks": {"errors", "concurrency", "observability", "xmpp", "formats", "auth", "service", "scripting", "http"},
     "oauth": {"errors", "observability", "xmpp", "formats", "auth", "http"},
     "api": {"errors", "spelling", "observability", "xmpp", "formats", "auth", "config", "scripting", "commands", "http"},
     # put together
@@ -60,6 +61,7 @@ ROOMS: dict[str, set[str]] = {
         "http",
         "api",
         "oauth",
+        "hooks",
     },
     "ctl": {"errors", "spelling", "concurrency", "observability", "auth", "scripting", "http", "commands"},
     "testing": {"passwords", "concurrency", "xmpp", "state", "config", "service", "scripting", "gateway"},
@@ -97,6 +99,7 @@ ROOMS: dict[str, set[str]] = {
         "scripting",
         "commands",
         "http",
+        "hooks",
     },
     "__init__": {"public", "version"},
 }

@@ -29,10 +29,13 @@ from tigrest.errors import (
     StanzaError,
     StanzaTimeout,
     TigrestError,
+    UnexpectedPost,
     UnsupportedContent,
     UserExists,
 )
 from tigrest.formats.stanza_json import representations as stanza_json
+from tigrest.hooks.post import HookIgnored, HookPost
+from tigrest.hooks.receiver import HookReceiver
 from tigrest.http.requests import HandlerRequest as Request
 from tigrest.inbound.events import Events
 from tigrest.observability.logs import log_level, set_log_level
@@ -72,6 +75,9 @@ __all__ = [
     "FullJID",
     "HTTPException",
     "Handler",
+    "HookIgnored",
+    "HookPost",
+    "HookReceiver",
     "InvalidStanza",
     "InvalidValue",
     "KeyedLock",
@@ -100,6 +106,7 @@ __all__ = [
     "StreamingResponse",
     "TigrestError",
     "TokenStore",
+    "UnexpectedPost",
     "UnsupportedContent",
     "UserExists",
     "UserRepository",

@@ -182,6 +182,22 @@ def tokens(u: str) -> Story:
     )
 
 
+def hooks(u: str) -> Story:
+    """Return the life of a hook."""
+    hook = {"name": f"{u}-hook"}
+    return Story(
+        (
+            step("add_hook", hook | {"format": "text", "to": "bob@localhost"}, With({"path": f"/rest/hooks/{u}-hook"})),
+            step("add_hook", hook | {"format": "text", "to": "bob@localhost"}, Fails("argument", "already")),
+            step("add_hook", {"name": "x", "format": "none", "to": "bob@localhost"}, Fails("argument", "no format")),
+            step("test_hook", hook, Saying(".")),
+            step("list_hooks", {}, including(With({"name": f"{u}-hook", "format": "text", "to": "bob@localhost", "room": False}))),
+            step("revoke_hook", hook, None),
+            step("test_hook", hook, Fails("missing")),
+        )
+    )
+
+
 def rooms(u: str) -> Story:
     """Return the life of a room."""
     room, nowhere = {"room": f"{u}-tea", "service": ROOMS}, {"room": f"{u}-nowhere", "service": ROOMS}
@@ -359,6 +375,7 @@ STORIES: tuple[Callable[[str], Story], ...] = (
     meta,
     permissions,
     tokens,
+    hooks,
     rooms,
     furnished_rooms,
     rosters,

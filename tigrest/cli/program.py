@@ -47,6 +47,8 @@ api_key = typer.Typer(help="Manage API keys.", rich_markup_mode=None)
 app.add_typer(api_key, name="api-key")
 token = typer.Typer(help="Manage tokens, which stand for their owners.", rich_markup_mode=None)
 app.add_typer(token, name="token")
+hook = typer.Typer(help="Manage hooks, to which other programs post.", rich_markup_mode=None)
+app.add_typer(hook, name="hook")
 webhooks = typer.Typer(help="See and mend what is delivered to webhooks.", rich_markup_mode=None)
 app.add_typer(webhooks, name="webhooks")
 
@@ -285,6 +287,56 @@ def token_revoke(name: Annotated[str, typer.Argument(metavar="NAME", help="What 
     from tigrest.cli.tokens import revoke_token
 
     return revoke_token(config, name)
+
+
+@hook.command("add")
+def hook_add(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call it: the last part of its URL.")],
+    format: Annotated[str, typer.Option(metavar="FORMAT", help="What is posted: alertmanager, github, json, text, ...")],
+    to: Annotated[str, typer.Option(metavar="JID", help="User, or with --room the room, that gets the messages.")],
+    room: Annotated[bool, typer.Option("--room", help="JID is a room.")] = False,
+    nick: Annotated[str, typer.Option(metavar="NICK", help="Nickname in the room; default the name of the hook.")] = "",
+    template: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="FILE", help="Jinja2 template of the text; default that of the format."),
+    ] = None,
+    secret_file: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="FILE", help="Secret that senders have to know, - for standard input; default a new one, printed this once."),
+    ] = None,
+    signed: Annotated[
+        bool, typer.Option("--signed", help="Senders sign with the secret, whatever the format: keep it, not its hash.")
+    ] = False,
+    config: ConfigOption = None,
+) -> int:
+    """Make a hook, and print its secret, this once."""
+    from tigrest.cli.hooks import HookOptions, add_hook
+
+    return add_hook(config, name, HookOptions(format, to, room, nick, template, secret_file, signed))
+
+
+@hook.command("list")
+def hook_list(config: ConfigOption = None, as_json: JsonOption = False) -> int:
+    """List stored hooks: where they lead, last use and its outcome, never the secrets."""
+    from tigrest.cli.hooks import list_hooks
+
+    return list_hooks(config, as_json)
+
+
+@hook.command("test")
+def hook_test(name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called.")], config: ConfigOption = None) -> int:
+    """Have the running gateway send a test message to whom a hook sends."""
+    from tigrest.cli.hooks import test_hook
+
+    return test_hook(config, name)
+
+
+@hook.command("revoke")
+def hook_revoke(name: Annotated[str, typer.Argument(metavar="NAME", help="What it is called.")], config: ConfigOption = None) -> int:
+    """Make a hook invalid from now on."""
+    from tigrest.cli.hooks import revoke_hook
+
+    return revoke_hook(config, name)
 
 
 Numbers = Annotated[Optional[list[int]], typer.Argument(metavar="[ID]...", help="Which, as listed.")]  # noqa: UP045

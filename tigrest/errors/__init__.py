@@ -14,6 +14,7 @@
     │   └── ArgumentUnfit      … of the wrong type, or out of range             → 422
     ├── InvalidValue           readable, but a value is not one of those allowed → 400
     ├── ScriptMistake          a script itself sent what cannot be sent         → 500, told to nobody
+    │   ├── HookTemplateFailed … the template of a hook cannot be rendered
     │   ├── WrongResult        … a command returns what it does not declare
     │   ├── ScriptStanzaInvalid … no stanza; an InvalidStanza too
     │   └── ScriptSenderInvalid … a ``from`` that may not be used; a SenderNotAllowed too
@@ -36,6 +37,7 @@
     │   ├── MislabelledContent … that is evidently of another type than it says → 415
     │   └── UnsupportedCharset … in a charset that is not read                  → 415
     ├── UnprocessableContent   content or query do not fit a handler's model    → 422
+    ├── UnexpectedPost         a post that has not the format of its hook       → 422
     ├── CallerGone             nobody waits for the answer any more             → 499
     ├── NotSupported           the server behind us cannot or does not allow it → 501
     ├── ServerFailed           the server did not do what it says it did        → 502
@@ -72,6 +74,7 @@ from tigrest.errors.request import (
     MalformedContent,
     MislabelledContent,
     StanzaTooLarge,
+    UnexpectedPost,
     UnprocessableContent,
     UnsupportedCharset,
     UnsupportedContent,
@@ -88,7 +91,7 @@ from tigrest.errors.retry import (
     TooManyWaiting,
     Unavailable,
 )
-from tigrest.errors.scripts import HandlerTimeout, ScriptMistake, ScriptSenderInvalid, ScriptStanzaInvalid, WrongResult
+from tigrest.errors.scripts import HandlerTimeout, HookTemplateFailed, ScriptMistake, ScriptSenderInvalid, ScriptStanzaInvalid, WrongResult
 from tigrest.errors.server import NoSuchUser, NotSupported, ServerFailed, StanzaError, StanzaTimeout, UserExists
 from tigrest.errors.startup import ConfigError, DatabaseInUse, PluginError, ScriptError
 
@@ -105,6 +108,7 @@ __all__ = [
     "FieldProblem",
     "Forbidden",
     "HandlerTimeout",
+    "HookTemplateFailed",
     "InvalidJID",
     "InvalidStanza",
     "InvalidToken",
@@ -138,6 +142,7 @@ __all__ = [
     "TooManyStreams",
     "TooManyWaiting",
     "Unavailable",
+    "UnexpectedPost",
     "UnknownCommand",
     "UnprocessableContent",
     "UnsupportedCharset",

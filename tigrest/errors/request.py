@@ -127,6 +127,10 @@ class UnprocessableContent(TigrestError):
         self.problems = tuple(problems)
 
 
+class UnexpectedPost(TigrestError):
+    """What was posted to a hook does not have the format of the hook. RFC 9110 §15.5.21"""
+
+
 class StanzaTooLarge(TigrestError):
     """A stanza is over what the server takes; on the wire it would close the stream."""
 

@@ -25,3 +25,16 @@ class HandlerTimeout(TigrestError):
 
 class WrongResult(ScriptMistake):
     """A command does not return what it declares: a defect, which is logged and told to nobody."""
+
+
+class HookTemplateFailed(ScriptMistake):
+    """The template of a hook cannot be rendered: a defect, which is logged and told to nobody.
+
+    Args:
+        name: of the template.
+        line: where it fails; 0 where that is not known.
+        problem: what is wrong.
+    """
+
+    def __init__(self, name: str, line: int, problem: str) -> None:
+        super().__init__(f"the template {name}{f':{line}' if line else ''} fails: {problem}")

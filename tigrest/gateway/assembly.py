@@ -13,6 +13,7 @@ from tigrest.api.mount import ApiPlace, api_mounts
 from tigrest.api.swagger import DOCS_PATH
 from tigrest.auth.admission import Admission
 from tigrest.auth.api_keys import KeyStore
+from tigrest.auth.hook_store import HookStore
 from tigrest.auth.principal import Principal
 from tigrest.auth.token_store import TokenStore
 from tigrest.backends.backend import Backend
@@ -28,8 +29,16 @@ from tigrest.commands.registry import Commands
 from tigrest.config import Config
 from tigrest.config.models import AvatarsConfig, WebhookConfig
 from tigrest.formats.stanza_json.representations import AnswerCodec
-from tigrest.gateway.authentication import Authentication, make_authentication, make_authorization_server, make_permissions, text_of
+from tigrest.gateway.authentication import (
+    Authentication,
+    make_authentication,
+    make_authorization_server,
+    make_hooks,
+    make_permissions,
+    text_of,
+)
 from tigrest.gateway.provision import Core, provider
+from tigrest.hooks.receiver import HookReceiver
 from tigrest.http.app import App
 from tigrest.http.cors import with_cors
 from tigrest.http.index import IndexLink, index_mounts
@@ -43,6 +52,7 @@ from tigrest.passwords import Passwords
 from tigrest.plugins import Plugins
 from tigrest.scripting.commands import Command
 from tigrest.scripting.execution import Execution
+from tigrest.scripting.hook_formats import HookFormat
 from tigrest.scripting.lifecycle import Scripts
 from tigrest.scripting.listeners import Listener
 from tigrest.scripting.listening import Listening
@@ -94,6 +104,8 @@ class Parts:
         authentication: authenticates callers.
         authorization: gives clients tokens for users.
         events: the event stream.
+        hooks: receives what other programs post.
+        hook_store: the hooks that are stored.
         webhooks: delivers stanzas to URLs.
         backend: the way to XMPP.
         stages: sessions of ad-hoc commands that callers go on with.
@@ -112,6 +124,8 @@ class Parts:
     authentication: Authentication
     authorization: AuthorizationServer
     events: Events
+    hooks: HookReceiver
+    hook_store: HookStore
     webhooks: Webhooks
     backend: Backend
     stages: OpenStages
@@ -150,6 +164,8 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
     inbound.add(webhooks)
     token_store = TokenStore(databases.state)
     authentication = make_authentication(config, service, passwords, keys, token_store)
+    hook_store = HookStore(databases.state)
+    hooks = make_hooks(hook_store, service, authentication)
     backend.on_account_change(authentication.logins.forget)
     backend.on_account_change(authentication.tokens.forget)
     backend.on_account_change(events.dismiss)
@@ -166,8 +182,8 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
     commands_api = api_mounts(pipeline, places, docs="" if config.api.docs == "off" else DOCS_PATH)
     for mount in (*commands_api, *documentation, *authorization.mounts()):
         app.add(mount)
-    scripts = make_scripts(folders, provide, service, TableSwitch(app, listening, scheduling, commands))
-    core.add(token_store, commands, scripts, authentication.logins)
+    scripts = make_scripts(folders, provide, service, TableSwitch(app, listening, scheduling, commands, hooks))
+    core.add(token_store, commands, scripts, authentication.logins, hooks, hook_store)
     for part in (events, webhooks, execution, scheduling):
         part.add_metrics(metrics)
     return Parts(
@@ -177,6 +193,8 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
         authentication=authentication,
         authorization=authorization,
         events=events,
+        hooks=hooks,
+        hook_store=hook_store,
         webhooks=webhooks,
         backend=backend,
         stages=stages,
@@ -355,12 +373,14 @@ class TableSwitch:
         listening: gets the listeners.
         scheduling: gets the schedules.
         commands: gets the commands.
+        hooks: gets the formats of hooks.
     """
 
     app: App
     listening: Listening
     scheduling: Scheduling
     commands: Commands
+    hooks: HookReceiver
 
     def serve(self, table: Table) -> None:
         """Replace the table for requests, stanzas, the clock and commands from now on."""
@@ -368,3 +388,4 @@ class TableSwitch:
         self.listening.serve(table.of(Listener))
         self.scheduling.serve(table.of(Schedule))
         self.commands.serve(table.of(Command))
+        self.hooks.serve(table.of(HookFormat))

@@ -12,6 +12,8 @@ from tigrest.auth.accounts import Account, Accounts
 from tigrest.auth.admission import Admission
 from tigrest.auth.api_keys import ApiKey, ApiKeys, KeyStore, hash_key
 from tigrest.auth.client_store import ClientStore
+from tigrest.auth.hook_admission import HookAdmission
+from tigrest.auth.hook_store import HookStore
 from tigrest.auth.logins import Logins
 from tigrest.auth.permission_entries import Administrators
 from tigrest.auth.permissions import Permissions
@@ -22,6 +24,8 @@ from tigrest.auth.tokens import Tokens
 from tigrest.commands.registry import Commands
 from tigrest.config import Config
 from tigrest.config.models import AccountConfig, ApiKeyConfig
+from tigrest.hooks.receiver import HookReceiver
+from tigrest.hooks.renderer import Renderer
 from tigrest.oauth.issuing import Owners
 from tigrest.oauth.server import AuthorizationServer
 from tigrest.oauth.settings import OAuthSettings
@@ -98,6 +102,17 @@ def make_authorization_server(
     owners = Owners(authentication.logins, service.policy.is_admin, service.users.exists, commands.is_named)
     families = TokenFamilies(database, token_store)
     return AuthorizationServer(families, ClientStore(database), authentication.throttle, owners, oauth_settings(config))
+
+
+def make_hooks(store: HookStore, service: Service, authentication: Authentication) -> HookReceiver:
+    """Make what receives posts of other programs.
+
+    Args:
+        store: hooks.
+        service: sends the messages.
+        authentication: counts failures, those of logins among them.
+    """
+    return HookReceiver(service, HookAdmission((), store, authentication.throttle), Renderer())
 
 
 def oauth_settings(config: Config) -> OAuthSettings:

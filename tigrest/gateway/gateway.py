@@ -158,6 +158,7 @@ class Gateway:
             parts.stages.stop,
             parts.webhooks.stop,
             parts.scripts.stop,
+            parts.hooks.stop,
             parts.scheduling.stop,
             parts.listening.stop,
             parts.events.stop,

@@ -117,7 +117,7 @@ def validate(path: Path, cls: type[Handler], lines: Lines) -> None:
         raise ScriptError(path, lines.of(base, name) if base.__module__ == cls.__module__ else lines.of(cls), f"{shown} {problem}")
     if cls.requiredRole not in ROLES:
         raise wrong(path, cls, lines, "requiredRole", 'use None, "user" or "admin"')
-    for attribute in ("isAsync", "decodeContent", "apiKey", "checkOrigin"):
+    for attribute in ("isAsync", "decodeContent", "apiKey", "checkOrigin", "hookSigned"):
         if not isinstance(getattr(cls, attribute), bool):
             raise wrong(path, cls, lines, attribute, "use True or False")
     if cls.timeout is not None and (not isinstance(cls.timeout, int | float) or isinstance(cls.timeout, bool) or cls.timeout <= 0):

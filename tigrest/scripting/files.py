@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-WATCHED = (".py", ".html")
+WATCHED = (".py", ".html", ".txt")
 """Ends of the names of scripts, helpers and templates."""
 
 

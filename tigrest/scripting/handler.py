@@ -31,6 +31,9 @@ LISTENS = {"on_message": "message", "on_presence": "presence", "on_iq": "iq"}
 SCHEDULED = "on_schedule"
 """Method of a handler that runs by the clock."""
 
+READS_HOOK = "read_hook"
+"""Method of a handler that reads what some program posts to hooks."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Match:
@@ -77,6 +80,8 @@ class Handler:
 
     To do something by the clock, write ``on_schedule(self, service)``, and say when by ``schedule`` or ``every``.
 
+    To read what some program posts to hooks, write ``read_hook(self, post)``, and name its format by ``hookFormat``.
+
     ``async def startup(self, service)`` and ``async def shutdown(self)`` are awaited, if present, before the first and
     after the last request, stanza or run of this load of the script.
 
@@ -118,6 +123,15 @@ class Handler:
 
     every: float | None = None
     """Seconds between two runs of ``on_schedule``, counted from the load of the script."""
+
+    hookFormat: str | None = None
+    """Name of the format of hooks that ``read_hook`` reads, such as ``"alertmanager"``; its template lies beside the script."""
+
+    hookSigned: bool = False
+    """``True``: senders of this format sign what they post, so that the secret of such a hook is kept as it is, not as a hash."""
+
+    hookAnswer: str | None = None
+    """Text that senders of this format want to be answered when a message was sent; ``None`` for ``{"id": …}``."""
 
     description: Mapping[str, Any] | None = None
     """Usage for people: ``{"regex": "/{jid}", "GET": {"info": "…", "description": "…", "request": {…}}, …}``.

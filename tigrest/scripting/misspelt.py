@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tigrest.scripting.handler import LISTENS, METHODS, ROLES, SCHEDULED, Handler
+from tigrest.scripting.handler import LISTENS, METHODS, READS_HOOK, ROLES, SCHEDULED, Handler
 from tigrest.spelling import nearest, slips
 
 ATTRIBUTES = tuple(name for name in vars(Handler) if not name.startswith("_"))
 """Attributes that are read from a class."""
 
-CALLED = ("startup", "shutdown", *[f"exec_{method.lower()}" for method in METHODS], *LISTENS, SCHEDULED)
+CALLED = ("startup", "shutdown", *[f"exec_{method.lower()}" for method in METHODS], *LISTENS, SCHEDULED, READS_HOOK)
 """Methods that are called, if present."""
 
 KNOWN_NAMES = frozenset({*ATTRIBUTES, *CALLED})

@@ -17,6 +17,7 @@ from tigrest.errors import ScriptError
 from tigrest.scripting.attributes import pattern_of
 from tigrest.scripting.examples import example_path
 from tigrest.scripting.handler import METHODS, Handler, Role
+from tigrest.scripting.hook_formats import text_template
 from tigrest.scripting.parts import Claim, Declaration, Part, Source
 from tigrest.scripting.patterns import readable
 from tigrest.scripting.signature import Invocation, SignatureError, compile_signature
@@ -245,12 +246,12 @@ def _template(source: Source, method: str) -> Template | None:
 
 
 def templates(script: Path) -> list[Path]:
-    """Return the files with the pages of a script, in order.
+    """Return the files with the templates of a script, in order.
 
     Args:
         script: its file.
     """
-    candidates = {path for method in METHODS for path in _template_names(script, method)}
+    candidates = {text_template(script), *(path for method in METHODS for path in _template_names(script, method))}
     return sorted(path for path in candidates if path.is_file())
 
 

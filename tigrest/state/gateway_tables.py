@@ -74,6 +74,26 @@ oauth_clients = Table(
 )
 """Clients that have registered, with the hashes of their secrets; ``properties`` is a JSON object. RFC 7591 §2"""
 
+hooks = Table(
+    "hooks",
+    GATEWAY.metadata,
+    Column("name", Text, primary_key=True),
+    Column("format", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("is_room", Integer, nullable=False),
+    Column("nick", Text, nullable=False),
+    Column("template", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("created", Text, nullable=False),
+    Column("last_used", Text),
+    Column("last_outcome", Text),
+)
+"""Where other programs post; ``digest`` is the hash of the secret, ``secret`` the secret itself where senders sign with it, else empty.
+
+``is_room`` is 0 or 1; ``created`` and ``last_used`` are UTC in ISO 8601.
+"""
+
 user_statuses = Table(
     "user_statuses",
     GATEWAY.metadata,

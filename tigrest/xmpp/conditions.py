@@ -126,6 +126,7 @@ EXCEPTIONS: dict[type[errors.TigrestError], ErrorMapping] = {
     errors.ContentTooLarge: ErrorMapping(413),
     errors.StanzaTooLarge: ErrorMapping(413),
     errors.UnsupportedContent: ErrorMapping(415),
+    errors.UnexpectedPost: ErrorMapping(422),
     errors.UnprocessableContent: ErrorMapping(422),
     errors.TooManyFailures: ErrorMapping(429),
     errors.TooManyStreams: ErrorMapping(429),

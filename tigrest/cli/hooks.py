@@ -1,0 +1,150 @@
+"""Manage hooks, to which other programs post: ``tigrest hook``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from tigrest.auth.hook_store import Hook, HookStore, make_hook, new_secret
+from tigrest.cli.configured import configured
+from tigrest.cli.stored import with_store
+from tigrest.cli.tables import columns
+from tigrest.config import script_dirs
+from tigrest.ctl.client import run_client
+from tigrest.errors import ConfigError
+from tigrest.scripting.hook_formats import HookFormat
+from tigrest.scripting.loader import Loader
+from tigrest.xmpp.jid import JID
+
+
+@dataclass(frozen=True)
+class HookOptions:
+    """What ``tigrest hook add`` was told.
+
+    Args:
+        format: name of the format.
+        to: address of the user or room.
+        is_room: whether it is a room.
+        nick: nickname in the room; empty for the name of the hook.
+        template: file with a template; ``None`` for that of the format.
+        secret_file: file with the secret, ``-`` for standard input; ``None`` to make one.
+        is_signed: whether senders sign with it, whatever the format says.
+    """
+
+    format: str
+    to: str
+    is_room: bool = False
+    nick: str = ""
+    template: Path | None = None
+    secret_file: Path | None = None
+    is_signed: bool = False
+
+
+def add_hook(path: Path | None, name: str, options: HookOptions) -> int:
+    """Make a hook, and print its secret, alone on standard output so that a script can read it.
+
+    Args:
+        path: configuration file from ``--config``, if any.
+        name: name of the hook.
+        options: what it is like.
+    """
+    config = configured(path)
+    formats = {each.format: each for each in Loader(script_dirs(config, create=False)).load().of(HookFormat)}
+    if options.format not in formats:
+        raise ConfigError(f'--format "{options.format}" is no format; there is {", ".join(sorted(formats))}')
+    try:
+        to = JID(options.to)
+    except ValueError as error:
+        raise ConfigError(f"--to: {error}") from None
+    if options.template is not None and not options.template.is_file():
+        raise ConfigError(f"--template {options.template} is no file")
+    secret = new_secret() if options.secret_file is None else _read_secret(options.secret_file)
+    hook = make_hook(
+        name,
+        options.format,
+        to,
+        secret,
+        is_room=options.is_room,
+        nick=options.nick,
+        template="" if options.template is None else str(options.template.absolute()),
+        signs=options.is_signed or formats[options.format].is_signed,
+    )
+    with_store(path, HookStore, lambda store: store.add(hook))
+    url = f"http://{config.http.host}:{config.http.port}/rest/hooks/{name}"
+    typer.echo(f"Hook {name}: {url} sends to {to}", err=True)
+    typer.echo(f"Try it: curl -H 'Authorization: Bearer SECRET' --data-binary @sample {url}", err=True)
+    if options.secret_file is None:
+        typer.echo("Its secret, shown this once; docs/alerts.md says where each program takes it:", err=True)
+        typer.echo(secret)
+    return 0
+
+
+def list_hooks(path: Path | None, as_json: bool) -> int:
+    """Print the stored hooks, without their secrets.
+
+    Args:
+        path: configuration file from ``--config``, if any.
+        as_json: whether to print JSON.
+    """
+    hooks = with_store(path, HookStore, lambda store: store.list())
+    if as_json:
+        typer.echo(json.dumps([_entry(hook) for hook in hooks], indent=2))
+        return 0
+    rows = [[hook.name, hook.format, _recipient(hook), hook.last_used or "never", hook.last_outcome or "-"] for hook in hooks]
+    for line in columns([["NAME", "FORMAT", "TO", "LAST USED", "OUTCOME"], *rows]):
+        typer.echo(line)
+    return 0
+
+
+def test_hook(path: Path | None, name: str) -> int:
+    """Have the running gateway send a test message to whom a hook sends.
+
+    Args:
+        path: configuration file from ``--config``, if any.
+        name: name of the hook.
+    """
+    return run_client([*(["--config", str(path)] if path is not None else []), "test_hook", name])
+
+
+def revoke_hook(path: Path | None, name: str) -> int:
+    """Delete a hook; running gateways refuse it within a second.
+
+    Args:
+        path: configuration file from ``--config``, if any.
+        name: name of the hook.
+    """
+    with_store(path, HookStore, lambda store: store.revoke(name))
+    typer.echo(f"{name} is revoked")
+    return 0
+
+
+def _read_secret(file: Path) -> str:
+    if str(file) == "-":
+        return sys.stdin.read().strip()
+    try:
+        return file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--secret-file {file}: {error}") from None
+
+
+def _recipient(hook: Hook) -> str:
+    return f"room {hook.to}" if hook.is_room else str(hook.to)
+
+
+def _entry(hook: Hook) -> dict[str, object]:
+    return {
+        "name": hook.name,
+        "format": hook.format,
+        "to": str(hook.to),
+        "room": hook.is_room,
+        "nick": hook.nick or None,
+        "template": hook.template or None,
+        "signed": bool(hook.secret),
+        "created": hook.created,
+        "last_used": hook.last_used or None,
+        "last_outcome": hook.last_outcome or None,
+    }

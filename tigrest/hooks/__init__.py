@@ -1,0 +1,1 @@
+"""Hooks: what other programs post becomes messages."""
