@@ -1,5 +1,6 @@
 import asyncio
 import re
+import time
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -8,23 +9,29 @@ from hypothesis import strategies as st
 from sqlalchemy.exc import OperationalError
 
 from tests.auth.fakes import Clock, turns
+from tests.waiting import until
 from tigrest.auth.api_keys import ApiKey, ApiKeys, KeyLimits, KeyStore, hash_key, key_of_request
-from tigrest.errors import StorageUnavailable
+from tigrest.errors import InvalidValue, StorageUnavailable
 from tigrest.state.database import Database
 
 
 class CountingStore(KeyStore):
     """A real store that knows how often it is read, and can be made to hold, to answer late and to fail."""
 
-    def __init__(self, database: Database) -> None:
-        super().__init__(database)
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(database, clock)
         self.reads = 0
+        self.stores_uses = False
         self.open = asyncio.Event()
         self.open.set()
         self.late: asyncio.Event | None = None
         self.has_result = asyncio.Event()
         self.fails = False
         self.before_failing: Callable[[], None] = lambda: None
+
+    async def note_use(self, name: str, address: str) -> None:
+        if self.stores_uses:  # else a test may end meanwhile
+            await super().note_use(name, address)
 
     async def list(self) -> tuple[ApiKey, ...]:
         self.reads += 1
@@ -128,6 +135,47 @@ async def test_what_this_process_changes_counts_at_once(store: CountingStore) ->
     await store.revoke("ci")
     assert keys.known("its key", "/rest/stream", "localhost") is None
     assert await name_of(keys, "its key") is None
+
+
+async def test_a_key_that_has_expired_is_none_and_is_forgotten_a_month_later(database: Database) -> None:
+    clock = Clock()
+    store = CountingStore(database, clock)
+    await store.start()
+    keys = ApiKeys([], store, clock=clock, unix_clock=clock)
+    await store.add("ci", [], [], "its key", seconds=60.0)
+    assert await name_of(keys, "its key") == "ci"
+    clock.pass_by(60)
+    assert keys.known("its key", "/rest/stream", "localhost") is None
+    assert await name_of(keys, "its key") is None
+    assert [key.expires for key in await store.list()] == [1060.0]
+    clock.pass_by(31 * 24 * 3600)
+    await store.add("other", [], [])
+    assert [key.name for key in await store.list()] == ["other"]
+    for seconds in (0, -1, 1e12):
+        with pytest.raises(InvalidValue, match="lifetime"):
+            await store.add("x", [], [], seconds=seconds)
+
+
+async def test_the_use_of_a_key_is_noted_once_a_minute_and_the_keys_are_not_read_for_it(store: CountingStore) -> None:
+    clock, store.stores_uses = Clock(), True
+    keys = ApiKeys([configured("own", "own key")], store, clock=clock)
+    await store.add("ci", [], [], "its key")
+
+    async def use(key: str, address: str) -> ApiKey:
+        for _ in range(2):
+            assert keys.known(key, "/", "", address) or await keys.find(key, "/", "", address)
+        reads = store.reads
+        await until(lambda: not keys._tasks)
+        assert store.reads == reads
+        return (await store.list())[0]
+
+    assert (await use("own key", "192.0.2.9")).last_used == ""
+    first = await use("its key", "192.0.2.1")
+    assert (first.last_address, first.last_used > first.created[:10]) == ("192.0.2.1", True)
+    assert (await use("its key", "192.0.2.2")).last_address == "192.0.2.1"
+    clock.pass_by(60)
+    assert (await use("its key", "192.0.2.2")).last_address == "192.0.2.2"
+    await keys.stop()
 
 
 async def test_requests_at_once_share_a_read(store: CountingStore) -> None:

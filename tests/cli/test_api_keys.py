@@ -17,12 +17,14 @@ def test_a_key_is_printed_once_listed_by_name_and_revoked(tmp_path: Path) -> Non
     assert tigrest("api-key", "add", "all", cwd=tmp_path).returncode == 0
 
     assert [line.split() for line in tigrest("api-key", "list", cwd=tmp_path).stdout.splitlines()] == [
-        ["NAME", "PATHS", "DOMAINS"],
-        ["all", "all", "all"],
-        ["ci", "/rest/stream.*", "/rest/x", "example.org"],
+        ["NAME", "PATHS", "DOMAINS", "EXPIRES", "LAST", "USED", "FROM"],
+        ["all", "all", "all", "never", "never", "-"],
+        ["ci", "/rest/stream.*", "/rest/x", "example.org", "never", "never", "-"],
     ]
     listed = tigrest("api-key", "list", "--json", cwd=tmp_path).stdout
-    assert {"name": "ci", "paths": ["/rest/stream.*", "/rest/x"], "domains": ["example.org"]} in json.loads(listed)
+    entry = json.loads(listed)[1]
+    assert (entry["name"], entry["paths"], entry["domains"]) == ("ci", ["/rest/stream.*", "/rest/x"], ["example.org"])
+    assert (entry["expires"], entry["last_used"], entry["last_address"]) == (None, None, None)
     assert key not in listed
     assert key.encode() not in (tmp_path / "var" / "tigrest.sqlite3").read_bytes()
 
@@ -38,3 +40,11 @@ def test_a_name_is_used_once_and_an_unknown_one_cannot_be_revoked(tmp_path: Path
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.startswith("tigrest: there is ")
         assert done.stderr.count("\n") == 1
+
+
+def test_a_key_may_have_an_end(tmp_path: Path) -> None:
+    assert tigrest("api-key", "add", "ci", "--expires", "90d", cwd=tmp_path).returncode == 0
+    [entry] = json.loads(tigrest("api-key", "list", "--json", cwd=tmp_path).stdout)
+    assert entry["expires"] > entry["created"]
+    wrong = tigrest("api-key", "add", "other", "--expires", "soon", cwd=tmp_path)
+    assert (wrong.returncode, "is no lifetime" in wrong.stderr) == (2, True)

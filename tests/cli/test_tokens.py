@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.process import tigrest
-from tigrest.cli.tokens import seconds_of
+from tigrest.cli.lifetimes import seconds_of
 from tigrest.errors import ConfigError
 
 

@@ -79,7 +79,7 @@ class Admission:
         key = None
         if given is not None:
             host = headers.get(b"host", b"").decode("latin-1")
-            key = self._api_keys.known(given, path, host) or await self._api_keys.find(given, path, host)
+            key = self._api_keys.known(given, path, host, address) or await self._api_keys.find(given, path, host, address)
         is_open = requirements.api_key and key is None and self._api_keys.open_access
         if requirements.api_key and key is None and not is_open:
             how = "is not accepted here" if given is not None else "is needed: send it as header Api-Key or query parameter api-key"

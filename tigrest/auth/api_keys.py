@@ -13,6 +13,7 @@ from urllib.parse import unquote_plus
 
 from tigrest.auth.key_store import ApiKey, KeyStore, hash_key, host_name, new_key
 from tigrest.concurrency.single_flight import SingleFlight
+from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import StorageUnavailable
 from tigrest.observability.log_limit import LogLimit
 from tigrest.state.database_errors import RETRYABLE_ERRORS
@@ -29,11 +30,13 @@ class KeyLimits:
     Args:
         fresh_seconds: age at which the cached keys are read again. What another process has changed counts from then on.
         read_seconds: how long reading them may take.
+        use_seconds: interval at which it is stored that a key is used.
         log_seconds: interval between two lines in the log about a database that cannot be read.
     """
 
     fresh_seconds: float = 1.0
     read_seconds: float = 5.0
+    use_seconds: float = 60.0
     log_seconds: float = 60.0
 
 
@@ -70,6 +73,7 @@ class ApiKeys:
         open_access: whether handlers that demand a key do without; admission asks for it.
         limits: of reading the store.
         clock: returns monotonic seconds.
+        unix_clock: returns seconds of Unix time.
     """
 
     def __init__(
@@ -81,8 +85,12 @@ class ApiKeys:
         open_access: bool = False,
         limits: KeyLimits = KeyLimits(),
         clock: Callable[[], float] = time.monotonic,
+        unix_clock: Callable[[], float] = time.time,
     ) -> None:
-        self._limits, self._clock = limits, clock
+        self._limits, self._clock, self._unix_clock = limits, clock, unix_clock
+        self._noted: dict[str, float] = {}
+        """When the use of each stored key was noted last, by its name."""
+        self._tasks = TaskSet()
         self._store = store
         self._bootstrap_keys = [ApiKey("bootstrap", hash_key(bootstrap))] if bootstrap else []
         self._bootstrap: dict[str, list[ApiKey]] = {}
@@ -113,30 +121,33 @@ class ApiKeys:
         """Return whether handlers that require a key are served without one (``[auth] open_access``)."""
         return self._open_access
 
-    def known(self, key: str, path: str, host: str) -> ApiKey | None:
+    def known(self, key: str, path: str, host: str, address: str = "") -> ApiKey | None:
         """Look up a key among those that are cached, without the database.
 
         Args:
             key: the key that came with the request.
             path: of the request, decoded, without the query.
             host: its header ``Host``.
+            address: IP address of the caller; empty when it is unknown.
 
         Returns:
             The key, or ``None`` to :meth:`find`.
         """
         digest = hash_key(key)
-        return _match(self._configured, digest, path, host) or (_match(self._stored, digest, path, host) if self._is_fresh() else None)
+        found = _match(self._configured, digest, path, host)
+        return self._valid(digest, path, host, address) if found is None and self._is_fresh() else found
 
-    async def find(self, key: str | None, path: str, host: str) -> ApiKey | None:
+    async def find(self, key: str | None, path: str, host: str, address: str = "") -> ApiKey | None:
         """Look up a key.
 
         Args:
             key: the key that came with the request; ``None`` or empty when there was none.
             path: of the request, decoded, without the query.
             host: its header ``Host``.
+            address: IP address of the caller; empty when it is unknown.
 
         Returns:
-            The key, or ``None`` when it is unknown, revoked, or not valid for this path and host.
+            The key, or ``None`` when it is unknown, revoked, has expired, or is not valid for this path and host.
 
         Raises:
             StorageUnavailable: it is none of the keys that are known, and the store cannot be read.
@@ -149,10 +160,33 @@ class ApiKeys:
             return found
         if self._store is not None and not self._is_fresh():
             await self._reads.run(self._store.changes, functools.partial(self._read, self._store))
-        found = _match(self._stored, digest, path, host)
+        found = self._valid(digest, path, host, address)
         if found is None and self._is_blind and digest not in self._stored and digest not in self._configured:
             raise StorageUnavailable("the stored API keys cannot be read now, and this key is none of those read last")
         return found
+
+    async def stop(self) -> None:
+        """Give up what is being stored."""
+        await self._tasks.stop()
+
+    def _valid(self, digest: str, path: str, host: str, address: str) -> ApiKey | None:
+        """Return the stored key of a digest that has not expired, and note that it is used."""
+        found = _match(self._stored, digest, path, host)
+        if found is None or (found.expires is not None and found.expires <= self._unix_clock()):
+            return None
+        now = self._clock()
+        if found.created and self._noted.get(found.name, float("-inf")) + self._limits.use_seconds <= now:
+            self._noted[found.name] = now
+            self._tasks.start(self._note_use(found.name, address))
+        return found
+
+    async def _note_use(self, name: str, address: str) -> None:
+        assert self._store is not None
+        try:
+            await self._store.note_use(name, address)
+        except RETRYABLE_ERRORS as error:
+            if self._complaints.admit() is not None:
+                log.error("that an API key is used is not stored: %s", error or type(error).__name__)
 
     def _is_fresh(self) -> bool:
         return self._clock() < self._fresh_until and (self._store is None or self._store.changes == self._seen_changes)
@@ -172,6 +206,7 @@ class ApiKeys:
             if changes < self._seen_changes:
                 return  # a later read was quicker
             self._stored = _by_digest(keys) or self._bootstrap
+            self._noted = {key.name: self._noted[key.name] for key in keys if key.name in self._noted}
         self._fresh_until, self._seen_changes = began + self._limits.fresh_seconds, changes
 
 

@@ -8,7 +8,8 @@ import json
 import logging
 import re
 import secrets
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -32,6 +33,9 @@ class ApiKey:
         paths: patterns of which one has to match the whole path of the request; empty for every path.
         domains: hosts of which the request has to name one; empty for every host. Case and port do not matter.
         created: when it was stored, UTC in ISO 8601; empty when it is configured.
+        expires: when it ends, in seconds of Unix time; ``None`` for never.
+        last_used: when it was used last, UTC in ISO 8601; empty for never. Not exact: it is written once a minute.
+        last_address: IP address that it was used from last; empty for none.
     """
 
     name: str
@@ -39,6 +43,9 @@ class ApiKey:
     paths: tuple[re.Pattern[str], ...] = ()
     domains: tuple[str, ...] = ()
     created: str = field(default="", compare=False)
+    expires: float | None = None
+    last_used: str = field(default="", compare=False)
+    last_address: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "domains", tuple(map(_in_ascii, self.domains)))
@@ -53,6 +60,21 @@ class ApiKey:
         if self.domains and host_name(host) not in self.domains:
             return False
         return not self.paths or any(pattern.fullmatch(path) for pattern in self.paths)
+
+
+EXPIRED_KEY_SECONDS = 30 * 24 * 3600.0
+"""Seconds for which keys that have expired are still listed."""
+
+_COLUMNS = (
+    api_keys.c.name,
+    api_keys.c.digest,
+    api_keys.c.paths,
+    api_keys.c.domains,
+    api_keys.c.created,
+    api_keys.c.expires,
+    api_keys.c.last_used,
+    api_keys.c.last_address,
+)
 
 
 def new_key() -> str:
@@ -89,10 +111,11 @@ class KeyStore:
 
     Args:
         database: where; started and stopped by its owner.
+        clock: tells seconds of Unix time.
     """
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+        self._database, self._clock = database, clock
         self._unusable: set[str] = set()
         self.changes = 0
         """Changes of the keys by this process so far; caches of keys compare it."""
@@ -105,7 +128,9 @@ class KeyStore:
         """
         await self._database.start(GATEWAY)
 
-    async def add(self, name: str, paths: Sequence[str], domains: Sequence[str], key: str | None = None) -> str:
+    async def add(
+        self, name: str, paths: Sequence[str], domains: Sequence[str], key: str | None = None, seconds: float | None = None
+    ) -> str:
         """Store a key.
 
         Args:
@@ -113,6 +138,7 @@ class KeyStore:
             paths: regular expressions of which one has to match the whole path of a request; empty for every path.
             domains: hosts of which a request has to name one; empty for every host.
             key: the key itself; a new one when ``None``.
+            seconds: its lifetime; ``None`` for no end.
 
         Returns:
             The key, which cannot be read again.
@@ -122,15 +148,19 @@ class KeyStore:
         """
         key = new_key() if key is None else key
         _check(name, paths, domains, key)
+        check_lifetime(seconds)
+        now = self._clock()
         row = {
             "name": name,
             "digest": hash_key(key),
             "paths": json.dumps(list(paths)),
             "domains": json.dumps(list(domains)),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "created": _utc(now),
+            "expires": None if seconds is None else now + seconds,
         }
         try:
             async with self._database.begin() as connection:
+                await connection.execute(delete(api_keys).where(api_keys.c.expires < now - EXPIRED_KEY_SECONDS))
                 if (await connection.execute(select(api_keys.c.name).where(api_keys.c.name == name))).first():
                     raise InvalidValue(f'there is an API key named "{name}" already; revoke it first, or choose another name')
                 await connection.execute(insert(api_keys).values(row))
@@ -168,12 +198,34 @@ class KeyStore:
     async def list(self) -> tuple[ApiKey, ...]:
         """Return the stored keys, sorted by name. A row that cannot be parsed is logged once and skipped."""
         async with self._database.begin() as connection:
-            rows = (await connection.execute(select(api_keys))).all()
-        return tuple(key for row in sorted(map(tuple, rows)) if (key := self._read(*row)) is not None)
+            rows = (await connection.execute(select(*_COLUMNS))).all()
+        return tuple(key for row in sorted(rows, key=lambda row: str(row[0])) if (key := self._read(*row)) is not None)
 
-    def _read(self, name: str, *columns: str) -> ApiKey | None:
+    async def note_use(self, name: str, address: str) -> None:
+        """Store that a key was used now.
+
+        Args:
+            name: of the key.
+            address: IP address that it was used from.
+        """
+        used = {"last_used": _utc(self._clock()), "last_address": address}
+        async with self._database.begin() as connection:
+            await connection.execute(update(api_keys).where(api_keys.c.name == name).values(used))
+
+    def _read(
+        self,
+        name: str,
+        digest: str,
+        paths: str,
+        domains: str,
+        created: str,
+        expires: float | None,
+        last_used: str | None,
+        last_address: str | None,
+    ) -> ApiKey | None:
         try:
-            return _stored_key(name, *columns)
+            patterns, hosts = _limits(paths, domains)
+            return ApiKey(name, digest, patterns, hosts, created, expires, last_used or "", last_address or "")
         except (ValueError, TypeError, AttributeError, re.error) as error:
             if name not in self._unusable:
                 log.error('the stored API key "%s" cannot be used: %s; revoke it and add it anew', name, error)
@@ -182,9 +234,23 @@ class KeyStore:
 
 
 @functools.lru_cache(maxsize=4096)
-def _stored_key(name: str, digest: str, paths: str, domains: str, created: str) -> ApiKey:
-    """Read a row; remembered, because all rows are read each second and patterns take their time to compile."""
-    return ApiKey(name, digest, tuple(re.compile(path) for path in json.loads(paths)), tuple(json.loads(domains)), created)
+def _limits(paths: str, domains: str) -> tuple[tuple[re.Pattern[str], ...], tuple[str, ...]]:
+    """Read the limits in a row; memoised, because all rows are read each second and patterns take their time to compile."""
+    return tuple(re.compile(path) for path in json.loads(paths)), tuple(json.loads(domains))
+
+
+def _utc(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
+
+
+def check_lifetime(seconds: float | None) -> None:
+    """Refuse a lifetime that a key or a token cannot have.
+
+    Raises:
+        InvalidValue: it cannot.
+    """
+    if seconds is not None and not 0 < seconds <= 100 * 366 * 24 * 3600:
+        raise InvalidValue("the lifetime is above 0 seconds, and at most 100 years")
 
 
 def _check(name: str, paths: Sequence[str], domains: Sequence[str], key: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from tigrest.auth.key_store import check_lifetime
 from tigrest.errors import InvalidValue, NotFound
 from tigrest.state.database import Database
 from tigrest.state.gateway_tables import GATEWAY, token_families, tokens
@@ -257,5 +258,4 @@ def _check(name: str, owner: JID, scopes: Sequence[str], seconds: float | None) 
     for scope in scopes:
         if not _SCOPE.fullmatch(scope):
             raise InvalidValue(f"{scope[:80]!r} is no scope; use admin, user, rest, a tag or the name of a command")
-    if seconds is not None and not 0 < seconds <= 100 * 366 * 24 * 3600:
-        raise InvalidValue("the lifetime of a token is above 0 seconds, and at most 100 years")
+    check_lifetime(seconds)

@@ -56,6 +56,7 @@ ConfigOption = Annotated[
     Optional[Path],  # noqa: UP045 – read by typer
     typer.Option("--config", metavar="FILE", help="Configuration; else $TIGREST_CONFIG, ./etc/config.toml, built-in defaults."),
 ]
+ExpiresOption = Annotated[Optional[str], typer.Option(metavar="TIME", help="Its lifetime, e.g. 90d; default no end.")]  # noqa: UP045
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -233,17 +234,18 @@ def api_key_add(
         typer.Option(metavar="REGEX", help="Paths it is valid for, matched in full, e.g. /rest/stream.*; repeatable; default all."),
     ] = None,
     domain: Annotated[Optional[list[str]], typer.Option(metavar="D", help="Host names it is valid for; repeatable; default all.")] = None,  # noqa: UP045
+    expires: ExpiresOption = None,
     config: ConfigOption = None,
 ) -> int:
     """Make a new API key and print it, this once."""
     from tigrest.cli.api_keys import add_key
 
-    return add_key(config, name, path or [], domain or [])
+    return add_key(config, name, path or [], domain or [], expires)
 
 
 @api_key.command("list")
 def api_key_list(config: ConfigOption = None, as_json: JsonOption = False) -> int:
-    """List API keys: the names, never the keys."""
+    """List API keys: names, limits and last use, never the keys."""
     from tigrest.cli.api_keys import list_keys
 
     return list_keys(config, as_json)
@@ -264,7 +266,7 @@ def token_add(
     scope: Annotated[
         list[str], typer.Option(metavar="SCOPE", help="What it is for: admin, user, rest, a tag or the name of a command; repeatable.")
     ],
-    expires: Annotated[Optional[str], typer.Option(metavar="TIME", help="Its lifetime, e.g. 90d; default no end.")] = None,  # noqa: UP045
+    expires: ExpiresOption = None,
     config: ConfigOption = None,
 ) -> int:
     """Make a new token and print it, this once."""

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import typer
 
 from tigrest.auth.token_store import Token, TokenStore
+from tigrest.cli.lifetimes import seconds_of, utc_of
 from tigrest.cli.stored import with_store
 from tigrest.cli.tables import columns
 from tigrest.errors import ConfigError
 from tigrest.xmpp.jid import JID
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
 
 
 def add_token(path: Path | None, name: str, owner: str, scopes: Sequence[str], expires: str | None) -> int:
@@ -29,7 +26,7 @@ def add_token(path: Path | None, name: str, owner: str, scopes: Sequence[str], e
         scopes: what it is for.
         expires: its lifetime, such as ``90d``; ``None`` for no end.
     """
-    seconds = None if expires is None else seconds_of(expires)
+    seconds = seconds_of(expires)
     try:
         jid = JID(owner)
     except ValueError as error:
@@ -56,7 +53,7 @@ def list_tokens(path: Path | None, as_json: bool) -> int:
             token.name,
             token.owner,
             " ".join(sorted(token.scopes)),
-            _end(token) or "never",
+            utc_of(token.expires) or "never",
             token.last_used or "never",
             token.last_address or "-",
         ]
@@ -79,29 +76,13 @@ def revoke_token(path: Path | None, name: str) -> int:
     return 0
 
 
-def seconds_of(lifetime: str) -> float:
-    """Return the seconds of a lifetime such as ``90d``.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    match = re.fullmatch(r"([0-9]{1,9})([smhdwy])", lifetime)
-    if match is None:
-        raise ConfigError(f'--expires "{lifetime}" is no lifetime; write a number with s, m, h, d, w or y, such as 90d')
-    return float(match[1]) * _UNITS[match[2]]
-
-
 def _entry(token: Token) -> dict[str, object]:
     return {
         "name": token.name,
         "for": str(token.owner),
         "scopes": sorted(token.scopes),
         "created": token.created,
-        "expires": _end(token),
+        "expires": utc_of(token.expires),
         "last_used": token.last_used or None,
         "last_address": token.last_address or None,
     }
-
-
-def _end(token: Token) -> str | None:
-    return None if token.expires is None else datetime.fromtimestamp(token.expires, UTC).isoformat(timespec="seconds")

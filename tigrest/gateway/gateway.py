@@ -154,6 +154,7 @@ class Gateway:
             parts.databases.embedded.stop,
             parts.databases.state.stop,
             parts.authentication.tokens.stop,
+            parts.authentication.api_keys.stop,
             parts.backend.stop,
             parts.stages.stop,
             parts.webhooks.stop,

@@ -20,8 +20,12 @@ api_keys = Table(
     Column("paths", Text, nullable=False),
     Column("domains", Text, nullable=False),
     Column("created", Text, nullable=False),
+    Column("expires", Float),
+    Column("last_used", Text),
+    Column("last_address", Text),
 )
-"""API keys as hashes; ``paths`` and ``domains`` are JSON arrays, ``created`` is UTC in ISO 8601."""
+"""API keys as hashes; ``paths`` and ``domains`` are JSON arrays, ``created`` and ``last_used`` are UTC in ISO 8601, ``expires`` is seconds
+of Unix time."""
 
 tokens = Table(
     "tokens",
