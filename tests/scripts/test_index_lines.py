@@ -25,6 +25,9 @@ NOT_HERE = {
     "GET /rest/bosh/prebind": 501,
     "GET /rest/adhoc/bosh@{domain}": 404,  # the embedded domain has no BOSH; tests/servers/test_bosh.py tries these on servers
     "POST /rest/adhoc/bosh@{domain}": 501,
+    "POST /rest/hooks/{name}[/message]": 401,  # there is no such hook; tests/hooks makes some
+    "PUT /rest/hooks/{name}[/message]": 401,
+    "POST /rest/hooks": 401,
 }
 """What the embedded domain does not have, and says so."""
 

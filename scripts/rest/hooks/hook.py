@@ -33,12 +33,14 @@ class Hook(Handler):
             "description": "Made by tigrest hook add. The secret comes as ?token=, Bearer, password of Basic, X-Gotify-Key, "
             "X-Gitlab-Token, or as a signature of the body.",
             "request": "Backup done: 12 GB in 40 minutes",
+            "curl": "-H 'Authorization: Bearer SECRET'",
             "accepts": ACCEPTED,
             "answers": {200: SENT, 202: IGNORED, 422: UNLIKE},
         },
         "PUT": {
             "info": "The same, for clients of ntfy",
             "request": "Backup done",
+            "curl": "-H 'Authorization: Bearer SECRET'",
             "accepts": ACCEPTED,
             "answers": {200: SENT, 202: IGNORED, 422: UNLIKE},
         },
@@ -65,6 +67,7 @@ class Topic(Handler):
         "POST": {
             "info": "Send what a client of ntfy publishes as JSON; its topic is the name of the hook",
             "request": '{"topic": "backup", "title": "Backup", "message": "done"}',
+            "curl": "-H 'Authorization: Bearer SECRET'",
             "accepts": {"application/json": {"type": "object"}},
             "answers": {200: SENT, 202: IGNORED, 422: UNLIKE},
         },
