@@ -25,7 +25,7 @@ ROOMS: dict[str, set[str]] = {
     "formats": {"errors", "spelling", "xmpp"},
     # what is kept, who calls, how it is set up
     "state": {"errors", "concurrency", "observability"},
-    "auth": {"errors", "spelling", "passwords", "webhooks", "concurrency", "observability", "xmpp", "state"},
+    "auth": {"errors", "hosts", "spelling", "passwords", "webhooks", "concurrency", "observability", "xmpp", "state"},
     "config": {"errors", "spelling", "passwords", "xmpp", "auth"},
     # XMPP: the ways to it, what scripts get, what becomes of what comes in
     "backends": {"errors", "hosts", "version", "passwords", "concurrency", "observability", "xmpp", "state"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.waiting import until
+from tigrest.auth.bearers import Bearers
 from tigrest.auth.throttle import Throttle
 from tigrest.auth.token_store import TokenStore
 from tigrest.auth.tokens import Tokens
@@ -20,7 +21,8 @@ async def _closed_in_turn(gateway: TestGateway) -> None:
     for name, seconds in (("revoked", None), ("expired", 60.0), ("kept", 600.0)):
         await store.add(name, ALICE, ["user"], seconds)
     tokens = Tokens(store, Throttle(), parts.service.users.exists, parts.authentication.logins.knows, unix_clock=lambda: now[0])
-    watch = TokenStreams(parts.events, tokens, seconds=0.01)
+    bearers = Bearers(tokens, parts.authentication.issuers)
+    watch = TokenStreams(parts.events, bearers, seconds=0.01)
     parts.events.subscribe(None, ALICE)  # with a password
     for name in ("revoked", "expired", "kept"):
         parts.events.subscribe(None, ALICE, token=name)

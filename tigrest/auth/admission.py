@@ -7,10 +7,11 @@ from functools import lru_cache
 from typing import Protocol
 
 from tigrest.auth.api_keys import ApiKeys, key_of_request
+from tigrest.auth.bearers import Bearers
 from tigrest.auth.logins import Logins
 from tigrest.auth.principal import NOBODY, Principal
 from tigrest.auth.token_store import Token
-from tigrest.auth.tokens import Tokens, is_bearer, principal_of
+from tigrest.auth.tokens import is_bearer, principal_of
 from tigrest.errors import KeyRequired, RoleRequired
 from tigrest.xmpp.jid import JID
 
@@ -37,15 +38,23 @@ class Requirements(Protocol):
 class Admission:
     """Authenticates callers, and checks that they may call a handler.
 
+    The ways in, of which all but the first are in :meth:`log_in`:
+
+    ==================================  ==============================================================
+    API key                             :class:`~tigrest.auth.api_keys.ApiKeys`, for handlers with one
+    HTTP Basic                          :class:`~tigrest.auth.logins.Logins`
+    Bearer, of whichever kind           :class:`~tigrest.auth.bearers.Bearers`
+    ==================================  ==============================================================
+
     Args:
         logins: checks credentials.
         api_keys: checks API keys.
-        tokens: checks tokens.
+        bearers: checks tokens of all kinds.
         roles_of: gives the roles of a bare address that has logged in.
     """
 
-    def __init__(self, logins: Logins, api_keys: ApiKeys, tokens: Tokens, roles_of: Callable[[JID], frozenset[str]]) -> None:
-        self._logins, self._api_keys, self._tokens, self._roles_of = logins, api_keys, tokens, roles_of
+    def __init__(self, logins: Logins, api_keys: ApiKeys, bearers: Bearers, roles_of: Callable[[JID], frozenset[str]]) -> None:
+        self._logins, self._api_keys, self._bearers, self._roles_of = logins, api_keys, bearers, roles_of
         self._make = lru_cache(maxsize=4096)(self._user)
         self._bearer = lru_cache(maxsize=4096)(self._with_roles)
 
@@ -105,10 +114,10 @@ class Admission:
 
         Raises:
             LoginRequired, TooManyFailures, NotConnected: as :meth:`~tigrest.auth.logins.Logins.login`.
-            InvalidToken, StorageUnavailable: as :meth:`~tigrest.auth.tokens.Tokens.find`.
+            InvalidToken, Unavailable: as :meth:`~tigrest.auth.bearers.Bearers.find`.
         """
         if authorization is not None and is_bearer(authorization):
-            token = self._tokens.cached(authorization, address) or await self._tokens.find(authorization, address)
+            token = self._bearers.cached(authorization, address) or await self._bearers.find(authorization, address)
             return self._bearer(token, address)
         return self._make(await self._logins.login(authorization, address), address)
 

@@ -57,6 +57,11 @@ def is_bearer(authorization: bytes) -> bool:
     return authorization[:7].lower() == SCHEME
 
 
+def token_of(authorization: bytes) -> str:
+    """Return the token of an ``Authorization`` header that carries one. RFC 6750 §2.1"""
+    return authorization[len(SCHEME) :].strip().decode("latin-1")
+
+
 def granted(roles: frozenset[str], scopes: frozenset[str]) -> frozenset[str]:
     """Return which of the roles of its owner a token has.
 
@@ -145,7 +150,7 @@ class Tokens:
         known = self._cache.get(key)
         if known is None:
             self._throttle.check_network(address)
-        text = authorization[len(SCHEME) :].strip().decode("latin-1")
+        text = token_of(authorization)
         if not text.startswith(TOKEN_PREFIX):
             self._throttle.network_failed(address)
             raise InvalidToken(f"the token is not accepted: those of the gateway begin with {TOKEN_PREFIX}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from tigrest.auth.permission_entries import InvalidPermission
 from tigrest.auth.permissions import PermissionGroup
@@ -37,6 +37,8 @@ from tigrest.config.fields import (
     User,
     WebhookUrl,
 )
+from tigrest.config.issuers import IssuerConfig
+from tigrest.config.section import Section
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.kinds import STANZA_KINDS, StanzaKind
 
@@ -47,41 +49,6 @@ MAX_WEBHOOK_NAME = 200
 
 ActingAs = Literal["gateway", "user"]
 """Whose address a stanza is from: the gateway's own, or the user's that it is sent for."""
-
-
-class Section(BaseModel):
-    """A table of the configuration: frozen, no unknown keys, no silent conversions.
-
-    Where a key ``x`` has a sibling ``x_file``, the file's content becomes the value of ``x``.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_secret_files(cls, values: Any) -> Any:
-        if not isinstance(values, dict):
-            return values
-        read: dict[str, str] = {}
-        for key in cls.model_fields:
-            plain = key.removesuffix("_file")
-            if plain != key and isinstance(values.get(key), str):
-                if values.get(plain):
-                    raise KeyProblem(key, f"cannot stand together with {plain}; keep one of the two")
-                read[plain] = _secret_in(key, Path(values[key]))
-        return {**values, **read}
-
-
-def _secret_in(key: str, path: Path) -> str:
-    try:
-        secret = path.read_text("utf-8").rstrip("\r\n")
-    except OSError as error:
-        raise KeyProblem(key, f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise KeyProblem(key, f"{path} is not text in UTF-8") from None
-    if not secret:
-        raise KeyProblem(key, f"{path} is empty")
-    return secret
 
 
 class HttpConfig(Section):
@@ -220,7 +187,7 @@ class TokensConfig(Section):
 
 
 class AuthConfig(Section):
-    """``[auth]``: admins, API keys, accounts of the gateway, cache of logins, tokens."""
+    """``[auth]``: admins, API keys, accounts of the gateway, cache of logins, tokens, identity providers."""
 
     admins: ArrayOf[User] = (JID("admin@localhost"),)
     domain_admins: dict[Domain, ArrayOf[User]] = Field(default_factory=dict)
@@ -229,11 +196,13 @@ class AuthConfig(Section):
     api_keys: ArrayOf[ApiKeyConfig] = ()
     accounts: ArrayOf[AccountConfig] = ()
     tokens: TokensConfig = TokensConfig()
+    issuers: ArrayOf[IssuerConfig] = ()
 
     @model_validator(mode="after")
     def _check(self) -> AuthConfig:
         _refuse_duplicates("api_keys", "name", [key.name for key in self.api_keys])
         _refuse_duplicates("accounts", "jid", [account.jid for account in self.accounts])
+        _refuse_duplicates("issuers", "url", [issuer.url for issuer in self.issuers])
         return self
 
 

@@ -51,6 +51,7 @@
     │       ├── NotConnected       … the XMPP server
     │       ├── StorageUnavailable … the database: locked, full, out of reach
     │       │   └── DatabaseUnreachable … its server, at the start (exit 3)
+    │       ├── IssuerUnavailable  … the keys of an identity provider
     │       └── NoThread           … a thread for a ``def`` method
     ├── StanzaTimeout          no reply in time                                 → 504
     └── HandlerTimeout         a handler gave no result in time                 → 504
@@ -81,6 +82,7 @@ from tigrest.errors.request import (
 )
 from tigrest.errors.retry import (
     DatabaseUnreachable,
+    IssuerUnavailable,
     NotConnected,
     NoThread,
     RetryLater,
@@ -113,6 +115,7 @@ __all__ = [
     "InvalidStanza",
     "InvalidToken",
     "InvalidValue",
+    "IssuerUnavailable",
     "KeyRequired",
     "LoginRequired",
     "MalformedContent",

@@ -91,6 +91,13 @@ class DatabaseUnreachable(StorageUnavailable):
     """The server of a database cannot be reached at the start."""
 
 
+class IssuerUnavailable(Unavailable):
+    """The keys of an identity provider were never read, and cannot be read at the moment, so that its tokens cannot be checked."""
+
+    def __init__(self, message: str, retry_after: float = 10.0) -> None:
+        super().__init__(message, retry_after)
+
+
 class NoThread(Unavailable):
     """There is no thread for a handler's ``def`` method, because too many are busy or stuck.
 

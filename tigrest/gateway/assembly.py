@@ -168,6 +168,7 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
     hooks = make_hooks(hook_store, service, authentication)
     backend.on_account_change(authentication.logins.forget)
     backend.on_account_change(authentication.tokens.forget)
+    backend.on_account_change(authentication.issuers.forget)
     backend.on_account_change(events.dismiss)
     metrics = Metrics()
     app = make_app(config, service, metrics, authentication.admission, execution)

@@ -11,9 +11,14 @@ from pydantic import SecretStr
 from tigrest.auth.accounts import Account, Accounts
 from tigrest.auth.admission import Admission
 from tigrest.auth.api_keys import ApiKey, ApiKeys, KeyStore, hash_key
+from tigrest.auth.bearers import Bearers
 from tigrest.auth.client_store import ClientStore
 from tigrest.auth.hook_admission import HookAdmission
 from tigrest.auth.hook_store import HookStore
+from tigrest.auth.issuer_keys import IssuerKeys
+from tigrest.auth.issuer_settings import IssuerSettings
+from tigrest.auth.issuer_tokens import IssuerTokens
+from tigrest.auth.issuers import Issuer
 from tigrest.auth.logins import Logins
 from tigrest.auth.permission_entries import Administrators
 from tigrest.auth.permissions import Permissions
@@ -23,6 +28,7 @@ from tigrest.auth.token_store import TokenStore
 from tigrest.auth.tokens import Tokens
 from tigrest.commands.registry import Commands
 from tigrest.config import Config
+from tigrest.config.issuers import IssuerConfig
 from tigrest.config.models import AccountConfig, ApiKeyConfig
 from tigrest.hooks.receiver import HookReceiver
 from tigrest.hooks.renderer import Renderer
@@ -32,6 +38,7 @@ from tigrest.oauth.settings import OAuthSettings
 from tigrest.passwords import Passwords
 from tigrest.service import Service
 from tigrest.state.database import Database
+from tigrest.xmpp.jid import JID
 
 BOOTSTRAP = "HTTP_API_KEY_BOOTSTRAP"
 """Environment variable with an API key that works while none is configured."""
@@ -44,7 +51,9 @@ class Authentication:
     Args:
         logins: checks passwords.
         api_keys: recognises API keys.
-        tokens: recognises tokens.
+        tokens: recognises tokens of the gateway.
+        issuers: recognises those of identity providers.
+        bearers: recognises tokens of all kinds.
         admission: asks these for each request.
         throttle: counts failures.
     """
@@ -52,6 +61,8 @@ class Authentication:
     logins: Logins
     api_keys: ApiKeys
     tokens: Tokens
+    issuers: IssuerTokens
+    bearers: Bearers
     admission: Admission
     throttle: Throttle
 
@@ -83,7 +94,42 @@ def make_authentication(config: Config, service: Service, passwords: Passwords, 
     )
     api_keys = ApiKeys(configured_keys(config), store, bootstrap=os.environ.get(BOOTSTRAP), open_access=config.auth.open_access)
     tokens = Tokens(token_store, throttle, service.users.exists, logins.knows)
-    return Authentication(logins, api_keys, tokens, Admission(logins, api_keys, tokens, service.policy.roles_of), throttle)
+    issuers = make_issuer_tokens(config, service, logins, throttle)
+    bearers = Bearers(tokens, issuers)
+    admission = Admission(logins, api_keys, bearers, service.policy.roles_of)
+    return Authentication(logins, api_keys, tokens, issuers, bearers, admission, throttle)
+
+
+def make_issuer_tokens(config: Config, service: Service, logins: Logins, throttle: Throttle) -> IssuerTokens:
+    """Make what recognises tokens of identity providers."""
+
+    async def exists(owner: JID) -> bool:
+        return logins.has_own(owner) or await service.users.exists(owner)
+
+    issuers = IssuerTokens(throttle, logins.knows, exists)
+    issuers.configure(make_issuers(config))
+    return issuers
+
+
+def make_issuers(config: Config) -> list[Issuer]:
+    """Make the identity providers of the configuration, whose keys are fetched when they are needed."""
+    return [
+        Issuer(_issuer_settings(issuer, config.xmpp.domain), IssuerKeys(issuer.url, issuer.jwks_url or ""))
+        for issuer in config.auth.issuers
+    ]
+
+
+def _issuer_settings(issuer: IssuerConfig, domain: JID) -> IssuerSettings:
+    return IssuerSettings(
+        url=issuer.url,
+        audiences=issuer.audience,
+        domain=issuer.domain or domain,
+        jid_claim=issuer.jid_claim,
+        algorithms=issuer.algorithms,
+        admin=issuer.admin_claim,
+        scopes=tuple(issuer.scopes.items()),
+        needs_account=issuer.needs_account,
+    )
 
 
 def make_authorization_server(

@@ -147,7 +147,7 @@ class Gateway:
         await asyncio.to_thread(plugins.load)
         plugins.report()
         parts = self._parts = assemble(self.config, self._folders, plugins, self._passwords or Passwords(), self._fail)
-        token_streams = TokenStreams(parts.events, parts.authentication.tokens)
+        token_streams = TokenStreams(parts.events, parts.authentication.bearers)
         ctl = CtlServer(self._ctl_socket, CtlCommands(parts.pipeline)) if self._ctl_socket is not None else None
         for stop in (
             parts.passwords.close,

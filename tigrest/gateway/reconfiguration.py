@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tigrest.config import Config
 from tigrest.gateway.assembly import Parts
-from tigrest.gateway.authentication import configured_keys, make_accounts, make_permissions, oauth_settings
+from tigrest.gateway.authentication import configured_keys, make_accounts, make_issuers, make_permissions, oauth_settings
 from tigrest.xmpp.jid import JID
 
 APPLIED = ("auth.", "api.permissions")
@@ -53,6 +53,8 @@ def apply(parts: Parts, old: Config, new: Config) -> None:
         parts.app.permissions.serve(parts.app.table)
     if (old.auth.accounts, old.auth.cache_seconds) != (new.auth.accounts, new.auth.cache_seconds):
         authentication.logins.configure(make_accounts(new, parts.passwords), new.auth.cache_seconds)
+    if old.auth.issuers != new.auth.issuers:
+        authentication.issuers.configure(make_issuers(new))
     changed = _changed_accounts(old, new)
     for jid in changed:
         authentication.tokens.forget_granted(jid)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tigrest.auth.tokens import Tokens
+from tigrest.auth.bearers import Bearers
 from tigrest.concurrency.tasks import TaskSet
 from tigrest.inbound.events.events import Events
 
@@ -17,12 +17,12 @@ class TokenStreams:
 
     Args:
         events: has the streams.
-        tokens: looks tokens up.
+        bearers: looks tokens up.
         seconds: between two looks.
     """
 
-    def __init__(self, events: Events, tokens: Tokens, seconds: float = CHECK_SECONDS) -> None:
-        self._events, self._tokens, self._seconds = events, tokens, seconds
+    def __init__(self, events: Events, bearers: Bearers, seconds: float = CHECK_SECONDS) -> None:
+        self._events, self._bearers, self._seconds = events, bearers, seconds
         self._tasks = TaskSet()
 
     def start(self) -> None:
@@ -37,5 +37,5 @@ class TokenStreams:
         while True:
             await asyncio.sleep(self._seconds)
             if names := self._events.tokens:
-                for name in await self._tokens.ended(names):
+                for name in await self._bearers.ended(names):
                     self._events.dismiss_token(name)

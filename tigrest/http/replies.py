@@ -43,8 +43,8 @@ PAGE_HEADERS: HeaderList = [
 XML_HEADERS: HeaderList = [(b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; sandbox")]
 """Browsers show XML as a document, and would run XHTML scripts in it, such as those in a stranger's reply."""
 
-BEARER_CHALLENGE = (b"www-authenticate", b'Bearer realm="tigrest", error="invalid_token"')
-"""Header of a 401 for a token. RFC 6750 §3"""
+BEARER_CHALLENGE = 'Bearer realm="tigrest", error="invalid_token"'
+"""Beginning of the header of a 401 for a token. RFC 6750 §3"""
 
 CHALLENGE = (b"www-authenticate", b'Basic realm="tigrest"')
 """Header of a 401 that has no challenge of its own. RFC 9110 §11.6.1"""
@@ -253,13 +253,19 @@ def _detail(error: BaseException) -> str:
     return detail if isinstance(detail, str) else write_json(detail).decode()
 
 
+def _bearer_challenge(error: InvalidToken) -> tuple[bytes, bytes]:
+    """Return the challenge of a 401 for a token, which says why, in the characters that may stand there. RFC 6750 §3"""
+    described = re.sub(r"[^ !#-\[\]-~]", "'", str(error))
+    return b"www-authenticate", f'{BEARER_CHALLENGE}, error_description="{described}"'.encode("ascii")
+
+
 def error_headers(error: BaseException) -> HeaderList:
     """Return the headers of the answer for an error: its own, and those that its status demands."""
     headers: HeaderList = []
     if isinstance(error, HTTPException) and error.headers:
         headers = [(header_name(name), header_value(name, value)) for name, value in error.headers.items()]
     if status_of(error) == 401 and not any(name == CHALLENGE[0] for name, _ in headers):
-        headers.append(BEARER_CHALLENGE if isinstance(error, InvalidToken) else CHALLENGE)
+        headers.append(_bearer_challenge(error) if isinstance(error, InvalidToken) else CHALLENGE)
     if isinstance(error, UnsupportedContent) and error.supported:  # RFC 9110 §15.5.16
         headers.append((b"accept", header_value("accept", ", ".join(error.supported))))
     if isinstance(error, RetryLater):
