@@ -160,8 +160,8 @@ def test_the_site_logs_no_query_strings_and_publishes_handlers_only() -> None:
 def test_the_site_agrees_with_the_configuration(environment: dict[str, str]) -> None:
     text, config = read("nginx.conf"), load(ETC / "config.component.toml", environment)
     assert f"server {config.http.host}:{config.http.port};" in text
-    assert "client_max_body_size 1m;" in text
-    assert config.http.max_body == Config().http.max_body == 1024 * 1024
+    assert "client_max_body_size 100m;" in text
+    assert config.http.max_upload == Config().http.max_upload == 100 * 1024 * 1024
     [patience] = re.findall(r"proxy_read_timeout (\d+)s;", text)
     assert int(patience) > config.http.request_timeout
     assert [str(network) for network in config.http.trusted_proxies] in (["127.0.0.1"], ["127.0.0.1/32"])

@@ -36,6 +36,7 @@ EXPECTED = {
     "yields_in_a_thread.py:7": "Broken.exec_get: yields, and nobody iterates over it",
     "auth_required_async.py:7": "Broken.authRequired is <function Broken.authRequired at",
     "bad_max_body.py:6": "Broken.maxBody is '1M'; use a number of bytes above 0, or None",
+    "uploads_decoded.py:6": "Store.takesUploads is True; add decodeContent = False: a body that is decoded is read as a whole",
     "bad_timeout.py:6": "Broken.timeout is -1; use seconds above 0",
     "no_methods.py:4": "Broken answers nothing: write exec_get",
     "no_handler.py:1": "defines no handler",

@@ -52,6 +52,7 @@ def serve_forever(path: Path | None, host: str | None, port: int | None, reload:
     folders = [*config.scripts.dirs, *config.scripts.command_dirs, builtin_scripts(), builtin_commands()]
 
     def ready(base: str) -> None:
+        gateway.listens_at(base.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:"))
         manager.ready(base)
         _greet(gateway, base)
 

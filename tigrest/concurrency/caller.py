@@ -46,6 +46,9 @@ class Caller(Waiting, Protocol):
     def waits_for_body(self) -> bool:
         """Return whether the application waits, or waited when it was cancelled, for a part of the body."""
 
+    def expect_upload(self) -> None:
+        """Give the body more time the more of it has come: it may be large."""
+
     def detach(self) -> None:
         """Stop waiting for the task that serves the request: another task answers it."""
 

@@ -57,6 +57,7 @@ class HttpConfig(Section):
     host: NonEmptyText = "127.0.0.1"
     port: Listen = 8080
     max_body: Count = 1048576
+    max_upload: Count = 104857600
     request_timeout: Seconds = 30.0
     send_timeout: Seconds = 60.0
     stop_timeout: Seconds = 10.0

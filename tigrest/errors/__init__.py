@@ -47,6 +47,7 @@
     │   ├── TooManyStreams     … the user reads too many event streams at once  → 429
     │   ├── TooManyWaiting     … the caller waits for as much as he may         → 429
     │   ├── TooManyLookups     … callers without login ask for too many avatars → 429
+    │   ├── QuotaExceeded      … the upload service takes no more for a while   → 429
     │   └── Unavailable        what a request needs is away for a while         → 503
     │       ├── NotConnected       … the XMPP server
     │       ├── StorageUnavailable … the database: locked, full, out of reach
@@ -85,6 +86,7 @@ from tigrest.errors.retry import (
     IssuerUnavailable,
     NotConnected,
     NoThread,
+    QuotaExceeded,
     RetryLater,
     StorageUnavailable,
     TooManyFailures,
@@ -127,6 +129,7 @@ __all__ = [
     "NotPermitted",
     "NotSupported",
     "PluginError",
+    "QuotaExceeded",
     "RetryLater",
     "RoleRequired",
     "ScriptError",

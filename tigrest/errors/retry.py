@@ -41,6 +41,15 @@ class TooManyStreams(RetryLater):
         super().__init__(f"you have {limit} event streams open already, and may not have more; close one", retry_after)
 
 
+class QuotaExceeded(RetryLater):
+    """The upload service takes no more files from the caller for a while.
+
+    Args:
+        message: what it says.
+        retry_after: seconds until he should try again.
+    """
+
+
 class TooManyLookups(RetryLater):
     """Callers without login ask for more avatars than the XMPP server is asked for on their behalf.
 

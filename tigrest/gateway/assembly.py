@@ -17,11 +17,7 @@ from tigrest.auth.hook_store import HookStore
 from tigrest.auth.principal import Principal
 from tigrest.auth.token_store import TokenStore
 from tigrest.backends.backend import Backend
-from tigrest.backends.component.backend import Component
-from tigrest.backends.component.c2s import ClientPort, ClientPortSettings
-from tigrest.backends.component.settings import ComponentSettings, LinkSettings
-from tigrest.backends.embedded.domain import EmbeddedDomain
-from tigrest.backends.embedded.settings import EmbeddedSettings
+from tigrest.backends.embedded.files import EmbeddedFiles
 from tigrest.backends.inbound import Inbound
 from tigrest.backends.open_stages import OpenStages
 from tigrest.commands.pipeline import Pipeline
@@ -37,6 +33,8 @@ from tigrest.gateway.authentication import (
     make_permissions,
     text_of,
 )
+from tigrest.gateway.backends import Databases, make_backend, make_databases, make_files
+from tigrest.gateway.file_storage import FileStorage, files_mount
 from tigrest.gateway.provision import Core, provider
 from tigrest.hooks.receiver import HookReceiver
 from tigrest.http.app import App
@@ -63,6 +61,7 @@ from tigrest.scripting.table import Table
 from tigrest.service import Policy, Service
 from tigrest.service.avatars import AvatarCache, AvatarSettings, Fetcher
 from tigrest.service.bosh import BoshEndpoint
+from tigrest.service.uploads import Storage
 from tigrest.state.database import Database
 from tigrest.state.lock import OnLost
 
@@ -81,19 +80,6 @@ class ScriptFolders:
 
 
 @dataclass(frozen=True)
-class Databases:
-    """The databases of a gateway, which are often one.
-
-    Args:
-        state: what is the gateway's own.
-        embedded: the state of the embedded domain.
-    """
-
-    state: Database
-    embedded: Database
-
-
-@dataclass(frozen=True)
 class Parts:
     """The parts of a gateway.
 
@@ -108,6 +94,7 @@ class Parts:
         hook_store: the hooks that are stored.
         webhooks: delivers stanzas to URLs.
         backend: the way to XMPP.
+        files: keeps the files of the embedded domain; ``None`` for a real server.
         stages: sessions of ad-hoc commands that callers go on with.
         service: access to XMPP, as scripts have it.
         listening: gives stanzas to scripts.
@@ -128,6 +115,7 @@ class Parts:
     hook_store: HookStore
     webhooks: Webhooks
     backend: Backend
+    files: EmbeddedFiles | None
     stages: OpenStages
     service: Service
     listening: Listening
@@ -153,9 +141,10 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
     policy = make_policy(config)
     inbound = Inbound(config.xmpp.jid)
     events = Events(inbound)
-    backend = make_backend(config, databases, passwords, policy, inbound)
+    files = make_files(config, databases.embedded)
+    backend = make_backend(config, databases, passwords, policy, inbound, files)
     stages = OpenStages()
-    service = make_service(config, backend, policy, stages)
+    service = make_service(config, backend, policy, stages, files)
     webhooks = make_webhooks(config, databases.state, service)
     execution, timeout = Execution(), config.http.request_timeout
     listening = Listening(service, inbound.is_ours, execution=execution, timeout=timeout)
@@ -181,6 +170,8 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
     documentation = documentation_mounts(lambda: app.table, pipeline, domain=service.domain, readers=config.api.docs)
     authorization = make_authorization_server(config, service, databases.state, token_store, authentication, commands)
     commands_api = api_mounts(pipeline, places, docs="" if config.api.docs == "off" else DOCS_PATH)
+    if files is not None:
+        app.add(files_mount(files))
     for mount in (*commands_api, *documentation, *authorization.mounts()):
         app.add(mount)
     scripts = make_scripts(folders, provide, service, TableSwitch(app, listening, scheduling, commands, hooks))
@@ -198,6 +189,7 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
         hook_store=hook_store,
         webhooks=webhooks,
         backend=backend,
+        files=files,
         stages=stages,
         service=service,
         listening=listening,
@@ -207,17 +199,6 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
         entry=with_cors(app, config.http.cors_origins, app.is_open),
         scripts=scripts,
     )
-
-
-def make_databases(config: Config, on_lost: OnLost) -> Databases:
-    """Make the databases, to be used by this gateway alone.
-
-    Args:
-        config: how the gateway is set up.
-        on_lost: called when another gateway has taken one of them.
-    """
-    state, embedded = (Database(location, on_lost=on_lost) for location in (config.state.database, config.embedded.database))
-    return Databases(state, state if embedded.location == state.location else embedded)
 
 
 def make_policy(config: Config) -> Policy:
@@ -233,52 +214,10 @@ def make_policy(config: Config) -> Policy:
     )
 
 
-def make_backend(config: Config, databases: Databases, passwords: Passwords, policy: Policy, inbound: Inbound) -> Backend:
-    """Make the way to XMPP that ``[xmpp] backend`` names.
-
-    Args:
-        config: how the gateway is set up.
-        databases: where its state is kept.
-        passwords: how passwords of the embedded domain are hashed.
-        policy: tells who administers.
-        inbound: gets what comes in.
-    """
-    if config.xmpp.backend == "component":
-        return _make_component(config, databases.state, policy, inbound)
-    accounts = {account.jid: text_of(account.password) for account in config.embedded.accounts}
-    return EmbeddedDomain(
-        EmbeddedSettings(jid=config.xmpp.jid, domain=config.xmpp.domain, accounts=accounts),
-        administers=policy.administers,
-        database=databases.embedded,
-        passwords=passwords,
-        inbound=inbound,
-    )
-
-
-def _make_component(config: Config, database: Database, policy: Policy, inbound: Inbound) -> Component:
-    xmpp = config.xmpp
-    is_trusted = xmpp.effective_send_as == "user"
-    link = LinkSettings(
-        jid=xmpp.jid,
-        domain=xmpp.domain,
-        secret=text_of(xmpp.secret),
-        host=xmpp.host,
-        port=xmpp.port,
-        max_stanza=xmpp.max_stanza,
-    )
-    c2s = ClientPortSettings(host=xmpp.c2s_host, port=xmpp.c2s_port, domain=xmpp.domain, tls=xmpp.c2s_tls, authorities=xmpp.c2s_ca)
-    return Component(
-        ComponentSettings(link=link, is_trusted=is_trusted, borrows=is_trusted and xmpp.effective_adhoc_as == "user"),
-        passwords=ClientPort(c2s),
-        database=database,
-        administers=policy.administers,
-        inbound=inbound,
-    )
-
-
-def make_service(config: Config, backend: Backend, policy: Policy, stages: OpenStages) -> Service:
+def make_service(config: Config, backend: Backend, policy: Policy, stages: OpenStages, files: EmbeddedFiles | None) -> Service:
     """Make what scripts get to reach XMPP."""
-    service = Service(backend, policy, avatars=_avatar_settings(config.avatars), stages=stages)
+    storage = Storage(config.xmpp.c2s_ca) if files is None else FileStorage(files)
+    service = Service(backend, policy, avatars=_avatar_settings(config.avatars), stages=stages, storage=storage)
     if config.xmpp.backend == "component":
         service.bosh = BoshEndpoint(config.bosh.url, config.xmpp.domain)
     return service
@@ -325,6 +264,7 @@ def make_app(config: Config, service: Service, metrics: Metrics, admission: Admi
         admission=admission,
         execution=execution,
         max_body=config.http.max_body,
+        max_upload=config.http.max_upload,
         request_timeout=config.http.request_timeout,
         metrics=metrics,
         cors_origins=config.http.cors_origins,

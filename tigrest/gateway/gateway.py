@@ -222,6 +222,15 @@ class Gateway:
             log.warning("the configuration has changes that need a restart: %s", ", ".join(waiting))
         await self.reload()
 
+    def listens_at(self, base: str) -> None:
+        """Note where the gateway listens, for the URLs that the embedded domain gives out.
+
+        Args:
+            base: scheme, host and port, as in ``http://127.0.0.1:8080``.
+        """
+        if self.parts.files is not None:
+            self.parts.files.base = base
+
     async def settle(self) -> None:
         """Wait until all stanzas that scripts listen to are dealt with."""
         await self.parts.listening.settle()

@@ -27,6 +27,7 @@ from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import BodyTimeout, HandlerTimeout, MalformedContent, TigrestError, TooManyFailures, UnsupportedContent
 from tigrest.formats.content import JSON, URLENCODED, XML, media_type
 from tigrest.http.accepted_format import format_of
+from tigrest.http.body_limits import BodyLimits
 from tigrest.http.cors import preflight_headers, show_to_any_origin
 from tigrest.http.cross_site import SAFE_METHODS, CrossSite
 from tigrest.http.handler_permissions import HandlerPermissions
@@ -36,8 +37,6 @@ from tigrest.http.proxies import UnnamedProxy
 from tigrest.http.replies import Reply, is_expected, problem, send_stream
 from tigrest.http.request_metrics import RequestMetrics
 from tigrest.http.requests import (
-    BodyLimit,
-    HandlerRequest,
     bounded,
     check_length,
     client_address,
@@ -77,6 +76,7 @@ class App:
         admission: authenticates callers, and checks that they may call a handler or a mount.
         execution: runs methods of handlers.
         max_body: limit of request bodies, in bytes.
+        max_upload: limit of those that are read part by part, in bytes.
         request_timeout: seconds a request may take where its handler does not say otherwise.
         metrics: the registry; requests are counted in it.
         cors_origins: whose pages may send unsafe requests, besides our own.
@@ -89,6 +89,7 @@ class App:
         admission: Admission,
         execution: Execution,
         max_body: int,
+        max_upload: int,
         request_timeout: float,
         metrics: Metrics,
         cors_origins: Sequence[str] = (),
@@ -97,7 +98,7 @@ class App:
         self._admission = admission
         self.permissions = HandlerPermissions(admission, service.policy)
         """Decides about handlers that groups of ``[api.permissions]`` name."""
-        self._limit = BodyLimit(max_body)
+        self._limits = BodyLimits(max_body, max_upload)
         self._request_timeout = request_timeout
         self._handling = Handling(execution, request_timeout, self._answer_instead)
         self._cross_site = CrossSite(cors_origins)
@@ -249,9 +250,10 @@ class App:
             Exception: whatever the mount raises.
         """
         fields = dict(reversed(scope["headers"]))  # reversed, so that of several of one name the first is kept
-        check_length(fields, self._limit)
+        limit = self._limits.of_mount(mount, scope)
+        check_length(fields, limit)
         if b"transfer-encoding" in fields:
-            receive = bounded(receive, self._limit)
+            receive = bounded(receive, limit)
         request = MountRequest(scope, receive, send, fields, self._served(mount))
         if mount.login != "ignored":
             await request.admit(mount)
@@ -311,7 +313,7 @@ class App:
         if "query" in names:
             call.query = scope["query_string"]
         if "request" in names and call.request is None:
-            call.request = HandlerRequest(scope, bounded(receive, self._limit_of(route)), self._service.loop)
+            call.request = self._limits.request(route, scope, bounded(receive, self._limits.of(route)), self._service.loop)
         is_asking = "principal" in names or "service" in names
         if is_asking:
             waiting.set(caller_of(scope))
@@ -324,25 +326,22 @@ class App:
                 await call.request.close()
         shown = NO_VALUES
         if endpoint.template is not None:
-            request = call.request or HandlerRequest(scope, bounded(receive, self._limit_of(route)), self._service.loop)
+            request = call.request or self._limits.request(route, scope, bounded(receive, self._limits.of(route)), self._service.loop)
             shown = {"user": call.user, "principal": principal, "request": request}
         return make_reply(result, lambda: format_of(scope), endpoint, shown)
-
-    def _limit_of(self, route: Route) -> BodyLimit:
-        return self._limit if route.max_body is None else BodyLimit(route.max_body, "maxBody of the handler")
 
     async def _read_content(
         self, scope: Scope, headers: HeaderMap, receive: Receive, route: Route, call: Call, is_validated: bool
     ) -> Receive:
         """Read the body, or give the handler the request to read it itself; one whose content has a model gets a body that can be read."""
         content_type = headers.get(b"content-type", b"").decode("latin-1")
-        check_length(headers, self._limit_of(route))
+        check_length(headers, self._limits.of(route))
         if b"content-length" not in headers or b"transfer-encoding" in headers:
-            receive = bounded(receive, self._limit_of(route))
+            receive = bounded(receive, self._limits.of(route))
         if is_validated and not is_decodable(content_type):
             raise UnsupportedContent(media_type(content_type), (JSON, XML, URLENCODED))
         if not route.decode_content or not is_decodable(content_type):
-            call.content = call.request = HandlerRequest(scope, receive, self._service.loop, content_type)
+            call.content = call.request = self._limits.request(route, scope, receive, self._service.loop, content_type)
             return receive
         body = await read_body(receive)
         if body:

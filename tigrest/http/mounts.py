@@ -142,6 +142,7 @@ class Mount:
             are left to ``answer`` to refuse.
         failure: makes the answer for an error, out of it and the scope of the request (ASGI); by default a problem document.
         uri: its name in metrics; by default the path, with ``/*`` for a prefix.
+        takes_uploads: whether bodies may be as large as ``[http] max_upload`` says, for one that reads them part by part.
         timeout: seconds that an answer may take; ``None`` for ``[http] request_timeout``, infinity for one that keeps time itself.
 
     Raises:
@@ -158,6 +159,7 @@ class Mount:
     allow: Callable[[str], Iterable[str]] | None = None
     failure: Callable[[BaseException, Scope], Reply] | None = None
     uri: str = ""
+    takes_uploads: bool = False
     timeout: float | None = None
 
     def __post_init__(self) -> None:

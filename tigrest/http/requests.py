@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from functools import cached_property
 from threading import get_ident
 from typing import Any, NamedTuple
 
 from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive, Scope
 
 from tigrest.concurrency.threads import HOME, callable_from_threads
@@ -20,13 +20,46 @@ from tigrest.formats.content import URLENCODED, is_json, is_xml, media_type, rea
 from tigrest.formats.labels import check_form
 from tigrest.formats.urlencoded import by_name, read_fields
 
+CUT_OFF = "the request ended before its body did"
+
+
+class BodyLimit(NamedTuple):
+    """Limit of request bodies.
+
+    Args:
+        size: most bytes allowed.
+        origin: what says so, for the error.
+    """
+
+    size: int
+    origin: str = "[http] max_body"
+
 
 @callable_from_threads
 class HandlerRequest(Request):
-    """A Starlette request whose ``body()``, ``json()`` and ``form()`` also work from worker threads, where they block."""
+    """A Starlette request whose ``body()``, ``json()`` and ``form()`` also work from worker threads, where they block.
 
-    def __init__(self, scope: Scope, receive: Receive, loop: asyncio.AbstractEventLoop, content_type: str | None = None) -> None:
+    Args:
+        scope: of the request (ASGI).
+        receive: of the request (ASGI), with a limit.
+        loop: the running event loop.
+        content_type: header ``Content-Type``; read from the scope when ``None``.
+        whole: limit of a body that is read as a whole, where it is lower than that of ``receive``.
+    """
+
+    _whole: BodyLimit | None = None
+
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        loop: asyncio.AbstractEventLoop,
+        content_type: str | None = None,
+        whole: BodyLimit | None = None,
+    ) -> None:
         super().__init__(scope, receive)
+        if whole is not None:
+            self._whole = whole
         self.loop = loop
         self.__dict__[HOME] = get_ident()
         if content_type is not None:
@@ -43,12 +76,35 @@ class HandlerRequest(Request):
         return self._form is not None
 
     async def body(self) -> bytes:
-        """Return the whole body."""
+        """Return the whole body.
+
+        Raises:
+            ContentTooLarge: it is larger than what is read as a whole.
+            MalformedContent: the caller went away before the end of it.
+        """
         if not hasattr(self, "_body"):
             if self._stream_consumed:
                 return await super().body()  # says what is wrong
-            self._body = await read_body(self.receive)
+            self._body = await read_body(self.receive if self._whole is None else self._receive_whole(self._whole))
         return self._body
+
+    def _receive_whole(self, limit: BodyLimit) -> Receive:
+        length = header(self.scope, b"content-length")
+        check_length({b"content-length": length.encode()}, limit)
+        return bounded(self.receive, limit)
+
+    async def stream(self) -> AsyncGenerator[bytes, None]:
+        """Return the body part by part, as it comes.
+
+        Raises:
+            ContentTooLarge: it is over the limit.
+            MalformedContent: the caller went away before the end of it.
+        """
+        try:
+            async for part in super().stream():
+                yield part
+        except ClientDisconnect:
+            raise MalformedContent(CUT_OFF) from None
 
     async def json(self) -> Any:
         """Return the body as JSON.
@@ -115,18 +171,6 @@ def base_url(scope: Scope) -> str:
     return f"{scope.get('scheme', 'http')}://{header(scope, b'host') or 'localhost'}"
 
 
-class BodyLimit(NamedTuple):
-    """Limit of request bodies.
-
-    Args:
-        size: most bytes allowed.
-        origin: what says so, for the error.
-    """
-
-    size: int
-    origin: str = "[http] max_body"
-
-
 def bounded(receive: Receive, limit: BodyLimit) -> Receive:
     """Return a ``receive`` that raises when a body is over a limit.
 
@@ -162,7 +206,7 @@ async def read_body(receive: Receive) -> bytes:
         if not message.get("more_body"):
             return b"".join(parts)
         message = await receive()
-    raise MalformedContent("the request ended before its body did")
+    raise MalformedContent(CUT_OFF)
 
 
 def check_length(headers: Mapping[bytes, bytes], limit: BodyLimit) -> None:

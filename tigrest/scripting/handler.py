@@ -115,6 +115,10 @@ class Handler:
     maxBody: int | None = None
     """Bytes that a request's body may have, then 413; ``None`` for ``[http] max_body``."""
 
+    takesUploads: bool = False
+    """``True``: a body that is read part by part, by ``request.stream()`` or ``request.form()``, may have ``[http] max_upload`` bytes, and
+    as long as it comes may take its time. Needs ``decodeContent = False``."""
+
     match: Match | None = None
     """Which stanzas the ``on_`` methods are for; ``None`` for all to our addresses."""
 

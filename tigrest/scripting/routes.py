@@ -48,6 +48,7 @@ class Route(Part):
         pattern: the handler's ``regex``.
         endpoints: by HTTP method; ``HEAD`` is there with ``GET``.
         max_body: limit of request bodies, in bytes; ``None`` for that of the configuration.
+        takes_uploads: whether a body that is read part by part may be as large as an upload.
         asks_auth_required: whether it overrides ``authRequired``.
         checks_origin: whether GET is checked as unsafe methods are.
     """
@@ -62,6 +63,7 @@ class Route(Part):
     is_async: bool
     decode_content: bool
     max_body: int | None
+    takes_uploads: bool
     api_key: bool
     asks_auth_required: bool
     checks_origin: bool
@@ -162,6 +164,7 @@ class RouteKind:
             api_key=cls.apiKey,
             timeout=cls.timeout,
             max_body=cls.maxBody,
+            takes_uploads=cls.takesUploads,
             asks_auth_required=cls.authRequired is not Handler.authRequired,
             checks_origin=cls.checkOrigin,
             line=declared.line,

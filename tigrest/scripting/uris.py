@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-OF_GATEWAY = ("/health", "/metrics", "/api", "/oauth", "/oauth2", "/console", "/.well-known/oauth-authorization-server")
+OF_GATEWAY = ("/health", "/metrics", "/api", "/oauth", "/oauth2", "/upload", "/console", "/.well-known/oauth-authorization-server")
 """Paths that the gateway serves itself, or will, with all below them: mounts outside ``/rest``. A test compares them."""
 
 _URI = re.compile(r"(?:/[^/?#\\{}\[\]()*+^$|\s\x00-\x1f\x7f]+)+")

@@ -20,6 +20,7 @@ from tigrest.service.own_account import OwnAccount
 from tigrest.service.policy import Policy
 from tigrest.service.shares import Shares
 from tigrest.service.stanzas import MessageParts, StanzaLike, message_of, stanza_of
+from tigrest.service.uploads.uploads import FileBody, Uploads
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.stanza import Stanza
 
@@ -36,10 +37,12 @@ class CallerLimits:
     Args:
         requests: most iqs that wait for replies.
         stanzas: most stanzas that wait for a send permit.
+        uploads: most files that are uploaded at a time.
     """
 
     requests: int = 256
     stanzas: int = 400
+    uploads: int = 8
 
 
 @callable_from_threads
@@ -190,6 +193,26 @@ class BoundedService:
         self._policy.require(self.principal, "act_as", bare)
         return await self._callers.avatars.set(bare, data)
 
+    async def upload(self, name: str, size: int, content_type: str, chunks: FileBody) -> str:
+        """Upload a file for the caller, as long as he waits for it, and return the URL at which it is then.
+
+        The slot is asked for from his address at the gateway, so that a server counts what each of them uploads.
+
+        Args:
+            name, size, content_type, chunks: as for :meth:`tigrest.service.Service.upload`.
+
+        Raises:
+            TooManyWaiting: he uploads as many files as he may already.
+            CallerGone: he does not wait any more.
+            Exception: as :meth:`addressed` and :meth:`tigrest.service.Service.upload`.
+        """
+        share = self._callers.uploading
+        share.take(self._share_of)
+        try:
+            return await while_there(self._callers.uploads.upload(self, name, size, content_type, chunks))
+        finally:
+            share.give_back(self._share_of)
+
     def _asking(self, given: Stanza) -> Stanza:
         if not given.awaits_reply:
             raise InvalidStanza(f"a {given.kind} is sent with type get or set to be answered, this one has {given.type or 'none'!r}")
@@ -216,19 +239,29 @@ class Callers:
         outbound: sends what is allowed.
         policy: who may do what.
         avatars: publishes avatars.
+        uploads: uploads files.
         limits: of each caller.
         stages: remembers the forms of commands that callers go on with.
         own: makes iqs of callers to their own accounts.
     """
 
     def __init__(
-        self, outbound: Outbound, policy: Policy, avatars: Avatars, limits: CallerLimits, stages: OpenStages, own: OwnAccount
+        self,
+        outbound: Outbound,
+        policy: Policy,
+        avatars: Avatars,
+        uploads: Uploads,
+        limits: CallerLimits,
+        stages: OpenStages,
+        own: OwnAccount,
     ) -> None:
-        self.outbound, self.policy, self.avatars, self.stages, self.own = outbound, policy, avatars, stages, own
+        self.outbound, self.policy, self.avatars, self.uploads, self.stages, self.own = outbound, policy, avatars, uploads, stages, own
         self.waiting = Shares(limits.requests, "requests")
         """Replies that callers wait for."""
         self.sending = Shares(limits.stanzas, "stanzas")
         """Stanzas of callers that wait for the server to take them."""
+        self.uploading = Shares(limits.uploads, "uploads")
+        """Files that callers upload."""
         self.of = lru_cache(maxsize=CACHE_SIZE)(self._of)
         """Return the service as a caller may use it."""
 

@@ -25,6 +25,9 @@ from tigrest.service.outbound import ArchiveLimits, Outbound
 from tigrest.service.own_account import OwnAccount
 from tigrest.service.policy import Policy
 from tigrest.service.stanzas import MessageParts, StanzaLike, blaming_script, message_of, stanza_of
+from tigrest.service.uploads.services import UploadServices
+from tigrest.service.uploads.storage import Storage
+from tigrest.service.uploads.uploads import FileBody, TakesFiles, Uploads
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.presence import StatusOutcome, UserStatus
 from tigrest.xmpp.stanza import Stanza
@@ -49,6 +52,7 @@ class Service:
         archives: limits of queries of archives; the defaults when ``None``.
         callers: limits of each caller; the defaults when ``None``.
         stages: remembers the sessions of ad-hoc commands; of its own when ``None``. Whoever gives it stops it.
+        storage: takes the files that are uploaded; by HTTP when ``None``.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class Service:
         archives: ArchiveLimits | None = None,
         callers: CallerLimits | None = None,
         stages: OpenStages | None = None,
+        storage: TakesFiles | None = None,
     ) -> None:
         self._backend = backend
         self.policy = policy
@@ -73,7 +78,9 @@ class Service:
         self.avatars = Avatars(self, avatars or AvatarSettings())
         """Avatars (XEP-0084, XEP-0153, XEP-0292): get and set."""
         self._outbound = Outbound(backend, archives or ArchiveLimits())
-        self._callers = Callers(self._outbound, policy, self.avatars, callers or CallerLimits(), stages, OwnAccount(backend, policy))
+        self._uploads = Uploads(UploadServices(self, backend.domain, backend.jid), storage or Storage())
+        own = OwnAccount(backend, policy)
+        self._callers = Callers(self._outbound, policy, self.avatars, self._uploads, callers or CallerLimits(), stages, own)
         self._bosh: BoshEndpoint | None = None
         self._callbacks = TaskSet()
 
@@ -232,6 +239,22 @@ class Service:
         XEP-0356 §6
         """
         return await self._backend.request_as(JID(owner).bare, self._own(iq).with_(sender=None), timeout)
+
+    async def upload(self, name: str, size: int, content_type: str, chunks: FileBody) -> str:
+        """Upload a file to the storage of the XMPP server, and return the URL at which it is then.
+
+        Args:
+            name: of the file; folders and what could mislead are left out.
+            size: in bytes, above 0.
+            content_type: its media type; empty for the usual one for its name.
+            chunks: the file: bytes, or what gives its parts (``async for``), which are not all kept at a time.
+
+        Raises:
+            Exception: as :meth:`tigrest.service.uploads.Uploads.upload`.
+
+        XEP-0363
+        """
+        return await self._uploads.upload(self, name, size, content_type, chunks)
 
     def delegation_trouble(self, type: str, namespace: str) -> str:
         """Return why the server does not let :meth:`request_as` send iqs of a type and namespace; empty when it lets.

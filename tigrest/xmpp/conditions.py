@@ -132,6 +132,7 @@ EXCEPTIONS: dict[type[errors.TigrestError], ErrorMapping] = {
     errors.TooManyStreams: ErrorMapping(429),
     errors.TooManyWaiting: ErrorMapping(429),
     errors.TooManyLookups: ErrorMapping(429),
+    errors.QuotaExceeded: ErrorMapping(429, "resource-constraint"),
     errors.CallerGone: ErrorMapping(499),
     errors.NotSupported: ErrorMapping(501),
     errors.ServerFailed: ErrorMapping(502),

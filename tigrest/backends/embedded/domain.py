@@ -9,6 +9,7 @@ from collections.abc import Callable
 from tigrest.backends.backend import UserRepository
 from tigrest.backends.embedded.accounts import EmbeddedAccounts
 from tigrest.backends.embedded.administration import Administration
+from tigrest.backends.embedded.files import EmbeddedFiles
 from tigrest.backends.embedded.messages import OfflineMessages
 from tigrest.backends.embedded.pep import FEATURES, PersonalEvents
 from tigrest.backends.embedded.presences import Presences
@@ -49,6 +50,7 @@ class EmbeddedDomain:
         database: where all state is stored; started here, stopped by its owner.
         passwords: hashes and verifies; closed by its owner.
         inbound: gets the stanzas that come in for our own addresses.
+        files: takes files, at an address below the domain; started and stopped here. No files are taken when ``None``.
     """
 
     def __init__(
@@ -59,12 +61,13 @@ class EmbeddedDomain:
         database: Database,
         passwords: Passwords,
         inbound: Inbound | None = None,
+        files: EmbeddedFiles | None = None,
     ) -> None:
         self.jid, self.domain, self._limits = settings.jid, settings.domain, settings.limits
         self.inbound = inbound or Inbound(self.jid)
         self.created = False
         """After the start: whether there were no accounts in the database before."""
-        self._database = database
+        self._database, self._files = database, files
         self._configured = dict(settings.accounts)
         self._connected = False
         self._running = TaskSet(logs=False)
@@ -86,7 +89,7 @@ class EmbeddedDomain:
             DiscoIdentity("server", "im", "tigrest"),
             answers=description.answers,
             features=("msgoffline",),
-            items=tuple((JID.of(local, self.domain.domain), name) for local, name in services.items()),
+            items=self._items(services),
             commands=[SessionCommands(administration.commands, self._limits.command_sessions)],
         )
         self._services = {
@@ -100,6 +103,10 @@ class EmbeddedDomain:
             features=(*FEATURES, VCARD4_NODE),
             check=self._expect_account,
         )
+
+    def _items(self, services: dict[str, str]) -> tuple[tuple[JID, str], ...]:
+        listed = tuple((JID.of(local, self.domain.domain), name) for local, name in services.items())
+        return listed if self._files is None else (*listed, (self._files.jid, "Files"))
 
     @property
     def connected(self) -> bool:
@@ -119,6 +126,8 @@ class EmbeddedDomain:
         except InvalidValue as error:
             raise ConfigError(f"[[embedded.accounts]]: {error}") from None
         await self._vhosts.start()
+        if self._files is not None:
+            await self._files.start()
         self._connected = True
         log.info("embedded domain %s started, %d accounts", self.domain, len(await self._accounts.list()))
 
@@ -128,6 +137,8 @@ class EmbeddedDomain:
             return
         self._connected = False
         await self._running.stop()
+        if self._files is not None:
+            await self._files.stop()
         log.info("embedded domain %s stopped", self.domain)
 
     async def send(self, stanza: Stanza) -> None:
@@ -240,6 +251,8 @@ class EmbeddedDomain:
 
     def _entity(self, to: JID) -> Entity:
         """Find the entity of an address that is none of ours. RFC 6121 §8"""
+        if self._files is not None and to == self._files.jid:
+            return self._files.entity
         if to.domain != self.domain.domain:
             raise StanzaError("remote-server-not-found", text=f"{to.domain} is not served here, and there are no links to other servers")
         if not to.local:

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 from tigrest.backends.entities.commands import AdHocCommands
 from tigrest.backends.entities.iq_request import IqAnswers, IqRequest
 from tigrest.errors import StanzaError
+from tigrest.xmpp.forms import DataForm
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import COMMANDS, DATA_FORMS, DISCO_INFO, DISCO_ITEMS
 from tigrest.xmpp.xml import split_name
@@ -31,6 +32,7 @@ class Entity:
         answers: functions that answer; the namespaces of their payloads are its features.
         features: further features.
         items: addresses and names of the entities that belong to it, for disco#items.
+        forms: forms with more about it, in replies to disco#info. XEP-0128
         commands: its ad-hoc commands, in groups; nodes that no group has for its own are of the first one.
         check: called before it answers disco; raises when there is no such entity.
     """
@@ -41,6 +43,7 @@ class Entity:
         answers: IqAnswers | None = None,
         features: tuple[str, ...] = (),
         items: tuple[tuple[JID, str], ...] = (),
+        forms: Sequence[DataForm] = (),
         commands: Sequence[AdHocCommands] = (),
         check: Callable[[IqRequest], Awaitable[None]] | None = None,
     ) -> None:
@@ -50,6 +53,7 @@ class Entity:
         self._identities = identities
         self._features = tuple(sorted({split_name(payload)[0] for _, payload in self._answers} | set(features)))
         self._items = items
+        self._forms = tuple(forms)
         self._commands = tuple(commands)
         self._check = check
 
@@ -80,7 +84,9 @@ class Entity:
             await self._check(request)
         node = request.payload.get("node", "")
         if not node:
-            return _info(node, self._identities, self._features)
+            query = _info(node, self._identities, self._features)
+            query.extend(form.to_element() for form in self._forms)
+            return query
         if not self._commands:
             raise StanzaError("item-not-found")
         group = self._group(node)

@@ -17,6 +17,7 @@ class ConnectionLimits:
 
     Args:
         body: how long a request's body may be waited for, in all.
+        upload_rate: bytes a second that an upload has to come with on average, beyond the time of ``body``.
         send: how long a peer may take nothing of what is sent to it.
         progress: how long a connection may take for its first request, and for what it has sent the beginning of: the rest of a request
             head, or of one part of a body.
@@ -26,6 +27,7 @@ class ConnectionLimits:
     """
 
     body: float = BODY_SECONDS
+    upload_rate: float = 8192.0
     send: float = SEND_SECONDS
     progress: float = 30.0
     linger: float = 2.0

@@ -70,6 +70,9 @@ class RequestCycle(RequestResponseCycle):
     waits_for_body = False
     _waited = 0.0
     """Seconds spent waiting for the parts of the body that have come in."""
+    _is_upload = False
+    _received = 0
+    """Bytes of an upload that the application has got."""
     _is_last = False
     _is_detached = False
     _news = False
@@ -142,6 +145,10 @@ class RequestCycle(RequestResponseCycle):
 
     # to the application
 
+    def expect_upload(self) -> None:
+        """Give the body more time the more of it has come: see :meth:`~tigrest.concurrency.caller.Caller.expect_upload`."""
+        self._is_upload = True
+
     def detach(self) -> None:
         """Stop waiting for the task that serves the request: see :meth:`~tigrest.concurrency.caller.Caller.detach`."""
         self._is_detached = True
@@ -183,17 +190,21 @@ class RequestCycle(RequestResponseCycle):
         if self.disconnected or self.response_complete:
             return {"type": "http.disconnect"}
         body, self.body = bytes(self.body), bytearray()
+        if self._is_upload:
+            self._received += len(body)
         return {"type": "http.request", "body": body, "more_body": self.more_body}
 
     async def _wait_for_body(self, signal: asyncio.Event) -> None:
         """Wait for a piece of the body.
 
-        The limit is for all waits of a request together, without the time that the application takes between them.
+        The limit is for all waits of a request together, without the time that the application takes between them. That of an upload
+        grows with what has come.
 
         Raises:
             BodyTimeout: the limit is reached.
         """
-        limit, loop = self.protocol.limits.body, self.protocol.loop
+        limits, loop = self.protocol.limits, self.protocol.loop
+        limit = limits.body + (self._received / limits.upload_rate if self._is_upload else 0.0)
         began = loop.time()
         self.waits_for_body = True
         try:

@@ -1,0 +1,66 @@
+"""Limits of the bodies of requests to handlers: of those read as a whole, and of those read part by part."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.types import Receive, Scope
+
+from tigrest.concurrency.caller import caller_of
+from tigrest.http.mounts import Mount
+from tigrest.http.requests import BodyLimit, HandlerRequest
+from tigrest.scripting.routes import Route
+
+
+class BodyLimits:
+    """Knows how large bodies may be.
+
+    Args:
+        max_body: bytes of a body that is read as a whole.
+        max_upload: bytes of one that is read part by part, for handlers that take uploads.
+    """
+
+    def __init__(self, max_body: int, max_upload: int) -> None:
+        self.whole, self._upload = BodyLimit(max_body), BodyLimit(max_upload, "[http] max_upload")
+
+    def of(self, route: Route) -> BodyLimit:
+        """Return the limit of what may come in for a handler."""
+        return self._upload if route.takes_uploads else self._of_whole(route)
+
+    def of_mount(self, mount: Mount, scope: Scope) -> BodyLimit:
+        """Return the limit of what comes in for a mount.
+
+        Args:
+            mount: which.
+            scope: of the request (ASGI); an upload gets more time.
+        """
+        if not mount.takes_uploads:
+            return self.whole
+        _expect_upload(scope)
+        return self._upload
+
+    def request(
+        self, route: Route, scope: Scope, receive: Receive, loop: asyncio.AbstractEventLoop, content_type: str | None = None
+    ) -> HandlerRequest:
+        """Make the request that a handler gets; one that takes uploads has a lower limit for what it reads as a whole.
+
+        Args:
+            route: the handler.
+            scope: of the request (ASGI).
+            receive: of the request (ASGI), within the limit of :meth:`of`.
+            loop: the running event loop.
+            content_type: header ``Content-Type``; read from the scope when ``None``.
+        """
+        if not route.takes_uploads:
+            return HandlerRequest(scope, receive, loop, content_type)
+        _expect_upload(scope)
+        return HandlerRequest(scope, receive, loop, content_type, self._of_whole(route))
+
+    def _of_whole(self, route: Route) -> BodyLimit:
+        return self.whole if route.max_body is None else BodyLimit(route.max_body, "maxBody of the handler")
+
+
+def _expect_upload(scope: Scope) -> None:
+    caller = caller_of(scope)
+    if caller is not None:
+        caller.expect_upload()
