@@ -43,9 +43,18 @@ def test_a_client_is_told_what_it_has_registered(path: str) -> None:
 
 def test_grants_that_are_not_offered_are_left_out() -> None:
     with opened() as gateway:
-        answer = gateway.post(REGISTER, json=SERVICE | {"grant_types": ["authorization_code", "password", "password"]})
+        answer = gateway.post(REGISTER, json=SERVICE | {"grant_types": ["implicit", "client_credentials", "password", "password"]})
         assert answer.json()["grant_types"] == ["password"]
         assert gateway.post(REGISTER, json={}).json()["grant_types"] == ["password", "refresh_token"]
+
+
+def test_codes_are_for_clients_that_users_can_be_sent_back_to() -> None:
+    with opened() as gateway:
+        for uris, grants in {
+            "https://a.example/x": ["password", "refresh_token", "authorization_code"],
+            "http://a.example/x": ["password", "refresh_token"],
+        }.items():
+            assert gateway.post(REGISTER, json={"redirect_uris": [uris]}).json()["grant_types"] == grants
 
 
 @pytest.mark.parametrize(
@@ -61,6 +70,22 @@ def test_grants_that_are_not_offered_are_left_out() -> None:
         ({"redirect_uris": ["https://a.example/#x"]}, "invalid_redirect_uri", "redirect_uris"),
         ({"redirect_uris": ["javascript:alert(1)"]}, "invalid_redirect_uri", "redirect_uris"),
         ({"redirect_uris": ["https://[a/"]}, "invalid_redirect_uri", "redirect_uris"),
+        ({"grant_types": ["authorization_code"]}, "invalid_redirect_uri", "needs one"),
+        *(
+            ({"grant_types": ["authorization_code"], "redirect_uris": [uri]}, "invalid_redirect_uri", "redirect_uris")
+            for uri in (
+                "http://a.example/x",
+                "http://127.0.0.1@a.example/x",
+                "http://127.0.0.1.a.example/x",
+                "https://u:p@a.example/",
+                "https:///x",
+                "https:x",
+                "vbscript:x",
+                "file:///etc/passwd",
+                "myapp:/x",
+                "https://a.example/ü",
+            )
+        ),
         ({"scope": "x" * 2001}, "invalid_client_metadata", "scope"),
         ({"contacts": ["x" * 1999] * 9}, "invalid_client_metadata", "16384"),
     ],
@@ -95,12 +120,13 @@ def test_the_metadata_tell_what_there_is() -> None:
         body = answer.json()
         assert body["issuer"] == "http://chat.example.org:8080"
         endpoints = {key: value for key, value in body.items() if key.endswith("_endpoint")}
-        assert endpoints == {
-            f"{name}_endpoint": f"http://chat.example.org:8080/oauth2/{path}"
-            for name, path in {"token": "token", "registration": "register", "revocation": "revoke", "introspection": "introspect"}.items()
-        }
-        assert body["grant_types_supported"] == ["password", "refresh_token"]
-        assert body["response_types_supported"] == []
+        paths = {"token": "token", "registration": "register", "revocation": "revoke", "introspection": "introspect"}
+        paths |= {"authorization": "authorize", "device_authorization": "device_authorization"}
+        assert endpoints == {f"{name}_endpoint": f"http://chat.example.org:8080/oauth2/{path}" for name, path in paths.items()}
+        device = "urn:ietf:params:oauth:grant-type:device_code"
+        assert body["grant_types_supported"] == ["password", "refresh_token", "authorization_code", device, "client_credentials"]
+        assert (body["response_types_supported"], body["code_challenge_methods_supported"]) == (["code"], ["S256"])
+        assert body["authorization_response_iss_parameter_supported"] is True
         for path in endpoints.values():
             assert gateway.post(path.removeprefix("http://chat.example.org:8080")).status_code in (400, 401)
 

@@ -140,17 +140,18 @@ async def test_a_password_is_set_by_the_accounts(server: Server, to: dict[str, s
     assert server.asked == [("password", "alice@example.org new")]
 
 
-def bearer(jid: JID, roles: frozenset[str], *scopes: str, chosen: bool = False) -> Principal:
-    return Principal(jid, roles, "bearer", "token", scopes=frozenset(scopes), has_chosen=chosen)
+def bearer(jid: JID, roles: frozenset[str], *scopes: str, chosen: bool = False, by_password: bool = False) -> Principal:
+    return Principal(jid, roles, "bearer", "token", scopes=frozenset(scopes), has_chosen=chosen, by_password=by_password)
 
 
 @pytest.mark.parametrize(
     ("principal", "is_allowed"),
     [
         (bearer(ALICE_JID, USER, "user"), False),
-        (bearer(ALICE_JID, USER, "user", chosen=True), True),
-        (bearer(ALICE_JID, USER, "rest", chosen=True), False),
-        (bearer(ROOT_JID, USER, "user", chosen=True), False),
+        (bearer(ALICE_JID, USER, "user", chosen=True, by_password=True), True),
+        (bearer(ALICE_JID, USER, "user", chosen=True), False),
+        (bearer(ALICE_JID, USER, "rest", chosen=True, by_password=True), False),
+        (bearer(ROOT_JID, USER, "user", chosen=True, by_password=True), False),
         (bearer(ALICE_JID, USER, "admin"), True),
         (bearer(ALICE_JID, USER, "rest"), False),
         (bearer(ALICE_JID, frozenset(), "get_roster"), False),

@@ -29,6 +29,7 @@ class Principal:
         address: IP address of the client; empty when it is unknown.
         scopes: of the token that he came with; none where he came otherwise.
         has_chosen: whether he chose the scopes himself, when a client got the token by his login: they limit him, and give him nothing.
+        by_password: whether a client got the token by his password, which it knows.
     """
 
     jid: JID | None
@@ -38,6 +39,7 @@ class Principal:
     address: str = ""
     scopes: frozenset[str] = NOBODY
     has_chosen: bool = False
+    by_password: bool = False
     is_admin: bool = field(init=False, compare=False, repr=False)
     """True when he has the role admin."""
 

@@ -6,20 +6,23 @@ import hmac
 import json
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tigrest.auth.token_store import Token, TokenStore, hash_token, new_token
+from tigrest.auth.token_store import GrantKind, Token, TokenStore, hash_token, new_token
 from tigrest.state.database import Database
 from tigrest.state.gateway_tables import token_families, tokens
 from tigrest.xmpp.jid import JID
 
 REFRESH_PREFIX = "tgr_"
 """Beginning of every refresh token, after which stand its family, a dot, and a secret that each use replaces."""
+
+TokenClaim = Callable[[AsyncConnection, str], Awaitable[bool]]
+"""Takes what becomes a family, such as a code, in the transaction that stores the family; returns whether nobody else has taken it."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Grant:
         owner: bare address of the user.
         scopes: what the access token is for.
         scope: the same in the words of the client, with spaces between.
+        kind: how.
     """
 
     client: str
@@ -52,6 +56,7 @@ class Grant:
     owner: JID
     scopes: frozenset[str]
     scope: str
+    kind: GrantKind = "password"
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,7 @@ class Family:
         scope: in the words of the client, with spaces between.
         created: when he granted it, in seconds of Unix time.
         expires: when the last token of it ends, in seconds of Unix time.
+        kind: how it was granted.
     """
 
     id: str
@@ -73,6 +79,7 @@ class Family:
     scope: str
     created: float
     expires: float
+    kind: GrantKind = "password"
 
 
 @dataclass(frozen=True)
@@ -125,6 +132,17 @@ class TokenFamilies:
             access_seconds: lifetime of the access token.
             refresh_seconds: lifetime of the refresh token; ``None`` for no such token.
         """
+        issued = await self._begin(grant, access_seconds, refresh_seconds)
+        assert issued is not None  # only a claim can fail
+        return issued
+
+    async def redeem(self, claim: TokenClaim, grant: Grant, access_seconds: float, refresh_seconds: float | None) -> Issued | None:
+        """Store a grant for something that becomes it once; see :meth:`begin`. Return ``None`` when somebody else has claimed that."""
+        return await self._begin(grant, access_seconds, refresh_seconds, claim)
+
+    async def _begin(
+        self, grant: Grant, access_seconds: float, refresh_seconds: float | None, claim: TokenClaim | None = None
+    ) -> Issued | None:
         now, access, public = self._clock(), new_token(), secrets.token_urlsafe(16)
         refresh, lifetime = "", access_seconds
         if refresh_seconds is not None:
@@ -138,8 +156,11 @@ class TokenFamilies:
             "refresh_digest": hash_token(refresh) if refresh else None,
             "created": now,
             "expires": now + lifetime,
+            "kind": grant.kind,
         }
         async with self._database.begin() as connection:
+            if claim is not None and not await claim(connection, family):
+                return None
             await connection.execute(insert(token_families).values(row))
             await connection.execute(insert(tokens).values(_access_row(access, family, grant, now, access_seconds)))
             await self._purge(connection, now)
@@ -190,9 +211,13 @@ class TokenFamilies:
         self._store.changes += 1
         return Issued(access, following)
 
-    async def end(self, family: Family) -> None:
-        """Revoke all tokens of a family."""
-        await self._store.revoke_family(family.id)
+    async def end(self, family: str) -> None:
+        """Revoke all tokens of a family.
+
+        Args:
+            family: its ``id``.
+        """
+        await self._store.revoke_family(family)
 
     async def revoke(self, token: str) -> None:
         """Revoke an access or refresh token, with its family. One that there is not is none afterwards either. RFC 7009 §2.2
@@ -201,7 +226,7 @@ class TokenFamilies:
         """
         if token.startswith(REFRESH_PREFIX):
             if (found := await self.find_refresh(token)) is not None:
-                await self.end(found.family)
+                await self.end(found.family.id)
         else:
             await self._store.revoke_token(token)
 
@@ -211,7 +236,9 @@ class TokenFamilies:
             row = (await connection.execute(select(token_families).where(token_families.c.family == family))).first()
         if row is None or row.expires <= self._clock():
             return None
-        return Family(row.family, row.client, JID(row.owner), row.scope, row.created, row.expires), row.refresh_digest
+        return Family(
+            row.family, row.client, JID(row.owner), row.scope, row.created, row.expires, row.kind or "password"
+        ), row.refresh_digest
 
     async def _purge(self, connection: AsyncConnection, now: float) -> None:
         """Delete families that have expired, with their tokens."""
@@ -253,4 +280,5 @@ def _access_row(token: str, family: str, grant: Grant, now: float, seconds: floa
         "created": made.isoformat(timespec="seconds"),
         "expires": now + seconds,
         "family": family,
+        "kind": grant.kind,
     }

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from tigrest.auth.key_store import check_lifetime
 from tigrest.errors import InvalidValue, NotFound
 from tigrest.state.database import Database
-from tigrest.state.gateway_tables import GATEWAY, token_families, tokens
+from tigrest.state.gateway_tables import GATEWAY, oauth_codes, oauth_devices, oauth_sign_ins, token_families, tokens
 from tigrest.xmpp.jid import JID
 
 TOKEN_PREFIX = "tgt_"  # noqa: S105 - the beginning of all
@@ -26,6 +26,9 @@ TOKEN_PREFIX = "tgt_"  # noqa: S105 - the beginning of all
 
 EXPIRED_SECONDS = 30 * 24 * 3600.0
 """Seconds for which tokens that have expired are still listed: programs may make one for each of their runs."""
+
+GrantKind = Literal["password", "consent", "client"]
+"""How a client got a token: by the password of the user, by his consent on the page, or for the account that it stands for itself."""
 
 _SCOPE = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _COLUMNS = (
@@ -37,6 +40,7 @@ _COLUMNS = (
     tokens.c.last_used,
     tokens.c.last_address,
     tokens.c.family,
+    tokens.c.kind,
 )
 
 
@@ -53,6 +57,7 @@ class Token:
         last_used: when it was used last, UTC in ISO 8601; empty for never. Not exact: it is written once a minute.
         last_address: IP address that it was used from last; empty for none.
         family: what it belongs to, where a client got it for its owner; empty where an administrator made it.
+        kind: how a client got it; ``None`` where an administrator made it.
     """
 
     name: str
@@ -63,6 +68,7 @@ class Token:
     last_used: str = field(default="", compare=False)
     last_address: str = field(default="", compare=False)
     family: str = field(default="", compare=False)
+    kind: GrantKind | None = None
 
 
 def new_token() -> str:
@@ -176,6 +182,7 @@ class TokenStore:
 
     async def revoke_all(self, owner: JID) -> int:
         """Delete all tokens of somebody, and what he has granted to clients, and return how many tokens there were."""
+        await self._forget_consents(owner)
         return await self._delete(tokens.c.owner == str(owner.bare))
 
     async def revoke_granted(self, owner: JID, before: float) -> int:
@@ -185,12 +192,19 @@ class TokenStore:
             owner: bare address of whom they stand for.
             before: when his password changed, in seconds of Unix time: what he granted by the new one stays.
         """
+        await self._forget_consents(owner)
         is_older = (token_families.c.owner == str(owner.bare)) & (token_families.c.created <= before)
         return await self._delete(tokens.c.family.in_(select(token_families.c.family).where(is_older)))
 
     async def revoke_family(self, family: str) -> None:
         """Delete the tokens of a family, and the family."""
         await self._delete(tokens.c.family == family)
+
+    async def _forget_consents(self, owner: JID) -> None:
+        """Delete what somebody has granted on the page, or is about to, and what has not become a token yet."""
+        async with self._database.begin() as connection:
+            for table in (oauth_codes, oauth_devices, oauth_sign_ins):
+                await connection.execute(delete(table).where(table.c.owner == str(owner.bare)))
 
     async def note_use(self, name: str, address: str) -> None:
         """Store that a token was used now.
@@ -230,8 +244,12 @@ def _read(
     last_used: str | None,
     last_address: str | None,
     family: str | None,
+    kind: GrantKind | None,
 ) -> Token:
-    return Token(name, JID(owner), frozenset(json.loads(scopes)), created, expires, last_used or "", last_address or "", family or "")
+    granted = kind or ("password" if family else None)
+    return Token(
+        name, JID(owner), frozenset(json.loads(scopes)), created, expires, last_used or "", last_address or "", family or "", granted
+    )
 
 
 def _batches(values: Sequence[str], size: int = 500) -> list[Sequence[str]]:

@@ -82,7 +82,16 @@ def principal_of(token: Token, roles: frozenset[str], address: str) -> Principal
         roles: of its owner.
         address: IP address of the caller; empty when it is unknown.
     """
-    return Principal(token.owner, granted(roles, token.scopes), "bearer", token.name, address, token.scopes, bool(token.family))
+    return Principal(
+        token.owner,
+        granted(roles, token.scopes),
+        "bearer",
+        token.name,
+        address,
+        token.scopes,
+        has_chosen=token.kind in ("password", "consent"),
+        by_password=token.kind == "password",
+    )
 
 
 class Tokens:

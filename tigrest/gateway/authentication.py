@@ -13,6 +13,8 @@ from tigrest.auth.admission import Admission
 from tigrest.auth.api_keys import ApiKey, ApiKeys, KeyStore, hash_key
 from tigrest.auth.bearers import Bearers
 from tigrest.auth.client_store import ClientStore
+from tigrest.auth.code_store import CodeStore
+from tigrest.auth.device_store import DeviceStore
 from tigrest.auth.hook_admission import HookAdmission
 from tigrest.auth.hook_store import HookStore
 from tigrest.auth.issuer_keys import IssuerKeys
@@ -22,6 +24,7 @@ from tigrest.auth.issuers import Issuer
 from tigrest.auth.logins import Logins
 from tigrest.auth.permission_entries import Administrators
 from tigrest.auth.permissions import Permissions
+from tigrest.auth.sign_in_store import SignInStore
 from tigrest.auth.throttle import Throttle
 from tigrest.auth.token_families import TokenFamilies
 from tigrest.auth.token_store import TokenStore
@@ -32,8 +35,8 @@ from tigrest.config.issuers import IssuerConfig
 from tigrest.config.models import AccountConfig, ApiKeyConfig
 from tigrest.hooks.receiver import HookReceiver
 from tigrest.hooks.renderer import Renderer
-from tigrest.oauth.issuing import Owners
-from tigrest.oauth.server import AuthorizationServer
+from tigrest.oauth.owners import Owners
+from tigrest.oauth.server import AuthorizationServer, Stores
 from tigrest.oauth.settings import OAuthSettings
 from tigrest.passwords import Passwords
 from tigrest.service import Service
@@ -146,8 +149,14 @@ def make_authorization_server(
         commands: tells which scopes are those of commands.
     """
     owners = Owners(authentication.logins, service.policy.is_admin, service.users.exists, commands.is_named)
-    families = TokenFamilies(database, token_store)
-    return AuthorizationServer(families, ClientStore(database), authentication.throttle, owners, oauth_settings(config))
+    stores = Stores(
+        families=TokenFamilies(database, token_store),
+        clients=ClientStore(database),
+        codes=CodeStore(database),
+        devices=DeviceStore(database),
+        sign_ins=SignInStore(database),
+    )
+    return AuthorizationServer(stores, authentication.throttle, owners, oauth_settings(config))
 
 
 def make_hooks(store: HookStore, service: Service, authentication: Authentication) -> HookReceiver:

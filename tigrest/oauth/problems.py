@@ -41,6 +41,16 @@ def unknown_client(description: str = "the client is not known, or its secret is
     return OAuthError("invalid_client", description, 401, {"WWW-Authenticate": 'Basic realm="tigrest"'})
 
 
+def too_many(description: str, seconds: float) -> OAuthError:
+    """Return the error for a network that asks too often.
+
+    Args:
+        description: what there was too much of.
+        seconds: after which it may ask again.
+    """
+    return OAuthError("temporarily_unavailable", description, 429, {"Retry-After": str(max(1, round(seconds)))})
+
+
 def answer(document: Mapping[str, object], status: int = 200) -> Reply:
     """Return an answer that nobody stores."""
     return Reply(status, _JSON, write_json(dict(document)), [*NO_STORE])

@@ -11,13 +11,14 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from tigrest.auth.client_store import GRANTS, ClientStore
+from tigrest.auth.client_store import DEFAULT_GRANTS, REGISTRABLE_GRANTS, ClientStore
 from tigrest.auth.throttle import FailureBuckets, network_of
 from tigrest.formats.content import JSON, is_json, media_type
 from tigrest.http.mounts import MountRequest
 from tigrest.http.replies import Reply
 from tigrest.http.requests import client_address
-from tigrest.oauth.problems import OAuthError, answer
+from tigrest.oauth.problems import OAuthError, answer, too_many
+from tigrest.oauth.redirects import redirect_trouble
 from tigrest.oauth.settings import OAuthSettings
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class ClientMetadata(BaseModel):
     software_version: _Text | None = None
     contacts: list[_Text] | None = None
     redirect_uris: list[_Uri] | None = None
-    grant_types: list[_Text] = Field(default_factory=lambda: [*GRANTS])
+    grant_types: list[_Text] | None = None
     scope: _Text | None = None
     token_endpoint_auth_method: Literal["client_secret_basic", "client_secret_post", "none"] = "client_secret_basic"  # noqa: S105 - no secret
 
@@ -123,8 +124,7 @@ class RegistrationEndpoint:
         """
         network = network_of(address)
         if (seconds := self._of_networks.wait(network)) > 0:
-            headers = {"Retry-After": str(max(1, round(seconds)))}
-            raise OAuthError("temporarily_unavailable", "too many clients have registered from your network lately", 429, headers)
+            raise too_many("too many clients have registered from your network lately", seconds)
         self._of_networks.add(network)
 
 
@@ -145,7 +145,25 @@ def _read(content_type: str, body: bytes) -> ClientMetadata:
         key = ".".join(str(part) for part in first["loc"])
         code = "invalid_redirect_uri" if key.startswith("redirect_uris") else "invalid_client_metadata"
         raise OAuthError(code, f"{key or 'the body'}: {first['msg']}") from None
-    known = [grant for grant in dict.fromkeys(registered.grant_types) if grant in GRANTS]
+    return registered.model_copy(update={"grant_types": _grants(registered)})
+
+
+def _grants(registered: ClientMetadata) -> list[str]:
+    """Return the grants that a client may use, of those that it registers; that by code needs addresses to send users back to.
+
+    Raises:
+        OAuthError: there are none. RFC 7591 §2
+    """
+    uris = registered.redirect_uris or []
+    troubles = [f"redirect_uris: {uri[:200]!r} {trouble}" for uri in uris if (trouble := redirect_trouble(uri))]
+    if not uris:
+        troubles.append("redirect_uris: the grant type authorization_code needs one")
+    if registered.grant_types is None:
+        return [*DEFAULT_GRANTS, *([] if troubles else ["authorization_code"])]
+    known = [grant for grant in dict.fromkeys(registered.grant_types) if grant in REGISTRABLE_GRANTS]
     if not known:
-        raise OAuthError("invalid_client_metadata", f"grant_types: none of them is known here; there is {', '.join(GRANTS)}")
-    return registered.model_copy(update={"grant_types": known})
+        offered = ", ".join(REGISTRABLE_GRANTS)
+        raise OAuthError("invalid_client_metadata", f"grant_types: none of them may be registered here; there is {offered}")
+    if "authorization_code" in known and troubles:
+        raise OAuthError("invalid_redirect_uri", troubles[0])
+    return known

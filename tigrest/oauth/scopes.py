@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 FOREIGN_SCOPES = {
@@ -58,3 +58,16 @@ def grant_of(asked: str, *, is_admin: bool, is_command: Callable[[str], bool], l
         if is_his and (not limits or meaning in limits):
             granted[word] = meaning
     return Granted(" ".join(granted), frozenset(granted.values()))
+
+
+def in_words(scopes: Collection[str]) -> list[str]:
+    """Return what scopes of ours are for, for the user who is asked to grant them; the widest first."""
+    named = sorted(set(scopes) - set(GENERAL_SCOPES))
+    return [_WORDS[scope] for scope in GENERAL_SCOPES if scope in scopes] + [f"Run for you what is named “{name}”" for name in named]
+
+
+_WORDS = {
+    "admin": "Do all that you may do as an administrator: accounts, messages and settings of everybody",
+    "user": "Act for you: send messages, read and change your contacts, your profile and your status; not your password",
+    "rest": "Use for you what the gateway offers to users below /rest",
+}

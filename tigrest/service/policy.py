@@ -263,7 +263,7 @@ class Policy:
         """Decide about one's own password: whoever sets it can log in by it, so not by a token for less, but by one got by the password."""
         if principal.jid != owner or principal.via == "webhook":
             return Decision(False, "own", f"{principal} may set his own password only, not that of {owner}")
-        is_whole = "admin" in principal.scopes or (principal.has_chosen and "user" in principal.scopes)
+        is_whole = "admin" in principal.scopes or (principal.by_password and "user" in principal.scopes)
         if principal.via == "bearer" and not (is_whole and self.roles_of(owner) <= principal.roles):
             return Decision(False, "scope", f"the token {principal.name} is not for all that {owner} may, and does not set his password")
         return BY_OWN

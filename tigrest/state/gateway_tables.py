@@ -5,7 +5,7 @@ They stand together so that whoever makes a database makes all of them, also a c
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text, false
 
 from tigrest.state.schema import Schema
 
@@ -39,12 +39,13 @@ tokens = Table(
     Column("last_used", Text),
     Column("last_address", Text),
     Column("family", Text),
+    Column("kind", Text),
     Index("tokens_owner", "owner"),
     Index("tokens_family", "family"),
 )
 """Tokens as hashes; ``scopes`` is a JSON array, ``created`` and ``last_used`` are UTC in ISO 8601, ``expires`` is seconds of Unix time.
 
-``family`` is that of :data:`token_families` for those that a client got for a user; null for those that administrators have made.
+``family`` and ``kind`` are those of :data:`token_families` for those that a client got; null for those that administrators have made.
 """
 
 token_families = Table(
@@ -57,12 +58,15 @@ token_families = Table(
     Column("refresh_digest", Text),
     Column("created", Float, nullable=False),
     Column("expires", Float, nullable=False),
+    Column("kind", Text),
     Index("token_families_owner", "owner"),
     Index("token_families_expires", "expires"),
+    Index("token_families_client", "client"),
 )
 """What users have granted to clients: each with its access token, and the hash of the refresh token that is valid now.
 
-``family`` is a hash too; ``client`` is empty where none was named; ``scope`` is in the words of the client. RFC 6749 §6
+``family`` is a hash too; ``client`` is empty where none was named; ``scope`` is in the words of the client; ``kind`` says how it was
+granted, null for ``password``. RFC 6749 §6
 """
 
 oauth_clients = Table(
@@ -74,9 +78,68 @@ oauth_clients = Table(
     Column("properties", Text, nullable=False),
     Column("created", Float, nullable=False),
     Column("last_used", Float),
+    Column("owner", Text),
+    Column("by_admin", Boolean, nullable=False, server_default=false()),
     Index("oauth_clients_use", "last_used", "created"),
 )
-"""Clients that have registered, with the hashes of their secrets; ``properties`` is a JSON object. RFC 7591 §2"""
+"""Clients, with the hashes of their secrets; ``properties`` is a JSON object (RFC 7591 §2).
+
+``by_admin`` tells those that administrators have made from those that have registered; ``owner`` is the account that such a client
+stands for by itself (RFC 6749 §4.4), null for none.
+"""
+
+oauth_codes = Table(
+    "oauth_codes",
+    GATEWAY.metadata,
+    Column("digest", Text, primary_key=True),
+    Column("client", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("redirect_uri", Text, nullable=False),
+    Column("challenge", Text, nullable=False),
+    Column("expires", Float, nullable=False),
+    Column("family", Text),
+    Index("oauth_codes_expires", "expires"),
+)
+"""Authorisation codes as hashes, and what users have granted by them. RFC 6749 §4.1
+
+``redirect_uri`` is empty where the client named none, ``challenge`` where it sent none; ``family`` is what the code has become, null while
+it is unused.
+"""
+
+oauth_devices = Table(
+    "oauth_devices",
+    GATEWAY.metadata,
+    Column("digest", Text, primary_key=True),
+    Column("user_digest", Text, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("owner", Text),
+    Column("interval", Float, nullable=False),
+    Column("polled", Float),
+    Column("expires", Float, nullable=False),
+    Index("oauth_devices_user", "user_digest"),
+    Index("oauth_devices_expires", "expires"),
+)
+"""Devices that wait for a user to log in elsewhere: hashes of device and user codes. RFC 8628 §3
+
+``state`` is ``pending``, ``granted`` or ``denied``; ``scope`` is what the client asks for, then what ``owner`` has granted.
+"""
+
+oauth_sign_ins = Table(
+    "oauth_sign_ins",
+    GATEWAY.metadata,
+    Column("digest", Text, primary_key=True),
+    Column("browser", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("expires", Float, nullable=False),
+    Index("oauth_sign_ins_expires", "expires"),
+)
+"""Users who have logged in on the page, and have not answered yet whether they grant what is asked: hashes of the hidden field of the
+form, of the browser's cookie and of the question.
+"""
 
 hooks = Table(
     "hooks",
