@@ -51,7 +51,6 @@ def test_the_version_is_shown(tmp_path: Path) -> None:
     [
         (["bogus"], "No such command 'bogus'; see tigrest --help"),
         (["serve", "--nope"], "No such option: --nope; see tigrest serve --help"),
-        (["serve", "--host", ""], "--host is empty; name an address such as 127.0.0.1"),
         (["api-key"], "Missing command; see tigrest api-key --help"),
         (["api-key", "add"], "Missing argument 'NAME'; see tigrest api-key add --help"),
         (
@@ -72,6 +71,11 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
     assert run_program() == 2
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", f"tigrest: {line}\n")
+
+
+def test_an_empty_host_is_wrong_usage(tmp_path: Path) -> None:
+    done = tigrest("serve", "--host", "", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (2, "tigrest: --host is empty; name an address such as 127.0.0.1\n")
 
 
 @pytest.mark.parametrize("port", ["x", "-1", "65536"])
