@@ -1,0 +1,91 @@
+"""Format ``slack``: incoming webhooks of Slack, and of Mattermost and Rocket.Chat, which take the same.
+
+https://api.slack.com/messaging/webhooks, https://developers.mattermost.com/integrate/webhooks/incoming/
+"""
+
+import html
+import json
+import re
+from typing import Any
+
+from tigrest import Handler, HookPost, UnexpectedPost
+
+from ._reading import expect, objects, text
+
+LINK = re.compile(r"<([^<>|\s]+)(?:\|([^<>]*))?>")
+"""A link, or a mention, of Slack's own markup. https://api.slack.com/reference/surfaces/formatting"""
+
+
+class Slack(Handler):
+    """Messages for Slack: their text, blocks and attachments, without its markup."""
+
+    hookFormat = "slack"
+    hookAnswer = "ok"
+
+    def read_hook(self, post: HookPost) -> dict[str, Any]:
+        data = in_form(post) if post.has_form else post.object()
+        parts = [plain(text(data, "text")), *map(block, objects(data.get("blocks")))]
+        parts += [part for each in objects(data.get("attachments")) for part in attachment(each)]
+        said = list(dict.fromkeys(part for part in parts if part))  # the text of a message with blocks is often one of them
+        expect(said, "text, blocks or attachments of Slack")
+        return {"parts": said, "username": text(data, "username")}
+
+
+def in_form(post: HookPost) -> dict[str, Any]:
+    """Return the JSON in the field ``payload`` of a form."""
+    payload = post.form().get("payload", "")
+    try:
+        data = json.loads(payload)
+    except (ValueError, RecursionError):
+        raise UnexpectedPost("the form has no field payload with JSON") from None
+    expect(isinstance(data, dict), "object in the field payload")
+    return dict(data)
+
+
+def block(value: dict[str, Any]) -> str:
+    """Return a block as text. https://api.slack.com/reference/block-kit/blocks"""
+    if value.get("type") == "divider":
+        return ""
+    pieces = [value.get("text"), *objects(value.get("fields")), *objects(value.get("elements"))]
+    return "\n".join(filter(None, map(element, pieces))) or plain(text(value, "alt_text"))
+
+
+def element(value: Any) -> str:
+    """Return what is in a block as text: a text, a button with a link, rich text."""
+    if isinstance(value, str):
+        return plain(value)
+    if not isinstance(value, dict):
+        return ""
+    inner = value.get("text")
+    said = element(inner) if inner is not None else "".join(map(element, objects(value.get("elements"))))
+    url = text(value, "url")
+    return f"{said}: {url}" if url and url != said and said else said or url
+
+
+def attachment(value: dict[str, Any]) -> list[str]:
+    """Return the parts of an attachment. https://api.slack.com/reference/messaging/attachments"""
+    title, link = plain(text(value, "title")), text(value, "title_link")
+    fields = [f"{plain(text(each, 'title'))}: {plain(text(each, 'value'))}".strip(": ") for each in objects(value.get("fields"))]
+    parts = [
+        plain(text(value, "pretext")),
+        f"{title} ({link})" if title and link else title or link,
+        plain(text(value, "text")),
+        *fields,
+        *map(block, objects(value.get("blocks"))),
+    ]
+    return [part for part in parts if part] or [plain(text(value, "fallback"))]
+
+
+def plain(value: str) -> str:
+    """Return a text without Slack's markup: links as they are, and the three characters that it escapes."""
+    return html.unescape(LINK.sub(_link, value))
+
+
+def _link(match: re.Match[str]) -> str:
+    target, label = match[1], match[2]
+    if target.startswith("!"):
+        return f"@{label or target[1:].partition('^')[0]}"
+    if target[0] in "@#":
+        return target[0] + (label or target[1:]).lstrip("@#")
+    target = target.removeprefix("mailto:")
+    return f"{label} ({target})" if label and label != target else target
