@@ -15,6 +15,13 @@ ADMIN, ALICE = ("admin", "secret"), ("alice", "secret")
 HOST = "localhost"
 
 
+@pytest.fixture(scope="module")
+def shared(request: pytest.FixtureRequest) -> Iterator[TestGateway]:
+    """Give a gateway that the test does not change."""
+    with serving(commands=own_commands(request.config.rootpath)) as running:
+        yield running
+
+
 @pytest.fixture
 def gateway(request: pytest.FixtureRequest) -> Iterator[TestGateway]:
     with serving(commands=own_commands(request.config.rootpath)) as running:
@@ -54,37 +61,37 @@ def test_an_account_lives(gateway: TestGateway) -> None:
     assert run(gateway, "check_password", **carol, password="two") == (200, False)
 
 
-def test_what_another_version_can_do_is_told(gateway: TestGateway) -> None:
-    status, detail = run(gateway, "ban_account", user="bob", host=HOST, reason="spam")
+def test_what_another_version_can_do_is_told(shared: TestGateway) -> None:
+    status, detail = run(shared, "ban_account", user="bob", host=HOST, reason="spam")
     assert status == 501
     assert detail.endswith("; version 0 of it is possible")
-    assert not run(gateway, "get_roster", user="bob", host=HOST)[1].endswith("possible")  # its version 0 is not, either
+    assert not run(shared, "get_roster", user="bob", host=HOST)[1].endswith("possible")  # its version 0 is not, either
 
 
 @pytest.mark.parametrize("user", ["a@b", "a/b", "", "a b", "@", "a\n", "<"])
 @pytest.mark.parametrize("command", ["register", "unregister", "check_account", "change_password", "kick_user", "user_sessions_info"])
-def test_what_is_no_local_part_is_no_account(gateway: TestGateway, command: str, user: str) -> None:
+def test_what_is_no_local_part_is_no_account(shared: TestGateway, command: str, user: str) -> None:
     more = {"register": {"password": "x"}, "change_password": {"newpass": "x"}}.get(command, {})
-    status, detail = run(gateway, command, user=user, host=HOST, **more)
+    status, detail = run(shared, command, user=user, host=HOST, **more)
     assert status == 400, detail
 
 
 @pytest.mark.parametrize("host", ["elsewhere.net", "http.localhost", "", "alice@localhost", "localhost/x"])
-def test_other_hosts_are_not_served(gateway: TestGateway, host: str) -> None:
+def test_other_hosts_are_not_served(shared: TestGateway, host: str) -> None:
     for command, arguments in {
         "register": {"user": "x", "password": "x"},
         "check_account": {"user": "alice"},
         "check_password": {"user": "alice", "password": "secret"},
         "registered_users": {},
     }.items():
-        status, detail = run(gateway, command, host=host, **arguments)
+        status, detail = run(shared, command, host=host, **arguments)
         assert status == 400, detail
 
 
-def test_an_account_has_no_empty_password(gateway: TestGateway) -> None:
-    assert run(gateway, "register", user="carol", host=HOST, password="")[0] == 400
-    assert run(gateway, "change_password", user="alice", host=HOST, newpass="")[0] == 400
-    assert run(gateway, "check_password", user="alice", host=HOST, password="") == (200, False)
+def test_an_account_has_no_empty_password(shared: TestGateway) -> None:
+    assert run(shared, "register", user="carol", host=HOST, password="")[0] == 400
+    assert run(shared, "change_password", user="alice", host=HOST, newpass="")[0] == 400
+    assert run(shared, "check_password", user="alice", host=HOST, password="") == (200, False)
 
 
 def test_a_banned_account_has_a_password_that_nobody_knows(gateway: TestGateway) -> None:
@@ -99,9 +106,9 @@ def test_a_banned_account_has_a_password_that_nobody_knows(gateway: TestGateway)
     assert gateway.post("/rest/echo", login="alice", json={"to": "bob@localhost", "body": "x"}).status_code == 401
 
 
-def test_the_embedded_domain_disables_no_accounts(gateway: TestGateway) -> None:
+def test_the_embedded_domain_disables_no_accounts(shared: TestGateway) -> None:
     for command, more in {"ban_account": {"reason": "Spam"}, "ban_account/v2": {"reason": "Spam"}, "unban_account": {}}.items():
-        status, detail = run(gateway, command, user="alice", host=HOST, **more)
+        status, detail = run(shared, command, user="alice", host=HOST, **more)
         assert status == 501
         assert "Prosody 13 has it in admin_adhoc" in detail
 
@@ -126,12 +133,12 @@ def test_passwords_stand_in_no_log(gateway: TestGateway, caplog: pytest.LogCaptu
 
 
 @pytest.mark.parametrize("login", [None, ALICE])
-def test_only_admins_administer(gateway: TestGateway, login: tuple[str, str] | None) -> None:
-    table = gateway.gateway.table
+def test_only_admins_administer(shared: TestGateway, login: tuple[str, str] | None) -> None:
+    table = shared.gateway.table
     names = {part.name for part in table.parts if getattr(part, "role", None) == "admin" and hasattr(part, "specification")}
     assert {"register", "check_password", "kick_user", "get_loglevel", "reload_handlers", "announce", "stats", "version"} <= names
     for name in names - {"version"}:  # which the machine itself may ask
-        assert run(gateway, name, login)[0] == (401 if login is None else 403), name
+        assert run(shared, name, login)[0] == (401 if login is None else 403), name
 
 
 def test_sessions_are_listed_counted_and_ended(gateway: TestGateway) -> None:
@@ -164,10 +171,10 @@ def test_who_is_online_was_last_seen_now(gateway: TestGateway) -> None:
     assert run(gateway, "get_last", user="nobody", host=HOST)[0] == 404
 
 
-def test_what_the_embedded_domain_cannot_do_is_told(gateway: TestGateway) -> None:
-    status, detail = run(gateway, "announce", subject="Hello", text="all", host=HOST)
+def test_what_the_embedded_domain_cannot_do_is_told(shared: TestGateway) -> None:
+    status, detail = run(shared, "announce", subject="Hello", text="all", host=HOST)
     assert (status, "mod_announce" in detail) == (501, True)
-    status, detail = run(gateway, "invite", user="", host=HOST)
+    status, detail = run(shared, "invite", user="", host=HOST)
     assert (status, "invites_adhoc" in detail) == (501, True)
 
 
@@ -181,12 +188,12 @@ def test_figures_are_told(gateway: TestGateway) -> None:
     assert run(gateway, "stats", name="bogus")[0] == 422
 
 
-def test_only_admins_are_told_versions(gateway: TestGateway) -> None:
+def test_only_admins_are_told_versions(shared: TestGateway) -> None:
     for login in (None, ALICE):
-        assert run(gateway, "status", login) == (200, "The gateway http.localhost serves localhost.")
-    assert run(gateway, "status") == (200, f"The gateway http.localhost {__version__} serves localhost.")
+        assert run(shared, "status", login) == (200, "The gateway http.localhost serves localhost.")
+    assert run(shared, "status") == (200, f"The gateway http.localhost {__version__} serves localhost.")
     versions = {"gateway": __version__, "server": "tigrest", "version": __version__, "os": None}
-    assert run(gateway, "version") == (200, versions)
+    assert run(shared, "version") == (200, versions)
 
 
 def test_a_gateway_without_its_server_is_no_success(gateway: TestGateway) -> None:
@@ -236,21 +243,21 @@ def test_scripts_are_loaded_when_asked(tmp_path: Any, request: pytest.FixtureReq
         assert run(gateway, "hello", None) == (200, "second")
 
 
-def test_help_explains_what_the_caller_may_run(gateway: TestGateway) -> None:
-    status, text = run(gateway, "help", None)
+def test_help_explains_what_the_caller_may_run(shared: TestGateway) -> None:
+    status, text = run(shared, "help", None)
     assert status == 200
     assert "status: Tell whether the gateway serves" in text
     assert "register" not in text
-    refused = gateway.client.post("/api/help", json={"command": "register"})
+    refused = shared.client.post("/api/help", json={"command": "register"})
     assert (refused.status_code, refused.json()["rule"]) == (403, "rights")
-    assert "register: Register a user" in run(gateway, "help")[1]
-    text = run(gateway, "help", command="register")[1]
+    assert "register: Register a user" in run(shared, "help")[1]
+    text = run(shared, "help", command="register")[1]
     assert text.startswith("register user host password\n\nRegister a user.\n\nThe server is asked for a login")
     assert "  password: " in text
     assert text.endswith("Version: 0 of 0\nRole: admin\nTags: accounts")
-    assert "Not possible here, because localhost does not offer" in run(gateway, "help", command="announce")[1]
-    assert "Version: 2 of 0, 2" in run(gateway, "help", command="kick_user")[1]
-    assert "Version: 0 of 0, 2" in run(gateway, "v0/help", command="kick_user")[1]
-    assert run(gateway, "help", None, command="register")[0] == 403
-    status, detail = run(gateway, "help", None, command="statu")
+    assert "Not possible here, because localhost does not offer" in run(shared, "help", command="announce")[1]
+    assert "Version: 2 of 0, 2" in run(shared, "help", command="kick_user")[1]
+    assert "Version: 0 of 0, 2" in run(shared, "v0/help", command="kick_user")[1]
+    assert run(shared, "help", None, command="register")[0] == 403
+    status, detail = run(shared, "help", None, command="statu")
     assert (status, "did you mean 'status'" in detail) == (404, True)

@@ -17,9 +17,19 @@ ADMIN, ALICE = ("admin", "secret"), ("alice", "secret")
 JSON = {"Content-Type": "application/json"}
 
 
+DEPLOY = {"permissions": {"deploy": {"who": ["scope:deploy"], "what": ["reload_handlers"]}}}
+
+
 @pytest.fixture
 def gateway() -> Iterator[TestGateway]:
-    with serving(api={"permissions": {"deploy": {"who": ["scope:deploy"], "what": ["reload_handlers"]}}}) as running:
+    with serving(api=DEPLOY) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[TestGateway]:
+    """Give a gateway that the test does not change, but for a token more."""
+    with serving(api=DEPLOY) as running:
         yield running
 
 
@@ -54,20 +64,20 @@ MESSAGE = {"to": "bob@localhost", "body": "hello"}
     ],
 )
 def test_what_scopes_allow(
-    gateway: TestGateway, owner: str, scopes: list[str], rest: int, stream: int, whole: int, register: int, status: int
+    shared: TestGateway, owner: str, scopes: list[str], rest: int, stream: int, whole: int, register: int, status: int
 ) -> None:
-    given = token(gateway, owner, *scopes)
+    given = token(shared, owner, *scopes)
     ping = "<iq type='get' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>"
     account = {"user": "bob", "host": "localhost", "password": "secret"}
-    assert ask(gateway, "POST", "/rest", given, json=MESSAGE).status_code == rest
+    assert ask(shared, "POST", "/rest", given, json=MESSAGE).status_code == rest
     headers = {"Content-Type": "application/xml", "Api-Key": "test-key"}
-    assert ask(gateway, "POST", "/rest/stream", given, content=ping, headers=headers).status_code == stream
+    assert ask(shared, "POST", "/rest/stream", given, content=ping, headers=headers).status_code == stream
     assert (
-        ask(gateway, "GET", "/rest/adhoc/alice@localhost/phone", given).status_code
+        ask(shared, "GET", "/rest/adhoc/alice@localhost/phone", given).status_code
         in ({200: (404, 200), 403: (403,)}[rest if rest == 403 else 200])
     )
-    assert ask(gateway, "POST", "/api/register", given, json=account).status_code == register
-    assert ask(gateway, "POST", "/api/status", given, json={}).status_code == status
+    assert ask(shared, "POST", "/api/register", given, json=account).status_code == register
+    assert ask(shared, "POST", "/api/status", given, json={}).status_code == status
 
 
 def test_a_scope_that_permissions_name_allows_what_they_say(gateway: TestGateway) -> None:
@@ -88,19 +98,19 @@ ADD_USER = [
 
 
 @pytest.mark.parametrize("scope", ["user", "rest", "send_stanza"])
-def test_a_token_for_less_does_not_administer_in_the_name_of_its_owner(gateway: TestGateway, scope: str) -> None:
-    given = token(gateway, "admin", scope)
+def test_a_token_for_less_does_not_administer_in_the_name_of_its_owner(shared: TestGateway, scope: str) -> None:
+    given = token(shared, "admin", scope)
     for to, node in (("localhost", "http://jabber.org/protocol/admin#add-user"), ("http.localhost", "api-key-add")):
         command = {"command": {"node": node, "fields": ADD_USER}}
-        assert ask(gateway, "POST", f"/rest/adhoc/{to}", given, json=command).status_code == 403
-        assert ask(gateway, "GET", f"/rest/adhoc/{to}", given).status_code == 403
+        assert ask(shared, "POST", f"/rest/adhoc/{to}", given, json=command).status_code == 403
+        assert ask(shared, "GET", f"/rest/adhoc/{to}", given).status_code == 403
         stanza = f"<iq type='set' from='admin@localhost' to='{to}'><command xmlns='{COMMANDS}' node='{node}'/></iq>"
         headers = {"Content-Type": "application/xml"}
-        assert ask(gateway, "POST", "/rest", given, content=stanza, headers=headers).status_code == 403
+        assert ask(shared, "POST", "/rest", given, content=stanza, headers=headers).status_code == 403
         if scope != "send_stanza":  # with that the command does what its owner may
-            assert ask(gateway, "POST", "/api/send_stanza", given, json={"stanza": stanza}).status_code == 403
-    whole = token(gateway, "admin", "admin")
-    assert ask(gateway, "GET", "/rest/adhoc/http.localhost", whole).status_code == 200
+            assert ask(shared, "POST", "/api/send_stanza", given, json={"stanza": stanza}).status_code == 403
+    whole = token(shared, "admin", "admin")
+    assert ask(shared, "GET", "/rest/adhoc/http.localhost", whole).status_code == 200
 
 
 def test_a_token_for_less_does_not_change_the_password_of_its_owner(gateway: TestGateway) -> None:
@@ -147,8 +157,8 @@ def test_a_token_acts_as_its_owner(gateway: TestGateway) -> None:
 
 
 @pytest.mark.parametrize("given", ["tgt_nothing", "", "tgr_key", "a b"])
-def test_what_is_no_token_is_401_with_a_challenge(gateway: TestGateway, given: str) -> None:
-    answer = ask(gateway, "POST", "/rest", given, json=MESSAGE)
+def test_what_is_no_token_is_401_with_a_challenge(shared: TestGateway, given: str) -> None:
+    answer = ask(shared, "POST", "/rest", given, json=MESSAGE)
     assert answer.status_code == 401
     challenge = 'Bearer realm="tigrest", error="invalid_token", error_description="the token is not accepted: '
     assert answer.headers["www-authenticate"].startswith(challenge)
@@ -221,19 +231,19 @@ def test_tokens_are_listed_without_themselves(gateway: TestGateway, caplog: pyte
         ({"jid": "localhost", "ttl": 60, "scopes": ["user"]}, 400),
     ],
 )
-def test_what_cannot_be_a_token_is_refused(gateway: TestGateway, arguments: dict[str, object], status: int) -> None:
-    assert gateway.client.post("/api/oauth_issue_token", json=arguments, auth=ADMIN).status_code == status
+def test_what_cannot_be_a_token_is_refused(shared: TestGateway, arguments: dict[str, object], status: int) -> None:
+    assert shared.client.post("/api/oauth_issue_token", json=arguments, auth=ADMIN).status_code == status
 
 
-def test_only_admins_issue_tokens(gateway: TestGateway) -> None:
+def test_only_admins_issue_tokens(shared: TestGateway) -> None:
     arguments = {"jid": "admin@localhost", "ttl": 60, "scopes": ["admin"]}
-    assert gateway.client.post("/api/oauth_issue_token", json=arguments, auth=ALICE).status_code == 403
-    assert ask(gateway, "POST", "/api/oauth_issue_token", token(gateway, "alice", "admin"), json=arguments).status_code == 403
+    assert shared.client.post("/api/oauth_issue_token", json=arguments, auth=ALICE).status_code == 403
+    assert ask(shared, "POST", "/api/oauth_issue_token", token(shared, "alice", "admin"), json=arguments).status_code == 403
 
 
-def test_version_0_takes_scopes_as_a_text(gateway: TestGateway) -> None:
+def test_version_0_takes_scopes_as_a_text(shared: TestGateway) -> None:
     arguments = {"jid": "alice@localhost", "ttl": 60, "scopes": "user;roster"}
-    assert gateway.client.post("/api/oauth_issue_token/v0", json=arguments, auth=ADMIN).json()["scopes"] == ["user", "roster"]
+    assert shared.client.post("/api/oauth_issue_token/v0", json=arguments, auth=ADMIN).json()["scopes"] == ["user", "roster"]
 
 
 def test_what_needs_the_password_says_so(gateway: TestGateway) -> None:
