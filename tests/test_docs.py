@@ -44,6 +44,7 @@ from tigrest.scripting.usage import usages
 from tigrest.service import Service
 from tigrest.service.avatars import Avatars
 from tigrest.service.bosh import BoshEndpoint
+from tigrest.service.rooms import Rooms
 from tigrest.testing import ACCOUNTS, API_KEY, PASSWORD, serving
 from tigrest.xmpp.conditions import CONDITIONS, EXCEPTIONS
 
@@ -474,6 +475,7 @@ SERVICE_PARTS: dict[str, type] = {
     "adhoc": AdHoc,
     "bosh": BoshEndpoint,
     "avatars": Avatars,
+    "rooms": Rooms,
     "users": UserRepository,
 }
 

@@ -5,6 +5,8 @@ from typing import ParamSpec
 
 from tigrest import BoundedService, HTTPException, InvalidStanza, Request, Result, Stanza, stanza_json
 
+from ._room_messages import said
+
 TIMEOUT = 30.0
 """Seconds that an iq waits for its reply unless the request says otherwise."""
 
@@ -75,7 +77,11 @@ async def body_of(content: Request | None) -> bytes:
 
 
 async def sent(caller: BoundedService, request: Request, stanza: Stanza) -> Result:
-    """Send a stanza for a caller; return the reply to an iq, 202 for everything else."""
+    """Send a stanza for a caller; return the reply to an iq, the ids of a message to a room, 202 for everything else."""
+    if stanza.kind == "message" and (stanza.type == "groupchat" or "/" in stanza.attributes.get("to", "")):
+        answer = await said(caller, stanza)
+        if answer is not None:
+            return answer
     if stanza.kind != "iq":
         await caller.send(stanza)
         return Result("", b"", 202)

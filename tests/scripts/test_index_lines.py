@@ -23,6 +23,11 @@ NOT_HERE = {
     "GET /rest/adhoc/{jid}/{resource}": 404,  # there is no such client
     "POST /rest/adhoc/{jid}/{resource}": 404,
     "GET /rest/bosh/prebind": 501,
+    "GET /rest/room/{room}": 404,  # the embedded domain has no rooms; tests/servers/test_rooms_service.py tries these on servers
+    "PUT /rest/room/{room}": 404,
+    "POST /rest/room/{room}": 404,
+    "DELETE /rest/room/{room}": 404,
+    "POST /rest/room/{room}/{nick}": 404,
     "GET /rest/adhoc/bosh@{domain}": 404,  # the embedded domain has no BOSH; tests/servers/test_bosh.py tries these on servers
     "POST /rest/adhoc/bosh@{domain}": 501,
     "POST /rest/hooks/{name}[/message]": 401,  # there is no such hook; tests/hooks makes some

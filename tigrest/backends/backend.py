@@ -142,6 +142,9 @@ class Backend(Protocol):
     def offer(self, *groups: AdHocCommands) -> None:
         """Offer ad-hoc commands at our own address, in place of those before."""
 
+    def on_link(self, changed: Callable[[bool], None]) -> None:
+        """Add a callback for the connection to XMPP: called with true when stanzas can be sent from now on, with false when they cannot."""
+
     def on_account_change(self, changed: Callable[[JID], None]) -> None:
         """Add a callback for every account whose password changes or that is deleted through the gateway, in whatever way.
 

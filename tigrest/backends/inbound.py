@@ -81,6 +81,8 @@ class Inbound:
         if _call_all(self._claims, stanza):
             return True
         is_taken = _call_all(self._watchers, stanza)
+        if stanza.is_duplicate:  # the listeners hear it from the room once
+            return True
         for listener in self._listeners:
             is_taken = listener.offer(stanza) or is_taken
         return is_taken

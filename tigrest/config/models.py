@@ -39,6 +39,7 @@ from tigrest.config.fields import (
 )
 from tigrest.config.issuers import IssuerConfig
 from tigrest.config.section import Section
+from tigrest.errors import InvalidJID
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.kinds import STANZA_KINDS, StanzaKind
 
@@ -241,6 +242,24 @@ class WebhookConfig(Section):
         return self
 
 
+class RoomConfig(Section):
+    """``[[rooms]]``: a room that the gateway is in."""
+
+    jid: User
+    nick: NonEmptyText = "tigrest"
+    password: SecretStr | None = None
+    password_file: File | None = None
+    stay: bool = True
+
+    @model_validator(mode="after")
+    def _check(self) -> RoomConfig:
+        try:
+            self.jid.with_resource(self.nick)
+        except InvalidJID:
+            raise KeyProblem("nick", "cannot be a nickname: it is longer than 1023 bytes, or has a forbidden character") from None
+        return self
+
+
 class EmbeddedAccountConfig(Section):
     """``[[embedded.accounts]]``: an account of the embedded domain."""
 
@@ -336,6 +355,7 @@ class Config(Section):
     auth: AuthConfig = AuthConfig()
     bosh: BoshConfig = BoshConfig()
     webhooks: ArrayOf[WebhookConfig] = ()
+    rooms: ArrayOf[RoomConfig] = ()
     embedded: EmbeddedConfig = EmbeddedConfig()
     state: StateConfig = StateConfig()
     avatars: AvatarsConfig = AvatarsConfig()
@@ -348,6 +368,7 @@ class Config(Section):
         for index, name in enumerate(names):
             if name in names[:index]:
                 raise KeyProblem(f"webhooks[{index}].name", f'"{name}" is another webhook too; give each a name of its own')
+        _refuse_duplicates("rooms", "jid", [room.jid for room in self.rooms])
         for index, account in enumerate(self.embedded.accounts):
             if account.jid.domain != self.xmpp.domain:
                 raise KeyProblem(

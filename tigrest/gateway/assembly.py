@@ -61,6 +61,7 @@ from tigrest.scripting.table import Table
 from tigrest.service import Policy, Service
 from tigrest.service.avatars import AvatarCache, AvatarSettings, Fetcher
 from tigrest.service.bosh import BoshEndpoint
+from tigrest.service.rooms import RoomSettings
 from tigrest.service.uploads import Storage
 from tigrest.state.database import Database
 from tigrest.state.lock import OnLost
@@ -145,6 +146,8 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
     backend = make_backend(config, databases, passwords, policy, inbound, files)
     stages = OpenStages()
     service = make_service(config, backend, policy, stages, files)
+    inbound.claim(service.places.take)
+    backend.on_link(service.places.on_link)
     webhooks = make_webhooks(config, databases.state, service)
     execution, timeout = Execution(), config.http.request_timeout
     listening = Listening(service, inbound.is_ours, execution=execution, timeout=timeout)
@@ -176,7 +179,7 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
         app.add(mount)
     scripts = make_scripts(folders, provide, service, TableSwitch(app, listening, scheduling, commands, hooks))
     core.add(token_store, commands, scripts, authentication.logins, hooks, hook_store)
-    for part in (events, webhooks, execution, scheduling):
+    for part in (events, webhooks, execution, scheduling, service.places):
         part.add_metrics(metrics)
     return Parts(
         passwords=passwords,
@@ -221,6 +224,11 @@ def make_service(config: Config, backend: Backend, policy: Policy, stages: OpenS
     if config.xmpp.backend == "component":
         service.bosh = BoshEndpoint(config.bosh.url, config.xmpp.domain)
     return service
+
+
+def room_settings(config: Config) -> list[RoomSettings]:
+    """Return the rooms of the configuration."""
+    return [RoomSettings(room.jid, room.nick, text_of(room.password), room.stay) for room in config.rooms]
 
 
 def _avatar_settings(avatars: AvatarsConfig) -> AvatarSettings:

@@ -17,7 +17,7 @@ from tigrest.config import Config, plugin_dirs
 from tigrest.ctl.answering import CtlCommands
 from tigrest.ctl.server import CtlServer
 from tigrest.errors import TigrestError
-from tigrest.gateway.assembly import Parts, ScriptFolders, assemble
+from tigrest.gateway.assembly import Parts, ScriptFolders, assemble, room_settings
 from tigrest.gateway.control import gateway_commands
 from tigrest.gateway.demo import Demo, demo_of
 from tigrest.gateway.reconfiguration import APPLIED, apply, changed_keys
@@ -157,6 +157,7 @@ class Gateway:
             parts.authentication.api_keys.stop,
             parts.backend.stop,
             parts.stages.stop,
+            parts.service.places.stop,
             parts.webhooks.stop,
             parts.scripts.stop,
             parts.hooks.stop,
@@ -171,6 +172,7 @@ class Gateway:
         parts.events.start()
         token_streams.start()
         await parts.webhooks.start()
+        parts.service.places.start(room_settings(self.config))
         await parts.backend.start()
         self.demo = await demo_of(self.config.embedded, parts.backend, parts.service, parts.keys)
         await parts.scripts.start(self.config.scripts.reload)
@@ -215,7 +217,11 @@ class Gateway:
         waiting = [key for key in changed if key not in applied]
         apply(self.parts, self.config, config)
         self.config = self.config.model_copy(
-            update={"auth": config.auth, "api": self.config.api.model_copy(update={"permissions": config.api.permissions})}
+            update={
+                "auth": config.auth,
+                "rooms": config.rooms,
+                "api": self.config.api.model_copy(update={"permissions": config.api.permissions}),
+            }
         )
         log.info("the configuration was read again; applied: %s", ", ".join(applied) or "nothing, as nothing changed that can be")
         if waiting:

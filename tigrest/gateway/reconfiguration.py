@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tigrest.config import Config
-from tigrest.gateway.assembly import Parts
+from tigrest.gateway.assembly import Parts, room_settings
 from tigrest.gateway.authentication import configured_keys, make_accounts, make_issuers, make_permissions, oauth_settings
 from tigrest.xmpp.jid import JID
 
-APPLIED = ("auth.", "api.permissions")
+APPLIED = ("auth.", "api.permissions", "rooms")
 """Beginnings of the keys that can change while the gateway runs."""
 
 
@@ -51,6 +51,8 @@ def apply(parts: Parts, old: Config, new: Config) -> None:
     if _allowing(old) != _allowing(new):
         policy.permissions = make_permissions(new)
         parts.app.permissions.serve(parts.app.table)
+    if old.rooms != new.rooms:
+        parts.service.places.configure(room_settings(new))
     if (old.auth.accounts, old.auth.cache_seconds) != (new.auth.accounts, new.auth.cache_seconds):
         authentication.logins.configure(make_accounts(new, parts.passwords), new.auth.cache_seconds)
     if old.auth.issuers != new.auth.issuers:

@@ -18,6 +18,8 @@ from tigrest.service.avatars import Avatar, Avatars
 from tigrest.service.outbound import Outbound
 from tigrest.service.own_account import OwnAccount
 from tigrest.service.policy import Policy
+from tigrest.service.rooms import Places, Rooms, Speaker
+from tigrest.service.rooms.settings import NICK
 from tigrest.service.shares import Shares
 from tigrest.service.stanzas import MessageParts, StanzaLike, message_of, stanza_of
 from tigrest.service.uploads.uploads import FileBody, Uploads
@@ -63,6 +65,21 @@ class BoundedService:
     def adhoc(self) -> AdHoc:
         """Return the ad-hoc commands (XEP-0050), as far as the caller may run them."""
         return AdHoc(_Commands(self), self._callers.stages, self._share_of)
+
+    @cached_property
+    def rooms(self) -> Rooms:
+        """Return the chat rooms (XEP-0045), as the caller speaks in them: from an address of his at the gateway, under his own name.
+
+        Raises:
+            SenderNotAllowed: he has no address.
+        """
+        principal, callers = self.principal, self._callers
+        nick = principal.jid.local if principal.jid is not None and principal.jid.local else NICK
+        speaker = Speaker(self._policy.occupant_for(principal), nick, self._share_of, self._admit, callers.waiting)
+        return Rooms(callers.places, speaker, callers.outbound.new_id)
+
+    def _admit(self, stanza: Stanza) -> None:
+        self._policy.require(self.principal, "send", stanza)
 
     def addressed(self, stanza: StanzaLike) -> Stanza:
         """Return a stanza as it is sent for the caller: from him, to himself unless it says whom it is for, with an id.
@@ -243,6 +260,7 @@ class Callers:
         limits: of each caller.
         stages: remembers the forms of commands that callers go on with.
         own: makes iqs of callers to their own accounts.
+        places: of ours in rooms.
     """
 
     def __init__(
@@ -254,8 +272,10 @@ class Callers:
         limits: CallerLimits,
         stages: OpenStages,
         own: OwnAccount,
+        places: Places,
     ) -> None:
         self.outbound, self.policy, self.avatars, self.uploads, self.stages, self.own = outbound, policy, avatars, uploads, stages, own
+        self.places = places
         self.waiting = Shares(limits.requests, "requests")
         """Replies that callers wait for."""
         self.sending = Shares(limits.stanzas, "stanzas")

@@ -24,6 +24,9 @@ from tigrest.service.bounded import BoundedService, CallerLimits, Callers
 from tigrest.service.outbound import ArchiveLimits, Outbound
 from tigrest.service.own_account import OwnAccount
 from tigrest.service.policy import Policy
+from tigrest.service.rooms import Places, RoomLimits, Rooms, Speaker
+from tigrest.service.rooms.places import GATEWAY_OWNER
+from tigrest.service.rooms.settings import NICK
 from tigrest.service.stanzas import MessageParts, StanzaLike, blaming_script, message_of, stanza_of
 from tigrest.service.uploads.services import UploadServices
 from tigrest.service.uploads.storage import Storage
@@ -53,6 +56,7 @@ class Service:
         callers: limits of each caller; the defaults when ``None``.
         stages: remembers the sessions of ad-hoc commands; of its own when ``None``. Whoever gives it stops it.
         storage: takes the files that are uploaded; by HTTP when ``None``.
+        rooms: limits of what the gateway does in rooms; the defaults when ``None``.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Service:
         callers: CallerLimits | None = None,
         stages: OpenStages | None = None,
         storage: TakesFiles | None = None,
+        rooms: RoomLimits | None = None,
     ) -> None:
         self._backend = backend
         self.policy = policy
@@ -80,7 +85,11 @@ class Service:
         self._outbound = Outbound(backend, archives or ArchiveLimits())
         self._uploads = Uploads(UploadServices(self, backend.domain, backend.jid), storage or Storage())
         own = OwnAccount(backend, policy)
-        self._callers = Callers(self._outbound, policy, self.avatars, self._uploads, callers or CallerLimits(), stages, own)
+        self.places = Places(self._outbound, policy, rooms or RoomLimits())
+        """Our places in rooms; started and stopped by the gateway."""
+        self.rooms = Rooms(self.places, Speaker(policy.room_owner, NICK, GATEWAY_OWNER, lambda _: None), self._outbound.new_id)
+        """Chat rooms (XEP-0045): enter, speak, look who is there."""
+        self._callers = Callers(self._outbound, policy, self.avatars, self._uploads, callers or CallerLimits(), stages, own, self.places)
         self._bosh: BoshEndpoint | None = None
         self._callbacks = TaskSet()
 

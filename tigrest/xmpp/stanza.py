@@ -16,6 +16,7 @@ from tigrest.errors import InvalidStanza, MalformedContent, StanzaError
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.kinds import REQUESTS, STANZA_ATTRIBUTES, STANZA_KINDS
 from tigrest.xmpp.namespaces import CLIENT, COMMANDS, CONTENT_NAMESPACES, STANZA_ERRORS
+from tigrest.xmpp.occupant import Occupant
 from tigrest.xmpp.start_tags import name_as_written, write_attributes, write_declarations
 from tigrest.xmpp.xml import MAX_NODES, SEPARATOR, START_TAG, check_document, serialize, split_name, tree
 
@@ -43,6 +44,12 @@ class Stanza:
 
     flaw = ""
     """Error message for the sender when the payload was dropped because its XML cannot be used; empty for a complete stanza."""
+
+    occupant: Occupant | None = None
+    """The occupant of a room that sent it, where it came in for an occupant of ours."""
+
+    is_duplicate = False
+    """True for a message of a room that has come in for another occupant of ours as well, who counts."""
 
     is_entitled = False
     """True when the rights that the server grants to the gateway may be used for it; set by :meth:`entitled`, and lost by every copy."""
@@ -234,6 +241,19 @@ class Stanza:
         if is_entitled:
             copy.is_entitled = True
         return copy
+
+    def extended(self, *children: ET.Element) -> Stanza:
+        """Return a copy with further children behind those that it has.
+
+        Args:
+            children: elements whose XML is known to be valid.
+        """
+        added = "".join([serialize(child, CLIENT) for child in children]).encode()
+        end = f"</{self.kind}>".encode()
+        if self._rest == b"/>":
+            return Stanza(self.kind, self.attributes, self._prefixes, b">" + added + end)
+        start = self._rest.rindex(b"</")
+        return Stanza(self.kind, self.attributes, self._prefixes, self._rest[:start] + added + self._rest[start:])
 
     def entitled(self) -> Stanza:
         """Return a copy for which the gateway's rights may be used: whoever calls this has asked the policy, or is trusted."""

@@ -94,6 +94,7 @@ class Component:
         """Probes of stanzas that the server does not deliver, and what they have found."""
         self._answering = Answering(SelfDescription(), inbound, administers)
         self._answers = TaskSet()
+        self._link_watchers: list[Callable[[bool], None]] = []
         self._entrance = Entrance(self._send_soon)
         self._announcing: asyncio.TimerHandle | None = None
         self._presences = UserPresences(
@@ -263,6 +264,14 @@ class Component:
         """Offer commands at our own address; see :meth:`tigrest.backends.backend.Backend.offer`."""
         self._answering.offer(*groups)
 
+    def on_link(self, changed: Callable[[bool], None]) -> None:
+        """Add a callback for the link; see :meth:`tigrest.backends.backend.Backend.on_link`."""
+        self._link_watchers.append(changed)
+
+    def _tell_of_link(self, is_up: bool) -> None:
+        for changed in self._link_watchers:
+            changed(is_up)
+
     def on_account_change(self, changed: Callable[[JID], None]) -> None:
         """Add a callback for accounts that change; see :meth:`tigrest.backends.backend.Backend.on_account_change`."""
         self._changes.watchers.append(changed)
@@ -272,6 +281,7 @@ class Component:
         self._is_known.clear()
         self._answers.start(self._learn_software())
         self._announcing = asyncio.get_running_loop().call_later(self._limits.privilege_seconds, self._announce)
+        self._tell_of_link(True)
 
     def _announce(self) -> None:
         """Show presences again, once privileges are known or their announcement is overdue."""
@@ -308,6 +318,7 @@ class Component:
         await self.probes.try_iqs()
 
     def _down(self) -> None:
+        self._tell_of_link(False)
         self.probes.end(self.link.condition)
         self.privileges = Privileges()
         if self._announcing is not None:

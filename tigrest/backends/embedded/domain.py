@@ -70,6 +70,7 @@ class EmbeddedDomain:
         self._database, self._files = database, files
         self._configured = dict(settings.accounts)
         self._connected = False
+        self._link_watchers: list[Callable[[bool], None]] = []
         self._running = TaskSet(logs=False)
         self._accounts = EmbeddedAccounts(self.domain, (SESSION_MANAGER, VHOST_MANAGER), database, passwords)
         self.users: UserRepository = self._accounts
@@ -129,6 +130,8 @@ class EmbeddedDomain:
         if self._files is not None:
             await self._files.start()
         self._connected = True
+        for changed in self._link_watchers:
+            changed(True)
         log.info("embedded domain %s started, %d accounts", self.domain, len(await self._accounts.list()))
 
     async def stop(self) -> None:
@@ -190,6 +193,10 @@ class EmbeddedDomain:
     def offer(self, *groups: AdHocCommands) -> None:
         """Offer commands at our own address; see :meth:`tigrest.backends.backend.Backend.offer`."""
         self._answering.offer(*groups)
+
+    def on_link(self, changed: Callable[[bool], None]) -> None:
+        """Add a callback for the start; see :meth:`tigrest.backends.backend.Backend.on_link`."""
+        self._link_watchers.append(changed)
 
     def on_account_change(self, changed: Callable[[JID], None]) -> None:
         """Add a callback for accounts that change; see :meth:`tigrest.backends.backend.Backend.on_account_change`."""

@@ -150,7 +150,7 @@ class Events:
             return False
         to = stanza.to
         ring = self._rings.get(to.bare) if to is not None else None
-        everything = self._rings.get(_EVERYTHING)
+        everything = self._rings.get(_EVERYTHING) if not stanza.is_duplicate else None
         if ring is None and everything is None:
             return False
         self._number += 1

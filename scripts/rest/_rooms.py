@@ -1,0 +1,66 @@
+"""Shared by the handlers that say something in rooms: reading it out of a request."""
+
+import json
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from tigrest import HTTPException, Request, Stanza, UnsupportedContent, stanza_json
+
+from ._room_messages import nick_in
+from ._sending import as_sent, body_of, refuse_keys_in_query
+
+FORM, JSON = "application/x-www-form-urlencoded", "application/json"
+
+
+async def said_in(request: Request, content: Request | None) -> tuple[Stanza, str | None, str | None]:
+    """Return the message in the body of a request, the nickname wanted, and the password of the room."""
+    if request.scope["query_string"]:
+        refuse_keys_in_query(request)
+    body, password = without_password(request.content_type, await body_of(content))
+    if not body:
+        raise HTTPException(400, "there is no body: send a message in JSON, XML, a form or text")
+    stanza = as_sent(stanza_json.read, request.content_type, body, kind="message", type="groupchat")
+    if "from" in stanza.attributes:
+        raise HTTPException(
+            400, "leave out from: in a room you speak from an address of your own at the gateway; nick says under which name"
+        )
+    return stanza, nick_in(stanza), password
+
+
+async def entry_in(request: Request, content: Request | None) -> dict[str, str]:
+    """Return ``nick`` and ``password`` out of the body of a request, in JSON or as a form; it may be empty."""
+    body = await body_of(content)
+    if not body:
+        return {}
+    media = request.content_type.partition(";")[0].strip().lower()
+    if media not in (JSON, FORM):
+        raise UnsupportedContent(media, (JSON, FORM))
+    try:
+        value: Any = dict(parse_qsl(body.decode(), keep_blank_values=True)) if media == FORM else json.loads(body)
+    except ValueError:
+        raise HTTPException(400, "the body cannot be read: send nick and password, or nothing") from None
+    if not isinstance(value, dict) or not value.keys() <= {"nick", "password"} or not all(isinstance(each, str) for each in value.values()):
+        raise HTTPException(400, "send nick and password, both of them text, or nothing")
+    return value
+
+
+def without_password(content_type: str, body: bytes) -> tuple[bytes, str | None]:
+    """Take the password of a room out of a body in JSON or of a form; what cannot be read stays as it is."""
+    media = content_type.partition(";")[0].strip().lower()
+    if b"password" not in body or media not in (JSON, FORM):
+        return body, None
+    if media == FORM:
+        fields = parse_qsl(body.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+        given = [value.encode("latin-1").decode("utf-8", "replace") for name, value in fields if name == "password"]
+        rest = urlencode([field for field in fields if field[0] != "password"], encoding="latin-1")
+        return rest.encode(), given[-1] if given else None
+    try:
+        value: Any = json.loads(body)
+    except ValueError:
+        return body, None
+    password = value.pop("password", None) if isinstance(value, dict) else None
+    if password is None:
+        return body, None
+    if not isinstance(password, str):
+        raise HTTPException(400, "password must be text")
+    return json.dumps(value).encode(), password

@@ -1,0 +1,104 @@
+"""Chat rooms: say something, look who is there, enter and leave."""
+
+from typing import Any
+
+from tigrest import JID, Handler, Principal, Request, Result, Service
+
+from .._content import DOCUMENT
+from .._room_messages import told
+from .._rooms import entry_in, said_in
+from .._sending import BODIES
+
+NOT_THERE = "There is no such room, or you are not in it."
+REFUSED = {
+    403: "The room wants a password, is for members, is moderated, or has banned you.",
+    404: NOT_THERE,
+    409: "The nickname is taken, or you are in too many rooms.",
+    503: "The room is full, or there is no connection.",
+    504: "The room does not answer.",
+}
+ROOM = "/hall@rooms.example.com"
+
+
+class Room(Handler):
+    """Say something in a room, enter and leave it, and see who is in it."""
+
+    regex = r"/([^/]+)"
+    requiredRole = "user"
+    decodeContent = False
+    timeout = 60.0
+    description = {
+        "regex": "/{room}",
+        "example": ROOM,
+        "GET": {
+            "info": "Show who is in a room, and its subject",
+            "description": "Of a room that the caller is in: PUT enters it, and so does the first message.",
+            "answers": {200: DOCUMENT, 404: NOT_THERE},
+        },
+        "PUT": {
+            "info": "Enter a room",
+            "description": "Optional: nick, and password if the room has one.",
+            "request": {"nick": "reporter"},
+            "answers": {200: DOCUMENT, **REFUSED},
+        },
+        "POST": {
+            "info": "Say something in a room",
+            "description": "Answered when the room has sent it to all who are in it, with its id, and stanza_id if the room gives one. "
+            "Enters the room before, if need be; nick is by default the caller's name.",
+            "request": '{"body": "The build is done", "nick": "builder"}',
+            "accepts": BODIES,
+            "answers": {200: DOCUMENT, **REFUSED},
+        },
+        "DELETE": {"info": "Leave a room", "answers": {204: "Left.", 404: NOT_THERE}},
+    }
+
+    async def exec_get(self, service: Service, principal: Principal, room: JID) -> dict[str, Any]:
+        rooms = service.for_(principal).rooms
+        occupants = [
+            {"nick": each.nick, "jid": each.jid, "affiliation": each.affiliation, "role": each.role} for each in rooms.occupants(room)
+        ]
+        return {"room": room.bare, "nick": rooms.nick(room), "subject": rooms.subject(room), "occupants": occupants}
+
+    async def exec_put(
+        self, service: Service, principal: Principal, request: Request, content: Request | None, room: JID
+    ) -> dict[str, Any]:
+        given = await entry_in(request, content)
+        nick = await service.for_(principal).rooms.join(room, given.get("nick"), password=given.get("password"))
+        return {"room": room.bare, "nick": nick}
+
+    async def exec_post(self, service: Service, principal: Principal, request: Request, content: Request | None, room: JID) -> Result:
+        message, nick, password = await said_in(request, content)
+        return told(await service.for_(principal).rooms.send(room, message, nick=nick, password=password))
+
+    async def exec_delete(self, service: Service, principal: Principal, room: JID) -> Result:
+        await service.for_(principal).rooms.leave(room)
+        return Result("", b"", 204)
+
+
+class RoomOccupant(Handler):
+    """Say something to somebody in a room alone."""
+
+    regex = r"/([^/]+)/([^/]+)"
+    requiredRole = "user"
+    decodeContent = False
+    timeout = 60.0
+    description = {
+        "regex": "/{room}/{nick}",
+        "example": f"{ROOM}/alice",
+        "POST": {
+            "info": "Send a private message to somebody in a room",
+            "description": "nick in the body is the caller's own, as for messages to the room.",
+            "request": '{"body": "Only for you"}',
+            "accepts": BODIES,
+            "answers": {200: DOCUMENT, **REFUSED},
+        },
+    }
+
+    async def exec_post(
+        self, service: Service, principal: Principal, request: Request, content: Request | None, room: JID, nick: str
+    ) -> Result:
+        message, own, password = await said_in(request, content)
+        rooms = service.for_(principal).rooms
+        if password is not None:
+            await rooms.join(room, own, password=password)
+        return Result(data={"id": await rooms.whisper(room, nick, message, sender=own)})

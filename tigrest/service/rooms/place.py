@@ -1,0 +1,362 @@
+"""A place of ours in a room: one address under one nickname, from entering to leaving."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, Protocol
+
+from tigrest.concurrency.deadlines import Deadlines
+from tigrest.errors import (
+    Conflict,
+    NotConnected,
+    NotFound,
+    NotSupported,
+    StanzaError,
+    StanzaTimeout,
+    TigrestError,
+    TooManyWaiting,
+)
+from tigrest.service.rooms.limits import RoomLimits
+from tigrest.service.rooms.people import People
+from tigrest.service.rooms.refusals import NotJoined, no_room, refused_entry, refused_message, removal
+from tigrest.service.rooms.under_way import Message, UnderWay
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.namespaces import CLIENT, DELAYED_DELIVERY
+from tigrest.xmpp.occupant import Occupant
+from tigrest.xmpp.rooms import (
+    CREATED,
+    RENAMED,
+    SELF,
+    RoomPresence,
+    creation_cancelled,
+    description_query,
+    entering,
+    is_room,
+    leaving,
+    read_presence,
+    self_ping,
+)
+from tigrest.xmpp.stanza import Stanza
+
+NO_ROOM_THERE = frozenset({"item-not-found", "gone", "remote-server-not-found", "service-unavailable"})
+"""Conditions of the answer to "what are you?" that mean that no room is there. Servers answer so for users, too."""
+
+STILL_IN = frozenset({"service-unavailable", "feature-not-implemented", "remote-server-timeout", "remote-server-not-found"})
+"""Conditions of the answer to a self-ping that do not mean that we are out. XEP-0410 §3.3"""
+
+_DELAY, _SUBJECT, _BODY = DELAYED_DELIVERY.encode(), b"<subject", f"{{{CLIENT}}}body"
+
+PlaceState = Literal["out", "entering", "in"]
+
+
+class Wire(Protocol):
+    """Sends what a place has to say."""
+
+    def send(self, stanza: Stanza) -> Awaitable[None]:
+        """Send a stanza."""
+
+    def request(self, iq: Stanza, timeout: float) -> Awaitable[Stanza]:
+        """Send an iq and wait for its reply."""
+
+
+class Place:
+    """One occupant of ours in one room.
+
+    Args:
+        room: bare address of the room.
+        address: full address of ours, which is the occupant's and nobody else's.
+        nick: nickname wanted.
+        owner: whose place it is, for limits.
+        wire: sends.
+        deadlines: expire what is waited for.
+        limits: of time and memory.
+        people: remembers who is in the room.
+        ended: called when the room has removed us, or is lost.
+    """
+
+    def __init__(
+        self,
+        room: JID,
+        address: JID,
+        nick: str,
+        owner: str,
+        *,
+        wire: Wire,
+        deadlines: Deadlines,
+        limits: RoomLimits,
+        people: People,
+        ended: Callable[[Place, TigrestError], None],
+    ) -> None:
+        self.room, self.address, self.nick, self.owner = room, address, nick, owner
+        self.wanted_nick = nick
+        """The nickname that we entered with; the room may have given us another."""
+        self.password = ""
+        self.stays = False
+        """True where the gateway enters again by itself whenever it is out."""
+        self.failures = 0
+        """Attempts to enter that have failed one after the other."""
+        self.state: PlaceState = "out"
+        self.people = people
+        """Who is in the room."""
+        self.subject = ""
+        self.used_at = self.heard_at = asyncio.get_running_loop().time()
+        self._wire, self._limits, self._ended = wire, limits, ended
+        self._under_way = UnderWay(deadlines, self._unanswered)
+        self._entry: asyncio.Future[frozenset[int]] | None = None
+        self._entering: asyncio.Task[None] | None = None
+        self._has_subject = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Return whether somebody waits for it."""
+        return self.state == "entering" or bool(len(self._under_way))
+
+    async def enter(self) -> None:
+        """Enter the room, unless we are in it. Who comes meanwhile waits for the same attempt; it goes on when its callers go away.
+
+        Raises:
+            NotPermitted: the room wants a password, is for members only, or has banned us.
+            NotFound: there is no room.
+            Conflict: the nickname is taken.
+            Unavailable: the room is full, or there is no server.
+            StanzaTimeout: it did not answer in time.
+        """
+        if self.state == "in":
+            return
+        if self._entering is None or self._entering.done():
+            self.state = "entering"
+            self._entering = asyncio.create_task(self._enter())
+            self._entering.add_done_callback(_retrieve)
+        await asyncio.shield(self._entering)
+
+    async def say(self, stanza: Stanza) -> Stanza:
+        """Send a message to the room, and return it as the room sent it back.
+
+        Args:
+            stanza: to the room, from our address, with an id.
+
+        Raises:
+            NotJoined: the room does not know us any more.
+            NotPermitted: we have no voice there, or were removed meanwhile.
+            Conflict: a message with this id is under way.
+            TooManyWaiting: too many messages are under way.
+            StanzaTimeout: it has not come back in time.
+        """
+        with self._sending(stanza) as message:
+            await self._wire.send(stanza)
+            return await message.echo
+
+    async def whisper(self, stanza: Stanza) -> None:
+        """Send a private message to an occupant; return when the room has processed it. XEP-0045 §7.5
+
+        Nothing comes back of it, so a self-ping behind it tells: the room answers in order.
+
+        Raises:
+            NotFound: nobody has that nickname.
+            Exception: as :meth:`say`.
+        """
+        with self._sending(stanza) as message:
+            await self._wire.send(stanza)
+            asked = asyncio.ensure_future(self._wire.request(self._ping(), self._limits.echo_seconds))
+            try:
+                await asyncio.wait({asked, message.echo}, return_when=asyncio.FIRST_COMPLETED)
+                if message.echo.done():
+                    message.echo.result()
+            finally:
+                asked.cancel()
+                asked.add_done_callback(_retrieve)
+
+    def _sending(self, stanza: Stanza) -> Message:
+        if self.state != "in":
+            raise NotJoined(f"{self.room} was left")
+        if stanza.id in self._under_way:
+            raise Conflict(f"a message with the id {stanza.id[:80]!r} is under way to {self.room}")
+        if len(self._under_way) >= self._limits.under_way:
+            raise TooManyWaiting(self._limits.under_way, f"messages to {self.room}")
+        self.used_at = asyncio.get_running_loop().time()
+        return self._under_way.add(stanza, self._limits.echo_seconds)
+
+    async def check(self) -> None:
+        """Find out whether we still are in the room, and end the place if not. XEP-0410"""
+        self.heard_at = asyncio.get_running_loop().time()  # not to be asked again at once
+        try:
+            reply = await self._wire.request(self._ping(), self._limits.ping_seconds)
+        except (StanzaTimeout, NotConnected, NotSupported):
+            return  # nothing is known; what is sent next shows it
+        error = reply.error
+        if error is not None and error.condition not in STILL_IN and self.state == "in":
+            self.end(NotConnected(f"{self.room} does not know us any more ({error.condition})"))
+
+    async def leave(self) -> None:
+        """Leave the room; what is under way there fails."""
+        entering = self._entering
+        if entering is not None and not entering.done():
+            entering.cancel()  # which leaves as well
+            await asyncio.wait({entering})
+        elif self.state == "in":
+            nick = self.nick
+            self._close(NotConnected(f"{self.room} was left"))
+            await self._wire.send(leaving(self.room, nick, self.address))
+
+    def end(self, error: TigrestError) -> None:
+        """Note that we are not in the room any more, and why."""
+        was_in = self.state == "in"
+        self._close(error)
+        if was_in:
+            self._ended(self, error)
+
+    def _close(self, error: TigrestError) -> None:
+        self.state = "out"
+        self.people.clear()
+        self.subject, self._has_subject = "", False
+        self._under_way.fail(error)
+        if self._entry is not None and not self._entry.done():
+            self._entry.set_exception(error)
+
+    async def _enter(self) -> None:
+        """Enter the room; whatever goes wrong, we are out then, and the room knows.
+
+        XEP-0045 §7.2
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._limits.join_seconds
+        self._entry = loop.create_future()
+        self._entry.add_done_callback(_retrieve)
+        has_knocked = False
+        try:
+            async with asyncio.timeout_at(end):
+                await self._expect_room()
+                has_knocked = True
+                self.nick = self.wanted_nick
+                await self._wire.send(entering(self.room, self.nick, self.address, self.password))
+                statuses = await self._entry
+            if CREATED in statuses:
+                raise await self._give_up_creation()
+        except BaseException as error:
+            self._close(NotConnected(f"{self.room} could not be entered"))
+            if has_knocked and not isinstance(error, StanzaError | NotConnected):
+                await self._farewell()
+            if isinstance(error, TimeoutError):
+                raise StanzaTimeout(f"{self.room} did not let us in within {self._limits.join_seconds:g} s") from None
+            if isinstance(error, StanzaError):
+                raise refused_entry(self.room, self.wanted_nick, self.address, error) from None
+            raise
+        self.failures = 0
+        self.used_at = self.heard_at = loop.time()
+
+    async def _expect_room(self) -> None:
+        """Ask what the address is, where the server lets us, so that entering makes no room.
+
+        Raises:
+            NotFound: it is none.
+        """
+        try:
+            reply = await self._wire.request(description_query(self.room, self.address), self._limits.describe_seconds)
+        except (StanzaTimeout, NotSupported):
+            return  # entering will tell
+        error = reply.error
+        if error is None and not is_room(reply):
+            raise NotFound(f"{self.room} is no room")
+        if error is not None and error.condition in NO_ROOM_THERE:
+            raise no_room(self.room, f" ({error.condition}: {error.text})" if error.text else f" ({error.condition})")
+
+    async def _give_up_creation(self) -> NotFound:
+        """Cancel the creation of a room that was not there, and return the error that says so. XEP-0045 §10.1.3"""
+        with contextlib.suppress(StanzaTimeout, NotSupported):  # leaving ends it, too, unless its service makes rooms that stay
+            await self._wire.request(creation_cancelled(self.room, self.address), self._limits.describe_seconds)
+        return no_room(self.room)
+
+    async def _farewell(self) -> None:
+        with contextlib.suppress(TigrestError):  # without a link the room loses us anyway
+            await self._wire.send(leaving(self.room, self.wanted_nick, self.address))
+
+    def _ping(self) -> Stanza:
+        return self_ping(self.room, self.nick, self.address)
+
+    def _unanswered(self, message: Message) -> TigrestError:
+        """Return the error for a message that has not come back."""
+        return StanzaTimeout(f"{self.room} has not sent the message back within {self._limits.echo_seconds:g} s")
+
+    # What comes in
+
+    def on_presence(self, presence: Stanza, nick: str) -> None:
+        """Take in a presence of the room."""
+        self.heard_at = asyncio.get_running_loop().time()
+        if presence.type == "error":
+            if self.state == "entering" and self._entry is not None and not self._entry.done() and (error := presence.error) is not None:
+                self._entry.set_exception(error)
+            return
+        if self.state == "out" or not nick or presence.type not in ("", "unavailable"):
+            return
+        told = read_presence(presence, nick)
+        is_self = SELF in told.statuses or (self.state == "in" and nick == self.nick)
+        if presence.type == "unavailable":
+            self._has_left(told, is_self)
+            return
+        self.people.add(told.occupant)
+        if is_self:
+            self.nick = nick
+            if self._entry is not None and not self._entry.done():
+                self.state = "entering" if CREATED in told.statuses else "in"
+                self._entry.set_result(told.statuses)
+
+    def _has_left(self, told: RoomPresence, is_self: bool) -> None:
+        self.people.remove(told.occupant.nick)
+        if not is_self:
+            return
+        if RENAMED in told.statuses and told.new_nick:
+            self.nick = told.new_nick
+        elif self.state == "in":
+            self.end(removal(self.room, told))
+        elif SELF in told.statuses and self._entry is not None and not self._entry.done():
+            self._entry.set_exception(removal(self.room, told))
+
+    def on_error(self, error: Stanza) -> bool:
+        """Take in an error for a message of ours; return whether it is one that is waited for."""
+        condition = error.error
+        assert condition is not None
+        return self._under_way.refuse(error.id, refused_message(self.room, condition))
+
+    def on_groupchat(self, message: Stanza, nick: str, ours: Callable[[str], bool]) -> bool:
+        """Take in a message of the room.
+
+        Args:
+            message: of type groupchat.
+            nick: whose message it is; empty for the room's own.
+            ours: tells whether one of our occupants there has a nickname.
+
+        Returns:
+            Whether nobody else is to hear it: our own, old ones, and what the room says itself.
+        """
+        self.heard_at = asyncio.get_running_loop().time()
+        is_first_subject = message.mentions(_SUBJECT) and self._take_subject(message)
+        if nick and ours(nick):
+            if nick == self.nick:
+                self._under_way.complete(message)
+            return True
+        if not nick or is_first_subject or self.state != "in" or (message.mentions(_DELAY) and self._is_old(message)):
+            return True
+        message.occupant = self.people.get(nick) or Occupant(nick)
+        return False
+
+    def _take_subject(self, message: Stanza) -> bool:
+        """Note the subject, if a message has no body; return whether it is the first since we came in. XEP-0045 §7.2.15, §8.1"""
+        subject = message.xml.findtext(f"{{{CLIENT}}}subject")
+        if subject is None or message.xml.find(_BODY) is not None:
+            return False
+        is_first, self._has_subject = not self._has_subject, True
+        self.subject = subject[: self._limits.subject_chars]
+        return is_first
+
+    def _is_old(self, message: Stanza) -> bool:
+        """Return whether the room has marked a message as history. XEP-0045 §7.2.14"""
+        delays = message.xml.iterfind(f"{{{DELAYED_DELIVERY}}}delay")
+        return any(delay.get("from", "").partition("/")[0] in ("", self.room) for delay in delays)
+
+
+def _retrieve(future: asyncio.Future[Any]) -> None:
+    """Retrieve the exception of a future that nobody may wait for any more."""
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,120 @@
+"""Stanzas between an occupant and a chat room: what is sent to be one, and what the room says of others. XEP-0045"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from xml.etree import ElementTree as ET
+
+from tigrest.errors import InvalidJID
+from tigrest.xmpp.jid import JID
+from tigrest.xmpp.namespaces import DATA_FORMS, DISCO_INFO, MUC, MUC_OWNER, MUC_USER, PING
+from tigrest.xmpp.occupant import Occupant
+from tigrest.xmpp.stanza import Stanza, make_stanza
+
+SELF, CREATED, BANNED, RENAMED, KICKED = 110, 201, 301, 303, 307
+"""Status codes: the presence is the occupant's own; the room is new; why somebody has left. XEP-0045 §15.6"""
+
+
+@dataclass(frozen=True)
+class RoomPresence:
+    """A presence that a room has sent.
+
+    Args:
+        occupant: whose presence it is.
+        statuses: its status codes.
+        reason: why he has left, in words; possibly empty.
+        new_nick: his nickname from now on, with the status 303; else empty.
+        is_destroyed: whether the room is there no longer.
+    """
+
+    occupant: Occupant
+    statuses: frozenset[int]
+    reason: str
+    new_nick: str
+    is_destroyed: bool
+
+
+def read_presence(presence: Stanza, nick: str) -> RoomPresence:
+    """Read a presence of an occupant. What is missing or invalid in it counts as not told.
+
+    Args:
+        presence: from a room.
+        nick: the resource that it is from.
+
+    XEP-0045 §7.1, §7.6, §8.2, §10.9
+    """
+    told = presence.xml.find(f"{{{MUC_USER}}}x")
+    if told is None:
+        return RoomPresence(Occupant(nick), frozenset(), "", "", False)
+    item = told.find(f"{{{MUC_USER}}}item")
+    item = ET.Element("item") if item is None else item
+    codes = [status.get("code", "") for status in told.iterfind(f"{{{MUC_USER}}}status")]
+    destroyed = told.find(f"{{{MUC_USER}}}destroy")
+    reason = (item if destroyed is None else destroyed).findtext(f"{{{MUC_USER}}}reason", "")
+    return RoomPresence(
+        occupant=Occupant(nick, _address(item.get("jid", "")), item.get("affiliation", "none")[:16], item.get("role", "none")[:16]),
+        statuses=frozenset(int(code) for code in codes if len(code) == 3 and code.isascii() and code.isdecimal()),
+        reason=reason.strip()[:500],
+        new_nick=item.get("nick", ""),
+        is_destroyed=destroyed is not None,
+    )
+
+
+def _address(text: str) -> JID | None:
+    try:
+        return JID(text)
+    except InvalidJID:
+        return None
+
+
+def entering(room: JID, nick: str, sender: JID, password: str) -> Stanza:
+    """Build the presence that enters a room, without its history::
+
+        <presence to="hall@rooms.example.org/tigrest" from="…">
+          <x xmlns="http://jabber.org/protocol/muc"><history maxstanzas="0" maxchars="0"/><password>…</password></x>
+        </presence>
+
+    Args:
+        room: address of the room.
+        nick: nickname wanted.
+        sender: who enters.
+        password: of the room; empty for none.
+
+    XEP-0045 §7.2
+    """
+    x = ET.Element(f"{{{MUC}}}x")
+    ET.SubElement(x, f"{{{MUC}}}history", {"maxstanzas": "0", "maxchars": "0"})
+    if password:
+        ET.SubElement(x, f"{{{MUC}}}password").text = password
+    return make_stanza("presence", "", room.with_resource(nick), x, sender=sender)
+
+
+def leaving(room: JID, nick: str, sender: JID) -> Stanza:
+    """Build the presence that leaves a room. XEP-0045 §7.14"""
+    return make_stanza("presence", "unavailable", room.with_resource(nick), sender=sender)
+
+
+def self_ping(room: JID, nick: str, sender: JID) -> Stanza:
+    """Build the iq by which an occupant asks whether he still is one. XEP-0410 §3.1"""
+    return make_stanza("iq", "get", room.with_resource(nick), ET.Element(f"{{{PING}}}ping"), sender=sender)
+
+
+def description_query(room: JID, sender: JID) -> Stanza:
+    """Build the iq that asks what an address is. XEP-0045 §6.4"""
+    return make_stanza("iq", "get", room, ET.Element(f"{{{DISCO_INFO}}}query"), sender=sender)
+
+
+def is_room(description: Stanza) -> bool:
+    """Tell whether the answer to :func:`description_query` is that of a room: ejabberd's rooms name the feature, others the identity."""
+    query = description.payload
+    if query is None:
+        return False
+    features = {feature.get("var") for feature in query.iterfind(f"{{{DISCO_INFO}}}feature")}
+    return MUC in features or any(identity.get("category") == "conference" for identity in query.iterfind(f"{{{DISCO_INFO}}}identity"))
+
+
+def creation_cancelled(room: JID, sender: JID) -> Stanza:
+    """Build the iq that gives up a room which entering has made. XEP-0045 §10.1.3"""
+    query = ET.Element(f"{{{MUC_OWNER}}}query")
+    ET.SubElement(query, f"{{{DATA_FORMS}}}x", {"type": "cancel"})
+    return make_stanza("iq", "set", room, query, sender=sender)
