@@ -34,3 +34,10 @@ Component "http.example.com"
     validate_from_addresses = false
     -- A gateway that comes back replaces its half-open connection.
     component_conflict_resolve = "kick_old"
+
+-- Files, for POST /rest/upload. The URL is that of Prosody's HTTPS port, or of a proxy in front of it, as clients reach it.
+Component "upload.example.com" "http_file_share"
+    http_host = "example.com"
+    http_external_url = "https://example.com:5281/"
+    -- Users of the gateway upload from their addresses there, which Prosody 13 does not let otherwise.
+    http_file_share_access = { "example.com", "http.example.com" }

@@ -36,6 +36,7 @@ listen:
     request_handlers:
       /api: mod_http_api
       /http-bind: mod_bosh
+      /upload: mod_http_upload
 acl:
   admin: {{ user: [ "admin@localhost" ] }}
   gateway: {{ {gateway} }}
@@ -44,6 +45,7 @@ access_rules:
   configure: [ {{ allow: admin }}, {{ allow: gateway }} ]
   announce: [ {{ allow: admin }}, {{ allow: gateway }} ]
   local: {{ allow: all }}
+  upload: [ {{ allow: {{ user_regexp: {{ "": "localhost" }} }} }}, {{ allow: {{ server: http.localhost }} }}, {{ allow: {{ server: localhost }} }} ]
   privileged: {{ {privileged}: gateway }}
 api_permissions:
   "loopback": {{ who: {{ ip: "127.0.0.1/8" }}, what: [ "*" ] }}
@@ -57,6 +59,7 @@ modules:
   {administration}
   mod_disco: {{}}
   mod_http_api: {{}}
+  mod_http_upload: {{ access: upload, docroot: "{folder}/upload", put_url: "http://localhost:{http}/upload", max_size: 6000000 }}
   mod_last: {{}}
   mod_mam: {{ default: never }}
   mod_muc: {{ host: "rooms.localhost", default_room_options: {{ mam: true }} }}
@@ -139,6 +142,7 @@ class Ejabberd(XmppServer):
         for name in ("spool", "logs"):
             (self.folder / name).mkdir(exist_ok=True)
         values = {
+            "folder": self.folder,
             "c2s": self.c2s,
             "component": self.component,
             "http": self.http,

@@ -58,6 +58,12 @@ Component "http.localhost"
 
 Component "rooms.localhost" "muc"
     modules_enabled = {{ "muc_mam" }}
+
+Component "upload.localhost" "http_file_share"
+    http_host = "localhost"
+    http_external_url = "http://localhost:{http}/"
+    http_file_share_access = {{ "localhost", "http.localhost" }}
+    http_file_share_size_limit = 6000000
 {components}
 """
 

@@ -75,6 +75,7 @@ def test_every_line_of_the_page_works(kind: str, certificate: str, install: Inst
         status = http.post(f"/rest/user/carol@{DOMAIN}/status", auth=ADMIN, json={}).json()["status"]
         assert status["success"] is True, status
         commands_work_or_say_what_to_load(kind, http)
+        files_get_slots(kind, http)
     [checked] = [said for line, said in reader.said.items() if line.startswith("tigrest check --live")]
     needs = [line.split("  ")[0] for line in checked.splitlines() if re.search(r"  does not( |$)", line)]
     assert needs == NEEDS[kind], checked
@@ -95,6 +96,16 @@ def commands_work_or_say_what_to_load(kind: str, http: httpx2.Client) -> None:
     else:  # the page's lines for 24.10 and later are comments
         assert (stored.status_code, read.status_code, last.status_code) == (501, 501, 200)
         assert "in ejabberd's mod_privilege" in stored.json()["detail"]
+
+
+def files_get_slots(kind: str, http: httpx2.Client) -> None:
+    """Check that users of the gateway may upload. Nothing is: the URLs are public ones, which are not those of the test."""
+    slot = {"to": f"upload.{DOMAIN}", "upload_request": {"filename": "plan.pdf", "size": 5, "content-type": "application/pdf"}}
+    answer = http.post("/rest", auth=("carol", PASSWORD), json=slot)
+    if kind == "ejabberd-26":  # the page's lines for 24.10 and later are comments
+        assert (answer.status_code, "the server drops iqs" in answer.text) == (501, True), answer.text
+    else:
+        assert answer.json()["upload_slot"]["put"]["url"].startswith(f"https://{DOMAIN}:"), answer.text
 
 
 def test_the_settings_of_a_virtual_host_that_was_there_before_stay(install: Install) -> None:

@@ -83,7 +83,7 @@ class Service:
         self.avatars = Avatars(self, avatars or AvatarSettings())
         """Avatars (XEP-0084, XEP-0153, XEP-0292): get and set."""
         self._outbound = Outbound(backend, archives or ArchiveLimits())
-        self._uploads = Uploads(UploadServices(self, backend.domain, backend.jid), storage or Storage())
+        self._uploads = Uploads(self, UploadServices(self, backend.domain, backend.jid), storage or Storage())
         own = OwnAccount(backend, policy)
         self.places = Places(self._outbound, policy, rooms or RoomLimits())
         """Our places in rooms; started and stopped by the gateway."""

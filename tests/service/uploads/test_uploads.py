@@ -27,7 +27,7 @@ QUICK = StorageLimits(connect=5.0, write=0.3, answer=0.3)
 
 def uploads(xmpp: Xmpp, clock: list[float] | None = None) -> Uploads:
     now = clock or [0.0]
-    return Uploads(UploadServices(xmpp, DOMAIN, US, clock=lambda: now[0] + 1), Storage(limits=QUICK))
+    return Uploads(xmpp, UploadServices(xmpp, DOMAIN, US, clock=lambda: now[0] + 1), Storage(limits=QUICK))
 
 
 class Parts:
@@ -84,7 +84,8 @@ async def test_a_file_arrives_with_its_type_and_only_the_headers_that_a_service_
         (slot("http://files.example.org/up"), ServerFailed, "without TLS"),
         (slot("file:///etc/passwd"), ServerFailed, "cannot be read"),
         (slot("https://files.example.org/up", get="javascript:alert(1)"), ServerFailed, "cannot be read"),
-        (slot("https://files.example.org/a b"), ServerFailed, "cannot be read"),
+        (slot("https://files .example.org/a"), ServerFailed, "cannot be read"),
+        (slot("https://files.example.org/a&#10;b"), ServerFailed, "cannot be read"),
         ("<slot xmlns='urn:xmpp:http:upload:0'/>", ServerFailed, "without URLs"),
     ],
 )

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree as ET
 
 from tigrest.errors import ContentTooLarge, QuotaExceeded, ServerFailed
@@ -21,7 +21,8 @@ QUOTA_SECONDS = 3600.0
 """Seconds after which somebody whose quota is used up may try again, where the service does not say when."""
 
 _N = f"{{{HTTP_UPLOAD}}}"
-_UNPRINTABLE = re.compile(r"[^\x21-\x7e]")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_OF_URLS = "%:/?#[]@!$&'()*+,;=~"
 
 
 @dataclass(frozen=True)
@@ -77,16 +78,19 @@ def slot_of(reply: Stanza, service: JID, size: int) -> UploadSlot:
 
 
 def _url(element: ET.Element, service: JID) -> str:
-    """Return a URL of a slot, which is one of the web."""
+    """Return a URL of a slot, which is one of the web; characters that URLs do not have are encoded. RFC 3986 §2.1
+
+    ejabberd 26 writes letters of all alphabets as they are in the file's name.
+    """
     url = (element.get("url") or "").strip()
     try:
         parts = urlsplit(url)
-        is_web = parts.scheme in ("http", "https") and bool(parts.hostname)
+        is_web = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.netloc.isascii()
     except ValueError:
         is_web = False
-    if not is_web or _UNPRINTABLE.search(url):
+    if not is_web or _UNPRINTABLE.search(url) or " " in parts.netloc:
         raise ServerFailed(f"{service} gave a slot with a URL that cannot be read")
-    return url
+    return quote(url, safe=_OF_URLS)
 
 
 def _headers(put: ET.Element) -> tuple[tuple[str, str], ...]:
