@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from tigrest import BareJID, CommandContext, InvalidValue, NotPermitted, Secret, TokenStore, command
+from tigrest import BareJID, CommandContext, Commands, InvalidValue, NotPermitted, Secret, TokenStore, command
 
 
 @dataclass
@@ -46,7 +46,7 @@ async def oauth_issue_token(ctx: CommandContext, jid: BareJID, ttl: int, scopes:
     Args:
         jid: whom it stands for.
         ttl: its lifetime in seconds.
-        scopes: what it is for: admin, user, rest, tags and names of commands.
+        scopes: what it is for: admin, user, rest, tags and names of commands, and scopes that permissions name.
 
     Returns:
         The token, which cannot be read again.
@@ -54,6 +54,7 @@ async def oauth_issue_token(ctx: CommandContext, jid: BareJID, ttl: int, scopes:
     caller = ctx.principal
     if caller.via == "bearer" and "admin" not in caller.scopes and (beyond := set(scopes) - caller.scopes):
         raise NotPermitted(f"the token {caller.name} has not the scope {min(beyond)[:80]}, and makes none that has")
+    ctx.get(Commands).check_scopes(scopes)
     name = f"{jid} {datetime.now(UTC):%Y-%m-%d %H:%M:%S} {secrets.token_hex(4)}"
     token = await ctx.get(TokenStore).add(name, jid, scopes, ttl)
     return IssuedToken(token, scopes, ttl)

@@ -109,7 +109,7 @@ def test_results_are_ejabberds_where_the_caller_wants_it(gateway: TestGateway, p
     [
         ("register", {"user": "bob"}, 409, 10090, "User bob@localhost already registered"),
         ("closed", {}, 401, 10, None),
-        ("nosuch", {}, 404, 40, "there is no command 'nosuch'"),
+        ("nosuch", {}, 401, 10, None),
         ("stats/vx", {}, 404, 40, None),
         ("stats", {}, 400, 400, None),
         ("stats", {"name": 5}, 422, 422, None),
@@ -126,6 +126,11 @@ def test_errors_have_ejabberds_members_and_codes(
         assert message in (None, error["message"])
         assert "secret" not in answer.text
         assert ("www-authenticate" in answer.headers) is (status == 401)
+
+
+def test_there_is_no_command_of_a_name_for_whoever_has_logged_in(gateway: TestGateway) -> None:
+    answer = gateway.post(f"{OLD}/nosuch", json={}, login="alice")
+    assert (answer.status_code, answer.json()["code"], answer.json()["message"]) == (404, 40, "there is no command 'nosuch'")
 
 
 def test_a_wrong_argument_is_named(gateway: TestGateway) -> None:

@@ -145,11 +145,20 @@ def test_who_almost_writes_a_version_is_told_what_one_is(gateway: TestGateway) -
 
 
 def test_an_unknown_command_is_404_with_the_nearest_name_that_the_caller_may_call(gateway: TestGateway) -> None:
-    open_one, closed = gateway.post("/api/chagne"), gateway.post("/api/secret_of")
+    open_one, closed = gateway.post("/api/chagne", login="alice"), gateway.post("/api/secret_of", login="alice")
     assert (open_one.status_code, open_one.json()["detail"]) == (404, "there is no command 'chagne'; did you mean 'change'?")
     assert (closed.status_code, closed.json()["detail"]) == (404, "there is no command 'secret_of'")
     assert "'secrets_of'" in gateway.post("/api/secret_of", login="admin").json()["detail"]
     assert gateway.post("/api/is-right").status_code == 404  # dashes are for the command line
+
+
+def test_strangers_do_not_learn_which_commands_there_are(gateway: TestGateway) -> None:
+    for method in ("GET", "POST", "PUT"):
+        known, unknown = gateway.request(method, "/api/secrets_of"), gateway.request(method, "/api/secrets_or")
+        assert (known.status_code, unknown.status_code) == (401, 401)
+        assert known.json()["detail"].replace("secrets_of", "secrets_or") == unknown.json()["detail"]
+    allowed = {gateway.request("OPTIONS", f"/api/{name}").headers["allow"] for name in ("secrets_of", "secrets_or", "v1/secrets_or")}
+    assert allowed == {"GET, POST, HEAD, OPTIONS"}
 
 
 # Methods
@@ -399,7 +408,7 @@ def test_a_changed_command_counts_at_once_and_a_removed_one_is_404(tmp_path: Pat
         assert gateway.post("/api/colours").json() == "blue"
         script.unlink()
         gateway.reload()
-        assert {gateway.post(path).status_code for path in ("/api/colour", "/api/colours")} == {404}
+        assert {gateway.post(path, login="alice").status_code for path in ("/api/colour", "/api/colours")} == {404}
 
 
 def test_paths_that_callers_make_up_do_not_fill_the_memory(gateway: TestGateway) -> None:

@@ -191,3 +191,32 @@ async def test_tokens_go_with_the_account(world: World, caplog: pytest.LogCaptur
     await world.settle()
     assert [each.name for each in await world.store.list()] == ["b"], "nobody knows"
     assert "is not known" in caplog.text
+
+
+async def test_tokens_of_an_account_that_the_server_has_deleted_end_when_they_are_used(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    header = await world.made("a")
+    await world.made("b", BOB)
+
+    async def use(seconds: float) -> list[str]:
+        world.clock.pass_by(seconds)
+        await world.tokens.find(header, ADDRESS)
+        await world.settle()
+        return [each.name for each in await world.store.list()]
+
+    assert await use(0) == ["a", "b"]
+    world.accounts = {BOB}
+    assert await use(3000) == ["a", "b"], "it is asked once an hour"
+    assert await use(700) == ["a", "b"], "it may have been a moment"
+    world.accounts = {ALICE, BOB}
+    assert await use(61) == ["a", "b"]
+    world.accounts = set()
+    assert await use(3601) == ["a", "b"], "nobody knows"
+    world.accounts = {BOB}
+    assert await use(3601) == ["a", "b"]
+    with caplog.at_level("INFO"):
+        assert await use(61) == ["b"], "it said so twice"
+    assert "alice@localhost is gone; 1 tokens revoked" in caplog.text
+    with pytest.raises(InvalidToken):
+        await world.tokens.find(header, ADDRESS)

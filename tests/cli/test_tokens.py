@@ -34,6 +34,21 @@ def test_a_token_is_printed_once_listed_and_revoked(tmp_path: Path) -> None:
     assert json.loads(tigrest("token", "list", "--json", cwd=tmp_path).stdout) == []
 
 
+def test_a_scope_by_which_a_token_can_do_nothing_is_told_with_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text('[api.permissions.d]\nwho = ["scope:deploy"]\nwhat = ["status"]\n')
+    for name, scopes, told in (
+        ("a", ("deploy", "user"), ""),
+        ("b", ("send_message", "roster"), ""),
+        ("c", ("user", "send_mesage"), "tigrest: the scope 'send_mesage' is no command, no tag, none of"),
+    ):
+        options = [word for scope in scopes for word in ("--scope", scope)]
+        made = tigrest("token", "add", name, "--for", "robot@localhost", *options, "--config", "c.toml", cwd=tmp_path)
+        assert (made.returncode, made.stdout[:4]) == (0, "tgt_")
+        assert made.stderr.count("\n") == (2 if told else 1)
+        assert told in made.stderr
+    assert "did you mean send_message?" in made.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

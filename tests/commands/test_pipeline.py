@@ -174,7 +174,7 @@ def test_a_saved_command_is_live(tmp_path: Path) -> None:
         assert call(gateway, "greet/v0") == (200, "good day you")
         (tmp_path / "one.py").unlink()
         gateway.reload()
-        assert call(gateway, "greet/v0")[0] == 404
+        assert call(gateway, "greet/v0", login=ALICE)[0] == 404
 
 
 PERMISSIONS = '''

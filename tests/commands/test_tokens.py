@@ -253,3 +253,13 @@ def test_what_needs_the_password_says_so(gateway: TestGateway) -> None:
 
 def test_scripts_have_the_store(gateway: TestGateway) -> None:
     assert isinstance(gateway.gateway.parts.pipeline._provide(TokenStore), TokenStore)
+
+
+def test_a_scope_by_which_a_token_could_do_nothing_is_refused_with_the_nearest(gateway: TestGateway) -> None:
+    def issue(*scopes: str) -> Any:
+        return gateway.client.post("/api/oauth_issue_token", json={"jid": "alice@localhost", "ttl": 60, "scopes": [*scopes]}, auth=ADMIN)
+
+    assert issue("send_message", "roster", "deploy").status_code == 200
+    for slip, near in (("send_mesage", "send_message"), ("deplyo", "deploy"), ("rset", "rest"), ("rostr", "roster")):
+        answer = issue("user", slip)
+        assert (answer.status_code, f"did you mean {near}?" in answer.text) == (400, True), answer.text

@@ -16,12 +16,12 @@ from starlette.types import Scope
 
 from tigrest.api import compat
 from tigrest.api.bodies import COMPAT, Given, body_arguments, query_arguments
-from tigrest.api.paths import MEMOISED_PATH, hint, read_path, version_of, versioned_root
+from tigrest.api.paths import MEMOISED_PATH, could_be_command, hint, read_path, version_of, versioned_root
 from tigrest.auth.permission_entries import Attempt
 from tigrest.auth.principal import Principal
 from tigrest.commands.arguments import Texts
 from tigrest.commands.pipeline import CommandCall, Pipeline
-from tigrest.errors import ArgumentError, ConfigError, InvalidValue, UnknownCommand
+from tigrest.errors import ArgumentError, ConfigError, InvalidValue, LoginRequired, UnknownCommand
 from tigrest.formats.content import JSON, XML, write_json, write_xml
 from tigrest.formats.urlencoded import read_parameters
 from tigrest.http.accepted_format import AcceptedFormat, format_of
@@ -79,6 +79,9 @@ class _Login(NamedTuple):
 
 
 _OPTIONAL = _Login()
+_STRANGER = Principal(None, via="open")
+_UNTOLD = ("GET", "POST")
+"""Methods that strangers are told of at all names that are no commands of theirs."""
 
 
 class Addressed(NamedTuple):
@@ -180,13 +183,20 @@ class _Api:
         return _reply(result, _format(request.fields, query))
 
     def allow(self, path: str) -> Iterable[str]:
-        """Return the methods that a whole path has, for OPTIONS; none where nothing is served."""
+        """Return the methods that a whole path has, for OPTIONS; none where nothing is served.
+
+        OPTIONS comes without a login, so what is not for everybody has the same as a name of no command.
+        """
         for method in METHODS:
             try:
                 addressed = self._find(method, path)
             except (UnknownCommand, HTTPException):
                 continue
-            return () if addressed is None else addressed.methods
+            if addressed is None:
+                named = read_path(self._split(path)[0])
+                return _UNTOLD if named is not None and could_be_command(named.name) else ()
+            is_told = bool(addressed.in_path) or self._pipeline.may_call(_STRANGER, addressed.command)
+            return addressed.methods if is_told else _UNTOLD
         return ()
 
     def failure(self, error: BaseException, scope: Scope) -> Reply:
@@ -296,11 +306,16 @@ class _Api:
         command = self._pipeline.commands.find(named.name)
         self._pipeline.admit(Attempt(await _principal(request), command, "http", path))
 
-    async def _unknown(self, request: MountRequest) -> UnknownCommand:
-        """Return an error that names no command which the caller may not call."""
+    async def _unknown(self, request: MountRequest) -> UnknownCommand | LoginRequired:
+        """Return an error that names no command which the caller may not call.
+
+        Who has not logged in is told the same as of a command that is not for everybody: he does not learn which there are.
+        """
         named = read_path(self._split(request.scope["path"])[0])
         name = "" if named is None else named.name
         principal = await _principal(request)
+        if principal.jid is None and could_be_command(name):
+            return LoginRequired(f"{name[:SHOWN]} needs a login")
         known = [command.name for command in self._pipeline.commands.all() if self._pipeline.may_call(principal, command)]
         return UnknownCommand(name, nearest(name[:SHOWN], known))
 

@@ -23,6 +23,7 @@ _VERSION = re.compile(r"v(0|[1-9][0-9]{0,17})")
 _ALMOST = re.compile(r"[vV](?:x|[^a-zA-Z_].{0,10})?")
 """What somebody writes who means a version."""
 
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _VERSIONED_ROOT = re.compile(r"/(v[0-9]+)/api(?:/(.*))?", re.DOTALL)
 
 
@@ -42,6 +43,11 @@ def version_of(segment: str) -> int | None:
     """Return the version that a segment of a path is, such as ``v2``; ``None`` for any other segment."""
     match = _VERSION.fullmatch(segment)
     return None if match is None else int(match[1])
+
+
+def could_be_command(name: str) -> bool:
+    """Return whether a command could have this name; see :func:`tigrest.scripting.commands.command`."""
+    return _NAME.fullmatch(name) is not None and version_of(name) is None
 
 
 def read_path(rest: str) -> CommandPath | None:

@@ -27,6 +27,9 @@ SERVICE = "service"
 _WHO = 'write "role:user", "scope:…", "own", "domain-admin", "all", an address, a domain, or a network such as "10.0.0.0/8"'
 _WHAT = 'write a command, "get_*", "[tag:muc]", "[effect:read]", a handler such as "rest:/rest/stream", or "!" and one of these'
 
+SCOPE = "scope:"
+"""Beginning of the entries of ``who`` that name scopes of tokens."""
+
 HANDLER = "rest:"
 """Beginning of the entries of ``what`` that name handlers."""
 
@@ -240,8 +243,8 @@ def read_who(entry: str | Sequence[str]) -> Who:
     words["role:admin"] = _Role("admin")
     if entry in words:
         return words[entry]
-    if entry.startswith("scope:") and entry != "scope:":
-        return _Scope(entry.removeprefix("scope:"))
+    if entry.startswith(SCOPE) and entry != SCOPE:
+        return _Scope(entry.removeprefix(SCOPE))
     try:
         return _Network(read_network(entry))
     except ValueError as error:

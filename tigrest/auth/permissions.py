@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from tigrest.auth.permission_entries import HANDLER, Administrators, Attempt, Called, InvalidPermission, What, read_what, read_who
+from tigrest.auth.permission_entries import HANDLER, SCOPE, Administrators, Attempt, Called, InvalidPermission, What, read_what, read_who
 from tigrest.auth.principal import Principal
 from tigrest.spelling import nearest
 
@@ -57,6 +57,9 @@ class PermissionGroup:
             if way not in WAYS and not way.startswith("/"):
                 raise InvalidPermission("from", f'has "{way}" in it, which is no way to call; there are {", ".join(WAYS)}, and paths')
         self._who = tuple(read_who(entry) for entry in who)
+        entries = [each for entry in who for each in ([entry] if isinstance(entry, str) else entry)]
+        self.scopes = frozenset(entry.removeprefix(SCOPE) for entry in entries if entry.startswith(SCOPE))
+        """Scopes of tokens that it names."""
         self._what = tuple(read_what(entry) for entry in what)
 
     @property
@@ -150,6 +153,11 @@ class Permissions:
             names = ", ".join(group.name for group in naming)
             return [*verdicts, Verdict(OPEN.group, False, f"it does not count: the {_kind(called)} is named by {names}")]
         return [*verdicts, _of_role(principal, called)]
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Return the scopes of tokens that groups name."""
+        return frozenset().union(*(group.scopes for group in self._own))
 
     def naming(self, called: Called) -> tuple[PermissionGroup, ...]:
         """Return the groups that name a command or a handler."""

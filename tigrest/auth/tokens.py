@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
+from tigrest.auth.owner_checks import OwnerChecks
 from tigrest.auth.principal import NOBODY, USER, Principal
 from tigrest.auth.throttle import Throttle
 from tigrest.auth.token_store import TOKEN_PREFIX, Token, TokenStore, hash_token
@@ -122,6 +123,7 @@ class Tokens:
         self._cache: OrderedDict[bytes, _Known] = OrderedDict()
         self._reads: SingleFlight[tuple[bytes, int], Token | None] = SingleFlight()
         self._tasks = TaskSet()
+        self._owners = OwnerChecks(exists, clock)
         self._complaints = LogLimit(self._limits.log_seconds, clock)
 
     def cached(self, authorization: bytes, address: str) -> Token | None:
@@ -140,7 +142,7 @@ class Tokens:
             return None
         if known.noted + self._limits.use_seconds <= now:
             known.noted = now
-            self._tasks.start(self._note_use(token.name, address))
+            self._tasks.start(self._note_use(token, address))
         return token
 
     async def find(self, authorization: bytes, address: str) -> Token:
@@ -229,9 +231,12 @@ class Tokens:
         if len(self._cache) > self._limits.remembered:
             self._cache.popitem(last=False)
 
-    async def _note_use(self, name: str, address: str) -> None:
+    async def _note_use(self, token: Token, address: str) -> None:
+        """Store that a token was used, and revoke it with all others of its owner when he is gone."""
         try:
-            await self._store.note_use(name, address)
+            await self._store.note_use(token.name, address)
+            if await self._owners.is_gone(token.owner) and (count := await self._store.revoke_all(token.owner)):
+                log.info("%s is gone; %d tokens revoked", token.owner, count)
         except RETRYABLE_ERRORS as error:
             self._complain("that a token is used is not stored: %s", error)
 

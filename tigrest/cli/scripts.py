@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
 
+from tigrest.auth.scopes import powerless
 from tigrest.cli.configured import configured
 from tigrest.cli.tables import columns
 from tigrest.config import command_dirs, plugin_dirs, script_dirs
@@ -47,6 +49,21 @@ def check_scripts(path: Path | None, to_stderr: bool = False) -> int:
     if not to_stderr:
         typer.echo(f"no problems; {_counted(table)} in {_count(len(scripts), 'script')}{more}")
     return 0
+
+
+def powerless_scopes(path: Path | None, scopes: Sequence[str]) -> list[str]:
+    """Return what is wrong with scopes of tokens by which these could do nothing.
+
+    Args:
+        path: configuration file from ``--config``, if any.
+        scopes: which.
+    """
+    named = make_permissions(configured(path)).scopes
+    if not list(powerless(scopes, (), named)):
+        return []  # without loading scripts
+    commands = _load(path)[1].of(Command)
+    words = {word for command in commands for word in (command.name, *command.tags)}
+    return list(powerless(scopes, words, named))
 
 
 def list_routes(path: Path | None, as_json: bool) -> int:

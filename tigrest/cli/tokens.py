@@ -10,6 +10,7 @@ import typer
 
 from tigrest.auth.token_store import Token, TokenStore
 from tigrest.cli.lifetimes import seconds_of, utc_of
+from tigrest.cli.scripts import powerless_scopes
 from tigrest.cli.stored import with_store
 from tigrest.cli.tables import columns
 from tigrest.errors import ConfigError
@@ -17,7 +18,7 @@ from tigrest.xmpp.jid import JID
 
 
 def add_token(path: Path | None, name: str, owner: str, scopes: Sequence[str], expires: str | None) -> int:
-    """Make a token and print it, alone on standard output so that a script can read it.
+    """Make a token and print it, alone on standard output so that a script can read it; tell of scopes that are for nothing.
 
     Args:
         path: configuration file from ``--config``, if any.
@@ -32,6 +33,8 @@ def add_token(path: Path | None, name: str, owner: str, scopes: Sequence[str], e
     except ValueError as error:
         raise ConfigError(f"--for: {error}") from None
     token = with_store(path, TokenStore, lambda store: store.add(name, jid, scopes, seconds))
+    for problem in powerless_scopes(path, scopes):
+        typer.echo(f"tigrest: {problem}", err=True)
     typer.echo(f"Token {name} of {jid}, shown this once; send it as header Authorization: Bearer …", err=True)
     typer.echo(token)
     return 0

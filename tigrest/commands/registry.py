@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from tigrest.auth.scopes import powerless
 from tigrest.concurrency.single_flight import SingleFlight
-from tigrest.errors import NotSupported, TigrestError, Unavailable, UnknownCommand
+from tigrest.errors import InvalidValue, NotSupported, TigrestError, Unavailable, UnknownCommand
 from tigrest.scripting.commands import Command, Need
 from tigrest.service import Service
 from tigrest.spelling import nearest
@@ -114,6 +115,16 @@ class Commands:
     def is_named(self, word: str) -> bool:
         """Return whether a word is the name of a command, or a tag of one."""
         return word in self._latest or any(word in command.tags for command in self._latest.values())
+
+    def check_scopes(self, scopes: Iterable[str]) -> None:
+        """Refuse scopes by which a token could do nothing, which are slips as a rule.
+
+        Raises:
+            InvalidValue: there is one; the message names the nearest that there is.
+        """
+        words = {*self._latest, *(tag for command in self._latest.values() for tag in command.tags)}
+        for problem in powerless(scopes, words, self._service.policy.permissions.scopes):
+            raise InvalidValue(problem)
 
     def by_route(self, method: str, path: str, version: int | None = None) -> tuple[Command, Mapping[str, str]] | None:
         """Find the command that has a further place below ``/api``.

@@ -96,22 +96,16 @@ def make_authentication(config: Config, service: Service, passwords: Passwords, 
         cache_seconds=config.auth.cache_seconds,
     )
     api_keys = ApiKeys(configured_keys(config), store, bootstrap=os.environ.get(BOOTSTRAP), open_access=config.auth.open_access)
-    tokens = Tokens(token_store, throttle, service.users.exists, logins.knows)
-    issuers = make_issuer_tokens(config, service, logins, throttle)
-    bearers = Bearers(tokens, issuers)
-    admission = Admission(logins, api_keys, bearers, service.policy.roles_of)
-    return Authentication(logins, api_keys, tokens, issuers, bearers, admission, throttle)
-
-
-def make_issuer_tokens(config: Config, service: Service, logins: Logins, throttle: Throttle) -> IssuerTokens:
-    """Make what recognises tokens of identity providers."""
 
     async def exists(owner: JID) -> bool:
         return logins.has_own(owner) or await service.users.exists(owner)
 
+    tokens = Tokens(token_store, throttle, exists, logins.knows)
     issuers = IssuerTokens(throttle, logins.knows, exists)
     issuers.configure(make_issuers(config))
-    return issuers
+    bearers = Bearers(tokens, issuers)
+    admission = Admission(logins, api_keys, bearers, service.policy.roles_of)
+    return Authentication(logins, api_keys, tokens, issuers, bearers, admission, throttle)
 
 
 def make_issuers(config: Config) -> list[Issuer]:

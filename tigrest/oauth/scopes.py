@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from tigrest.auth.scopes import GENERAL_SCOPES
+
 FOREIGN_SCOPES = {
     "xmpp": "user",
     "prosody:restricted": "user",
@@ -23,9 +25,6 @@ https://modules.prosody.im/mod_http_oauth2, https://docs.ejabberd.im/developer/e
 
 DEFAULT_SCOPE = "user"
 """Scope of a client that asks for none. RFC 6749 §3.3"""
-
-GENERAL_SCOPES = ("admin", "user", "rest")
-"""Scopes that are no names or tags of commands."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tigrest.auth.client_store import DEVICE_GRANT, GRANTS, ClientStore
 from tigrest.auth.code_store import CodeStore
 from tigrest.auth.device_store import DeviceStore
+from tigrest.auth.scopes import GENERAL_SCOPES
 from tigrest.auth.sign_in_store import SignInStore
 from tigrest.auth.throttle import Throttle
 from tigrest.auth.token_families import TokenFamilies
@@ -26,7 +27,7 @@ from tigrest.oauth.pages import page_failure
 from tigrest.oauth.problems import answer, oauth_failure
 from tigrest.oauth.questions import Questions
 from tigrest.oauth.registration import RegistrationEndpoint
-from tigrest.oauth.scopes import FOREIGN_SCOPES, GENERAL_SCOPES
+from tigrest.oauth.scopes import FOREIGN_SCOPES
 from tigrest.oauth.settings import OAuthSettings
 from tigrest.oauth.token_issuer import GrantFunction, TokenIssuer
 
