@@ -31,6 +31,7 @@ class ListedToken:
 @command(
     tags=("oauth",),
     version=1,
+    secret_result=True,
     errors=(InvalidValue, NotPermitted),
     example=(
         {"jid": "bot@example.org", "ttl": 3600, "scopes": ["send_message"]},
@@ -60,7 +61,7 @@ async def oauth_issue_token(ctx: CommandContext, jid: BareJID, ttl: int, scopes:
     return IssuedToken(token, scopes, ttl)
 
 
-@command("oauth_issue_token", tags=("oauth",), version=0, errors=(InvalidValue, NotPermitted))
+@command("oauth_issue_token", tags=("oauth",), version=0, errors=(InvalidValue, NotPermitted), secret_result=True)
 async def oauth_issue_token_0(ctx: CommandContext, jid: BareJID, ttl: int, scopes: str) -> IssuedToken:
     """Make a token that stands for a user.
 

@@ -26,6 +26,7 @@ class Stanzas(Handler):
     regex = r"/?"
     requiredRole = "user"
     decodeContent = False
+    idempotencyKey = True
     timeout = MAX_TIMEOUT + 10
     description = {
         "regex": "",
@@ -68,6 +69,7 @@ class Path(Handler):
     regex = r"/(message|presence|iq)/([^/]+)/((?s:.*))"
     requiredRole = "user"
     decodeContent = False
+    idempotencyKey = True
     timeout = MAX_TIMEOUT + 10
     description = {
         "regex": "/{kind}/{type}/{to}",
@@ -120,6 +122,7 @@ class Change(Handler):
     regex = rf"/({CHANGING})/((?s:.*))"
     requiredRole = "user"
     decodeContent = False
+    idempotencyKey = True
     timeout = MAX_TIMEOUT + 10
     description = {
         "regex": "/{query}/{to}",

@@ -22,6 +22,7 @@ SLIPS = {
     "authRequired": ["auth_required", "authrequired", "authRequire", "AuthRequired", "autRequired"],
     "isAsync": ["is_async", "isasync", "IsAsync", "isAsnyc"],
     "uri": ["Uri", "URI", "uri_", "uris", "rui"],
+    "idempotencyKey": ["idempotency_key", "idempotencykey", "idempotencyKeys", "idempotncyKey"],
     "checkOrigin": ["check_origin", "checkorigin", "checkOrigins", "chekOrigin"],
     "decodeContent": ["decode_content", "decodecontent", "decodeContents", "decodContent"],
     "regex": ["regexp", "Regex", "REGEX", "regex_", "rgeex"],

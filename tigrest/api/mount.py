@@ -7,12 +7,12 @@ before it is known that he may call the command.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from starlette.exceptions import HTTPException
-from starlette.types import Scope
+from starlette.types import Receive, Scope
 
 from tigrest.api import compat
 from tigrest.api.bodies import COMPAT, Given, body_arguments, query_arguments
@@ -27,7 +27,8 @@ from tigrest.formats.urlencoded import read_parameters
 from tigrest.http.accepted_format import AcceptedFormat, format_of
 from tigrest.http.cross_site import SAFE_METHODS
 from tigrest.http.handler_permissions import anonymous
-from tigrest.http.mounts import Mount, MountRequest
+from tigrest.http.idempotency import IDEMPOTENCY_KEY, Idempotency, KeyedRequest
+from tigrest.http.mounts import AnyResponse, Mount, MountRequest
 from tigrest.http.replies import XML_HEADERS, HeaderList, Reply, error_headers, problem_members, problem_reply
 from tigrest.http.requests import client_address, has_body, read_body
 from tigrest.observability.context import set_route
@@ -102,11 +103,12 @@ class Addressed(NamedTuple):
     in_path: Mapping[str, str] = _NOTHING
 
 
-def api_mounts(pipeline: Pipeline, places: Iterable[ApiPlace] = (), docs: str = "") -> list[Mount]:
+def api_mounts(pipeline: Pipeline, idempotency: Idempotency, places: Iterable[ApiPlace] = (), docs: str = "") -> list[Mount]:
     """Return the mounts of the commands: ``/api``, ``/v1/api`` and the like, and further ones.
 
     Args:
         pipeline: runs commands.
+        idempotency: answers requests that have an ``Idempotency-Key``.
         places: the further ones; one at ``/api`` says which version counts there.
         docs: path of the page about commands, which browsers are sent to that ask for ``/api`` itself; empty for none.
 
@@ -118,9 +120,9 @@ def api_mounts(pipeline: Pipeline, places: Iterable[ApiPlace] = (), docs: str = 
         raise ConfigError(f"api.mounts: {taken[0]} is served by the gateway itself; choose another path")
     mounts: list[Mount] = []
     for path, place in by_path.items():
-        api = _Api(pipeline, place)
+        api = _Api(pipeline, idempotency, place)
         mounts += [_mount(api, path, f"{path}/*"), *_root_mounts(api, path, docs)]
-    versioned = _VersionedApi(pipeline, ApiPlace(""))
+    versioned = _VersionedApi(pipeline, idempotency, ApiPlace(""))
     return [*mounts, _mount(versioned, "", f"/v*{API}/*", has=lambda path: versioned_root(path) is not None)]
 
 
@@ -131,7 +133,7 @@ def _mount(api: _Api, path: str, uri: str, **options: Any) -> Mount:
 def _root_mounts(api: _Api, path: str, docs: str) -> list[Mount]:
     """Return the mounts of a place itself: browsers are sent to the page about commands, others are told that there is nothing."""
 
-    async def answer(request: MountRequest) -> Reply:
+    async def answer(request: MountRequest) -> AnyResponse:
         if docs and request.scope["method"] in SAFE_METHODS and format_of(request.scope, "json").html:
             return Reply(307, b"", b"", [(b"location", docs.encode()), (b"vary", b"Accept")])
         return await api.answer(request)
@@ -142,12 +144,12 @@ def _root_mounts(api: _Api, path: str, docs: str) -> list[Mount]:
 class _Api:
     """The commands at one place."""
 
-    def __init__(self, pipeline: Pipeline, place: ApiPlace) -> None:
-        self._pipeline, self._place = pipeline, place
+    def __init__(self, pipeline: Pipeline, idempotency: Idempotency, place: ApiPlace) -> None:
+        self._pipeline, self._idempotency, self._place = pipeline, idempotency, place
         self._found: dict[str, Addressed] = {}
         self._number = -1
 
-    async def answer(self, request: MountRequest) -> Reply:
+    async def answer(self, request: MountRequest) -> AnyResponse:
         """Run the command of a request.
 
         Raises:
@@ -165,9 +167,29 @@ class _Api:
         principal = await _principal(request)
         if not self._pipeline.is_admitted(principal, command):
             self._pipeline.admit(Attempt(principal, command, "http", scope["path"]))
-        if (implied := "GET" if method == "HEAD" else method) not in addressed.methods:
+        if ("GET" if method == "HEAD" else method) not in addressed.methods:
             raise _wrong_method(command, addressed.methods)
-        given = query_arguments(command, query) if implied == "GET" else await self._read_body(request, command, ways)
+        if IDEMPOTENCY_KEY in request.fields and not command.is_read:
+            return await self._run_once(request, addressed, principal, ways)
+        return await self._run(request, addressed, principal, ways)
+
+    async def _run_once(self, request: MountRequest, addressed: Addressed, principal: Principal, ways: str) -> AnyResponse:
+        """Run a command for a request with an ``Idempotency-Key``, or return the answer that an earlier one got."""
+        scope = request.scope
+
+        def run(receive: Receive) -> Awaitable[AnyResponse]:
+            request.read_from(receive)
+            return self._run(request, addressed, principal, ways)
+
+        is_secret = addressed.command.specification.secret_result
+        keyed = KeyedRequest(scope, request.receive, request.fields, principal, is_secret)
+        return await self._idempotency.answer(keyed, run, lambda error: self.failure(error, scope))
+
+    async def _run(self, request: MountRequest, addressed: Addressed, principal: Principal, ways: str) -> Reply:
+        """Run the command of an admitted caller, and return its result as an answer."""
+        scope, command, query = request.scope, addressed.command, request.scope["query_string"]
+        is_query = scope["method"] in SAFE_METHODS
+        given = query_arguments(command, query) if is_query else await self._read_body(request, command, ways)
         call = CommandCall(
             command=command,
             given=_merged(addressed.in_path, compat.lenient(command, given) if ways else given),

@@ -38,6 +38,7 @@
     │   └── UnsupportedCharset … in a charset that is not read                  → 415
     ├── UnprocessableContent   content or query do not fit a handler's model    → 422
     ├── UnexpectedPost         a post that has not the format of its hook       → 422
+    ├── IdempotencyMismatch    the Idempotency-Key of another request           → 422
     ├── CallerGone             nobody waits for the answer any more             → 499
     ├── NotSupported           the server behind us cannot or does not allow it → 501
     ├── ServerFailed           the server did not do what it says it did        → 502
@@ -48,6 +49,8 @@
     │   ├── TooManyWaiting     … the caller waits for as much as he may         → 429
     │   ├── TooManyLookups     … callers without login ask for too many avatars → 429
     │   ├── QuotaExceeded      … the upload service takes no more for a while   → 429
+    │   ├── RequestInFlight    … one with the same Idempotency-Key is answered  → 409
+    │   ├── TooManyIdempotencyKeys … the caller has used too many lately        → 429
     │   └── Unavailable        what a request needs is away for a while         → 503
     │       ├── NotConnected       … the XMPP server
     │       ├── StorageUnavailable … the database: locked, full, out of reach
@@ -70,6 +73,7 @@ from tigrest.errors.request import (
     CallerGone,
     ContentTooLarge,
     FieldProblem,
+    IdempotencyMismatch,
     InvalidJID,
     InvalidStanza,
     InvalidValue,
@@ -87,9 +91,11 @@ from tigrest.errors.retry import (
     NotConnected,
     NoThread,
     QuotaExceeded,
+    RequestInFlight,
     RetryLater,
     StorageUnavailable,
     TooManyFailures,
+    TooManyIdempotencyKeys,
     TooManyLookups,
     TooManyStreams,
     TooManyWaiting,
@@ -113,6 +119,7 @@ __all__ = [
     "Forbidden",
     "HandlerTimeout",
     "HookTemplateFailed",
+    "IdempotencyMismatch",
     "InvalidJID",
     "InvalidStanza",
     "InvalidToken",
@@ -130,6 +137,7 @@ __all__ = [
     "NotSupported",
     "PluginError",
     "QuotaExceeded",
+    "RequestInFlight",
     "RetryLater",
     "RoleRequired",
     "ScriptError",
@@ -144,6 +152,7 @@ __all__ = [
     "StorageUnavailable",
     "TigrestError",
     "TooManyFailures",
+    "TooManyIdempotencyKeys",
     "TooManyLookups",
     "TooManyStreams",
     "TooManyWaiting",

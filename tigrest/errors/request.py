@@ -131,6 +131,13 @@ class UnexpectedPost(TigrestError):
     """What was posted to a hook does not have the format of the hook. RFC 9110 §15.5.21"""
 
 
+class IdempotencyMismatch(TigrestError):
+    """A request has the ``Idempotency-Key`` of an earlier one, but not its content."""
+
+    def __init__(self) -> None:
+        super().__init__("this Idempotency-Key came with another request before; use a new one for each request, and the same to repeat it")
+
+
 class StanzaTooLarge(TigrestError):
     """A stanza is over what the server takes; on the wire it would close the stream."""
 

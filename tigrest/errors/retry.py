@@ -73,6 +73,25 @@ class TooManyWaiting(RetryLater):
         super().__init__(f"{limit} {what} of yours wait already, and more may not; try again when they are answered")
 
 
+class RequestInFlight(RetryLater):
+    """A request with the same ``Idempotency-Key`` is being answered."""
+
+    def __init__(self) -> None:
+        super().__init__("a request with this Idempotency-Key is being answered; try again when it is")
+
+
+class TooManyIdempotencyKeys(RetryLater):
+    """A caller has used as many idempotency keys as are remembered for him.
+
+    Args:
+        limit: most that are remembered.
+        retry_after: seconds until he should try again.
+    """
+
+    def __init__(self, limit: int, retry_after: float) -> None:
+        super().__init__(f"you have used {limit} idempotency keys lately, and more are not remembered; leave the key out", retry_after)
+
+
 class Unavailable(RetryLater):
     """Something that a request needs is away for a while.
 

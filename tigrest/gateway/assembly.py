@@ -39,6 +39,7 @@ from tigrest.gateway.provision import Core, provider
 from tigrest.hooks.receiver import HookReceiver
 from tigrest.http.app import App
 from tigrest.http.cors import with_cors
+from tigrest.http.idempotency import Idempotency
 from tigrest.http.index import IndexLink, index_mounts
 from tigrest.http.monitoring import health_mounts, metrics_mount
 from tigrest.http.static_folders import static_mount
@@ -64,6 +65,7 @@ from tigrest.service.bosh import BoshEndpoint
 from tigrest.service.rooms import RoomSettings
 from tigrest.service.uploads import Storage
 from tigrest.state.database import Database
+from tigrest.state.idempotency import IdempotencyStore
 from tigrest.state.lock import OnLost
 
 
@@ -90,6 +92,7 @@ class Parts:
         keys: the API keys that are stored.
         authentication: authenticates callers.
         authorization: gives clients tokens for users.
+        idempotency: stores requests that have an ``Idempotency-Key``.
         events: the event stream.
         hooks: receives what other programs post.
         hook_store: the hooks that are stored.
@@ -111,6 +114,7 @@ class Parts:
     keys: KeyStore
     authentication: Authentication
     authorization: AuthorizationServer
+    idempotency: IdempotencyStore
     events: Events
     hooks: HookReceiver
     hook_store: HookStore
@@ -163,7 +167,9 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
     backend.on_account_change(authentication.issuers.forget)
     backend.on_account_change(events.dismiss)
     metrics = Metrics()
-    app = make_app(config, service, metrics, authentication.admission, execution)
+    idempotency_store = IdempotencyStore(databases.state)
+    idempotency = Idempotency(idempotency_store)
+    app = make_app(config, service, metrics, authentication.admission, execution, idempotency)
     core = Core(service, events)
     provide = provider(plugins, service, core)
     commands = Commands(service)
@@ -172,14 +178,14 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
     places = [ApiPlace(path, mount.version, mount.compat or "") for path, mount in config.api.mounts.items()]
     documentation = documentation_mounts(lambda: app.table, pipeline, domain=service.domain, readers=config.api.docs)
     authorization = make_authorization_server(config, service, databases.state, token_store, authentication, commands)
-    commands_api = api_mounts(pipeline, places, docs="" if config.api.docs == "off" else DOCS_PATH)
+    commands_api = api_mounts(pipeline, idempotency, places, docs="" if config.api.docs == "off" else DOCS_PATH)
     if files is not None:
         app.add(files_mount(files))
     for mount in (*commands_api, *documentation, *authorization.mounts()):
         app.add(mount)
     scripts = make_scripts(folders, provide, service, TableSwitch(app, listening, scheduling, commands, hooks))
     core.add(token_store, commands, scripts, authentication.logins, hooks, hook_store)
-    for part in (events, webhooks, execution, scheduling, service.places):
+    for part in (events, webhooks, execution, scheduling, service.places, idempotency):
         part.add_metrics(metrics)
     return Parts(
         passwords=passwords,
@@ -187,6 +193,7 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
         keys=keys,
         authentication=authentication,
         authorization=authorization,
+        idempotency=idempotency_store,
         events=events,
         hooks=hooks,
         hook_store=hook_store,
@@ -265,7 +272,9 @@ def _target(webhook: WebhookConfig) -> Target:
     )
 
 
-def make_app(config: Config, service: Service, metrics: Metrics, admission: Admission, execution: Execution) -> App:
+def make_app(
+    config: Config, service: Service, metrics: Metrics, admission: Admission, execution: Execution, idempotency: Idempotency
+) -> App:
     """Make what answers HTTP requests."""
     return App(
         service=service,
@@ -275,6 +284,7 @@ def make_app(config: Config, service: Service, metrics: Metrics, admission: Admi
         max_upload=config.http.max_upload,
         request_timeout=config.http.request_timeout,
         metrics=metrics,
+        idempotency=idempotency,
         cors_origins=config.http.cors_origins,
     )
 

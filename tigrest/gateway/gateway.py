@@ -140,7 +140,7 @@ class Gateway:
         All are pushed before the first one starts, since a start that fails half-way has to be cleaned up too; to stop what did not
         start does nothing. They stop in this order: the socket of ``tigrest ctl``; the event stream; listening, which finishes by the
         scripts what it has; schedules; the scripts; webhooks, which store what they have, or refuse it over the link; what cancels
-        sessions of commands; the link; the databases, which all of them use.
+        sessions of commands; the link; idempotency keys; the databases, which all of them use.
         """
         plugins = Plugins(plugin_dirs(self.config))
         stack.callback(plugins.close)
@@ -153,6 +153,7 @@ class Gateway:
             parts.passwords.close,
             parts.databases.embedded.stop,
             parts.databases.state.stop,
+            parts.idempotency.stop,
             parts.authentication.tokens.stop,
             parts.authentication.api_keys.stop,
             parts.backend.stop,
@@ -169,6 +170,7 @@ class Gateway:
         ):
             stack.push_async_callback(_stop, stop)
         await parts.keys.start()
+        await parts.idempotency.start()
         parts.events.start()
         token_streams.start()
         await parts.webhooks.start()

@@ -15,23 +15,25 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from tigrest.auth.admission import Admission
+from tigrest.auth.principal import Principal
 from tigrest.concurrency.caller import caller_of, waiting
 from tigrest.concurrency.tasks import TaskSet
-from tigrest.errors import BodyTimeout, HandlerTimeout, MalformedContent, TigrestError, TooManyFailures, UnsupportedContent
+from tigrest.errors import BodyTimeout, HandlerTimeout, TigrestError, TooManyFailures, UnsupportedContent
 from tigrest.formats.content import JSON, URLENCODED, XML, media_type
 from tigrest.http.accepted_format import format_of
 from tigrest.http.body_limits import BodyLimits
 from tigrest.http.cors import preflight_headers, show_to_any_origin
 from tigrest.http.cross_site import SAFE_METHODS, CrossSite
+from tigrest.http.failures import failed_method_answer, failure_answer, log_failure
 from tigrest.http.handler_permissions import HandlerPermissions
 from tigrest.http.handling import Handling
+from tigrest.http.idempotency import IDEMPOTENCY_KEY, Idempotency, KeyedRequest
 from tigrest.http.mounts import AnyResponse, Mount, MountRequest, Mounts, ServedMount
 from tigrest.http.proxies import UnnamedProxy
 from tigrest.http.replies import Reply, is_expected, problem, send_stream
@@ -39,13 +41,14 @@ from tigrest.http.request_metrics import RequestMetrics
 from tigrest.http.requests import (
     bounded,
     check_length,
+    check_path,
     client_address,
     decode,
     has_body,
     is_decodable,
     read_body,
 )
-from tigrest.http.results import InvalidResult, check_raised, make_reply
+from tigrest.http.results import check_raised, make_reply
 from tigrest.http.wire.whole_reply import AnswerFailed
 from tigrest.observability.context import begin_request, current_request, set_caller
 from tigrest.observability.logs import ACCESS
@@ -79,6 +82,7 @@ class App:
         max_upload: limit of those that are read part by part, in bytes.
         request_timeout: seconds a request may take where its handler does not say otherwise.
         metrics: the registry; requests are counted in it.
+        idempotency: answers requests that have an ``Idempotency-Key``.
         cors_origins: whose pages may send unsafe requests, besides our own.
     """
 
@@ -92,6 +96,7 @@ class App:
         max_upload: int,
         request_timeout: float,
         metrics: Metrics,
+        idempotency: Idempotency,
         cors_origins: Sequence[str] = (),
     ) -> None:
         self._service = service
@@ -101,6 +106,7 @@ class App:
         self._limits = BodyLimits(max_body, max_upload)
         self._request_timeout = request_timeout
         self._handling = Handling(execution, request_timeout, self._answer_instead)
+        self._idempotency = idempotency
         self._cross_site = CrossSite(cors_origins)
         self._unnamed_proxy = UnnamedProxy()
         self._requests = RequestMetrics()
@@ -134,10 +140,10 @@ class App:
             if match is not None and match.endpoint is not None:
                 error = check_raised(error, match.endpoint)
             if not is_expected(error):
-                _log_failure(scope, match, request.route, error)
+                log_failure(scope, match, request.route, error)
             elif isinstance(error, HandlerTimeout) and match is not None and match.endpoint is not None:
                 log.warning("%s %s failed in %s: %s", scope["method"], scope["path"], match.endpoint.invocation.where, error)
-            answer = _failure(error, scope, mount)
+            answer = failure_answer(error, scope, mount)
         if mount is not None and mount.origins == "any":
             show_to_any_origin(answer)
         status = answer.status if isinstance(answer, Reply) else answer.status_code
@@ -147,12 +153,12 @@ class App:
             return
         if isinstance(answer, StreamingResponse):
             self._count(scope, request.route, status, started)  # when it begins: it may go on for days
-        await self._send(answer, scope, receive, send, partial(_log_failure, scope, match, request.route))
+        await self._send(answer, scope, receive, send, partial(log_failure, scope, match, request.route))
         if not isinstance(answer, StreamingResponse):
             self._count(scope, request.route, status, started)
 
     async def _send(
-        self, answer: Response, scope: Scope, receive: Receive, send: Send, log_failure: Callable[[BaseException], None]
+        self, answer: Response, scope: Scope, receive: Receive, send: Send, on_failure: Callable[[BaseException], None]
     ) -> None:
         """Send a Starlette response, whose code may fail meanwhile: then the answer is an error, or the connection is cut.
 
@@ -172,7 +178,7 @@ class App:
             else:
                 await answer(scope, receive, noting_send)
         except (Exception, SystemExit, KeyboardInterrupt) as error:
-            log_failure(error)
+            on_failure(error)
             if has_begun:
                 raise AnswerFailed from None
             await problem(error, format_of(scope))(scope, receive, send)
@@ -181,7 +187,7 @@ class App:
         self, scope: Scope, send: Send, uri: str, error: TigrestError, seconds: float, mount: Mount | None = None
     ) -> None:
         """Answer a request whose handler or mount goes on although it was cancelled, from a task of its own."""
-        answer = _failure(error, scope, mount)
+        answer = failure_answer(error, scope, mount)
         await answer(scope, _nothing_more, send)
         self._count(scope, uri, answer.status, time.perf_counter() - seconds)
 
@@ -221,7 +227,7 @@ class App:
     def _match(self, scope: Scope) -> RouteMatch | None:
         path = scope["path"]
         if "\ufffd" in path or "\x00" in path:
-            _check_path(scope)
+            check_path(scope)
         return self.table.match(scope["method"], path)
 
     async def _answer_otherwise(
@@ -305,6 +311,25 @@ class App:
         elif route.is_guarded:
             principal = await self._admission.admit(route, scope["path"], scope["query_string"], headers, client_address(scope))
             set_caller(principal)
+        execute = partial(self._execute, scope, send, headers, match, route, endpoint, principal)
+        if endpoint.takes_key and IDEMPOTENCY_KEY in headers:
+            check_length(headers, self._limits.of(route))
+            keyed = KeyedRequest(scope, bounded(receive, self._limits.of(route)), headers, principal)
+            return await self._idempotency.answer(keyed, execute, partial(failed_method_answer, endpoint, scope))
+        return await execute(receive)
+
+    async def _execute(
+        self,
+        scope: Scope,
+        send: Send,
+        headers: HeaderMap,
+        match: RouteMatch,
+        route: Route,
+        endpoint: Endpoint,
+        principal: Principal | None,
+        receive: Receive,
+    ) -> AnyResponse:
+        """Run the method of a handler for an admitted caller, and make the answer of its result."""
         call = Call(self._service, match.groups, principal=principal)
         names = endpoint.invocation.names
         if "content" in names and has_body(headers):
@@ -355,40 +380,7 @@ async def _nothing_more() -> Message:
     return {"type": "http.disconnect"}
 
 
-def _check_path(scope: Scope) -> None:
-    """Check that a path is UTF-8 without NUL; decoding has replaced what is not.
-
-    Raises:
-        MalformedContent: it is not.
-    """
-    try:
-        if "\x00" not in unquote_to_bytes(scope.get("raw_path") or b"").decode():
-            return
-    except UnicodeDecodeError:
-        pass
-    raise MalformedContent("the path is not UTF-8 or has a NUL character")
-
-
 def _allow(match: RouteMatch | None, mount: Mount | None, path: str) -> str:
     """Return the value of ``Allow`` for a path: the methods of handlers and of a mount; empty where there are none. RFC 9110 §10.2.1"""
     methods = {*(match.methods if match is not None else ()), *(mount.methods_at(path) if mount is not None else ())}
     return ", ".join(with_implied(methods))
-
-
-def _failure(error: BaseException, scope: Scope, mount: Mount | None) -> Reply:
-    """Return the answer for an error: a problem document, unless the mount makes another."""
-    if mount is None or mount.failure is None:
-        return problem(error, format_of(scope))
-    return mount.failure(error, scope)
-
-
-def _log_failure(scope: Scope, match: RouteMatch | None, uri: str, error: BaseException) -> None:
-    """Log a defect with its traceback; the log adds the request's id and the caller to the line."""
-    if match is not None and match.route is not None and match.endpoint is not None:
-        where = f"in {match.endpoint.invocation.where}"
-    else:
-        where = f"in the gateway, at {uri or 'no route'}"
-    if isinstance(error, InvalidResult):  # a traceback would show our code only
-        log.error("%s %s failed: %s", scope["method"], scope["path"], error, exc_info=error.__cause__)
-        return
-    log.error("%s %s failed %s", scope["method"], scope["path"], where, exc_info=error)

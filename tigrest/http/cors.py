@@ -14,9 +14,11 @@ from tigrest.http.requests import header
 from tigrest.http.wire.whole_reply import WHOLE_REPLY
 from tigrest.scripting.handler import METHODS
 
-REQUEST_HEADERS = ("Authorization", "Api-Key", "Content-Type", "Last-Event-ID", "Prosody-Rest-Timeout", "X-Admin")
+REQUEST_HEADERS = ("Authorization", "Api-Key", "Content-Type", "Idempotency-Key", "Last-Event-ID", "Prosody-Rest-Timeout", "X-Admin")
 """Headers that a page of another origin may send; ``X-Admin``, of old clients of ejabberd, is ignored. Fetch standard, §3.2.3"""
 
+EXPOSED_HEADERS = ("Idempotent-Replayed", "Retry-After")
+"""Headers of answers that a page of another origin may read, besides those that it always may. Fetch standard, §3.2.3"""
 
 _ANY_ORIGIN = (b"access-control-allow-origin", b"*")
 
@@ -38,7 +40,7 @@ class _Cors(CORSMiddleware):
     """Starlette's middleware, which adds headers to the messages of an answer: so answers must not be sent whole."""
 
     def __init__(self, app: ASGIApp, origins: Sequence[str], is_open: Callable[[str], bool]) -> None:
-        super().__init__(app, allow_origins=origins, allow_methods=METHODS, allow_headers=REQUEST_HEADERS)
+        super().__init__(app, allow_origins=origins, allow_methods=METHODS, allow_headers=REQUEST_HEADERS, expose_headers=EXPOSED_HEADERS)
         self._is_open = is_open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

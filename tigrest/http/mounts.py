@@ -105,6 +105,10 @@ class MountRequest(HandlerRequest):
         set_caller(self.principal)
         return self.principal
 
+    def read_from(self, receive: Receive) -> None:
+        """Read the body from another ``receive`` (ASGI), which has the whole of it."""
+        self._receive = receive
+
     def answer_instead(self, error: TigrestError) -> None:
         """Answer with an error from another task, because the one that answers goes on although it was cancelled.
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Mapping
 from functools import cached_property
 from threading import get_ident
 from typing import Any, NamedTuple
+from urllib.parse import unquote_to_bytes
 
 from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException
@@ -150,6 +151,23 @@ def header(scope: Scope, name: bytes) -> str:
         if key == name:
             return str(value.decode("latin-1"))
     return ""
+
+
+def check_path(scope: Scope) -> None:
+    """Check that a path is UTF-8 without NUL; decoding has replaced what is not.
+
+    Args:
+        scope: of the request (ASGI).
+
+    Raises:
+        MalformedContent: it is not.
+    """
+    try:
+        if "\x00" not in unquote_to_bytes(scope.get("raw_path") or b"").decode():
+            return
+    except UnicodeDecodeError:
+        pass
+    raise MalformedContent("the path is not UTF-8 or has a NUL character")
 
 
 def client_address(scope: Scope) -> str:

@@ -117,7 +117,7 @@ def validate(path: Path, cls: type[Handler], lines: Lines) -> None:
         raise ScriptError(path, lines.of(base, name) if base.__module__ == cls.__module__ else lines.of(cls), f"{shown} {problem}")
     if cls.requiredRole not in ROLES:
         raise wrong(path, cls, lines, "requiredRole", 'use None, "user" or "admin"')
-    for attribute in ("isAsync", "decodeContent", "apiKey", "checkOrigin", "hookSigned", "takesUploads"):
+    for attribute in ("isAsync", "decodeContent", "apiKey", "checkOrigin", "hookSigned", "takesUploads", "idempotencyKey"):
         if not isinstance(getattr(cls, attribute), bool):
             raise wrong(path, cls, lines, attribute, "use True or False")
     if cls.takesUploads and cls.decodeContent:

@@ -64,6 +64,7 @@ class Specification:
     result: str
     renamed: Mapping[str, str]
     about: tuple[str, ...] | None
+    secret_result: bool
 
 
 def command(
@@ -80,6 +81,7 @@ def command(
     result: str = "",
     renamed: Mapping[str, str] | None = None,
     about: Sequence[str] | None = None,
+    secret_result: bool = False,
 ) -> Callable[[F], F]:
     """Declare that a function of a script in ``scripts/commands`` is a command. It is checked when the script is loaded.
 
@@ -100,6 +102,7 @@ def command(
         renamed: names that arguments had before, which callers may still use, each with the present one: ``{"name": "room"}``.
         about: arguments with the addresses of all accounts that it is about, for permissions such as ``own``; by default what
             :func:`tigrest.auth.permission_entries.owners_of` finds by the names of arguments.
+        secret_result: whether the result may not be stored, not even for those who repeat a request with its ``Idempotency-Key``.
 
     Raises:
         TypeError: it decorates a function without being called.
@@ -121,6 +124,7 @@ def command(
         result=result,
         renamed=dict(renamed or {}),
         about=None if about is None else tuple(about),
+        secret_result=secret_result,
     )
 
     def declare(function: F) -> F:

@@ -32,11 +32,13 @@ class Endpoint:
         method: ``GET``, ``POST``, ….
         invocation: how to call it.
         template: HTML page for its results, if there is one.
+        takes_key: whether ``Idempotency-Key`` counts.
     """
 
     method: str
     invocation: Invocation
     template: Template | None = None
+    takes_key: bool = False
 
 
 @dataclass(eq=False, kw_only=True)
@@ -228,7 +230,8 @@ def _endpoints(declared: Declaration, handler: Handler, pattern: re.Pattern[str]
             invocation = compile_signature(function, pattern, declared.cls.requiredRole, declared.cls.decodeContent)
         except SignatureError as error:
             raise declared.error(name, f".{name}: {error}") from None
-        endpoints[method] = Endpoint(method, invocation, _template(declared.source, method))
+        takes_key = declared.cls.idempotencyKey and method != "GET"
+        endpoints[method] = Endpoint(method, invocation, _template(declared.source, method), takes_key)
     if "GET" in endpoints:
         endpoints["HEAD"] = endpoints["GET"]
     return endpoints

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import copy
+import hashlib
 import itertools
 import secrets
 from collections.abc import Awaitable
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from tigrest.backends.backend import Backend
@@ -15,6 +18,38 @@ from tigrest.xmpp.namespaces import MESSAGE_ARCHIVE
 from tigrest.xmpp.stanza import Stanza, make_stanza
 
 _ARCHIVE = MESSAGE_ARCHIVE.encode()
+_SEED_LENGTH = 22
+"""Characters of base64 in which 128 bits are spelt."""
+
+
+class IdSeed:
+    """Source of the ids of stanzas that are sent for one request: a request with the same text gets the same ids, in the same order.
+
+    Args:
+        text: what the ids are made of.
+    """
+
+    def __init__(self, text: str) -> None:
+        digest = hashlib.sha256(text.encode()).digest()
+        self._prefix = base64.urlsafe_b64encode(digest)[:_SEED_LENGTH].decode()
+        self._numbers = itertools.count(1)
+        self.has_sent = False
+        """Whether a message or presence was sent."""
+        self.is_open = True
+        """Whether the request goes on; tasks that it has started may outlive it, and then get ids of their own."""
+
+    def new_id(self) -> str:
+        """Make the next id."""
+        return f"{self._prefix}-{next(self._numbers)}"
+
+    def prepare(self, stanza: Stanza) -> Stanza:
+        """Return a message or presence as it is sent, with an id, and note that it is."""
+        self.has_sent = True
+        return stanza if stanza.id else stanza.with_(id=self.new_id())
+
+
+id_seed: ContextVar[IdSeed | None] = ContextVar("id_seed", default=None)
+"""Source of ids for the request being served; ``None`` where any will do."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +84,21 @@ class Outbound:
 
     def send(self, stanza: Stanza) -> Awaitable[None]:
         """Send a stanza; see :meth:`tigrest.backends.backend.Backend.send`."""
-        return self._backend.send(stanza)
+        return self._backend.send(stanza if id_seed.get() is None else self.prepared(stanza))
+
+    def prepared(self, stanza: Stanza) -> Stanza:
+        """Return a stanza as it is sent: for a request whose repeat has to send the same, messages and presence have an id."""
+        seed = id_seed.get()
+        return stanza if seed is None or not seed.is_open or stanza.kind == "iq" else seed.prepare(stanza)
 
     def request(self, iq: Stanza, timeout: float) -> Awaitable[Stanza]:
         """Send an iq and wait for its reply; see :meth:`tigrest.backends.backend.Backend.request`."""
         return self._backend.request(iq, timeout)
 
     def new_id(self) -> str:
-        """Make an id for a stanza that has none: no other process makes the same."""
+        """Make an id for a stanza that has none: no other process makes the same, unless it repeats the request being served."""
+        if (seed := id_seed.get()) is not None and seed.is_open:
+            return seed.new_id()
         return f"{self._id_prefix}{next(self._id_numbers):x}"
 
     async def request_all(self, iq: Stanza, timeout: float) -> list[Stanza]:

@@ -172,7 +172,7 @@ class Service:
             ScriptSenderInvalid: its ``from`` may not be used. It is a ``SenderNotAllowed`` too.
             NotConnected: there is no server now.
         """
-        await self._backend.send(self._from_us(self._own(stanza)))
+        await self._outbound.send(self._from_us(self._own(stanza)))
 
     async def message(self, to: JID | str, body: str = "", **parts: Unpack[MessageParts]) -> str:
         """Send a message, and return its id.
@@ -190,7 +190,7 @@ class Service:
         """
         parts["id"] = parts.get("id") or self.new_id()
         stanza = blaming_script(message_of, to, body, parts)
-        await self._backend.send(self._from_us(stanza))
+        await self._outbound.send(self._from_us(stanza))
         return stanza.id
 
     async def request(self, iq: StanzaLike, timeout: float = REQUEST_TIMEOUT) -> Stanza:
@@ -291,7 +291,7 @@ class Service:
 
         Tigase HTTP API guide §2.1.2 (service)
         """
-        stanza = self._from_us(self._own(packet))
+        stanza = self._outbound.prepared(self._from_us(self._own(packet)))
         seconds = REQUEST_TIMEOUT if timeout is None or timeout < 0 else timeout
         self.loop.call_soon_threadsafe(self._spawn, stanza, seconds, callback)
 

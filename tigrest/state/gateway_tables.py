@@ -161,6 +161,28 @@ hooks = Table(
 ``is_room`` is 0 or 1; ``created`` and ``last_used`` are UTC in ISO 8601.
 """
 
+idempotency_keys = Table(
+    "idempotency_keys",
+    GATEWAY.metadata,
+    Column("digest", String(43), primary_key=True),
+    Column("caller", String(43), nullable=False),
+    Column("fingerprint", String(43), nullable=False),
+    Column("process", String(16), nullable=False),
+    Column("created", Float, nullable=False),
+    Column("status", Integer),
+    Column("head", Text, nullable=False),
+    Column("body", LargeBinary),
+    Column("size", Integer, nullable=False),
+    Index("idempotency_keys_callers", "caller", "size"),
+    Index("idempotency_keys_created", "created"),
+)
+"""Requests with an idempotency key, and their answers.
+
+``digest`` is a hash of caller, method, path and key, ``caller`` one of his name, ``fingerprint`` one of the content that only
+the key allows to compute. ``process`` is the last one that executed it, ``created`` seconds of Unix time. ``status`` is null until there is
+an answer that repeats get; ``head`` is a JSON array of its headers, ``size`` that of ``body`` in bytes.
+"""
+
 user_statuses = Table(
     "user_statuses",
     GATEWAY.metadata,

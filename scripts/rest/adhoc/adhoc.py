@@ -16,6 +16,7 @@ class AdHoc(Handler):
 
     regex = r"/([^/]+)"
     requiredRole = "user"
+    idempotencyKey = True
     description = {
         "regex": "/{jid}",
         "example": "/sess-man@example.com",
@@ -54,6 +55,7 @@ class ClientAdHoc(Handler):
 
     regex = r"/([^/]+/(?s:.+))"
     requiredRole = "user"
+    idempotencyKey = True
     description = {
         "regex": "/{jid}/{resource}",
         "example": "/bot@example.com/desk",

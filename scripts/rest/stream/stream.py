@@ -10,6 +10,7 @@ class Stream(Handler):
     requiredRole = "admin"
     apiKey = True
     decodeContent = False
+    idempotencyKey = True
     description = {
         "regex": "[/{to}]",
         "POST": {
