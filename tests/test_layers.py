@@ -81,6 +81,7 @@ ROOMS: dict[str, set[str]] = {
         "scripting",
         "plugins",
         "http",
+        "oauth",
         "gateway",
     },
     "__main__": {"cli"},

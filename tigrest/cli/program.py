@@ -14,6 +14,8 @@ from typing import Annotated, Optional
 
 import typer
 
+from tigrest.cli.client_program import client
+from tigrest.cli.options import ConfigOption, ExpiresOption, JsonOption
 from tigrest.errors import ConfigError, DatabaseUnreachable, NotConnected, TigrestError
 from tigrest.version import __version__
 
@@ -47,17 +49,11 @@ api_key = typer.Typer(help="Manage API keys.", rich_markup_mode=None)
 app.add_typer(api_key, name="api-key")
 token = typer.Typer(help="Manage tokens, which stand for their owners.", rich_markup_mode=None)
 app.add_typer(token, name="token")
+app.add_typer(client, name="client")
 hook = typer.Typer(help="Manage hooks, to which other programs post.", rich_markup_mode=None)
 app.add_typer(hook, name="hook")
 webhooks = typer.Typer(help="See and mend what is delivered to webhooks.", rich_markup_mode=None)
 app.add_typer(webhooks, name="webhooks")
-
-ConfigOption = Annotated[
-    Optional[Path],  # noqa: UP045 – read by typer
-    typer.Option("--config", metavar="FILE", help="Configuration; else $TIGREST_CONFIG, ./etc/config.toml, built-in defaults."),
-]
-ExpiresOption = Annotated[Optional[str], typer.Option(metavar="TIME", help="Its lifetime, e.g. 90d; default no end.")]  # noqa: UP045
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def run_program() -> int:

@@ -61,7 +61,9 @@ class LoginGrants:
         if client.owner is None:
             raise OAuthError("unauthorized_client", "the client stands for no account: an administrator makes one that does")
         await self._issuer.require_account(client.owner)
-        granted = self._issuer.owners.grant(client.owner, asked_scope(parameters) or client.scope, client.scope)
+        if not client.scope:
+            raise OAuthError("invalid_scope", "the client has no scope: an administrator gives it one")
+        granted = self._issuer.owners.grant_by_admin(client.owner, asked_scope(parameters) or client.scope, client.scope)
         reply = await self._issuer.issue(Issue(client, client.owner, granted, "client", address))
         assert reply is not None  # nothing is claimed
         return reply

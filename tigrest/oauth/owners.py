@@ -34,6 +34,10 @@ class Owners:
         """Return what a user can grant; see :func:`~tigrest.oauth.scopes.grant_of`."""
         return grant_of(asked, is_admin=self.is_admin(owner), is_command=self.is_command, limit=limit)
 
+    def grant_by_admin(self, owner: JID, asked: str, limit: str) -> Granted:
+        """Return the same of scopes that an administrator has chosen: also names that only permissions know, such as ``deploy``."""
+        return grant_of(asked, is_admin=self.is_admin(owner), is_command=lambda _word: True, limit=limit)
+
     async def sign_in(self, username: str, password: str, address: str) -> JID:
         """Authenticate a user by his password; see :meth:`tigrest.auth.logins.Logins.sign_in`.
 
