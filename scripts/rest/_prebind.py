@@ -36,7 +36,7 @@ def password_of_login(request: Request, principal: Principal, service: Service) 
         HTTPException: he came with a token.
     """
     if principal.via == "bearer":
-        raise HTTPException(403, "a session is opened with the password: log in by HTTP Basic, not with a token")
+        raise HTTPException(403, "a session is opened with the password: log in by HTTP Basic with the password, not with a token")
     return read_basic(request.headers.get("Authorization", "").encode("latin-1"), service.domain)[1]
 
 

@@ -77,7 +77,9 @@ class World:
         )
 
     async def login(self, username: str, password: str, address: str = ADDRESS) -> JID:
-        return await self.logins.login(basic(username, password), address)
+        caller = await self.logins.login(basic(username, password), address)
+        assert isinstance(caller, JID)
+        return caller
 
 
 def basic(username: str, password: str) -> bytes:

@@ -21,6 +21,7 @@ from tigrest.state.database import Database
 from tigrest.state.location import MEMORY
 from tigrest.xmpp.forms import DataForm
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.sasl import LoginSecret
 from tigrest.xmpp.stanza import Stanza
 
 OURS, DOMAIN = JID("http.example.org"), JID("example.org")
@@ -86,6 +87,12 @@ async def on_embedded(inbound: Inbound, listener: Listens) -> AsyncIterator[Worl
 class NoPasswords:
     async def check(self, jid: JID, password: str) -> bool:
         return False
+
+    async def check_login(self, jid: JID, secret: str) -> LoginSecret | None:
+        return None
+
+    async def owner_of_token(self, token: str) -> JID | None:
+        return None
 
 
 async def on_component(inbound: Inbound, listener: Listens) -> AsyncIterator[World]:

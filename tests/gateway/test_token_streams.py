@@ -21,7 +21,7 @@ async def _closed_in_turn(gateway: TestGateway) -> None:
     for name, seconds in (("revoked", None), ("expired", 60.0), ("kept", 600.0)):
         await store.add(name, ALICE, ["user"], seconds)
     tokens = Tokens(store, Throttle(), parts.service.users.exists, parts.authentication.logins.knows, unix_clock=lambda: now[0])
-    bearers = Bearers(tokens, parts.authentication.issuers)
+    bearers = Bearers(tokens, parts.authentication.issuers, parts.authentication.server_tokens)
     watch = TokenStreams(parts.events, bearers, seconds=0.01)
     parts.events.subscribe(None, ALICE)  # with a password
     for name in ("revoked", "expired", "kept"):

@@ -49,6 +49,7 @@ access_rules:
   privileged: {{ {privileged}: gateway }}
 api_permissions:
   "loopback": {{ who: {{ ip: "127.0.0.1/8" }}, what: [ "*" ] }}
+oauth_access: all
 modules:
   mod_adhoc: {{}}
   mod_admin_extra: {{}}

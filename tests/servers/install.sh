@@ -28,6 +28,7 @@ missing=""
 command -v prosody >/dev/null || missing="prosody prosody-modules"
 [ -e /usr/sbin/ejabberdctl ] || missing="$missing ejabberd"
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+ls -d /usr/lib/erlang/lib/p1_oauth2* >/dev/null 2>&1 || missing="$missing erlang-p1-oauth2" # tokens of ejabberd
 command -v openssl >/dev/null || missing="$missing openssl"
 command -v nginx >/dev/null || [ -e /usr/sbin/nginx ] || missing="$missing nginx-light"
 command -v systemd-analyze >/dev/null || missing="$missing systemd"

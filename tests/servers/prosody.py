@@ -97,6 +97,7 @@ class Prosody(XmppServer):
             ``authentication="internal_hashed"``: SCRAM, of ``hash="SHA-256"`` or SHA-1; ``plain="false"``: no SASL PLAIN without
             TLS; ``tls="FILE"``: STARTTLS with this certificate and its ``.key``; ``modules="DIR"``: a folder
             that has ``mod_rest``, which is enabled; ``forms="true"``: the commands of :data:`FORMS`;
+            ``tokens="true"``: the tokens of ``mod_test_tokens``, Prosody 13 only, which needs ``authentication="internal_hashed"``;
             ``components="irc.localhost"``: addresses of further components, separated by spaces, with the same secret.
     """
 
@@ -117,15 +118,25 @@ class Prosody(XmppServer):
         options = self.options
         certificate = options.get("tls", "")
         modules = options.get("modules", "")
-        enabled = "; ".join(name for name, wanted in (('"rest"', modules), ('"test_forms"', options.get("forms"))) if wanted)
+        enabled = "; ".join(
+            name
+            for name, wanted in (('"rest"', modules), ('"test_forms"', options.get("forms")), ('"test_tokens"', options.get("tokens")))
+            if wanted
+        )
         key = certificate.removesuffix(".crt") + ".key"
+        if options.get("tokens"):
+            shutil.copy(FORMS / "mod_test_tokens.lua", self.folder)  # where Prosody 13 can read it
         values = {
             "folder": self.folder,
             "c2s": self.c2s,
             "component": self.component,
             "http": self.http,
             "secret": SECRET,
-            "plugin_paths": "; ".join(f'"{folder}"' for folder in (modules, FORMS if options.get("forms") else "") if folder),
+            "plugin_paths": "; ".join(
+                f'"{folder}"'
+                for folder in (modules, FORMS if options.get("forms") else "", self.folder if options.get("tokens") else "")
+                if folder
+            ),
             "host_modules": f"modules_enabled = {{ {enabled} }}" if enabled else "",
             "components": "\n".join(
                 f'Component "{name}"\n    component_secret = "{SECRET}"' for name in options.get("components", "").split()

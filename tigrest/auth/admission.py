@@ -42,8 +42,8 @@ class Admission:
 
     ==================================  ==============================================================
     API key                             :class:`~tigrest.auth.api_keys.ApiKeys`, for handlers with one
-    HTTP Basic                          :class:`~tigrest.auth.logins.Logins`
-    Bearer, of whichever kind           :class:`~tigrest.auth.bearers.Bearers`
+    Basic: password, or server's token  :class:`~tigrest.auth.logins.Logins`
+    Bearer: token of whichever kind     :class:`~tigrest.auth.bearers.Bearers`
     ==================================  ==============================================================
 
     Args:
@@ -119,7 +119,8 @@ class Admission:
         if authorization is not None and is_bearer(authorization):
             token = self._bearers.cached(authorization, address) or await self._bearers.find(authorization, address)
             return self._bearer(token, address)
-        return self._make(await self._logins.login(authorization, address), address)
+        caller = await self._logins.login(authorization, address)
+        return self._bearer(caller, address) if isinstance(caller, Token) else self._make(caller, address)
 
     def _with_roles(self, token: Token, address: str) -> Principal:
         return principal_of(token, self._roles_of(token.owner), address)

@@ -14,13 +14,19 @@ from dataclasses import dataclass
 
 from tigrest.auth.accounts import Accounts
 from tigrest.auth.basic import check_characters, read_basic, read_username
+from tigrest.auth.server_tokens import server_token
 from tigrest.auth.throttle import Clock, Throttle
+from tigrest.auth.token_store import Token
 from tigrest.concurrency.single_flight import SingleFlight
 from tigrest.errors import LoginRequired, NotConnected
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.presence import STATUS_ENDPOINT
+from tigrest.xmpp.sasl import LoginSecret
 
 log = logging.getLogger(__name__)
+
+_Decide = Callable[[], Awaitable[LoginSecret | None]]
+"""Asks whoever knows whether a login is right."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,7 @@ class Logins:
     Args:
         domain: of callers who give a local part only.
         check_backend: checks a password against the XMPP server; raises ``NotConnected`` when that cannot be asked.
+        check_login: checks a password, or a token of the server in place of it; only passwords are accepted when ``None``.
         accounts: the gateway's own accounts. The server is never asked about them: it would learn their passwords.
         throttle: slows down guessing.
         cache_seconds: how long an accepted login stays fresh in the cache; 0 to check every request.
@@ -61,6 +68,7 @@ class Logins:
         domain: JID,
         *,
         check_backend: Callable[[JID, str], Awaitable[bool]],
+        check_login: Callable[[JID, str], Awaitable[LoginSecret | None]] | None = None,
         accounts: Accounts,
         throttle: Throttle,
         cache_seconds: float,
@@ -68,7 +76,7 @@ class Logins:
         clock: Clock = time.monotonic,
     ) -> None:
         self._domain = domain
-        self._check_backend = check_backend
+        self._check_backend, self._check_login = check_backend, check_login
         self._accounts = accounts
         self._throttle = throttle
         self._cache_seconds = cache_seconds
@@ -80,15 +88,17 @@ class Logins:
         self._cache: OrderedDict[bytes, tuple[JID, float]] = OrderedDict()
         self._digests: dict[JID, set[bytes]] = {}
         """Keys of the cache by account."""
+        self._tokens: dict[bytes, float] = {}
+        """When logins by a token of the server have to be checked again, by their keys of the cache, where they are never fresh."""
         self._epoch = 0
-        self._checks: SingleFlight[tuple[int, bytes], bool] = SingleFlight()
+        self._checks: SingleFlight[tuple[int, bytes], LoginSecret | None] = SingleFlight()
 
     def cached(self, authorization: bytes) -> JID | None:
-        """Return the caller of an ``Authorization`` header that is fresh in the cache; ``None`` for others."""
+        """Return the caller of an ``Authorization`` header with a password that is fresh in the cache; ``None`` for others."""
         found = self._cache.get(self._digest(authorization))
         return found[0] if found is not None and found[1] > self._clock() else None
 
-    async def login(self, authorization: bytes | None, address: str) -> JID:
+    async def login(self, authorization: bytes | None, address: str) -> JID | Token:
         """Authenticate a caller.
 
         Args:
@@ -96,7 +106,7 @@ class Logins:
             address: IP address of the caller; empty when it is unknown.
 
         Returns:
-            His bare address.
+            His bare address; where he came with a token of the server in place of the password, that token.
 
         Raises:
             LoginRequired: no login, or one that is not accepted.
@@ -112,14 +122,17 @@ class Logins:
         jid, password = read_basic(authorization, self._domain)
         _check_name(jid)
         digest = self._digest(authorization)
+        if self._tokens.get(digest, float("-inf")) > self._clock():
+            return server_token(jid)
         was_right = digest in self._cache
         if not was_right:
             self._throttle.check(jid, address)
-        if not await self._checks.run(
+        accepted = await self._checks.run(
             (self._epoch, digest), lambda: self._check(digest, jid, password, address=address, was_right=was_right)
-        ):
+        )
+        if accepted is None:
             raise LoginRequired("the login is not accepted")
-        return jid
+        return jid if accepted == "password" else server_token(jid)
 
     async def verify(self, jid: JID, password: str, address: str) -> bool:
         """Check a password now, in the limits of a login: whoever may ask this cannot guess faster than others.
@@ -137,8 +150,9 @@ class Logins:
         self._throttle.check(account, address)
         if not password:
             return False
-        async with self._permit():
-            return await self._ask(account, password, address)
+        async with self.permit():
+            check = self._accounts.check if self._accounts.has(account) else self._check_backend
+            return await self._ask(account, address, lambda: _as_secret(check(account, password))) is not None
 
     def knows(self, jid: JID) -> bool:
         """Return whether somebody could log in, as far as that is to be seen from his bare address: nobody of another domain could."""
@@ -175,6 +189,7 @@ class Logins:
         self._epoch += 1  # checks begun with the old password are neither shared nor remembered
         for digest in self._digests.pop(jid.bare, ()):
             del self._cache[digest]
+            self._tokens.pop(digest, None)
 
     def configure(self, accounts: Accounts, cache_seconds: float) -> None:
         """Replace what is configured, and evict all logins: each is checked again at its next request.
@@ -186,34 +201,48 @@ class Logins:
         self._accounts, self._cache_seconds = accounts, cache_seconds
         self._epoch += 1
         self._cache.clear()
+        self._tokens.clear()
         self._digests.clear()
 
-    async def _check(self, digest: bytes, jid: JID, password: str, *, address: str, was_right: bool) -> bool:
+    async def _check(self, digest: bytes, jid: JID, password: str, *, address: str, was_right: bool) -> LoginSecret | None:
         epoch = self._epoch
-        async with self._permit():
-            accepted = await self._ask(jid, password, address, was_right=was_right)
-        if not accepted:
+        async with self.permit():
+            accepted = await self._ask(jid, address, lambda: self._decide(jid, password), was_right=was_right)
+        if accepted is None:
             self._drop(digest)
         elif epoch == self._epoch:
-            self._remember(digest, jid)
+            self._remember(digest, jid, is_token=accepted == "token")
         return accepted
 
-    async def _ask(self, jid: JID, password: str, address: str, *, was_right: bool = False) -> bool:
-        """Ask whether a password is right, and count the failure where it is not."""
+    async def _decide(self, jid: JID, secret: str) -> LoginSecret | None:
+        """Ask whoever knows the account whether a password is right; the server is asked about its tokens too."""
+        if self._accounts.has(jid):
+            return await _as_secret(self._accounts.check(jid, secret))
+        if self._check_login is None:
+            return await _as_secret(self._check_backend(jid, secret))
+        return await self._check_login(jid, secret)
+
+    async def _ask(
+        self, jid: JID, address: str, decide: Callable[[], Awaitable[LoginSecret | None]], *, was_right: bool = False
+    ) -> LoginSecret | None:
+        """Ask whether a login is right, and count the failure where it is not."""
         if not was_right:
             self._throttle.check(jid, address)  # again: others may have failed while this one waited
-        check = self._accounts.check if self._accounts.has(jid) else self._check_backend
-        accepted = await check(jid, password)
-        if accepted:
+        accepted = await decide()
+        if accepted is not None:
             self._throttle.succeeded(jid, address)
         else:
             self._throttle.failed(jid, address)
             log.info("the login of %s from %s is not accepted", jid, address or "an unknown address")
         return accepted
 
-    def _remember(self, digest: bytes, jid: JID) -> None:
-        self._cache[digest] = (jid, self._clock() + self._cache_seconds)
+    def _remember(self, digest: bytes, jid: JID, *, is_token: bool) -> None:
+        until = self._clock() + self._cache_seconds
+        self._cache[digest] = (jid, float("-inf") if is_token else until)
         self._cache.move_to_end(digest)
+        self._tokens.pop(digest, None)
+        if is_token:
+            self._tokens[digest] = until
         self._digests.setdefault(jid, set()).add(digest)
         if len(self._cache) > self._limits.cached:
             self._drop(next(iter(self._cache)))
@@ -223,6 +252,7 @@ class Logins:
         found = self._cache.pop(digest, None)
         if found is None:
             return
+        self._tokens.pop(digest, None)
         digests = self._digests[found[0]]
         digests.discard(digest)
         if not digests:
@@ -232,7 +262,7 @@ class Logins:
         return hashlib.blake2b(authorization, digest_size=24, key=self._key).digest()
 
     @asynccontextmanager
-    async def _permit(self) -> AsyncIterator[None]:
+    async def permit(self) -> AsyncIterator[None]:
         """Wait for a permit to run a check, and hold it.
 
         Raises:
@@ -252,6 +282,11 @@ class Logins:
             yield
         finally:
             self._running.release()
+
+
+async def _as_secret(is_right: Awaitable[bool]) -> LoginSecret | None:
+    """Return what a check of a password found."""
+    return "password" if await is_right else None
 
 
 def _check_name(jid: JID) -> None:

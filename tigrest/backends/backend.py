@@ -9,6 +9,7 @@ from tigrest.backends.entities.commands import AdHocCommands
 from tigrest.backends.inbound import Inbound
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.presence import StatusOutcome, UserStatus
+from tigrest.xmpp.sasl import LoginSecret
 from tigrest.xmpp.stanza import Stanza
 
 REQUEST_TIMEOUT = 30.0
@@ -62,6 +63,35 @@ class UserRepository(Protocol):
         """
 
 
+class LoginPort(Protocol):
+    """Where users of a server log in, by their passwords or by tokens of the server. Each call takes the time of a login; callers cache."""
+
+    async def check(self, jid: JID, password: str) -> bool:
+        """Return whether a password is right.
+
+        Raises:
+            NotConnected: the server cannot be reached, or does not decide.
+        """
+
+    async def check_login(self, jid: JID, secret: str) -> LoginSecret | None:
+        """Check what somebody logs in with: his password, or a token that the server has given him.
+
+        Returns:
+            Which of them it is; ``None`` when it is not accepted.
+
+        Raises:
+            NotConnected: as :meth:`check`.
+        """
+
+    async def owner_of_token(self, token: str) -> JID | None:
+        """Return the bare address that a token of the server stands for; ``None`` when the server does not accept it.
+
+        Raises:
+            NotSupported: the server takes no tokens that tell by themselves for whom they are.
+            NotConnected: as :meth:`check`.
+        """
+
+
 class Backend(Protocol):
     """Access to XMPP: the embedded domain, or a component of a server."""
 
@@ -70,6 +100,8 @@ class Backend(Protocol):
     domain: JID
     """The domain whose users are served."""
     users: UserRepository
+    login_port: LoginPort | None
+    """Where tokens of the server are checked; ``None`` where it has none."""
     inbound: Inbound
     """Gets the stanzas that come in for our own addresses."""
 

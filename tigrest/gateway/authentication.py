@@ -24,11 +24,13 @@ from tigrest.auth.issuers import Issuer
 from tigrest.auth.logins import Logins
 from tigrest.auth.permission_entries import Administrators
 from tigrest.auth.permissions import Permissions
+from tigrest.auth.server_tokens import ServerTokens
 from tigrest.auth.sign_in_store import SignInStore
 from tigrest.auth.throttle import Throttle
 from tigrest.auth.token_families import TokenFamilies
 from tigrest.auth.token_store import TokenStore
 from tigrest.auth.tokens import Tokens
+from tigrest.backends.backend import LoginPort
 from tigrest.commands.registry import Commands
 from tigrest.config import Config
 from tigrest.config.issuers import IssuerConfig
@@ -56,6 +58,7 @@ class Authentication:
         api_keys: recognises API keys.
         tokens: recognises tokens of the gateway.
         issuers: recognises those of identity providers.
+        server_tokens: recognises those of the XMPP server.
         bearers: recognises tokens of all kinds.
         admission: asks these for each request.
         throttle: counts failures.
@@ -65,6 +68,7 @@ class Authentication:
     api_keys: ApiKeys
     tokens: Tokens
     issuers: IssuerTokens
+    server_tokens: ServerTokens
     bearers: Bearers
     admission: Admission
     throttle: Throttle
@@ -77,12 +81,15 @@ def make_permissions(config: Config) -> Permissions:
     return Permissions(groups, Administrators(frozenset(config.auth.admins), domain_admins))
 
 
-def make_authentication(config: Config, service: Service, passwords: Passwords, store: KeyStore, token_store: TokenStore) -> Authentication:
+def make_authentication(
+    config: Config, service: Service, login_port: LoginPort | None, passwords: Passwords, store: KeyStore, token_store: TokenStore
+) -> Authentication:
     """Make what authenticates callers.
 
     Args:
         config: how the gateway is set up.
         service: checks passwords, and knows who is an admin.
+        login_port: checks tokens of the XMPP server; ``None`` where it has none.
         passwords: verifies hashes of the gateway's own accounts.
         store: API keys besides those of the configuration.
         token_store: tokens.
@@ -91,6 +98,7 @@ def make_authentication(config: Config, service: Service, passwords: Passwords, 
     logins = Logins(
         domain=service.domain,
         check_backend=service.check_credentials,
+        check_login=login_port.check_login if login_port is not None else None,
         accounts=make_accounts(config, passwords),
         throttle=throttle,
         cache_seconds=config.auth.cache_seconds,
@@ -103,9 +111,26 @@ def make_authentication(config: Config, service: Service, passwords: Passwords, 
     tokens = Tokens(token_store, throttle, exists, logins.knows)
     issuers = IssuerTokens(throttle, logins.knows, exists)
     issuers.configure(make_issuers(config))
-    bearers = Bearers(tokens, issuers)
+    server_tokens = make_server_tokens(config, service.domain, login_port, logins, throttle)
+    bearers = Bearers(tokens, issuers, server_tokens)
     admission = Admission(logins, api_keys, bearers, service.policy.roles_of)
-    return Authentication(logins, api_keys, tokens, issuers, bearers, admission, throttle)
+    return Authentication(logins, api_keys, tokens, issuers, server_tokens, bearers, admission, throttle)
+
+
+def make_server_tokens(config: Config, domain: JID, login_port: LoginPort | None, logins: Logins, throttle: Throttle) -> ServerTokens:
+    """Make what recognises tokens of the XMPP server. Accounts of the gateway hide the server's, also for these."""
+
+    async def owner_of(token: str) -> JID | None:
+        owner = await login_port.owner_of_token(token) if login_port is not None else None
+        return owner if owner is not None and not logins.has_own(owner) else None
+
+    return ServerTokens(
+        domain,
+        owner_of=owner_of if login_port is not None else None,
+        permit=logins.permit,
+        throttle=throttle,
+        cache_seconds=config.auth.cache_seconds,
+    )
 
 
 def make_issuers(config: Config) -> list[Issuer]:

@@ -55,6 +55,7 @@ def apply(parts: Parts, old: Config, new: Config) -> None:
         parts.service.places.configure(room_settings(new))
     if (old.auth.accounts, old.auth.cache_seconds) != (new.auth.accounts, new.auth.cache_seconds):
         authentication.logins.configure(make_accounts(new, parts.passwords), new.auth.cache_seconds)
+        authentication.server_tokens.configure(new.auth.cache_seconds)
     if old.auth.issuers != new.auth.issuers:
         authentication.issuers.configure(make_issuers(new))
     changed = _changed_accounts(old, new)

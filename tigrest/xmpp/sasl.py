@@ -1,4 +1,4 @@
-"""SASL mechanisms, client side: PLAIN and SCRAM. RFC 4422"""
+"""SASL mechanisms, client side: PLAIN, SCRAM, OAUTHBEARER and X-OAUTH2. RFC 4422"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import hmac
 import re
 import secrets
 from collections.abc import Collection
-from typing import Protocol
+from typing import Literal, Protocol
 
 from tigrest.errors import InvalidValue, NotConnected
 from tigrest.xmpp.saslprep import saslprep
@@ -24,6 +24,11 @@ MIN_ITERATIONS = 4096
 MAX_ITERATIONS = 10_000_000
 """Greatest iteration count accepted: some seconds of one core, so that a server cannot keep us busy for hours."""
 
+LoginSecret = Literal["password", "token"]
+"""What a login was accepted by: a password, or a token of the server."""
+
+_TOKEN = re.compile(r"[!-~]{1,4096}", re.ASCII)
+_TOKEN_OF_SERVER = re.compile(r"[A-Za-z0-9._~+/=:;-]{20,4096}", re.ASCII)
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}", re.ASCII)
 _NONCE = re.compile(r"[!-+\--~]+", re.ASCII)
 
@@ -76,6 +81,16 @@ def choose_mechanism(offered: Collection[str], user: str, password: str, plain: 
         return Plain(user, password)
     name = next((name for name in HASHES if name in offered), None)
     return Scram(name, user, password) if name is not None else None
+
+
+def is_token(text: str) -> bool:
+    """Return whether a text can be sent as a token: printable ASCII without spaces, at most 4096 characters. RFC 6750 §2.1"""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def looks_like_token(secret: str) -> bool:
+    """Return whether a secret may be a token rather than a password: those of servers are long, and made of few characters."""
+    return _TOKEN_OF_SERVER.fullmatch(secret) is not None
 
 
 class Plain:
@@ -179,6 +194,45 @@ class Scram:
 
     def _hmac(self, key: bytes, message: bytes) -> bytes:
         return hmac.digest(key, message, self._hash)
+
+
+class OAuthBearer:
+    """OAUTHBEARER: sends a token, which tells the server who it is for.
+
+    Args:
+        token: as :func:`is_token` has it.
+
+    RFC 7628
+    """
+
+    name = "OAUTHBEARER"
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def first(self) -> bytes:
+        """Return the token, with neither an authorization identity nor the host. RFC 7628 §3.1"""
+        return f"n,,\x01auth=Bearer {self._token}\x01\x01".encode()
+
+    async def answer(self, challenge: bytes) -> bytes:
+        """Acknowledge the reason of a refusal, which follows then. RFC 7628 §3.2.3"""
+        return b"\x01"
+
+    def finish(self, data: bytes) -> None:
+        """Accept anything: OAUTHBEARER does not authenticate the server."""
+
+
+class XOAuth2(Plain):
+    """X-OAUTH2 of ejabberd: PLAIN with a token in place of the password.
+
+    Args:
+        user: local part of the account.
+        token: of the server, for this account.
+
+    https://docs.ejabberd.im/developer/ejabberd-api/oauth/#x-oauth2-authentication
+    """
+
+    name = "X-OAUTH2"
 
 
 def _prepared(password: str) -> bytes:

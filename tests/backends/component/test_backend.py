@@ -17,6 +17,7 @@ from tigrest.errors import NotSupported
 from tigrest.state.database import Database
 from tigrest.state.location import MEMORY
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.sasl import LoginSecret
 from tigrest.xmpp.stanza import Stanza
 
 OURS, DOMAIN = JID("http.example.org"), JID("example.org")
@@ -26,6 +27,12 @@ SOON = ComponentLimits(privilege_seconds=0.1, probes=ProbeLimits(user_seconds=0.
 class NoPasswords:
     async def check(self, jid: JID, password: str) -> bool:
         return False
+
+    async def check_login(self, jid: JID, secret: str) -> LoginSecret | None:
+        return None
+
+    async def owner_of_token(self, token: str) -> JID | None:
+        return None
 
 
 @asynccontextmanager

@@ -7,9 +7,9 @@ import contextlib
 import functools
 import logging
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any
 
-from tigrest.backends.backend import REQUEST_TIMEOUT, UserRepository
+from tigrest.backends.backend import REQUEST_TIMEOUT, LoginPort, UserRepository
 from tigrest.backends.component.account_changes import AccountChanges, Change
 from tigrest.backends.component.entrance import Entrance
 from tigrest.backends.component.link import Link
@@ -40,17 +40,6 @@ log = logging.getLogger(__name__)
 _COMMANDS = COMMANDS.encode()
 
 
-class PasswordChecker(Protocol):
-    """Checks passwords against the server."""
-
-    async def check(self, jid: JID, password: str) -> bool:
-        """Log in at the server, and return whether it accepts the password.
-
-        Raises:
-            NotConnected: it cannot be asked.
-        """
-
-
 class Component:
     """An external component: a :class:`~tigrest.backends.backend.Backend` on a real server.
 
@@ -66,7 +55,7 @@ class Component:
         self,
         settings: ComponentSettings,
         *,
-        passwords: PasswordChecker,
+        passwords: LoginPort,
         database: Database,
         administers: Callable[[JID], bool],
         inbound: Inbound,
@@ -86,6 +75,7 @@ class Component:
         self._is_known = asyncio.Event()
         """Set once the server has been asked for its software, whatever it has answered."""
         self._passwords, self.inbound = passwords, inbound
+        self.login_port: LoginPort | None = passwords
         self._is_trusted = settings.is_trusted
         self.borrows = settings.borrows
         """True where iqs may be sent from users' addresses, and the replies come to us."""

@@ -1,4 +1,4 @@
-"""Password checks by a login on the server's c2s port: STARTTLS and SASL, without binding a resource."""
+"""Checks of passwords and tokens by a login on the server's c2s port: STARTTLS and SASL."""
 
 from __future__ import annotations
 
@@ -7,19 +7,24 @@ import base64
 import binascii
 import logging
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeVar
 from xml.etree import ElementTree as ET
 
 from tigrest.backends.component.client_stream import ClientStream, ClientStreamLimits, condition, explained, shown
-from tigrest.errors import NotConnected
+from tigrest.errors import InvalidJID, NotConnected, NotSupported
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.namespaces import SASL, STARTTLS
-from tigrest.xmpp.sasl import Mechanism, Refused, choose_mechanism
+from tigrest.xmpp.namespaces import BIND, SASL, STARTTLS
+from tigrest.xmpp.sasl import LoginSecret, Mechanism, OAuthBearer, Refused, XOAuth2, choose_mechanism, is_token, looks_like_token
 
 log = logging.getLogger(__name__)
+
+R = TypeVar("R")
+
+_Login = Callable[[ClientStream, ET.Element], Awaitable[R]]
+"""What is done on a connection, encrypted as configured, with the stream features that the server offers there."""
 
 WRONG_LOGIN = {"not-authorized", "credentials-expired", "account-disabled", "invalid-authzid", "malformed-request"}
 """Conditions of a failure that mean a wrong password or account; others are troubles of the server. RFC 6120 §6.5"""
@@ -65,10 +70,10 @@ class ClientPortSettings:
 
 
 class ClientPort:
-    """Checks passwords on the port where the server accepts clients.
+    """Checks passwords and tokens on the port where the server accepts clients.
 
-    Every check opens a connection of its own, and closes it before it returns. No resource is bound and no presence sent, so the
-    user is not shown as online.
+    Every check opens a connection of its own, and closes it before it returns. No presence is sent, so the user is not shown as online; a
+    resource is bound only to learn whom a token stands for.
 
     Args:
         settings: the port, and how it is used.
@@ -94,17 +99,56 @@ class ClientPort:
             NotConnected: the check failed: the server cannot be reached, closes the connection, takes too long, or TLS and
                 mechanisms do not fit; the message says what to configure.
         """
-        if jid.domain != self._settings.domain or not jid.local or not _is_sendable(password):
-            return False
-        try:
-            accepted = await self._decide(jid, password)
-        except Refused:
-            return False
-        except NotConnected as error:
-            self._report(str(error))
-            raise
-        self._recover()
-        return accepted
+
+        async def login(stream: ClientStream, features: ET.Element) -> bool:
+            return await _authenticate(stream, self._choose(stream, features, jid.local, password))
+
+        return self._serves(jid) and _is_sendable(password) and await self._run(login, False)
+
+    async def check_login(self, jid: JID, secret: str) -> LoginSecret | None:
+        """Check a password; where it is refused, and looks like a token, try it as one, where the server offers X-OAUTH2.
+
+        Returns:
+            What it is; ``None`` when the server does not accept it.
+
+        Raises:
+            NotConnected: as :meth:`check`.
+        """
+
+        async def login(stream: ClientStream, features: ET.Element) -> LoginSecret | None:
+            with suppress(Refused):
+                if await _authenticate(stream, self._choose(stream, features, jid.local, secret)):
+                    return "password"
+            if not (stream.is_private and looks_like_token(secret) and XOAuth2.name in _mechanisms(features)):
+                return None
+            return "token" if await _authenticate(stream, XOAuth2(jid.local, secret)) else None
+
+        return await self._run(login, None) if self._serves(jid) and _is_sendable(secret) else None
+
+    async def owner_of_token(self, token: str) -> JID | None:
+        """Return the bare address that a token logs in, which the server tells when a resource is bound; ``None`` when it is refused.
+
+        Raises:
+            NotSupported: the server does not offer OAUTHBEARER, or not over a connection that is safe from eavesdroppers.
+            NotConnected: as :meth:`check`.
+
+        RFC 7628
+        """
+
+        async def login(stream: ClientStream, features: ET.Element) -> JID | None:
+            if OAuthBearer.name not in _mechanisms(features):
+                raise NotSupported(f"the XMPP server on {self._name} offers no {OAuthBearer.name}")
+            if not stream.is_private:
+                raise NotSupported(f"the connection to the XMPP server on {self._name} is not encrypted, so no token is sent there")
+            if not await _authenticate(stream, OAuthBearer(token)):
+                return None
+            return await _bound(stream, await stream.open(self._settings.domain))
+
+        owner = await self._run(login, None) if is_token(token) else None
+        return owner if owner is not None and self._serves(owner) else None
+
+    def _serves(self, jid: JID) -> bool:
+        return jid.domain == self._settings.domain and bool(jid.local)
 
     def _report(self, trouble: str) -> None:
         """Log why a check failed, unless that was logged since the last check that worked."""
@@ -117,20 +161,32 @@ class ClientPort:
             self._troubles.clear()
             log.info("logins can be checked again by the XMPP server on %s", self._name)
 
-    async def _decide(self, jid: JID, password: str) -> bool:
+    async def _run(self, login: _Login[R], refused: R) -> R:
+        """Do something on a connection of its own, within the time; log when it begins to fail, and when it works again.
+
+        Args:
+            login: what to do.
+            refused: the result for a password that SASL cannot carry.
+        """
         try:
-            async with asyncio.timeout(self._limits.check_seconds):
-                return await self._login(jid, password)
+            result = await self._decide(login)
+        except Refused:
+            return refused
+        except NotConnected as error:
+            self._report(str(error))
+            raise
+        self._recover()
+        return result
+
+    async def _decide(self, login: _Login[R]) -> R:
+        try:
+            async with asyncio.timeout(self._limits.check_seconds), self._connection() as (stream, features):
+                result = await login(stream, await self._secure(stream, features))
+                await stream.close()
+                return result
         except TimeoutError:
             seconds = self._limits.check_seconds
             raise NotConnected(f"the XMPP server on {self._name} did not decide a login in {seconds:g} s") from None
-
-    async def _login(self, jid: JID, password: str) -> bool:
-        async with self._connection() as (stream, features):
-            features = await self._secure(stream, features)
-            accepted = await _authenticate(stream, self._choose(stream, features, jid.local, password))
-            await stream.close()
-        return accepted
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[tuple[ClientStream, ET.Element]]:
@@ -216,6 +272,26 @@ async def _authenticate(stream: ClientStream, mechanism: Mechanism) -> bool:
                 return False
             case _:
                 raise stream.broken(f"sends <{shown(answer.tag)}> in the middle of a login")
+
+
+async def _bound(stream: ClientStream, features: ET.Element) -> JID:
+    """Bind a resource that the server names, and return the bare address that it is one of.
+
+    ::
+
+        <iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>
+        <iq type='result' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>alice@localhost/4db06f06</jid></bind></iq>
+
+    RFC 6120 §7.6
+    """
+    if features.find(f"{{{BIND}}}bind") is None:
+        raise stream.broken("accepts a token, but lets it bind no resource")
+    stream.send(f"<iq type='set' id='bind'><bind xmlns='{BIND}'/></iq>")
+    answer = await stream.next()
+    try:
+        return JID(answer.findtext(f"{{{BIND}}}bind/{{{BIND}}}jid", "")).bare
+    except InvalidJID:
+        raise stream.broken(f"accepts a token, but does not tell whose it is (<{shown(answer.tag)}>)") from None
 
 
 def _encoded(data: bytes) -> str:

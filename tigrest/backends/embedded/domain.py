@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from tigrest.backends.backend import UserRepository
+from tigrest.backends.backend import LoginPort, UserRepository
 from tigrest.backends.embedded.accounts import EmbeddedAccounts
 from tigrest.backends.embedded.administration import Administration
 from tigrest.backends.embedded.files import EmbeddedFiles
@@ -74,6 +74,7 @@ class EmbeddedDomain:
         self._running = TaskSet(logs=False)
         self._accounts = EmbeddedAccounts(self.domain, (SESSION_MANAGER, VHOST_MANAGER), database, passwords)
         self.users: UserRepository = self._accounts
+        self.login_port: LoginPort | None = None
         self._presences = Presences(database)
         self._messages = OfflineMessages(database, self._limits.messages)
         self._vhosts = VHostManager(self.domain, database)
