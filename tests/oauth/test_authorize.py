@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from functools import partial
 from urllib.parse import urlencode
 
 import pytest
 
 from tests.oauth.client import INTROSPECT, REVOKE, Registered, bearer, opened, refresh, registered, whoami
-from tests.oauth.pages import APP, AUTHORIZE, CALLBACK, Visit, app, asked, fetch, fields, sent_back, visit
+from tests.oauth.pages import APP, AUTHORIZE, CALLBACK, VERIFIER, Visit, app, asked, fetch, fields, sent_back, visit
 from tests.waiting import eventually
+from tigrest.auth.client_store import ClientStore
 from tigrest.testing import PASSWORD, TestGateway
 
 
@@ -84,6 +87,77 @@ def test_the_cookie_is_for_this_host_alone_and_no_script_reads_it(gateway: TestG
     assert plain.startswith("tigrest-login=")
     assert "; HttpOnly; SameSite=Lax" in plain
     assert "Secure" not in plain
+
+
+def test_by_https_the_cookie_is_secure_and_no_other_host_sets_it(gateway: TestGateway, client: Registered) -> None:
+    page = Visit(gateway, "https://testserver" + visit(gateway, client).url)
+    cookie = page.open().headers["set-cookie"]
+    assert cookie.startswith("__Host-tigrest-login=")
+    assert cookie.endswith("; Path=/; Max-Age=3600; HttpOnly; SameSite=Lax; Secure")
+    assert sent_back(page.allow())["iss"] == "https://testserver"
+
+
+def test_two_pages_in_one_browser_do_not_disturb_each_other(gateway: TestGateway, client: Registered) -> None:
+    first, second = visit(gateway, client, state="1"), visit(gateway, client, state="2")
+    one, two = first.log_in(), second.log_in("bob")
+    assert [sent_back(page.send(form, decision="allow"))["state"] for page, form in ((first, one), (second, two))] == ["1", "2"]
+
+
+def test_a_form_from_before_a_restart_is_an_error_with_the_cure(gateway: TestGateway, fresh: TestGateway) -> None:
+    """The state of these gateways is in memory: on disk it outlives the restart, and the form counts."""
+    store = ClientStore(fresh.gateway.parts.databases.state)
+    before = visit(gateway, app(gateway))
+    consent = before.log_in()
+    moved, _ = fresh.client.portal.call(partial(store.add, APP, is_public=True))
+    after = visit(fresh, Registered(moved.id, ""))
+    fresh.client.cookies.update(gateway.client.cookies)
+    answer = after.send(consent, decision="allow")
+    assert (answer.status_code, "begin again" in answer.text) == (400, True)
+    assert "Allow" in after.send(before.open(), username="alice", password=PASSWORD).text
+
+
+def test_no_secret_of_the_page_reaches_the_log(gateway: TestGateway, client: Registered, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    page = visit(gateway, client)
+    page.log_in(password="wr0ng-w0rd")
+    consent = page.log_in()
+    code = sent_back(page.send(consent, decision="allow"))["code"]
+    body = fetch(gateway, client, code).json()
+    secrets = [
+        "wr0ng-w0rd",
+        code,
+        fields(consent)["ticket"],
+        fields(consent)["csrf"],
+        VERIFIER,
+        body["access_token"],
+        body["refresh_token"],
+    ]
+    secrets += gateway.client.cookies.values()
+    logged = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("tigrest"))
+    assert "alice@localhost grants user to An <App>" in logged
+    assert [secret for secret in secrets if secret in logged] == []
+
+
+def test_programs_of_the_user_may_listen_at_any_port(gateway: TestGateway) -> None:
+    """RFC 8252 §7.3: the port of a loopback address is the operating system's choice; all else is compared as it is."""
+    uris = ["http://127.0.0.1/done", "http://[::1]:1/x?y", "http://localhost/done", "org.example.app:/done"]
+    native, web = app(gateway, redirect_uris=uris), registered(gateway, **(APP | {"redirect_uris": uris}))
+    for uri in ("http://127.0.0.1:49152/done", "http://[::1]:49152/x?y", *uris):
+        assert visit(gateway, native, redirect_uri=uri).open().status_code == 200, uri
+    for uri in (
+        "http://127.0.0.1:49152/other",
+        "http://127.0.0.1:1@evil.example/done",
+        "http://127.0.0.1:1.evil.example/done",
+        "http://127.0.0.1.evil.example/done",
+        "https://127.0.0.1/done",
+        "http://127.0.0.1:1:2/done",
+        "http://localhost:49152/done",
+        "org.example.app:/other",
+    ):
+        assert visit(gateway, native, redirect_uri=uri).open().status_code == 400, uri
+    assert visit(gateway, web, redirect_uri="http://127.0.0.1:49152/done").open().status_code == 400
+    sources = visit(gateway, native, redirect_uri="org.example.app:/done").log_in().headers["content-security-policy"]
+    assert "form-action 'self' https: org.example.app:;" in sources
 
 
 @pytest.mark.parametrize(
