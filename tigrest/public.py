@@ -47,6 +47,7 @@ from tigrest.scripting.secret import Secret
 from tigrest.service import BoundedService, Service
 from tigrest.service.avatars import AvatarSource
 from tigrest.service.bosh import BoshEndpoint
+from tigrest.service.confirming import Confirmation
 from tigrest.service.rooms import RoomMessage
 from tigrest.service.stanzas import MessageParts, StanzaLike
 from tigrest.version import __version__
@@ -67,6 +68,7 @@ __all__ = [
     "CommandContext",
     "CommandReply",
     "Commands",
+    "Confirmation",
     "Conflict",
     "DataForm",
     "DomainJID",

@@ -169,18 +169,25 @@ class TestGateway:
     def _recorded(self, but: Stanza | None = None) -> Iterator[list[Stanza]]:
         """Record what is sent, by scripts' own ``service.send()`` too; one stanza is left out."""
         backend = self.gateway.backend
-        pass_on, sent = backend.send, list[Stanza]()
+        pass_on, pass_on_confirmed, sent = backend.send, backend.send_confirmed, list[Stanza]()
 
-        async def send(stanza: Stanza) -> None:
+        def record(stanza: Stanza) -> None:
             if stanza is not but:
                 sent.append(stanza)
+
+        async def send(stanza: Stanza) -> None:
+            record(stanza)
             await pass_on(stanza)
 
-        backend.send = send  # type: ignore[method-assign]
+        async def send_confirmed(stanza: Stanza, timeout: float) -> None:
+            record(stanza)
+            await pass_on_confirmed(stanza, timeout)
+
+        backend.send, backend.send_confirmed = send, send_confirmed  # type: ignore[method-assign]
         try:
             yield sent
         finally:
-            backend.send = pass_on  # type: ignore[method-assign]
+            backend.send, backend.send_confirmed = pass_on, pass_on_confirmed  # type: ignore[method-assign]
 
     def reload(self) -> None:
         """Load changed scripts now."""

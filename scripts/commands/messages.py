@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from tigrest import JID, CommandContext, NotPermitted, Stanza, command
+from tigrest import JID, CommandContext, InvalidStanza, NotPermitted, Stanza, command
 
 TIMEOUT = 20.0
 """Seconds that an iq waits for its reply."""
@@ -27,7 +27,7 @@ async def send_message(
 ) -> None:
     """Send a message to a local or remote bare or full JID.
 
-    That it was delivered is not known.
+    An error that comes back before the server has processed it, e.g. for an unknown user of the server, is the error of the command.
 
     Args:
         type: of the message.
@@ -36,7 +36,11 @@ async def send_message(
         subject: may be empty.
         body: text; may be empty where there is a subject.
     """
-    await ctx.service.message(to, body, type=type, subject=subject or None, from_=from_)
+    if not body and not subject:
+        raise InvalidStanza("a message has a body or a subject")
+    texts = {"body": body, "subject": subject}
+    message = {"kind": "message", "type": type, "to": to, **{name: text for name, text in texts.items() if text}}
+    await ctx.service.send_confirmed(message if from_ is None else {**message, "from": from_})
 
 
 @command(
@@ -49,7 +53,8 @@ async def send_message(
 async def send_stanza(ctx: CommandContext, *, from_: JID | None = None, to: JID | None = None, stanza: str) -> None:
     """Send a stanza; provide From JID and valid To JID.
 
-    An iq of type get or set waits for its reply: an error is the error of the command.
+    An iq of type get or set waits for its reply: an error is the error of the command. So is one that comes back for anything else before
+    the server has processed it.
 
     Args:
         from_: sender, as for `send_message`; without it that of the stanza, or the caller.
@@ -62,4 +67,4 @@ async def send_stanza(ctx: CommandContext, *, from_: JID | None = None, to: JID 
     if addressed.awaits_reply:
         (await ctx.service.request(addressed, TIMEOUT)).raise_error()
     else:
-        await ctx.service.send(addressed)
+        await ctx.service.send_confirmed(addressed)

@@ -5,6 +5,7 @@ from typing import ParamSpec
 
 from tigrest import BoundedService, HTTPException, InvalidStanza, Request, Result, Stanza, stanza_json
 
+from ._confirming import wish_in
 from ._room_messages import said
 
 TIMEOUT = 30.0
@@ -77,12 +78,17 @@ async def body_of(content: Request | None) -> bytes:
 
 
 async def sent(caller: BoundedService, request: Request, stanza: Stanza) -> Result:
-    """Send a stanza for a caller; return the reply to an iq, the ids of a message to a room, 202 for everything else."""
-    if stanza.kind == "message" and (stanza.type == "groupchat" or "/" in stanza.attributes.get("to", "")):
-        answer = await said(caller, stanza)
-        if answer is not None:
-            return answer
+    """Send a stanza for a caller; return the reply to an iq, the ids of a message to a room, else 202 or the confirmation he wants."""
     if stanza.kind != "iq":
+        wish = wish_in(request)
+        if stanza.kind == "message" and (stanza.type == "groupchat" or "/" in stanza.attributes.get("to", "")):
+            if wish is not None and wish.until == "receipt" and stanza.type == "groupchat":
+                raise HTTPException(400, "confirm=receipt is for messages to somebody: rooms send none, but each message back")
+            answer = await said(caller, stanza)
+            if answer is not None:
+                return answer
+        if wish is not None:
+            return await wish.fulfilled(caller, request, stanza)
         await caller.send(stanza)
         return Result("", b"", 202)
     if not stanza.awaits_reply:

@@ -33,7 +33,8 @@ class Stanzas(Handler):
         "POST": {
             "info": "Send a stanza in JSON, XML, a form or plain text",
             "description": "An iq of type get or set is answered with its reply, be it a result or an error, everything else with "
-            "202. Without from it is from the caller's address at the gateway, without to for himself.",
+            "202; or with its confirmation, where ?confirm=server, ?confirm=receipt or Prefer: wait=5 asks for that. Without from it is "
+            "from the caller's address at the gateway, without to for himself.",
             "request": '{"kind": "message", "type": "chat", "to": "alice@example.com", "body": "Hello"}',
             "accepts": BODIES,
             "answers": ANSWERS,

@@ -125,6 +125,26 @@ class Backend(Protocol):
             NotConnected: there is no server now.
         """
 
+    async def send_confirmed(self, stanza: Stanza, timeout: float) -> None:
+        """Hand over a stanza and wait until the server has processed it. What bounced at once has come in at :attr:`inbound` by then.
+
+        Args:
+            stanza: has a ``from`` already checked by the caller.
+            timeout: seconds to wait.
+
+        Raises:
+            NotConnected: there is no server now, or it went away before the confirmation: the message says that it may have arrived.
+            StanzaTimeout: it was not confirmed in time, or this server cannot confirm; it was sent nevertheless.
+            StanzaError: it bounced, where the back end itself knows that.
+        """
+
+    def learns_bounces(self, sender: JID) -> bool:
+        """Return whether errors for stanzas that an address has sent become known here; else they go to its owner.
+
+        Args:
+            sender: an address that may be sent from.
+        """
+
     async def request(self, iq: Stanza, timeout: float) -> Stanza:
         """Send an iq of type get or set and wait for its reply, be it a result or an error.
 

@@ -15,6 +15,7 @@ from tigrest.concurrency.caller import while_there
 from tigrest.concurrency.threads import callable_from_threads
 from tigrest.errors import InvalidStanza
 from tigrest.service.avatars import Avatar, Avatars
+from tigrest.service.confirming import CONFIRM_TIMEOUT, Confirmation, Until
 from tigrest.service.outbound import Outbound
 from tigrest.service.own_account import OwnAccount
 from tigrest.service.policy import Policy
@@ -34,17 +35,19 @@ CACHE_SIZE = 1024
 
 @dataclass(frozen=True)
 class CallerLimits:
-    """Limits of each caller. Both together are less than the link lets wait in all.
+    """Limits of each caller. The first two together are less than the link lets wait for send permits in all.
 
     Args:
         requests: most iqs that wait for replies.
         stanzas: most stanzas that wait for a send permit.
         uploads: most files that are uploaded at a time.
+        confirmations: most stanzas that wait for their confirmation.
     """
 
     requests: int = 256
     stanzas: int = 400
     uploads: int = 8
+    confirmations: int = 1000
 
 
 @callable_from_threads
@@ -125,6 +128,25 @@ class BoundedService:
         share.take(self._share_of)
         try:
             await self._outbound.send(addressed)
+        finally:
+            share.give_back(self._share_of)
+
+    async def send_confirmed(self, stanza: StanzaLike, *, until: Until = "server", timeout: float = CONFIRM_TIMEOUT) -> Confirmation:
+        """Send a stanza of the caller, and wait until the server has processed it or its recipient has acknowledged it.
+
+        Args, result: as for :meth:`tigrest.service.Service.send_confirmed`.
+
+        Raises:
+            StanzaError: it bounced, e.g. as there is no such user.
+            TooManyWaiting: he waits for as many as he may already.
+            CallerGone: he does not wait any more; it was sent nevertheless.
+            NotConnected: there is no server now, or it went away before the confirmation; the message says which.
+            Exception: as :meth:`addressed`.
+        """
+        addressed, share = self.addressed(stanza), self._callers.confirming
+        share.take(self._share_of)
+        try:
+            return await while_there(self._outbound.send_confirmed(addressed, until, timeout))
         finally:
             share.give_back(self._share_of)
 
@@ -282,6 +304,8 @@ class Callers:
         """Stanzas of callers that wait for the server to take them."""
         self.uploading = Shares(limits.uploads, "uploads")
         """Files that callers upload."""
+        self.confirming = Shares(limits.confirmations, "confirmations")
+        """Stanzas whose confirmations callers wait for."""
         self.of = lru_cache(maxsize=CACHE_SIZE)(self._of)
         """Return the service as a caller may use it."""
 

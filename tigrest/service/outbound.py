@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from tigrest.backends.backend import Backend
 from tigrest.errors import ServerFailed
+from tigrest.service.confirming import Confirmation, Confirming, Until
 from tigrest.xmpp.namespaces import MESSAGE_ARCHIVE
 from tigrest.xmpp.stanza import Stanza, make_stanza
 
@@ -76,6 +77,7 @@ class Outbound:
     def __init__(self, backend: Backend, limits: ArchiveLimits = ArchiveLimits()) -> None:
         self.loop = asyncio.get_running_loop()
         self._backend = backend
+        self._confirming = Confirming(backend)
         self.limits = limits
         """Of queries of archives."""
         self.collected = 0
@@ -85,6 +87,10 @@ class Outbound:
     def send(self, stanza: Stanza) -> Awaitable[None]:
         """Send a stanza; see :meth:`tigrest.backends.backend.Backend.send`."""
         return self._backend.send(stanza if id_seed.get() is None else self.prepared(stanza))
+
+    def send_confirmed(self, stanza: Stanza, until: Until, timeout: float) -> Awaitable[Confirmation]:
+        """Send a stanza with an id and wait for its confirmation; see :meth:`tigrest.service.confirming.Confirming.send`."""
+        return self._confirming.send(self.prepared(stanza), until, timeout)
 
     def prepared(self, stanza: Stanza) -> Stanza:
         """Return a stanza as it is sent: for a request whose repeat has to send the same, messages and presence have an id."""

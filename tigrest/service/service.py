@@ -21,6 +21,7 @@ from tigrest.observability.places import place_of
 from tigrest.service.avatars import Avatars, AvatarSettings
 from tigrest.service.bosh import BoshEndpoint
 from tigrest.service.bounded import BoundedService, CallerLimits, Callers
+from tigrest.service.confirming import CONFIRM_TIMEOUT, Confirmation, Until
 from tigrest.service.outbound import ArchiveLimits, Outbound
 from tigrest.service.own_account import OwnAccount
 from tigrest.service.policy import Policy
@@ -173,6 +174,28 @@ class Service:
             NotConnected: there is no server now.
         """
         await self._outbound.send(self._from_us(self._own(stanza)))
+
+    async def send_confirmed(self, stanza: StanzaLike, *, until: Until = "server", timeout: float = CONFIRM_TIMEOUT) -> Confirmation:
+        """Send a stanza, and wait until the server has processed it or its recipient has acknowledged it.
+
+        Args:
+            stanza: in any form that :meth:`send` takes. Without an id it gets one.
+            until: what to wait for: ``server``, or ``receipt`` for a receipt of the recipient, which a message is made to ask for.
+            timeout: seconds to wait.
+
+        Returns:
+            What is known: see :class:`~tigrest.service.confirming.Confirmation`.
+
+        Raises:
+            StanzaError: it bounced, e.g. as there is no such user.
+            NotConnected: there is no server now, or it went away before the confirmation; the message says which.
+            Exception: as :meth:`send`.
+
+        XEP-0184
+        """
+        given = self._own(stanza)
+        named = self._from_us(given if given.id else given.with_(id=self.new_id()))
+        return await self._outbound.send_confirmed(named, until, timeout)
 
     async def message(self, to: JID | str, body: str = "", **parts: Unpack[MessageParts]) -> str:
         """Send a message, and return its id.

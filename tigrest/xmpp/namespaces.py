@@ -236,6 +236,9 @@ OUT_OF_BAND_QUERY = "jabber:iq:oob"
 REACTIONS = "urn:xmpp:reactions:0"
 """XEP-0444"""
 
+RECEIPTS = "urn:xmpp:receipts"
+"""XEP-0184"""
+
 REFERENCES = "urn:xmpp:reference:0"
 """XEP-0372"""
 

@@ -2,6 +2,8 @@
 
 from tigrest import JID, Handler, HTTPException, Principal, Request, Result, Service, stanza_json
 
+from .._confirming import MAX_WAIT, wish_in
+
 
 class Stream(Handler):
     """Send a stanza; an iq without from is answered with its reply."""
@@ -11,13 +13,14 @@ class Stream(Handler):
     apiKey = True
     decodeContent = False
     idempotencyKey = True
+    timeout = MAX_WAIT + 10
     description = {
         "regex": "[/{to}]",
         "POST": {
             "info": "Send an XMPP stanza",
             "description": "The body is one message, presence or iq in XML. {to} overrides its to. Without from it is from the "
             "gateway. An iq of type get or set without from is answered with its reply, be it a result or an error; everything "
-            "else with an empty 200 as soon as it is handed over.",
+            "else with an empty 200 as soon as it is handed over, or with its confirmation where ?confirm= or Prefer asks for that.",
             "request": '<message to="alice@example.com"><body>Hello</body></message>',
             "accepts": {"application/xml": {"type": "string"}},
             "answers": {200: {"application/xml": {"type": "string"}}},
@@ -38,5 +41,7 @@ class Stream(Handler):
         caller = service.for_(principal)
         if stanza.awaits_reply and stanza.sender is None:
             return Result("application/xml", (await caller.request(stanza)).to_bytes())
+        if (wish := wish_in(content)) is not None:
+            return await wish.fulfilled(caller, content, stanza)
         await caller.send(stanza)
         return Result("application/xml", b"")

@@ -11,7 +11,7 @@ from typing import Any
 
 from tigrest.backends.backend import REQUEST_TIMEOUT, LoginPort, UserRepository
 from tigrest.backends.component.account_changes import AccountChanges, Change
-from tigrest.backends.component.entrance import Entrance
+from tigrest.backends.component.entrance import Entrance, deserves_an_answer
 from tigrest.backends.component.link import Link
 from tigrest.backends.component.own_vcard import OwnVCards, is_of_vcard
 from tigrest.backends.component.presences import UserPresences
@@ -29,8 +29,8 @@ from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import NotConnected, NotSupported, StanzaError, StanzaTimeout, StanzaTooLarge, StorageUnavailable
 from tigrest.state.database import Database
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.kinds import NEVER_BOUNCED, STANZA_ATTRIBUTES
-from tigrest.xmpp.namespaces import CLIENT, COMMANDS, ROSTER, VCARD_TEMP
+from tigrest.xmpp.kinds import STANZA_ATTRIBUTES
+from tigrest.xmpp.namespaces import COMMANDS, ROSTER, VCARD_TEMP
 from tigrest.xmpp.presence import StatusOutcome, UserStatus
 from tigrest.xmpp.refusals import as_stanza_error, error_reply
 from tigrest.xmpp.stanza import Stanza
@@ -122,6 +122,17 @@ class Component:
         if self.probes.is_limited:
             return self._send_checked(change, addressed)
         return self.link.send(addressed) if change is None else self._send_change(change, addressed)
+
+    async def send_confirmed(self, stanza: Stanza, timeout: float) -> None:
+        """Hand over a stanza and wait for a barrier; see :meth:`tigrest.backends.backend.Backend.send_confirmed`."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout
+        await self.send(stanza)
+        await self.link.confirmed(max(end - loop.time(), 0.0))
+
+    def learns_bounces(self, sender: JID) -> bool:
+        """Return whether an address is ours; see :meth:`tigrest.backends.backend.Backend.learns_bounces`."""
+        return self.inbound.is_ours(sender)
 
     async def _send_checked(self, change: Change | None, stanza: Stanza) -> None:
         await self.probes.check(stanza.sender)
@@ -322,7 +333,7 @@ class Component:
         if stanza.kind == "iq":
             self._spawn(self._answer(stanza), stanza)
         elif self._presences.is_for_shown(stanza):
-            if stanza.kind == "message" and _deserves_an_answer(stanza):
+            if stanza.kind == "message" and deserves_an_answer(stanza):
                 self._send_soon(stanza.error_reply(StanzaError("service-unavailable", text="no client is here")))
         elif stanza.kind == "presence":
             self._presences.notice(stanza)
@@ -331,7 +342,7 @@ class Component:
             log.debug("the probe has come back")
         elif stanza.mentions(b"privilege") and self.privileges.learn(stanza, self.domain):
             self._announce()
-        elif not self.inbound.take(stanza) and _deserves_an_answer(stanza):
+        elif not self.inbound.take(stanza) and deserves_an_answer(stanza):
             self._send_soon(stanza.error_reply(StanzaError("service-unavailable", text="nobody reads messages here")))
 
     def _spawn(self, work: Coroutine[Any, Any, None], stanza: Stanza) -> None:
@@ -391,8 +402,3 @@ class _Self:
     async def exists(self, jid: JID) -> bool:
         """Return whether there is an account; see :meth:`tigrest.backends.backend.UserRepository.exists`."""
         return await self._component.users.exists(jid)
-
-
-def _deserves_an_answer(message: Stanza) -> bool:
-    """Tell whether the sender of a message is sent an error when nobody reads it. RFC 6121 §8.5.2"""
-    return message.type not in NEVER_BOUNCED and message.xml.find(f"{{{CLIENT}}}body") is not None

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from tigrest.errors import InvalidStanza, StanzaError
 from tigrest.observability.log_limit import LogLimit
 from tigrest.xmpp.kinds import NEVER_BOUNCED
+from tigrest.xmpp.namespaces import CLIENT
 from tigrest.xmpp.stanza import Stanza
 
 log = logging.getLogger(__name__)
@@ -67,3 +68,8 @@ class Entrance:
 def _may_be_answered(stanza: Stanza) -> bool:
     """Tell whether an error may go back. RFC 6120 §8.3.1, RFC 6121 §8.5.2"""
     return stanza.awaits_reply or (stanza.kind == "message" and stanza.type not in NEVER_BOUNCED)
+
+
+def deserves_an_answer(message: Stanza) -> bool:
+    """Tell whether the sender of a message is sent an error when nobody reads it. RFC 6121 §8.5.2"""
+    return message.type not in NEVER_BOUNCED and message.xml.find(f"{{{CLIENT}}}body") is not None

@@ -8,10 +8,11 @@ import itertools
 import logging
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
+from tigrest.backends.component.confirmations import Confirmations, cut_off
 from tigrest.backends.component.padding import LONG_TAG, padded
+from tigrest.backends.component.pending import Barrier, Pending
 from tigrest.backends.component.reconnecting import Reconnecting
 from tigrest.backends.component.settings import LinkSettings
 from tigrest.backends.component.slicer import StreamEnded
@@ -20,7 +21,7 @@ from tigrest.backends.component.troubles import handshake_trouble, not_yet, unre
 from tigrest.backends.component.window import Window
 from tigrest.concurrency.deadlines import Deadlines
 from tigrest.concurrency.tasks import TaskSet
-from tigrest.errors import InvalidStanza, NotConnected, StanzaTimeout, StanzaTooLarge, TigrestError
+from tigrest.errors import InvalidStanza, NotConnected, StanzaTimeout, StanzaTooLarge
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.kinds import RESPONSES
 from tigrest.xmpp.namespaces import PING
@@ -30,53 +31,6 @@ log = logging.getLogger(__name__)
 
 PING_RESOURCE = "ping"
 """Resource of the served domain that is pinged: with ``mod_privilege``, some versions of ejabberd drop iqs to bare addresses."""
-
-
-@dataclass(slots=True, eq=False)
-class _Pending:
-    """A request that waits for its reply."""
-
-    reply: asyncio.Future[Stanza]
-    asked: JID
-    id: str
-    deadline: float
-    timeout: float
-
-    def complete(self, stanza: Stanza) -> None:
-        """Give the reply to the caller, with the id of his iq."""
-        if not self.reply.done():
-            self.reply.set_result(stanza.with_(id=self.id or None))
-
-    def fail(self, error: TigrestError) -> None:
-        """Raise an error at the caller."""
-        if not self.reply.done():
-            self.reply.set_exception(error)
-
-    def expire(self) -> None:
-        """Raise a timeout at the caller."""
-        self.fail(StanzaTimeout(f"{self.asked} did not answer within {self.timeout:g} s"))
-
-
-@dataclass(slots=True, eq=False)
-class _Barrier:
-    """A ping whose reply acknowledges all stanzas before it."""
-
-    link: Link
-    stream: ComponentStream
-    asked: JID
-    sent: float
-    deadline: float
-
-    def complete(self, _stanza: Stanza) -> None:
-        """Release permits: the server has processed everything before it."""
-        self.stream.window.passed()
-
-    def fail(self, error: TigrestError) -> None:
-        """Do nothing: the stream is over."""
-
-    def expire(self) -> None:
-        """Close the link if the server is silent, else extend the deadline."""
-        self.link.overdue(self)
 
 
 class Link:
@@ -98,8 +52,10 @@ class Link:
         self._server = f"{settings.host}:{settings.port}"
         self._on_stanza, self._on_up, self._on_down = on_stanza, on_up, on_down
         self._stream: ComponentStream | None = None
-        self._pending: dict[str, _Pending | _Barrier] = {}
+        self._pending: dict[str, Pending | Barrier] = {}
         self._deadlines = Deadlines()
+        self.confirmations = Confirmations(self._confirm, self._deadlines, settings.limits.confirming)
+        """Senders who wait until the server has processed their stanzas."""
         self._loop = asyncio.get_running_loop()
         self._pinged = JID(f"{settings.domain}/{PING_RESOURCE}")
         self._ping = make_stanza("iq", "get", self._pinged, ET.Element(f"{{{PING}}}ping"), sender=settings.jid)
@@ -162,6 +118,23 @@ class Link:
             stream = await self._wait(stream, stanza)
         self._write(stream, data)
 
+    async def confirmed(self, timeout: float) -> None:
+        """Wait until the server has processed everything that was sent before; call it without awaiting since.
+
+        Args:
+            timeout: seconds to wait.
+
+        Raises:
+            NotConnected: the link broke before; what was sent may have arrived.
+            StanzaTimeout: the server has not confirmed it in time, or is known to answer no pings, which is raised at once.
+        """
+        stream = self._stream
+        if stream is None or not stream.is_open:
+            raise cut_off(self.trouble or "it has just ended")
+        if not stream.window.counts:
+            raise StanzaTimeout("the XMPP server answers no pings, so it confirms no stanzas")
+        await self.confirmations.wait(timeout)
+
     async def request(self, iq: Stanza, timeout: float) -> Stanza:
         """Send an iq and wait for its reply, which comes back with the id of the iq.
 
@@ -180,7 +153,7 @@ class Link:
         data = self._written(iq.with_(to=asked, id=identity))
         if not stream.window.has_room:
             stream = await self._wait(stream, iq)
-        pending = _Pending(self._loop.create_future(), asked, iq.id, self._deadlines.after(timeout), timeout)
+        pending = Pending(self._loop.create_future(), asked, iq.id, self._deadlines.after(timeout), timeout)
         self._pending[identity] = pending
         self._deadlines.add(pending)
         try:
@@ -223,21 +196,36 @@ class Link:
         except StreamEnded as error:
             raise NotConnected(f"no connection to the XMPP server: {error}") from None
 
-    def _mark(self, stream: ComponentStream) -> None:
+    def _confirm(self) -> None:
+        """Send a barrier for those who wait for confirmations."""
+        stream = self._stream
+        if stream is None or not stream.is_open:
+            return  # they are told when the end of the stream is noted
+        try:
+            self._mark(stream, is_counted=False)
+        except StreamEnded as error:
+            log.debug("a barrier was not sent: %s", error)
+
+    def _mark(self, stream: ComponentStream, *, is_counted: bool = True) -> None:
         """Send a barrier, which any answer acknowledges, an error too::
 
         <iq type="get" to="example.org/ping" from="http.example.org" id="…"><ping xmlns="urn:xmpp:ping"/></iq>
+
+        Args:
+            stream: to the server.
+            is_counted: whether flow control counts it.
 
         XEP-0199
         """
         identity = self._next_id()
         now = self._loop.time()
-        barrier = _Barrier(self, stream, self._pinged, now, now + self._limits.barrier_seconds)
+        deadline, covered = now + self._limits.barrier_seconds, self.confirmations.covered()
+        barrier = Barrier(stream, self._pinged, now, deadline, self._overdue, self.confirmations, covered, is_counted)
         self._pending[identity] = barrier
         self._deadlines.add(barrier)
         stream.write(self._ping.with_(id=identity).to_bytes(""))
 
-    def overdue(self, barrier: _Barrier) -> None:
+    def _overdue(self, barrier: Barrier) -> None:
         """Handle an unanswered barrier: the link is dead, the server slow, or one that answers no pings."""
         now, stream, limits = self._loop.time(), barrier.stream, self._limits
         silent = now - max(self._heard, barrier.sent)
@@ -249,6 +237,7 @@ class Link:
         else:
             log.warning("the server does not answer pings; how far it has got is not known any more")
             stream.window.stop_counting()
+            barrier.fail(StanzaTimeout("the XMPP server answers no pings, so it confirms no stanzas"))
 
     def _receive(self, stanza: Stanza) -> None:
         self._heard = self._loop.time()
@@ -278,7 +267,7 @@ class Link:
         self._deadlines.discard(pending)
         pending.complete(stanza)
 
-    def _odd_reply(self, stanza: Stanza, pending: _Pending | _Barrier) -> Stanza | None:
+    def _odd_reply(self, stanza: Stanza, pending: Pending | Barrier) -> Stanza | None:
         """Return a reply that is from another address than was asked, and is one all the same; else ``None``.
 
         The served domain may answer a ping of its resource. jabberd2 returns what it cannot route as it was sent, with an error.
@@ -293,7 +282,8 @@ class Link:
         waiting, self._pending = self._pending, {}
         for pending in waiting.values():
             self._deadlines.discard(pending)
-            pending.fail(NotConnected(f"no reply from the XMPP server: {reason}"))
+            pending.fail(NotConnected(f"no reply from the XMPP server: {reason}") if type(pending) is Pending else cut_off(reason))
+        self.confirmations.fail_waiting(cut_off(reason))
 
     async def _run(self) -> None:
         while True:

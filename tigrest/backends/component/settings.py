@@ -25,6 +25,7 @@ class LinkLimits:
         watch_seconds: between two checks whether a barrier is due because of the time.
         close_seconds: for the server to close its side at the end.
         pending: most requests that wait for their replies.
+        confirming: most unanswered barriers sent for confirmations.
         window: of the flow control.
         stream: of each stream.
         reconnect: of the delays between attempts to connect.
@@ -37,6 +38,7 @@ class LinkLimits:
     watch_seconds: float = 1.0
     close_seconds: float = 2.0
     pending: int = 10_000
+    confirming: int = 2
     window: WindowLimits = field(default_factory=WindowLimits)
     stream: StreamLimits = field(default_factory=StreamLimits)
     reconnect: ReconnectLimits = field(default_factory=ReconnectLimits)

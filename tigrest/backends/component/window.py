@@ -145,6 +145,11 @@ class Window:
         return self._counts
 
     @property
+    def counts(self) -> bool:
+        """Return whether the server answers barriers, as far as is known."""
+        return self._counts
+
+    @property
     def unconfirmed(self) -> int:
         """Return the number of stanzas sent since the last answered barrier; 0 where the server answers none."""
         return sum(self._steps) + self._stanzas if self._counts else 0

@@ -153,6 +153,21 @@ class EmbeddedDomain:
         if reply is not None and (error := reply.error) is not None:
             log.debug("a %s to %s bounced: %s", stanza.kind, stanza.attributes.get("to"), error.condition)
 
+    async def send_confirmed(self, stanza: Stanza, timeout: float) -> None:
+        """Process a stanza, and raise the error reply to it; see :meth:`tigrest.backends.backend.Backend.send_confirmed`."""
+        task = self._spawn(stanza)
+        await asyncio.wait({task}, timeout=timeout)
+        if not task.done():
+            raise StanzaTimeout(f"the embedded domain has not processed the stanza within {timeout:g} s; it goes on with it")
+        if task.cancelled():
+            raise NotConnected("the embedded domain was stopped")
+        if (reply := task.result()) is not None and not stanza.awaits_reply:
+            reply.raise_error()
+
+    def learns_bounces(self, sender: JID) -> bool:
+        """Return true, as all errors are made here; see :meth:`tigrest.backends.backend.Backend.learns_bounces`."""
+        return True
+
     async def request(self, iq: Stanza, timeout: float) -> Stanza:
         """Answer an iq; see :meth:`tigrest.backends.backend.Backend.request`."""
         task = self._spawn(iq)
