@@ -262,6 +262,18 @@ def test_a_variable_for_a_secret_overrides_the_secret_file_and_the_other_way_rou
             '[[webhooks]]\nurl = "http://u:p@a/x?y=1"\n[[webhooks]]\nurl = "http://a/x?y=2"',
             'config.toml:3: webhooks[1].name: "http://a/x" is another webhook too; give each a name of its own',
         ),
+        (
+            '[[hooks]]\nname = "a"\nformat = "text"\nto = "bob@localhost"',
+            "config.toml:1: hooks[0].secret: is missing: give secret or secret_file",
+        ),
+        (
+            '[[hooks]]\nname = "a"\nformat = "text"\nto = "bob@localhost"\nsecret = "short"',
+            "config.toml:2: hooks[0].name: cannot be a hook: the secret of a hook has at least 16 characters of ASCII, without spaces around",
+        ),
+        (
+            '[[hooks]]\nname = "a/b"\nformat = "text"\nto = "bob@localhost"\nsecret = "0123456789abcdef"',
+            "config.toml:2: hooks[0].name: cannot be a hook: the name of a hook is 'a/b'; use lower-case letters, digits, ., _ and -, at most 64",
+        ),
         ('[[webhooks]]\nurl = "http://a"\nsecret = ""', "config.toml:3: webhooks[0].secret: is empty"),
         (
             '[[webhooks]]\nurl = "http://a"\nsecret = "whsec_?"',

@@ -73,3 +73,167 @@ def test_an_alert_storm_is_one_message_of_bounded_length(gateway: TestGateway) -
     assert text.startswith("[FIRING:500] InstanceDown (critical)")
     assert "… and 490 more" in text
     assert len(text) < 4000
+
+
+JSON_BODY = b'{"alerts": [], "groupKey": "x"}'
+
+
+@pytest.mark.parametrize(
+    ("hook", "options", "detail"),
+    [
+        ("alertmanager", {"content": b""}, "the body is empty"),
+        ("alertmanager", {"content": b"  \n"}, "the body is empty"),
+        ("text", {"content": b"\n"}, "the body is empty"),
+        ("json", {"content": b""}, "the body is empty"),
+        ("gotify", {"content": b"\xff\xfe{"}, "the body is not JSON"),
+        ("text", {"content": b"caf\xe9"}, "is not text in UTF-8"),
+        ("json", {"content": b'{"a": "caf\xe9"}'}, "the body is not JSON"),
+        ("json", {"content": b"[" * 5000 + b"]" * 5000}, "the body is not JSON"),
+        ("alertmanager", {"content": b'{"alerts": ' + b"[" * 300 + b"]" * 300 + b"}"}, "nested more than"),
+        ("json", {"content": b"[[]," + b"[]," * 60_000 + b"[]]"}, "objects and arrays"),
+        ("alertmanager", {"json": [1, 2]}, "no object; it looks like json"),
+        ("alertmanager", {"json": {"alerts": {"a": 1}, "groupKey": 1}}, "there is no alerts and groupKey of Alertmanager"),
+        ("alertmanager", {"data": {"payload": "{}"}}, "it looks like"),
+        ("slack", {"data": {"text": "x"}}, "the form has no field payload with JSON; it looks like"),
+        ("slack", {"data": {"payload": "[1]"}}, "there is no object in the field payload"),
+        ("slack", {"json": {"blocks": "x", "attachments": [1, None, {"fields": 3, "actions": {}}]}}, "there is no text, blocks or"),
+        ("uptime-kuma", {"data": {"data": "no"}}, "the form has no field data with JSON"),
+        ("github", {"json": {"zen": "x"}}, "there is no header X-GitHub-Event; it looks like json"),
+        ("gitlab", {"json": {"object_kind": "push"}}, "there is no header X-Gitlab-Event"),
+        ("apprise", {"json": {"message": "x"}}, "it looks like gotify"),
+        ("gotify", {"json": {"text": "x"}}, "it looks like"),
+        ("ntfy", {"content": b"", "type": "text/plain"}, "there is no text"),
+        ("text", {"content": b"\x07\x0b", "type": "text/plain"}, "the text that it makes is empty"),
+        ("text", {"data": {"text": "x"}, "type": "application/x-www-form-urlencoded; charset=none"}, "is not text"),
+    ],
+)
+def test_what_has_not_the_format_is_422_and_sends_nothing(gateway: TestGateway, hook: str, options: dict[str, Any], detail: str) -> None:
+    answer, texts = post(gateway, hook, **options)
+    assert (answer.status_code, texts) == (422, [])
+    assert detail in answer.text
+
+
+@pytest.mark.parametrize("looks", [each for each in FORMATS if each not in ("json", "text", "ntfy")])
+def test_a_post_for_another_hook_says_which_format_it_has(gateway: TestGateway, looks: str) -> None:
+    wrong = "uptime-kuma" if looks != "uptime-kuma" else "grafana"
+    name = next(path.stem for path in sorted(SAMPLES.glob("*.http")) if path.stem.startswith(looks))
+    answer, texts = post(gateway, wrong, **sample(name))
+    assert (answer.status_code, texts) == (422, [])
+    assert answer.text.count(f"; it looks like {looks}") == 1, answer.text
+
+
+@pytest.mark.parametrize(
+    ("hook", "event", "body", "reason"),
+    [
+        ("github", "x-github-event: check_suite", {"action": "completed"}, "the event check_suite means nothing to people"),
+        ("github", "x-github-event: issues", {"action": "labeled"}, "an issue that is labeled"),
+        ("github", "x-github-event: issues", [], ""),
+        (
+            "github",
+            "x-github-event: workflow_run",
+            {"action": "completed", "workflow_run": {"conclusion": "success"}},
+            "a workflow that is",
+        ),
+        ("gitea", "x-gitea-event: package", {}, "the event package means"),
+        ("gitlab", "x-gitlab-event: Job Hook", {"object_kind": "build"}, "the event build means"),
+        ("gitlab", "x-gitlab-event: Pipeline Hook", {"object_kind": "pipeline", "object_attributes": {"status": "running"}}, "a pipeline"),
+        ("alertmanager", "x-a: b", json.loads(JSON_BODY), "there is no alert in it"),
+    ],
+)
+def test_what_means_nothing_to_people_is_ignored_with_the_reason(
+    gateway: TestGateway, hook: str, event: str, body: Any, reason: str
+) -> None:
+    name, value = event.split(": ")
+    answer, texts = post(gateway, hook, json=body, headers={name: value})
+    assert texts == []
+    if reason:
+        assert (answer.status_code, answer.json()["ignored"][: len(reason)]) == (202, reason)
+    else:
+        assert answer.status_code == 422
+
+
+KEYS = (
+    *("alerts", "groupKey", "orgId", "commonLabels", "heartbeat", "monitor", "msg", "text", "blocks", "attachments", "message", "topic"),
+    *("version", "type", "tags", "repository", "commits", "ref", "after", "issue", "comment", "project", "object_attributes", "commit"),
+)
+"""Keys that formats read."""
+
+ODD: list[Any] = [None, True, 1.5, "x", [], [1, None, [{}]], {}, {"a": [{}]}, [{"labels": 1, "type": [], "text": {"text": 1}}]]
+EVENTS = ("push", "issues", "pull_request", "issue_comment", "release", "workflow_run", "pull_request_review", "create")
+KINDS = {"issues": "issue", "pull_request": "merge_request", "workflow_run": "pipeline", "issue_comment": "note"}
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_no_format_fails_at_json_that_it_does_not_expect(gateway: TestGateway, format: str) -> None:
+    for value in ODD:
+        for event in EVENTS if format in ("github", "gitea", "gitlab") else EVENTS[:1]:
+            body = dict.fromkeys(KEYS, value) | {"action": "created", "object_kind": KINDS.get(event, event)}
+            for more in ({}, {"ruleName": value, "state": value}):
+                answer, _ = post(gateway, format, json=body | more, headers={f"x-{format}-event": event})
+                assert answer.status_code in (200, 202, 422), (value, event, answer.text)
+
+
+def test_a_huge_body_is_413(gateway: TestGateway) -> None:
+    for hook in ("text", "json"):
+        answer, texts = post(gateway, hook, content=b"x" * (1024 * 1024 + 1))
+        assert (answer.status_code, texts) == (413, [])
+
+
+def test_text_without_characters_that_xml_cannot_carry_arrives(gateway: TestGateway) -> None:
+    answer, texts = post(gateway, "text", content="a\x00b\x1b[31mred\x0c\r\n\r\n\r\n\r\n<b>&amp; ☃\ufffe".encode(), type="text/plain")
+    assert (answer.status_code, texts) == (200, ["ab[31mred\n\n<b>&amp; ☃"])
+
+
+def test_text_in_another_charset_arrives(gateway: TestGateway) -> None:
+    _, texts = post(gateway, "text", content="Käse".encode("latin-1"), type="text/plain; charset=iso-8859-1")
+    assert texts == ["Käse"]
+
+
+def test_long_text_is_cut(gateway: TestGateway) -> None:
+    _, [text] = post(gateway, "text", content=b"word " * 10_000, type="text/plain")
+    assert (len(text) < 4020, text.endswith("… (cut)")) == (True, True)
+
+
+def test_forms_of_several_parts_are_read(gateway: TestGateway) -> None:
+    for hook, field in (("gotify", "message"), ("text", "text")):
+        answer, texts = post(gateway, hook, files={field: (None, "Backup done"), "file": ("a.txt", b"x")})
+        assert (answer.status_code, texts) == (200, ["Backup done"])
+
+
+def test_each_way_to_post_reaches_the_hook(gateway: TestGateway) -> None:
+    gotify = {"message": "from a client of Gotify"}
+    with gateway.recording() as sent:
+        answers = [
+            gateway.post("/rest/hooks/gotify/message", json=gotify, headers={"X-Gotify-Key": SECRET}),
+            gateway.put("/rest/hooks/ntfy", content=b"from ntfy", headers={"Authorization": f"Bearer {SECRET}"}),
+            gateway.post("/rest/hooks", json={"topic": "ntfy", "message": "as JSON"}, login=f":{SECRET}"),
+            gateway.post("/rest/hooks/", json={"topic": "ntfy", "message": "as JSON"}, login=f"me:{SECRET}"),
+            gateway.post("/rest/hooks/text/", content=b"with a slash", params={"token": SECRET}),
+        ]
+    assert [answer.status_code for answer in answers] == [200] * 5
+    assert len(sent) == 5
+    assert {str(stanza.to) for stanza in sent} == {"bob@localhost"}
+    assert {str(stanza.sender) for stanza in sent} == {"http.localhost"}
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"[]", b'{"message": "x"}', b'{"topic": ["x"]}'])
+def test_a_post_to_no_hook_is_422(gateway: TestGateway, content: bytes) -> None:
+    assert gateway.post("/rest/hooks", content=content).status_code == 422
+
+
+def test_a_hook_that_there_is_not_is_answered_like_a_wrong_secret(gateway: TestGateway) -> None:
+    answers = [gateway.post(path, content=b"x", params={"token": "wrong"}) for path in ("/rest/hooks/text", "/rest/hooks/none")]
+    answers.append(gateway.post("/rest/hooks", json={"topic": "none"}))
+    shown = [(answer.status_code, answer.headers["www-authenticate"], answer.text.partition("<request_id>")[0]) for answer in answers[:2]]
+    assert shown[0] == shown[1]
+    assert [answer.status_code for answer in answers] == [401, 401, 401]
+
+
+def test_no_secret_reaches_a_log(gateway: TestGateway, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    post(gateway, "text", content=b"private words")
+    post(gateway, "text", content=b"")
+    gateway.post("/rest/hooks/text", content=b"private words", params={"token": "wrong-secret-of-16"})
+    logged = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith(("tigrest", "uvicorn")))
+    assert "POST /rest/hooks/text 200" in logged
+    assert [word for word in (SECRET, "wrong-secret-of-16", "private words") if word in logged] == []

@@ -106,6 +106,14 @@ EXPECTED = {
     "schedule_argument.py:7": "Broken.on_schedule: argument 'sevice' has no source: it is none of service; did you mean 'service'?",
     "schedule_typo.py:7": "Broken.on_scedule is never called; did you mean 'on_schedule'?",
     "schedule_typo_attribute.py:5": "Broken.shedule is never read; did you mean 'schedule'?",
+    "hook_format.py:5": 'Broken.read_hook: of which format? set hookFormat = "my-program"',
+    "hook_name.py:5": "Broken.hookFormat is 'My Program'; use lower-case letters, digits and -, at most 32",
+    "hook_nothing.py:5": "Broken.hookFormat is 'broken'; write read_hook(self, post), or leave it out",
+    "hook_async.py:7": "Broken.read_hook: it is a coroutine function, which nobody awaits; write def read_hook(self, post)",
+    "hook_arguments.py:7": "Broken.read_hook: too many positional arguments; write def read_hook(self, post)",
+    "hook_no_template.py:7": "Broken.read_hook: there is no template hook_no_template.txt beside the script",
+    "hook_template.txt:2": "template: Unexpected end of template",
+    "hook_taken.py:11": "hook format taken is already served by",
 }
 
 

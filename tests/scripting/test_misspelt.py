@@ -41,6 +41,10 @@ SLIPS = {
     "schedule": ["Schedule", "shedule", "schedul", "schedule_", "scheduel"],
     "every": ["Every", "every_", "eveyr", "everyy"],
     "on_schedule": ["on_scedule", "onSchedule", "on_shedule", "on_schedules", "on_schedul"],
+    "hookFormat": ["hook_format", "hookformat", "hookFormats", "hookFromat"],
+    "hookSigned": ["hook_signed", "hooksSigned"],
+    "hookAnswer": ["hook_answer", "hookAnswers"],
+    "read_hook": ["readHook", "read_hooks", "raed_hook"],
     "on_iq": ["on_IQ", "onIq", "oniq", "on_iqs"],
 }
 

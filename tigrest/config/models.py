@@ -37,6 +37,7 @@ from tigrest.config.fields import (
     User,
     WebhookUrl,
 )
+from tigrest.config.hook_config import HookConfig
 from tigrest.config.issuers import IssuerConfig
 from tigrest.config.section import Section
 from tigrest.errors import InvalidJID
@@ -355,6 +356,7 @@ class Config(Section):
     auth: AuthConfig = AuthConfig()
     bosh: BoshConfig = BoshConfig()
     webhooks: ArrayOf[WebhookConfig] = ()
+    hooks: ArrayOf[HookConfig] = ()
     rooms: ArrayOf[RoomConfig] = ()
     embedded: EmbeddedConfig = EmbeddedConfig()
     state: StateConfig = StateConfig()
@@ -368,6 +370,7 @@ class Config(Section):
         for index, name in enumerate(names):
             if name in names[:index]:
                 raise KeyProblem(f"webhooks[{index}].name", f'"{name}" is another webhook too; give each a name of its own')
+        _refuse_duplicates("hooks", "name", [hook.name for hook in self.hooks])
         _refuse_duplicates("rooms", "jid", [room.jid for room in self.rooms])
         for index, account in enumerate(self.embedded.accounts):
             if account.jid.domain != self.xmpp.domain:

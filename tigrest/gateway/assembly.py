@@ -161,7 +161,7 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
     token_store = TokenStore(databases.state)
     authentication = make_authentication(config, service, backend.login_port, passwords, keys, token_store)
     hook_store = HookStore(databases.state)
-    hooks = make_hooks(hook_store, service, authentication)
+    hooks = make_hooks(config, hook_store, service, authentication)
     backend.on_account_change(authentication.logins.forget)
     backend.on_account_change(authentication.tokens.forget)
     backend.on_account_change(authentication.issuers.forget)

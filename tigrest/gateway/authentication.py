@@ -178,15 +178,16 @@ def make_authorization_server(
     return AuthorizationServer(stores, authentication.throttle, owners, oauth_settings(config))
 
 
-def make_hooks(store: HookStore, service: Service, authentication: Authentication) -> HookReceiver:
+def make_hooks(config: Config, store: HookStore, service: Service, authentication: Authentication) -> HookReceiver:
     """Make what receives posts of other programs.
 
     Args:
-        store: hooks.
+        config: how the gateway is set up.
+        store: hooks besides those of the configuration.
         service: sends the messages.
         authentication: counts failures, those of logins among them.
     """
-    return HookReceiver(service, HookAdmission((), store, authentication.throttle), Renderer())
+    return HookReceiver(service, HookAdmission([each.hook for each in config.hooks], store, authentication.throttle), Renderer())
 
 
 def oauth_settings(config: Config) -> OAuthSettings:

@@ -26,8 +26,8 @@ from tigrest.xmpp.jid import JID
 
 log = logging.getLogger(__name__)
 
-GENERAL_FORMATS = ("apprise", "gotify", "json", "ntfy", "slack", "text")
-"""Formats that read much of what others post: a post is said to look like one of them only if it looks like none of the others."""
+GENERAL_FORMATS = ("apprise", "slack", "gotify", "json", "text", "ntfy")
+"""Formats that read much of what others post: a post is said to look like one of them, in this order, after all others."""
 
 NOTE_SECONDS = 1.0
 """Interval at which it is stored that a hook is used, while the outcome stays the same."""
@@ -181,12 +181,15 @@ class HookReceiver:
 
     def _looks_like(self, format: HookFormat, post: HookPost) -> str:
         """Say which format a post looks like."""
-        for name in sorted(self._formats, key=lambda name: (name in GENERAL_FORMATS, name)):
+        special = sorted(self._formats.keys() - set(GENERAL_FORMATS))
+        for name in [*special, *(name for name in GENERAL_FORMATS if name in self._formats)]:
             if name != format.format and _can_read(self._formats[name], post):
                 return f"; it looks like {name}"
         return ""
 
     async def _send(self, hook: Hook, text: str) -> str:
+        if hook.is_room:
+            return (await self._service.rooms.send(hook.to, text, nick=hook.nick or hook.name)).id
         return await self._service.message(hook.to, text)
 
     def _note(self, hook: Hook, outcome: str) -> None:

@@ -101,6 +101,8 @@ class Renderer:
 
     async def _ask(self, name: str, line: bytes) -> dict[str, Any]:
         """Have the process render; when it does not answer well, it is killed, and the next template gets a new one."""
+        if self._process is not None and self._process.returncode is not None:
+            self._process = None  # somebody killed it: the kernel, where memory is short
         seconds = self._limits.seconds if self._process is not None else self._limits.start_seconds
         process = self._process = self._process or await self._start()
         has_answered = False

@@ -24,6 +24,7 @@ class Hook(Handler):
     regex = r"/([^/]+?)(?:/message)?/?"
     requiredRole = None
     decodeContent = False
+    idempotencyKey = True
     hooks: HookReceiver = inject()
     description = {
         "regex": "/{name}[/message]",
@@ -61,6 +62,7 @@ class Topic(Handler):
     regex = r"/?"
     requiredRole = None
     decodeContent = False
+    idempotencyKey = True
     hooks: HookReceiver = inject()
     description = {
         "regex": "",

@@ -1,0 +1,8 @@
+from tigrest import Handler
+
+
+class Broken(Handler):
+    hookFormat = "broken"
+
+    def read_hook(self):
+        return {}

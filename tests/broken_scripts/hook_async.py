@@ -1,0 +1,8 @@
+from tigrest import Handler
+
+
+class Broken(Handler):
+    hookFormat = "broken"
+
+    async def read_hook(self, post):
+        return {}

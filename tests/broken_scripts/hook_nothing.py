@@ -1,0 +1,5 @@
+from tigrest import Handler
+
+
+class Broken(Handler):
+    hookFormat = "broken"

@@ -1,0 +1,125 @@
+"""``tigrest hook``: hooks as administrators make them, and programs post to them."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.cli.process import demo, serving, tigrest, without_delays
+from tests.waiting import eventually
+
+
+def add(cwd: Path, *arguments: str, stdin: str = "") -> str:
+    done = tigrest("hook", "add", *arguments, cwd=cwd, stdin=stdin)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_a_hook_is_made_used_listed_and_revoked(tmp_path: Path) -> None:
+    with serving("--access-log", cwd=tmp_path) as (_, base), httpx2.Client(base_url=base) as client:
+        secret = add(tmp_path, "backup", "--format", "text", "--to", "alice@localhost")
+        assert re.fullmatch(r"tgh_[A-Za-z0-9_-]{43}", secret)
+        words = secret[4:].encode()
+        assert client.post("/rest/hooks/backup", content=b"done", params={"token": secret}).status_code == 200
+        assert client.post("/rest/hooks/backup", content=b"", headers={"Authorization": f"Bearer {secret}"}).status_code == 422
+        eventually(lambda: "failed:" in tigrest("hook", "list", cwd=tmp_path).stdout)
+        listed = tigrest("hook", "list", cwd=tmp_path).stdout
+        assert re.search(r"^backup +text +alice@localhost +\d{4}-\S+ +failed: the post has not the format text", listed, re.MULTILINE), (
+            listed
+        )
+        [entry] = json.loads(tigrest("hook", "list", "--json", cwd=tmp_path).stdout)
+        assert (entry["to"], entry["room"], entry["signed"], entry["template"]) == ("alice@localhost", False, False, None)
+        tested = tigrest("hook", "test", "backup", cwd=tmp_path)
+        assert (tested.returncode, tested.stderr) == (0, "")
+        assert tigrest("hook", "revoke", "backup", cwd=tmp_path).stdout == "backup is revoked\n"
+        eventually(lambda: client.post("/rest/hooks/backup", content=b"x", params={"token": secret}).status_code == 401)
+        assert tigrest("hook", "test", "backup", cwd=tmp_path).returncode == 1
+        log = (tmp_path / "log").read_text()
+        assert "POST /rest/hooks/backup 200" in log
+        assert words not in log.encode() + listed.encode() + (tmp_path / "var" / "tigrest.sqlite3").read_bytes()
+        assert "Traceback" not in without_delays(log)
+
+
+def test_a_template_is_read_each_time_and_the_log_says_why_one_fails(tmp_path: Path) -> None:
+    template = tmp_path / "door.txt"
+    template.write_text("{{ who or 'Somebody' }} is at the {{ door }} door")
+    with serving(cwd=tmp_path) as (_, base), httpx2.Client(base_url=base) as client:
+        secret = "a secret of one's own"
+        assert (
+            add(
+                tmp_path,
+                "door",
+                "--format",
+                "json",
+                "--to",
+                "alice@localhost",
+                "--template",
+                "door.txt",
+                "--secret-file",
+                "-",
+                stdin=secret,
+            )
+            == ""
+        )
+
+        def post() -> int:
+            return client.post("/rest/hooks/door", json={"door": "front"}, auth=("x", secret)).status_code
+
+        assert post() == 200
+        template.write_text("\n{{ door.__class__ }}")
+        assert post() == 500
+        template.unlink()
+        assert post() == 500
+        template.write_text("{{ door }}")
+        assert post() == 200
+        log = (tmp_path / "log").read_text()
+        assert f"the template {template}:2 fails: a template may not read the attribute __class__" in log
+        assert f"the template {template} fails: " in log
+        eventually(lambda: "sent" in tigrest("hook", "list", cwd=tmp_path).stdout)
+
+
+def test_hooks_of_the_configuration_work_too(tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[[hooks]]\nname = "ci"\nformat = "slack"\nto = "alice@localhost"\nsecret = "0123456789abcdef"\n')
+    with serving("--config", str(config), cwd=tmp_path) as (_, base), httpx2.Client(base_url=base) as client:
+        answer = client.post("/rest/hooks/ci?token=0123456789abcdef", data={"payload": '{"text": "built"}'})
+        assert (answer.status_code, answer.headers["content-type"], answer.text) == (200, "text/plain", "ok")
+    assert tigrest("hook", "revoke", "ci", "--config", str(config), cwd=tmp_path).stderr.startswith(
+        'tigrest: there is no stored hook named "ci"'
+    )
+
+
+def test_a_repeat_with_its_key_sends_nothing_more(tmp_path: Path) -> None:
+    with serving(cwd=tmp_path) as (_, base), httpx2.Client(base_url=base) as client:
+        secret = add(tmp_path, "text", "--format", "text", "--to", "alice@localhost")
+        headers = {"Authorization": f"Bearer {secret}", "Idempotency-Key": '"night-1"'}
+        first, second = (client.post("/rest/hooks/text", content=b"once", headers=headers) for _ in range(2))
+        assert (first.status_code, second.text, second.headers["idempotent-replayed"]) == (200, first.text, "true")
+        other = client.post("/rest/hooks/text", content=b"once", headers=headers | {"Authorization": "Bearer wrong"})
+        assert other.status_code == 401
+    assert demo(tmp_path)["passwords"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["revoke", "none"], 1, 'there is no stored hook named "none"'),
+        (["add", "x", "--format", "fax", "--to", "a@b"], 2, '--format "fax" is no format; there is alertmanager, apprise, '),
+        (["add", "x", "--format", "text", "--to", "a@b@c"], 2, "--to: "),
+        (["add", "x", "--format", "text", "--to", "b"], 1, "is not the address of a user or a room"),
+        (["add", "X", "--format", "text", "--to", "a@b"], 1, "the name of a hook is 'X'"),
+        (["add", "x", "--format", "text", "--to", "a@b", "--template", "none.txt"], 2, "--template none.txt is no file"),
+        (["add", "x", "--format", "text", "--to", "a@b", "--secret-file", "none"], 2, "--secret-file none: "),
+        (["add", "x", "--format", "text", "--to", "a@b", "--secret-file", "-"], 1, "at least 16 characters"),
+        (["add", "x", "--format", "text"], 2, "--to"),
+        (["test", "x"], 3, "no gateway"),
+    ],
+)
+def test_what_cannot_be_is_one_line(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
+    done = tigrest("hook", *arguments, cwd=tmp_path)
+    assert words in done.stderr
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (code, "", 1)

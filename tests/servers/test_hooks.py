@@ -1,0 +1,50 @@
+"""What programs post to hooks arrives in rooms and at users of real servers, or is answered with the reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.hooks.test_hooks import FORMATS, SAMPLES, sample
+from tests.servers.client import Client
+from tests.servers.process import XmppServer
+from tests.servers.test_rooms_service import room_of, watched
+from tigrest.auth.hook_store import make_hook
+from tigrest.testing import TestGateway
+from tigrest.xmpp.jid import JID
+
+SECRET = "tgh_0123456789abcdef"
+
+
+def add(gateway: TestGateway, name: str, format: str, to: str, **options: Any) -> None:
+    hook = make_hook(name, format, JID(to), SECRET, **options)
+    gateway.client.portal.call(gateway.gateway.parts.hook_store.add, hook)
+
+
+def post(gateway: TestGateway, name: str, **options: Any) -> Any:
+    return gateway.post(f"/rest/hooks/{name}", params={"token": SECRET}, **options)
+
+
+def arrives(client: Client, text: str, sender: str) -> None:
+    assert client.message(text)["from"] == sender
+
+
+def test_each_format_shows_up_as_readable_text_in_a_room(server: XmppServer) -> None:
+    with watched(server) as (gateway, admin), room_of(admin) as room:
+        for format in FORMATS:
+            add(gateway, format, format, room, is_room=True, nick="" if format != "text" else "Cron")
+            name = next(path.stem for path in sorted(SAMPLES.glob("*.http")) if path.stem.startswith(format))
+            answer = post(gateway, format, **sample(name))
+            assert answer.status_code == 200, answer.text
+            text = (SAMPLES / f"{name}.txt").read_text("utf-8").rstrip("\n")
+            arrives(admin, text, f"{room}/{format if format != 'text' else 'Cron'}")
+
+
+def test_what_cannot_arrive_is_said(server: XmppServer) -> None:
+    with watched(server) as (gateway, admin), room_of(admin, membersonly="1") as room:
+        add(gateway, "closed", "text", room, is_room=True)
+        add(gateway, "nowhere", "text", "no-such-hall@rooms.localhost", is_room=True)
+        add(gateway, "user", "text", "admin@localhost")
+        assert [post(gateway, name, content=b"hi").status_code for name in ("closed", "nowhere", "user")] == [403, 404, 200]
+        arrives(admin, "hi", str(gateway.service.jid))
+        outcomes = {hook.name: hook.last_outcome for hook in gateway.client.portal.call(gateway.gateway.parts.hooks.list)}
+        assert outcomes["closed"].startswith("failed: ")
