@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
-from tigrest import HTTPException, Request
+from tigrest import BoundedService, HTTPException, Request, Stanza, stanza_json
+
+from ._sending import as_sent
 
 MULTIPART = "multipart/form-data"
 
@@ -34,7 +36,7 @@ class Attachment:
 
 def is_multipart(request: Request) -> bool:
     """Return whether the body is a form that may have files."""
-    return request.content_type.partition(";")[0].strip().lower() == MULTIPART
+    return request.content_type[: len(MULTIPART)].lower() == MULTIPART
 
 
 async def read_form(request: Request) -> tuple[dict[str, str], Attachment | None]:
@@ -83,3 +85,50 @@ def body_as_file(request: Request, name: str) -> Attachment:
     if not length.isdecimal():
         raise HTTPException(411, "the size of the file is not known: send it with Content-Length, not in chunks")
     return Attachment(name, request.content_type, int(length), request.stream())
+
+
+async def stanza_in_form(
+    caller: BoundedService, request: Request, *, kind: str | None = None, type: str | None = None, to: str | None = None
+) -> Stanza:
+    """Return the message in a form, whose file is uploaded; what is given takes the place of what the form says."""
+    fields, file = await read_form(request)
+    return await message_with(caller, fields, file, kind=kind, type=type, to=to)
+
+
+async def message_with(
+    caller: BoundedService,
+    fields: dict[str, str],
+    file: Attachment | None,
+    *,
+    kind: str | None = None,
+    type: str | None = None,
+    to: str | None = None,
+) -> Stanza:
+    """Return a message with a file, which is uploaded once it is known that the message may be sent.
+
+    It has the URL of the file as XEP-0066 has it, and as its body where the form has none: clients show an image then.
+
+    Args:
+        caller: uploads and sends it.
+        fields: keys of the message, as of a form.
+        file: that goes along, if any.
+        kind, type, to: take the place of what the fields say.
+
+    Raises:
+        HTTPException: the fields make no message.
+    """
+    if file is None:
+        return as_sent(stanza_json.from_texts, fields, kind=kind, type=type, to=to)
+    if kind not in (None, "message") or fields.get("kind", "message") != "message":
+        raise HTTPException(422, "a file goes with a message, not with presence or an iq")
+    if not fields.keys().isdisjoint(("oob", "oob_url")):
+        raise HTTPException(400, "leave out oob and oob_url: the message gets the URL of the file")
+    caller.addressed(_with_url(fields, "https://example.com/", type, to))
+    url = await caller.upload(file.name, file.size, file.content_type, file.chunks)
+    return _with_url(fields, url, type, to)
+
+
+def _with_url(fields: dict[str, str], url: str, type: str | None, to: str | None) -> Stanza:
+    body = fields.get("body") or url
+    wanted = type or (None if "type" in fields else "chat")
+    return as_sent(stanza_json.from_texts, fields | {"body": body, "oob_url": url}, kind="message", type=wanted, to=to)

@@ -4,22 +4,28 @@ import json
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from tigrest import HTTPException, Request, Stanza, UnsupportedContent, stanza_json
+from tigrest import BoundedService, HTTPException, Request, Stanza, UnsupportedContent, stanza_json
 
+from ._multipart import is_multipart, message_with, read_form
 from ._room_messages import nick_in
 from ._sending import as_sent, body_of, refuse_keys_in_query
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 
 
-async def said_in(request: Request, content: Request | None) -> tuple[Stanza, str | None, str | None]:
-    """Return the message in the body of a request, the nickname wanted, and the password of the room."""
+async def said_in(caller: BoundedService, request: Request, content: Request | None) -> tuple[Stanza, str | None, str | None]:
+    """Return the message in the body of a request, whose file is uploaded, the nickname wanted, and the password of the room."""
     if request.scope["query_string"]:
         refuse_keys_in_query(request)
-    body, password = without_password(request.content_type, await body_of(content))
-    if not body:
-        raise HTTPException(400, "there is no body: send a message in JSON, XML, a form or text")
-    stanza = as_sent(stanza_json.read, request.content_type, body, kind="message", type="groupchat")
+    if is_multipart(request):
+        fields, file = await read_form(request)
+        password = fields.pop("password", None)
+        stanza = await message_with(caller, fields, file, kind="message", type="groupchat")
+    else:
+        body, password = without_password(request.content_type, await body_of(content))
+        if not body:
+            raise HTTPException(400, "there is no body: send a message in JSON, XML, a form or text")
+        stanza = as_sent(stanza_json.read, request.content_type, body, kind="message", type="groupchat")
     if "from" in stanza.attributes:
         raise HTTPException(
             400, "leave out from: in a room you speak from an address of your own at the gateway; nick says under which name"

@@ -2,6 +2,7 @@
 
 from tigrest import Handler, Principal, Request, Result, Service, stanza_json
 
+from ._multipart import MULTIPART, UPLOAD_SECONDS, is_multipart, stanza_in_form
 from ._sending import (
     ANSWERS,
     BODIES,
@@ -27,7 +28,8 @@ class Stanzas(Handler):
     requiredRole = "user"
     decodeContent = False
     idempotencyKey = True
-    timeout = MAX_TIMEOUT + 10
+    takesUploads = True
+    timeout = UPLOAD_SECONDS
     description = {
         "regex": "",
         "POST": {
@@ -36,13 +38,16 @@ class Stanzas(Handler):
             "202; or with its confirmation, where ?confirm=server, ?confirm=receipt or Prefer: wait=5 asks for that. Without from it is "
             "from the caller's address at the gateway, without to for himself.",
             "request": '{"kind": "message", "type": "chat", "to": "alice@example.com", "body": "Hello"}',
-            "accepts": BODIES,
+            "accepts": {**BODIES, MULTIPART: {"type": "object"}},
             "answers": ANSWERS,
         },
     }
 
     async def exec_post(self, service: Service, principal: Principal, request: Request, content: Request | None) -> Result:
-        return await sent(service.for_(principal), request, await stanza_in(request, content))
+        caller = service.for_(principal)
+        if is_multipart(request):
+            return await sent(caller, request, await stanza_in_form(caller, request))
+        return await sent(caller, request, await stanza_in(request, content))
 
 
 class Echo(Handler):
@@ -71,16 +76,17 @@ class Path(Handler):
     requiredRole = "user"
     decodeContent = False
     idempotencyKey = True
-    timeout = MAX_TIMEOUT + 10
+    takesUploads = True
+    timeout = UPLOAD_SECONDS
     description = {
         "regex": "/{kind}/{type}/{to}",
         "example": "/message/chat/alice@example.com",
         "POST": {
             "info": "Send a stanza whose kind, type and to stand in the path",
-            "description": "The kind is message, presence or iq. The rest is in the body; that of a message may be plain text. For an "
-            "iq the second segment may be a query such as version instead of get or set: the body is then what is asked.",
+            "description": "The kind is message, presence or iq. The rest is in the body; that of a message may be plain text, or a form "
+            "with a file. For an iq the second segment may be a query such as version instead of get or set: the body is what is asked.",
             "request": '{"body": "Hello"}',
-            "accepts": QUERY_BODIES,
+            "accepts": {**QUERY_BODIES, MULTIPART: {"type": "object"}},
             "answers": ANSWERS,
         },
     }
@@ -88,11 +94,14 @@ class Path(Handler):
     async def exec_post(
         self, service: Service, principal: Principal, request: Request, content: Request | None, kind: str, type: str, to: str
     ) -> Result:
+        caller = service.for_(principal)
         if kind == "iq" and type not in ("get", "set", "result", "error"):
             stanza = await query_in(request, content, type, to)
+        elif is_multipart(request):
+            stanza = await stanza_in_form(caller, request, kind=kind, type=type, to=to)
         else:
             stanza = await stanza_in(request, content, kind=kind, type=type, to=to)
-        return await sent(service.for_(principal), request, stanza)
+        return await sent(caller, request, stanza)
 
 
 class Query(Handler):

@@ -120,3 +120,71 @@ def test_scripts_upload_too(tmp_path: Path) -> None:
     with serving(tmp_path) as gateway:
         url = gateway.get("/rest/report").text
         assert gateway.get(urlsplit(url).path).text == "a;b\n"
+
+
+# Messages with files
+
+
+def sent_with(domain: TestGateway, path: str, **options: Any) -> tuple[Any, list[Any]]:
+    with domain.recording() as sent:
+        answer = domain.post(path, login="alice", headers=JSON, **options)
+    return answer, sent
+
+
+@pytest.mark.parametrize("path", ["/rest/message/chat/bob@localhost", "/rest"])
+@pytest.mark.parametrize("body", ["Look!", None])
+def test_a_message_goes_with_its_file(domain: TestGateway, path: str, body: str | None) -> None:
+    fields = {"to": "bob@localhost"} if path == "/rest" else {}
+    files = {"file": ("b.png", b"\x89PNG" + b"x" * 70_000, "image/png")}
+    answer, [message] = sent_with(domain, path, data=fields | ({"body": body} if body else {}), files=files)
+    assert answer.status_code in (200, 202), answer.text
+    url = message.xml.findtext("{jabber:x:oob}x/{jabber:x:oob}url")
+    assert (message.type, str(message.to)) == ("chat", "bob@localhost")
+    assert message.xml.findtext("{jabber:client}body") == (body or url)
+    assert domain.get(urlsplit(url).path).content == files["file"][1]
+
+
+def test_a_form_of_parts_without_a_file_is_a_message_as_any_form(domain: TestGateway) -> None:
+    answer, [message] = sent_with(domain, "/rest/message/chat/bob@localhost", files={"body": (None, "Hello")})
+    assert (answer.status_code in (200, 202), message.xml.findtext("{jabber:client}body")) == (True, "Hello")
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "file", "status", "words"),
+    [
+        ("/rest/message/chat/localhost", {}, b"x", 403, "announcement"),
+        ("/rest/message/chat/bob@localhost", {"bdy": "x"}, b"x", 400, "bdy"),
+        ("/rest/message/chat/bob@localhost", {"oob_url": "https://example.org/"}, b"x", 400, "leave out oob"),
+        ("/rest/presence/available/bob@localhost", {}, b"x", 422, "goes with a message"),
+        ("/rest", {"kind": "iq", "to": "localhost"}, b"x", 422, "goes with a message"),
+        ("/rest/message/chat/bob@localhost", {}, b"", 400, "empty"),
+        ("/rest/message/chat/bob@localhost", {}, b"x" * LIMIT, 413, "[http] max_upload"),
+    ],
+)
+def test_a_message_that_is_refused_is_not_sent_and_uploads_nothing(
+    domain: TestGateway, path: str, fields: dict[str, str], file: bytes, status: int, words: str
+) -> None:
+    answer, sent = sent_with(domain, path, data=fields, files={"file": ("b.txt", file)})
+    assert (answer.status_code, words in answer.text, sent) == (status, True, []), answer.text
+
+
+def test_other_bodies_of_messages_are_no_larger_than_before(domain: TestGateway) -> None:
+    refused = domain.post("/rest/message/chat/bob@localhost", login="alice", json={"body": "x" * 1000}, headers=JSON)
+    assert (refused.status_code, "[http] max_body" in refused.text) == (413, True)
+    refused = domain.post("/rest", login="alice", content=chunked_text(), headers=JSON, type="text/plain")
+    assert (refused.status_code, "[http] max_body" in refused.text) == (413, True)
+
+
+def chunked_text() -> Iterator[bytes]:
+    for _ in range(20):
+        yield b"x" * 100
+
+
+def test_a_repeated_upload_with_its_key_has_the_url_of_the_first(domain: TestGateway) -> None:
+    urls = set()
+    for _ in range(2):
+        headers = JSON | {"Idempotency-Key": '"one"'}
+        answer = domain.post("/rest/upload?filename=b.bin", login="alice", content=b"x" * (2 * 1024 * 1024), headers=headers)
+        assert answer.status_code == 200, answer.text
+        urls.add(answer.json()["url"])
+    assert len(urls) == 1

@@ -4,31 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import httpx2
 import pytest
 
+from tests.servers.client import online
 from tests.servers.gateway import gateway_for
 from tests.servers.newer import NewerEjabberd
 from tests.servers.process import XmppServer
+from tests.servers.test_rooms_service import room_of
 from tigrest.testing import TestGateway
 
 NEWER_TOO = True
 ALICE, ADMIN = "alice:alicepw", "admin:adminpw"
-
 
 GRANTED = " ".join(f"http://jabber.org/protocol/disco#{what}" for what in ("info", "items")) + " urn:xmpp:http:upload:0"
 """What ``mod_privilege`` of newer ejabberds has to grant, so that the gateway's iqs reach the upload service."""
 
 
 @pytest.fixture(scope="module")
-def gateway(server: XmppServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestGateway]:
+def storing(server: XmppServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[XmppServer]:
+    """Give a server whose upload service the gateway reaches."""
     with ExitStack() as stack:
         if isinstance(server, NewerEjabberd):
             server = NewerEjabberd(tmp_path_factory.mktemp("granting"), granted=GRANTED)
             stack.callback(server.stop)
             server.start()
-        yield stack.enter_context(gateway_for(server))
+        yield server
+
+
+@pytest.fixture(scope="module")
+def gateway(storing: XmppServer) -> Iterator[TestGateway]:
+    with gateway_for(storing) as running:
+        yield running
 
 
 @pytest.mark.parametrize("login", [ALICE, ADMIN])
@@ -43,3 +52,18 @@ def test_a_file_arrives_in_the_storage(gateway: TestGateway, login: str) -> None
 def test_what_is_too_large_for_the_server_is_refused_with_its_limit(gateway: TestGateway) -> None:
     refused = gateway.post("/rest/upload?filename=big", login=ALICE, content=b"x" * 6_000_001)
     assert (refused.status_code, "6000000 bytes (max-file-size of upload.localhost)" in refused.text) == (413, True), refused.text
+
+
+def test_messages_with_files_reach_a_user_and_a_room(gateway: TestGateway, storing: XmppServer) -> None:
+    files = {"file": ("b.png", b"\x89PNG" * 30_000, "image/png")}
+
+    def has_file(stanza: Any) -> bool:
+        return bool(stanza.name == "message" and stanza["body"].startswith("http://localhost:"))
+
+    with online(storing, "admin") as admin, room_of(admin) as room:
+        for path in ("/rest/message/chat/admin@localhost", f"/rest/room/{room}"):
+            answer = gateway.post(path, login=ALICE, files=files)
+            assert answer.status_code in (200, 202), answer.text
+            message = admin.expect(has_file)
+            url = message.xml.findtext("{jabber:x:oob}x/{jabber:x:oob}url")
+            assert (message["body"], httpx2.get(url).content) == (url, files["file"][1])

@@ -313,8 +313,8 @@ class App:
             set_caller(principal)
         execute = partial(self._execute, scope, send, headers, match, route, endpoint, principal)
         if endpoint.takes_key and IDEMPOTENCY_KEY in headers:
-            check_length(headers, self._limits.of(route))
-            keyed = KeyedRequest(scope, bounded(receive, self._limits.of(route)), headers, principal)
+            check_length(headers, self._limits.of(route, headers))
+            keyed = KeyedRequest(scope, bounded(receive, self._limits.of(route, headers)), headers, principal)
             return await self._idempotency.answer(keyed, execute, partial(failed_method_answer, endpoint, scope))
         return await execute(receive)
 
@@ -338,7 +338,7 @@ class App:
         if "query" in names:
             call.query = scope["query_string"]
         if "request" in names and call.request is None:
-            call.request = self._limits.request(route, scope, bounded(receive, self._limits.of(route)), self._service.loop)
+            call.request = self._limits.bounded_request(route, headers, scope, receive, self._service.loop)
         is_asking = "principal" in names or "service" in names
         if is_asking:
             waiting.set(caller_of(scope))
@@ -351,7 +351,7 @@ class App:
                 await call.request.close()
         shown = NO_VALUES
         if endpoint.template is not None:
-            request = call.request or self._limits.request(route, scope, bounded(receive, self._limits.of(route)), self._service.loop)
+            request = call.request or self._limits.bounded_request(route, headers, scope, receive, self._service.loop)
             shown = {"user": call.user, "principal": principal, "request": request}
         return make_reply(result, lambda: format_of(scope), endpoint, shown)
 
@@ -360,13 +360,13 @@ class App:
     ) -> Receive:
         """Read the body, or give the handler the request to read it itself; one whose content has a model gets a body that can be read."""
         content_type = headers.get(b"content-type", b"").decode("latin-1")
-        check_length(headers, self._limits.of(route))
+        check_length(headers, self._limits.of(route, headers))
         if b"content-length" not in headers or b"transfer-encoding" in headers:
-            receive = bounded(receive, self._limits.of(route))
+            receive = bounded(receive, self._limits.of(route, headers))
         if is_validated and not is_decodable(content_type):
             raise UnsupportedContent(media_type(content_type), (JSON, XML, URLENCODED))
         if not route.decode_content or not is_decodable(content_type):
-            call.content = call.request = self._limits.request(route, scope, receive, self._service.loop, content_type)
+            call.content = call.request = self._limits.request(route, headers, scope, receive, self._service.loop, content_type)
             return receive
         body = await read_body(receive)
         if body:

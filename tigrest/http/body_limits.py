@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from starlette.types import Receive, Scope
 
 from tigrest.concurrency.caller import caller_of
 from tigrest.http.mounts import Mount
-from tigrest.http.requests import BodyLimit, HandlerRequest
+from tigrest.http.requests import BodyLimit, HandlerRequest, bounded
 from tigrest.scripting.routes import Route
+
+Headers = Mapping[bytes, bytes]
+"""Headers of a request by name in lower case."""
+
+SMALL_DIGITS = 5
+"""Digits of the ``Content-Length`` of a body that is none to stream: it comes in a few reads from the socket."""
 
 
 class BodyLimits:
@@ -23,9 +30,17 @@ class BodyLimits:
     def __init__(self, max_body: int, max_upload: int) -> None:
         self.whole, self._upload = BodyLimit(max_body), BodyLimit(max_upload, "[http] max_upload")
 
-    def of(self, route: Route) -> BodyLimit:
-        """Return the limit of what may come in for a handler."""
-        return self._upload if route.takes_uploads else self._of_whole(route)
+    def of(self, route: Route, headers: Headers) -> BodyLimit:
+        """Return the limit of what may come in with a request for a handler."""
+        return self._upload if self._is_upload(route, headers) else self._of_whole(route)
+
+    def _is_upload(self, route: Route, headers: Headers) -> bool:
+        """Return whether a body may be an upload; one that is small needs none of what that costs."""
+        if not route.takes_uploads:
+            return False
+        length = headers.get(b"content-length", b"")
+        is_small = len(length) <= SMALL_DIGITS and length.isdigit() and b"transfer-encoding" not in headers
+        return not (is_small and int(length) <= self._of_whole(route).size)
 
     def of_mount(self, mount: Mount, scope: Scope) -> BodyLimit:
         """Return the limit of what comes in for a mount.
@@ -40,21 +55,34 @@ class BodyLimits:
         return self._upload
 
     def request(
-        self, route: Route, scope: Scope, receive: Receive, loop: asyncio.AbstractEventLoop, content_type: str | None = None
+        self,
+        route: Route,
+        headers: Headers,
+        scope: Scope,
+        receive: Receive,
+        loop: asyncio.AbstractEventLoop,
+        content_type: str | None = None,
     ) -> HandlerRequest:
         """Make the request that a handler gets; one that takes uploads has a lower limit for what it reads as a whole.
 
         Args:
             route: the handler.
+            headers: of the request.
             scope: of the request (ASGI).
             receive: of the request (ASGI), within the limit of :meth:`of`.
             loop: the running event loop.
             content_type: header ``Content-Type``; read from the scope when ``None``.
         """
-        if not route.takes_uploads:
+        if not self._is_upload(route, headers):
             return HandlerRequest(scope, receive, loop, content_type)
         _expect_upload(scope)
         return HandlerRequest(scope, receive, loop, content_type, self._of_whole(route))
+
+    def bounded_request(
+        self, route: Route, headers: Headers, scope: Scope, receive: Receive, loop: asyncio.AbstractEventLoop
+    ) -> HandlerRequest:
+        """Make the request that a handler gets, of which nothing was checked yet; see :meth:`request`."""
+        return self.request(route, headers, scope, bounded(receive, self.of(route, headers)), loop)
 
     def _of_whole(self, route: Route) -> BodyLimit:
         return self.whole if route.max_body is None else BodyLimit(route.max_body, "maxBody of the handler")

@@ -5,6 +5,7 @@ from typing import Any
 from tigrest import JID, Handler, Principal, Request, Result, Service
 
 from .._content import DOCUMENT
+from .._multipart import MULTIPART, UPLOAD_SECONDS
 from .._room_messages import told
 from .._rooms import entry_in, said_in
 from .._sending import BODIES
@@ -26,7 +27,8 @@ class Room(Handler):
     regex = r"/([^/]+)"
     requiredRole = "user"
     decodeContent = False
-    timeout = 60.0
+    takesUploads = True
+    timeout = UPLOAD_SECONDS
     description = {
         "regex": "/{room}",
         "example": ROOM,
@@ -46,7 +48,7 @@ class Room(Handler):
             "description": "Answered when the room has sent it to all who are in it, with its id, and stanza_id if the room gives one. "
             "Enters the room before, if need be; nick is by default the caller's name.",
             "request": '{"body": "The build is done", "nick": "builder"}',
-            "accepts": BODIES,
+            "accepts": {**BODIES, MULTIPART: {"type": "object"}},
             "answers": {200: DOCUMENT, **REFUSED},
         },
         "DELETE": {"info": "Leave a room", "answers": {204: "Left.", 404: NOT_THERE}},
@@ -67,8 +69,9 @@ class Room(Handler):
         return {"room": room.bare, "nick": nick}
 
     async def exec_post(self, service: Service, principal: Principal, request: Request, content: Request | None, room: JID) -> Result:
-        message, nick, password = await said_in(request, content)
-        return told(await service.for_(principal).rooms.send(room, message, nick=nick, password=password))
+        caller = service.for_(principal)
+        message, nick, password = await said_in(caller, request, content)
+        return told(await caller.rooms.send(room, message, nick=nick, password=password))
 
     async def exec_delete(self, service: Service, principal: Principal, room: JID) -> Result:
         await service.for_(principal).rooms.leave(room)
@@ -81,7 +84,8 @@ class RoomOccupant(Handler):
     regex = r"/([^/]+)/([^/]+)"
     requiredRole = "user"
     decodeContent = False
-    timeout = 60.0
+    takesUploads = True
+    timeout = UPLOAD_SECONDS
     description = {
         "regex": "/{room}/{nick}",
         "example": f"{ROOM}/alice",
@@ -89,7 +93,7 @@ class RoomOccupant(Handler):
             "info": "Send a private message to somebody in a room",
             "description": "nick in the body is the caller's own, as for messages to the room.",
             "request": '{"body": "Only for you"}',
-            "accepts": BODIES,
+            "accepts": {**BODIES, MULTIPART: {"type": "object"}},
             "answers": {200: DOCUMENT, **REFUSED},
         },
     }
@@ -97,8 +101,9 @@ class RoomOccupant(Handler):
     async def exec_post(
         self, service: Service, principal: Principal, request: Request, content: Request | None, room: JID, nick: str
     ) -> Result:
-        message, own, password = await said_in(request, content)
-        rooms = service.for_(principal).rooms
+        caller = service.for_(principal)
+        message, own, password = await said_in(caller, request, content)
+        rooms = caller.rooms
         if password is not None:
             await rooms.join(room, own, password=password)
         return Result(data={"id": await rooms.whisper(room, nick, message, sender=own)})

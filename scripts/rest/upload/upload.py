@@ -25,6 +25,7 @@ class Upload(Handler):
     requiredRole = "user"
     decodeContent = False
     takesUploads = True
+    idempotencyKey = True
     timeout = UPLOAD_SECONDS
     description = {
         "regex": "",

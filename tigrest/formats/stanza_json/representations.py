@@ -23,6 +23,7 @@ __all__ = [
     "CHANGING",
     "choose_media_type",
     "from_parameters",
+    "from_texts",
     "named_type",
     "read",
     "read_query",
