@@ -196,7 +196,11 @@ class TestGateway:
 
 @contextmanager
 def serving(
-    *scripts: Path, domain: str = "localhost", builtins: bool = True, commands: Sequence[Path] = (), **sections: dict[str, Any]
+    *scripts: Path,
+    domain: str = "localhost",
+    builtins: bool = True,
+    commands: Sequence[Path] = (),
+    **sections: dict[str, Any] | list[dict[str, Any]],
 ) -> Iterator[TestGateway]:
     """Run a gateway on an embedded domain in memory. Schedules run by :meth:`TestGateway.run_schedule` only, not by the clock.
 
@@ -205,11 +209,12 @@ def serving(
         domain: the XMPP domain, with the accounts :data:`ACCOUNTS`.
         builtins: whether to serve the built-in handlers and commands too.
         commands: directories of commands.
-        sections: sections of the configuration, e.g. ``http={"max_body": 1000}``; their keys override those that are set here.
+        sections: sections of the configuration, e.g. ``http={"max_body": 1000}``; their keys override those that are set here; a list for
+            tables of which there may be several, as ``rooms=[{"jid": "hall@rooms.example.org"}]``.
     """
     from starlette.testclient import TestClient
 
-    settings: dict[str, dict[str, Any]] = {
+    settings: dict[str, Any] = {
         "http": {},
         "scripts": {"reload": False, "schedules": False},
         "xmpp": {"domain": domain, "jid": f"http.{domain}"},
@@ -218,7 +223,7 @@ def serving(
         "state": {"database": MEMORY},
     }
     for name, section in sections.items():
-        settings[name] = settings.get(name, {}) | section
+        settings[name] = section if isinstance(section, list) else settings.get(name, {}) | section
     dirs = [*scripts, builtin_scripts()] if builtins else [*scripts]
     command_dirs = [*commands, builtin_commands()] if builtins else [*commands]
     gateway = Gateway(Config.model_validate(settings), dirs, Passwords(1, 8, 1), command_dirs)

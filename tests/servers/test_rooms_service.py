@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.servers.client import Client, online
-from tests.servers.gateway import gateway_for
+from tests.servers.gateway import eventually, gateway_for, settings
 from tests.servers.process import XmppServer
-from tigrest.testing import TestGateway
+from tigrest.testing import TestGateway, serving
 
 NEWER_TOO = True
 NAMES = (f"hall{number}@rooms.localhost" for number in itertools.count())
@@ -73,3 +73,69 @@ def test_the_six_ways_to_say_something_in_a_room_arrive(server: XmppServer, send
         assert json.json()["stanza_id"]
         seen = gateway.get(f"/rest/room/{room}", login=BOB, headers={"Accept": "application/json"}).json()
         assert [one["nick"] for one in seen["occupants"]] == sorted(["Admin", "admin", "bob", "reporter", "tigrest"])
+
+
+def test_what_is_refused_says_why(server: XmppServer) -> None:
+    with watched(server) as (gateway, admin):
+
+        def say(room: str, login: str = ALICE, **body: str) -> Any:
+            return gateway.post(f"/rest/room/{room}", login=login, json={"body": "hello", **body})
+
+        with room_of(admin, passwordprotectedroom="1", roomsecret="open") as room:
+            assert [say(room).status_code, say(room, password="wrong").status_code] == [403, 403]
+            assert say(room, password="open").status_code == 200
+        with room_of(admin, membersonly="1") as room:
+            refused = say(room)
+            assert (refused.status_code, "alice@http.localhost" in refused.text) == (403, True)
+        with room_of(admin) as room:
+            ban = "<item affiliation='outcast' jid='alice@http.localhost'/>"
+            admin.ask(f"type='set' to='{room}'", f"<query xmlns='http://jabber.org/protocol/muc#admin'>{ban}</query>")
+            assert say(room).status_code == 403
+            assert say(room, BOB).status_code == 200
+            assert say(room, ADMIN, nick="bob").status_code == 409
+            assert gateway.post(f"/rest/room/{room}/nobody", login=BOB, json={"body": "psst"}).status_code == 404
+            whisper = gateway.post(f"/rest/message/chat/{room}/Admin", login=BOB, json={"body": "psst"})
+            assert whisper.status_code == 200, whisper.text
+            assert admin.message("psst")["from"] == f"{room}/bob"
+            kick = "<item nick='bob' role='none'><reason>behave</reason></item>"
+            admin.ask(f"type='set' to='{room}'", f"<query xmlns='http://jabber.org/protocol/muc#admin'>{kick}</query>")
+            eventually(lambda: gateway.get(f"/rest/room/{room}", login=BOB).status_code == 404)
+        with room_of(admin, moderatedroom="1", members_by_default="0") as room:
+            assert say(room).status_code in (200, 403)  # who has no voice by default differs
+        for wrong in (next(NAMES), "alice@localhost", "x@nowhere.localhost", "x@http.localhost"):
+            answer = say(wrong)
+            assert answer.status_code in ((403, 404) if "nowhere" in wrong else (404,)), f"{wrong} {answer.text}"  # ejabberd: policy
+        assert say("rooms.localhost").status_code == 400
+        assert gateway.delete(f"/rest/room/{next(NAMES)}", login=ALICE).status_code == 404
+
+
+LISTENER = """
+from tigrest import Handler, Match
+
+class Hall(Handler):
+    match = Match(type="groupchat")
+
+    async def on_message(self, body, nick, room, real_jid):
+        return f"{nick} in {room.local} said {body}, {real_jid is not None}"
+"""
+
+
+def test_listeners_hear_others_once_and_answer_and_invitations_are_followed(server: XmppServer, tmp_path: Any) -> None:
+    (tmp_path / "hall.py").write_text(LISTENER)
+    rooms = [{"jid": "lobby@rooms.localhost", "nick": "concierge"}]
+    with serving(tmp_path, xmpp=settings(server), rooms=rooms) as gateway, online(server, "admin") as admin:
+        eventually(lambda: gateway.service.connected)
+        with room_of(admin, whois="anyone", membersonly="0") as room:
+            admin.send(f"<message to='http.localhost'><x xmlns='jabber:x:conference' jid='{room}'/></message>")
+            admin.presence(f"{room}/tigrest")
+            assert gateway.post(f"/rest/room/{room}", login=BOB, json={"body": "not heard"}).status_code == 200
+            admin.send(f"<message to='{room}' type='groupchat' id='q1'><body>hello</body></message>")
+            answer = admin.message(f"Admin in {room.partition('@')[0]} said hello, True")
+            assert answer["from"] == f"{room}/tigrest"
+            admin.send(f"<message to='{room}' type='groupchat' id='q2'><body>last</body></message>")
+            heard = admin.expect(lambda stanza: stanza["body"].startswith("Admin in"))
+            assert heard["body"].endswith("said last, True")
+        enter(admin, "lobby@rooms.localhost", "Admin")
+        configure(admin, "lobby@rooms.localhost")
+        admin.expect(lambda stanza: stanza["from"] == "lobby@rooms.localhost/concierge", 20.0)
+        admin.send("<presence to='lobby@rooms.localhost/Admin' type='unavailable'/>")

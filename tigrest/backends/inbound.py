@@ -23,6 +23,10 @@ StanzaClaim = Callable[[Stanza], bool]
 """Called with each inbound message and presence; returns whether it belongs to a request under way. Must not block."""
 
 
+Refinement = Callable[[Stanza], Stanza | None]
+"""Called with each inbound message and presence; returns it, with more said about it, or ``None`` to keep it from all others."""
+
+
 class StanzaListener(Protocol):
     """A consumer of inbound stanzas."""
 
@@ -45,6 +49,7 @@ class Inbound:
         self._listeners: list[StanzaListener] = []
         self._watchers: list[Watcher] = []
         self._claims: list[StanzaClaim] = []
+        self._refinements: list[Refinement] = []
 
     def add(self, listener: StanzaListener) -> None:
         """Offer what comes in from now on to a listener, after those that were added before."""
@@ -68,6 +73,10 @@ class Inbound:
         self._claims.append(belongs)
         return lambda: self._claims.remove(belongs)
 
+    def refine(self, refinement: Refinement) -> None:
+        """Have something replace or keep the messages and presences that are not claimed, before anybody else gets them."""
+        self._refinements.append(refinement)
+
     def is_ours(self, jid: JID) -> bool:
         """Return whether an address is one of ours: at our domain; where our own address has a local part, only that with any resource."""
         return jid.bare == self.jid if self.jid.local else jid.domain == self.jid.domain
@@ -80,12 +89,29 @@ class Inbound:
         """
         if _call_all(self._claims, stanza):
             return True
+        refined = self._refined(stanza)
+        if refined is None:
+            return True
+        stanza = refined
         is_taken = _call_all(self._watchers, stanza)
         if stanza.is_duplicate:  # the listeners hear it from the room once
             return True
         for listener in self._listeners:
             is_taken = listener.offer(stanza) or is_taken
         return is_taken
+
+    def _refined(self, stanza: Stanza) -> Stanza | None:
+        """Return a stanza as all others get it; ``None`` when it is kept from them. A refinement that raises is logged."""
+        refined: Stanza | None = stanza
+        for refine in self._refinements:
+            try:
+                refined = refine(stanza)
+            except Exception:
+                log.exception("a %s could not be looked at", stanza.kind)
+            if refined is None:
+                return None
+            stanza = refined
+        return stanza
 
     async def answer(self, iq: Stanza) -> Stanza | None:
         """Ask the listeners, one after the other, to answer an iq of type get or set.

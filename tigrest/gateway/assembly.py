@@ -150,7 +150,7 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
     backend = make_backend(config, databases, passwords, policy, inbound, files)
     stages = OpenStages()
     service = make_service(config, backend, policy, stages, files)
-    inbound.claim(service.places.take)
+    inbound.refine(service.places.take)
     backend.on_link(service.places.on_link)
     webhooks = make_webhooks(config, databases.state, service)
     execution, timeout = Execution(), config.http.request_timeout

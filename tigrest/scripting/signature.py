@@ -48,11 +48,14 @@ REQUEST = Sources(("service", "callback", "user", "principal", "request", "conte
 """Of ``exec_`` methods."""
 
 STANZA = {
-    "message": Sources(("service", "stanza", "sender", "body"), "match.body"),
+    "message": Sources(("service", "stanza", "sender", "body", "nick", "room", "real_jid"), "match.body"),
     "presence": Sources(("service", "stanza", "sender"), "match.body"),
     "iq": Sources(("service", "stanza", "sender"), "match.body"),
 }
 """Of ``on_`` methods, by kind of stanza."""
+
+OF_ROOMS = frozenset({"nick", "room", "real_jid"})
+"""Arguments that only messages of rooms have."""
 
 SCHEDULE = Sources(("service",))
 """Of ``on_schedule``."""
@@ -91,6 +94,21 @@ class StanzaCall:
     def body(self) -> str:
         """Return the text of the message."""
         return self.stanza.body
+
+    @property
+    def nick(self) -> str | None:
+        """Return the nickname of an occupant of a room that the gateway is in; ``None`` for what others have sent."""
+        return None if self.stanza.occupant is None else self.stanza.occupant.nick
+
+    @property
+    def room(self) -> JID | None:
+        """Return the room that the message is from; ``None`` for what others have sent."""
+        return None if self.stanza.occupant is None else self.sender.bare
+
+    @property
+    def real_jid(self) -> JID | None:
+        """Return the address of an occupant; ``None`` where his room does not tell it."""
+        return None if self.stanza.occupant is None else self.stanza.occupant.jid
 
 
 @dataclass(slots=True)
@@ -261,7 +279,12 @@ class _Compiler:
         )
 
     def _is_group(self, name: str) -> bool:
-        """Tell whether a name that may be injected takes a group: ``query`` does, where it has no model or a group has its name."""
+        """Tell whether a name that may be injected takes a group: ``query`` does, where it has no model or a group has its name.
+
+        So do those of rooms, where a group has the name: scripts had such groups before.
+        """
+        if name in OF_ROOMS:
+            return name in self._named
         return name == "query" and (name in self._named or not is_model(self._annotation(name)))
 
     def _modelled(self, name: str, default: Any) -> Getter | None:

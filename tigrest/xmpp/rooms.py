@@ -67,6 +67,14 @@ def _address(text: str) -> JID | None:
         return None
 
 
+def item_of(occupant: Occupant) -> ET.Element:
+    """Build what a room tells of an occupant: ``<x xmlns="http://jabber.org/protocol/muc#user"><item jid="…"/></x>``. XEP-0045 §7.2.3"""
+    x = ET.Element(f"{{{MUC_USER}}}x")
+    told = {"affiliation": occupant.affiliation, "role": occupant.role}
+    ET.SubElement(x, f"{{{MUC_USER}}}item", told if occupant.jid is None else {**told, "jid": occupant.jid})
+    return x
+
+
 def entering(room: JID, nick: str, sender: JID, password: str) -> Stanza:
     """Build the presence that enters a room, without its history::
 

@@ -255,6 +255,18 @@ class Stanza:
         start = self._rest.rindex(b"</")
         return Stanza(self.kind, self.attributes, self._prefixes, self._rest[:start] + added + self._rest[start:])
 
+    def heard_from(self, occupant: Occupant | None, *, is_duplicate: bool = False, told: ET.Element | None = None) -> Stanza:
+        """Return a copy of a message that a room has sent to an occupant of ours.
+
+        Args:
+            occupant: who has said it.
+            is_duplicate: see :attr:`is_duplicate`.
+            told: a further child, which says more about him; ``None`` for none.
+        """
+        copy = Stanza(self.kind, self.attributes, self._prefixes, self._rest) if told is None else self.extended(told)
+        copy.occupant, copy.is_duplicate = occupant, is_duplicate
+        return copy
+
     def entitled(self) -> Stanza:
         """Return a copy for which the gateway's rights may be used: whoever calls this has asked the policy, or is trusted."""
         copy = Stanza(self.kind, self.attributes, self._prefixes, self._rest)

@@ -28,6 +28,7 @@ OTHERWISE = {
     "to xml: dataform msg": "mod_rest nests fields in one another and drops options and true",
     "to xml: formdata bool/num": "mod_rest drops values that are not text, and the type of the form",
     "to xml: archive result": "a message from an archive is a message, not an iq",
+    "to json: muc mediated invite": "what a room tells of the sender, and invitations by way of it, have a key",
     "to xml: error": "mod_rest breaks on its own way of writing errors",
     "to xml: Q command data": "mod_rest leaves out the type of the form",
     "to xml: Q command note+actions": "mod_rest drops the note beside actions",

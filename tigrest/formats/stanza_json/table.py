@@ -106,6 +106,14 @@ CARRIED = (
             *(attribute("thread"), attribute("continue", BOOLEAN)),
         ),
         NEWER, "invitation to a room", {"jid": "room@muc.example.com", "reason": "Join us"}, "XEP-0249"),
+    Row("muc_user", MESSAGE, Element("x", namespaces.MUC_USER),
+        Record(
+            child("item", Record(*[attribute(name) for name in ("jid", "nick", "affiliation", "role")])),
+            child("invite", Record(attribute("to"), attribute("from"), child("reason"))),
+            child("password"),
+        ),
+        NEWER, "what a room tells of the sender, such as his address; an invitation by way of the room",
+        {"item": {"jid": "bob@example.com/desk", "affiliation": "member", "role": "participant"}}, "XEP-0045 §7.8"),
 )
 """Payloads of messages, presences and iqs."""
 

@@ -24,7 +24,6 @@ from tigrest.service.rooms.refusals import NotJoined, no_room, refused_entry, re
 from tigrest.service.rooms.under_way import Message, UnderWay
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import CLIENT, DELAYED_DELIVERY
-from tigrest.xmpp.occupant import Occupant
 from tigrest.xmpp.rooms import (
     CREATED,
     RENAMED,
@@ -336,10 +335,7 @@ class Place:
             if nick == self.nick:
                 self._under_way.complete(message)
             return True
-        if not nick or is_first_subject or self.state != "in" or (message.mentions(_DELAY) and self._is_old(message)):
-            return True
-        message.occupant = self.people.get(nick) or Occupant(nick)
-        return False
+        return bool(not nick or is_first_subject or self.state != "in" or (message.mentions(_DELAY) and self._is_old(message)))
 
     def _take_subject(self, message: Stanza) -> bool:
         """Note the subject, if a message has no body; return whether it is the first since we came in. XEP-0045 §7.2.15, §8.1"""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from tigrest.concurrency.deadlines import Deadlines
 from tigrest.concurrency.tasks import TaskSet
-from tigrest.errors import Conflict, InvalidJID, NotConnected, NotPermitted, TigrestError, Unavailable
+from tigrest.errors import Conflict, InvalidJID, NotConnected, NotFound, NotPermitted, TigrestError, Unavailable
 from tigrest.observability.metrics import Metrics
 from tigrest.service.policy import Policy
 from tigrest.service.rooms.invitations import invitation_in
@@ -17,9 +17,14 @@ from tigrest.service.rooms.people import People, PeopleBudget
 from tigrest.service.rooms.place import Place, Wire
 from tigrest.service.rooms.settings import RoomSettings
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.namespaces import MUC_USER
+from tigrest.xmpp.occupant import Occupant
+from tigrest.xmpp.rooms import item_of
 from tigrest.xmpp.stanza import Stanza
 
 log = logging.getLogger(__name__)
+
+_TOLD = MUC_USER.encode()
 
 OCCUPANT_RESOURCE = "rooms:"
 """Beginning of the resources of our addresses that are occupants of rooms. The nickname follows: each has an address of its own."""
@@ -130,10 +135,13 @@ class Places:
 
         Raises:
             InvalidJID: nobody can have that nickname.
+            NotFound: it is the address of a user.
             Conflict: the owner has as many as he may.
             Unavailable: there are as many as there may be in all.
         """
         room.with_resource(nick)  # raises for what is no nickname
+        if room.domain in (self._policy.domain, self._policy.jid.domain):
+            raise NotFound(f"{room} is no room: {room.domain} has none")
         occupant = self.occupant(address, nick)
         found = self._by_room.get(room, {}).get(occupant)
         if found is not None:
@@ -196,7 +204,7 @@ class Places:
         """Enter a room of the configuration, until it is left."""
         try:
             place = self.place(room.jid, self._policy.room_owner, room.nick, GATEWAY_OWNER)
-        except (InvalidJID, Unavailable) as error:
+        except (InvalidJID, NotFound, Unavailable) as error:
             log.error("[[rooms]] %s: %s", room.jid, error)
             return
         place.password, place.stays = room.password, True
@@ -266,10 +274,10 @@ class Places:
 
     # What comes in
 
-    def take(self, stanza: Stanza) -> bool:
-        """Take in a message or presence for an occupant of ours; return whether nobody else is to hear it.
+    def take(self, stanza: Stanza) -> Stanza | None:
+        """Take in a message or presence; return it as all others hear it, ``None`` where they are not to.
 
-        A message of somebody else stays for all others, with its :attr:`~tigrest.xmpp.stanza.Stanza.occupant`.
+        What somebody has said in a room has its :attr:`~tigrest.xmpp.stanza.Stanza.occupant`.
         """
         address = stanza.attributes.get("to", "")
         places = self._by_address.get(address)
@@ -279,25 +287,26 @@ class Places:
             return self._take_other(stanza, address)
         if stanza.kind == "presence":
             place.on_presence(stanza, nick)
-            return True
+            return None
         if stanza.type == "error":
-            return place.on_error(stanza)
+            return None if place.on_error(stanza) else stanza
+        occupant = place.people.get(nick) or Occupant(nick)
+        told = item_of(occupant) if occupant.jid is not None and not stanza.mentions(_TOLD) else None
         if stanza.type != "groupchat":
-            stanza.occupant = place.people.get(nick) if nick else None
-            return False
+            return stanza.heard_from(occupant, told=told) if nick else stanza
         others = self._by_room[room]
-        is_taken = place.on_groupchat(stanza, nick, lambda nick: any(other.nick == nick for other in others.values()))
-        if not is_taken and len(others) > 1:
-            stanza.is_duplicate = next(other for other in others.values() if other.state == "in") is not place
-        return is_taken
+        if place.on_groupchat(stanza, nick, lambda nick: any(other.nick == nick for other in others.values())):
+            return None
+        counts = place if len(others) == 1 else next(other for other in others.values() if other.state == "in")
+        return stanza.heard_from(occupant, is_duplicate=counts is not place, told=told)
 
-    def _take_other(self, stanza: Stanza, address: str) -> bool:
+    def _take_other(self, stanza: Stanza, address: str) -> Stanza | None:
         """Drop what comes late for an occupant who has left; accept invitations of admins."""
         if stanza.kind == "message" and (invitation := invitation_in(stanza, self._policy)) is not None:
             self._tasks.start(self._accept(invitation))
-            return False
+            return stanza
         is_of_room = stanza.kind == "presence" or stanza.type == "groupchat"
-        return is_of_room and self._is_occupant(address)
+        return None if is_of_room and self._is_occupant(address) else stanza
 
     def _is_occupant(self, address: str) -> bool:
         bare, _, resource = address.partition("/")

@@ -38,7 +38,7 @@ def refused_entry(room: JID, nick: str, address: JID, error: StanzaError) -> Tig
         case "registration-required":
             return NotPermitted(f"{room} is for members only: have {address.bare} made a member{words}")
         case "forbidden":
-            return NotPermitted(f"{room} has banned {address.bare}{words}")
+            return NotPermitted(f"{address.bare} is banned from {room}, or the server refuses it{words}")
         case "conflict":
             return Conflict(f"somebody else is {nick!r} in {room}: take another nick{words}")
         case "not-acceptable":

@@ -1,0 +1,327 @@
+"""Places in rooms, with a room that is played."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.service.rooms.played import CONFERENCE, HALL, QUICK, USER, Played, error
+from tests.waiting import until
+from tigrest.errors import (
+    Conflict,
+    InvalidStanza,
+    InvalidValue,
+    NotConnected,
+    NotFound,
+    NotPermitted,
+    StanzaTimeout,
+    TigrestError,
+    Unavailable,
+)
+from tigrest.service.rooms import RoomSettings
+
+OURS = "room-owner@http.example.org/rooms:tigrest"
+
+
+@pytest.fixture
+async def hall() -> AsyncIterator[Played]:
+    played = Played()
+    yield played
+    await played.places.stop()
+
+
+async def test_a_message_is_said_once_we_are_in_and_answered_by_its_echo(hall: Played) -> None:
+    first = await hall.rooms().send(HALL, "one")
+    second = await hall.rooms().send(HALL, {"body": "two", "id": "mine"})
+    assert (first.id, second.id) == ("m1", "mine")
+    assert [stanza.body for stanza in hall.sent] == ["", "one", "two"]
+    assert hall.sent[0].attributes["to"] == f"{HALL}/tigrest"
+    assert {stanza.attributes["from"] for stanza in hall.sent} == {OURS}
+    assert hall.heard == []
+
+
+async def test_many_at_once_enter_once_and_keep_their_order(hall: Played) -> None:
+    await asyncio.gather(*[hall.rooms().send(HALL, f"{number}") for number in range(100)])
+    assert [stanza.body for stanza in hall.sent] == ["", *[f"{number}" for number in range(100)]]
+
+
+REFUSALS: list[tuple[str, type[TigrestError]]] = [
+    ("not-authorized", NotPermitted),
+    ("registration-required", NotPermitted),
+    ("forbidden", NotPermitted),
+    ("conflict", Conflict),
+    ("not-acceptable", Conflict),
+    ("not-allowed", NotFound),
+    ("item-not-found", NotFound),
+    ("gone", NotFound),
+    ("service-unavailable", Unavailable),
+    ("resource-constraint", Unavailable),
+    ("remote-server-not-found", NotFound),
+    ("remote-server-timeout", StanzaTimeout),
+]
+
+
+@pytest.mark.parametrize(("condition", "raised"), REFUSALS)
+async def test_who_is_not_let_in_hears_why_and_leaves_nothing_behind(hall: Played, condition: str, raised: type[TigrestError]) -> None:
+    hall.on_entry = lambda entry: error(entry, condition, "so it is")
+    with pytest.raises(raised, match="so it is"):
+        await hall.rooms().send(HALL, "one")
+    assert list(hall.places) == []
+    assert hall.kinds() == ["presence"]
+
+
+async def test_a_room_that_does_not_answer_is_left_again(hall: Played) -> None:
+    hall.on_entry = hall.silent
+    with pytest.raises(StanzaTimeout):
+        await hall.rooms().send(HALL, "one")
+    assert hall.kinds() == ["presence", "unavailable"]
+    assert list(hall.places) == []
+    hall.come_in(hall.let_in(hall.sent[0]))  # too late
+    await asyncio.sleep(0.01)
+    assert list(hall.places) == []
+
+
+async def test_what_is_no_room_is_not_entered(hall: Played) -> None:
+    for description, words in (
+        ("", "there is no room"),
+        ("<query xmlns='http://jabber.org/protocol/disco#info'><identity category='account'/></query>", "is no room"),
+    ):
+        hall.description = description
+        with pytest.raises(NotFound, match=words):
+            await hall.rooms().send(HALL, "one")
+    assert hall.sent == []
+    for wrong in ("rooms.example.org", f"{HALL}/nick"):
+        with pytest.raises(InvalidValue):
+            await hall.rooms().send(wrong, "one")
+
+
+async def test_a_room_that_entering_has_made_is_given_up(hall: Played) -> None:
+    hall.on_entry = lambda entry: hall.let_in(entry, 201)
+    with pytest.raises(NotFound):
+        await hall.rooms().send(HALL, "one")
+    assert hall.kinds() == ["presence", "unavailable"]
+    assert hall.asked[-1].mentions(b'type="cancel"')
+    assert list(hall.places) == []
+
+
+async def test_a_server_that_drops_iqs_is_no_hindrance(hall: Played) -> None:
+    hall.answers_iqs = False
+    await hall.rooms().send(HALL, "one")
+    assert hall.kinds() == ["presence", "groupchat"]
+
+
+REMOVALS: list[tuple[int, str, type[TigrestError]]] = [
+    (307, "", NotPermitted),
+    (301, "", NotPermitted),
+    (322, "", NotPermitted),
+    (332, "", Unavailable),
+    (110, f"<destroy xmlns='{USER}'><reason>behave</reason></destroy>", NotFound),
+]
+
+
+@pytest.mark.parametrize(("status", "further", "raised"), REMOVALS)
+async def test_who_is_removed_while_he_sends_hears_why(hall: Played, status: int, further: str, raised: type[TigrestError]) -> None:
+    item = "<item affiliation='none' role='none'><reason>behave</reason></item>"
+    hall.on_message = lambda _: hall.presence("tigrest", OURS, status, 110, type="unavailable", item=item, further=further)
+    with pytest.raises(raised, match="behave"):
+        await hall.rooms().send(HALL, "one")
+    assert list(hall.places) == []
+
+
+async def test_a_room_that_has_forgotten_us_is_entered_again_and_told_again(hall: Played) -> None:
+    await hall.rooms().send(HALL, "one")
+    answers = iter([lambda message: error(message, "not-acceptable"), hall.reflect])
+    hall.on_message = lambda message: next(answers)(message)
+    assert (await hall.rooms().send(HALL, {"body": "two", "id": "same"})).id == "same"
+    assert hall.kinds() == ["presence", "groupchat", "groupchat", "presence", "groupchat"]
+    hall.on_message = lambda message: error(message, "not-acceptable")
+    with pytest.raises(NotConnected):  # not for ever
+        await hall.rooms().send(HALL, "three")
+
+
+async def test_a_message_that_does_not_come_back_or_is_refused_says_so(hall: Played) -> None:
+    hall.on_message = lambda message: error(message, "forbidden", "moderated")
+    with pytest.raises(NotPermitted, match="moderated"):
+        await hall.rooms().send(HALL, "one")
+    hall.on_message = hall.silent
+    with pytest.raises(StanzaTimeout):
+        await hall.rooms().send(HALL, "two")
+    waiting = asyncio.ensure_future(hall.rooms().send(HALL, {"body": "three", "id": "x"}))
+    await asyncio.sleep(0)
+    with pytest.raises(Conflict, match="under way"):
+        await hall.rooms().send(HALL, {"body": "four", "id": "x"})
+    with pytest.raises(InvalidStanza):
+        await hall.rooms().send(HALL, b"<message/>")
+    with pytest.raises(StanzaTimeout):
+        await waiting
+
+
+@pytest.mark.parametrize("rewrite", [str, lambda text: text.replace("origin-id", "other")])
+async def test_a_service_that_writes_ids_of_its_own_is_understood(hall: Played, rewrite: Callable[[str], str]) -> None:
+    hall.on_message = lambda message: rewrite(hall.reflect(message).replace(f' id="{message.id}" ', ' id="theirs" ', 1))
+    assert (await hall.rooms().send(HALL, "one")).id == "m1"
+
+
+async def test_the_room_may_give_another_nickname_and_change_it(hall: Played) -> None:
+    hall.on_entry = lambda entry: hall.let_in(entry, 210, nick="guest1")
+    await hall.rooms().send(HALL, "one")
+    assert hall.rooms().nick(HALL) == "guest1"
+    hall.come_in(
+        hall.presence("guest1", OURS, 303, 110, type="unavailable", item="<item nick='guest2'/>"), hall.presence("guest2", OURS, 110)
+    )
+    await until(lambda: hall.rooms().nick(HALL) == "guest2")
+    await hall.rooms().send(HALL, "two")
+    assert [one.nick for one in hall.rooms().occupants(HALL)] == ["guest2"]
+
+
+def said(nick: str, body: str, to: str = OURS, further: str = "") -> str:
+    return f"<message type='groupchat' id='x' from='{HALL}/{nick}' to='{to}'><body>{body}</body>{further}</message>"
+
+
+async def test_others_are_heard_once_and_we_and_history_are_not(hall: Played) -> None:
+    await hall.rooms().send(HALL, "one")
+    await hall.rooms("alice").send(HALL, "two")
+    alices = "alice@http.example.org/rooms:alice"
+    delay = f"<delay xmlns='urn:xmpp:delay' stamp='2020-01-01T00:00:00Z' from='{HALL}'/>"
+    subject = f"<message type='groupchat' from='{HALL}/bob' to='{OURS}'><subject>Bread</subject></message>"
+    bob = hall.presence("bob", OURS, item="<item jid='bob@example.org/desk' affiliation='member' role='participant'/>")
+    hall.come_in(subject, bob, said("bob", "hi"), said("bob", "hi", alices), said("alice", "mine"), said("bob", "old", further=delay))
+    hall.come_in(f"<message type='chat' from='{HALL}/bob' to='{OURS}'><body>psst</body></message>")
+    await until(lambda: len(hall.heard) == 2)
+    assert [stanza.body for stanza in hall.heard] == ["hi", "psst"]
+    for stanza in hall.heard:
+        assert stanza.occupant is not None
+        assert (stanza.occupant.nick, stanza.occupant.jid) == ("bob", "bob@example.org/desk")
+        assert stanza.mentions(b'jid="bob@example.org/desk"')
+    assert hall.rooms().subject(HALL) == "Bread"
+    assert [one.nick for one in hall.rooms("alice").occupants(HALL)] == ["alice"]  # what one may see, the other need not
+
+
+async def test_private_messages_arrive_or_say_that_nobody_is_there(hall: Played) -> None:
+    hall.on_message = hall.silent
+    assert await hall.rooms().whisper(HALL, "bob", "psst") == "m1"
+    hall.on_message = lambda message: error(message, "item-not-found")
+    with pytest.raises(NotFound):
+        await hall.rooms().whisper(HALL, "nobody", "psst")
+
+
+async def test_a_link_that_comes_back_brings_back_where_we_were(hall: Played) -> None:
+    await hall.rooms("alice").send(HALL, "one")
+    hall.on_message = hall.silent
+    waiting = asyncio.ensure_future(hall.rooms("alice").send(HALL, "two"))
+    await asyncio.sleep(0)
+    hall.is_up = False
+    hall.places.on_link(False)
+    with pytest.raises(NotConnected):
+        await waiting
+    assert not hall.rooms("alice").is_in(HALL)
+    hall.is_up, hall.on_message = True, hall.reflect
+    hall.places.on_link(True)
+    await until(lambda: hall.rooms("alice").is_in(HALL))
+
+
+async def test_rooms_of_the_configuration_are_entered_again_and_again(hall: Played) -> None:
+    hall.description = ""
+    hall.places.start([RoomSettings(HALL, "concierge", "open")])
+    await asyncio.sleep(0.05)
+    assert hall.sent == []
+    hall.description = CONFERENCE
+    await until(lambda: hall.rooms().is_in(HALL))
+    assert hall.sent[0].mentions(b"<password>open</password>")
+    assert hall.rooms().nick(HALL) == "concierge"
+    hall.come_in(hall.presence("concierge", hall.sent[0].attributes["from"], 307, 110, type="unavailable"))
+    await until(lambda: hall.kinds() == ["presence", "presence"] and hall.rooms().is_in(HALL))
+    hall.places.configure([])
+    await until(lambda: hall.kinds()[-1] == "unavailable")
+    assert list(hall.places) == []
+
+
+async def test_idle_rooms_are_left_and_silent_ones_are_asked() -> None:
+    hall = Played(replace(QUICK, idle_seconds=0.05, sweep_seconds=0.01, silent_seconds=0.02))
+    hall.places.start()
+    await hall.rooms().send(HALL, "one")
+    await until(lambda: hall.kinds()[-1] == "unavailable")
+    assert list(hall.places) == []
+    assert hall.asked[-1].mentions(b"urn:xmpp:ping")
+    await hall.places.stop()
+
+
+async def test_a_silent_room_that_knows_us_no_longer_is_entered_again(hall: Played) -> None:
+    hall.places.start([RoomSettings(HALL)])
+    await until(lambda: hall.rooms().is_in(HALL))
+    [place] = hall.places
+    place.end(NotConnected("self-ping"))
+    await until(lambda: hall.kinds().count("presence") == 2)
+
+
+async def test_admins_invite_and_others_do_not(hall: Played) -> None:
+    def direct(sender: str) -> str:
+        return f"<message from='{sender}' to='http.example.org'><x xmlns='jabber:x:conference' jid='{HALL}'/></message>"
+
+    def mediated(room: str, inviter: str) -> str:
+        return f"<message from='{room}' to='http.example.org'><x xmlns='{USER}'><invite from='{inviter}'/></x></message>"
+
+    hall.come_in(direct("eve@example.org"), mediated(HALL, "eve@example.org"), mediated("hall@rooms.evil.net", "root@example.org"))
+    await asyncio.sleep(0.02)
+    assert hall.sent == []
+    assert len(hall.heard) == 3
+    for invitation in (direct("root@example.org/phone"), mediated(HALL, "root@example.org")):
+        hall.come_in(invitation)
+        await until(lambda: hall.rooms().is_in(HALL))
+        await hall.rooms().leave(HALL)
+
+
+async def test_a_hostile_room_fills_no_memory_and_breaks_nothing() -> None:
+    hall = Played(replace(QUICK, occupants=50))
+    await hall.rooms().send(HALL, "one")
+    hall.come_in(*[hall.presence(f"n{number}", OURS) for number in range(200)])
+    odd = (
+        f"<presence from='{HALL}' to='{OURS}'/>",
+        f"<presence from='{HALL}/a' to='{OURS}'><x xmlns='{USER}'><status code='ten'/><item jid='@@' role='{'x' * 9000}'/></x></presence>",
+        f"<presence from='{HALL}/tigrest' to='{OURS}' type='error'/>",
+        f"<presence from='{HALL}/tigrest' to='{OURS}' type='subscribe'/>",
+        f"<message type='error' from='{HALL}' to='{OURS}'/>",
+        f"<message type='groupchat' from='{HALL}' to='{OURS}'><subject>{'x' * 50_000}</subject></message>",
+        f"<message type='groupchat' id='m9' from='{HALL}/tigrest' to='{OURS}'><body>forged</body></message>",
+        f"<presence from='{HALL}/x' to='room-owner@http.example.org/rooms:gone' type='unavailable'/>",
+    )
+    hall.come_in(*odd)
+    await hall.rooms().send(HALL, "two")
+    assert len(hall.rooms().occupants(HALL)) == 50
+    assert len(hall.rooms().subject(HALL)) == 10_000
+    await hall.rooms().leave(HALL)
+    await hall.rooms().send(HALL, "three")  # what was counted was given back
+    assert len(hall.rooms().occupants(HALL)) == 1
+    await hall.places.stop()
+
+
+async def test_a_caller_is_in_so_many_rooms_and_no_more() -> None:
+    hall = Played(replace(QUICK, rooms_of_caller=2, rooms=3))
+    for nick in ("a", "b"):
+        await hall.rooms("alice").send(HALL, "x", nick=nick)
+    with pytest.raises(Conflict, match="2 rooms"):
+        await hall.rooms("alice").send(HALL, "x", nick="c")
+    await hall.rooms("bob").send(HALL, "x")
+    with pytest.raises(Unavailable, match="3 rooms"):
+        await hall.rooms("carol").send(HALL, "x")
+    assert sorted(place.nick for place in hall.places) == ["a", "b", "bob"]
+    await hall.rooms("alice").leave(HALL)
+    with pytest.raises(NotFound):
+        await hall.rooms("alice").leave(HALL)
+    await hall.rooms("carol").send(HALL, "x")
+    await hall.places.stop()
+
+
+async def test_a_caller_who_goes_away_leaves_no_half_entered_room(hall: Played) -> None:
+    hall.on_entry = hall.silent
+    waiting = asyncio.ensure_future(hall.rooms().send(HALL, "one"))
+    await until(lambda: hall.sent)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await until(lambda: hall.kinds() == ["presence", "unavailable"])
+    hall.on_entry = hall.let_in
+    await hall.rooms().send(HALL, "two")
