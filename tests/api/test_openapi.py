@@ -196,7 +196,12 @@ def operation(gateway: TestGateway, method: str, path: str) -> dict[str, Any]:
 
 
 def parameters(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {each["name"]: each for each in found["parameters"]}
+    return {each["name"]: each for each in found["parameters"] if "name" in each}
+
+
+def takes_key(found: dict[str, Any]) -> bool:
+    """Return whether an operation has the header ``Idempotency-Key``."""
+    return {"$ref": "#/components/parameters/IdempotencyKey"} in found.get("parameters", [])
 
 
 @pytest.mark.parametrize("user", ["", "alice", "admin"])
@@ -384,6 +389,18 @@ def test_a_further_place_has_some_arguments_in_the_path(gateway: TestGateway) ->
 def test_commands_for_all_take_a_login_and_need_none(gateway: TestGateway) -> None:
     assert operation(gateway, "post", "/api/rename_thing")["security"] == [{}, {"login": []}, {"token": []}]
     assert operation(gateway, "post", "/api/make")["security"] == [{"login": []}, {"token": []}]
+
+
+def test_operations_that_take_a_key_for_repeats_say_so() -> None:
+    with serving(api={"docs": "public"}) as running:
+        found = document(running)
+    paths = found["paths"]
+    assert found["components"]["parameters"]["IdempotencyKey"]["name"] == "Idempotency-Key"
+    for path in ("/rest", "/rest/{kind}", "/rest/stream", "/rest/adhoc/{jid}", "/api/send_message"):
+        posts = [operations["post"] for shown, operations in paths.items() if shown.startswith(path.split("{")[0]) and "post" in operations]
+        assert any(takes_key(each) and {"409", "422"} <= each["responses"].keys() for each in posts), path
+    for path, method in (("/rest/echo", "post"), ("/rest/adhoc/{jid}", "get"), ("/api/status", "get")):
+        assert not takes_key(paths[path][method]), path
 
 
 # Who reads it, and how often it is made

@@ -311,12 +311,13 @@ class App:
         elif route.is_guarded:
             principal = await self._admission.admit(route, scope["path"], scope["query_string"], headers, client_address(scope))
             set_caller(principal)
-        execute = partial(self._execute, scope, send, headers, match, route, endpoint, principal)
         if endpoint.takes_key and IDEMPOTENCY_KEY in headers:
-            check_length(headers, self._limits.of(route, headers))
-            keyed = KeyedRequest(scope, bounded(receive, self._limits.of(route, headers)), headers, principal)
+            execute = partial(self._execute, scope, send, headers, match, route, endpoint, principal)
+            limit = self._limits.of(route, headers)
+            check_length(headers, limit)
+            keyed = KeyedRequest(scope, bounded(receive, limit), headers, principal)
             return await self._idempotency.answer(keyed, execute, partial(failed_method_answer, endpoint, scope))
-        return await execute(receive)
+        return await self._execute(scope, send, headers, match, route, endpoint, principal, receive)
 
     async def _execute(
         self,

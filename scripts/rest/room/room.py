@@ -27,6 +27,7 @@ class Room(Handler):
     regex = r"/([^/]+)"
     requiredRole = "user"
     decodeContent = False
+    idempotencyKey = True
     takesUploads = True
     timeout = UPLOAD_SECONDS
     description = {
@@ -84,6 +85,7 @@ class RoomOccupant(Handler):
     regex = r"/([^/]+)/([^/]+)"
     requiredRole = "user"
     decodeContent = False
+    idempotencyKey = True
     takesUploads = True
     timeout = UPLOAD_SECONDS
     description = {

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tigrest.api.mount import API
 from tigrest.api.openapi.answers import problem_references, statuses_of
-from tigrest.api.openapi.components import Components, JsonObject
+from tigrest.api.openapi.components import KEY_PARAMETER_NAME, KEY_STATUSES, Components, JsonObject, parameter_reference
 from tigrest.api.openapi.handlers import LOGINS, Paths, operation_id
 from tigrest.formats.content import JSON, XML
 from tigrest.formats.encoding import Unencodable, plain
@@ -67,6 +67,8 @@ def _operation(command: Command, method: str, path: str, name: str, components: 
         parameters += [_parameter(argument, "query", components) for argument in others]
     elif others:
         operation["requestBody"] = _body(command, others, components)
+    if not command.is_read:
+        parameters.append(parameter_reference(KEY_PARAMETER_NAME))
     if parameters:
         operation["parameters"] = parameters
     operation["responses"] = {"200": _success(command, components), **problem_references(_errors(command, takes_body=not is_query))}
@@ -140,6 +142,8 @@ def _errors(command: Command, *, takes_body: bool) -> set[int]:
         statuses |= {408, 413, 415}
     if command.needs:
         statuses.add(501)
+    if not command.is_read:
+        statuses |= KEY_STATUSES
     for error in command.specification.errors:
         statuses |= statuses_of(error)
     return statuses

@@ -15,6 +15,26 @@ SCHEMAS = "#/components/schemas/"
 _UNNAMED = re.compile(r"[^A-Za-z0-9._-]+")
 
 
+KEY_PARAMETER_NAME = "IdempotencyKey"
+"""Name of the parameter for the header ``Idempotency-Key``, which many operations have."""
+
+KEY_PARAMETER: JsonObject = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "A new text for each request. A request that is repeated with its key is executed once, and gets the same answer.",
+    "schema": {"type": "string", "pattern": "^[A-Za-z0-9._:/+=-]{1,255}$"},
+}
+
+KEY_STATUSES = frozenset({400, 409, 422, 429, 503})
+"""Statuses of errors that an operation with this parameter may have."""
+
+
+def parameter_reference(name: str) -> JsonObject:
+    """Return a reference to a parameter of the document."""
+    return {"$ref": f"#/components/parameters/{name}"}
+
+
 class Components:
     """The schemas of a document, each under a name of its own.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from tigrest.api.openapi.answers import PROBLEM_SCHEMA, problem_answers
 from tigrest.api.openapi.commands import add_commands
-from tigrest.api.openapi.components import Components, JsonObject
+from tigrest.api.openapi.components import KEY_PARAMETER, KEY_PARAMETER_NAME, Components, JsonObject
 from tigrest.api.openapi.handlers import Paths, add_handlers
 from tigrest.formats.content import write_json
 from tigrest.formats.stanza_json.schema import schema as stanza_schema
@@ -51,7 +51,12 @@ def make_document(routes: Iterable[Route], commands: Iterable[Sequence[Command]]
         "servers": [{"url": "/"}],
         "tags": [{"name": name} for name in dict.fromkeys([*tags, *_tags(paths)])],
         "paths": shown,
-        "components": {"schemas": components.schemas, "responses": problem_answers(), "securitySchemes": SECURITY_SCHEMES},
+        "components": {
+            "schemas": components.schemas,
+            "responses": problem_answers(),
+            "parameters": {KEY_PARAMETER_NAME: KEY_PARAMETER},
+            "securitySchemes": SECURITY_SCHEMES,
+        },
     }
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from tigrest.api.openapi.answers import ANY_ERROR, ENTITY_STATUSES, problem_answer, problem_references
-from tigrest.api.openapi.components import Components, JsonObject
+from tigrest.api.openapi.components import KEY_PARAMETER_NAME, KEY_STATUSES, Components, JsonObject, parameter_reference
 from tigrest.formats.content import JSON, PLAIN_TEXT, XML
 from tigrest.formats.encoding import Unencodable, plain
 from tigrest.formats.labels import guess
@@ -160,8 +160,11 @@ def _operation(route: Route, usage: Usage, template: PathTemplate, components: C
         {"name": name, "in": "path", "required": True, "schema": schema, "description": ""} for name, schema in template.parameters.items()
     ]
     parameters += query_parameters(components.lift(usage.schemas["query"])) if "query" in usage.schemas else []
-    if parameters:
-        operation["parameters"] = [{key: value for key, value in each.items() if value != ""} for each in parameters]
+    shown: list[JsonObject] = [{key: value for key, value in each.items() if value != ""} for each in parameters]
+    if route.endpoints[usage.method].takes_key:
+        shown.append(parameter_reference(KEY_PARAMETER_NAME))
+    if shown:
+        operation["parameters"] = shown
     body = _body(usage, invocation, components)
     if body is not None:
         operation["requestBody"] = body
@@ -251,6 +254,8 @@ def _failures(route: Route, usage: Usage, *, takes_body: bool) -> JsonObject:
         statuses |= {408, 413, 415}
     if route.endpoints[usage.method].invocation.models:
         statuses.add(422)
+    if route.endpoints[usage.method].takes_key:
+        statuses |= KEY_STATUSES
     if "service" in names:
         statuses |= {429, 501, 502, *ENTITY_STATUSES}
     given = {status: answer for status, answer in usage.answers.items() if status >= 400}
