@@ -35,7 +35,7 @@ from tigrest.errors import (
 )
 from tigrest.formats.stanza_json import representations as stanza_json
 from tigrest.hooks.post import HookIgnored, HookPost
-from tigrest.hooks.receiver import HookReceiver
+from tigrest.hooks.receiver import HookOutcome, HookReceiver
 from tigrest.http.requests import HandlerRequest as Request
 from tigrest.inbound.events import Events
 from tigrest.observability.logs import log_level, set_log_level
@@ -79,6 +79,7 @@ __all__ = [
     "HTTPException",
     "Handler",
     "HookIgnored",
+    "HookOutcome",
     "HookPost",
     "HookReceiver",
     "InvalidStanza",

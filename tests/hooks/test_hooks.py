@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.waiting import eventually
 from tigrest.auth.hook_store import make_hook
 from tigrest.scripting.hook_formats import HookFormat
 from tigrest.testing import TestGateway, serving
@@ -171,6 +172,19 @@ def test_no_format_fails_at_json_that_it_does_not_expect(gateway: TestGateway, f
             for more in ({}, {"ruleName": value, "state": value}):
                 answer, _ = post(gateway, format, json=body | more, headers={f"x-{format}-event": event})
                 assert answer.status_code in (200, 202, 422), (value, event, answer.text)
+
+
+def test_a_user_that_there_is_not_is_404_and_the_outcome_says_so(gateway: TestGateway) -> None:
+    hook = make_hook("nobody", "text", JID("nobody@localhost"), SECRET)
+    gateway.client.portal.call(gateway.gateway.parts.hook_store.add, hook)
+    answer, _ = post(gateway, "nobody", content=b"hi")
+    assert answer.status_code == 404
+
+    def outcome() -> str:
+        hooks = gateway.client.portal.call(gateway.gateway.parts.hooks.list)
+        return str(next(each.last_outcome for each in hooks if each.name == "nobody"))
+
+    eventually(lambda: outcome().startswith("failed: "))
 
 
 def test_a_huge_body_is_413(gateway: TestGateway) -> None:

@@ -44,7 +44,8 @@ def test_what_cannot_arrive_is_said(server: XmppServer) -> None:
         add(gateway, "closed", "text", room, is_room=True)
         add(gateway, "nowhere", "text", "no-such-hall@rooms.localhost", is_room=True)
         add(gateway, "user", "text", "admin@localhost")
-        assert [post(gateway, name, content=b"hi").status_code for name in ("closed", "nowhere", "user")] == [403, 404, 200]
+        add(gateway, "nobody", "text", "nobody@localhost")
+        assert [post(gateway, name, content=b"hi").status_code for name in ("closed", "nowhere", "nobody", "user")] == [403, 404, 404, 200]
         arrives(admin, "hi", str(gateway.service.jid))
         outcomes = {hook.name: hook.last_outcome for hook in gateway.client.portal.call(gateway.gateway.parts.hooks.list)}
         assert outcomes["closed"].startswith("failed: ")

@@ -22,6 +22,7 @@ from tigrest.http.requests import HandlerRequest, client_address
 from tigrest.observability.context import set_caller
 from tigrest.scripting.hook_formats import HookFormat
 from tigrest.service import Service
+from tigrest.service.confirming import Confirmation
 from tigrest.xmpp.jid import JID
 
 log = logging.getLogger(__name__)
@@ -47,11 +48,13 @@ class HookOutcome:
         id: of the message that was sent; empty where none was.
         ignored: why none was sent; empty where one was.
         answer: text that the sender wants to be answered; ``None`` for the usual JSON.
+        is_confirmed: whether the server, or the room, is known to have processed the message.
     """
 
     id: str = ""
     ignored: str = ""
     answer: str | None = None
+    is_confirmed: bool = True
 
 
 class HookReceiver:
@@ -103,7 +106,7 @@ class HookReceiver:
         except TigrestError as error:
             self._note(hook, f"failed: {error}")
             raise
-        self._note(hook, f"ignored: {outcome.ignored}" if outcome.ignored else "sent")
+        self._note(hook, f"ignored: {outcome.ignored}" if outcome.ignored else "sent" if outcome.is_confirmed else "sent, not confirmed")
         return outcome
 
     async def add(self, name: str, format: str, to: JID, *, is_room: bool = False, nick: str = "") -> str:
@@ -151,7 +154,8 @@ class HookReceiver:
         hook = await self._admission.find(name)
         if hook is None:
             raise NotFound(f'there is no hook named "{name}"')
-        return await self._send(hook, f"Test of the hook {hook.name}: what is posted to it in the format {hook.format} arrives here.")
+        text = f"Test of the hook {hook.name}: what is posted to it in the format {hook.format} arrives here."
+        return (await self._send(hook, text)).id
 
     async def _deliver(self, hook: Hook, post: HookPost) -> HookOutcome:
         reader = self._formats.get(hook.format)
@@ -165,7 +169,8 @@ class HookReceiver:
         text = clean(rendered.text)
         if not text:
             raise UnexpectedPost("there is nothing to say: the text that it makes is empty")
-        return HookOutcome(id=await self._send(hook, f"{text} … (cut)" if rendered.is_cut else text), answer=reader.answer)
+        sent = await self._send(hook, f"{text} … (cut)" if rendered.is_cut else text)
+        return HookOutcome(id=sent.id, answer=reader.answer, is_confirmed=sent.confirmed is not None)
 
     def _read(self, format: HookFormat, post: HookPost) -> Mapping[str, Any] | HookIgnored:
         try:
@@ -187,10 +192,12 @@ class HookReceiver:
                 return f"; it looks like {name}"
         return ""
 
-    async def _send(self, hook: Hook, text: str) -> str:
+    async def _send(self, hook: Hook, text: str) -> Confirmation:
+        """Send a text to whom a hook leads, and wait until it is there."""
         if hook.is_room:
-            return (await self._service.rooms.send(hook.to, text, nick=hook.nick or hook.name)).id
-        return await self._service.message(hook.to, text)
+            said = await self._service.rooms.send(hook.to, text, nick=hook.nick or hook.name)
+            return Confirmation(said.id, "server")
+        return await self._service.send_confirmed({"kind": "message", "type": "chat", "to": str(hook.to), "body": text})
 
     def _note(self, hook: Hook, outcome: str) -> None:
         """Store that a hook is used; not each time, while the outcome stays the same."""

@@ -1,11 +1,12 @@
 """Hooks: what other programs post becomes messages to a user or a room."""
 
-from tigrest import Handler, HookPost, HookReceiver, HTTPException, Request, Result, UnexpectedPost, inject
+from tigrest import Handler, HookOutcome, HookPost, HookReceiver, HTTPException, Request, Result, UnexpectedPost, inject
 
 SENT = {"application/json": {"type": "object", "properties": {"id": {"type": "string"}}}, "text/plain": {"type": "string"}}
 """Media types of the answer when a message was sent: the id of it, or the text that senders of some formats want."""
 
-IGNORED = {"application/json": {"type": "object", "properties": {"ignored": {"type": "string"}}}}
+ACCEPTED_ONLY = {"application/json": {"type": "object", "properties": {"ignored": {"type": "string"}, "id": {"type": "string"}}}}
+"""That when nothing was sent, or nothing is known of it."""
 
 ACCEPTED = {
     "application/json": {},
@@ -36,22 +37,19 @@ class Hook(Handler):
             "request": "Backup done: 12 GB in 40 minutes",
             "curl": "-H 'Authorization: Bearer SECRET'",
             "accepts": ACCEPTED,
-            "answers": {200: SENT, 202: IGNORED, 422: UNLIKE},
+            "answers": {200: SENT, 202: ACCEPTED_ONLY, 422: UNLIKE},
         },
         "PUT": {
             "info": "The same, for clients of ntfy",
             "request": "Backup done",
             "curl": "-H 'Authorization: Bearer SECRET'",
             "accepts": ACCEPTED,
-            "answers": {200: SENT, 202: IGNORED, 422: UNLIKE},
+            "answers": {200: SENT, 202: ACCEPTED_ONLY, 422: UNLIKE},
         },
     }
 
     async def exec_post(self, request: Request, name: str) -> Result:
-        outcome = await self.hooks.receive(name, request)
-        if outcome.ignored:
-            return Result("application/json", {"ignored": outcome.ignored}, 202)
-        return Result("application/json", {"id": outcome.id}) if outcome.answer is None else Result("text/plain", outcome.answer)
+        return answer_of(await self.hooks.receive(name, request))
 
     exec_put = exec_post
 
@@ -71,7 +69,7 @@ class Topic(Handler):
             "request": '{"topic": "backup", "title": "Backup", "message": "done"}',
             "curl": "-H 'Authorization: Bearer SECRET'",
             "accepts": {"application/json": {"type": "object"}},
-            "answers": {200: SENT, 202: IGNORED, 422: UNLIKE},
+            "answers": {200: SENT, 202: ACCEPTED_ONLY, 422: UNLIKE},
         },
     }
 
@@ -82,9 +80,14 @@ class Topic(Handler):
             raise HTTPException(422, f"post to {request.url.path.rstrip('/')}/NAME, the name of a hook; {error}") from None
         if not isinstance(topic, str) or not topic:
             raise HTTPException(422, 'the JSON has no "topic", which names the hook')
-        outcome = await self.hooks.receive(topic, request)
-        return (
-            Result("application/json", {"ignored": outcome.ignored}, 202)
-            if outcome.ignored
-            else Result("application/json", {"id": outcome.id})
-        )
+        return answer_of(await self.hooks.receive(topic, request))
+
+
+def answer_of(outcome: HookOutcome) -> Result:
+    """Return the answer to a post; what is not known to have arrived is 202."""
+    if outcome.ignored:
+        return Result("application/json", {"ignored": outcome.ignored}, 202)
+    status = 200 if outcome.is_confirmed else 202
+    return (
+        Result("application/json", {"id": outcome.id}, status) if outcome.answer is None else Result("text/plain", outcome.answer, status)
+    )
