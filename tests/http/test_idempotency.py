@@ -106,6 +106,15 @@ class Refusing(Handler):
             return Result("text/plain", str(Refusing.runs), status=409)
         raise HTTPException(403, f"refused {Refusing.runs}")
 
+class Unconfirmed(Handler):
+    regex = "/unconfirmed"
+    idempotencyKey = True
+    async def exec_post(self, service):
+        from tigrest.service.outbound import id_seed
+        id = await service.message("bob@localhost", "Hi")
+        id_seed.get().is_uncertain = True  # as send_confirmed() does when the time is up
+        return Result("text/plain", id, status=202)
+
 class Slow(Handler):
     regex = "/slow"
     idempotencyKey = True
@@ -223,6 +232,11 @@ def test_what_may_have_been_sent_is_sent_again_with_the_same_ids(gateway: TestGa
     with gateway.recording() as others:
         keyed(gateway, path, "another")
     assert not {stanza.id for stanza in others} & set(ids)
+
+
+def test_what_was_not_confirmed_in_time_is_sent_again_with_the_same_id(gateway: TestGateway) -> None:
+    first, again = [keyed(gateway, "/rest/unconfirmed", "k") for _ in range(2)]
+    assert (first.status_code, again.status_code, again.text, "idempotent-replayed" in again.headers) == (202, 202, first.text, False)
 
 
 def test_tigases_way_to_send_has_the_same_ids_too(gateway: TestGateway) -> None:

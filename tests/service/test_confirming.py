@@ -14,6 +14,7 @@ from tigrest.errors import InvalidStanza, NotConnected, StanzaError, StanzaTimeo
 from tigrest.service import Policy, Service
 from tigrest.service.bounded import CallerLimits
 from tigrest.service.confirming import Confirmation
+from tigrest.service.outbound import IdSeed, id_seed
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.stanza import Stanza
 
@@ -110,6 +111,26 @@ async def test_when_the_time_is_up_nothing_is_confirmed() -> None:
     server = Server()
     server.failure = StanzaTimeout("too late")
     assert await service(server).send_confirmed(MESSAGE) == Confirmation("m1", None)
+
+
+class SlowServer(Server):
+    """Takes all the time that there is, and confirms nothing."""
+
+    async def send_confirmed(self, stanza: Stanza, timeout: float) -> None:
+        await super().send_confirmed(stanza, timeout)
+        await asyncio.sleep(timeout)
+        raise StanzaTimeout("too late")
+
+
+@pytest.mark.parametrize("outcome", ["confirmed", "late", "cannot confirm"])
+async def test_a_request_that_may_be_repeated_learns_when_nothing_is_known_of_what_it_sent(outcome: str) -> None:
+    server = SlowServer() if outcome == "late" else Server()
+    server.failure = StanzaTimeout("it answers no pings") if outcome == "cannot confirm" else None
+    seed = IdSeed("key")
+    token = id_seed.set(seed)
+    confirmation = await service(server).send_confirmed(MESSAGE.replace("id='m1' ", ""), timeout=0.01 if outcome == "late" else 20.0)
+    id_seed.reset(token)
+    assert (confirmation.id, seed.has_sent, seed.is_uncertain) == (IdSeed("key").new_id(), True, outcome == "late")
 
 
 async def test_what_would_not_come_back_to_us_is_not_waited_for() -> None:

@@ -3,8 +3,8 @@
 The key counts for one caller, method and path. Before the request is executed its claim is stored, then its answer:
 
 - An answer below 400 is final, and so is an error that another XMPP entity answered with, unless it asks to wait: repeats get it.
-- A request that may have had an effect but has no final answer (504, 5xx, a crash) is executed again when it is repeated. What it sends has
-  ids that are made of the key, so that a stanza that is sent twice has the same id both times.
+- A request that may have had an effect but has no final answer (504, 5xx, a crash, no confirmation in time) is executed again when it is
+  repeated. What it sends has ids that are made of the key, so that a stanza that is sent twice has the same id both times.
 - A request that is refused before anything was sent is forgotten: its key may come again, with other content too.
 
 draft-ietf-httpapi-idempotency-key-header-07
@@ -213,7 +213,7 @@ class Idempotency:
             seed.is_open = False
             id_seed.reset(token)
         status = answer.status if isinstance(answer, Reply) else answer.status_code
-        await self._store_fate(request, claim, answer, fate_of(None, status, has_sent=seed.has_sent))
+        await self._store_fate(request, claim, answer, "open" if seed.is_uncertain else fate_of(None, status, has_sent=seed.has_sent))
         return answer
 
     async def _store_fate(self, request: KeyedRequest, claim: KeyClaim, answer: AnyResponse, fate: KeyFate) -> None:

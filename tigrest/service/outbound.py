@@ -36,6 +36,8 @@ class IdSeed:
         self._numbers = itertools.count(1)
         self.has_sent = False
         """Whether a message or presence was sent."""
+        self.is_uncertain = False
+        """Whether the time was up before the server confirmed something that was sent, so that nobody knows what became of it."""
         self.is_open = True
         """Whether the request goes on; tasks that it has started may outlive it, and then get ids of their own."""
 
@@ -90,7 +92,16 @@ class Outbound:
 
     def send_confirmed(self, stanza: Stanza, until: Until, timeout: float) -> Awaitable[Confirmation]:
         """Send a stanza with an id and wait for its confirmation; see :meth:`tigrest.service.confirming.Confirming.send`."""
-        return self._confirming.send(self.prepared(stanza), until, timeout)
+        seed, confirmation = id_seed.get(), self._confirming.send(self.prepared(stanza), until, timeout)
+        return confirmation if seed is None else self._noted(confirmation, seed, timeout)
+
+    async def _noted(self, confirmation: Awaitable[Confirmation], seed: IdSeed, timeout: float) -> Confirmation:
+        """Note if the time is up before a confirmation. A server that is known to confirm nothing says so before."""
+        end = self.loop.time() + timeout
+        outcome = await confirmation
+        if outcome.waited and outcome.confirmed is None and self.loop.time() >= end:
+            seed.is_uncertain = True
+        return outcome
 
     def prepared(self, stanza: Stanza) -> Stanza:
         """Return a stanza as it is sent: for a request whose repeat has to send the same, messages and presence have an id."""
