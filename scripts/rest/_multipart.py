@@ -6,6 +6,7 @@ from typing import Any
 
 from tigrest import BoundedService, HTTPException, Request, Stanza, stanza_json
 
+from ._confirming import wish_in
 from ._sending import as_sent
 
 MULTIPART = "multipart/form-data"
@@ -91,6 +92,7 @@ async def stanza_in_form(
     caller: BoundedService, request: Request, *, kind: str | None = None, type: str | None = None, to: str | None = None
 ) -> Stanza:
     """Return the message in a form, whose file is uploaded; what is given takes the place of what the form says."""
+    wish_in(request)  # refuses what it cannot be before anything is uploaded
     fields, file = await read_form(request)
     return await message_with(caller, fields, file, kind=kind, type=type, to=to)
 

@@ -23,6 +23,7 @@ NOT_HERE = {
     "GET /rest/adhoc/{jid}/{resource}": 404,  # there is no such client
     "POST /rest/adhoc/{jid}/{resource}": 404,
     "GET /rest/bosh/prebind": 501,
+    "GET /rest/archive/{jid}": 501,  # the embedded domain has no archive; tests/servers/test_dialect.py reads those of rooms
     "GET /rest/room/{room}": 404,  # the embedded domain has no rooms; tests/servers/test_rooms_service.py tries these on servers
     "PUT /rest/room/{room}": 404,
     "POST /rest/room/{room}": 404,

@@ -248,4 +248,8 @@ def test_what_changes_something_is_posted(domain: TestGateway, path: str) -> Non
 def test_an_archive_may_be_read_by_get(domain: TestGateway) -> None:
     """A set by protocol that only reads; the embedded domain has no archive."""
     reply = domain.get("/rest/archive/alice@localhost?max=1", login="alice", headers={"Accept": JSON})
+    assert (reply.status_code, reply.json()["detail"]) == (501, "alice@localhost has no archive (XEP-0313)")
+    assert domain.get("/rest/archive/nobody@localhost", login="alice").status_code == 403
+    assert domain.get("/rest/archive/alice@localhost?max=many", login="alice").status_code == 400
+    reply = domain.post("/rest/iq/archive/alice@localhost", login="alice", json={"max": 1})
     assert (reply.status_code, reply.json()["error"]["condition"]) == (200, "service-unavailable")

@@ -274,9 +274,17 @@ def test_an_archive_comes_as_one_answer_and_to_nobody_else(world: World, server:
         replies = list(pool.map(lambda _: world.http.get(f"/rest/archive/{room}?max=2", auth=ALICE, headers={"Accept": JSON}), range(8)))
     for reply in replies:
         assert reply.status_code == 200
-        *messages, end = reply.json()["xmpp"]
-        assert [message["archive"]["forward"]["message"]["body"] for message in messages] == ["one", "two"]
-        assert end["result"]["page"]["last"] == messages[-1]["archive"]["id"]
+        page = reply.json()
+        assert [each["message"]["body"] for each in page["messages"]] == ["two", "three"]
+        assert (page["complete"], page["first"], page["last"]) == (False, page["messages"][0]["id"], page["messages"][1]["id"])
+        assert page["messages"][0]["message"]["from"] == f"{room}/bob"
+    before_it = world.http.get(f"/rest/archive/{room}?max=2&before={page['first']}", auth=ALICE).json()
+    assert ([each["message"]["body"] for each in before_it["messages"]], before_it["complete"]) == (["one"], True)
+    assert world.http.get(f"/rest/archive/{room}?before=nonsense", auth=ALICE).status_code in (200, 404)
+    iq = world.http.post(f"/rest/iq/archive/{room}", auth=ALICE, json={"max": 2})
+    *messages, end = iq.json()["xmpp"]
+    assert [message["archive"]["forward"]["message"]["body"] for message in messages] == ["one", "two"]
+    assert end["result"]["page"]["last"] == messages[-1]["archive"]["id"]
     nobody = world.http.get(f"/rest/archive/{room}?with=nobody@example.org", auth=ALICE, headers={"Accept": XML})
     assert nobody.status_code == 200
     if world.send_as == "user":  # the bot gets no presence there

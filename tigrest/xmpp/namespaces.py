@@ -207,6 +207,7 @@ MESSAGE_ATTACHING = "urn:xmpp:message-attaching:1"
 """XEP-0367"""
 
 MESSAGE_CORRECTION = "urn:xmpp:message-correct:0"
+MESSAGE_RETRACTION = "urn:xmpp:message-retract:1"
 """XEP-0308"""
 
 MUC = "http://jabber.org/protocol/muc"

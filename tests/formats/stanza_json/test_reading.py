@@ -106,7 +106,7 @@ def test_the_attributes_of_a_stanza() -> None:
         ({"body": "x", "type": 5}, "type: found the number 5, wanted text"),
         ({"body": "x", "id": 5}, "id: found the number 5, wanted text"),
         ({"body": "x", "to": 5}, "to: found the number 5, wanted an XMPP address"),
-        ({"body": "x", "receipt": True}, "receipt: is not a key here; there are archive, "),
+        ({"body": "x", "zebra": True}, "zebra: is not a key here; there are archive, "),
         ({"kind": "iq", "body": "x", "ping": True}, "body: is not a key of an iq, but of a message"),
         ({"type": "chat", "disco": True}, "disco: is not a key of a message, but of an iq"),
         ({"kind": "iq", "occupant_id": "x"}, "occupant_id: is not a key of an iq, but of a message and a presence"),

@@ -28,6 +28,7 @@ __all__ = [
     "read",
     "read_query",
     "read_verbatim",
+    "to_json",
     "write",
     "write_all",
 ]
