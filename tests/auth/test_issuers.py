@@ -345,3 +345,47 @@ def test_keys_come_by_https_or_without_a_network(url: str, safe: bool) -> None:
 def test_the_limits_are_small() -> None:
     limits = IssuerKeyLimits()
     assert (limits.fresh_seconds, limits.document_bytes, limits.fetch_seconds) == (600, 262_144, 5)
+
+
+KEYCLOAK: dict[str, Any] = {
+    "auth_time": 990,
+    "jti": "onrtac:5e0f6b1c",
+    "aud": ["tigrest", "account"],
+    "typ": "Bearer",
+    "azp": "chat-tools",
+    "sid": "b4ee7f1a",
+    "acr": "1",
+    "allowed-origins": ["https://chat.example.org"],
+    "realm_access": {"roles": ["offline_access", "xmpp-admin", "default-roles-main"]},
+    "resource_access": {"account": {"roles": ["manage-account"]}},
+    "scope": "openid email profile",
+    "email_verified": False,
+    "preferred_username": "alice",
+}
+"""An access token of Keycloak 26, but for what all tokens have."""
+
+AUTHENTIK: dict[str, Any] = {
+    "iss": "https://auth.example.org/application/o/tigrest/",
+    "aud": "Zk3Xq9",
+    "auth_time": 990,
+    "acr": "goauthentik.io/providers/oauth2/default",
+    "amr": ["pwd"],
+    "azp": "Zk3Xq9",
+    "uid": "q0Xn",
+    "preferred_username": "alice",
+    "nickname": "alice",
+    "groups": ["authentik Admins", "xmpp-admins"],
+}
+"""An access token of Authentik 2025, but for what all tokens have."""
+
+
+async def test_tokens_as_keycloak_and_authentik_make_them(world: World) -> None:
+    keycloak = world.provider.issuer(settings(admin=ClaimValue("realm_access.roles", "xmpp-admin")))
+    found = await keycloak.identify(world.provider.token(**KEYCLOAK))
+    assert (found.owner, sorted(found.scopes)) == (ALICE, ["admin", "user"])
+    its = settings(url=AUTHENTIK["iss"], audiences=("Zk3Xq9",), admin=ClaimValue("groups", "xmpp-admins"))
+    found = await world.provider.issuer(its).identify(world.provider.token(**AUTHENTIK))
+    assert (found.owner, sorted(found.scopes)) == (ALICE, ["admin", "user"])
+    secret = OctKey.import_key("client-secret-of-authentik-client-secret")
+    with pytest.raises(InvalidToken, match="algorithm is not allowed"):
+        await world.provider.issuer(its).identify(world.provider.token(secret, "HS256", **AUTHENTIK))

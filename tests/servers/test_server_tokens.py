@@ -7,19 +7,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
+from tests.bearers import Gateway, expect_same
+from tests.cli.process import serving
 from tests.conftest import Run
+from tests.identity_provider import identity_provider
 from tests.servers.conftest import installed
 from tests.servers.ejabberd import Ejabberd
-from tests.servers.gateway import gateway_for
-from tests.servers.process import XmppServer
+from tests.servers.gateway import eventually, gateway_for
+from tests.servers.process import USERS, XmppServer
 from tests.servers.test_c2s import port_of
 from tigrest.errors import NotSupported
 from tigrest.testing import TestGateway
 from tigrest.xmpp.jid import JID
 
 ALICE = JID("alice@localhost")
+ADMIN = ("admin", USERS["admin"])
+PREBIND = {"node": "pre-bind-bosh-session", "fields": [{"var": "from", "value": "alice@localhost/x"}]}
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +119,28 @@ def test_prosodys_token_as_bearer(prosody: XmppServer) -> None:
         refused = gateway.get("/rest/users", headers={"Authorization": "Bearer other"})
         assert refused.status_code == 401
         assert "the XMPP server refuses it" in refused.headers["www-authenticate"]
+
+
+def test_tokens_of_all_kinds_go_all_ways_that_passwords_go(prosody: XmppServer, tmp_path: Path) -> None:
+    settings = {f"TIGREST__{key}": value for key, value in prosody.settings().items()}
+    with identity_provider({"alice": {}}) as provider:
+        settings["TIGREST__AUTH__ISSUERS"] = f'[{{url = "{provider.url}", audience = "tigrest"}}]'
+        with (
+            serving(cwd=tmp_path, HTTP_API_KEY_BOOTSTRAP="key", **settings) as (_, base),
+            httpx2.Client(base_url=base, timeout=60) as client,
+        ):
+            eventually(lambda: client.get("/health/ready").status_code == 200)
+            # Prosody hashes the password at the first login, which counts as a change of it, and ends tokens from before that
+            assert client.get("/rest/disco/localhost", auth=("alice", USERS["alice"])).status_code == 200
+            own = {"jid": "alice@localhost", "ttl": 3600, "scopes": ["user"]}
+            tokens = {
+                "a token of the gateway": client.post("/api/oauth_issue_token", json=own, auth=ADMIN).json()["token"],
+                "one of the provider": provider.log_in("alice"),
+                "one of the server": prosodys_token(prosody),
+            }
+            assert expect_same(Gateway(client, ADMIN, "key"), ("alice", USERS["alice"]), tokens) > 80
+            for token in tokens.values():
+                headers = {"Authorization": f"Bearer {token}"}
+                refused = client.post("/rest/adhoc/bosh@localhost", json={"command": PREBIND}, headers=headers)
+                assert (refused.status_code, "with the password" in refused.text) == (403, True), refused.text
+        assert all(token not in (tmp_path / "log").read_text() for token in tokens.values())
