@@ -290,10 +290,10 @@ def test_who_may_call_is_said(gateway: TestGateway) -> None:
         return operation(gateway, method, path)["security"]
 
     assert security("get", "/rest/open") == []
-    assert security("get", "/rest/orders/{jid}") == [{"login": []}, {"token": []}]
+    assert security("get", "/rest/orders/{jid}") == [{"login": []}, {"token": []}, {"oauth": []}]
     assert security("get", "/rest/keyed") == [{"apiKey": []}]
-    assert security("post", "/rest/keyed-admin") == [{"apiKey": [], "login": []}, {"apiKey": [], "token": []}]
-    assert set(document(gateway)["components"]["securitySchemes"]) == {"login", "token", "apiKey"}
+    assert security("post", "/rest/keyed-admin") == [{"apiKey": [], "login": []}, {"apiKey": [], "token": []}, {"apiKey": [], "oauth": []}]
+    assert set(document(gateway)["components"]["securitySchemes"]) == {"login", "token", "oauth", "apiKey"}
 
 
 def test_what_anybody_may_get_asks_for_no_login(gateway: TestGateway) -> None:
@@ -387,8 +387,8 @@ def test_a_further_place_has_some_arguments_in_the_path(gateway: TestGateway) ->
 
 
 def test_commands_for_all_take_a_login_and_need_none(gateway: TestGateway) -> None:
-    assert operation(gateway, "post", "/api/rename_thing")["security"] == [{}, {"login": []}, {"token": []}]
-    assert operation(gateway, "post", "/api/make")["security"] == [{"login": []}, {"token": []}]
+    assert operation(gateway, "post", "/api/rename_thing")["security"] == [{}, {"login": []}, {"token": []}, {"oauth": []}]
+    assert operation(gateway, "post", "/api/make")["security"] == [{"login": []}, {"token": []}, {"oauth": []}]
 
 
 def test_operations_that_take_a_key_for_repeats_say_so() -> None:

@@ -17,6 +17,7 @@ from urllib.request import Request, urlopen
 
 from tests.scripting.listening import Quiet, listening
 from tests.servers.process import free_ports
+from tests.waiting import eventually
 
 BROWSER, DRIVER = "chromium", "chromedriver"
 
@@ -57,6 +58,14 @@ class Browser:
         """Run the body of an async function in the page, and return what it returns."""
         wrapped = f"const done = arguments[0]; (async () => {{ {script} }})().then(done, error => done(String(error)))"
         return _call("POST", f"{self._base}/execute/async", {"script": wrapped, "args": []})
+
+    def windows(self) -> list[str]:
+        """Return the windows that are open, the first one first."""
+        return [*_call("GET", f"{self._base}/window/handles")]
+
+    def switch(self, window: str) -> None:
+        """Go on in another window."""
+        _call("POST", f"{self._base}/window", {"handle": window})
 
     def complaints(self) -> list[str]:
         """Return what the browser has logged since the last time, such as what a page's policy refused."""
@@ -103,6 +112,20 @@ def page(html: str) -> Iterator[int]:
 
     with listening(Page) as url:
         yield urlsplit(url).port or 0
+
+
+def fill_in(browser: Browser, title: str, **values: str) -> None:
+    """Fill in the form of the page of a title, and press its first button."""
+    is_shown(browser, title)
+    assert browser.run(
+        f"for (const [name, text] of Object.entries({json.dumps(values)})) document.querySelector(`[name=${{name}}]`).value = text;"
+        "const press = () => document.querySelector('button').click(); setTimeout(press, 0); return true;"
+    )
+
+
+def is_shown(browser: Browser, title: str) -> None:
+    """Wait for a page."""
+    eventually(lambda: browser.run("return document.readyState + document.title") == f"complete{title}")
 
 
 def _call(method: str, url: str, body: object = None) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from authlib.common.security import generate_token
 from authlib.integrations.requests_client import OAuth2Session
 
 from tests.cli.process import serving, tigrest
-from tests.servers.browser import Browser, chromium, is_installed, page
+from tests.servers.browser import Browser, chromium, fill_in, is_installed, is_shown, page
 from tests.waiting import eventually
 from tigrest.auth.client_store import DEVICE_GRANT
 
@@ -62,20 +61,6 @@ def session(client: dict[str, str], url: str, **options: Any) -> Iterator[OAuth2
         **options,
     ) as made_by_authlib:
         yield made_by_authlib
-
-
-def fill_in(browser: Browser, title: str, **values: str) -> None:
-    """Fill in the form of the page of a title, and press its first button."""
-    is_shown(browser, title)
-    assert browser.run(
-        f"for (const [name, text] of Object.entries({json.dumps(values)})) document.querySelector(`[name=${{name}}]`).value = text;"
-        "const press = () => document.querySelector('button').click(); setTimeout(press, 0); return true;"
-    )
-
-
-def is_shown(browser: Browser, title: str) -> None:
-    """Wait for a page."""
-    eventually(lambda: browser.run("return document.readyState + document.title") == f"complete{title}")
 
 
 def log_in_and_allow(browser: Browser) -> None:

@@ -1,7 +1,7 @@
 """Swagger UI at ``/api/docs``: a page on which people read the OpenAPI document and try what it describes.
 
-``static/swagger-ui`` has what ``make vendor`` took from npm's package ``swagger-ui-dist``, unchanged; ``docs.html`` and ``docs.js``
-are ours. Nothing comes from another host, and the page's policy allows none.
+``static/swagger-ui`` has what ``make vendor`` took from npm's package ``swagger-ui-dist``, unchanged; the other files
+of ``static`` are ours. Nothing comes from another host, and the page's policy allows none.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ _SCRIPT, _STYLE = b"text/javascript; charset=utf-8", b"text/css; charset=utf-8"
 ASSETS = {
     "": ("docs.html", PAGE_TYPE),
     "docs.js": ("docs.js", _SCRIPT),
+    "signed-in": ("signed-in.html", PAGE_TYPE),
+    "signed-in.js": ("signed-in.js", _SCRIPT),
     "swagger-ui-bundle.js": ("swagger-ui/swagger-ui-bundle.js", _SCRIPT),
     "swagger-ui.css": ("swagger-ui/swagger-ui.css", _STYLE),
     "favicon-32x32.png": ("swagger-ui/favicon-32x32.png", b"image/png"),

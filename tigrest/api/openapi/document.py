@@ -17,6 +17,22 @@ from tigrest.scripting.routes import Route
 SECURITY_SCHEMES: dict[str, JsonObject] = {
     "login": {"type": "http", "scheme": "basic", "description": "A bare XMPP address, or its local part alone, and its password."},
     "token": {"type": "http", "scheme": "bearer", "description": "A token, as `tigrest token add` makes it."},
+    "oauth": {
+        "type": "oauth2",
+        "description": "A token that a user grants to a client on the page of the gateway; `tigrest client add` makes clients.",
+        "flows": {
+            "authorizationCode": {
+                "authorizationUrl": "/oauth2/authorize",
+                "tokenUrl": "/oauth2/token",
+                "refreshUrl": "/oauth2/token",
+                "scopes": {
+                    "user": "What a user may.",
+                    "admin": "All that an administrator may.",
+                    "rest": "The handlers below /rest that are for users.",
+                },
+            }
+        },
+    },
     "apiKey": {"type": "apiKey", "in": "header", "name": "Api-Key", "description": "An API key of the gateway."},
 }
 """Ways to say who calls. OpenAPI 3.1 §4.8.27"""

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 Paths = dict[str, dict[str, JsonObject]]
 """Operations by path and by method in lower case. OpenAPI 3.1 §4.8.8"""
 
-LOGINS: tuple[dict[str, list[str]], ...] = ({"login": []}, {"token": []})
+LOGINS: tuple[dict[str, list[str]], ...] = ({"login": []}, {"token": []}, {"oauth": []})
 KEY: dict[str, list[str]] = {"apiKey": []}
 """Requirements of security, by the names of :data:`tigrest.api.openapi.document.SECURITY_SCHEMES`. OpenAPI 3.1 §4.8.30"""
 

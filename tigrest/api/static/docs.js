@@ -8,9 +8,10 @@ let page = null;
 const utf8 = (text) => String.fromCharCode(...new TextEncoder().encode(text));
 
 function loginHeader() {
-  const { login, token } = page.authSelectors.authorized().toJS();
+  const { login, token, oauth } = page.authSelectors.authorized().toJS();
   if (login) return `Basic ${btoa(`${login.value.username}:${login.value.password}`)}`;
-  return token ? `Bearer ${token.value}` : null;
+  if (token) return `Bearer ${token.value}`;
+  return oauth?.token ? `Bearer ${oauth.token.access_token}` : null;
 }
 
 const reload = (result) => {
@@ -24,15 +25,18 @@ const authorize = (original) => ({ login, ...others }) => {
   return reload(original({ ...others, login: { ...login, value } }));
 };
 
+const authorizeOauth2 = (original) => (payload) => reload(original(payload));
+
 const logout = (original) => (names) => reload(original(names));
 
 const reloads = (system) => {
   page = system.getSystem();
-  return { statePlugins: { auth: { wrapActions: { authorize, logout } } } };
+  return { statePlugins: { auth: { wrapActions: { authorize, authorizeOauth2, logout } } } };
 };
 
-SwaggerUIBundle({
+const ui = SwaggerUIBundle({
   url: "openapi.json",
+  oauth2RedirectUrl: new URL("docs/signed-in", document.baseURI).href,
   dom_id: "#swagger-ui",
   deepLinking: true,
   filter: true,
@@ -46,3 +50,5 @@ SwaggerUIBundle({
     return request;
   },
 });
+
+ui.initOAuth({ usePkceWithAuthorizationCodeGrant: true, scopes: "user admin rest" });
