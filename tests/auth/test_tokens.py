@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import ClassVar
 
 import pytest
 
@@ -13,6 +16,7 @@ from tigrest.auth.token_store import Token, TokenStore
 from tigrest.auth.tokens import Tokens, granted, is_bearer
 from tigrest.errors import InvalidToken, NotConnected, StorageUnavailable, TooManyFailures
 from tigrest.state.database import Database
+from tigrest.state.gateway_tables import GATEWAY
 from tigrest.xmpp.jid import JID
 
 
@@ -109,10 +113,13 @@ async def test_what_this_process_revokes_ends_at_once(world: World) -> None:
         await world.tokens.find(header, ADDRESS)
 
 
-async def test_what_another_process_revokes_ends_within_a_second(world: World, database: Database) -> None:
+async def test_what_another_process_revokes_ends_within_a_second(world: World, location: str) -> None:
     header = await world.made()
     await world.tokens.find(header, ADDRESS)
-    await TokenStore(database).revoke("ci")
+    elsewhere = Database(location)
+    await elsewhere.start(GATEWAY)
+    await TokenStore(elsewhere).revoke("ci")
+    await elsewhere.stop()
     assert world.tokens.cached(header, ADDRESS) is not None
     world.clock.pass_by(1.1)
     with pytest.raises(InvalidToken):
@@ -220,3 +227,21 @@ async def test_tokens_of_an_account_that_the_server_has_deleted_end_when_they_ar
     assert "alice@localhost is gone; 1 tokens revoked" in caplog.text
     with pytest.raises(InvalidToken):
         await world.tokens.find(header, ADDRESS)
+
+
+async def test_the_look_up_sees_hashes_only_so_that_its_time_tells_nothing_of_tokens(world: World) -> None:
+    class Seen(CountingStore):
+        digests: ClassVar[list[str]] = []
+
+        async def find(self, digest: str) -> Token | None:
+            self.digests.append(digest)
+            return await super().find(digest)
+
+    world.store.__class__ = Seen
+    right = await world.made()
+    for header in (right, right[:-1] + b"x", b"Bearer tgt_", b"Bearer tgt_" + b"x" * 5000):
+        with contextlib.suppress(InvalidToken):
+            await world.tokens.find(header, ADDRESS)
+        text = header.removeprefix(b"Bearer ")
+        assert Seen.digests.pop() == hashlib.sha256(text).hexdigest()
+        assert not any(text in key for key in world.tokens._cache), "and so does the cache"
