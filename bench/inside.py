@@ -29,6 +29,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from tigrest.auth.token_store import TokenStore  # noqa: E402
 from tigrest.backends.component.stream import ComponentStream  # noqa: E402
 from tigrest.backends.component.window import Window  # noqa: E402
 from tigrest.config import Config  # noqa: E402
@@ -36,6 +37,7 @@ from tigrest.gateway import Gateway  # noqa: E402
 from tigrest.http.wire.memory import calm_garbage_collection  # noqa: E402
 from tigrest.http.wire.protocol import HttpProtocol  # noqa: E402
 from tigrest.http.wire.server import uvicorn_config  # noqa: E402
+from tigrest.xmpp.jid import JID  # noqa: E402
 
 LOGIN = base64.b64encode(b"admin:secret").decode()
 MESSAGE = "<message to='bob@localhost' type='chat'><body>Hello there, this is a message of some length</body></message>"
@@ -158,6 +160,9 @@ def request(method: str, path: str, body: str = "", *headers: str) -> bytes:
 
 
 KEYED = (f"Authorization: Basic {LOGIN}", "Api-Key: bench-key")
+TOKEN = "Authorization: Bearer TOKEN"
+"""With the token in the place of its last word once there is one."""
+BEARER_COMMAND, BEARER_MESSAGE = "POST /api/greeting, Bearer", "message, Bearer"
 CASES = {
     "GET /rest/tested/test": request("GET", "/rest/tested/test"),
     "script's dict as JSON": request("GET", "/rest/values?type=json"),
@@ -165,7 +170,9 @@ CASES = {
     "GET /api/constant": request("GET", "/api/constant"),
     "POST /api/constant": request("POST", "/api/constant", "{}", "Content-Type: application/json"),
     "POST /api/greeting": request("POST", "/api/greeting", '{"name":"Bob","times":2}', *KEYED[:1], "Content-Type: application/json"),
+    BEARER_COMMAND: request("POST", "/api/greeting", '{"name":"Bob","times":2}', TOKEN, "Content-Type: application/json"),
     "message by /rest/stream": request("POST", "/rest/stream", MESSAGE, *KEYED, "Content-Type: application/xml"),
+    BEARER_MESSAGE: request("POST", "/rest/stream", MESSAGE, TOKEN, KEYED[1], "Content-Type: application/xml"),
     "iq ping by /rest/stream": request("POST", "/rest/stream", PING, *KEYED, "Content-Type: application/xml"),
 }
 
@@ -205,7 +212,9 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> None:
     bare.load()
     state = uvicorn.Server(served).server_state
     state.default_headers = [(b"date", b"Sat, 21 Nov 2026 09:00:00 GMT"), (b"server", b"tigrest")]
-    callers = {name: Caller(HttpProtocol, served, state, data) for name, data in CASES.items() if arguments.only in name}
+    token = await TokenStore(gateway.parts.databases.state).add("bench", JID("admin@localhost"), ["admin"])
+    cases = {name: data.replace(b"Bearer TOKEN", f"Bearer {token}".encode()) for name, data in CASES.items() if arguments.only in name}
+    callers = {name: Caller(HttpProtocol, served, state, data) for name, data in cases.items()}
     callers = {"bare uvicorn hello": Caller(HttpToolsProtocol, bare, state, request("GET", "/"))} | callers
     times: dict[str, list[float]] = {}
     for number in range(arguments.rounds + 1):
@@ -218,6 +227,9 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> None:
     print(f"{'case':30} {'median µs':>10} {'min':>7} {'max':>7}")
     for name, values in times.items():
         print(f"{name:30} {statistics.median(values):10.1f} {min(values):7.1f} {max(values):7.1f}")
+    for bearer, basic in ((BEARER_COMMAND, "POST /api/greeting"), (BEARER_MESSAGE, "message by /rest/stream")):
+        if bearer in times and basic in times:
+            print(f"{bearer} / {basic}: {statistics.median(times[bearer]) / statistics.median(times[basic]):.2f}")
     await gateway.stop()
     write_json(arguments.json, {"inside_us": times})
 

@@ -9,6 +9,7 @@ from tigrest import CommandContext, InvalidValue, NotFound, Verdict, command, ex
     tags=("commands",),
     effect="read",
     errors=(NotFound, InvalidValue),
+    dashes=("caller",),
     example=(
         {"caller": "alice@example.org", "name": "get_roster"},
         [

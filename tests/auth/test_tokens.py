@@ -26,9 +26,14 @@ class CountingStore(TokenStore):
 
     async def find(self, digest: str) -> Token | None:
         self.reads += 1
+        found = await super().find(digest)
+        await self.meanwhile()
         if self.broken:
             raise OSError("the disk is gone")
-        return await super().find(digest)
+        return found
+
+    async def meanwhile(self) -> None:
+        """Do what happens while a token is read."""
 
 
 class World:
@@ -122,6 +127,28 @@ async def test_what_another_process_revokes_ends_within_a_second(world: World, l
     await elsewhere.stop()
     assert world.tokens.cached(header, ADDRESS) is not None
     world.clock.pass_by(1.1)
+    with pytest.raises(InvalidToken):
+        await world.tokens.find(header, ADDRESS)
+
+
+async def test_a_token_is_valid_however_long_the_database_takes_and_whatever_others_change_meanwhile(world: World) -> None:
+    header = await world.made()
+
+    async def slowly() -> None:
+        world.clock.pass_by(3)
+
+    async def busily() -> None:
+        world.store.changes += 1
+
+    async def revoking() -> None:
+        world.store.meanwhile = busily  # type: ignore[method-assign]
+        await world.store.revoke("ci")
+
+    for world.store.meanwhile in (slowly, busily):  # type: ignore[method-assign]
+        assert (await world.tokens.find(header, ADDRESS)).name == "ci"
+    world.store.broken, world.store.meanwhile = True, slowly  # type: ignore[method-assign]
+    assert (await world.tokens.find(header, ADDRESS)).name == "ci"
+    world.store.broken, world.store.meanwhile = False, revoking  # type: ignore[method-assign]
     with pytest.raises(InvalidToken):
         await world.tokens.find(header, ADDRESS)
 

@@ -131,6 +131,8 @@ def test_a_name_that_looks_like_a_version_is_refused(tmp_path: Path) -> None:
 def test_what_a_command_is_about_are_its_arguments(tmp_path: Path) -> None:
     [problem] = load(tmp_path, numbers=ADD.replace("role=None", "role=None, about=('caller',)")).problems
     assert "about names 'caller', which is no argument" in str(problem)
+    [problem] = load(tmp_path, numbers=ADD.replace("role=None", "role=None, dashes=('caller',)")).problems
+    assert "dashes names 'caller', which is no argument" in str(problem)
 
 
 @pytest.mark.parametrize("name", ["docs", "completion"])

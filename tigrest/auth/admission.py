@@ -99,11 +99,20 @@ class Admission:
             return Principal(None, NOBODY, "open" if is_open else "key", key.name if key else "", address)
         if authorization is None and given is not None and key is None:
             raise KeyRequired("the API key is not accepted here, and there is no login either")
-        jid = self._logins.cached(authorization) if authorization and authorization.startswith(b"Basic ") else None
-        principal = await self.log_in(authorization, address) if jid is None else self._make(jid, address)
+        principal = self._cached(authorization, address) or await self.log_in(authorization, address)
         if required and requirements.role not in principal.roles and requirements.role is not None:
             raise RoleRequired(_refusal(principal, requirements.role))
         return principal
+
+    def _cached(self, authorization: bytes | None, address: str) -> Principal | None:
+        """Return the caller of a header that was checked lately, as most are; ``None`` to :meth:`log_in`."""
+        if authorization is None:
+            return None
+        if authorization.startswith(b"Basic "):
+            jid = self._logins.cached(authorization)
+            return None if jid is None else self._make(jid, address)
+        token = self._bearers.cached(authorization, address) if authorization.startswith(b"Bearer ") else None
+        return None if token is None else self._bearer(token, address)
 
     async def log_in(self, authorization: bytes | None, address: str) -> Principal:
         """Authenticate a caller by his login alone.

@@ -137,10 +137,10 @@ class Permissions:
     def settles(self, principal: Principal, called: Called) -> bool:
         """Return whether somebody may call a command whatever the way and the arguments, so that :meth:`judge` need not be asked.
 
-        It is never so with a token, whose scopes may leave less of the rights of its owner.
+        Args:
+            principal: the caller, with the roles that count for the command (:meth:`tigrest.service.policy.Policy.acting`).
+            called: the command.
         """
-        if principal.via == "bearer":
-            return False
         role = called.role
         return principal.is_admin or ((role is None or role in principal.roles) and not self.naming(called))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal
 
 from tigrest.xmpp.jid import JID
@@ -46,9 +47,18 @@ class Principal:
     def __post_init__(self) -> None:
         object.__setattr__(self, "is_admin", "admin" in self.roles)
 
+    def with_roles(self, roles: frozenset[str]) -> Principal:
+        """Return him with other roles; memoised, since each call of a command by a token asks for it."""
+        return self if roles == self.roles else _with_roles(self, roles)
+
     def __hash__(self) -> int:
         return hash(self.jid)
 
     def __str__(self) -> str:
         """Name the caller for logs and messages: his address, else what he came with."""
         return str(self.jid) if self.jid is not None else f"{self.via} {self.name}".rstrip()
+
+
+@lru_cache(maxsize=1024)
+def _with_roles(principal: Principal, roles: frozenset[str]) -> Principal:
+    return replace(principal, roles=roles)

@@ -25,6 +25,9 @@ log = logging.getLogger(__name__)
 
 SCHEME = b"bearer "
 
+READS = 3
+"""Times that a token is read while others are being changed."""
+
 
 @dataclass(frozen=True)
 class TokenLimits:
@@ -141,8 +144,7 @@ class Tokens:
         if (token.expires is not None and token.expires <= self._unix_clock()) or not self._knows(token.owner):
             return None
         if known.noted + self._limits.use_seconds <= now:
-            known.noted = now
-            self._tasks.start(self._note_use(token, address))
+            self._note(known, now, address)
         return token
 
     async def find(self, authorization: bytes, address: str) -> Token:
@@ -166,13 +168,16 @@ class Tokens:
             self._throttle.network_failed(address)
             raise InvalidToken(f"the token is not accepted: those of the gateway begin with {TOKEN_PREFIX}")
         found = await self._read(key, hash_token(text), known)
-        if found is not None and not self._knows(found.owner):
-            raise InvalidToken(f"the token is not accepted: {found.owner} is no user of the domain, and no account of the gateway")
-        if found is None or (token := self.cached(authorization, address)) is None:
+        if found is not None and not self._knows(found.token.owner):
+            raise InvalidToken(f"the token is not accepted: {found.token.owner} is no user of the domain, and no account of the gateway")
+        if found is None or (found.token.expires is not None and found.token.expires <= self._unix_clock()):
             self._cache.pop(key, None)
             self._throttle.network_failed(address)
             raise InvalidToken("the token is not accepted: it is unknown, revoked, or has expired")
-        return token
+        now = self._clock()
+        if found.noted + self._limits.use_seconds <= now:
+            self._note(found, now, address)
+        return found.token
 
     async def ended(self, names: Collection[str]) -> set[str]:
         """Return which tokens are revoked or have expired; none while they cannot be looked up.
@@ -209,21 +214,32 @@ class Tokens:
         """Give up what is being stored."""
         await self._tasks.stop()
 
-    async def _read(self, key: bytes, digest: str, known: _Known | None) -> Token | None:
-        """Look a token up; where the database does not answer, what was read last counts."""
-        began, changes = self._clock(), self._store.changes
-        try:
-            async with asyncio.timeout(self._limits.read_seconds):
-                token = await self._reads.run((key, changes), lambda: self._store.find(digest))
-        except RETRYABLE_ERRORS as error:  # OSError among them: also a TimeoutError
-            self._complain("tokens cannot be looked up; those read last stay valid: %s", error)
-            if known is None:
-                raise StorageUnavailable("tokens cannot be looked up now") from None
-            token = known.token
-        if token is not None:
-            noted = float("-inf") if known is None else known.noted
-            self._remember(key, _Known(token, began + self._limits.fresh_seconds, changes, noted))
-        return token
+    async def _read(self, key: bytes, digest: str, known: _Known | None) -> _Known | None:
+        """Look a token up, once more where some were changed meanwhile; when the database does not answer, what was read last counts."""
+        noted = float("-inf") if known is None else known.noted
+        for _ in range(READS):
+            began, changes = self._clock(), self._store.changes
+            try:
+                async with asyncio.timeout(self._limits.read_seconds):
+                    token = await self._reads.run((key, changes), lambda: self._store.find(digest))
+            except RETRYABLE_ERRORS as error:  # OSError among them: also a TimeoutError
+                self._complain("tokens cannot be looked up; those read last stay valid: %s", error)
+                if known is None:
+                    raise StorageUnavailable("tokens cannot be looked up now") from None
+                found = _Known(known.token, self._clock() + self._limits.fresh_seconds, changes, noted)
+                self._remember(key, found)
+                return found
+            if self._store.changes == changes:
+                break
+        if token is None:
+            return None
+        found = _Known(token, began + self._limits.fresh_seconds, changes, noted)
+        self._remember(key, found)
+        return found
+
+    def _note(self, known: _Known, now: float, address: str) -> None:
+        known.noted = now
+        self._tasks.start(self._note_use(known.token, address))
 
     def _remember(self, key: bytes, known: _Known) -> None:
         self._cache[key] = known

@@ -113,7 +113,8 @@ class Pipeline:
 
     def is_admitted(self, principal: Principal, command: Command) -> bool:
         """Return whether somebody may call a command whatever the way and the arguments: then :meth:`admit` need not be asked."""
-        return self._service.policy.permissions.settles(principal, command)
+        policy = self._service.policy
+        return policy.permissions.settles(policy.acting(principal, command), command)
 
     def admit(self, attempt: Attempt) -> None:
         """Check that somebody may call a command.

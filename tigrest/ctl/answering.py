@@ -179,7 +179,7 @@ class _Answer:
         Raises:
             WrongUsage: it is wanted twice, or there is none.
         """
-        places = [name for name, each in words.given.items() if STDIN in each]
+        places = [name for name, each in words.given.items() if STDIN in each and name not in command.specification.dashes]
         if not places:
             return words.given
         if len(places) > 1 or words.given[places[0]].count(STDIN) > 1:

@@ -114,8 +114,10 @@ class _Compilation:
         )
         self._check_route(arguments)
         self._check_renamed({argument.name for argument in arguments})
-        if unknown := set(self._specification.about or ()) - {argument.name for argument in arguments}:
-            raise self._error(f"about names {min(unknown)!r}, which is no argument")
+        names = {argument.name for argument in arguments}
+        for word, named in (("about", self._specification.about or ()), ("dashes", self._specification.dashes)):
+            if unknown := set(named) - names:
+                raise self._error(f"{word} names {min(unknown)!r}, which is no argument")
         self._check_example(command)
         return command
 

@@ -65,6 +65,7 @@ class Specification:
     renamed: Mapping[str, str]
     about: tuple[str, ...] | None
     secret_result: bool
+    dashes: tuple[str, ...]
 
 
 def command(
@@ -82,6 +83,7 @@ def command(
     renamed: Mapping[str, str] | None = None,
     about: Sequence[str] | None = None,
     secret_result: bool = False,
+    dashes: Sequence[str] = (),
 ) -> Callable[[F], F]:
     """Declare that a function of a script in ``scripts/commands`` is a command. It is checked when the script is loaded.
 
@@ -103,6 +105,7 @@ def command(
         about: arguments with the addresses of all accounts that it is about, for permissions such as ``own``; by default what
             :func:`tigrest.auth.permission_entries.owners_of` finds by the names of arguments.
         secret_result: whether the result may not be stored, not even for those who repeat a request with its ``Idempotency-Key``.
+        dashes: arguments for which ``-`` on the command line is a value of its own, and not what standard input has.
 
     Raises:
         TypeError: it decorates a function without being called.
@@ -125,6 +128,7 @@ def command(
         renamed=dict(renamed or {}),
         about=None if about is None else tuple(about),
         secret_result=secret_result,
+        dashes=tuple(dashes),
     )
 
     def declare(function: F) -> F:

@@ -249,11 +249,11 @@ class Policy:
             called: the command or handler.
         """
         scopes = principal.scopes
-        if principal.via != "bearer" or principal.jid is None or called.uris:
+        if principal.via != "bearer" or principal.is_admin or principal.jid is None or called.uris:
             return principal
         if called.name in scopes or not scopes.isdisjoint(called.tags):
-            return replace(principal, roles=self.roles_of(principal.jid))
-        return principal if scopes & {"admin", "user"} else replace(principal, roles=NOBODY)
+            return principal.with_roles(self.roles_of(principal.jid))
+        return principal if "admin" in scopes or "user" in scopes else principal.with_roles(NOBODY)
 
     def require(self, principal: Principal, action: Action, subject: Any) -> None:
         """Refuse what :meth:`allowed` does not allow.
