@@ -1,10 +1,14 @@
 """Permissions in the configuration: explained, told when they name nothing, changed without a restart."""
 
+import re
+import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from tests.cli.process import tigrest
+from tests.ctl.shell import Shell
 from tigrest.config import Config
 from tigrest.testing import TestGateway, serving
 from tigrest.xmpp.jid import JID
@@ -70,6 +74,33 @@ def test_handlers_and_tokens_are_explained() -> None:
             "there is no handler at '/rest/strem'; did you mean rest:/rest/stream?",
         )
         assert gateway.client.get("/api/explain", params={"caller": "no token", "name": "status"}, auth=ADMIN).status_code == 404
+
+
+RECIPE = re.compile(r"^### (.+?)\n.*?^```toml\n(.*?)^```\n+```text\n(.*?)^```", re.MULTILINE | re.DOTALL)
+PAGE = (Path(__file__).parents[2] / "docs" / "permissions.md").read_text("utf-8")
+
+
+def test_the_cookbook_has_ten_recipes() -> None:
+    assert len(RECIPE.findall(PAGE)) == 10
+
+
+@pytest.mark.parametrize(("title", "settings", "screen"), RECIPE.findall(PAGE))
+def test_recipes_are_explained_as_printed(title: str, settings: str, screen: str, caplog: pytest.LogCaptureFixture) -> None:
+    with serving(domain="example.org", **tomllib.loads(settings)) as gateway:
+        shell, printed = Shell(gateway), []
+        for line in [line for line in screen.splitlines() if line.startswith("$ ")]:
+            _, program, *words = shlex.split(line)
+            assert program == "tigrest"
+            if words[0] == "token":
+                _, _, name, _, owner, _, scope = words
+                gateway.client.portal.call(gateway.gateway.parts.authentication.tokens._store.add, name, JID(owner), [scope])
+                printed += [line, "tgt_…"]
+            else:
+                done = shell.ctl(*words[1:])
+                assert done.err == ""
+                printed += [line, *done.out.splitlines()]
+        assert "\n".join(printed) + "\n" == screen
+    assert "api.permissions" not in caplog.text, "all names are there"
 
 
 def test_names_of_no_command_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -16,6 +16,8 @@ ACCEPTED = {
 }
 """Media types of a post, of any content: that is the affair of its format."""
 
+REFUSED = "The post has no secret of the hook, or a wrong one."
+
 UNLIKE = "The post has not the format of the hook; the detail says which it looks like."
 
 
@@ -37,14 +39,14 @@ class Hook(Handler):
             "request": "Backup done: 12 GB in 40 minutes",
             "curl": "-H 'Authorization: Bearer SECRET'",
             "accepts": ACCEPTED,
-            "answers": {200: SENT, 202: ACCEPTED_ONLY, 422: UNLIKE},
+            "answers": {200: SENT, 202: ACCEPTED_ONLY, 401: REFUSED, 422: UNLIKE},
         },
         "PUT": {
             "info": "The same, for clients of ntfy",
             "request": "Backup done",
             "curl": "-H 'Authorization: Bearer SECRET'",
             "accepts": ACCEPTED,
-            "answers": {200: SENT, 202: ACCEPTED_ONLY, 422: UNLIKE},
+            "answers": {200: SENT, 202: ACCEPTED_ONLY, 401: REFUSED, 422: UNLIKE},
         },
     }
 
@@ -69,7 +71,7 @@ class Topic(Handler):
             "request": '{"topic": "backup", "title": "Backup", "message": "done"}',
             "curl": "-H 'Authorization: Bearer SECRET'",
             "accepts": {"application/json": {"type": "object"}},
-            "answers": {200: SENT, 202: ACCEPTED_ONLY, 422: UNLIKE},
+            "answers": {200: SENT, 202: ACCEPTED_ONLY, 401: REFUSED, 422: UNLIKE},
         },
     }
 

@@ -5,7 +5,7 @@ _tigrest() {
     local current=${COMP_WORDS[COMP_CWORD]} program=${COMP_WORDS[0]/#\~/$HOME} word
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
-        mapfile -t COMPREPLY < <(compgen -W "api-key check ctl hash-password hook new routes serve token webhooks" -- "$current")
+        mapfile -t COMPREPLY < <(compgen -W "api-key check client ctl hash-password hook new routes serve token webhooks" -- "$current")
     elif [[ ${COMP_WORDS[1]} == ctl ]]; then
         while IFS=$'\t' read -r word _; do
             COMPREPLY+=("$word")

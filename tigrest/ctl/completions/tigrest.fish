@@ -6,5 +6,5 @@ function __tigrest_ctl
     $words[1] ctl --complete $words[3..-1] (commandline -ct) 2>/dev/null
 end
 
-complete -c tigrest -n __fish_use_subcommand -f -a "api-key check ctl hash-password hook new routes serve token webhooks"
+complete -c tigrest -n __fish_use_subcommand -f -a "api-key check client ctl hash-password hook new routes serve token webhooks"
 complete -c tigrest -n "__fish_seen_subcommand_from ctl" -f -a "(__tigrest_ctl)"
