@@ -28,6 +28,7 @@ from starlette.responses import FileResponse, StreamingResponse
 from starlette.types import Message, Receive, Scope
 
 from tigrest.auth.principal import Principal
+from tigrest.auth.throttle import network_of
 from tigrest.errors import (
     CallerGone,
     HandlerTimeout,
@@ -129,13 +130,23 @@ class KeyedRequest:
     is_secret: bool = False
 
     @property
-    def caller(self) -> list[str]:
-        """Return who calls, in parts: a user, an API key, or else an address with what looks like credentials, which a script may check."""
+    def is_known(self) -> bool:
+        """Return whether the caller has logged in, or has an API key."""
         principal = self.principal
-        if principal is not None and (principal.jid is not None or principal.name):
-            return [str(principal)]
-        given = [f"{name!r}: {value!r}" for name, value in self.fields.items() if name != IDEMPOTENCY_KEY and _CREDENTIAL.search(name)]
-        return ["anyone", client_address(self.scope), *sorted(given)]
+        return principal is not None and (principal.jid is not None or principal.name != "")
+
+    @property
+    def caller(self) -> str:
+        """Return who calls: a user, an API key, or else a network."""
+        return str(self.principal) if self.is_known else f"anyone at {network_of(client_address(self.scope))}"
+
+    @property
+    def credentials(self) -> list[str]:
+        """Return what looks like credentials of an unknown caller, which a script may check itself."""
+        if self.is_known:
+            return []
+        given = self.fields.items()
+        return sorted(f"{name!r}: {value!r}" for name, value in given if name != IDEMPOTENCY_KEY and _CREDENTIAL.search(name))
 
 
 class Idempotency:
@@ -172,9 +183,9 @@ class Idempotency:
         """
         scope = request.scope
         key, caller = read_key(scope["headers"]), request.caller
-        named = [*caller, scope["method"], scope["path"], key]
+        named = [caller, *request.credentials, scope["method"], scope["path"], key]
         body, receive = await _begin_body(request, self._fingerprinted)
-        claim = KeyClaim(_digest("key", *named), _digest("caller", *caller), _fingerprint(key, request, body, self._fingerprinted))
+        claim = KeyClaim(_digest("key", *named), _digest("caller", caller), _fingerprint(key, request, body, self._fingerprinted))
         stored = await self._claim(claim)
         if stored is not None:
             return _reply_of(stored)

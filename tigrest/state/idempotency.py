@@ -392,6 +392,8 @@ class IdempotencyStore:
         for each in (usage, self._total):
             each.keys += keys
             each.bytes += size
+        if not usage.keys:
+            del self._usage[caller]  # strangers may be many
 
 
 def _completed(change: _Change) -> dict[str, Any]:
