@@ -160,6 +160,13 @@ async def test_what_another_process_changes_counts_within_a_second(world: World)
     assert (await world.post("new", token=SECRET)).name == "new"
 
 
+async def test_a_hook_that_another_process_has_made_right_now_works(world: World) -> None:
+    assert (await world.post("text", token=SECRET)).name == "text"
+    await world.other.add(make_hook("new", "text", BOB, SECRET))
+    world.clock.pass_by(0.11)
+    assert (await world.post("new", token=SECRET)).name == "new"
+
+
 async def test_what_this_process_changes_counts_at_once(world: World) -> None:
     assert (await world.post("text", token=SECRET)).name == "text"
     await world.admission.revoke("text")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import httpx2
 import pytest
+import yaml  # type: ignore[import-untyped]
 
-from tests.cli.process import demo, serving, tigrest, without_delays
+from tests.cli.process import ROOT, demo, serving, tigrest, without_delays
+from tests.hooks.test_hooks import FORMATS
 from tests.waiting import eventually
 
 
@@ -123,3 +126,54 @@ def test_what_cannot_be_is_one_line(tmp_path: Path, arguments: list[str], code: 
     done = tigrest("hook", *arguments, cwd=tmp_path)
     assert words in done.stderr
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (code, "", 1)
+
+
+PAGE = (ROOT / "docs" / "alerts.md").read_text("utf-8")
+EXAMPLES = ROOT / "examples" / "hooks"
+ELSEWHERE = "https://xmpp.example.com"
+
+
+def test_the_page_shows_what_arrives_and_the_examples() -> None:
+    shown = [text for text in re.findall(r"^```text\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL) if not text.startswith("{#")]
+    made = {path.stem: path.read_text("utf-8") for path in (ROOT / "tests" / "hooks" / "samples").glob("*.txt")}
+    assert [text for text in shown if text not in made.values()] == []
+    for format in FORMATS:
+        assert any(name.startswith(format) and text in shown for name, text in made.items()), format
+    for path in EXAMPLES.glob("*.y*ml"):
+        text = path.read_text("utf-8")
+        assert text.partition("\n")[2] in PAGE, path.name
+        assert yaml.safe_load(text)
+    assert all(path.suffix in (".yml", ".yaml") or f"../examples/hooks/{path.name}" in PAGE for path in EXAMPLES.iterdir())
+
+
+def test_the_lines_of_the_page_work_as_printed(tmp_path: Path) -> None:
+    blocks = re.findall(r"^```bash\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    adding = {name: line for text in blocks for line in text.splitlines() if (name := "".join(re.findall(r"tigrest hook add (\S+)", line)))}
+    posting = [line for text in blocks for line in text.splitlines() if "curl " in line]
+    assert len(posting) == 4
+    with serving(cwd=tmp_path) as (_, base):
+        for line in posting:
+            [name] = re.findall(r"/rest/hooks/(\w+)", line)
+            format = "".join(re.findall(r"--format (\S+)", adding[name]))
+            secret = add(tmp_path, name, "--format", format, "--to", "alice@localhost")
+            assert pasted(line.replace("SECRET", secret), base, tmp_path) == "200", line
+        secret = add(tmp_path, "cron2", "--format", "text", "--to", "alice@localhost")
+        (tmp_path / "header").write_text(f"Authorization: Bearer {secret}\n")
+        script = (
+            (EXAMPLES / "to-xmpp")
+            .read_text()
+            .replace(ELSEWHERE, base)
+            .replace("/etc/to-xmpp.header", "header")
+            .replace("hooks/cron", "hooks/cron2")
+        )
+        (tmp_path / "to-xmpp").write_text(script)
+        for text in ("", "tar: disk is full"):
+            done = subprocess.run(["sh", "to-xmpp"], cwd=tmp_path, input=text, capture_output=True, text=True, timeout=30)
+            assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        eventually(lambda: re.search(r"^cron2 .*sent", tigrest("hook", "list", cwd=tmp_path).stdout, re.MULTILINE))
+
+
+def pasted(line: str, base: str, cwd: Path) -> str:
+    """Paste a line, and return the status of the answer."""
+    command = line.replace(ELSEWHERE, base).replace("curl ", "curl -s -o answer -w '%{http_code}' ")
+    return subprocess.run(["sh", "-c", command], cwd=cwd, capture_output=True, text=True, timeout=30).stdout

@@ -29,11 +29,13 @@ class HookLimits:
 
     Args:
         fresh_seconds: age at which the hooks are read again. What another process has revoked counts from then on.
+        missed_seconds: the same for a hook that is not among them: it may have been made right now.
         read_seconds: how long the database may take.
         log_seconds: interval between two lines in the log about a database that cannot be read.
     """
 
     fresh_seconds: float = 1.0
+    missed_seconds: float = 0.1
     read_seconds: float = 5.0
     log_seconds: float = 60.0
 
@@ -80,7 +82,7 @@ class HookAdmission:
         self._store, self._throttle = store, throttle
         self._limits, self._clock, self._unix_clock = limits or HookLimits(), clock, unix_clock
         self._stored: dict[str, Hook] | None = None
-        self._fresh_until, self._seen_changes = float("-inf"), -1
+        self._began, self._seen_changes = float("-inf"), -1
         self._reads: SingleFlight[int, None] = SingleFlight()
         self._complaints = LogLimit(self._limits.log_seconds, clock)
 
@@ -119,7 +121,9 @@ class HookAdmission:
         """
         if (hook := self._configured.get(name)) is not None:
             return hook
-        if self._clock() >= self._fresh_until or self._seen_changes != self._store.changes:
+        is_known = self._stored is not None and name in self._stored
+        seconds = self._limits.fresh_seconds if is_known else self._limits.missed_seconds
+        if self._clock() >= self._began + seconds or self._seen_changes != self._store.changes:
             await self._reads.run(self._store.changes, self._read)
         if self._stored is None:
             raise StorageUnavailable("the hooks cannot be looked up now")
@@ -167,7 +171,7 @@ class HookAdmission:
             self._complain("the stored hooks cannot be read; those read last stay valid: %s", error)
         else:
             self._stored, self._seen_changes = {hook.name: hook for hook in hooks}, changes
-        self._fresh_until = began + self._limits.fresh_seconds
+        self._began = began
 
     def _complain(self, message: str, error: BaseException) -> None:
         if self._complaints.admit() is not None:

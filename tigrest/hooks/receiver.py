@@ -71,6 +71,8 @@ class HookReceiver:
         self._service, self._admission, self._renderer, self._clock = service, admission, renderer, clock
         self._formats: dict[str, HookFormat] = {}
         self._noted: dict[str, tuple[str, float]] = {}
+        self._unwritten: dict[str, tuple[Hook, str]] = {}
+        self._is_writing = False
         self._tasks = TaskSet()
 
     def serve(self, formats: Iterable[HookFormat]) -> None:
@@ -204,7 +206,18 @@ class HookReceiver:
         known, now = self._noted.get(hook.name), self._clock()
         if known is None or known[0] != outcome or known[1] + NOTE_SECONDS <= now:
             self._noted[hook.name] = outcome, now
-            self._tasks.start(self._admission.note_use(hook, outcome))
+            self._unwritten[hook.name] = hook, outcome
+            if not self._is_writing:
+                self._is_writing = True
+                self._tasks.start(self._write())
+
+    async def _write(self) -> None:
+        """Store the latest outcome of each hook, one after the other: a later one may not be overtaken."""
+        try:
+            while self._unwritten:
+                await self._admission.note_use(*self._unwritten.pop(next(iter(self._unwritten))))
+        finally:
+            self._is_writing = False
 
 
 def clean(text: str) -> str:
