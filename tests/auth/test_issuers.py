@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import logging
@@ -42,6 +43,7 @@ class World:
 
     async def _exists(self, jid: JID) -> bool:
         self.asked.append(jid)
+        await asyncio.sleep(0)
         if self.accounts is None:
             raise NotSupported("it does not tell")
         return jid in self.accounts
@@ -250,6 +252,13 @@ async def test_a_user_who_is_gone_is_refused_at_once(world: World) -> None:
     assert world.tokens.cached(header, ADDRESS) is None
     with pytest.raises(InvalidToken, match="no account"):
         await world.tokens.find(header, ADDRESS)
+
+
+async def test_the_server_is_asked_once_for_all_who_come_at_the_same_time(world: World) -> None:
+    tokens = [world.provider.token(jti=str(number)) for number in range(20)]
+    assert await asyncio.gather(*[world.find(token) for token in tokens]) == [ALICE] * 20
+    assert world.asked == [ALICE]
+    assert len(world.provider.asked) == 2
 
 
 async def test_where_the_server_does_not_tell_users_of_the_domain_have_accounts(world: World) -> None:

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from tests.servers.certificates import make_certificate
+from tigrest.auth.issuer_settings import ClaimValue
 from tigrest.config import Config, builtin_commands, builtin_scripts, find, known_keys, load, script_dirs
 from tigrest.config.origins import lines_of
 from tigrest.errors import ConfigError
@@ -523,3 +524,40 @@ def test_the_wheel_has_the_built_in_handlers_where_they_are_looked_for() -> None
     assert included == {"scripts/commands": "tigrest/builtin_commands", "scripts/rest": "tigrest/builtin_scripts"}
     assert builtin_commands() == SHIPPED.parent.parent / "scripts" / "commands"
     assert builtin_scripts() == SHIPPED.parent.parent / "scripts" / "rest"
+
+
+# Identity providers
+
+ISSUER = '[[auth.issuers]]\nurl = "https://sso.example.org/realms/main"\naudience = "tigrest"\n'
+
+
+def test_an_identity_provider_has_one_audience_or_several(tmp_path: Path) -> None:
+    (issuer,) = loaded(
+        tmp_path, ISSUER + 'admin_claim = "realm_access.roles=a=b"\nscopes = {"groups=ops" = ["deploy", "muc"]}'
+    ).auth.issuers
+    assert (issuer.audience, issuer.admin_claim) == (("tigrest",), ClaimValue("realm_access.roles", "a=b"))
+    assert issuer.scopes == {ClaimValue("groups", "ops"): ("deploy", "muc")}
+    assert loaded(tmp_path, ISSUER.replace('"tigrest"', '["a", "b"]')).auth.issuers[0].audience == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (ISSUER.replace("https:", "http:"), 'config.toml:2: auth.issuers[0].url: "http://sso.example.org/realms/main" is no https:// URL'),
+        (ISSUER.replace("main", "main/.well-known/openid-configuration"), "leave that out"),
+        (ISSUER.replace('"tigrest"', "[]"), "config.toml:3: auth.issuers[0].audience: is empty"),
+        (ISSUER.replace('audience = "tigrest"', ""), "config.toml:1: auth.issuers[0].audience: is missing"),
+        (ISSUER + 'algorithms = ["HS256"]', "config.toml:4: auth.issuers[0].algorithms[0]: "),
+        (ISSUER + 'algorithms = ["none"]', "config.toml:4: auth.issuers[0].algorithms[0]: "),
+        (ISSUER + "algorithms = []", "config.toml:4: auth.issuers[0].algorithms: is empty"),
+        (ISSUER + 'admin_claim = "admins"', 'config.toml:4: auth.issuers[0].admin_claim: "admins" is not a claim and its value'),
+        (ISSUER + 'jwks_url = "http://a/keys"', 'config.toml:4: auth.issuers[0].jwks_url: "http://a/keys" is no https:// URL'),
+        (ISSUER + 'scopes = {"groups=ops" = ["admin"]}', '"admin" is not given here: use admin_claim'),
+        (ISSUER + 'scopes = {"groups=ops" = ["Big"]}', '"Big" is no scope'),
+        (ISSUER + 'scopes = {"ops" = ["a"]}', '"ops" is not a claim and its value'),
+        (ISSUER + 'claim = "sub"', "auth.issuers[0].claim: unknown key; did you mean auth.issuers[0].jid_claim?"),
+        (ISSUER + ISSUER, 'config.toml:5: auth.issuers[1].url: "https://sso.example.org/realms/main" is there twice'),
+    ],
+)
+def test_what_is_no_identity_provider_is_told(tmp_path: Path, text: str, problem: str) -> None:
+    assert problem in problems(tmp_path, text)[0]

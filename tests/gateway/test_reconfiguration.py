@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -59,5 +60,20 @@ async def test_event_streams_of_those_it_concerns_are_closed(tmp_path: Path) -> 
         assert gateway.events.streams == 1
         await reconfigure([ROBOT], account | {"password": "second"})
         assert (gateway.events.streams, gateway.service.policy.is_admin(ADMIN)) == (0, False)
+    finally:
+        await gateway.stop()
+
+
+async def test_identity_providers_are_others_at_once(tmp_path: Path) -> None:
+    gateway = make(tmp_path)
+    await gateway.start()
+    try:
+        claims = base64.urlsafe_b64encode(b'{"iss": "https://sso.example.org"}').decode().rstrip("=")
+        issuers = gateway.parts.authentication.issuers
+        for configured in ([{"url": "https://sso.example.org", "audience": "tigrest"}], []):
+            database = {"database": MEMORY}
+            sections = {"embedded": database, "state": database, "scripts": {"reload": False}, "auth": {"issuers": configured}}
+            await gateway.reconfigure(Config.model_validate(sections))
+            assert issuers.recognises(f"e30.{claims}.AA") == bool(configured)
     finally:
         await gateway.stop()

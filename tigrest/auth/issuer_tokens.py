@@ -14,6 +14,7 @@ from tigrest.auth.issuers import Issuer, find_issuer
 from tigrest.auth.throttle import Throttle
 from tigrest.auth.token_store import Token
 from tigrest.auth.tokens import token_of
+from tigrest.concurrency.single_flight import SingleFlight
 from tigrest.errors import InvalidToken, NotSupported
 from tigrest.xmpp.jid import JID
 
@@ -62,6 +63,7 @@ class IssuerTokens:
         self._cache: OrderedDict[bytes, tuple[Token, float]] = OrderedDict()
         self._accounts: OrderedDict[JID, float] = OrderedDict()
         self._expiries: OrderedDict[str, float] = OrderedDict()
+        self._questions: SingleFlight[tuple[int, JID], bool] = SingleFlight()
         self._epoch = 0
 
     def configure(self, issuers: Sequence[Issuer]) -> None:
@@ -148,6 +150,10 @@ class IssuerTokens:
         """Return whether there is an account; where the server does not tell, those of its domain count as accounts."""
         if self._accounts.get(owner, float("-inf")) > self._clock():
             return True
+        return await self._questions.run((self._epoch, owner), lambda: self._ask(owner))
+
+    async def _ask(self, owner: JID) -> bool:
+        """Ask the server, once for all who want to know: some list all their accounts for it."""
         epoch = self._epoch
         try:
             exists = await self._exists(owner)

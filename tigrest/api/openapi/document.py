@@ -16,7 +16,11 @@ from tigrest.scripting.routes import Route
 
 SECURITY_SCHEMES: dict[str, JsonObject] = {
     "login": {"type": "http", "scheme": "basic", "description": "A bare XMPP address, or its local part alone, and its password."},
-    "token": {"type": "http", "scheme": "bearer", "description": "A token, as `tigrest token add` makes it."},
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token: of `tigrest token add`, of `/oauth2/token`, of an identity provider, or of the XMPP server.",
+    },
     "oauth": {
         "type": "oauth2",
         "description": "A token that a user grants to a client on the page of the gateway; `tigrest client add` makes clients.",
