@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from tigrest import JID, CommandContext, InvalidStanza, NotPermitted, Stanza, command
+from tigrest import JID, CommandContext, InvalidStanza, NotFound, NotPermitted, Stanza, command
 
 TIMEOUT = 20.0
 """Seconds that an iq waits for its reply."""
@@ -11,7 +11,7 @@ TIMEOUT = 20.0
 @command(
     tags=("stanza",),
     role="user",
-    errors=(NotPermitted,),
+    errors=(NotPermitted, NotFound),
     renamed={"caller": "from"},
     route="POST /messages",
     example={"type": "headline", "from": "http.example.org", "to": "bob@example.org", "subject": "Restart", "body": "In 5 minutes"},
@@ -46,7 +46,7 @@ async def send_message(
 @command(
     tags=("stanza",),
     role="user",
-    errors=(NotPermitted,),
+    errors=(NotPermitted, NotFound),
     route="POST /stanzas",
     example={"from": "http.example.org", "to": "bob@example.org", "stanza": "<message><ext attr='value'/></message>"},
 )
