@@ -44,6 +44,9 @@ AS_JSON = {"kind": "message", "type": "chat", "to": "bob@localhost", "body": "He
 PING_AS_JSON = {"kind": "iq", "type": "get", "to": "localhost", "ping": True}
 ACTIVE = {"command": {"node": "http://jabber.org/protocol/admin#get-online-users-list", "fields": []}}
 LOGIN = "Basic " + base64.b64encode(f"admin:{USERS['admin']}".encode()).decode()
+ROOM = "bench@rooms.localhost"
+
+
 LOGIN_FULL = "Basic " + base64.b64encode(f"admin@localhost:{USERS['admin']}".encode()).decode()
 DEBIAN_MODULES = Path("/usr/lib/prosody/modules")
 """Where Debian's prosody-modules are."""
@@ -63,6 +66,7 @@ RATIOS = (
     ("tigrest on ejabberd: iq ping", "ejabberd's own: status", 2.0),
     ("tigrest on Prosody: message", "mod_rest: message", None),
     ("tigrest on Prosody: iq ping", "mod_rest: iq ping", None),
+    *((f"tigrest on {server}: message to a room", f"tigrest on {server}: message as JSON", 0.6) for server in ("Prosody", "ejabberd")),
     *(
         (f"tigrest on {server}: {what} as JSON", f"tigrest on {server}: {what}", None)
         for server in ("Prosody", "ejabberd")
@@ -107,6 +111,7 @@ def cases(name: str, base: str, pids: dict[str, int]) -> list[Case]:
         Case(f"{name}: message", base, "/rest/stream", "POST", MESSAGE, xml, True, pids),
         Case(f"{name}: iq ping", base, "/rest/stream", "POST", PING, xml, False, pids),
         Case(f"{name}: message as JSON", base, "/rest", "POST", json.dumps(AS_JSON), as_json, True, pids),
+        Case(f"{name}: message to a room", base, f"/rest/room/{ROOM}", "POST", json.dumps({"body": AS_JSON["body"]}), as_json, False, pids),
         Case(f"{name}: iq ping as JSON", base, "/rest", "POST", json.dumps(PING_AS_JSON), as_json, False, pids),
         Case(f"{name}: ad-hoc", base, "/rest/adhoc/localhost", "POST", json.dumps(ACTIVE), as_json, False, pids),
         Case(f"{name}: status", base, "/rest/user/alice@localhost/status", "POST", '{"show": "xa"}', as_json, False, pids),
@@ -201,6 +206,14 @@ def is_served(case: Case) -> bool:
     return True
 
 
+def make_room(base: str) -> None:
+    """Make the room that messages go to, without an archive: ejabberd's takes longer with each message."""
+    name, _, service = ROOM.partition("@")
+    headers = {"Content-Type": "application/json", "Authorization": LOGIN}
+    body = json.dumps({"room": name, "service": service, "host": "localhost", "options": [{"name": "mam", "value": "false"}]}).encode()
+    urllib.request.urlopen(urllib.request.Request(f"{base}/api/create_room_with_opts", body, headers), timeout=10).close()
+
+
 def give_avatars(server: XmppServer) -> None:
     """Make the owners of avatars, and give them and alice one each."""
     set_avatar(server, "alice", USERS["alice"], image(OWNERS, AVATAR_BYTES))
@@ -220,6 +233,7 @@ def measure(kind: type[Prosody | Ejabberd], options: dict[str, str], seconds: fl
         give_avatars(server)
         settings = in_front_of(server) | {"AVATARS__CACHE_BYTES": str(CACHE_BYTES)}
         running = stack.enter_context(gateway(folder, settings))
+        make_room(running.base)
         pids = {"tigrest": running.pid, kind.name: server.process.pid}
         ours = [case for case in cases(f"tigrest on {kind.name}", running.base, pids) if is_served(case)]
         every = [*ours, *peers(server, {kind.name: server.process.pid})]

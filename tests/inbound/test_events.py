@@ -17,6 +17,7 @@ from tigrest.errors import InvalidValue, NotConnected, TooManyStreams
 from tigrest.inbound.events import Events, Stream
 from tigrest.inbound.events.limits import EventLimits
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.occupant import Occupant
 from tigrest.xmpp.stanza import Stanza
 
 GATEWAY = JID("http.example.org")
@@ -405,3 +406,12 @@ async def test_an_address_of_a_user_is_the_only_one_that_is_ours_when_we_are_one
     assert inbound.take(message("gateway@example.org/rest"))
     assert len(await read(reading)) == 1
     live.stop()
+
+
+async def test_what_several_occupants_of_ours_hear_comes_once_for_all_and_to_each_of_them(live: Events, inbound: Inbound) -> None:
+    readings = [live.subscribe(address, USER) for address in (ALICE, BOB, None)]
+    for reading in readings:
+        await greeting(reading)
+    for address, body, is_duplicate in ((ALICE, "hi", False), (BOB, "hi", True), (ALICE, "last", False), (BOB, "last", False)):
+        inbound.take(message(f"{address}/rooms:x", body).heard_from(Occupant("bob"), is_duplicate=is_duplicate))
+    assert [bodies(await read(reading)) for reading in readings] == [["hi", "last"], ["hi", "last"], ["hi", "last", "last"]]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.servers.client import Client, online
+from tests.servers.conftest import StartServer
 from tests.servers.gateway import eventually, gateway_for, settings
 from tests.servers.process import XmppServer
 from tigrest.testing import TestGateway, serving
@@ -139,3 +140,37 @@ def test_listeners_hear_others_once_and_answer_and_invitations_are_followed(serv
         configure(admin, "lobby@rooms.localhost")
         admin.expect(lambda stanza: stanza["from"] == "lobby@rooms.localhost/concierge", 20.0)
         admin.send("<presence to='lobby@rooms.localhost/Admin' type='unavailable'/>")
+
+
+def test_a_room_and_a_server_that_come_back_are_entered_again(start_server: StartServer, tmp_path: Any) -> None:
+    server = start_server("prosody")
+    rooms = [{"jid": "lobby@rooms.localhost", "nick": "concierge"}]
+    with serving(tmp_path, xmpp=settings(server), rooms=rooms) as gateway:
+        eventually(lambda: gateway.service.connected)
+
+        def make(room: str) -> None:
+            options = [{"name": "persistent", "value": "true"}]
+            names = {"room": room, "service": "rooms.localhost", "host": "localhost", "options": options}
+            made = gateway.post("/api/create_room_with_opts", login=ADMIN, json=names)
+            assert made.status_code == 200, made.text
+
+        def say(room: str, text: str) -> int:
+            return int(gateway.post(f"/rest/room/{room}@rooms.localhost", login=ALICE, json={"body": text}).status_code)
+
+        make("lobby")
+        eventually(lambda: gateway.service.rooms.is_in("lobby@rooms.localhost"))
+        assert say("lobby", "one") == 200
+        server.kill()
+        eventually(lambda: not gateway.service.connected)
+        assert say("lobby", "lost") == 503
+        server.start()
+        eventually(lambda: gateway.service.connected)
+        eventually(lambda: gateway.service.rooms.is_in("lobby@rooms.localhost"))
+        with online(server, "admin") as admin:
+            enter(admin, "lobby@rooms.localhost", "Admin")
+            assert say("lobby", "two") == 200
+            assert admin.message("two")["from"] == "lobby@rooms.localhost/alice"
+        destroyed = gateway.post("/api/destroy_room", login=ADMIN, json={"room": "lobby", "service": "rooms.localhost"})
+        assert destroyed.status_code == 200, destroyed.text
+        eventually(lambda: not gateway.service.rooms.is_in("lobby@rooms.localhost"))
+        assert say("lobby", "three") == 404

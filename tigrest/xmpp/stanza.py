@@ -248,7 +248,11 @@ class Stanza:
         Args:
             children: elements whose XML is known to be valid.
         """
-        added = "".join([serialize(child, CLIENT) for child in children]).encode()
+        return self.extended_by("".join([serialize(child, CLIENT) for child in children]))
+
+    def extended_by(self, xml: str) -> Stanza:
+        """Return a copy with further children, written as XML, which is known to be valid."""
+        added = xml.encode()
         end = f"</{self.kind}>".encode()
         if self._rest == b"/>":
             return Stanza(self.kind, self.attributes, self._prefixes, b">" + added + end)
