@@ -34,7 +34,8 @@ async def test_a_client_is_known_by_its_secret_which_is_stored_as_a_hash(store: 
     assert is_client(client.id)
     for wrong in ("", secret[:-1], client.id):
         assert await store.authenticate(client.id, wrong) is None
-    assert await store.authenticate("tgc_other", secret) is None
+    for other in ("tgc_other", "tgc_\0", "tgc_ü", ""):
+        assert await store.authenticate(other, secret) is None
     for file in tmp_path.iterdir():
         assert secret.encode() not in file.read_bytes()
 

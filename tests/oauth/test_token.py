@@ -99,7 +99,7 @@ def test_what_of_a_scope_is_granted_is_told_in_the_words_of_the_client(
     assert log_in(gateway, username=username, scope=asked).json()["scope"] == granted
 
 
-@pytest.mark.parametrize("asked", ["openid", "admin", "prosody:admin", "deploy", "*", "xmpp " * 401])
+@pytest.mark.parametrize("asked", ["openid", "admin", "prosody:admin", "deploy", "*", "xmpp " * 401, "user\0", "user ü"])
 def test_a_scope_of_which_nothing_is_a_user_s_to_grant_is_refused(gateway: TestGateway, asked: str) -> None:
     answer = log_in(gateway, scope=asked)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_scope")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -23,6 +24,8 @@ CLIENT_PREFIX = "tgc_"
 
 SECRET_PREFIX = "tgs_"  # noqa: S105 - the beginning of all
 """Beginning of every secret of a client."""
+
+_ID = re.compile(CLIENT_PREFIX + "[A-Za-z0-9_-]{1,64}")
 
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 """Grant of devices that have no keyboard or browser. RFC 8628 §3.4"""
@@ -198,6 +201,8 @@ class ClientStore:
                 await connection.execute(delete(table).where(table.c.client == id))
 
     async def _find(self, id: str) -> tuple[Client, str | None] | None:
+        if not _ID.fullmatch(id):
+            return None
         async with self._database.begin() as connection:
             row = (await connection.execute(select(oauth_clients).where(oauth_clients.c.id == id))).mappings().first()
         return None if row is None else (_read(dict(row)), row["digest"])

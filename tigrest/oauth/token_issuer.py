@@ -142,9 +142,11 @@ def asked_scope(parameters: Parameters) -> str:
     """Return the scope that a client asks for; empty for none.
 
     Raises:
-        OAuthError: it is too long.
+        OAuthError: it is too long, or has characters that no scope has. RFC 6749 §3.3
     """
     scope = parameters.get("scope", "")
+    if not (scope.isascii() and scope.isprintable()):
+        raise OAuthError("invalid_scope", "a scope is words of printable ASCII characters")
     if len(scope) > MAX_SCOPE:
         raise OAuthError("invalid_scope", f"a scope has at most {MAX_SCOPE} characters")
     return scope

@@ -20,7 +20,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from tigrest.errors import ConfigError, DatabaseUnreachable, InvalidValue, StorageUnavailable
 from tigrest.observability.log_limit import LogLimit
-from tigrest.state.database_errors import is_too_long, is_unavailable, is_wrong_value, reason
+from tigrest.state.database_errors import has_wrong_character, is_too_long, is_unavailable, is_wrong_value, reason
 from tigrest.state.files import make_private_folder, tighten
 from tigrest.state.location import MEMORY, Location
 from tigrest.state.lock import Lock, OnLost, lock_of
@@ -164,7 +164,7 @@ class Database:
         """Open a transaction: committed at the end, rolled back on an error.
 
         Raises:
-            InvalidValue: a value is too long for an index of PostgreSQL.
+            InvalidValue: a value is too long for an index of PostgreSQL, or has a character that it does not keep.
             StorageUnavailable: the database is locked, full or out of reach; nothing was changed.
         """
         try:
@@ -173,6 +173,8 @@ class Database:
         except (DBAPIError, PoolTimeout, sqlite3.Error, OSError) as error:
             if is_too_long(error):
                 raise InvalidValue("a value is too long to be stored") from error
+            if has_wrong_character(error):
+                raise InvalidValue("a text has a character that cannot be stored") from error
             if not is_unavailable(error):
                 raise
             self._complain(error)

@@ -21,6 +21,9 @@ locks. https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 _TOO_LONG = "54000"
 """SQLSTATE of a value that does not fit into an index: program_limit_exceeded."""
 
+_WRONG_CHARACTERS = ("22021", "22P05")
+"""SQLSTATEs of a text that PostgreSQL cannot keep, such as one with U+0000: character_not_in_repertoire, untranslatable_character."""
+
 
 def is_unavailable(error: Exception) -> bool:
     """Tell whether an error is trouble with the database rather than with what was asked of it.
@@ -44,6 +47,15 @@ def is_too_long(error: Exception) -> bool:
         error: as for :func:`is_unavailable`.
     """
     return _sqlstate(error) == _TOO_LONG
+
+
+def has_wrong_character(error: Exception) -> bool:
+    """Tell whether a text has a character that PostgreSQL does not keep.
+
+    Args:
+        error: as for :func:`is_unavailable`.
+    """
+    return _sqlstate(error) in _WRONG_CHARACTERS
 
 
 def is_wrong_value(error: Exception) -> bool:

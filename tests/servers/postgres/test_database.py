@@ -65,6 +65,16 @@ async def test_what_does_not_fit_into_an_index_is_refused(location: str) -> None
     await database.stop()
 
 
+async def test_a_text_that_cannot_be_kept_is_a_mistake_of_the_caller(location: str) -> None:
+    database = Database(location)
+    await database.start(GATEWAY)
+    for text in ("a\0b", "tgc_\0"):
+        with pytest.raises(InvalidValue, match="character"):
+            async with database.begin() as connection:
+                await connection.execute(sa.select(user_statuses).where(user_statuses.c.jid == text))
+    await database.stop()
+
+
 async def test_a_server_that_goes_away_and_comes_back_is_unavailable_meanwhile(
     postgres: Postgres, location: str, caplog: pytest.LogCaptureFixture
 ) -> None:
