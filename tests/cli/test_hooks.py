@@ -91,6 +91,12 @@ def test_hooks_of_the_configuration_work_too(tmp_path: Path) -> None:
     with serving("--config", str(config), cwd=tmp_path) as (_, base), httpx2.Client(base_url=base) as client:
         answer = client.post("/rest/hooks/ci?token=0123456789abcdef", data={"payload": '{"text": "built"}'})
         assert (answer.status_code, answer.headers["content-type"], answer.text) == (200, "text/plain", "ok")
+    config.write_text(
+        config.read_text() + '[[hooks]]\nname = "fax"\nformat = "fax"\nto = "a@b"\nsecret = "0123456789abcdef"\ntemplate = "no.txt"\n'
+    )
+    checked = tigrest("check", "--config", str(config), cwd=tmp_path)
+    assert checked.returncode == 1
+    assert 'hook "fax": there is no format "fax"\nno.txt:1: template: ' in checked.stdout
     assert tigrest("hook", "revoke", "ci", "--config", str(config), cwd=tmp_path).stderr.startswith(
         'tigrest: there is no stored hook named "ci"'
     )
@@ -115,7 +121,7 @@ def test_a_repeat_with_its_key_sends_nothing_more(tmp_path: Path) -> None:
         (["add", "x", "--format", "text", "--to", "a@b@c"], 2, "--to: "),
         (["add", "x", "--format", "text", "--to", "b"], 1, "is not the address of a user or a room"),
         (["add", "X", "--format", "text", "--to", "a@b"], 1, "the name of a hook is 'X'"),
-        (["add", "x", "--format", "text", "--to", "a@b", "--template", "none.txt"], 2, "--template none.txt is no file"),
+        (["add", "x", "--format", "text", "--to", "a@b", "--template", "none.txt"], 2, "--template none.txt:1: template: "),
         (["add", "x", "--format", "text", "--to", "a@b", "--secret-file", "none"], 2, "--secret-file none: "),
         (["add", "x", "--format", "text", "--to", "a@b", "--secret-file", "-"], 1, "at least 16 characters"),
         (["add", "x", "--format", "text"], 2, "--to"),

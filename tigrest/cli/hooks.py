@@ -15,8 +15,8 @@ from tigrest.cli.stored import with_store
 from tigrest.cli.tables import columns
 from tigrest.config import script_dirs
 from tigrest.ctl.client import run_client
-from tigrest.errors import ConfigError
-from tigrest.scripting.hook_formats import HookFormat
+from tigrest.errors import ConfigError, ScriptError
+from tigrest.scripting.hook_formats import HookFormat, read_template
 from tigrest.scripting.loader import Loader
 from tigrest.xmpp.jid import JID
 
@@ -60,8 +60,11 @@ def add_hook(path: Path | None, name: str, options: HookOptions) -> int:
         to = JID(options.to)
     except ValueError as error:
         raise ConfigError(f"--to: {error}") from None
-    if options.template is not None and not options.template.is_file():
-        raise ConfigError(f"--template {options.template} is no file")
+    if options.template is not None:
+        try:
+            read_template(options.template)
+        except ScriptError as error:
+            raise ConfigError(f"--template {error}") from None
     secret = new_secret() if options.secret_file is None else _read_secret(options.secret_file)
     hook = make_hook(
         name,

@@ -12,12 +12,14 @@ from tigrest.auth.scopes import powerless
 from tigrest.cli.configured import configured
 from tigrest.cli.tables import columns
 from tigrest.config import command_dirs, plugin_dirs, script_dirs
+from tigrest.config.hook_config import HookConfig
 from tigrest.errors import ScriptError
 from tigrest.gateway.authentication import make_permissions
 from tigrest.paths import shown_path
 from tigrest.plugins import Plugins
 from tigrest.scripting.called_handlers import called_handlers
 from tigrest.scripting.commands import Command
+from tigrest.scripting.hook_formats import HookFormat, read_template
 from tigrest.scripting.listeners import Listener
 from tigrest.scripting.loader import Loader
 from tigrest.scripting.routes import Route
@@ -40,6 +42,7 @@ def check_scripts(path: Path | None, to_stderr: bool = False) -> int:
     permissions = make_permissions(configured(path))
     problems += permissions.unknown({command.name for command in table.of(Command)})
     problems += permissions.unknown_handlers(called_handlers(table.routes))
+    problems += _problems_of_hooks(configured(path).hooks, table)
     for problem in problems:
         typer.echo(problem, err=to_stderr)
     if problems:
@@ -86,6 +89,7 @@ def list_routes(path: Path | None, as_json: bool) -> int:
             *map(_entry, table.routes),
             *map(_listener, table.of(Listener)),
             *map(_schedule, table.of(Schedule)),
+            *map(_hook_format, table.of(HookFormat)),
             *map(_command, table.of(Command)),
         ]
         typer.echo(json.dumps(entries, indent=2))
@@ -103,9 +107,23 @@ def list_routes(path: Path | None, as_json: bool) -> int:
         for command in table.of(Command)
     ]
     rows += [[" ".join(schedule.methods), _when(schedule), "-", "-", shown_path(schedule.path)] for schedule in table.of(Schedule)]
+    rows += [[" ".join(each.methods), each.title, "-", "-", shown_path(each.path)] for each in table.of(HookFormat)]
     for line in columns([["METHODS", "URI", "ROLE", "KEY", "SCRIPT"], *rows]):
         typer.echo(line)
     return 0
+
+
+def _problems_of_hooks(hooks: Sequence[HookConfig], table: Table) -> list[str]:
+    """Return what is wrong with hooks of the configuration that only their scripts and templates tell."""
+    formats = {each.format for each in table.of(HookFormat)}
+    problems = [f'hook "{hook.name}": there is no format "{hook.format}"' for hook in hooks if hook.format not in formats]
+    for hook in hooks:
+        try:
+            if hook.template is not None:
+                read_template(hook.template)
+        except ScriptError as error:
+            problems.append(str(error))
+    return problems
 
 
 def _counted(table: Table) -> str:
@@ -169,6 +187,17 @@ def _schedule(schedule: Schedule) -> dict[str, object]:
         "role": None,
         "api_key": False,
         "script": shown_path(schedule.path),
+    }
+
+
+def _hook_format(format: HookFormat) -> dict[str, object]:
+    return {
+        "methods": format.methods,
+        "uri": None,
+        "hook_format": format.format,
+        "role": None,
+        "api_key": False,
+        "script": shown_path(format.path),
     }
 
 

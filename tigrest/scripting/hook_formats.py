@@ -125,10 +125,12 @@ class HookFormatKind:
         )
 
 
-def _template(declared: Declaration) -> str:
-    path = text_template(declared.source.path)
-    if not path.is_file():
-        raise declared.error(READS_HOOK, f".{READS_HOOK}: there is no template {path.name} beside the script; write one (Jinja2)")
+def read_template(path: Path) -> str:
+    """Return the template in a file.
+
+    Raises:
+        ScriptError: it cannot be read, or is none.
+    """
     try:
         text = path.read_text("utf-8")
         ImmutableSandboxedEnvironment().parse(text)
@@ -137,3 +139,10 @@ def _template(declared: Declaration) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise ScriptError(path, 1, f"template: {error}") from None
     return text
+
+
+def _template(declared: Declaration) -> str:
+    path = text_template(declared.source.path)
+    if not path.is_file():
+        raise declared.error(READS_HOOK, f".{READS_HOOK}: there is no template {path.name} beside the script; write one (Jinja2)")
+    return read_template(path)
