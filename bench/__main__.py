@@ -36,6 +36,8 @@ GOALS = (
     ("iq ping / mod_rest's", "servers", "tigrest on Prosody: iq ping", "mod_rest: iq ping", None),
     ("message as JSON / as XML, Prosody", "servers", "tigrest on Prosody: message as JSON", "tigrest on Prosody: message", None),
     ("message as JSON / as XML, ejabberd", "servers", "tigrest on ejabberd: message as JSON", "tigrest on ejabberd: message", None),
+    ("message, confirmed / not, Prosody", "servers", "tigrest on Prosody: message, confirmed", "tigrest on Prosody: message", 0.7),
+    ("message, confirmed / not, ejabberd", "servers", "tigrest on ejabberd: message, confirmed", "tigrest on ejabberd: message", 0.7),
     ("cached avatar / bare uvicorn", "handlers", "avatar, cached", BARE, 0.6),
     ("script's dict as JSON / bare uvicorn", "handlers", "script's dict as JSON", BARE, 0.6),
     ("script's dict as XML / bare uvicorn", "handlers", "script's dict as XML", BARE, 0.6),

@@ -173,6 +173,7 @@ CASES = {
     BEARER_COMMAND: request("POST", "/api/greeting", '{"name":"Bob","times":2}', TOKEN, "Content-Type: application/json"),
     "message by /rest/stream": request("POST", "/rest/stream", MESSAGE, *KEYED, "Content-Type: application/xml"),
     BEARER_MESSAGE: request("POST", "/rest/stream", MESSAGE, TOKEN, KEYED[1], "Content-Type: application/xml"),
+    "message by /rest/stream, confirmed": request("POST", "/rest/stream?confirm=server", MESSAGE, *KEYED, "Content-Type: application/xml"),
     "iq ping by /rest/stream": request("POST", "/rest/stream", PING, *KEYED, "Content-Type: application/xml"),
 }
 

@@ -72,6 +72,7 @@ RATIOS = (
         for server in ("Prosody", "ejabberd")
         for what in ("message", "iq ping")
     ),
+    *((f"tigrest on {server}: message, confirmed", f"tigrest on {server}: message", 0.7) for server in ("Prosody", "ejabberd")),
 )
 """What is divided by what, and what we want it to be at least."""
 
@@ -112,6 +113,7 @@ def cases(name: str, base: str, pids: dict[str, int]) -> list[Case]:
         Case(f"{name}: iq ping", base, "/rest/stream", "POST", PING, xml, False, pids),
         Case(f"{name}: message as JSON", base, "/rest", "POST", json.dumps(AS_JSON), as_json, True, pids),
         Case(f"{name}: message to a room", base, f"/rest/room/{ROOM}", "POST", json.dumps({"body": AS_JSON["body"]}), as_json, False, pids),
+        Case(f"{name}: message, confirmed", base, "/rest/stream?confirm=server", "POST", MESSAGE, xml, True, pids),
         Case(f"{name}: iq ping as JSON", base, "/rest", "POST", json.dumps(PING_AS_JSON), as_json, False, pids),
         Case(f"{name}: ad-hoc", base, "/rest/adhoc/localhost", "POST", json.dumps(ACTIVE), as_json, False, pids),
         Case(f"{name}: status", base, "/rest/user/alice@localhost/status", "POST", '{"show": "xa"}', as_json, False, pids),
@@ -222,7 +224,7 @@ def give_avatars(server: XmppServer) -> None:
         set_avatar(server, f"owner{number}", "ownerpw", image(number, AVATAR_BYTES))
 
 
-def measure(kind: type[Prosody | Ejabberd], options: dict[str, str], seconds: float, rounds: int, folder: Path) -> Measured:
+def measure(kind: type[Prosody | Ejabberd], options: dict[str, str], seconds: float, rounds: int, folder: Path, only: str = "") -> Measured:
     """Measure everything that needs one server, the cases taken in turn."""
     measured = Measured()
     with ExitStack() as stack:
@@ -236,7 +238,7 @@ def measure(kind: type[Prosody | Ejabberd], options: dict[str, str], seconds: fl
         make_room(running.base)
         pids = {"tigrest": running.pid, kind.name: server.process.pid}
         ours = [case for case in cases(f"tigrest on {kind.name}", running.base, pids) if is_served(case)]
-        every = [*ours, *peers(server, {kind.name: server.process.pid})]
+        every = [case for case in [*ours, *peers(server, {kind.name: server.process.pid})] if only in case.name]
         idle = resident(running.pid)
         for case in every:
             load(case, 1, server)
@@ -245,7 +247,7 @@ def measure(kind: type[Prosody | Ejabberd], options: dict[str, str], seconds: fl
                 measured.rounds.setdefault(case.name, []).append(load(case, seconds, server))
             print(f"{kind.name}: round {number + 1} of {rounds}", file=sys.stderr)
         for _ in range(rounds):
-            for case in ours[:2]:
+            for case in () if only else ours[:2]:
                 measured.paced.setdefault(case.name, []).append(load_paced(case, seconds, server))
         measured.start_up_s, measured.resident_mib = running.seconds, (idle, resident(running.pid))
     return measured
@@ -320,6 +322,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=4, help="length of each round")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each case, taken in turn; medians are printed")
+    parser.add_argument("--only", default="", help="only the cases whose names contain this, and no latencies")
     parser.add_argument("--json", type=Path, help="write all numbers here")
     parser.add_argument("--png", type=Path, help="draw them here")
     arguments = parser.parse_args()
@@ -331,7 +334,7 @@ def main() -> None:
             if trouble := kind.trouble():
                 print(f"{kind.name} is left out: {trouble}")
             else:
-                results[kind.name] = measure(kind, options, arguments.seconds, arguments.rounds, Path(folder))
+                results[kind.name] = measure(kind, options, arguments.seconds, arguments.rounds, Path(folder), arguments.only)
     well = show(results)
     numbers = {
         name: {
