@@ -31,9 +31,10 @@ test: $(VENV)/.installed-test ## set up what is missing and run the tests; ARGS=
 	@tests/servers/install.sh
 	@env -u PYTHONDONTWRITEBYTECODE $(IN_VENV) -m pytest $(WORKERS) $(ARGS)
 
-soak: $(VENV)/.installed-test ## try 100 times as many examples, then send odd things to gateways in front of real servers, for MINUTES=10; SEED=1 repeats
+soak: $(VENV)/.installed-test ## try 100 times as many examples, send 10,000 messages while processes are killed, then odd things for MINUTES=10; SEED=1 repeats
 	@tests/servers/install.sh
 	@$(IN_VENV) -m pytest $(WORKERS) --hypothesis-profile soak -m hypothesis --ignore tests/servers
+	@TIGREST_SOAK_MESSAGES=10000 $(IN_VENV) -m pytest tests/servers/test_sending.py -s -k killed
 	@TIGREST_SOAK_MINUTES=$(MINUTES) TIGREST_SOAK_SEED=$(SEED) $(IN_VENV) -m pytest tests/servers/test_fuzz.py -s $(ARGS)
 
 check: $(VENV)/.installed-test ## check format, lint and types

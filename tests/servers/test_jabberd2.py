@@ -55,6 +55,10 @@ def test_logins_messages_and_iqs_work(jabberd2: XmppServer, gateway: TestGateway
         assert bob.message("hello")["from"] == "alice@http.localhost"
         bob.send("<message to='bot@http.localhost' type='chat' id='m1'><body>hello?</body></message>")
         assert bob.expect(lambda stanza: stanza["type"] == "error")["id"] == "m1"
+    confirmed = [
+        gateway.post("/rest?confirm=server", login=ALICE, json={"to": f"{user}@localhost", "body": "x"}) for user in ("bob", "nobody")
+    ]
+    assert [answer.status_code for answer in confirmed] == [200, 404]  # what cannot be delivered is returned as it was sent
     assert 'type="result"' in iq(gateway, "localhost")
     assert 'from="rooms.localhost"' in iq(gateway, "rooms.localhost")  # returned as it was sent
 
