@@ -251,3 +251,45 @@ def test_no_secret_reaches_a_log(gateway: TestGateway, caplog: pytest.LogCapture
     logged = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith(("tigrest", "uvicorn")))
     assert "POST /rest/hooks/text 200" in logged
     assert [word for word in (SECRET, "wrong-secret-of-16", "private words") if word in logged] == []
+
+
+OWN = """
+from tigrest import *
+
+class Printer(Handler):
+    hookFormat = "printer"
+    hookAnswer = "thanks"
+
+    def read_hook(self, post: HookPost):
+        if post.text() == "nothing":
+            return ["no dict"]
+        return {"name": post.object()["printer"], "by": post.headers.get("user-agent"), "more": post.query.get("x"), "token": post.query.get("token")}
+"""
+
+
+def test_a_format_is_two_files(tmp_path: Path) -> None:
+    folder = tmp_path / "hooks"
+    folder.mkdir()
+    (folder / "printer.txt").write_text("{{ name }} by {{ by }}{{ more }}{{ token }}")
+    (folder / "printer.py").write_text(OWN)
+    with serving(tmp_path) as gateway:
+        add(gateway, "printer", "printer")
+        query = {"token": SECRET, "x": "!"}
+        answer, texts = post(gateway, "printer", json={"printer": "Laser"}, headers={"User-Agent": "cups"}, params=query)
+        assert (answer.status_code, answer.text, texts) == (200, "thanks", ["Laser by cups!"])
+        for body in (b"{}", b"nothing", b"{"):
+            answer, texts = post(gateway, "printer", content=body)
+            assert (answer.status_code, texts) == (422 if body == b"{" else 500, [])
+        answer, _ = post(gateway, "printer", content=b"text", type="text/plain")
+        assert "it looks like text" in answer.text
+        (folder / "printer.txt").write_text("changed")
+        gateway.reload()
+        assert post(gateway, "printer", json={"printer": "Laser"})[1] == ["changed"]
+        (folder / "printer.py").unlink()
+        gateway.reload()
+        assert post(gateway, "printer", json={"printer": "Laser"})[0].status_code == 500
+
+
+def test_large_json_is_shown_in_part(gateway: TestGateway) -> None:
+    answer, [text] = post(gateway, "json", json=[{"number": number} for number in range(20_000)])
+    assert (answer.status_code, text[:14], len(text) < 4020) == (200, '[{"number":0},', True)

@@ -23,6 +23,7 @@ async def text(renderer: Renderer, template: str, **values: object) -> str:
 
 async def test_what_is_missing_is_empty(renderer: Renderer) -> None:
     assert await text(renderer, "{{ a }}{{ b.c.d }}{{ e[0].f | upper }}{% for x in y.z %}{% endfor %}!") == "!"
+    assert await text(renderer, "{{ a }}{{ b }}{{ a or 'nobody' }}", a=None, b=False) == "Falsenobody"
     assert await text(renderer, "{{ a or 'nobody' }} {{ b | default('none') }}") == "nobody none"
 
 

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
 from typing import Any
 
+from tests.cli.process import serving, tigrest
 from tests.hooks.test_hooks import FORMATS, SAMPLES, sample
-from tests.servers.client import Client
+from tests.servers.client import Client, online
+from tests.servers.conftest import StartServer
+from tests.servers.process import SECRET as LINK_SECRET
 from tests.servers.process import XmppServer
 from tests.servers.test_rooms_service import room_of, watched
 from tigrest.auth.hook_store import make_hook
@@ -49,3 +54,25 @@ def test_what_cannot_arrive_is_said(server: XmppServer) -> None:
         arrives(admin, "hi", str(gateway.service.jid))
         outcomes = {hook.name: hook.last_outcome for hook in gateway.client.portal.call(gateway.gateway.parts.hooks.list)}
         assert outcomes["closed"].startswith("failed: ")
+
+
+def test_a_hook_of_the_shell_reaches_a_client_and_a_room(start_server: StartServer, tmp_path: Path) -> None:
+    server = start_server("prosody")
+    settings = {
+        "XMPP__BACKEND": "component",
+        "XMPP__SECRET": LINK_SECRET,
+        "XMPP__PORT": str(server.component),
+        "XMPP__C2S_PORT": str(server.c2s),
+        "XMPP__C2S_TLS": "allow",
+    }
+    variables = {f"TIGREST__{key}": value for key, value in settings.items()}
+    with serving(cwd=tmp_path, **variables) as (_, base), online(server, "admin") as admin, room_of(admin) as room:
+        for name, to in (("cron", ["admin@localhost"]), ("ops", [room, "--room", "--nick", "Cron"])):
+            added = tigrest("hook", "add", name, "--format", "text", "--to", *to, cwd=tmp_path, **variables)
+            line = f"echo 'disk is full at {name}' | curl -sf -H 'Authorization: Bearer {added.stdout.strip()}' --data-binary @- {base}/rest/hooks/{name}"
+            assert subprocess.run(["sh", "-c", line], capture_output=True, timeout=30).returncode == 0
+            arrives(admin, f"disk is full at {name}", f"{room}/Cron" if name == "ops" else "http.localhost")
+            tested = tigrest("hook", "test", name, cwd=tmp_path, **variables)
+            assert (tested.returncode, tested.stderr) == (0, "")
+            text = f"Test of the hook {name}: what is posted to it in the format text arrives here."
+            arrives(admin, text, f"{room}/Cron" if name == "ops" else "http.localhost")

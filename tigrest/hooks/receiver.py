@@ -56,6 +56,12 @@ class HookOutcome:
     answer: str | None = None
     is_confirmed: bool = True
 
+    def __str__(self) -> str:
+        """Return it for the list of hooks."""
+        if self.ignored:
+            return f"ignored: {self.ignored}"
+        return "sent" if self.is_confirmed else "sent, not confirmed"
+
 
 class HookReceiver:
     """Receives what programs post to hooks, and sends the messages. It sends as the gateway: an administrator made the hook.
@@ -103,12 +109,15 @@ class HookReceiver:
         set_caller(f"hook {hook.name}")
         query.pop("token", None)
         post = HookPost(hook.name, await request.body(), request.content_type, headers, query, await _fields(request))
+        noted = "failed: an error, which the log has"
         try:
             outcome = await self._deliver(hook, post)
+            noted = str(outcome)
         except TigrestError as error:
-            self._note(hook, f"failed: {error}")
+            noted = f"failed: {error}"
             raise
-        self._note(hook, f"ignored: {outcome.ignored}" if outcome.ignored else "sent" if outcome.is_confirmed else "sent, not confirmed")
+        finally:
+            self._note(hook, noted)
         return outcome
 
     async def add(self, name: str, format: str, to: JID, *, is_room: bool = False, nick: str = "") -> str:

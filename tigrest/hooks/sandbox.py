@@ -33,9 +33,16 @@ class Environment(ImmutableSandboxedEnvironment):
         raise SecurityError(f"a template may not read the attribute {attribute}")
 
 
+def _shown(value: Any) -> Any:
+    """Return what is shown of a value: nothing of the null of JSON."""
+    return "" if value is None else value
+
+
 def make_environment() -> Environment:
     """Return the environment of all templates of hooks."""
-    return Environment(autoescape=False, undefined=ChainableUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False)
+    return Environment(
+        autoescape=False, undefined=ChainableUndefined, finalize=_shown, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=False
+    )
 
 
 def rendered(environment: Environment, template: str, values: dict[str, Any], characters: int) -> dict[str, Any]:
