@@ -68,12 +68,18 @@ def test_what_a_program_posts_arrives_as_readable_text(gateway: TestGateway, nam
 
 def test_an_alert_storm_is_one_message_of_bounded_length(gateway: TestGateway) -> None:
     data = json.loads(sample("alertmanager")["content"])
-    data["alerts"] = [data["alerts"][0] | {"annotations": {"summary": f"{number} " + "is down " * 100}} for number in range(500)]
+    data["alerts"] = []
+    for number in range(500):
+        labels = {"alertname": "InstanceDown", "severity": "critical", "instance": "db" * 100, "number": number}
+        alert = {"status": "resolved" if number % 5 == 0 else "firing", "labels": labels, "annotations": {"summary": "is down " * 100}}
+        data["alerts"].append(alert)
     answer, [text] = post(gateway, "alertmanager", json=data | {"truncatedAlerts": 3})
     assert answer.status_code == 200
-    assert text.startswith("[FIRING:500] InstanceDown (critical)")
-    assert "… and 490 more" in text
-    assert len(text) < 4000
+    assert text.startswith("[FIRING:400] InstanceDown (critical)")
+    assert "\n[RESOLVED:100] InstanceDown (critical)" in text
+    assert [each in text for each in ("… and 390 more", "… and 90 more", "… and 3 that Alertmanager left out")] == [True] * 3
+    assert text.endswith(data["externalURL"])
+    assert len(text) < 5000
 
 
 JSON_BODY = b'{"alerts": [], "groupKey": "x"}'
@@ -205,7 +211,7 @@ def test_text_in_another_charset_arrives(gateway: TestGateway) -> None:
 
 def test_long_text_is_cut(gateway: TestGateway) -> None:
     _, [text] = post(gateway, "text", content=b"word " * 10_000, type="text/plain")
-    assert (len(text) < 4020, text.endswith("… (cut)")) == (True, True)
+    assert (len(text) < 5020, text.endswith("… (cut)")) == (True, True)
 
 
 def test_forms_of_several_parts_are_read(gateway: TestGateway) -> None:
@@ -292,4 +298,4 @@ def test_a_format_is_two_files(tmp_path: Path) -> None:
 
 def test_large_json_is_shown_in_part(gateway: TestGateway) -> None:
     answer, [text] = post(gateway, "json", json=[{"number": number} for number in range(20_000)])
-    assert (answer.status_code, text[:14], len(text) < 4020) == (200, '[{"number":0},', True)
+    assert (answer.status_code, text[:14], len(text) < 5020) == (200, '[{"number":0},', True)

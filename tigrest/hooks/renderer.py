@@ -35,7 +35,7 @@ class RenderLimits:
     seconds: float = 2.0
     start_seconds: float = 20.0
     wait_seconds: float = 10.0
-    characters: int = 4000
+    characters: int = 5000
     memory: int = 512 * 1024 * 1024
     answer: int = 1024 * 1024
 
