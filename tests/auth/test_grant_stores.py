@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from tests.auth.fakes import ALICE, BOB, Clock
 from tigrest.auth.client_store import ClientStore
@@ -17,7 +17,7 @@ from tigrest.auth.token_families import Grant, TokenFamilies
 from tigrest.auth.token_store import TokenStore, hash_token
 from tigrest.errors import NotFound, StorageUnavailable
 from tigrest.state.database import Database
-from tigrest.state.gateway_tables import oauth_codes, oauth_devices, oauth_sign_ins
+from tigrest.state.gateway_tables import oauth_codes, oauth_devices, oauth_sign_ins, token_families, tokens
 
 
 class World:
@@ -78,6 +78,19 @@ async def test_of_many_who_bring_a_code_at_the_same_time_one_gets_tokens(world: 
     found = await world.families.find_refresh(issued.refresh)
     assert found is not None
     assert (token.kind, found.family.kind, len(outcomes)) == ("consent", "consent", 5)
+
+
+async def test_tokens_from_before_there_were_other_ways_were_granted_by_password(world: World) -> None:
+    issued = await world.families.begin(TOKENS, 60, 600)
+    async with world.database.begin() as connection:
+        for table in (tokens, token_families):
+            await connection.execute(update(table).values(kind=None))
+    found, refresh = await world.tokens.find(hash_token(issued.access)), await world.families.find_refresh(issued.refresh)
+    assert found is not None
+    assert refresh is not None
+    assert (found.kind, refresh.family.kind) == ("password", "password")
+    await world.tokens.add("robot", ALICE, ["user"])
+    assert [token.kind for token in await world.tokens.list()] == ["password", None]
 
 
 async def test_a_login_counts_once_for_its_browser_and_its_question(world: World) -> None:
