@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal
 
+from starlette.exceptions import HTTPException
+
 from tigrest.api.mount import API
 from tigrest.api.openapi.mount import OpenApi, openapi_mount
 from tigrest.api.swagger import DOCS_PATH, swagger_mount
 from tigrest.commands.pipeline import Pipeline
 from tigrest.http.index import IndexLink
-from tigrest.http.mounts import Mount
+from tigrest.http.mounts import Mount, MountRequest
+from tigrest.http.replies import Reply
 from tigrest.scripting.table import Table
 
 Readers = Literal["admin", "public", "off"]
@@ -38,6 +41,10 @@ def documentation_mounts(table: Callable[[], Table], pipeline: Pipeline, *, doma
         readers: who may read it.
     """
     if readers == "off":
-        return []
+        return [Mount(DOCS_PATH, _refuse, is_prefix=True)]  # a command of this name would need a login
     is_public = readers == "public"
     return [openapi_mount(OpenApi(table, pipeline, domain), is_public=is_public), swagger_mount(is_public=is_public)]
+
+
+async def _refuse(request: MountRequest) -> Reply:
+    raise HTTPException(404, "nothing is served here: the documentation is off ([api] docs)")
