@@ -129,6 +129,15 @@ class IssuerKeys:
             found = self._matching(kid, algorithm)
         return found
 
+    async def read(self) -> int:
+        """Read the keys, unless that was tried a moment ago, and return how many there are.
+
+        Raises:
+            IssuerUnavailable: there are none.
+        """
+        await self._refresh()
+        return len(self._keys)
+
     def _matching(self, kid: str | None, algorithm: str) -> list[PublicKey]:
         wanted = KEY_TYPES.get(algorithm[:2])
         return [

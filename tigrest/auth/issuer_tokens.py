@@ -59,7 +59,8 @@ class IssuerTokens:
     ) -> None:
         self._throttle, self._knows, self._exists = throttle, knows, exists
         self._limits, self._clock, self._unix_clock = limits or IssuerTokenLimits(), clock, unix_clock
-        self._issuers: tuple[Issuer, ...] = ()
+        self.issuers: tuple[Issuer, ...] = ()
+        """The providers whose tokens are accepted."""
         self._cache: OrderedDict[bytes, tuple[Token, float]] = OrderedDict()
         self._accounts: OrderedDict[JID, float] = OrderedDict()
         self._expiries: OrderedDict[str, float] = OrderedDict()
@@ -68,13 +69,13 @@ class IssuerTokens:
 
     def configure(self, issuers: Sequence[Issuer]) -> None:
         """Replace the providers, and check each token again at its next request."""
-        self._issuers = tuple(issuers)
+        self.issuers = tuple(issuers)
         self._cache.clear()
         self._epoch += 1
 
     def recognises(self, text: str) -> bool:
         """Return whether a token says that it is from one of the providers."""
-        return find_issuer(self._issuers, text) is not None
+        return find_issuer(self.issuers, text) is not None
 
     def cached(self, authorization: bytes, address: str) -> Token | None:
         """Return the token of a header that is fresh in the cache; ``None`` to :meth:`find`."""
@@ -127,7 +128,7 @@ class IssuerTokens:
         self._epoch += 1
 
     async def _checked(self, key: bytes, text: str) -> Token:
-        issuer = find_issuer(self._issuers, text)
+        issuer = find_issuer(self.issuers, text)
         if issuer is None:
             raise InvalidToken("the token is not accepted: its provider is not one of [[auth.issuers]]")
         began, epoch = self._clock(), self._epoch

@@ -85,6 +85,14 @@ class Issuer:
             exp={"essential": True},
         )
 
+    async def read_keys(self) -> int:
+        """Read the keys of the provider, and return how many there are.
+
+        Raises:
+            IssuerUnavailable: there are none.
+        """
+        return await self._keys.read()
+
     async def identify(self, text: str) -> TokenIdentity:
         """Return what a token says, once its signature and its claims are found to be right.
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import signal
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import typer
@@ -17,6 +17,7 @@ from tigrest.concurrency.loop import run
 from tigrest.config import Config, command_dirs, script_dirs
 from tigrest.gateway import Gateway
 from tigrest.gateway.diagnostics import CheckListener, Diagnostics, State, diagnose
+from tigrest.gateway.issuer_checks import check_issuers
 from tigrest.gateway.probe_account import linked
 from tigrest.state.location import MEMORY
 
@@ -78,7 +79,9 @@ async def _diagnose(path: Path | None) -> Diagnostics:
     try:
         await asyncio.sleep(SETTLE_SECONDS)
         await _await_link(gateway)
-        return await diagnose(gateway, CheckListener(progress=_show_progress, warn=_warn))
+        listener = CheckListener(progress=_show_progress, warn=_warn)
+        found = await diagnose(gateway, listener)
+        return replace(found, checks=(*found.checks, *await check_issuers(gateway, listener)))
     finally:
         await gateway.stop()
 
