@@ -113,5 +113,5 @@ def test_the_embedded_domain_needs_nothing(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "server      tigrest" in done.stdout
     found = states(done.stdout)
-    assert [name for name, state in found.items() if state != "works"] == ["iqs to other services", "BOSH pre-bind"]  # it has none
+    assert [name for name, state in found.items() if state != "works"] == ["BOSH pre-bind"]  # it has none
     assert {found[name] for name in ("PUT /rest/user", "PUT /rest/avatar", "POST /rest/user/…/status", "rights")} == {"works"}
