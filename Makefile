@@ -35,6 +35,7 @@ soak: $(VENV)/.installed-test ## try 100 times as many examples, send 10,000 mes
 	@tests/servers/install.sh
 	@$(IN_VENV) -m pytest $(WORKERS) --hypothesis-profile soak -m hypothesis --ignore tests/servers
 	@TIGREST_SOAK_MESSAGES=10000 $(IN_VENV) -m pytest tests/servers/test_sending.py -s -k killed
+	@TIGREST_SOAK_FILE=100000000 $(IN_VENV) -m pytest tests/servers/test_files.py -k large
 	@TIGREST_SOAK_MINUTES=$(MINUTES) TIGREST_SOAK_SEED=$(SEED) $(IN_VENV) -m pytest tests/servers/test_fuzz.py -s $(ARGS)
 
 check: $(VENV)/.installed-test ## check format, lint and types

@@ -14,7 +14,7 @@ MULTIPART = "multipart/form-data"
 UPLOAD_SECONDS = 3600.0
 """Seconds that an upload may take."""
 
-PART = 65536
+PART = 262144
 """Bytes of a file that are read at a time."""
 
 

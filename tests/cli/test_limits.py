@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
 
 from tests.cli.process import serving
-from tests.waiting import SECONDS
+from tests.waiting import SECONDS, eventually
 
 SCRIPTS = {
     "sending.py": """
@@ -75,6 +76,14 @@ class Short(Handler):
     decodeContent = False
     async def exec_post(self, content):
         return str(len(await content.body()))
+
+class Uploaded(Handler):
+    regex = "/uploaded"
+    timeout = 100.0
+    decodeContent = False
+    takesUploads = True
+    async def exec_post(self, content):
+        return str(sum([len(part) async for part in content.stream()]))
 
 class Unread(Handler):
     regex = "/unread"
@@ -155,11 +164,17 @@ def test_who_takes_nothing_is_cut_and_others_are_served(base: str) -> None:
             assert answer.status == 200
 
 
-def test_a_reader_of_events_who_takes_nothing_is_cut(base: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    credentials = next(tmp_path_factory.getbasetemp().glob("limits*/var/demo-credentials.json"))
+def login_of(base_folder: Path) -> str:
+    """Return the header ``Authorization`` of the demo's admin."""
+    credentials = next(base_folder.glob("limits*/var/demo-credentials.json"))
     password = json.loads(credentials.read_text())["passwords"]["admin"]
-    login = f"Basic {b64encode(f'admin@localhost:{password}'.encode()).decode()}"
-    with unread(base, head("GET", "/rest/events", f"Authorization: {login}")) as connection:
+    return f"Authorization: Basic {b64encode(f'admin@localhost:{password}'.encode()).decode()}"
+
+
+def test_a_reader_of_events_who_takes_nothing_is_cut(base: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    field = login_of(tmp_path_factory.getbasetemp())
+    login = field.removeprefix("Authorization: ")
+    with unread(base, head("GET", "/rest/events", field)) as connection:
         assert select.select([connection], [], [], SECONDS)[0]
         assert connection.recv(17, socket.MSG_PEEK) == b"HTTP/1.1 200 OK\r\n"
         body = json.dumps({"kind": "message", "to": "admin@http.localhost", "body": "x" * 200_000}).encode()
@@ -245,3 +260,44 @@ def test_a_body_that_nobody_reads_is_not_waited_for(base: str) -> None:
         assert connection.recv(65536).split()[1] == b"200"
         connection.sendall(b"0123456789" + head("GET", "/rest/tested/test"))
         assert connection.recv(65536).split()[1] == b"200"
+
+
+# Uploads
+
+
+def test_an_upload_has_more_time_the_more_of_it_has_come(base: str) -> None:
+    with connect(base) as connection:
+        connection.sendall(head("POST", "/rest/uploaded", "Content-Length: 200000"))
+        connection.sendall(b"x" * 100_000)
+        time.sleep(1.3)
+        connection.sendall(b"x" * 100_000)
+        assert connection.recv(65536).split()[1] == b"200"
+
+
+def test_an_upload_that_hardly_comes_is_408(base: str) -> None:
+    status, answer = answer_to_slow_body(base, "/rest/uploaded", "Content-Length: 200000")
+    assert (status, b"the request body did not arrive within 1" in answer) == (408, True)
+
+
+@pytest.mark.parametrize(
+    ("size", "words"), [(104_857_601, b"104857600 bytes ([http] max_upload)"), (0, b"there is no file"), (9, b"100 Continue")]
+)
+def test_a_caller_who_waits_for_100_continue_sends_no_file_that_is_refused(
+    base: str, size: int, words: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """RFC 9110 §10.1.1"""
+    fields = (login_of(tmp_path_factory.getbasetemp()), f"Content-Length: {size}", "Expect: 100-continue", "Accept: application/json")
+    with connect(base) as connection:
+        connection.sendall(head("POST", "/rest/upload?filename=b", *fields))
+        answer = connection.recv(65536)
+        assert words in answer
+        assert (b"100 Continue" in answer) == (size == 9)
+
+
+def test_nothing_stays_of_an_upload_that_is_cut_off(base: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    files = next(tmp_path_factory.getbasetemp().glob("limits*/var/uploads"))
+    field = login_of(tmp_path_factory.getbasetemp())
+    with connect(base) as connection:
+        connection.sendall(head("POST", "/rest/upload?filename=b", field, "Content-Length: 1000000") + b"x" * 500_000)
+        eventually(lambda: list(files.iterdir()) != [])
+    eventually(lambda: list(files.iterdir()) == [])

@@ -63,7 +63,7 @@ Component "upload.localhost" "http_file_share"
     http_host = "localhost"
     http_external_url = "http://localhost:{http}/"
     http_file_share_access = {{ "localhost", "http.localhost" }}
-    http_file_share_size_limit = 6000000
+    http_file_share_size_limit = {file_size}
 {components}
 """
 
@@ -98,6 +98,7 @@ class Prosody(XmppServer):
             TLS; ``tls="FILE"``: STARTTLS with this certificate and its ``.key``; ``modules="DIR"``: a folder
             that has ``mod_rest``, which is enabled; ``forms="true"``: the commands of :data:`FORMS`;
             ``tokens="true"``: the tokens of ``mod_test_tokens``, Prosody 13 only, which needs ``authentication="internal_hashed"``;
+            ``file_size="6000000"``: bytes of the largest file that is uploaded;
             ``components="irc.localhost"``: addresses of further components, separated by spaces, with the same secret.
     """
 
@@ -131,6 +132,7 @@ class Prosody(XmppServer):
             "c2s": self.c2s,
             "component": self.component,
             "http": self.http,
+            "file_size": options.get("file_size", "6000000"),
             "secret": SECRET,
             "plugin_paths": "; ".join(
                 f'"{folder}"'

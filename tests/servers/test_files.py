@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from tests.cli.process import Process, serving
 from tests.servers.client import online
-from tests.servers.gateway import gateway_for
+from tests.servers.conftest import StartServer
+from tests.servers.gateway import eventually, gateway_for
 from tests.servers.newer import NewerEjabberd
 from tests.servers.process import XmppServer
 from tests.servers.test_rooms_service import room_of
@@ -67,3 +71,34 @@ def test_messages_with_files_reach_a_user_and_a_room(gateway: TestGateway, stori
             message = admin.expect(has_file)
             url = message.xml.findtext("{jabber:x:oob}x/{jabber:x:oob}url")
             assert (message["body"], httpx2.get(url).content) == (url, files["file"][1])
+
+
+def memory(process: Process) -> int:
+    """Return the bytes of memory that a process has."""
+    return int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_large_files_pass_through_the_gateway_without_filling_its_memory(start_server: StartServer, tmp_path: Path) -> None:
+    """12 MB, as the body and in a form; 100 MB in ``make soak``."""
+    size = int(os.environ.get("TIGREST_SOAK_FILE", "12000000"))
+    server = start_server("prosody", file_size=str(size))
+    variables = {f"TIGREST__{key}": value for key, value in server.settings().items()}
+
+    def file() -> Iterator[bytes]:
+        for number in range(size // 100_000):
+            yield bytes([number % 256]) * 100_000
+
+    with serving(cwd=tmp_path, **variables) as (process, base), httpx2.Client(auth=("alice", "alicepw"), timeout=300) as client:
+        eventually(lambda: client.get(f"{base}/health/ready").status_code == 200)
+        small = client.post(f"{base}/rest/upload?filename=small", content=b"x" * 100_000)
+        assert small.status_code == 200, small.text
+        before = memory(process)
+        whole = client.post(f"{base}/rest/upload?filename=big", content=file(), headers={"Content-Length": str(size)})
+        (tmp_path / "big").write_bytes(b"".join(file()))
+        with (tmp_path / "big").open("rb") as big:
+            form = client.post(f"{base}/rest/upload", files={"file": ("big", big)})
+        after = memory(process)
+        for answer in (whole, form):
+            assert answer.status_code == 200, answer.text
+            assert len(httpx2.get(answer.json()["url"]).content) == size
+    assert after - before < 8_000_000
