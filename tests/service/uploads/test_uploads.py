@@ -16,10 +16,12 @@ from tigrest.errors import (
     StanzaError,
     StanzaTimeout,
     TigrestError,
+    Unavailable,
 )
-from tigrest.service.uploads import StorageLimits, Uploads
+from tigrest.service.uploads import StorageLimits, UploadLimits, Uploads
 from tigrest.service.uploads.services import UploadServices
 from tigrest.service.uploads.storage import Storage
+from tigrest.xmpp.stanza import Stanza
 
 STANZAS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 QUICK = StorageLimits(connect=5.0, write=0.3, answer=0.3)
@@ -175,3 +177,44 @@ async def test_the_service_is_remembered_for_a_while_and_looked_for_again_when_i
         xmpp.slot = f"<error type='cancel'><service-unavailable xmlns='{STANZAS}'/></error>"
         with pytest.raises(StanzaError, match="service-unavailable"):
             await files.upload(xmpp, "b.txt", 5, "", b"hello")
+
+
+async def test_letters_of_other_alphabets_in_a_url_are_encoded() -> None:
+    """ejabberd 26 writes them as they are in the name of the file."""
+    async with stored(FakeStorage()) as storage:
+        xmpp = Xmpp(slot(storage.url.replace("b.txt", "\u00ef%20b.txt"), get="https://files.example.org/\u00ef plan.txt"))
+        assert await uploads(xmpp).upload(xmpp, "b.txt", 5, "", b"hello") == "https://files.example.org/%C3%AF%20plan.txt"
+    assert storage.requests[0].line == "PUT /up/%C3%AF%20b.txt HTTP/1.1"
+
+
+class Unheard:
+    """A caller whose iqs do not reach the service."""
+
+    async def request(self, iq: Stanza, timeout: float) -> Stanza:
+        raise NotSupported("the server drops iqs of this component")
+
+
+async def test_the_gateway_asks_where_the_iqs_of_callers_do_not_arrive() -> None:
+    async with stored(FakeStorage()) as storage:
+        xmpp = Xmpp(slot(storage.url))
+        assert await uploads(xmpp).upload(Unheard(), "b.txt", 5, "", b"hello")
+    assert len(xmpp.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("retry", "least", "most"),
+    [("stamp='2999-01-01T00:00:00Z'", 1e9, 1e11), ("stamp='soon'", 3600, 3600), ("stamp='2001-01-01T00:00:00Z'", 1, 1)],
+)
+async def test_a_quota_says_when_to_try_again(retry: str, least: float, most: float) -> None:
+    """XEP-0363 §7"""
+    xmpp = Xmpp(f"<error type='wait'><resource-constraint xmlns='{STANZAS}'/><retry xmlns='urn:xmpp:http:upload:0' {retry}/></error>")
+    with pytest.raises(QuotaExceeded) as caught:
+        await uploads(xmpp).upload(xmpp, "b.txt", 5, "", b"hello")
+    assert least <= caught.value.retry_after <= most
+
+
+async def test_uploads_at_once_have_a_limit() -> None:
+    xmpp = Xmpp()
+    few = Uploads(xmpp, UploadServices(xmpp, DOMAIN, US), Storage(), UploadLimits(at_once=0))
+    with pytest.raises(Unavailable, match="try again"):
+        await few.upload(xmpp, "b.txt", 5, "", b"hello")
