@@ -257,6 +257,8 @@ def test_prosody_oauth_py(world: World) -> None:
 
 
 def test_an_archive_comes_as_one_answer_and_to_nobody_else(world: World, server: XmppServer) -> None:
+    own = world.http.get("/rest/archive/alice@localhost", auth=ALICE, headers={"Accept": JSON})
+    assert own.status_code == 501, own.text  # there is none, or it is for her clients only
     room = f"{world.send_as}@rooms.localhost"
     bob = world.bob
     bob.send(f"<presence to='{room}/bob'><x xmlns='http://jabber.org/protocol/muc'/></presence>")

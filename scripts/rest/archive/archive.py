@@ -11,6 +11,7 @@ from tigrest import (
     Result,
     Service,
     Stanza,
+    StanzaError,
     TigrestError,
     stanza_json,
 )
@@ -46,8 +47,12 @@ FOUND = {
 }
 
 
+KEPT = (*ABSENT, "forbidden", "not-allowed")
+"""Conditions of errors of servers that show archives to their owners only: Prosody says the second of the first, ejabberd the last."""
+
+
 class Archive(Handler):
-    """Read the archive of a room, or one's own."""
+    """Read the archive of a room, or one's own where the server shows it to the gateway."""
 
     regex = r"/((?s:.*))"
     requiredRole = "user"
@@ -77,13 +82,20 @@ class Archive(Handler):
         caller = service.for_(principal)
         *messages, end = await caller.request_all(query, timeout_of(request))
         if (error := end.error) is not None:
-            if error.condition in ABSENT and await lacks_archive(caller, jid):
-                raise HTTPException(501, f"{jid} has no archive (XEP-0313)")
-            raise error
+            raise await explained(caller, jid, error)
         media = stanza_json.choose_media_type(request.headers.get("accept", ""), "application/json", request.query_params.get("type", ""))
         if "xml" in media:
             return Result(media, stanza_json.write_all([*messages, end], media))
         return Result("application/json", page_of(messages, end))
+
+
+async def explained(caller: BoundedService, jid: str, error: StanzaError) -> Exception:
+    """Return what to tell a caller who gets no archive: that there is none, that it is kept from the gateway, or the error itself."""
+    if error.condition in ABSENT and await lacks_archive(caller, jid):
+        return HTTPException(501, f"{jid} has no archive (XEP-0313)")
+    if error.condition in KEPT and caller.principal.jid == jid:
+        return HTTPException(501, f"the server shows the archive of {jid} to his own clients only, not to the gateway ({error})")
+    return error
 
 
 async def lacks_archive(caller: BoundedService, jid: str) -> bool:
