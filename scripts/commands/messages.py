@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from tigrest import JID, CommandContext, InvalidStanza, NotFound, NotPermitted, Stanza, command
+from tigrest import JID, CommandContext, Conflict, InvalidStanza, NotFound, NotPermitted, Stanza, command
 
 TIMEOUT = 20.0
 """Seconds that an iq waits for its reply."""
@@ -11,7 +11,7 @@ TIMEOUT = 20.0
 @command(
     tags=("stanza",),
     role="user",
-    errors=(NotPermitted, NotFound),
+    errors=(NotPermitted, NotFound, Conflict),
     renamed={"caller": "from"},
     route="POST /messages",
     example={"type": "headline", "from": "http.example.org", "to": "bob@example.org", "subject": "Restart", "body": "In 5 minutes"},
@@ -28,6 +28,8 @@ async def send_message(
     """Send a message to a local or remote bare or full JID.
 
     An error that comes back before the server has processed it, e.g. for an unknown user of the server, is the error of the command.
+    A message of type groupchat without sender is said in the room `to`, by an occupant of the gateway under the caller's name; the error of
+    the room is that of the command.
 
     Args:
         type: of the message.
@@ -40,7 +42,10 @@ async def send_message(
         raise InvalidStanza("a message has a body or a subject")
     texts = {"body": body, "subject": subject}
     message = {"kind": "message", "type": type, "to": to, **{name: text for name, text in texts.items() if text}}
-    await ctx.service.send_confirmed(message if from_ is None else {**message, "from": from_})
+    if type == "groupchat" and from_ is None:
+        await ctx.service.rooms.send(to, message)
+    else:
+        await ctx.service.send_confirmed(message if from_ is None else {**message, "from": from_})
 
 
 @command(

@@ -66,6 +66,9 @@ def test_the_six_ways_to_say_something_in_a_room_arrive(server: XmppServer, send
         text = gateway.post(f"/rest/room/{room}", login=BOB, content="as user", headers={"Content-Type": "text/plain"})
         assert text.status_code == 200, text.text
         assert admin.message("as user")["from"] == f"{room}/bob"
+        command = gateway.post("/api/send_message", login=ALICE, json={"type": "groupchat", "to": room, "body": "by command"})
+        assert command.status_code == 200, command.text
+        assert admin.message("by command")["from"] == f"{room}/reporter"
         rooms: Any = gateway.service.rooms  # blocks in a thread
         sent = rooms.send(room, "by script")
         echo = admin.message("by script")
