@@ -24,11 +24,7 @@ NOT_HERE = {
     "POST /rest/adhoc/{jid}/{resource}": 404,
     "GET /rest/bosh/prebind": 501,
     "GET /rest/archive/{jid}": 501,  # the embedded domain has no archive; tests/servers/test_dialect.py reads those of rooms
-    "GET /rest/room/{room}": 404,  # the embedded domain has no rooms; tests/servers/test_rooms_service.py tries these on servers
-    "PUT /rest/room/{room}": 404,
-    "POST /rest/room/{room}": 404,
-    "DELETE /rest/room/{room}": 404,
-    "POST /rest/room/{room}/{nick}": 404,
+    "DELETE /rest/room/{room}": 204,
     "GET /rest/adhoc/bosh@{domain}": 404,  # the embedded domain has no BOSH; tests/servers/test_bosh.py tries these on servers
     "POST /rest/adhoc/bosh@{domain}": 501,
     "POST /rest/hooks/{name}[/message]": 401,  # there is no such hook; tests/hooks makes some

@@ -41,7 +41,7 @@ class Room(Handler):
         "PUT": {
             "info": "Enter a room",
             "description": "Optional: nick, and password if the room has one.",
-            "request": {"nick": "reporter"},
+            "request": {"nick": "builder"},
             "answers": {200: DOCUMENT, **REFUSED},
         },
         "POST": {
@@ -90,11 +90,11 @@ class RoomOccupant(Handler):
     timeout = UPLOAD_SECONDS
     description = {
         "regex": "/{room}/{nick}",
-        "example": f"{ROOM}/alice",
+        "example": f"{ROOM}/builder",
         "POST": {
             "info": "Send a private message to somebody in a room",
             "description": "nick in the body is the caller's own, as for messages to the room.",
-            "request": '{"body": "Only for you"}',
+            "request": '{"body": "Only for you", "nick": "builder"}',
             "accepts": {**BODIES, MULTIPART: {"type": "object"}},
             "answers": {200: DOCUMENT, **REFUSED},
         },

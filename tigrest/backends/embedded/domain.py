@@ -13,6 +13,7 @@ from tigrest.backends.embedded.files import EmbeddedFiles
 from tigrest.backends.embedded.messages import OfflineMessages
 from tigrest.backends.embedded.pep import FEATURES, PersonalEvents
 from tigrest.backends.embedded.presences import Presences
+from tigrest.backends.embedded.rooms import EmbeddedRooms
 from tigrest.backends.embedded.session_manager import SessionManager
 from tigrest.backends.embedded.settings import EmbeddedSettings
 from tigrest.backends.embedded.tables import EMBEDDED
@@ -78,6 +79,7 @@ class EmbeddedDomain:
         self._presences = Presences(database)
         self._messages = OfflineMessages(database, self._limits.messages)
         self._vhosts = VHostManager(self.domain, database)
+        self._rooms = EmbeddedRooms(self.domain, self.inbound, self._limits.occupants)
         description = SelfDescription()
         self._build_entities(description)
         self._answering = Answering(description, self.inbound, administers, self._entity)
@@ -234,6 +236,9 @@ class EmbeddedDomain:
         to = None
         try:
             to = self._recipient(stanza)
+            if stanza.kind != "iq" and to.domain == self._rooms.jid.domain and not self.inbound.is_ours(to):
+                self._rooms.take(stanza, to, self._sender(stanza))
+                return None
             if stanza.kind == "presence":
                 if self.inbound.is_ours(to):
                     self.inbound.take(stanza)
@@ -276,6 +281,8 @@ class EmbeddedDomain:
         """Find the entity of an address that is none of ours. RFC 6121 §8"""
         if self._files is not None and to == self._files.jid:
             return self._files.entity
+        if to.domain == self._rooms.jid.domain:
+            return self._rooms.entity
         if to.domain != self.domain.domain:
             raise StanzaError("remote-server-not-found", text=f"{to.domain} is not served here, and there are no links to other servers")
         if not to.local:

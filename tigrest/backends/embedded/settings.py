@@ -17,10 +17,12 @@ class EmbeddedLimits:
     Args:
         messages: most offline messages of a user; further ones are refused.
         pep: of personal eventing.
+        occupants: most people in all chat rooms together.
         command_sessions: of the sessions of the domain's own commands.
     """
 
     messages: int = 1000
+    occupants: int = 1000
     pep: PepLimits = field(default_factory=PepLimits)
     command_sessions: CommandSessionLimits = field(default_factory=CommandSessionLimits)
 
