@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.gateway.test_gateway import make
+from tests.waiting import until
 from tigrest.config import Config
 from tigrest.gateway.reconfiguration import changed_keys
 from tigrest.state.location import MEMORY
@@ -75,5 +77,24 @@ async def test_identity_providers_are_others_at_once(tmp_path: Path) -> None:
             sections = {"embedded": database, "state": database, "scripts": {"reload": False}, "auth": {"issuers": configured}}
             await gateway.reconfigure(Config.model_validate(sections))
             assert issuers.recognises(f"e30.{claims}.AA") == bool(configured)
+    finally:
+        await gateway.stop()
+
+
+async def test_rooms_of_the_configuration_are_entered_and_left(tmp_path: Path) -> None:
+    gateway = make(tmp_path)
+    await gateway.start()
+    rooms, hall = gateway.service.rooms, "hall@rooms.localhost"
+
+    def is_in(nick: str) -> bool:
+        return rooms.nick(hall) == nick if rooms.is_in(hall) else not nick
+
+    try:
+        for nick in ("concierge", "porter", ""):
+            database = {"database": MEMORY}
+            given = [{"jid": hall, "nick": nick}] if nick else []
+            sections = {"embedded": database, "state": database, "scripts": {"reload": False}, "rooms": given}
+            await gateway.reconfigure(Config.model_validate(sections))
+            await until(partial(is_in, nick))
     finally:
         await gateway.stop()
