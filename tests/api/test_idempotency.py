@@ -94,7 +94,7 @@ def test_who_may_not_call_a_command_learns_nothing_of_keys(gateway: TestGateway)
 def test_a_secret_is_not_kept(gateway: TestGateway) -> None:
     first, again = [call(gateway, "/api/make_secret", json={}) for _ in range(2)]
     assert "sesame" in first.text
-    assert (again.status_code, again.content, again.headers["idempotent-replayed"]) == (200, b"", "true")
+    assert (again.status_code, again.content, again.headers["idempotent-replayed"]) == (204, b"", "true")
 
 
 def test_a_message_is_sent_once_by_the_built_in_command_and_a_token_is_shown_once() -> None:
@@ -108,4 +108,4 @@ def test_a_message_is_sent_once_by_the_built_in_command_and_a_token_is_shown_onc
         token = {"jid": "bob@localhost", "ttl": 60, "scopes": ["user"]}
         first, again = [call(gateway, "/api/oauth_issue_token", "token", login="admin", json=token) for _ in range(2)]
         assert "tgt_" in first.text
-        assert (again.status_code, again.text) == (200, "")
+        assert (again.status_code, again.text) == (204, "")

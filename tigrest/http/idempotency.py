@@ -318,12 +318,13 @@ def _fingerprint(key: str, request: KeyedRequest, body: bytes, size: int) -> str
 
 
 def _stored(answer: AnyResponse, *, is_secret: bool) -> StoredAnswer:
-    """Return an answer as it is stored: without body where it is streamed, or a secret."""
+    """Return an answer as it is stored: without body where it is streamed, or a secret; then a repeat of a 200 is 204."""
     if isinstance(answer, Reply):
         content_type = [(b"content-type", answer.content_type)] if answer.content_type else []
         status, headers = answer.status, [*content_type, *answer.headers]
     else:
         status, headers = answer.status_code, answer.raw_headers
+    status = 204 if is_secret and status == 200 else status
     body = None if is_secret or isinstance(answer, StreamingResponse | FileResponse) else bytes(answer.body)
     texts = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
     return StoredAnswer(status, [each for each in texts if each[0] not in _NOT_REPEATED], body)

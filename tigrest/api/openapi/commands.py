@@ -71,7 +71,10 @@ def _operation(command: Command, method: str, path: str, name: str, components: 
         parameters.append(parameter_reference(KEY_PARAMETER_NAME))
     if parameters:
         operation["parameters"] = parameters
-    operation["responses"] = {"200": _success(command, components), **problem_references(_errors(command, takes_body=not is_query))}
+    responses: JsonObject = {"200": _success(command, components), **problem_references(_errors(command, takes_body=not is_query))}
+    if command.specification.secret_result:
+        responses["204"] = {"description": "The repeat of a request whose result, a secret, was given once."}
+    operation["responses"] = responses
     logins: list[JsonObject] = [dict(login) for login in LOGINS]
     operation["security"] = [{}, *logins] if command.role is None else logins
     return operation
