@@ -248,7 +248,7 @@ def test_version_0_takes_scopes_as_a_text(shared: TestGateway) -> None:
 
 def test_what_needs_the_password_says_so(gateway: TestGateway) -> None:
     answer = ask(gateway, "GET", "/rest/bosh/prebind", token(gateway, "alice", "user"))
-    assert (answer.status_code, "by HTTP Basic, not with a token" in answer.text) == (403, True)
+    assert (answer.status_code, "by HTTP Basic with the password, not with a token" in answer.text) == (403, True)
 
 
 def test_scripts_have_the_store(gateway: TestGateway) -> None:
