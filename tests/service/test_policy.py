@@ -227,6 +227,20 @@ def test_no_user_sends_from_the_address_that_owns_rooms(sender: str, principal: 
             assert rule(stanza, principal, policy, JID(sender)) == "sender"
 
 
+def test_a_webhook_answers_in_rooms_that_the_gateway_owns_and_does_no_more_there() -> None:
+    ours = "room-owner@http.example.org/rooms:tigrest"
+    for said, refused in (
+        ("<message to='hall@rooms.example.org' type='groupchat'/>", ""),
+        ("<message to='hall@rooms.example.org/bob' type='chat'/>", ""),
+        ("<message to='hall@rooms.example.org' type='chat'/>", "sender"),
+        ("<message to='hall@rooms.example.org'/>", "sender"),
+        ("<presence to='hall@rooms.example.org/x' type='unavailable'/>", "sender"),
+        ("<iq to='hall@rooms.example.org' type='set'><x xmlns='urn:x'/></iq>", "sender"),
+    ):
+        assert rule(said, HOOK, sender=ours) == refused, said
+    assert rule("<message to='hall@rooms.example.org' type='groupchat'/>", ALICE, sender=ours) == "sender"
+
+
 def test_admins_may_send_from_the_address_that_owns_rooms() -> None:
     assert STRICT.room_owner == "room-owner@http.example.org"
     assert rule("<message to='hall@rooms.example.org'/>", ROOT, sender=STRICT.room_owner) == ""

@@ -365,7 +365,10 @@ class Policy:
 
     def _foreign_sender(self, principal: Principal, sender: JID, stanza: Stanza) -> Decision | None:
         """Refuse a ``from`` that is not the caller's own. A webhook may say something where it has heard something: in rooms, too."""
-        is_said = principal.via == "webhook" and stanza.kind == "message" and stanza.type in ("groupchat", "chat")
+        is_private = (
+            stanza.type == "chat" and stanza.to is not None and bool(stanza.to.resource)
+        )  # to a bare address it may be an invitation
+        is_said = principal.via == "webhook" and stanza.kind == "message" and (stanza.type == "groupchat" or is_private)
         if sender.local == ROOM_OWNER and sender.domain == self.jid.domain and not is_said:
             return Decision(False, "sender", f"from {sender} is not allowed: it owns rooms, which are for admins")
         if principal.via == "webhook":
