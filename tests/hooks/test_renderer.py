@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
 
 from tigrest.errors import HookTemplateFailed
-from tigrest.hooks.renderer import Renderer, RenderLimits
+from tigrest.hooks.renderer import SANDBOX, Renderer, RenderLimits
 
 
 @pytest.fixture
@@ -74,6 +77,14 @@ async def test_a_template_that_takes_too_long_is_killed_and_the_next_one_is_not(
 async def test_a_long_text_is_cut(renderer: Renderer) -> None:
     made = await renderer.render("test", "{% for i in range(99999) %}{{ i }} {% endfor %}", {})
     assert (made.is_cut, len(made.text)) == (True, 100)
+
+
+def test_a_lower_limit_of_memory_stays() -> None:
+    sandbox = f"ulimit -v 400000 && exec {sys.executable} -I {SANDBOX} {512 * 1024 * 1024}"
+    asked = '{"template": "{{ \'x\' * 450000000 }}", "values": {}, "characters": 9}\n{"template": "ok", "values": {}, "characters": 9}\n'
+    done = subprocess.run(["sh", "-c", sandbox], input=asked, capture_output=True, text=True, timeout=30)
+    assert [*json.loads(done.stdout.splitlines()[0])] == ["error", "line"]
+    assert json.loads(done.stdout.splitlines()[1])["text"] == "ok"
 
 
 async def test_a_process_that_ended_is_started_again(renderer: Renderer) -> None:

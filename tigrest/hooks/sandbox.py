@@ -79,11 +79,17 @@ def _line(error: BaseException) -> int:
     return line
 
 
+def _limit(kind: int, wanted: int) -> None:
+    """Limit a resource of this process; a lower limit that it was given stays, as nobody may raise one."""
+    _, most = resource.getrlimit(kind)
+    limit = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+    resource.setrlimit(kind, (limit, limit))
+
+
 def render_lines() -> None:
     """Render what comes in until there is no more."""
-    memory = int(sys.argv[1])
-    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit(resource.RLIMIT_AS, int(sys.argv[1]))
+    _limit(resource.RLIMIT_CORE, 0)
     environment = make_environment()
     for line in sys.stdin.buffer:
         asked = json.loads(line)
