@@ -188,3 +188,15 @@ def test_a_repeated_upload_with_its_key_has_the_url_of_the_first(domain: TestGat
         assert answer.status_code == 200, answer.text
         urls.add(answer.json()["url"])
     assert len(urls) == 1
+
+
+def test_a_file_goes_to_a_room_with_its_password(domain: TestGateway) -> None:
+    domain.put("/rest/room/hall@rooms.localhost", login="bob", json={"nick": "bob"})
+    files = {"file": ("b.png", b"\x89PNG" + b"x" * 70_000, "image/png")}
+    fields = {"nick": "reporter", "password": "x"}
+    answer = domain.post("/rest/room/hall@rooms.localhost", login="alice", data=fields, files=files, headers=JSON)
+    assert (answer.status_code, "id" in answer.json()) == (200, True), answer.text
+    shown = domain.get("/rest/room/hall@rooms.localhost", login="alice", headers=JSON).json()
+    assert "reporter" in [each["nick"] for each in shown["occupants"]]
+    refused = domain.post("/rest/room/none@rooms.localhost", login="alice", data={"bdy": "x"}, files=files, headers=JSON)
+    assert (refused.status_code, "bdy" in refused.text) == (400, True)
