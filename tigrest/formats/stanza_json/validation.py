@@ -57,7 +57,7 @@ class ValidationError(Exception):
         """
         names = sorted(known)
         synonym = SYNONYMS.get(str(key).lower(), "")
-        close = nearest(str(key), names) or (synonym if synonym in names else None)
+        close = synonym if synonym in names else nearest(str(key), names)
         return cls(f'is not a key here; did you mean "{close}"?' if close else f"is not a key here; there are {', '.join(names)}")
 
     def under(self, step: str | int) -> ValidationError:
