@@ -35,6 +35,14 @@ def client(gateway: TestGateway) -> Registered:
 
 
 @pytest.fixture(scope="module")
+def checked(gateway: TestGateway) -> Registered:
+    """A client that an administrator has made."""
+    store = ClientStore(gateway.gateway.parts.databases.state)
+    made, _ = gateway.client.portal.call(partial(store.add, APP, is_public=True, by_admin=True))
+    return Registered(made.id, "")
+
+
+@pytest.fixture(scope="module")
 def confidential(gateway: TestGateway) -> Registered:
     return registered(gateway, **APP)
 
@@ -201,20 +209,38 @@ def test_a_second_redirect_uri_leads_nowhere(gateway: TestGateway, client: Regis
         ({"scope": "x" * 2001}, "invalid_scope"),
     ],
 )
-def test_other_mistakes_are_told_to_the_client(gateway: TestGateway, client: Registered, changes: dict[str, str | None], code: str) -> None:
-    told = sent_back(visit(gateway, client, **changes).open())
+def test_other_mistakes_are_told_to_the_client(
+    gateway: TestGateway, checked: Registered, changes: dict[str, str | None], code: str
+) -> None:
+    told = sent_back(visit(gateway, checked, **changes).open())
     assert (told["error"], told["state"], told["iss"]) == (code, "a state&", "http://testserver")
 
 
-def test_who_refuses_and_who_has_nothing_to_grant_is_told_to_the_client(gateway: TestGateway, client: Registered) -> None:
-    page = visit(gateway, client)
+def test_who_refuses_and_who_has_nothing_to_grant_is_told_to_the_client(gateway: TestGateway, checked: Registered) -> None:
+    page = visit(gateway, checked)
     assert sent_back(page.send(page.log_in(), decision="deny"))["error"] == "access_denied"
-    assert sent_back(visit(gateway, client, scope="admin").log_in())["error"] == "invalid_scope"
+    assert sent_back(visit(gateway, checked, scope="admin").log_in())["error"] == "invalid_scope"
+
+
+def test_no_client_of_a_stranger_has_users_led_to_his_page_unless_they_allow_it(gateway: TestGateway, client: Registered) -> None:
+    """RFC 9700 §4.11.2: the link of this host would be a stranger's way to send users to a page that asks for their passwords."""
+    page = visit(gateway, client)
+    answers = {
+        400: visit(gateway, client, response_type="token").open(),
+        403: visit(gateway, client, scope="admin").log_in(),
+        200: page.send(page.log_in(), decision="deny"),
+    }
+    for status, answer in answers.items():
+        assert (answer.status_code, "location" in answer.headers) == (status, False)
+        assert f'<a href="{CALLBACK}&amp;error=' in answer.text
+        assert "Go back to app.example</a>" in answer.text
+        assert "An &lt;App&gt;" in answer.text
 
 
 def test_a_client_that_has_not_registered_codes_gets_none(gateway: TestGateway) -> None:
     other = registered(gateway, grant_types=["password"], redirect_uris=[CALLBACK])
-    assert sent_back(visit(gateway, other).open())["error"] == "unauthorized_client"
+    answer = visit(gateway, other).open()
+    assert (answer.status_code, "error=unauthorized_client" in answer.text) == (400, True)
 
 
 def test_a_wrong_password_shows_the_page_again_and_counts(fresh: TestGateway) -> None:

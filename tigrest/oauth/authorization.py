@@ -50,17 +50,17 @@ class AuthorizationRequest:
 
 
 class AuthorizationRefused(OAuthError):
-    """A request cannot be granted, which the client is told: the user is sent back to it. RFC 6749 §4.1.2.1
+    """A request cannot be granted, which the client is to be told. RFC 6749 §4.1.2.1
 
     Args:
         code: of the error.
         description: what is wrong, for people.
-        location: where the user is sent.
+        request: what was asked, and where the client is told.
     """
 
-    def __init__(self, code: str, description: str, location: str) -> None:
+    def __init__(self, code: str, description: str, request: AuthorizationRequest) -> None:
         super().__init__(code, description)
-        self.location = location
+        self.request = request
 
 
 async def read_authorization(scope: Scope, clients: ClientStore) -> AuthorizationRequest:
@@ -90,7 +90,7 @@ async def read_authorization(scope: Scope, clients: ClientStore) -> Authorizatio
     request = _request(client, target, given, base_url(scope))
     if trouble := _trouble(client, given, bool(doubled)):
         code, description = trouble
-        raise AuthorizationRefused(code, description, request.back(error=code, error_description=description))
+        raise AuthorizationRefused(code, description, request)
     return request
 
 

@@ -10,8 +10,8 @@ from tigrest.auth.code_store import CodeGrant, CodeStore
 from tigrest.http.mounts import MountRequest
 from tigrest.http.replies import Reply
 from tigrest.oauth.authorization import AuthorizationRefused, AuthorizationRequest, read_authorization
-from tigrest.oauth.browsers import browser_of
-from tigrest.oauth.pages import redirection
+from tigrest.oauth.browsers import Browser, browser_of
+from tigrest.oauth.pages import page, redirection
 from tigrest.oauth.parameters import parameters_of
 from tigrest.oauth.questions import ConsentAnswer, ConsentQuestion, Questions
 from tigrest.oauth.redirects import shown_target
@@ -43,25 +43,45 @@ class AuthorizationEndpoint:
         try:
             asked = await read_authorization(request.scope, self._clients)
         except AuthorizationRefused as error:
-            return redirection(error.location)
+            return _refusal(error.request, browser_of(request), error.code, error.detail, 400)
         browser, question = browser_of(request), _question(asked)
         if request.method != "POST":
             return self._questions.login_page(question, browser)
         form = await parameters_of(request)
         browser.check(form)
         step = await self._questions.ask(request, question, browser, form)
-        return step if isinstance(step, Reply) else await self._answered(asked, step)
+        return step if isinstance(step, Reply) else await self._answered(asked, step, browser)
 
-    async def _answered(self, asked: AuthorizationRequest, answer: ConsentAnswer) -> Reply:
+    async def _answered(self, asked: AuthorizationRequest, answer: ConsentAnswer, browser: Browser) -> Reply:
         """Send a user back, with a code for what he has granted."""
         if answer.is_refused:
-            return redirection(asked.back(error="access_denied", error_description="the user has refused"))
+            return _refusal(asked, browser, "access_denied", "the user has refused", 200)
         if not answer.granted.scopes:
             reason = "nothing of that scope is known here, and this user's to grant"
-            return redirection(asked.back(error="invalid_scope", error_description=reason))
+            return _refusal(asked, browser, "invalid_scope", reason, 403)
         grant = CodeGrant(asked.client.id, answer.owner, answer.granted.scope, asked.redirect_uri, asked.challenge)
         log.info("%s grants %s to %s", answer.owner, answer.granted.scope, asked.client.name or asked.client.id)
         return redirection(asked.back(code=await self._codes.add(grant)))
+
+
+def _refusal(asked: AuthorizationRequest, browser: Browser, code: str, description: str, status: int) -> Reply:
+    """Tell a client that it gets no code: by a redirection where an administrator has made it, else by a link on a page.
+
+    Anybody may have registered another one: a redirection would lead users from our host to his page, whether they allow it or not.
+    RFC 9700 §4.11.2
+
+    Args:
+        asked: what it has asked for.
+        browser: of the user.
+        code: of the error.
+        description: what is wrong, for people.
+        status: of HTTP, of the page.
+    """
+    location = asked.back(error=code, error_description=description)
+    if asked.client.by_admin:
+        return redirection(location)
+    client, target = asked.client.name or asked.client.id, shown_target(asked.target)
+    return page("back.html", browser, status, client=client, reason=description, location=location, target=target)
 
 
 def _question(asked: AuthorizationRequest) -> ConsentQuestion:
