@@ -66,6 +66,13 @@ def test_what_a_program_posts_arrives_as_readable_text(gateway: TestGateway, nam
     assert answer.text == "ok" if format == "slack" else list(answer.json()) == ["id"]
 
 
+@pytest.mark.parametrize("title", ["=?x?q?a?=", "=?utf-8?b?a?=", "=?utf-8?b?//8=?=", "=?hex?q?zz?="])
+def test_a_malformed_encoded_word_is_shown_as_it_is(gateway: TestGateway, title: str) -> None:
+    answer, [text] = post(gateway, "ntfy", content=b"said", headers={"Title": title})
+    assert answer.status_code == 200
+    assert title in text
+
+
 def test_an_alert_storm_is_one_message_of_bounded_length(gateway: TestGateway) -> None:
     data = json.loads(sample("alertmanager")["content"])
     data["alerts"] = []

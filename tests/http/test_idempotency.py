@@ -6,11 +6,19 @@ import threading
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from starlette.types import Message, Receive
 
 from tests.http.conftest import Serve
+from tigrest.auth.principal import Principal
 from tigrest.errors import HandlerTimeout, NotConnected, StanzaError, StanzaTimeout
-from tigrest.http.idempotency import fate_of, read_key
+from tigrest.http.idempotency import Idempotency, KeyedRequest, fate_of, read_key
+from tigrest.http.replies import Reply
+from tigrest.state.database import Database
+from tigrest.state.gateway_tables import idempotency_keys
+from tigrest.state.idempotency import IdempotencyStore
 from tigrest.testing import TestGateway
+from tigrest.xmpp.jid import JID
 
 SCRIPT = """
 import asyncio, threading
@@ -131,6 +139,10 @@ def keyed(gateway: TestGateway, path: str, key: str, method: str = "POST", **opt
     return gateway.request(method, path, headers=headers, **options)
 
 
+async def never() -> Message:
+    raise AssertionError("there is no body")
+
+
 @pytest.fixture
 def gateway(share: Serve) -> TestGateway:
     return share(SCRIPT)
@@ -175,6 +187,23 @@ def test_a_malformed_key_is_refused(gateway: TestGateway, key: str) -> None:
     response = gateway.client.request("POST", "/rest/raw", headers=[("Idempotency-Key", key.encode("latin-1"))], content=b"x")
     assert response.status_code == 400
     assert "Idempotency-Key" in response.text
+
+
+async def test_the_database_alone_does_not_show_an_answer(database: Database) -> None:
+    store = IdempotencyStore(database)
+    await store.start()
+    scope = {"type": "http", "method": "POST", "path": "/rest/adhoc/x", "query_string": b"", "headers": [(b"idempotency-key", b"k-1")]}
+    request = KeyedRequest(scope, never, {}, Principal(JID("alice@localhost")))
+
+    async def run(_receive: Receive) -> Reply:
+        return Reply(200, b"application/json", b'{"secret": "tgh_abc"}')
+
+    first, again = [await Idempotency(store).answer(request, run, lambda _error: Reply(500, b"", b"")) for _ in range(2)]
+    async with database.begin() as connection:
+        [stored] = (await connection.execute(sa.select(idempotency_keys))).mappings()
+    await store.stop()
+    assert (first.body, again.body) == (b'{"secret": "tgh_abc"}', b'{"secret": "tgh_abc"}')
+    assert b"tgh" not in stored["body"]
 
 
 def test_two_keys_are_refused(gateway: TestGateway) -> None:

@@ -44,6 +44,7 @@ from tigrest.errors import (
 from tigrest.http.mounts import AnyResponse
 from tigrest.http.replies import Reply
 from tigrest.http.requests import client_address, has_body
+from tigrest.http.sealed_answers import AnswerSeal
 from tigrest.observability.metrics import Metrics
 from tigrest.service.outbound import IdSeed, id_seed
 from tigrest.state.idempotency import IdempotencyStore, KeyClaim, StoredAnswer
@@ -186,11 +187,11 @@ class Idempotency:
         named = [caller, *request.credentials, scope["method"], scope["path"], key]
         body, receive = await _begin_body(request, self._fingerprinted)
         claim = KeyClaim(_digest("key", *named), _digest("caller", caller), _fingerprint(key, request, body, self._fingerprinted))
-        stored = await self._claim(claim)
+        stored, seal = await self._claim(claim), AnswerSeal(named)
         if stored is not None:
-            return _reply_of(stored)
+            return _reply_of(seal.open(stored))
         try:
-            return await self._execute(request, claim, IdSeed(_digest("stanzas", *named)), receive, run, failure)
+            return await self._execute(request, claim, seal, IdSeed(_digest("stanzas", *named)), receive, run, failure)
         finally:
             self._store.leave(claim)
 
@@ -210,7 +211,14 @@ class Idempotency:
         return None
 
     async def _execute(
-        self, request: KeyedRequest, claim: KeyClaim, seed: IdSeed, receive: Receive, run: RunRequest, failure: AnswerError
+        self,
+        request: KeyedRequest,
+        claim: KeyClaim,
+        seal: AnswerSeal,
+        seed: IdSeed,
+        receive: Receive,
+        run: RunRequest,
+        failure: AnswerError,
     ) -> AnyResponse:
         """Execute a request, and store what its repeats get."""
         token = id_seed.set(seed)
@@ -218,20 +226,20 @@ class Idempotency:
             answer = await run(receive)
         except Exception as error:
             reply = failure(error)
-            await self._store_fate(request, claim, reply, fate_of(error, reply.status, has_sent=seed.has_sent))
+            await self._store_fate(request, claim, seal, reply, fate_of(error, reply.status, has_sent=seed.has_sent))
             raise
         finally:
             seed.is_open = False
             id_seed.reset(token)
         status = answer.status if isinstance(answer, Reply) else answer.status_code
-        await self._store_fate(request, claim, answer, "open" if seed.is_uncertain else fate_of(None, status, has_sent=seed.has_sent))
+        await self._store_fate(request, claim, seal, answer, "open" if seed.is_uncertain else fate_of(None, status, has_sent=seed.has_sent))
         return answer
 
-    async def _store_fate(self, request: KeyedRequest, claim: KeyClaim, answer: AnyResponse, fate: KeyFate) -> None:
+    async def _store_fate(self, request: KeyedRequest, claim: KeyClaim, seal: AnswerSeal, answer: AnyResponse, fate: KeyFate) -> None:
         """Store what repeats get. Where that fails they are executed again, as after a crash."""
         try:
             if fate == "final":
-                await self._store.complete(claim, _stored(answer, is_secret=request.is_secret))
+                await self._store.complete(claim, seal.seal(_stored(answer, is_secret=request.is_secret)))
             elif fate == "forgotten":
                 await self._store.release(claim)
         except StorageUnavailable as error:

@@ -3,6 +3,8 @@
 https://docs.ntfy.sh/publish/
 """
 
+import contextlib
+import email.errors
 import email.header
 from typing import Any
 
@@ -67,9 +69,10 @@ def said(post: HookPost, names: tuple[str, ...]) -> str:
 
 
 def decoded(value: str) -> str:
-    """Return the text of a header: UTF-8 as it is, or as RFC 2047 has it."""
+    """Return the text of a header: UTF-8 as it is, or as RFC 2047 has it; what is malformed there is text as well. RFC 2047 §6.3"""
     if "=?" in value:
-        return str(email.header.make_header(email.header.decode_header(value)))
+        with contextlib.suppress(email.errors.HeaderParseError, LookupError, ValueError):
+            return str(email.header.make_header(email.header.decode_header(value)))
     try:
         return value.encode("latin-1").decode()
     except UnicodeError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -66,6 +67,28 @@ async def test_all_files_together_have_a_limit_and_slots_end(tmp_path: Path) -> 
     with pytest.raises(NotFound):
         await files.store(first, 8, parts(b"x" * 8))
     await files.stop()
+
+
+async def test_a_file_that_is_coming_in_counts_and_small_ones_are_counted(tmp_path: Path) -> None:
+    files = EmbeddedFiles(US, tmp_path, FileLimits(size=8, total=10, files=2))
+    await files.start()
+    has_begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"x" * 7
+        has_begun.set()
+        await may_end.wait()
+        yield b"x"
+
+    storing = asyncio.create_task(files.store(await slot(files, 8), 8, slow()))
+    await has_begun.wait()
+    with pytest.raises(StanzaError, match="10 bytes together"):
+        await slot(files, 3)
+    may_end.set()
+    await storing
+    await slot(files, 1)
+    with pytest.raises(StanzaError, match="2 files"):
+        await slot(files, 1)
 
 
 @pytest.mark.parametrize(("size", "name"), [("0", "a"), ("-1", "a"), ("x", "a"), ("", "a"), ("5", ""), ("5", "a/b")])

@@ -265,9 +265,10 @@ async def test_admins_invite_and_others_do_not(hall: Played) -> None:
         return f"<message from='{room}' to='http.example.org'><x xmlns='{USER}'><invite from='{inviter}'/></x></message>"
 
     hall.come_in(direct("eve@example.org"), mediated(HALL, "eve@example.org"), mediated("hall@rooms.evil.net", "root@example.org"))
+    hall.come_in(mediated("eve@guests.example.org/phone", "root@example.org"), mediated(f"{HALL}/eve", "root@example.org"))
     await asyncio.sleep(0.02)
     assert hall.sent == []
-    assert len(hall.heard) == 3
+    assert len(hall.heard) == 5
     for invitation in (direct("root@example.org/phone"), mediated(HALL, "root@example.org")):
         hall.come_in(invitation)
         await until(lambda: hall.rooms().is_in(HALL))

@@ -40,7 +40,8 @@ class FileLimits:
 
     Args:
         size: bytes of the largest file.
-        total: bytes of all files together.
+        total: bytes of all files together, with those that are being stored or have a slot.
+        files: most files, each of which takes a block of the disk however small it is.
         seconds: how long a file is kept.
         slots: most slots that wait for their files.
         slot_seconds: how long a slot waits for its file.
@@ -48,6 +49,7 @@ class FileLimits:
 
     size: int = 104857600
     total: int = 1073741824
+    files: int = 10_000
     seconds: float = 7 * 86400.0
     slots: int = 1000
     slot_seconds: float = 300.0
@@ -92,6 +94,8 @@ class EmbeddedFiles:
         """Scheme, host and port of the URLs that are given out."""
         self._folder = folder
         self._slots: dict[str, StoredFile] = {}
+        self._storing: dict[str, StoredFile] = {}
+        """Slots whose files are coming in."""
         form = DataForm("result", (Field(FORM_TYPE, (HTTP_UPLOAD,), "hidden"), Field("max-file-size", (str(limits.size),))))
         self.entity = Entity(DiscoIdentity("store", "file", "Files"), answers={("get", f"{_N}request"): self._give_slot}, forms=(form,))
         """Answers at the address of the service."""
@@ -130,9 +134,12 @@ class EmbeddedFiles:
         if int(size) > limits.size:
             raise StanzaError("not-acceptable", "modify", f"files may have {limits.size} bytes")
         self._slots = {key: slot for key, slot in self._slots.items() if now - slot.since < limits.slot_seconds}
-        used = await asyncio.to_thread(self._sweep, self._place) + sum(slot.size for slot in self._slots.values())
-        if used + int(size) > limits.total or len(self._slots) >= limits.slots:
+        count, used = await asyncio.to_thread(self._sweep, self._place)
+        reserved = [*self._slots.values(), *self._storing.values()]
+        if used + sum(slot.size for slot in reserved) + int(size) > limits.total or len(self._slots) >= limits.slots:
             raise StanzaError("resource-constraint", "wait", f"the files here may have {limits.total} bytes together")
+        if count + len(reserved) >= limits.files:
+            raise StanzaError("resource-constraint", "wait", f"there may be {limits.files} files here")
         key = secrets.token_urlsafe(16)
         content_type = written.get("content-type", "")
         if not (0 < len(content_type) <= 255 and content_type.isascii() and content_type.isprintable()):
@@ -163,10 +170,12 @@ class EmbeddedFiles:
         if size != slot.size:
             raise MalformedContent(f"the slot is for a file of {slot.size} bytes, not {size}")
         part = self._place / f"{key}.part"
+        self._storing[key] = slot
         try:
             await _write(part, size, chunks)
             await asyncio.to_thread(self._complete, part, key, slot)
         finally:
+            del self._storing[key]
             with contextlib.suppress(FileNotFoundError):
                 part.unlink()
 
@@ -196,18 +205,18 @@ class EmbeddedFiles:
             return None
         return (path, stored) if path.is_file() and self._clock() - stored.since < self._limits.seconds else None
 
-    def _sweep(self, folder: Path) -> int:
-        """Remove the files that are too old, and return the bytes of those that stay."""
-        used = 0
+    def _sweep(self, folder: Path) -> tuple[int, int]:
+        """Remove the files that are too old; return how many stay, and their bytes."""
+        count = used = 0
         for path in folder.glob("*.file"):
             with contextlib.suppress(FileNotFoundError):
                 status = path.stat()
                 if self._clock() - status.st_mtime < self._limits.seconds:
-                    used += status.st_size
+                    count, used = count + 1, used + status.st_size
                     continue
                 path.unlink()
                 path.with_suffix(".json").unlink()
-        return used
+        return count, used
 
 
 def file_key(url: str) -> str:

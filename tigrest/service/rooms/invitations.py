@@ -17,7 +17,8 @@ _DIRECT, _MEDIATED = DIRECT_INVITATION.encode(), MUC_USER.encode()
 def invitation_in(message: Stanza, policy: Policy) -> RoomSettings | None:
     """Return the room to which an admin invites the gateway; ``None`` where a message is none, or not of an admin.
 
-    What a room says of the one who invites is believed of rooms of the served domain only: others could name anybody.
+    What a room says of the one who invites is believed of rooms of the served domain only: others could name anybody. A room invites
+    from its bare address; from a full one it may be a user of a subdomain, or somebody in a room.
 
     Args:
         message: for one of our addresses.
@@ -34,7 +35,7 @@ def invitation_in(message: Stanza, policy: Policy) -> RoomSettings | None:
     if direct is not None and policy.is_admin(sender):
         return _room(direct.get("jid", ""), direct.get("password", ""))
     mediated = message.xml.find(f"{{{MUC_USER}}}x")
-    if mediated is not None and _is_of_domain(sender, policy.domain) and _is_by_admin(mediated, policy):
+    if mediated is not None and not sender.resource and _is_of_domain(sender, policy.domain) and _is_by_admin(mediated, policy):
         return _room(sender.bare, mediated.findtext(f"{{{MUC_USER}}}password", ""))
     return None
 
