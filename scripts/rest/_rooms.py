@@ -43,7 +43,7 @@ async def entry_in(request: Request, content: Request | None) -> dict[str, str]:
         raise UnsupportedContent(media, (JSON, FORM))
     try:
         value: Any = dict(parse_qsl(body.decode(), keep_blank_values=True)) if media == FORM else json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise HTTPException(400, "the body cannot be read: send nick and password, or nothing") from None
     if not isinstance(value, dict) or not value.keys() <= {"nick", "password"} or not all(isinstance(each, str) for each in value.values()):
         raise HTTPException(400, "send nick and password, both of them text, or nothing")
@@ -62,7 +62,7 @@ def without_password(content_type: str, body: bytes) -> tuple[bytes, str | None]
         return rest.encode(), given[-1] if given else None
     try:
         value: Any = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return body, None
     password = value.pop("password", None) if isinstance(value, dict) else None
     if password is None:

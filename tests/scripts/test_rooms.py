@@ -45,6 +45,7 @@ BAD: list[tuple[str, dict[str, Any], int]] = [
     (HALL, {"json": ["hello"]}, 400),
     (HALL, {"json": {"body": "hello", "from": "bob@localhost"}}, 400),
     (HALL, {"json": {"body": "hello", "password": 1}}, 400),
+    (HALL, {"content": b'{"password": ' + b"[" * 100_000, "type": "application/json"}, 400),
     (HALL, {"json": {"body": "hello", "nicke": "x"}}, 400),
     (HALL, {"json": {"body": "hello", "nick": "x" * 2000}}, 400),
     (HALL, {"json": {"kind": "presence"}}, 400),

@@ -72,9 +72,9 @@ class Played:
         """Leave iqs to others."""
         return None
 
-    def rooms(self, name: str = "") -> Rooms:
-        """Return the rooms of a user, or those of scripts."""
-        address = JID(f"{name}@http.example.org") if name else self.policy.room_owner
+    def rooms(self, name: str = "", address: JID | None = None) -> Rooms:
+        """Return the rooms of a user, or those of scripts; from his own address unless another is given."""
+        address = address or (JID(f"{name}@http.example.org") if name else self.policy.room_owner)
         speaker = Speaker(address, name or "tigrest", name or GATEWAY_OWNER, lambda _: None)
         return Rooms(self.places, speaker, lambda: f"m{next(self._numbers)}")
 

@@ -22,6 +22,7 @@ from tigrest.errors import (
     Unavailable,
 )
 from tigrest.service.rooms import RoomSettings
+from tigrest.xmpp.jid import JID
 
 OURS = "room-owner@http.example.org/rooms:tigrest"
 
@@ -314,6 +315,32 @@ async def test_a_caller_is_in_so_many_rooms_and_no_more() -> None:
         await hall.rooms("alice").leave(HALL)
     await hall.rooms("carol").send(HALL, "x")
     await hall.places.stop()
+
+
+async def test_an_admin_who_comes_for_less_does_not_see_what_the_owner_of_rooms_sees(hall: Played) -> None:
+    owner, user = (hall.rooms("root", address) for address in (hall.policy.room_owner, JID("root@http.example.org")))
+    await owner.join(HALL)
+    assert (owner.is_in(HALL), user.is_in(HALL)) == (True, False)
+    for ask in (user.occupants, user.subject, user.nick):
+        with pytest.raises(NotFound):
+            ask(HALL)
+    with pytest.raises(NotFound):
+        await user.leave(HALL)
+
+
+async def test_where_all_share_an_address_nobody_speaks_through_the_place_of_another(hall: Played) -> None:
+    shared = JID("gateway@http.example.org")
+    await hall.rooms("alice", shared).send(HALL, "x", nick="us")
+    with pytest.raises(Conflict, match="'us' is taken"):
+        await hall.rooms("bob", shared).send(HALL, "x", nick="us")
+
+
+@pytest.mark.parametrize("password", ["a\0", "\ud800"])
+async def test_a_password_that_no_room_can_have_is_refused(hall: Played, password: str) -> None:
+    with pytest.raises(InvalidValue, match="password: XML cannot carry"):
+        await hall.rooms().join(HALL, password=password)
+    with pytest.raises(InvalidValue, match="password: XML cannot carry"):
+        await hall.rooms().send(HALL, "x", password=password)
 
 
 async def test_a_caller_who_goes_away_leaves_no_half_entered_room(hall: Played) -> None:

@@ -119,9 +119,17 @@ class Places:
         """
         return self._by_room.get(room, {}).get(f"{address}/{OCCUPANT_RESOURCE}{nick}")
 
-    def of(self, owner: str, room: JID) -> list[Place]:
-        """Return the places of an owner in a room, the last used first."""
-        places = [place for place in self._by_room.get(room, {}).values() if place.owner == owner]
+    def of(self, owner: str, room: JID, address: JID) -> list[Place]:
+        """Return the places of an owner in a room, the last used first.
+
+        Args:
+            owner: whose they are.
+            room: its bare address.
+            address: bare address of ours that he speaks from now. An admin who comes with a token for less, or is none any more, does
+                not see through the eyes of the owner of rooms.
+        """
+        of_room = self._by_room.get(room, {}).values()
+        places = [place for place in of_room if place.owner == owner and place.address.bare == address]
         return sorted(places, key=lambda place: -place.used_at)
 
     def place(self, room: JID, address: JID, nick: str, owner: str) -> Place:
@@ -136,7 +144,7 @@ class Places:
         Raises:
             InvalidJID: nobody can have that nickname.
             NotFound: it is the address of a user.
-            Conflict: the owner has as many as he may.
+            Conflict: the owner has as many as he may, or somebody else has this nickname at the same address.
             Unavailable: there are as many as there may be in all.
         """
         room.with_resource(nick)  # raises for what is no nickname
@@ -145,6 +153,8 @@ class Places:
         occupant = self.occupant(address, nick)
         found = self._by_room.get(room, {}).get(occupant)
         if found is not None:
+            if found.owner != owner and address != self.own_address:  # where all users share one address
+                raise Conflict(f"the nickname {nick[:80]!r} is taken in {room}: choose another")
             return found
         places = list(self)
         if owner != GATEWAY_OWNER and sum(place.owner == owner for place in places) >= self.limits.rooms_of_caller:

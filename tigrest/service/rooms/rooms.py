@@ -22,6 +22,7 @@ from tigrest.xmpp.namespaces import STANZA_IDS
 from tigrest.xmpp.occupant import Occupant
 from tigrest.xmpp.stanza import Stanza
 from tigrest.xmpp.start_tags import write_attributes
+from tigrest.xmpp.xml import check_carriable
 
 T = TypeVar("T")
 
@@ -93,7 +94,7 @@ class Rooms:
             password: of the room.
 
         Raises:
-            InvalidValue, InvalidJID: it is no address of a room, or nobody can have that nickname.
+            InvalidValue, InvalidJID: it is no address of a room, or nobody can have that nickname or password.
             NotPermitted: the room wants a password, is for members only, or has banned us.
             NotFound: there is no room.
             Conflict: the nickname is taken, or the caller is in too many rooms.
@@ -101,6 +102,7 @@ class Rooms:
             StanzaTimeout: it did not answer in time.
         """
         jid = _room(room)
+        check_carriable(password or "", "password")
         wanted = self._nick(jid, nick)
         self._speaker.admit(self._addressed(Stanza("presence", {}, "", b"/>"), jid, wanted, jid.with_resource(wanted)))
         place = self._place(jid, wanted)
@@ -120,7 +122,7 @@ class Rooms:
             NotFound: he is not in it.
         """
         jid = _room(room)
-        places = [place for place in self._places.of(self._speaker.owner, jid) if nick is None or nick in (place.nick, place.wanted_nick)]
+        places = [place for place in self._own(jid) if nick is None or nick in (place.nick, place.wanted_nick)]
         if not places:
             raise _not_in(jid)
         for place in places:
@@ -142,6 +144,7 @@ class Rooms:
             Exception: as :meth:`join`.
         """
         jid = _room(room)
+        check_carriable(password or "", "password")
         wanted = self._nick(jid, nick)
         stanza = self._addressed(_groupchat(jid, message), jid, wanted, jid)
         self._speaker.admit(stanza)
@@ -200,20 +203,24 @@ class Rooms:
 
     def is_in(self, room: JID | str) -> bool:
         """Return whether the caller is in a room."""
-        return any(place.state == "in" for place in self._places.of(self._speaker.owner, _room(room)))
+        return any(place.state == "in" for place in self._own(_room(room)))
 
     def _entered(self, room: JID | str) -> Place:
         jid = _room(room)
-        place = next((place for place in self._places.of(self._speaker.owner, jid) if place.state == "in"), None)
+        place = next((place for place in self._own(jid) if place.state == "in"), None)
         if place is None:
             raise _not_in(jid)
         return place
+
+    def _own(self, room: JID) -> list[Place]:
+        """Return the places of the speaker in a room, the last used first."""
+        return self._places.of(self._speaker.owner, room, self._speaker.address)
 
     def _nick(self, room: JID, nick: str | None) -> str:
         """Return the nickname that is wanted in a room, as it is in addresses."""
         if nick is not None:
             return room.with_resource(nick).resource
-        if places := self._places.of(self._speaker.owner, room):
+        if places := self._own(room):
             return places[0].wanted_nick
         known = self._places.settings.get(room) if self._speaker.owner == GATEWAY_OWNER else None
         return room.with_resource(known.nick if known is not None else self._speaker.nick).resource
