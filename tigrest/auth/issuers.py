@@ -29,6 +29,13 @@ MAX_LENGTH = 16_384
 TOKEN_TYPES = ("jwt", "at+jwt", "application/at+jwt")
 """Values of the header ``typ`` that are accepted, in lower case: others are for something else, such as logging out. RFC 8725 §3.11"""
 
+OTHER_KINDS = ("id", "refresh", "offline", "logout")
+"""Values of the claim ``typ``, in lower case, by which Keycloak tells tokens for something else from those for access.
+
+Its ID tokens have the same header, and the audience of a client that is named like ours; browsers send them in URLs, as ``id_token_hint``.
+RFC 8725 §3.12
+"""
+
 _FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 
@@ -118,6 +125,8 @@ class Issuer:
             raise self._refused("it is bound to a key of the client (cnf), and no bearer token")
         if "events" in claims:
             raise self._refused("it tells of an event, and is not for logging in")
+        if str(claims.get("typ", "")).lower() in OTHER_KINDS:
+            raise self._refused("it is no token for access: its claim typ says so")
         return TokenIdentity(self._owner(claims), self._scopes(claims), float(claims["exp"]))
 
     async def _verified(self, text: str) -> dict[str, Any]:
