@@ -321,6 +321,17 @@ def test_pages_of_every_origin_may_call_a_mount_that_is_open_to_them(serve: Serv
     assert "access-control-allow-origin" not in gateway.get("/nowhere", headers=OTHER).headers
 
 
+@pytest.mark.parametrize("configured", [["https://app.example"], ["*"]])
+def test_pages_of_other_origins_neither_read_nor_send_a_page_where_users_log_in(serve: Serve, configured: list[str]) -> None:
+    """RFC 9700 §2.6: the authorisation endpoint supports no CORS."""
+    gateway = serve(http={"cors_origins": configured}, auth={"tokens": {"register": "open"}})
+    asking = OTHER | {"Access-Control-Request-Method": "POST"}
+    for path in ("/oauth2/authorize", "/oauth/authorize", "/oauth2/device", "/oauth/device"):
+        answers = [gateway.get(path, headers=OTHER), gateway.request("OPTIONS", path, headers=asking), gateway.post(path, headers=OTHER)]
+        assert answers[-1].status_code == 403, path
+        assert [name for answer in answers for name in answer.headers if name.startswith("access-control")] == [], path
+
+
 def test_a_challenge_of_its_own_takes_the_place_of_ours(serve: Serve) -> None:
     script = """
     class Challenge(Handler):

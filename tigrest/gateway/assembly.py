@@ -207,7 +207,7 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
         scheduling=scheduling,
         pipeline=pipeline,
         app=app,
-        entry=with_cors(app, config.http.cors_origins, app.is_open),
+        entry=with_cors(app, config.http.cors_origins, app.has_own_rule),
         scripts=scripts,
     )
 

@@ -107,7 +107,7 @@ class App:
         self._request_timeout = request_timeout
         self._handling = Handling(execution, request_timeout, self._answer_instead)
         self._idempotency = idempotency
-        self._cross_site = CrossSite(cors_origins)
+        self._cross_site, self._own_site = CrossSite(cors_origins), CrossSite(())
         self._unnamed_proxy = UnnamedProxy()
         self._requests = RequestMetrics()
         metrics.add(self._requests)
@@ -210,14 +210,14 @@ class App:
         """
         self._mounts.add(mount)
 
-    def is_open(self, path: str) -> bool:
-        """Return whether pages of every origin may call what is mounted at a path.
+    def has_own_rule(self, path: str) -> bool:
+        """Return whether what is mounted at a path says itself of which origins pages may call it, whatever is configured.
 
         Args:
             path: percent-decoded.
         """
         mount = self._mounts.find(path)
-        return mount is not None and mount.origins == "any"
+        return mount is not None and mount.origins != "configured"
 
     def serve(self, table: Table) -> None:
         """Serve another table from the next request on."""
@@ -236,7 +236,8 @@ class App:
         """Answer what no handler answers: by a mount, to OPTIONS, or with 404."""
         method = scope["method"]
         if method not in SAFE_METHODS and (mount is None or mount.origins != "any"):
-            self._cross_site.check(scope, dict(scope["headers"]))
+            check = self._own_site if mount is not None and mount.origins == "own" else self._cross_site
+            check.check(scope, dict(scope["headers"]))
         if mount is not None and mount.answers(method):
             return await self._answer_by_mount(scope, receive, send, mount)
         allow = _allow(match, mount, scope["path"])

@@ -23,29 +23,29 @@ EXPOSED_HEADERS = ("Idempotent-Replayed", "Retry-After")
 _ANY_ORIGIN = (b"access-control-allow-origin", b"*")
 
 
-def with_cors(app: ASGIApp, origins: Sequence[str], is_open: Callable[[str], bool]) -> ASGIApp:
+def with_cors(app: ASGIApp, origins: Sequence[str], has_own_rule: Callable[[str], bool]) -> ASGIApp:
     """Wrap an application so that pages of other origins may call it.
 
     Args:
         app: the application.
         origins: of those pages, e.g. ``https://app.example.com``; with none the application is returned as it is.
-        is_open: tells of a path whether pages of every origin may call it: the application answers them itself then.
+        has_own_rule: tells of a path whether the application itself decides about pages of other origins there.
     """
     if not origins:
         return app
-    return _Cors(app, origins, is_open)
+    return _Cors(app, origins, has_own_rule)
 
 
 class _Cors(CORSMiddleware):
     """Starlette's middleware, which adds headers to the messages of an answer: so answers must not be sent whole."""
 
-    def __init__(self, app: ASGIApp, origins: Sequence[str], is_open: Callable[[str], bool]) -> None:
+    def __init__(self, app: ASGIApp, origins: Sequence[str], has_own_rule: Callable[[str], bool]) -> None:
         super().__init__(app, allow_origins=origins, allow_methods=METHODS, allow_headers=REQUEST_HEADERS, expose_headers=EXPOSED_HEADERS)
-        self._is_open = is_open
+        self._has_own_rule = has_own_rule
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request (ASGI)."""
-        if header(scope, b"origin") and self._is_open(scope["path"]):
+        if header(scope, b"origin") and self._has_own_rule(scope["path"]):
             await self.app(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)

@@ -140,7 +140,8 @@ class Mount:
             ``optional``: a login or API key that comes along is checked, and a wrong login is 401. ``user``, ``admin``: 401 without a
             login, 403 without the role.
         origins: whose pages may call it. ``configured``: our own and those of ``[http] cors_origins``. ``any``: pages of every origin
-            get its answers and may send unsafe methods; only for what no credentials count that a browser remembers.
+            get its answers and may send unsafe methods; only for what no credentials count that a browser remembers. ``own``: ours alone,
+            whatever is configured; for pages on which a user types his password.
         has: tells whether a prefix serves a path (given in full) at all; by default it serves all.
         allow: tells which methods a prefix implements at a path (given in full), where it does not implement all of them everywhere. Others
             are left to ``answer`` to refuse.
@@ -158,7 +159,7 @@ class Mount:
     methods: tuple[str, ...] = ("GET",)
     is_prefix: bool = False
     login: Literal["ignored", "optional", "user", "admin"] = "ignored"
-    origins: Literal["configured", "any"] = "configured"
+    origins: Literal["configured", "any", "own"] = "configured"
     has: Callable[[str], bool] | None = None
     allow: Callable[[str], Iterable[str]] | None = None
     failure: Callable[[BaseException, Scope], Reply] | None = None

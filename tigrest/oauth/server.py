@@ -86,16 +86,17 @@ class AuthorizationServer:
     def mounts(self) -> Iterator[Mount]:
         """Return what is served.
 
-        Pages of every origin may use what a login that a browser remembers does not count for: tokens, and their end.
+        Pages of every origin may use what a login that a browser remembers does not count for: tokens, and their end. Those on which users
+        log in are for browsers to show, and for no script of another origin to read or to send. RFC 9700 §2.6
         """
         for root in ROOTS:
             yield Mount(f"{root}/token", self._issuing.answer, ("POST",), origins="any", failure=oauth_failure)
             yield Mount(f"{root}/revoke", self._inspection.revoke, ("POST",), origins="any", failure=oauth_failure)
             yield Mount(f"{root}/introspect", self._inspection.introspect, ("POST",), failure=oauth_failure)
             yield Mount(f"{root}/register", self._registration.answer, ("POST",), failure=oauth_failure)
-            yield Mount(f"{root}/authorize", self._authorization.answer, ("GET", "POST"), failure=page_failure)
+            yield Mount(f"{root}/authorize", self._authorization.answer, ("GET", "POST"), origins="own", failure=page_failure)
             yield Mount(f"{root}/device_authorization", self._devices.answer, ("POST",), origins="any", failure=oauth_failure)
-            yield Mount(f"{root}/device", self._device_page.answer, ("GET", "POST"), failure=page_failure)
+            yield Mount(f"{root}/device", self._device_page.answer, ("GET", "POST"), origins="own", failure=page_failure)
         yield Mount(METADATA, self._tell, origins="any", failure=oauth_failure)
 
     async def _tell(self, request: MountRequest) -> Reply:
