@@ -45,9 +45,9 @@ def wish_in(request: Request) -> Wish | None:
 
     The answers to a ``POST`` say nothing of caches, so they need no ``Vary: Prefer``. RFC 7240 §2, RFC 9110 §9.3.3
     """
-    prefer = [value for name, value in request.scope["headers"] if name == b"prefer"]
-    if not prefer and not request.scope["query_string"]:
+    if not request.scope["query_string"] and b"prefer" not in dict(request.scope["headers"]):
         return None
+    prefer = [value for name, value in request.scope["headers"] if name == b"prefer"]
     confirm = request.query_params.get("confirm")
     wait = wait_in(b",".join(prefer).decode("latin-1")) if prefer else None
     if confirm is None and wait is None:

@@ -306,7 +306,7 @@ class App:
         if route.checks_origin or scope["method"] not in SAFE_METHODS:
             self._cross_site.check(scope, headers)
         principal = None
-        if (named := self.permissions.named(route)) is not None:
+        if self.permissions.named and (named := self.permissions.named.get(route)) is not None:
             principal = await self.permissions.admit(named, match, scope, headers)
             set_caller(principal)
         elif route.is_guarded:

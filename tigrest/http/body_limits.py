@@ -32,12 +32,12 @@ class BodyLimits:
 
     def of(self, route: Route, headers: Headers) -> BodyLimit:
         """Return the limit of what may come in with a request for a handler."""
-        return self._upload if self._is_upload(route, headers) else self._of_whole(route)
+        if route.takes_uploads and self._is_upload(route, headers):
+            return self._upload
+        return self.whole if route.max_body is None else self._of_whole(route)
 
     def _is_upload(self, route: Route, headers: Headers) -> bool:
-        """Return whether a body may be an upload; one that is small needs none of what that costs."""
-        if not route.takes_uploads:
-            return False
+        """Return whether a body for a handler that takes uploads may be one; what is small needs none of what that costs."""
         length = headers.get(b"content-length", b"")
         is_small = len(length) <= SMALL_DIGITS and length.isdigit() and b"transfer-encoding" not in headers
         return not (is_small and int(length) <= self._of_whole(route).size)
@@ -73,7 +73,7 @@ class BodyLimits:
             loop: the running event loop.
             content_type: header ``Content-Type``; read from the scope when ``None``.
         """
-        if not self._is_upload(route, headers):
+        if not route.takes_uploads or not self._is_upload(route, headers):
             return HandlerRequest(scope, receive, loop, content_type)
         _expect_upload(scope)
         return HandlerRequest(scope, receive, loop, content_type, self._of_whole(route))

@@ -46,21 +46,18 @@ class HandlerPermissions:
 
     def __init__(self, admission: Admission, policy: Policy) -> None:
         self._admission, self._policy = admission, policy
-        self._named: Mapping[Route, CalledHandler] = {}
+        self.named: Mapping[Route, CalledHandler] = {}
+        """The handlers that a group names, by their routes."""
         self._reported: set[str] = set()
 
     def serve(self, table: Table) -> None:
         """Find the handlers of a table that groups name, and log what groups name and is no handler, each once."""
         permissions, handlers = self._policy.permissions, called_handlers(table.routes)
-        self._named = {handler.route: handler for handler in handlers if permissions.naming(handler)}
+        self.named = {handler.route: handler for handler in handlers if permissions.naming(handler)}
         for problem in permissions.unknown_handlers(handlers):
             if problem not in self._reported:
                 self._reported.add(problem)
                 log.warning("%s", problem)
-
-    def named(self, route: Route) -> CalledHandler | None:
-        """Return the handler of a route, if a group names it."""
-        return self._named.get(route) if self._named else None
 
     async def admit(self, called: CalledHandler, match: RouteMatch, scope: Scope, headers: Mapping[bytes, bytes]) -> Principal:
         """Authenticate a caller, and check that a group allows him to call a handler.

@@ -34,7 +34,7 @@ class Stream(Handler):
         stanza = stanza_json.read_verbatim(content.content_type, body)
         if to and to.strip():
             stanza = stanza.with_(to=JID(to.strip()))
-        elif stanza.to is None:
+        elif "to" not in stanza.attributes:
             if stanza.kind == "message":
                 raise HTTPException(400, "the message has no to: put it into the stanza or the URL")
             stanza = stanza.with_(to=service.domain)
