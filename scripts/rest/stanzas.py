@@ -141,7 +141,7 @@ class Change(Handler):
             "info": "Have something done: block, command",
             "description": "The same as /iq/{query}/{to}: the body is what is asked.",
             "login": "admin",
-            "request": '{"node": "http://jabber.org/protocol/admin#get-registered-users-num"}',
+            "request": '{"node": "http://jabber.org/protocol/admin#get-registered-users-list"}',
             "accepts": QUERY_BODIES,
             "answers": {200: SHOWN, 422: NO_STANZA},
         },

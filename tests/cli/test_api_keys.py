@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.process import tigrest
 
 
@@ -48,3 +50,17 @@ def test_a_key_may_have_an_end(tmp_path: Path) -> None:
     assert entry["expires"] > entry["created"]
     wrong = tigrest("api-key", "add", "other", "--expires", "soon", cwd=tmp_path)
     assert (wrong.returncode, "is no lifetime" in wrong.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--path", "/rest/[", "is not a regular expression"),
+        ("--path", "rest/stream", '--path "rest/stream" matches no path: paths begin with a slash'),
+        ("--domain", "https://example.org/", '--domain "https://example.org/" is no host name'),
+    ],
+)
+def test_a_limit_that_no_request_meets_is_refused(tmp_path: Path, option: str, value: str, words: str) -> None:
+    done = tigrest("api-key", "add", "ci", option, value, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert words in done.stderr

@@ -50,6 +50,15 @@ def test_a_client_stands_for_its_account_until_it_is_revoked(tmp_path: Path) -> 
         assert ask().json()["error"] == "invalid_client"
 
 
+def test_scopes_and_owners_that_are_for_nothing_are_told(tmp_path: Path) -> None:
+    made = tigrest("client", "add", "c", "--for", "alice@elsewhere.example", "--scope", "send_mesage", "--scope", "xmpp", cwd=tmp_path)
+    assert made.returncode == 0
+    scope, owner = made.stderr.splitlines()[:2]
+    assert scope.startswith("tigrest: the scope 'send_mesage' is no command")
+    assert scope.endswith("did you mean send_message?")
+    assert owner.startswith("tigrest: alice@elsewhere.example is no user here")
+
+
 def test_clients_are_listed_without_their_secrets(tmp_path: Path) -> None:
     wiki = added(tmp_path, "Our wiki", "--redirect-uri", "https://wiki.example.org/callback", "--scope", "user")
     tv = added(tmp_path, "TV", "--device", "--public")

@@ -113,6 +113,19 @@ def test_a_repeat_with_its_key_sends_nothing_more(tmp_path: Path) -> None:
     assert demo(tmp_path)["passwords"]
 
 
+def test_who_makes_a_hook_is_told_how_to_try_it_and_that_rooms_need_their_option(tmp_path: Path) -> None:
+    def told(name: str, *arguments: str) -> str:
+        return tigrest("hook", "add", name, *arguments, cwd=tmp_path).stderr
+
+    text = told("text", "--format", "text", "--to", "alice@localhost")
+    assert "Try it: tigrest hook test text; or echo Hello | curl -H 'Authorization: Bearer SECRET' --data-binary @- http" in text
+    room = ("--format", "grafana", "--to", "hall@rooms.localhost")
+    assert "hall@rooms.localhost is taken for a user of another server; for a room make the hook with --room" in told("user", *room)
+    assert told("room", *room, "--room").startswith(
+        "Hook room: http://127.0.0.1:8080/rest/hooks/room sends to room hall@rooms.localhost\nTry it: tigrest hook test room\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

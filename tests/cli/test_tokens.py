@@ -49,6 +49,14 @@ def test_a_scope_by_which_a_token_can_do_nothing_is_told_with_the_nearest(tmp_pa
     assert "did you mean send_message?" in made.stderr
 
 
+def test_an_owner_who_can_be_no_user_is_told(tmp_path: Path) -> None:
+    (tmp_path / "c.toml").write_text('[[auth.accounts]]\njid = "robot@elsewhere.example"\npassword = "secret"\n')
+    words = "is no user here: neither of localhost, the served domain, nor in [[auth.accounts]]"
+    for name, owner, told in (("a", "robot@localhost", 0), ("b", "robot@elsewhere.example", 0), ("c", "alice@elsewhere.example", 1)):
+        made = tigrest("token", "add", name, "--for", owner, "--scope", "user", "--config", "c.toml", cwd=tmp_path)
+        assert (made.returncode, made.stderr.count(words)) == (0, told)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

@@ -15,6 +15,9 @@ from tigrest.cli.stored import with_store
 from tigrest.cli.tables import columns
 from tigrest.errors import ConfigError
 
+_RELATIVE = re.compile(r"[a-z0-9]+([^|?*{].*)?")
+"""Regular expressions that begin with a letter, which no path does."""
+
 
 def add_key(path: Path | None, name: str, paths: Sequence[str], domains: Sequence[str], expires: str | None = None) -> int:
     """Make a key and print it, alone on standard output so that a script can read it.
@@ -33,6 +36,11 @@ def add_key(path: Path | None, name: str, paths: Sequence[str], domains: Sequenc
             re.compile(pattern)
         except re.error as error:
             raise ConfigError(f'--path "{pattern}" is not a regular expression: {error}') from None
+        if _RELATIVE.fullmatch(pattern):
+            raise ConfigError(f'--path "{pattern}" matches no path: paths begin with a slash')
+    for domain in domains:
+        if "/" in domain or not domain.strip():
+            raise ConfigError(f'--domain "{domain}" is no host name; write one such as gateway.example.com')
     seconds = seconds_of(expires)
     key = with_store(path, KeyStore, lambda store: store.add(name, tuple(paths), tuple(domains), seconds=seconds))
     typer.echo(f"API key {name}, shown this once; send it as header Api-Key or query parameter api-key:", err=True)

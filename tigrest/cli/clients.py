@@ -11,10 +11,13 @@ from pathlib import Path
 import typer
 
 from tigrest.auth.client_store import DEVICE_GRANT, Client, ClientStore
+from tigrest.cli.owners import stranger
+from tigrest.cli.scripts import powerless_scopes
 from tigrest.cli.stored import with_store
 from tigrest.cli.tables import columns
 from tigrest.errors import ConfigError, InvalidValue, NotFound
 from tigrest.oauth.redirects import redirect_trouble
+from tigrest.oauth.scopes import FOREIGN_SCOPES
 from tigrest.xmpp.jid import JID
 
 _SCOPE = re.compile(r"[a-z][a-z0-9_:-]{0,63}")
@@ -46,7 +49,7 @@ class ClientOptions:
 
 
 def add_client(path: Path | None, name: str, options: ClientOptions) -> int:
-    """Make a client, and print its identifier and its secret as variables of a shell.
+    """Make a client, and print its identifier and its secret as variables of a shell; tell of what is for nothing.
 
     Args:
         path: configuration file from ``--config``, if any.
@@ -66,6 +69,9 @@ def add_client(path: Path | None, name: str, options: ClientOptions) -> int:
         return await store.add(properties, is_public=options.is_public, by_admin=True, owner=owner)
 
     client, secret = with_store(path, ClientStore, add)
+    scopes = [FOREIGN_SCOPES.get(scope, scope) for scope in options.scopes]
+    for problem in (*powerless_scopes(path, scopes), *stranger(path, owner)):
+        typer.echo(f"tigrest: {problem}", err=True)
     typer.echo(f"Client {name} for {', '.join(options.grants)}{'; its secret is shown this once' if secret else ''}", err=True)
     typer.echo(f"CLIENT_ID={client.id}")
     if secret:

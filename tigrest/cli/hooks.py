@@ -78,8 +78,11 @@ def add_hook(path: Path | None, name: str, options: HookOptions) -> int:
     )
     with_store(path, HookStore, lambda store: store.add(hook))
     url = f"http://{config.http.host}:{config.http.port}/rest/hooks/{name}"
-    typer.echo(f"Hook {name}: {url} sends to {to}", err=True)
-    typer.echo(f"Try it: curl -H 'Authorization: Bearer SECRET' --data-binary @sample {url}", err=True)
+    typer.echo(f"Hook {name}: {url} sends to {_recipient(hook)}", err=True)
+    if not hook.is_room and hook.to.domain != config.xmpp.domain:
+        typer.echo(f"tigrest: {to} is taken for a user of another server; for a room make the hook with --room", err=True)
+    post = f"; or echo Hello | curl -H 'Authorization: Bearer SECRET' --data-binary @- {url}" if options.format == "text" else ""
+    typer.echo(f"Try it: tigrest hook test {name}{post}", err=True)
     if options.secret_file is None:
         typer.echo("Its secret, shown this once; docs/alerts.md says where each program takes it:", err=True)
         typer.echo(secret)

@@ -84,6 +84,7 @@ class Demo:
         avatar, user, service, stream = (
             quote(f"{base}/rest/{path}") for path in (f"avatar/{alice}", f"user/{alice}/status", f"adhoc/sess-man@{self.domain}", "stream")
         )
+        hello, room = json.dumps({"body": "Hello"}), quote(f"{base}/rest/room/hall@rooms.{self.domain}")
         accounts = quote(f"{base}/api/registered_users?host={self.domain}")
         return [
             f"An embedded XMPP domain, {self.domain}, is served, to try things out{kept}:",
@@ -95,6 +96,7 @@ class Demo:
             f"  curl {login} {json_type} -d {quote(command)} {service}",
             f"  curl {login} {key} {xml_type} -d {quote(ping)} {stream}",
             f"  curl {login} {accounts}",
+            f"  curl {login} {json_type} -d {quote(hello)} {room}",
             f"Or open {base}/rest/ in a browser.",
         ]
 
