@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from tigrest.auth.client_store import DEVICE_GRANT, Client, ClientStore
-from tigrest.cli.owners import stranger
+from tigrest.cli.owners import owner_trouble
 from tigrest.cli.scripts import powerless_scopes
 from tigrest.cli.stored import with_store
 from tigrest.cli.tables import columns
@@ -70,7 +70,7 @@ def add_client(path: Path | None, name: str, options: ClientOptions) -> int:
 
     client, secret = with_store(path, ClientStore, add)
     scopes = [FOREIGN_SCOPES.get(scope, scope) for scope in options.scopes]
-    for problem in (*powerless_scopes(path, scopes), *stranger(path, owner)):
+    for problem in (*powerless_scopes(path, scopes), *owner_trouble(path, owner)):
         typer.echo(f"tigrest: {problem}", err=True)
     typer.echo(f"Client {name} for {', '.join(options.grants)}{'; its secret is shown this once' if secret else ''}", err=True)
     typer.echo(f"CLIENT_ID={client.id}")

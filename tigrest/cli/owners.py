@@ -8,7 +8,7 @@ from tigrest.cli.configured import configured
 from tigrest.xmpp.jid import JID
 
 
-def stranger(path: Path | None, owner: JID | None) -> list[str]:
+def owner_trouble(path: Path | None, owner: JID | None) -> list[str]:
     """Return what is wrong with an owner who can be no user by the configuration, so that his tokens are for nothing.
 
     Whether a user of the served domain has an account is for the server to say, which may be down now.

@@ -10,7 +10,7 @@ import typer
 
 from tigrest.auth.token_store import Token, TokenStore
 from tigrest.cli.lifetimes import seconds_of, utc_of
-from tigrest.cli.owners import stranger
+from tigrest.cli.owners import owner_trouble
 from tigrest.cli.scripts import powerless_scopes
 from tigrest.cli.stored import with_store
 from tigrest.cli.tables import columns
@@ -34,7 +34,7 @@ def add_token(path: Path | None, name: str, owner: str, scopes: Sequence[str], e
     except ValueError as error:
         raise ConfigError(f"--for: {error}") from None
     token = with_store(path, TokenStore, lambda store: store.add(name, jid, scopes, seconds))
-    for problem in (*powerless_scopes(path, scopes), *stranger(path, jid)):
+    for problem in (*powerless_scopes(path, scopes), *owner_trouble(path, jid)):
         typer.echo(f"tigrest: {problem}", err=True)
     typer.echo(f"Token {name} of {jid}, shown this once; send it as header Authorization: Bearer …", err=True)
     typer.echo(token)

@@ -74,6 +74,12 @@ async def test_who_is_not_let_in_hears_why_and_leaves_nothing_behind(hall: Playe
     assert hall.kinds() == ["presence"]
 
 
+async def test_a_room_that_is_not_there_and_may_not_be_made_is_404_though_ejabberd_says_forbidden(hall: Played) -> None:
+    hall.on_entry = lambda entry: error(entry, "forbidden", "Room creation is denied by service policy")
+    with pytest.raises(NotFound, match="there is no room .* not made by entering them, but by the command create_room"):
+        await hall.rooms().send(HALL, "one")
+
+
 async def test_a_room_that_does_not_answer_is_left_again(hall: Played) -> None:
     hall.on_entry = hall.silent
     with pytest.raises(StanzaTimeout):

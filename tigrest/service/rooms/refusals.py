@@ -12,6 +12,9 @@ RETRY_FULL = 30.0
 RETRY_LOST = 5.0
 """Seconds after which somebody may try again whose room has just been shut down."""
 
+MAKING = "creation is denied"
+"""In the text of ejabberd's error where there is no room, and who enters may make none; its condition is that of a ban. Read on 26.07."""
+
 NOT_AFFILIATED, NOT_A_MEMBER, SHUT_DOWN, FAILED = 321, 322, 332, 333
 """Status codes: why somebody was removed from a room. XEP-0045 §15.6"""
 
@@ -37,6 +40,8 @@ def refused_entry(room: JID, nick: str, address: JID, error: StanzaError) -> Tig
             return NotPermitted(f"{room} wants a password, and got none or a wrong one{words}")
         case "registration-required":
             return NotPermitted(f"{room} is for members only: have {address.bare} made a member{words}")
+        case "forbidden" if MAKING in (error.text or ""):
+            return no_room(room, words)
         case "forbidden":
             return NotPermitted(f"{address.bare} is banned from {room}, or the server refuses it{words}")
         case "conflict":
@@ -55,7 +60,7 @@ def refused_entry(room: JID, nick: str, address: JID, error: StanzaError) -> Tig
 
 def no_room(room: JID, words: str = "") -> NotFound:
     """Return the error for an address where no room is."""
-    return NotFound(f"there is no room {room}{words}; rooms are not made by entering them")
+    return NotFound(f"there is no room {room}{words}; rooms are not made by entering them, but by the command create_room")
 
 
 def refused_message(room: JID, error: StanzaError) -> TigrestError:
