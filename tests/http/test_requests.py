@@ -1,11 +1,17 @@
 """What handlers receive."""
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
+from starlette.types import Message
 
 from tests.http.conftest import Serve
+from tigrest.errors import MalformedContent, TooManyWaiting
+from tigrest.http.body_limits import CallerShare
+from tigrest.http.requests import BodyLimit, HandlerRequest
+from tigrest.service.shares import Shares
 
 ECHO = """
 class Echo(Handler):
@@ -185,3 +191,34 @@ def test_415_lists_what_would_be_read(serve: Serve) -> None:
         refused = gateway.post("/rest/takes", type=type, content=b"{}")
         assert (refused.status_code, refused.headers["accept"]) == (415, accepted)
     assert "accept" not in gateway.post("/rest/takes", type="text/xml; charset=utf-7", content=b"<a/>").headers
+
+
+async def test_forms_with_large_files_have_a_share_until_they_are_closed() -> None:
+    share, may_go_on = CallerShare(Shares(1, "forms with files"), "alice"), asyncio.Event()
+    form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="b"\r\n\r\nhello\r\n--x--\r\n'
+
+    def request(body: bytes) -> HandlerRequest:
+        async def receive() -> Message:
+            await may_go_on.wait()
+            return {"type": "http.request", "body": body}
+
+        scope = {"type": "http", "headers": [(b"content-type", b"multipart/form-data; boundary=x")]}
+        return HandlerRequest(scope, receive, asyncio.get_running_loop(), None, BodyLimit(10), share)
+
+    first = request(form)
+    reading = asyncio.ensure_future(first.form())
+    await asyncio.sleep(0)
+    with pytest.raises(TooManyWaiting):
+        await request(form).form()
+    may_go_on.set()
+    await reading
+    with pytest.raises(TooManyWaiting):
+        await request(form).form()
+    await first.close()
+    await first.close()
+    for _ in range(2):
+        with pytest.raises(MalformedContent):
+            await request(b"no form").form()
+    last = request(form)
+    await last.form()
+    await last.close()

@@ -340,7 +340,7 @@ class App:
         if "query" in names:
             call.query = scope["query_string"]
         if "request" in names and call.request is None:
-            call.request = self._limits.bounded_request(route, headers, scope, receive, self._service.loop)
+            call.request = self._limits.bounded_request(route, headers, scope, receive, self._service.loop, principal)
         is_asking = "principal" in names or "service" in names
         if is_asking:
             waiting.set(caller_of(scope))
@@ -368,7 +368,9 @@ class App:
         if is_validated and not is_decodable(content_type):
             raise UnsupportedContent(media_type(content_type), (JSON, XML, URLENCODED))
         if not route.decode_content or not is_decodable(content_type):
-            call.content = call.request = self._limits.request(route, headers, scope, receive, self._service.loop, content_type)
+            call.content = call.request = self._limits.request(
+                route, headers, scope, receive, self._service.loop, content_type, call.principal
+            )
             return receive
         body = await read_body(receive)
         if body:

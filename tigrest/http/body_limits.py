@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from starlette.types import Receive, Scope
 
+from tigrest.auth.principal import Principal
+from tigrest.auth.throttle import network_of
 from tigrest.concurrency.caller import caller_of
 from tigrest.http.mounts import Mount
-from tigrest.http.requests import BodyLimit, HandlerRequest, bounded
+from tigrest.http.requests import BodyLimit, HandlerRequest, bounded, client_address
 from tigrest.scripting.routes import Route
+from tigrest.service.shares import Shares
 
 Headers = Mapping[bytes, bytes]
 """Headers of a request by name in lower case."""
@@ -19,8 +23,33 @@ SMALL_DIGITS = 5
 """Digits of the ``Content-Length`` of a body that is none to stream: it comes in a few reads from the socket."""
 
 
+FORMS_OF_CALLER = 8
+"""Most forms with large files that a caller may send at a time; each is kept on the disk until its request ends, which takes an hour."""
+
+
+@dataclass(frozen=True)
+class CallerShare:
+    """The share of one caller in what all have in common.
+
+    Args:
+        shares: of all.
+        caller: whose it is.
+    """
+
+    shares: Shares
+    caller: str
+
+    def take(self) -> None:
+        """Count one more; see :meth:`tigrest.service.shares.Shares.take`."""
+        self.shares.take(self.caller)
+
+    def give_back(self) -> None:
+        """Count one less."""
+        self.shares.give_back(self.caller)
+
+
 class BodyLimits:
-    """Knows how large bodies may be.
+    """Knows how large bodies may be, and how many forms with large files a caller may send at a time.
 
     Args:
         max_body: bytes of a body that is read as a whole.
@@ -28,6 +57,7 @@ class BodyLimits:
     """
 
     def __init__(self, max_body: int, max_upload: int) -> None:
+        self._forms = Shares(FORMS_OF_CALLER, "forms with files")
         self.whole, self._upload = BodyLimit(max_body), BodyLimit(max_upload, "[http] max_upload")
 
     def of(self, route: Route, headers: Headers) -> BodyLimit:
@@ -62,6 +92,7 @@ class BodyLimits:
         receive: Receive,
         loop: asyncio.AbstractEventLoop,
         content_type: str | None = None,
+        principal: Principal | None = None,
     ) -> HandlerRequest:
         """Make the request that a handler gets; one that takes uploads has a lower limit for what it reads as a whole.
 
@@ -72,17 +103,25 @@ class BodyLimits:
             receive: of the request (ASGI), within the limit of :meth:`of`.
             loop: the running event loop.
             content_type: header ``Content-Type``; read from the scope when ``None``.
+            principal: the caller; ``None`` for anybody at his network.
         """
         if not route.takes_uploads or not self._is_upload(route, headers):
             return HandlerRequest(scope, receive, loop, content_type)
         _expect_upload(scope)
-        return HandlerRequest(scope, receive, loop, content_type, self._of_whole(route))
+        caller = str(principal) if principal is not None else network_of(client_address(scope))
+        return HandlerRequest(scope, receive, loop, content_type, self._of_whole(route), CallerShare(self._forms, caller))
 
     def bounded_request(
-        self, route: Route, headers: Headers, scope: Scope, receive: Receive, loop: asyncio.AbstractEventLoop
+        self,
+        route: Route,
+        headers: Headers,
+        scope: Scope,
+        receive: Receive,
+        loop: asyncio.AbstractEventLoop,
+        principal: Principal | None = None,
     ) -> HandlerRequest:
         """Make the request that a handler gets, of which nothing was checked yet; see :meth:`request`."""
-        return self.request(route, headers, scope, bounded(receive, self.of(route, headers)), loop)
+        return self.request(route, headers, scope, bounded(receive, self.of(route, headers)), loop, principal=principal)
 
     def _of_whole(self, route: Route) -> BodyLimit:
         return self.whole if route.max_body is None else BodyLimit(route.max_body, "maxBody of the handler")

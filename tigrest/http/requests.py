@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from functools import cached_property
 from threading import get_ident
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import unquote_to_bytes
 
 from starlette.datastructures import FormData
@@ -36,6 +36,20 @@ class BodyLimit(NamedTuple):
     origin: str = "[http] max_body"
 
 
+class FormShare(Protocol):
+    """What a caller may take of the room for forms with large files, which are kept on the disk until their requests end."""
+
+    def take(self) -> None:
+        """Count one more form.
+
+        Raises:
+            TooManyWaiting: he has his share already.
+        """
+
+    def give_back(self) -> None:
+        """Count one less."""
+
+
 @callable_from_threads
 class HandlerRequest(Request):
     """A Starlette request whose ``body()``, ``json()`` and ``form()`` also work from worker threads, where they block.
@@ -46,9 +60,12 @@ class HandlerRequest(Request):
         loop: the running event loop.
         content_type: header ``Content-Type``; read from the scope when ``None``.
         whole: limit of a body that is read as a whole, where it is lower than that of ``receive``.
+        share: counts the form of the caller, from its first byte until it is closed; ``None`` where forms are small.
     """
 
     _whole: BodyLimit | None = None
+    _share: FormShare | None = None
+    _has_share = False
 
     def __init__(
         self,
@@ -57,10 +74,11 @@ class HandlerRequest(Request):
         loop: asyncio.AbstractEventLoop,
         content_type: str | None = None,
         whole: BodyLimit | None = None,
+        share: FormShare | None = None,
     ) -> None:
         super().__init__(scope, receive)
         if whole is not None:
-            self._whole = whole
+            self._whole, self._share = whole, share
         self.loop = loop
         self.__dict__[HOME] = get_ident()
         if content_type is not None:
@@ -128,16 +146,35 @@ class HandlerRequest(Request):
             MalformedContent: it is not a form, or over one of the limits.
             MislabelledContent: it is evidently something else.
             UnsupportedCharset: it declares a charset that is not read.
+            TooManyWaiting: the caller sends as many forms with large files as he may already.
         """
         content_type = self.content_type
         if self._form is None and media_type(content_type) == URLENCODED:  # Starlette reads all charsets as UTF-8
             body = await self.body()
             check_form(body)
             self._form = FormData([*read_fields(content_type, body, max_fields)])
+        if self._form is None and self._share is not None and not self._has_share:
+            self._share.take()
+            self._has_share = True
         try:
             return await super().form(max_files=max_files, max_fields=max_fields, max_part_size=max_part_size)
         except MultiPartException as error:
             raise MalformedContent(f"the form cannot be read: {error.message}") from None
+        finally:
+            if self._form is None:
+                self._give_back()
+
+    async def close(self) -> None:
+        """Close the files of the form."""
+        try:
+            await super().close()
+        finally:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        if self._has_share and self._share is not None:
+            self._has_share = False
+            self._share.give_back()
 
 
 def header(scope: Scope, name: bytes) -> str:
