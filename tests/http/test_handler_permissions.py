@@ -123,6 +123,25 @@ def test_a_scope_lets_a_token_call_what_its_group_names_and_nothing_else(gateway
     assert (refused.status_code, refused.json()["rule"]) == (403, "scope")
 
 
+def test_a_token_for_something_else_stands_for_nobody_where_others_may_call(tmp_path: Path) -> None:
+    """Neither a group for all, nor an API key beside it, makes a token for ``status`` act for its owner."""
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "handlers.py").write_text(HANDLERS)
+    handlers = ["rest:/rest", "rest:/rest/p/users"]
+    groups = {"all": {"who": ["all"], "what": [*handlers, "send_message"]}, "ci": {"who": ["scope:deploy"], "what": handlers}}
+    stanza = {"kind": "message", "to": "alice@localhost", "body": "hi"}
+    message = {"type": "chat", "from": "bob@localhost", "to": "alice@localhost", "subject": "", "body": "hi"}
+    with serving(tmp_path, api={"permissions": groups}) as gateway:
+        for scope, users, sends in (("status", 403, 403), ("deploy", 200, 202), ("user", 200, 202), ("send_message", 403, 403)):
+            token = token_for(gateway, scope)
+            assert gateway.get("/rest/p/users", headers=token).status_code == users, scope
+            assert gateway.post("/rest", json=stanza, headers=token).status_code == sends, scope
+            told = gateway.post("/api/send_message", json=message, headers=token)
+            assert told.status_code == (200 if scope in ("user", "send_message") else 403), told.text
+            beside_key = gateway.get("/rest/p/either", headers=token, api_key=API_KEY)
+            assert beside_key.text == "in: bob@localhost" if scope == "user" else beside_key.status_code == 403, scope
+
+
 def test_a_token_of_an_admin_that_is_for_less_is_no_admin_at_a_handler_that_a_group_names(gateway: TestGateway) -> None:
     rest = token_for(gateway, "rest", "admin@localhost")
     assert gateway.get("/rest/p/open", headers=rest).status_code == 403

@@ -100,7 +100,8 @@ class Admission:
         if authorization is None and given is not None and key is None:
             raise KeyRequired("the API key is not accepted here, and there is no login either")
         principal = self._cached(authorization, address) or await self.log_in(authorization, address)
-        if required and requirements.role not in principal.roles and requirements.role is not None:
+        needs_role = required or not principal.roles  # a token that is for something else does not stand for its owner
+        if needs_role and requirements.role not in principal.roles and requirements.role is not None:
             raise RoleRequired(_refusal(principal, requirements.role))
         return principal
 

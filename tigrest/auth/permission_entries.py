@@ -229,6 +229,11 @@ class _Each:
         return next((trouble for each in self.entries if (trouble := each.trouble(attempt, administrators))), "")
 
 
+def names_scope(who: Who) -> bool:
+    """Return whether an entry means bearers of tokens by a scope of these, so that such a token stands for its owner."""
+    return isinstance(who, _Scope) or (isinstance(who, _Each) and any(map(names_scope, who.entries)))
+
+
 def read_who(entry: str | Sequence[str]) -> Who:
     """Read an entry of ``who``; a list is somebody for whom all in it holds.
 

@@ -10,7 +10,18 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from tigrest.auth.permission_entries import HANDLER, SCOPE, Administrators, Attempt, Called, InvalidPermission, What, read_what, read_who
+from tigrest.auth.permission_entries import (
+    HANDLER,
+    SCOPE,
+    Administrators,
+    Attempt,
+    Called,
+    InvalidPermission,
+    What,
+    names_scope,
+    read_what,
+    read_who,
+)
 from tigrest.auth.principal import Principal
 from tigrest.spelling import nearest
 
@@ -57,6 +68,7 @@ class PermissionGroup:
             if way not in WAYS and not way.startswith("/"):
                 raise InvalidPermission("from", f'has "{way}" in it, which is no way to call; there are {", ".join(WAYS)}, and paths')
         self._who = tuple(read_who(entry) for entry in who)
+        self._scoped = tuple(entry for entry in self._who if names_scope(entry))
         entries = [each for entry in who for each in ([entry] if isinstance(entry, str) else entry)]
         self.scopes = frozenset(entry.removeprefix(SCOPE) for entry in entries if entry.startswith(SCOPE))
         """Scopes of tokens that it names."""
@@ -88,12 +100,19 @@ class PermissionGroup:
         """Return what the group says about an attempt."""
         if not self.names(attempt.called):
             return Verdict(self.name, False, f"it does not name {attempt.called.name}")
-        if self._ways and not any(_is_way(way, attempt) for way in self._ways):
+        if not self._is_for_way(attempt):
             return Verdict(self.name, False, f"it is for calls from {' or '.join(self._ways)}; this one is from {attempt.way}")
         troubles = [each.trouble(attempt, administrators) for each in self._who]
         if "" in troubles:
             return Verdict(self.name, True, f"it names the caller and the {_kind(attempt.called)}")
         return Verdict(self.name, False, f"the caller is {', '.join(troubles)}" if troubles else "nobody is in it: it has no who")
+
+    def allows_by_scope(self, attempt: Attempt, administrators: Administrators) -> bool:
+        """Return whether the group allows an attempt by a scope of the caller's token; it names what he calls."""
+        return self._is_for_way(attempt) and any(not each.trouble(attempt, administrators) for each in self._scoped)
+
+    def _is_for_way(self, attempt: Attempt) -> bool:
+        return not self._ways or any(_is_way(way, attempt) for way in self._ways)
 
 
 LOOPBACK = PermissionGroup("loopback", who=("127.0.0.0/8", "::1"), what=("status", "version"))
@@ -133,6 +152,14 @@ class Permissions:
             if verdict.allows:
                 return verdict
         return Verdict(verdicts[0].group, False, "; ".join(f"group {each.group}: {each.reason}" for each in verdicts))
+
+    def stands_for_owner(self, attempt: Attempt) -> bool:
+        """Return whether a token without a role here stands for its owner in an attempt that is allowed.
+
+        It does so by a scope that a group names, or where no group decides; not where a group is for all, or for a network.
+        """
+        groups = self.naming(attempt.called)
+        return not groups or any(group.allows_by_scope(attempt, self._administrators) for group in groups)
 
     def settles(self, principal: Principal, called: Called) -> bool:
         """Return whether somebody may call a command whatever the way and the arguments, so that :meth:`judge` need not be asked.

@@ -51,6 +51,10 @@ class Principal:
         """Return him with other roles; memoised, since each call of a command by a token asks for it."""
         return self if roles == self.roles else _with_roles(self, roles)
 
+    def without_owner(self) -> Principal:
+        """Return the bearer of a token as somebody whom it does not stand for: nobody in particular."""
+        return replace(self, jid=None, roles=NOBODY)
+
     def __hash__(self) -> int:
         return hash(self.jid)
 

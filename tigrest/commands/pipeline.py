@@ -200,7 +200,10 @@ class Pipeline:
         return result
 
     def _run_of(self, call: CommandCall, values: Mapping[str, Any]) -> FunctionRun:
-        principal = self._service.policy.acting(call.principal, call.command)
+        policy = self._service.policy
+        principal = policy.acting(call.principal, call.command)
+        if principal.via == "bearer" and not principal.roles:
+            principal = policy.caller_of(call.attempt(values))
         context = CommandContext(self._service, principal, call.frontend, call.request_id, call.version, self._provide)
         command = call.command
         run = FunctionRun(command, command.invocation, FunctionCall(context, values), command.timeout or self._timeout)

@@ -12,7 +12,7 @@ from starlette.types import Scope
 from tigrest.auth.admission import Admission
 from tigrest.auth.permission_entries import Attempt
 from tigrest.auth.principal import Principal, Via
-from tigrest.errors import LoginRequired
+from tigrest.errors import LoginRequired, RoleRequired
 from tigrest.http.requests import client_address
 from tigrest.scripting.called_handlers import CalledHandler, called_handlers
 from tigrest.scripting.routes import Route
@@ -85,7 +85,10 @@ class HandlerPermissions:
         decision = self._policy.allowed(principal, "call", attempt)
         if not decision.allowed:
             raise refusal_of_call(decision)
+        principal = self._policy.caller_of(attempt)
         if principal.jid is None and route.role is not None and "user" in match.endpoint.invocation.names:
+            if principal.via == "bearer":
+                raise RoleRequired(f"the token {principal.name} is not for {called.name}, which is for a user")
             raise LoginRequired(f"{called.name} is for a user: log in")  # its script relies on there being one
         return principal
 

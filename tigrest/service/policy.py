@@ -255,6 +255,17 @@ class Policy:
             return principal.with_roles(self.roles_of(principal.jid))
         return principal if "admin" in scopes or "user" in scopes else principal.with_roles(NOBODY)
 
+    def caller_of(self, attempt: Attempt) -> Principal:
+        """Return as whom a caller acts in an attempt that is allowed: as himself, but for a token that is for something else.
+
+        Args:
+            attempt: the attempt, with its arguments.
+        """
+        acting = self.acting(attempt.principal, attempt.called)
+        if acting.via != "bearer" or acting.roles or acting.jid is None:
+            return acting
+        return acting if self.permissions.stands_for_owner(replace(attempt, principal=acting)) else acting.without_owner()
+
     def require(self, principal: Principal, action: Action, subject: Any) -> None:
         """Refuse what :meth:`allowed` does not allow.
 
