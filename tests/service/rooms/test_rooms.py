@@ -17,12 +17,14 @@ from tigrest.errors import (
     NotConnected,
     NotFound,
     NotPermitted,
+    StanzaError,
     StanzaTimeout,
     TigrestError,
     Unavailable,
 )
 from tigrest.service.rooms import RoomSettings
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.stanza import Stanza
 
 OURS = "room-owner@http.example.org/rooms:tigrest"
 
@@ -213,6 +215,36 @@ async def test_private_messages_arrive_or_say_that_nobody_is_there(hall: Played)
     hall.on_message = lambda message: error(message, "item-not-found")
     with pytest.raises(NotFound):
         await hall.rooms().whisper(HALL, "nobody", "psst")
+
+
+async def test_an_error_of_somebody_else_in_the_room_is_not_that_of_the_room(hall: Played) -> None:
+    def spoofed(message: Stanza) -> str:
+        return error(message.with_(to=f"{HALL}/eve"), "not-acceptable")
+
+    def reflect_after_spoof(message: Stanza) -> str:
+        hall.come_in(spoofed(message))
+        return hall.reflect(message)
+
+    hall.on_message = reflect_after_spoof
+    assert (await hall.rooms().send(HALL, "one")).id == "m1"
+    hall.on_message = spoofed
+    assert await hall.rooms().whisper(HALL, "bob", "psst") == "m2"
+    assert hall.kinds() == ["presence", "groupchat", "chat"]
+
+
+@pytest.mark.parametrize("inside", ["", "<error/>", "<error type='cancel'><x xmlns='a:b'/></error>"])
+async def test_an_error_that_says_nothing_is_one_too(hall: Played, inside: str) -> None:
+    def bare(stanza: Stanza) -> str:
+        to, sender = stanza.attributes["from"], stanza.attributes["to"]
+        return f"<{stanza.kind} type='error' id='{stanza.id}' from='{sender}' to='{to}'>{inside}</{stanza.kind}>"
+
+    hall.on_message = bare
+    with pytest.raises(StanzaError):
+        await hall.rooms().send(HALL, "one")
+    await hall.rooms().leave(HALL)
+    hall.on_entry = bare
+    with pytest.raises(StanzaError):
+        await hall.rooms().send(HALL, "two")
 
 
 async def test_a_link_that_comes_back_brings_back_where_we_were(hall: Played) -> None:

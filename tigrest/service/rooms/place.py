@@ -313,10 +313,17 @@ class Place:
             self._entry.set_exception(removal(self.room, told))
 
     def on_error(self, error: Stanza) -> bool:
-        """Take in an error for a message of ours; return whether it is one that is waited for."""
-        condition = error.error
+        """Take in an error for a message of ours; return whether it is one that is waited for.
+
+        It is from the room, or from whom a private message was for: others in the room may send errors, too.
+        """
+        condition, sender = error.error, error.sender
         assert condition is not None
-        return self._under_way.refuse(error.id, refused_message(self.room, condition))
+        told = self._under_way.get(error.id)
+        if told is None or sender is None or sender not in (self.room, told.stanza.to):
+            return False
+        told.fail(refused_message(self.room, condition))
+        return True
 
     def on_groupchat(self, message: Stanza, nick: str, ours: Callable[[str], bool]) -> bool:
         """Take in a message of the room.

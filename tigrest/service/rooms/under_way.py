@@ -33,6 +33,11 @@ class Message:
         """Raise a timeout at who waits."""
         self._all.expire(self)
 
+    def fail(self, error: TigrestError) -> None:
+        """Raise an error at who waits."""
+        if not self.echo.done():
+            self.echo.set_exception(error)
+
     def __enter__(self) -> Message:
         return self
 
@@ -96,25 +101,18 @@ class UnderWay:
         if message is not None and not message.echo.done():
             message.echo.set_result(echo)
 
-    def refuse(self, id: str, error: TigrestError) -> bool:
-        """Raise an error at who waits for a message; return whether somebody does."""
-        message = self._by_id.get(id)
-        if message is None:
-            return False
-        if not message.echo.done():
-            message.echo.set_exception(error)
-        return True
+    def get(self, id: str) -> Message | None:
+        """Return the one with an id; ``None`` where there is none."""
+        return self._by_id.get(id)
 
     def expire(self, message: Message) -> None:
         """Raise a timeout at who waits for a message."""
-        if not message.echo.done():
-            message.echo.set_exception(self._error_for(message))
+        message.fail(self._error_for(message))
 
     def fail(self, error: TigrestError) -> None:
         """Raise an error at all who wait."""
         for message in tuple(self._by_id.values()):
-            if not message.echo.done():
-                message.echo.set_exception(error)
+            message.fail(error)
 
     def _by_origin(self, echo: Stanza) -> Message | None:
         if not self._by_id or not echo.mentions(_SID):
