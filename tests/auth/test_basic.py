@@ -31,7 +31,7 @@ def test_a_login_is_read(plain: str, jid: str, password: str, scheme: bytes) -> 
 @pytest.mark.parametrize(
     ("header", "words"),
     [
-        (b"Bearer c2VjcmV0", "use Basic"),
+        (b"Token c2VjcmV0", "use Basic, or Bearer with a token"),
         (b"c2VjcmV0", "use Basic"),
         (b"\xff", "use Basic"),
         (b"Basic", "no colon"),

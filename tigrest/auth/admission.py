@@ -142,5 +142,7 @@ class Admission:
 def _refusal(principal: Principal, role: str) -> str:
     """Say why somebody lacks a role."""
     if principal.via == "bearer":
-        return f"the token {principal.name} of {principal.jid} has not the scope or the role for what demands the role {role}"
+        if role == "admin":
+            return f"the token {principal.name} of {principal.jid} lacks the scope admin, or its owner is no admin ([auth] admins)"
+        return f"the token {principal.name} of {principal.jid} lacks a scope for what demands the role {role}: user, or rest for handlers"
     return f"{principal.jid} is not an admin ([auth] admins)"

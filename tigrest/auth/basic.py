@@ -28,7 +28,7 @@ def read_basic(authorization: bytes, domain: str) -> tuple[JID, str]:
     """
     scheme, _, token = authorization.strip().partition(b" ")
     if scheme.lower() != b"basic":
-        raise LoginRequired("the scheme of the Authorization header is not understood; use Basic")
+        raise LoginRequired("the scheme of the Authorization header is not understood; use Basic, or Bearer with a token")
     username, colon, password = _decode(token).partition(":")
     if not colon:
         raise LoginRequired("the Basic login has no colon between username and password")

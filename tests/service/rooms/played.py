@@ -107,11 +107,12 @@ class Played:
         await asyncio.sleep(0)
         return iq.reply()
 
-    def let_in(self, entry: Stanza, *statuses: int, nick: str = "") -> str:
+    def let_in(self, entry: Stanza, *statuses: int, nick: str = "", affiliation: str = "none") -> str:
         """Return the presence of the one who enters."""
         to = entry.to
         assert to is not None
-        return self.presence(nick or to.resource, entry.attributes["from"], 110, *statuses)
+        item = f"<item affiliation='{affiliation}' role='participant'/>"
+        return self.presence(nick or to.resource, entry.attributes["from"], 110, *statuses, item=item)
 
     def presence(self, nick: str, to: str, *statuses: int, type: str = "", item: str = "", further: str = "") -> str:
         """Return a presence of an occupant."""

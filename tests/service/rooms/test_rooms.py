@@ -82,6 +82,12 @@ async def test_a_room_that_is_not_there_and_may_not_be_made_is_404_though_ejabbe
         await hall.rooms().send(HALL, "one")
 
 
+async def test_the_first_in_a_room_that_an_owner_has_made_from_without_is_in_though_ejabberd_says_it_is_new(hall: Played) -> None:
+    hall.on_entry = lambda entry: hall.let_in(entry, 201)
+    await hall.rooms().send(HALL, "one")
+    assert [stanza.body for stanza in hall.sent] == ["", "one"]
+
+
 async def test_a_room_that_does_not_answer_is_left_again(hall: Played) -> None:
     hall.on_entry = hall.silent
     with pytest.raises(StanzaTimeout):
@@ -108,7 +114,7 @@ async def test_what_is_no_room_is_not_entered(hall: Played) -> None:
 
 
 async def test_a_room_that_entering_has_made_is_given_up(hall: Played) -> None:
-    hall.on_entry = lambda entry: hall.let_in(entry, 201)
+    hall.on_entry = lambda entry: hall.let_in(entry, 201, affiliation="owner")
     with pytest.raises(NotFound):
         await hall.rooms().send(HALL, "one")
     assert hall.kinds() == ["presence", "unavailable"]

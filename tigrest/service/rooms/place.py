@@ -103,7 +103,7 @@ class Place:
         self.used_at = self.heard_at = asyncio.get_running_loop().time()
         self._wire, self._limits, self._ended = wire, limits, ended
         self._under_way = UnderWay(deadlines, self._unanswered)
-        self._entry: asyncio.Future[frozenset[int]] | None = None
+        self._entry: asyncio.Future[bool] | None = None
         self._entering: asyncio.Task[None] | None = None
         self._has_subject = False
 
@@ -230,8 +230,8 @@ class Place:
                 has_knocked = True
                 self.nick = self.wanted_nick
                 await self._wire.send(entering(self.room, self.nick, self.address, self.password))
-                statuses = await self._entry
-            if CREATED in statuses:
+                has_made = await self._entry
+            if has_made:
                 raise await self._give_up_creation()
         except BaseException as error:
             self._close(NotConnected(f"{self.room} could not be entered"))
@@ -298,8 +298,10 @@ class Place:
         if is_self:
             self.nick = nick
             if self._entry is not None and not self._entry.done():
-                self.state = "entering" if CREATED in told.statuses else "in"
-                self._entry.set_result(told.statuses)
+                # Who has made a room owns it (XEP-0045 §10.1.1). ejabberd says so to the first who enters a room that an iq has made.
+                has_made = CREATED in told.statuses and told.occupant.affiliation == "owner"
+                self.state = "entering" if has_made else "in"
+                self._entry.set_result(has_made)
 
     def _has_left(self, told: RoomPresence, is_self: bool) -> None:
         self.people.remove(told.occupant.nick)
