@@ -284,6 +284,8 @@ def test_a_status_survives_restarts_of_gateway_and_server(kind: str, start_serve
         with gateway_for(server, state):
             assert alice.presence("bob@localhost/door")["show"] == "dnd"
     with gateway_for(server, state) as gateway:
+        if "ejabberd" in kind:
+            time.sleep(3.0)  # it writes rosters to its disk some time after it has answered
         server.kill()
         eventually(lambda: not gateway.service.connected)
         server.start()
