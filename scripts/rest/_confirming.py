@@ -16,7 +16,7 @@ MAX_WAIT = 300
 
 @dataclass(frozen=True)
 class Wish:
-    """What a caller wants to wait for.
+    """A wish of a caller to wait for a confirmation.
 
     Args:
         until: what he waits for.

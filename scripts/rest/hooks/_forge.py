@@ -11,7 +11,7 @@ COMMITS = 5
 """Most commits of a push that are shown."""
 
 Story = dict[str, Any] | HookIgnored
-"""What a template shows: ``head``, ``lines``, ``more``, ``quote`` and ``url``."""
+"""Names that a template may use: ``head``, ``lines``, ``more``, ``quote`` and ``url``."""
 
 
 def story(head: str, url: str = "", *, lines: list[str] | None = None, more: int = 0, quote: str = "") -> Story:
@@ -38,7 +38,7 @@ def branch(ref: str) -> str:
 
 
 def push(data: dict[str, Any]) -> Story:
-    """Tell of commits that were pushed."""
+    """Describe commits that were pushed."""
     ref, commits = text(data, "ref"), objects(data.get("commits"))
     where = f"{repository(data)} ({branch(ref)})"
     if data.get("deleted") or not text(data, "after").strip("0"):
@@ -64,7 +64,7 @@ ISSUE_ACTIONS = ("opened", "closed", "reopened", "deleted", "transferred")
 
 
 def issue(data: dict[str, Any]) -> Story:
-    """Tell of an issue."""
+    """Describe an issue."""
     action, about = text(data, "action"), inside(data, "issue")
     if action not in ISSUE_ACTIONS:
         return HookIgnored(f"an issue that is {action or 'changed'}")
@@ -76,7 +76,7 @@ PULL_ACTIONS = ("opened", "closed", "reopened", "ready_for_review", "merged")
 
 
 def pull_request(data: dict[str, Any]) -> Story:
-    """Tell of a pull request."""
+    """Describe a pull request."""
     action, about = text(data, "action"), inside(data, "pull_request")
     if action not in PULL_ACTIONS:
         return HookIgnored(f"a pull request that is {action or 'changed'}")
@@ -89,7 +89,7 @@ def pull_request(data: dict[str, Any]) -> Story:
 
 
 def comment(data: dict[str, Any]) -> Story:
-    """Tell of a comment on an issue, a pull request, or a commit."""
+    """Describe a comment on an issue, a pull request, or a commit."""
     if text(data, "action") not in ("created", ""):
         return HookIgnored(f"a comment that is {text(data, 'action')}")
     about, said = inside(data, "issue") or inside(data, "pull_request"), inside(data, "comment")
@@ -98,7 +98,7 @@ def comment(data: dict[str, Any]) -> Story:
 
 
 def release(data: dict[str, Any]) -> Story:
-    """Tell of a release."""
+    """Describe a release."""
     about = inside(data, "release")
     if text(data, "action") != "published":  # "released" comes besides, for the same
         return HookIgnored(f"a release that is {text(data, 'action') or 'changed'}")
@@ -107,12 +107,12 @@ def release(data: dict[str, Any]) -> Story:
 
 
 def created(data: dict[str, Any]) -> Story:
-    """Tell of a new branch or tag."""
+    """Describe a new branch or tag."""
     return story(f"{actor(data)} created the {text(data, 'ref_type') or 'branch'} {branch(text(data, 'ref'))} in {repository(data)}")
 
 
 def deleted(data: dict[str, Any]) -> Story:
-    """Tell of a branch or tag that is no more."""
+    """Describe a branch or tag that is no more."""
     return story(f"{actor(data)} deleted the {text(data, 'ref_type') or 'branch'} {branch(text(data, 'ref'))} in {repository(data)}")
 
 

@@ -30,7 +30,7 @@ class Gitea(Handler):
 
 
 def review(event: str, data: dict[str, Any]) -> Story:
-    """Tell of a review of a pull request."""
+    """Describe a review of a pull request."""
     did = {"approved": "approved", "rejected": "requested changes of"}.get(event.rpartition("_")[2])
     pull = inside(data, "pull_request")
     if did is None:

@@ -40,7 +40,7 @@ def in_form(post: HookPost) -> dict[str, Any]:
 
 
 def workflow_run(data: dict[str, Any]) -> Story:
-    """Tell of a workflow that did not succeed."""
+    """Describe a workflow that did not succeed."""
     run = inside(data, "workflow_run")
     conclusion = text(run, "conclusion")
     if text(data, "action") != "completed" or conclusion in ("success", "skipped", "neutral", "cancelled"):
@@ -50,7 +50,7 @@ def workflow_run(data: dict[str, Any]) -> Story:
 
 
 def review(data: dict[str, Any]) -> Story:
-    """Tell of a review of a pull request."""
+    """Describe a review of a pull request."""
     about, pull = inside(data, "review"), inside(data, "pull_request")
     did = {"approved": "approved", "changes_requested": "requested changes of"}.get(text(about, "state").lower())
     if text(data, "action") != "submitted" or did is None:
@@ -60,12 +60,12 @@ def review(data: dict[str, Any]) -> Story:
 
 
 def fork(data: dict[str, Any]) -> Story:
-    """Tell of a fork."""
+    """Describe a fork."""
     return story(f"{actor(data)} forked {repository(data)}", link(inside(data, "forkee")))
 
 
 def discussion(data: dict[str, Any]) -> Story:
-    """Tell of a discussion that somebody began."""
+    """Describe a discussion that somebody began."""
     about = inside(data, "discussion")
     if text(data, "action") != "created":
         return HookIgnored(f"a discussion that is {text(data, 'action') or 'changed'}")

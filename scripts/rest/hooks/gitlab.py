@@ -46,7 +46,7 @@ def project(data: dict[str, Any]) -> str:
 
 
 def push(data: dict[str, Any]) -> Story:
-    """Tell of commits, or a tag, that were pushed."""
+    """Describe commits, or a tag, that were pushed."""
     ref, commits = text(data, "ref"), objects(data.get("commits"))
     name = ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
     is_tag = ref.startswith("refs/tags/")
@@ -72,12 +72,12 @@ DONE = {"open": "opened", "close": "closed", "reopen": "reopened", "merge": "mer
 
 
 def issue(data: dict[str, Any]) -> Story:
-    """Tell of an issue."""
+    """Describe an issue."""
     return _changed("issue #", data)
 
 
 def merge_request(data: dict[str, Any]) -> Story:
-    """Tell of a merge request."""
+    """Describe a merge request."""
     return _changed("merge request !", data)
 
 
@@ -92,7 +92,7 @@ def _changed(what: str, data: dict[str, Any]) -> Story:
 
 
 def note(data: dict[str, Any]) -> Story:
-    """Tell of a comment."""
+    """Describe a comment."""
     about = inside(data, "object_attributes")
     on = next(
         (
@@ -106,7 +106,7 @@ def note(data: dict[str, Any]) -> Story:
 
 
 def pipeline(data: dict[str, Any]) -> Story:
-    """Tell of a pipeline that failed."""
+    """Describe a pipeline that failed."""
     about = inside(data, "object_attributes")
     if text(about, "status") != "failed":
         return HookIgnored(f"a pipeline that is {text(about, 'status') or 'running'}")
@@ -119,7 +119,7 @@ def pipeline(data: dict[str, Any]) -> Story:
 
 
 def release(data: dict[str, Any]) -> Story:
-    """Tell of a release."""
+    """Describe a release."""
     if text(data, "action") != "create":
         return HookIgnored(f"a release of which the action is {text(data, 'action') or 'none'}")
     name = text(data, "name") or text(data, "tag")
