@@ -184,6 +184,23 @@ async def test_other_servers_need_not_deliver_what_a_component_sends_to_itself()
         assert (link.pinged, await probes.drops(iq("rooms.example.org"))) == ([DOMAIN], False)
 
 
+@pytest.mark.parametrize(
+    ("sender", "to", "payload", "is_answered"),
+    [
+        (OURS, OURS, "<ping xmlns='urn:xmpp:ping'/>", True),
+        (OURS, OURS, "<query xmlns='jabber:iq:version'/>", False),
+        (ALICE, OURS, "<ping xmlns='urn:xmpp:ping'/>", False),
+        (OURS, OURS.with_resource("desk"), "<ping xmlns='urn:xmpp:ping'/>", False),
+    ],
+)
+async def test_only_a_ping_of_ourselves_is_kept_from_bots(sender: JID, to: JID, payload: str, is_answered: bool) -> None:
+    async with probing(Link()) as probes:
+        reply = probes.answer(iq(str(to), payload).with_(sender=sender))
+    assert (reply is not None) is is_answered
+    if reply is not None:
+        assert (reply.type, reply.to, reply.id) == ("result", OURS, "q")
+
+
 async def test_what_was_found_out_is_tried_again_later() -> None:
     link = Link(lambda to: to != OURS)
     async with probing(link, tries_users=False, limits=ProbeLimits(iq_seconds=0.01, again_seconds=0.0)) as probes:

@@ -123,7 +123,7 @@ ALLOWED = (
     Allowed(502, r"answered the command with what cannot be used", "somebody else answers a command with something else"),
     Allowed(504, r'condition(":"|>|<.dt><dd><code>)remote-server-timeout', "an error stanza of somebody else"),
     Allowed(504, r"did not answer within 0\.\d+ s", "the request had a Prosody-Rest-Timeout of less than a second"),
-    Allowed(504, r"/rest/(adhoc|stream)\S+ gave no result within 2 s", "who was asked does not answer, or with what is no reply"),
+    Allowed(504, r"/rest/(adhoc|avatar|stream)\S+ gave no result within 2 s", "who was asked does not answer, or with what is no reply"),
     Allowed(
         504, r"the server of (\S+@)?http\.localhost did not answer within 2 s", "the webhook of the test answers for these, when it can"
     ),

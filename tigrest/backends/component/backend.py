@@ -359,7 +359,7 @@ class Component:
 
     async def _answer(self, iq: Stanza) -> None:
         try:
-            reply = self._presences.answer(iq) or await self._answering.answer(iq, iq.to or self.jid)
+            reply = self._presences.answer(iq) or self.probes.answer(iq) or await self._answering.answer(iq, iq.to or self.jid)
         except StorageUnavailable as error:
             reply = error_reply(iq, as_stanza_error(error))
         try:

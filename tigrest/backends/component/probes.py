@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 PROBE_USER = "tigrest-probe"
 """Local part of the user in whose name a probe is sent; there need be no such account."""
 
+_PING = f"{{{PING}}}ping"
+
 _PASSING = (ROSTER.encode(), b"privileged_iq")
 """What iqs mention that ejabberd takes all the same: it decides by what it has granted. XEP-0356 §4, §6"""
 
@@ -142,6 +144,11 @@ class Probes:
         self._set_users_trouble("returns them to those as errors" if message.type == "error" else "")
         return True
 
+    def answer(self, iq: Stanza) -> Stanza | None:
+        """Answer a ping of ourselves to ourselves, so that no bot gets it; ``None`` for another iq. XEP-0199 §4.2"""
+        is_ours = iq.type == "get" and iq.to == iq.sender == self._jid
+        return iq.reply() if is_ours and iq.payload is not None and iq.payload.tag == _PING else None
+
     async def check(self, sender: JID | None) -> None:
         """Refuse an address to send from whose stanzas would be lost, once that is known.
 
@@ -236,7 +243,7 @@ class Probes:
 
     async def _answers(self, to: JID) -> bool:
         """Send a ping, and return whether a result or an error comes back in time: either means that the server delivers iqs. XEP-0199"""
-        ping = make_stanza("iq", "get", to, ET.Element(f"{{{PING}}}ping"), sender=self._jid)
+        ping = make_stanza("iq", "get", to, ET.Element(_PING), sender=self._jid)
         try:
             await self._link.request(ping, self._limits.iq_seconds)
         except StanzaTimeout:
