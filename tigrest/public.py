@@ -38,6 +38,7 @@ from tigrest.hooks.post import HookIgnored, HookPost
 from tigrest.hooks.receiver import HookOutcome, HookReceiver
 from tigrest.http.requests import HandlerRequest as Request
 from tigrest.inbound.events import Events
+from tigrest.inbound.webhooks import Webhooks
 from tigrest.observability.logs import log_level, set_log_level
 from tigrest.scripting.arguments import read_argument
 from tigrest.scripting.commands import command
@@ -117,6 +118,7 @@ __all__ = [
     "UserRepository",
     "UserStatus",
     "Verdict",
+    "Webhooks",
     "__version__",
     "command",
     "explain_call",

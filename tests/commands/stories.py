@@ -367,6 +367,24 @@ def private_storage(u: str) -> Story:
     )
 
 
+def webhooks(u: str) -> Story:
+    """Return what is done about deliveries to webhooks where there are none."""
+    return Story(
+        (
+            step("list_webhooks", {}, []),
+            step("list_webhook_deliveries", {"webhook": u}, []),
+            step("list_webhook_deliveries", {"limit": 0}, Fails("argument")),
+            step("replay_webhook_deliveries", {"all": True}, 0),
+            step("replay_webhook_deliveries", {"ids": [999_999]}, Fails("missing", "no dead delivery 999999")),
+            step("replay_webhook_deliveries", {}, Fails("argument", "name the deliveries")),
+            step("replay_webhook_deliveries", {"webhook": u, "all": True}, Fails("argument", "name the deliveries")),
+            step("drop_webhook_deliveries", {"webhook": u}, 0),
+            step("drop_webhook_deliveries", {"ids": [999_999]}, Fails("missing", "no delivery 999999")),
+            step("drop_webhook_deliveries", {}, Fails("argument", "name the deliveries")),
+        )
+    )
+
+
 STORIES: tuple[Callable[[str], Story], ...] = (
     accounts,
     sessions,
@@ -376,6 +394,7 @@ STORIES: tuple[Callable[[str], Story], ...] = (
     permissions,
     tokens,
     hooks,
+    webhooks,
     rooms,
     furnished_rooms,
     rosters,

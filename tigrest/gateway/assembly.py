@@ -185,7 +185,7 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
     for mount in (*commands_api, *documentation, *authorization.mounts()):
         app.add(mount)
     scripts = make_scripts(folders, provide, service, TableSwitch(app, listening, scheduling, commands, hooks))
-    core.add(token_store, commands, scripts, authentication.logins, hooks, hook_store)
+    core.add(token_store, commands, scripts, authentication.logins, hooks, hook_store, webhooks)
     for part in (events, webhooks, execution, scheduling, service.places, idempotency):
         part.add_metrics(metrics)
     return Parts(

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tigrest.errors import InvalidValue
+from tigrest.errors import NotFound
 from tigrest.state.database import Database
 from tigrest.state.gateway_tables import GATEWAY, webhook_deliveries
 
@@ -162,28 +162,37 @@ class Store:
         async with self._database.begin() as connection:
             return {(webhook, state): count for webhook, state, count in await connection.execute(query)}
 
-    async def list(self, dead_only: bool = False, limit: int | None = None) -> Sequence[Delivery]:
+    async def list(self, dead_only: bool = False, limit: int | None = None, *, webhook: str = "", after: int = 0) -> Sequence[Delivery]:
         """List what waits or is dead, in order, without the stanzas.
 
         Args:
             dead_only: whether to leave out what waits.
             limit: how many at most; all when absent.
+            webhook: name of the only webhook to list; empty for all.
+            after: number of the last delivery that is left out; 0 for none.
         """
         hidden: dict[str, Any] = {"stanza": sa.literal(b"").label("stanza"), "reply": sa.null().label("reply")}
         shown: list[Any] = [hidden.get(column.name, column) for column in webhook_deliveries.c]
-        query = sa.select(*shown).order_by(webhook_deliveries.c.number).limit(limit)
+        query = sa.select(*shown).where(webhook_deliveries.c.number > after).order_by(webhook_deliveries.c.number).limit(limit)
+        if dead_only:
+            query = query.where(webhook_deliveries.c.state == DeliveryState.DEAD)
+        if webhook:
+            query = query.where(webhook_deliveries.c.webhook == webhook)
         async with self._database.begin() as connection:
-            rows = await connection.execute(query.where(webhook_deliveries.c.state == DeliveryState.DEAD) if dead_only else query)
-            return [Delivery(*row) for row in rows]
+            return [Delivery(*row) for row in await connection.execute(query)]
 
-    async def replay(self, numbers: Sequence[int] | None) -> int:
+    async def replay(self, numbers: Sequence[int] | None, webhook: str = "") -> int:
         """Have dead deliveries tried again, as often as new ones. The gateway puts them at the end of the queue.
 
         Args:
             numbers: which; all that are dead when absent.
+            webhook: name of the only webhook to take all of; empty for every webhook.
+
+        Returns:
+            How many there are.
 
         Raises:
-            InvalidValue: one of them is not there, or not dead; none is touched then.
+            NotFound: one of the numbers is not there, or not dead; none is touched then.
         """
         change = (
             sa.update(webhook_deliveries)
@@ -191,16 +200,20 @@ class Store:
             .values(state=DeliveryState.REPLAYED, attempts=0)
         )
         async with self._database.begin() as connection:
-            return await _each(connection, change, numbers, "dead delivery")
+            return await _each(connection, change, numbers, webhook, "dead delivery")
 
-    async def drop(self, numbers: Sequence[int] | None) -> int:
+    async def drop(self, numbers: Sequence[int] | None, webhook: str = "") -> int:
         """Delete deliveries.
 
         Args:
             numbers: which, dead or waiting; all that are dead when absent.
+            webhook: name of the only webhook to take all of; empty for every webhook.
+
+        Returns:
+            How many there were.
 
         Raises:
-            InvalidValue: one of them is not there; none is touched then.
+            NotFound: one of the numbers is not there; none is touched then.
         """
         change = (
             sa.delete(webhook_deliveries)
@@ -208,15 +221,16 @@ class Store:
             else sa.delete(webhook_deliveries).where(webhook_deliveries.c.state == DeliveryState.DEAD)
         )
         async with self._database.begin() as connection:
-            return await _each(connection, change, numbers, "delivery")
+            return await _each(connection, change, numbers, webhook, "delivery")
 
 
-async def _each(connection: AsyncConnection, change: Any, numbers: Sequence[int] | None, what: str) -> int:
+async def _each(connection: AsyncConnection, change: Any, numbers: Sequence[int] | None, webhook: str, what: str) -> int:
     if numbers is None:
-        return int((await connection.execute(change)).rowcount)
+        chosen = change.where(webhook_deliveries.c.webhook == webhook) if webhook else change
+        return int((await connection.execute(chosen)).rowcount)
     for number in numbers:
         if not (await connection.execute(change.where(webhook_deliveries.c.number == number))).rowcount:
-            raise InvalidValue(f"there is no {what} {number}; see tigrest webhooks list")
+            raise NotFound(f"there is no {what} {number}; see tigrest webhooks list")
     return len(numbers)
 
 

@@ -16,7 +16,7 @@ from tigrest.inbound.rejections import Rejections
 from tigrest.inbound.webhooks.answers import Codec, refusal
 from tigrest.inbound.webhooks.courier import Courier
 from tigrest.inbound.webhooks.limits import WebhookLimits
-from tigrest.inbound.webhooks.store import DeliveryState, Store
+from tigrest.inbound.webhooks.store import Delivery, DeliveryState, Store
 from tigrest.inbound.webhooks.target import Target
 from tigrest.inbound.webhooks.writer import DeliveryWriter, QueuedStanza
 from tigrest.observability.metrics import Metrics
@@ -198,6 +198,44 @@ class Webhooks:
             )
             for courier in self._couriers
         }
+
+    async def deliveries(self, webhook: str = "", *, dead_only: bool = True, after: int = 0, limit: int = 100) -> Sequence[Delivery]:
+        """Return stored deliveries in order, without the stanzas.
+
+        Args:
+            webhook: name of the only webhook to look at; empty for all.
+            dead_only: whether to leave out what waits.
+            after: number of the last delivery that is known; 0 for none.
+            limit: how many at most.
+        """
+        return await self._store.list(dead_only, limit, webhook=webhook, after=after)
+
+    async def replay(self, numbers: Sequence[int] | None, webhook: str = "") -> int:
+        """Have dead deliveries tried again now; return how many.
+
+        Args:
+            numbers: which; all when absent.
+            webhook: name of the only webhook to take all of; empty for every webhook.
+
+        Raises:
+            NotFound: one of the numbers is not there, or not dead; none is touched then.
+        """
+        replayed = await self._store.replay(numbers, webhook)
+        if self._couriers:
+            self._writer.requeue()
+        return replayed
+
+    async def drop(self, numbers: Sequence[int] | None, webhook: str = "") -> int:
+        """Delete deliveries; return how many. One that is under way may still arrive.
+
+        Args:
+            numbers: which, dead or waiting; all that are dead when absent.
+            webhook: name of the only webhook to take all of; empty for every webhook.
+
+        Raises:
+            NotFound: one of the numbers is not there; none is touched then.
+        """
+        return await self._store.drop(numbers, webhook)
 
     def _selecting(self, stanza: Stanza) -> list[Courier]:
         """Return the couriers of the webhooks that select a stanza: one to our domain; of iqs only those that await a reply."""
