@@ -42,6 +42,9 @@ def test_each_format_shows_up_as_readable_text_in_a_room(server: XmppServer) -> 
             assert answer.status_code == 200, answer.text
             text = (SAMPLES / f"{name}.txt").read_text("utf-8").rstrip("\n")
             arrives(admin, text, f"{room}/{format if format != 'text' else 'Cron'}")
+        add(gateway, "squatted", "text", room, is_room=True, nick="Admin")
+        assert post(gateway, "squatted", content=b"still heard").status_code == 200
+        arrives(admin, "still heard", f"{room}/Admin_2")
 
 
 def test_what_cannot_arrive_is_said(server: XmppServer) -> None:

@@ -101,6 +101,11 @@ def test_what_is_refused_says_why(server: XmppServer) -> None:
             kick = "<item nick='bob' role='none'><reason>behave</reason></item>"
             admin.ask(f"type='set' to='{room}'", f"<query xmlns='http://jabber.org/protocol/muc#admin'>{kick}</query>")
             eventually(lambda: gateway.get(f"/rest/room/{room}", login=BOB).status_code == 404)
+        with room_of(admin, "alice") as room:
+            assert say(room).status_code == 200  # nobody has asked for this nickname
+            shown = gateway.get(f"/rest/room/{room}", login=ALICE, headers={"Accept": "application/json"}).json()
+            assert (shown["nick"], shown["wanted_nick"]) == ("alice_2", "alice")
+            assert say(room, nick="alice").status_code == 409
         with room_of(admin, moderatedroom="1", members_by_default="0") as room:
             assert say(room).status_code in (200, 403)  # who has no voice by default differs
         for wrong in (next(NAMES), "alice@localhost", "x@nowhere.localhost", "x@http.localhost"):

@@ -206,7 +206,7 @@ class HookReceiver:
     async def _send(self, hook: Hook, text: str) -> Confirmation:
         """Send a text to whom a hook leads, and wait until it is there."""
         if hook.is_room:
-            said = await self._service.rooms.send(hook.to, text, nick=hook.nick or hook.name)
+            said = await self._service.rooms.send(hook.to, text, nick=hook.nick or hook.name, exact=False)
             return Confirmation(said.id, "server")
         return await self._service.send_confirmed({"kind": "message", "type": "chat", "to": str(hook.to), "body": text})
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tigrest import JID, Handler, Principal, Request, Result, Service
+from tigrest import JID, BoundedService, Handler, Principal, Request, Result, Service
 
 from .._content import DOCUMENT
 from .._multipart import MULTIPART, UPLOAD_SECONDS
@@ -35,7 +35,8 @@ class Room(Handler):
         "example": ROOM,
         "GET": {
             "info": "Show who is in a room, and its subject",
-            "description": "Of a room that the caller is in: PUT enters it, and so does the first message.",
+            "description": "Of a room that the caller is in: PUT enters it, and so does the first message. "
+            "wanted_nick is there where somebody else had that nick, and the caller got another.",
             "answers": {200: DOCUMENT, 404: NOT_THERE},
         },
         "PUT": {
@@ -56,18 +57,20 @@ class Room(Handler):
     }
 
     async def exec_get(self, service: Service, principal: Principal, room: JID) -> dict[str, Any]:
-        rooms = service.for_(principal).rooms
+        caller = service.for_(principal)
+        rooms = caller.rooms
         occupants = [
             {"nick": each.nick, "jid": each.jid, "affiliation": each.affiliation, "role": each.role} for each in rooms.occupants(room)
         ]
-        return {"room": room.bare, "nick": rooms.nick(room), "subject": rooms.subject(room), "occupants": occupants}
+        return {**_place(caller, room), "subject": rooms.subject(room), "occupants": occupants}
 
     async def exec_put(
         self, service: Service, principal: Principal, request: Request, content: Request | None, room: JID
     ) -> dict[str, Any]:
         given = await entry_in(request, content)
-        nick = await service.for_(principal).rooms.join(room, given.get("nick"), password=given.get("password"))
-        return {"room": room.bare, "nick": nick}
+        caller = service.for_(principal)
+        await caller.rooms.join(room, given.get("nick"), password=given.get("password"))
+        return _place(caller, room)
 
     async def exec_post(self, service: Service, principal: Principal, request: Request, content: Request | None, room: JID) -> Result:
         caller = service.for_(principal)
@@ -109,3 +112,9 @@ class RoomOccupant(Handler):
         if password is not None:
             await rooms.join(room, own, password=password)
         return Result(data={"id": await rooms.whisper(room, nick, message, sender=own)})
+
+
+def _place(caller: BoundedService, room: JID) -> dict[str, Any]:
+    """Return the room that a caller is in, his nickname there, and the one that he wanted where somebody else had it."""
+    nick, wanted = caller.rooms.nick(room), caller.rooms.wanted_nick(room)
+    return {"room": room.bare, "nick": nick} | ({"wanted_nick": wanted} if nick != wanted else {})

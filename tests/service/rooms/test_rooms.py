@@ -71,7 +71,7 @@ REFUSALS: list[tuple[str, type[TigrestError]]] = [
 async def test_who_is_not_let_in_hears_why_and_leaves_nothing_behind(hall: Played, condition: str, raised: type[TigrestError]) -> None:
     hall.on_entry = lambda entry: error(entry, condition, "so it is")
     with pytest.raises(raised, match="so it is"):
-        await hall.rooms().send(HALL, "one")
+        await hall.rooms().send(HALL, "one", nick="tigrest")
     assert list(hall.places) == []
     assert hall.kinds() == ["presence"]
 
@@ -111,6 +111,62 @@ async def test_what_is_no_room_is_not_entered(hall: Played) -> None:
     for wrong in ("rooms.example.org", f"{HALL}/nick"):
         with pytest.raises(InvalidValue):
             await hall.rooms().send(wrong, "one")
+
+
+def squatted(hall: Played, *nicks: str) -> Callable[[Stanza], str]:
+    """Return how a room lets us in, in which others have nicknames."""
+    return lambda entry: error(entry, "conflict") if entry.attributes["to"].partition("/")[2] in nicks else hall.let_in(entry)
+
+
+async def test_a_nickname_that_nobody_asked_for_gives_way_to_a_similar_one(hall: Played, caplog: pytest.LogCaptureFixture) -> None:
+    hall.on_entry = squatted(hall, "tigrest", "tigrest_2")
+    hall.places.start([RoomSettings(HALL)])
+    await until(lambda: hall.rooms().is_in(HALL))
+    assert (hall.rooms().nick(HALL), hall.rooms().wanted_nick(HALL)) == ("tigrest_3", "tigrest")
+    await hall.rooms().send(HALL, "one")
+    assert [stanza.attributes["to"].partition("/")[2] for stanza in hall.sent] == ["tigrest", "tigrest_2", "tigrest_3", ""]
+    for on_entry, nick in ((hall.on_entry, "tigrest_3"), (hall.let_in, "tigrest")):
+        hall.on_entry = on_entry
+        hall.places.on_link(False)
+        hall.places.on_link(True)
+        await until(lambda: hall.rooms().is_in(HALL))
+        assert hall.rooms().nick(HALL) == nick
+    assert [record.message for record in caplog.records if "somebody else is tigrest" in record.message] == [
+        f"in room {HALL} as tigrest_3: somebody else is tigrest there"
+    ]
+
+
+async def test_similar_nicknames_are_tried_so_often_and_are_addresses(hall: Played) -> None:
+    hall.on_entry = lambda entry: error(entry, "conflict")
+    with pytest.raises(Conflict):
+        await hall.rooms().send(HALL, "one", nick="x" * 1000, exact=False)
+    assert [len(stanza.attributes["to"]) for stanza in hall.sent] == [len(HALL) + 1 + chars for chars in (1000, 102, 102, 102, 102)]
+    assert list(hall.places) == []
+
+
+async def test_a_nickname_that_the_caller_has_named_is_that_or_none(hall: Played) -> None:
+    hall.on_entry = squatted(hall, "alice")
+    with pytest.raises(Conflict):
+        await hall.rooms("alice").join(HALL, "alice")
+    assert await hall.rooms("alice").join(HALL) == "alice_2"
+    squatter = hall.presence("alice", "alice@http.example.org/rooms:alice")
+    hall.come_in(squatter)
+    await until(lambda: len(hall.rooms("alice").occupants(HALL)) == 2)
+    with pytest.raises(Conflict):
+        await hall.rooms("alice").send(HALL, "one", nick="alice")
+    assert hall.rooms("alice").nick(HALL) == "alice_2"
+    hall.come_in(squatter.replace("<presence", "<presence type='unavailable'"))
+    await until(lambda: len(hall.rooms("alice").occupants(HALL)) == 1)
+    hall.on_entry = hall.let_in
+    await hall.rooms("alice").send(HALL, "one", nick="alice")
+    assert (hall.rooms("alice").nick(HALL), hall.kinds()[-3:]) == ("alice", ["unavailable", "presence", "groupchat"])
+
+
+async def test_what_the_room_tells_of_leaving_before_is_not_about_entering_now(hall: Played) -> None:
+    await hall.rooms().send(HALL, "one")
+    await hall.rooms().leave(HALL)
+    hall.come_in(hall.presence("tigrest", OURS, 110, type="unavailable"))
+    await hall.rooms().send(HALL, "two")
 
 
 async def test_a_room_that_entering_has_made_is_given_up(hall: Played) -> None:

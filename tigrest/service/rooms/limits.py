@@ -19,6 +19,7 @@ class RoomLimits:
         silent_seconds: of a room after which it is asked whether the gateway still is in it.
         ping_seconds: to answer that.
         sweep_seconds: between two looks for what is idle and what is silent.
+        nicks: nicknames that are tried where nobody has asked for exactly one.
         rooms_of_caller: most places of a caller, a place being one nickname in one room.
         rooms: most places in all.
         occupants: most people remembered for all places together.
@@ -35,6 +36,7 @@ class RoomLimits:
     silent_seconds: float = 300.0
     ping_seconds: float = 30.0
     sweep_seconds: float = 20.0
+    nicks: int = 5
     rooms_of_caller: int = 50
     rooms: int = 1000
     occupants: int = 100_000

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
-from typing import Any, Literal, Protocol
+import logging
+from collections.abc import Callable
+from typing import Any, Literal
 
 from tigrest.concurrency.deadlines import Deadlines
 from tigrest.errors import (
     Conflict,
     NotConnected,
-    NotFound,
     NotSupported,
     StanzaError,
     StanzaTimeout,
     TigrestError,
     TooManyWaiting,
 )
+from tigrest.service.rooms.entrance import expect_room, give_up_creation, similar_nick
 from tigrest.service.rooms.limits import RoomLimits
 from tigrest.service.rooms.people import People
-from tigrest.service.rooms.refusals import NotJoined, no_room, refused_entry, refused_message, removal
+from tigrest.service.rooms.refusals import NotJoined, refused_entry, refused_message, removal
 from tigrest.service.rooms.under_way import Message, UnderWay
+from tigrest.service.rooms.wire import Wire
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import CLIENT, DELAYED_DELIVERY
 from tigrest.xmpp.rooms import (
@@ -29,18 +31,14 @@ from tigrest.xmpp.rooms import (
     RENAMED,
     SELF,
     RoomPresence,
-    creation_cancelled,
-    description_query,
     entering,
-    is_room,
     leaving,
     read_presence,
     self_ping,
 )
 from tigrest.xmpp.stanza import Stanza
 
-NO_ROOM_THERE = frozenset({"item-not-found", "gone", "remote-server-not-found", "service-unavailable"})
-"""Conditions of the answer to "what are you?" that mean that no room is there. Servers answer so for users, too."""
+log = logging.getLogger(__name__)
 
 STILL_IN = frozenset({"service-unavailable", "feature-not-implemented", "remote-server-timeout", "remote-server-not-found"})
 """Conditions of the answer to a self-ping that do not mean that we are out. XEP-0410 §3.3"""
@@ -48,16 +46,6 @@ STILL_IN = frozenset({"service-unavailable", "feature-not-implemented", "remote-
 _DELAY, _SUBJECT, _BODY = DELAYED_DELIVERY.encode(), b"<subject", f"{{{CLIENT}}}body"
 
 PlaceState = Literal["out", "entering", "in"]
-
-
-class Wire(Protocol):
-    """Sends what a place has to say."""
-
-    def send(self, stanza: Stanza) -> Awaitable[None]:
-        """Send a stanza."""
-
-    def request(self, iq: Stanza, timeout: float) -> Awaitable[Stanza]:
-        """Send an iq and wait for its reply."""
 
 
 class Place:
@@ -91,6 +79,10 @@ class Place:
         self.room, self.address, self.nick, self.owner = room, address, nick, owner
         self.wanted_nick = nick
         """The nickname that we entered with; the room may have given us another."""
+        self.is_exact = False
+        """True where no other nickname will do: its caller has named it himself."""
+        self.is_similar = False
+        """True where we are in the room under a similar nickname, as somebody else has ours."""
         self.password = ""
         self.stays = False
         """True where the gateway enters again by itself whenever it is out."""
@@ -105,7 +97,7 @@ class Place:
         self._under_way = UnderWay(deadlines, self._unanswered)
         self._entry: asyncio.Future[bool] | None = None
         self._entering: asyncio.Task[None] | None = None
-        self._has_subject = False
+        self._has_subject = self._has_told_nick = False
 
     @property
     def is_busy(self) -> bool:
@@ -221,18 +213,15 @@ class Place:
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + self._limits.join_seconds
-        self._entry = loop.create_future()
-        self._entry.add_done_callback(_retrieve)
+        self._entry = None  # until we knock: a presence about leaving before is none about entering now
         has_knocked = False
         try:
             async with asyncio.timeout_at(end):
-                await self._expect_room()
+                await expect_room(self._wire, self.room, self.address, self._limits.describe_seconds)
                 has_knocked = True
-                self.nick = self.wanted_nick
-                await self._wire.send(entering(self.room, self.nick, self.address, self.password))
-                has_made = await self._entry
+                has_made = await self._knock()
             if has_made:
-                raise await self._give_up_creation()
+                raise await give_up_creation(self._wire, self.room, self.address, self._limits.describe_seconds)
         except BaseException as error:
             self._close(NotConnected(f"{self.room} could not be entered"))
             if has_knocked and not isinstance(error, StanzaError | NotConnected):
@@ -245,31 +234,31 @@ class Place:
         self.failures = 0
         self.used_at = self.heard_at = loop.time()
 
-    async def _expect_room(self) -> None:
-        """Ask what the address is, where the server lets us, so that entering makes no room.
-
-        Raises:
-            NotFound: it is none.
-        """
-        try:
-            reply = await self._wire.request(description_query(self.room, self.address), self._limits.describe_seconds)
-        except (StanzaTimeout, NotSupported):
-            return  # entering will tell
-        error = reply.error
-        if error is None and not is_room(reply):
-            raise NotFound(f"{self.room} is no room")
-        if error is not None and error.condition in NO_ROOM_THERE:
-            raise no_room(self.room, f" ({error.condition}: {error.text})" if error.text else f" ({error.condition})")
-
-    async def _give_up_creation(self) -> NotFound:
-        """Cancel the creation of a room that was not there, and return the error that says so. XEP-0045 §10.1.3"""
-        with contextlib.suppress(StanzaTimeout, NotSupported):  # leaving ends it, too, unless its service makes rooms that stay
-            await self._wire.request(creation_cancelled(self.room, self.address), self._limits.describe_seconds)
-        return no_room(self.room)
+    async def _knock(self) -> bool:
+        """Ask to be let in, under a similar nickname where somebody else has ours; return whether that has made the room."""
+        self.is_similar = False
+        nicks = [self.wanted_nick] if self.is_exact else [similar_nick(self.wanted_nick, number) for number in range(self._limits.nicks)]
+        for nick in nicks:
+            self.nick = nick
+            self._entry = asyncio.get_running_loop().create_future()
+            self._entry.add_done_callback(_retrieve)
+            await self._wire.send(entering(self.room, nick, self.address, self.password))
+            try:
+                has_made = await self._entry
+            except StanzaError as error:
+                if error.condition != "conflict" or nick == nicks[-1]:
+                    raise
+            else:
+                break
+        self.is_similar = nick != self.wanted_nick
+        if self.is_similar and not self._has_told_nick:
+            log.warning("in room %s as %s: somebody else is %s there", self.room, self.nick, self.wanted_nick)
+        self._has_told_nick = self.is_similar
+        return has_made
 
     async def _farewell(self) -> None:
         with contextlib.suppress(TigrestError):  # without a link the room loses us anyway
-            await self._wire.send(leaving(self.room, self.wanted_nick, self.address))
+            await self._wire.send(leaving(self.room, self.nick, self.address))
 
     def _ping(self) -> Stanza:
         return self_ping(self.room, self.nick, self.address)

@@ -14,8 +14,9 @@ from tigrest.service.policy import Policy
 from tigrest.service.rooms.invitations import invitation_in
 from tigrest.service.rooms.limits import RoomLimits
 from tigrest.service.rooms.people import People, PeopleBudget
-from tigrest.service.rooms.place import Place, Wire
+from tigrest.service.rooms.place import Place
 from tigrest.service.rooms.settings import RoomSettings
+from tigrest.service.rooms.wire import Wire
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import MUC_USER
 from tigrest.xmpp.occupant import Occupant
@@ -175,17 +176,38 @@ class Places:
         self._by_room.setdefault(room, {})[occupant] = self._by_address.setdefault(occupant, {})[room] = made
         return made
 
-    async def enter(self, place: Place) -> None:
+    async def enter(self, place: Place, *, exact: bool = False) -> None:
         """Enter the room of a place; one that cannot be entered is forgotten, unless the gateway stays there.
 
+        Args:
+            place: to be in.
+            exact: whether it has to be under the nickname that is wanted; else a similar one is taken where somebody else has it.
+
         Raises:
+            Conflict: also where we are in it under a similar nickname already.
             Exception: as :meth:`Place.enter`.
         """
+        if exact and place.is_similar and place.state == "in":
+            await self._leave_for_exact_nick(place)
         try:
+            if place.state == "out":
+                place.is_exact = exact
             await place.enter()
         finally:
             if place.state == "out" and not place.stays:
                 self._forget(place)
+
+    async def _leave_for_exact_nick(self, place: Place) -> None:
+        """Leave a room in which we have a similar nickname, to enter it under the one wanted.
+
+        Raises:
+            Conflict: somebody has it still, or the place is needed as it is.
+        """
+        if place.people.get(place.wanted_nick) is not None:
+            raise Conflict(f"somebody else is {place.wanted_nick!r} in {place.room}: take another nick")
+        if place.stays or place.is_busy:
+            raise Conflict(f"{place.wanted_nick!r} was taken in {place.room}, and we speak as {place.nick!r} there now: take another nick")
+        await place.leave()
 
     async def leave(self, place: Place) -> None:
         """Leave the room of a place."""
@@ -224,6 +246,7 @@ class Places:
     async def _enter_again(self, place: Place) -> None:
         """Enter a room, again and again, as long as there is a link and the gateway wants to stay in it."""
         while place.stays and self._is_linked:
+            place.is_exact = place.is_exact and place.state != "out"
             try:
                 await place.enter()
                 log.info("in room %s as %s", place.room, place.nick)
@@ -264,7 +287,7 @@ class Places:
     async def _return(self, place: Place) -> None:
         """Enter a room again in which somebody was before the link was lost; forget it where that fails."""
         try:
-            await self.enter(place)
+            await self.enter(place, exact=place.is_exact)
         except TigrestError as error:
             log.debug("room %s was not entered again: %s", place.room, error)
 

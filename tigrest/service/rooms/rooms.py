@@ -90,7 +90,8 @@ class Rooms:
 
         Args:
             room: bare address.
-            nick: nickname; by default the one we have there already, that of the configuration, or the caller's own name.
+            nick: nickname; by default the one we have there already, that of the configuration, or the caller's own name. Where somebody
+                else has such a default, it is a similar one: ``tigrest_2``.
             password: of the room.
 
         Raises:
@@ -108,7 +109,7 @@ class Rooms:
         place = self._place(jid, wanted)
         if password is not None and place.state == "out":
             place.password = password
-        await self._waiting(self._places.enter(place))
+        await self._waiting(self._places.enter(place, exact=nick is not None))
         return place.nick
 
     async def leave(self, room: JID | str, nick: str | None = None) -> None:
@@ -128,7 +129,9 @@ class Rooms:
         for place in places:
             await self._places.leave(place)
 
-    async def send(self, room: JID | str, message: StanzaLike, *, nick: str | None = None, password: str | None = None) -> RoomMessage:
+    async def send(
+        self, room: JID | str, message: StanzaLike, *, nick: str | None = None, password: str | None = None, exact: bool = True
+    ) -> RoomMessage:
         """Say something in a room; return when the room has sent it to all who are in it. Messages are sent in the order of the calls.
 
         Args:
@@ -136,6 +139,7 @@ class Rooms:
             message: text; or a message with whatever it carries, as bytes, a dict, an element or a stanza.
             nick: see :meth:`join`.
             password: of the room.
+            exact: ``False`` takes a similar nickname where somebody else has the one given, too.
 
         Raises:
             InvalidStanza, MalformedContent: it is no message.
@@ -148,7 +152,8 @@ class Rooms:
         wanted = self._nick(jid, nick)
         stanza = self._addressed(_groupchat(jid, message), jid, wanted, jid)
         self._speaker.admit(stanza)
-        echo = await self._waiting(self._said(jid, wanted, _with_origin_id(stanza), Place.say, password))
+        exact = exact and nick is not None
+        echo = await self._waiting(self._said(jid, wanted, _with_origin_id(stanza), Place.say, password, exact))
         return RoomMessage(stanza.id, _stanza_id(echo, jid))
 
     async def whisper(self, room: JID | str, nick: str, message: StanzaLike, *, sender: str | None = None) -> str:
@@ -170,7 +175,7 @@ class Rooms:
         wanted, to = self._nick(jid, sender), jid.with_resource(nick)
         stanza = self._addressed(_message(to, message).with_(type="chat"), jid, wanted, to)
         self._speaker.admit(stanza)
-        await self._waiting(self._said(jid, wanted, stanza, Place.whisper, None))
+        await self._waiting(self._said(jid, wanted, stanza, Place.whisper, None, sender is not None))
         return stanza.id
 
     async def set_subject(self, room: JID | str, text: str, *, nick: str | None = None) -> RoomMessage:
@@ -200,6 +205,14 @@ class Rooms:
             NotFound: he is not in it.
         """
         return self._entered(room).nick
+
+    def wanted_nick(self, room: JID | str) -> str:
+        """Return the nickname with which the caller wanted to enter a room: another than :meth:`nick` where somebody else had it.
+
+        Raises:
+            NotFound: he is not in it.
+        """
+        return self._entered(room).wanted_nick
 
     def is_in(self, room: JID | str) -> bool:
         """Return whether the caller is in a room."""
@@ -235,14 +248,22 @@ class Rooms:
             place.password = known.password
         return place
 
-    async def _said(self, room: JID, nick: str, stanza: Stanza, say: Callable[[Place, Stanza], Awaitable[T]], password: str | None) -> T:
+    async def _said(
+        self,
+        room: JID,
+        nick: str,
+        stanza: Stanza,
+        say: Callable[[Place, Stanza], Awaitable[T]],
+        password: str | None,
+        exact: bool,
+    ) -> T:
         """Have something said in a room; where the room does not know us any more, once more after entering it again."""
         for _ in range(2):
             place = self._place(room, nick)
-            if place.state != "in":
+            if place.state != "in" or (exact and place.is_similar):
                 if password is not None and place.state == "out":
                     place.password = password
-                await self._places.enter(place)
+                await self._places.enter(place, exact=exact)
             try:
                 return await say(place, stanza)
             except NotJoined as error:
