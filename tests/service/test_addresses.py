@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tigrest.errors import InvalidJID
-from tigrest.service import Policy
+from tigrest.service import Addresses
 from tigrest.xmpp.jid import JID, escaped
 
 
-def policy(jid: str = "http.example.org") -> Policy:
-    return Policy(JID(jid), JID("example.org"))
+def addresses(jid: str = "http.example.org") -> Addresses:
+    return Addresses(JID(jid), JID("example.org"))
 
 
 def test_nobody_gets_the_address_of_somebody_else() -> None:
@@ -25,19 +25,19 @@ def test_nobody_gets_the_address_of_somebody_else() -> None:
         r"robot\5c40elsewhere.org@example.org",
         r"\40elsewhere.org@example.org",
     ]
-    addresses = {policy().address_of(JID(user)) for user in [*users, "elsewhere.org", "elsewhere.org@example.org"]}
-    assert len(addresses) == 6
-    assert policy().address_of(JID(users[0])) == r"robot\5c40elsewhere.org\40example.org@http.example.org"
+    found = {addresses().address_of(JID(user)) for user in [*users, "elsewhere.org", "elsewhere.org@example.org"]}
+    assert len(found) == 6
+    assert addresses().address_of(JID(users[0])) == r"robot\5c40elsewhere.org\40example.org@http.example.org"
 
 
 def test_everybody_has_our_address_when_it_is_one_of_a_user() -> None:
-    ours = policy("gateway@example.org/rest")
+    ours = addresses("gateway@example.org/rest")
     assert ours.address_of(JID("alice@example.org")) == ours.address_of(JID("robot@elsewhere.org")) == "gateway@example.org"
 
 
 def test_an_address_that_would_be_too_long_is_refused() -> None:
     with pytest.raises(InvalidJID):
-        policy().address_of(JID("a" * 1000 + "@" + "b" * 63 + ".org"))
+        addresses().address_of(JID("a" * 1000 + "@" + "b" * 63 + ".org"))
 
 
 def test_escapes_are_those_of_the_specification() -> None:

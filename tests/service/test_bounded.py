@@ -13,7 +13,7 @@ from tigrest.backends.component.window import WindowLimits
 from tigrest.backends.inbound import Inbound
 from tigrest.concurrency.caller import waiting
 from tigrest.errors import CallerGone, InvalidStanza, NotPermitted, ServerFailed, TooManyWaiting
-from tigrest.service import Policy, Service
+from tigrest.service import Addresses, Policy, Service
 from tigrest.service.bounded import CallerLimits
 from tigrest.service.outbound import ArchiveLimits
 from tigrest.xmpp.jid import JID
@@ -66,7 +66,7 @@ class Visitor:
 
 def service(server: Server, archives: ArchiveLimits | None = None) -> Service:
     known: Any = server
-    policy = Policy(US, DOMAIN, admins=frozenset({JID("root@example.org")}))
+    policy = Policy(Addresses(US, DOMAIN), admins=frozenset({JID("root@example.org")}))
     return Service(known, policy, archives=archives, callers=CallerLimits(requests=3))
 
 

@@ -11,7 +11,7 @@ from tests.waiting import until
 from tigrest.auth.principal import ADMIN, USER, Principal
 from tigrest.backends.inbound import Inbound
 from tigrest.errors import InvalidStanza, NotConnected, StanzaError, StanzaTimeout, TigrestError, TooManyWaiting
-from tigrest.service import Policy, Service
+from tigrest.service import Addresses, Policy, Service
 from tigrest.service.bounded import CallerLimits
 from tigrest.service.confirming import Confirmation
 from tigrest.service.outbound import IdSeed, id_seed
@@ -53,7 +53,7 @@ class Server:
 
 def service(server: Server, send_as: Literal["gateway", "user"] = "gateway") -> Service:
     known: Any = server
-    policy = Policy(US, DOMAIN, admins=frozenset({JID("root@example.org")}), send_as=send_as)
+    policy = Policy(Addresses(US, DOMAIN, send_as=send_as), admins=frozenset({JID("root@example.org")}))
     return Service(known, policy, callers=CallerLimits(confirmations=1))
 
 

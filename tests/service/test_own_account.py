@@ -10,7 +10,7 @@ import pytest
 from tigrest.auth.principal import ADMIN, USER, Principal
 from tigrest.backends.inbound import Inbound
 from tigrest.errors import NotPermitted, StanzaError
-from tigrest.service import Policy, Service
+from tigrest.service import Addresses, Policy, Service
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.stanza import Stanza
 
@@ -67,7 +67,7 @@ def server() -> Server:
 
 def make(server: Server, **policy: Any) -> Callable[[Principal], Any]:
     made: Any = server
-    return Service(made, Policy(US, DOMAIN, admins=frozenset({ROOT_JID}), **policy)).for_
+    return Service(made, Policy(Addresses(US, DOMAIN, **policy), admins=frozenset({ROOT_JID}))).for_
 
 
 @pytest.mark.parametrize(

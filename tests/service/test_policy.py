@@ -6,7 +6,7 @@ import pytest
 
 from tigrest.auth.principal import ADMIN, USER, Principal
 from tigrest.errors import NotPermitted, SenderNotAllowed
-from tigrest.service import Policy
+from tigrest.service import Addresses, Policy
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.stanza import Stanza
 
@@ -16,8 +16,8 @@ ROBOT = Principal(JID("robot@elsewhere.net"), USER)
 HOOK = Principal(None, via="webhook")
 MINE = "alice@http.example.org"
 
-STRICT = Policy(US, DOMAIN, admins=frozenset({JID("root@example.org")}))
-TRUSTED = Policy(US, DOMAIN, admins=frozenset({JID("root@example.org")}), send_as="user", adhoc_as="user")
+STRICT = Policy(Addresses(US, DOMAIN), admins=frozenset({JID("root@example.org")}))
+TRUSTED = Policy(Addresses(US, DOMAIN, send_as="user", adhoc_as="user"), admins=frozenset({JID("root@example.org")}))
 
 PING = "<ping xmlns='urn:xmpp:ping'/>"
 COMMAND = "<command xmlns='http://jabber.org/protocol/commands' node='x'/>"
@@ -140,12 +140,14 @@ def test_where_the_server_authorises_users_commands_go_out_from_themselves() -> 
     assert rule(command, policy=TRUSTED, sender="alice@example.org") == ""
     assert rule(command, policy=TRUSTED, sender=MINE) == "commands"
     bot = JID("bob@example.org/bot")
-    assert TRUSTED.commander_for(ALICE, DOMAIN) == TRUSTED.sender_for(ALICE, "iq", DOMAIN) == "alice@example.org"
-    assert TRUSTED.commander_for(ALICE, bot) == TRUSTED.sender_for(ALICE, "iq", bot) == MINE  # whose reply would not come to us
-    assert TRUSTED.sender_for(ALICE, "message", bot) == "alice@example.org"
-    assert TRUSTED.commander_for(ROOT, DOMAIN) == "root@example.org"
-    assert TRUSTED.commander_for(ROBOT, DOMAIN) == r"robot\40elsewhere.net@http.example.org"
-    assert (STRICT.commander_for(ALICE, bot), STRICT.commander_for(ROOT, DOMAIN)) == (MINE, US)
+    assert TRUSTED.addresses.commander_for(ALICE, DOMAIN) == TRUSTED.addresses.sender_for(ALICE, "iq", DOMAIN) == "alice@example.org"
+    assert (
+        TRUSTED.addresses.commander_for(ALICE, bot) == TRUSTED.addresses.sender_for(ALICE, "iq", bot) == MINE
+    )  # whose reply would not come to us
+    assert TRUSTED.addresses.sender_for(ALICE, "message", bot) == "alice@example.org"
+    assert TRUSTED.addresses.commander_for(ROOT, DOMAIN) == "root@example.org"
+    assert TRUSTED.addresses.commander_for(ROBOT, DOMAIN) == r"robot\40elsewhere.net@http.example.org"
+    assert (STRICT.addresses.commander_for(ALICE, bot), STRICT.addresses.commander_for(ROOT, DOMAIN)) == (MINE, US)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +207,7 @@ def test_only_the_exact_address_of_the_gateway_administers() -> None:
     ],
 )
 def test_every_user_has_an_address_of_ours(user: str, address: str) -> None:
-    assert STRICT.address_of(JID(user)) == address
+    assert STRICT.addresses.address_of(JID(user)) == address
 
 
 ENDPOINT = "user-status-endpoint@http.example.org"
@@ -242,15 +244,15 @@ def test_a_webhook_answers_in_rooms_that_the_gateway_owns_and_does_no_more_there
 
 
 def test_admins_may_send_from_the_address_that_owns_rooms() -> None:
-    assert STRICT.room_owner == "room-owner@http.example.org"
-    assert rule("<message to='hall@rooms.example.org'/>", ROOT, sender=STRICT.room_owner) == ""
+    assert STRICT.addresses.room_owner == "room-owner@http.example.org"
+    assert rule("<message to='hall@rooms.example.org'/>", ROOT, sender=STRICT.addresses.room_owner) == ""
 
 
 @pytest.mark.parametrize("local", ["user-status-endpoint", "room-owner"])
 def test_an_account_of_a_reserved_name_gets_another_address(local: str) -> None:
-    assert STRICT.address_of(JID(f"{local}@example.org")) == rf"{local}\40example.org@http.example.org"
+    assert STRICT.addresses.address_of(JID(f"{local}@example.org")) == rf"{local}\40example.org@http.example.org"
 
 
 def test_the_address_that_tigase_believes_is_reserved() -> None:
     assert "reserved" in STRICT.cure_for(JID(ENDPOINT))
-    assert not STRICT.may_send_from(JID(ENDPOINT))
+    assert not STRICT.addresses.may_send_from(JID(ENDPOINT))

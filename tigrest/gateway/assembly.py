@@ -59,7 +59,7 @@ from tigrest.scripting.loader import Loader, Provide
 from tigrest.scripting.schedules import Schedule
 from tigrest.scripting.scheduling import Scheduling
 from tigrest.scripting.table import Table
-from tigrest.service import Policy, Service
+from tigrest.service import Addresses, Policy, Service
 from tigrest.service.avatars import AvatarCache, AvatarSettings, Fetcher
 from tigrest.service.bosh import BoshEndpoint
 from tigrest.service.rooms import RoomSettings
@@ -215,14 +215,8 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
 def make_policy(config: Config) -> Policy:
     """Make what decides who may do what."""
     xmpp = config.xmpp
-    return Policy(
-        xmpp.jid,
-        xmpp.domain,
-        admins=frozenset(config.auth.admins),
-        send_as=xmpp.effective_send_as,
-        adhoc_as=xmpp.effective_adhoc_as,
-        permissions=make_permissions(config),
-    )
+    addresses = Addresses(xmpp.jid, xmpp.domain, send_as=xmpp.effective_send_as, adhoc_as=xmpp.effective_adhoc_as)
+    return Policy(addresses, admins=frozenset(config.auth.admins), permissions=make_permissions(config))
 
 
 def make_service(config: Config, backend: Backend, policy: Policy, stages: OpenStages, files: EmbeddedFiles | None) -> Service:

@@ -263,7 +263,7 @@ class _Diagnosis:
     async def _send(self) -> str:
         """Send a message through the server to ourselves, from our address and, where configured, from a user's."""
         await self._probe.send_message(self._service.jid)
-        if self._component is None or self._service.policy.send_as != "user":
+        if self._component is None or self._service.policy.addresses.send_as != "user":
             return "from the gateway's addresses" + ("" if self._component is None else f" only; for the users': {self._cures.trust}")
         if trouble := self._component.probes.users_trouble:
             raise NotSupported(trouble)
@@ -298,7 +298,7 @@ class _Diagnosis:
             return await self._probe.show_status(needs_account=component is None)
         if withholds_rosters(self._software.name):  # no setting would help
             raise ServerFailed(cures.roster)
-        if self._service.policy.send_as != "user" or component.probes.users_trouble:
+        if self._service.policy.addresses.send_as != "user" or component.probes.users_trouble:
             raise ServerFailed(cures.trust)
         if not component.privileges.allows_roster:
             raise ServerFailed(cures.roster)

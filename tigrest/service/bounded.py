@@ -78,7 +78,7 @@ class BoundedService:
         """
         principal, callers = self.principal, self._callers
         nick = principal.jid.local if principal.jid is not None and principal.jid.local else NICK
-        speaker = Speaker(self._policy.occupant_for(principal), nick, self._share_of, self._admit, callers.waiting)
+        speaker = Speaker(self._policy.addresses.occupant_for(principal), nick, self._share_of, self._admit, callers.waiting)
         return Rooms(callers.places, speaker, callers.outbound.new_id)
 
     def _admit(self, stanza: Stanza) -> None:
@@ -104,7 +104,7 @@ class BoundedService:
         sender = given.sender if "from" in attributes else None
         is_admin, kind = principal.is_admin, given.kind
         addressed = given.addressed(
-            sender or policy.sender_for(principal, kind, to),
+            sender or policy.addresses.sender_for(principal, kind, to),
             to,
             attributes.get("id") or self._outbound.new_id(),
             is_entitled=is_admin and kind == "iq",
@@ -217,7 +217,7 @@ class BoundedService:
         to = iq.to or self.principal.jid
         assert to is not None  # AdHoc says whom it asks
         self._policy.require(self.principal, "command", to)
-        asked = iq.with_(sender=self._policy.commander_for(self.principal, to))
+        asked = iq.with_(sender=self._policy.addresses.commander_for(self.principal, to))
         return await self._wait_for(self._outbound.request, asked.entitled() if self.principal.is_admin else asked, timeout)
 
     async def set_avatar(self, owner: JID | str, data: bytes) -> Avatar:

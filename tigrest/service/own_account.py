@@ -34,9 +34,9 @@ class OwnAccount:
         if written is not None and "@" not in written and not iq.mentions(_REGISTER):
             return False  # to a domain, about something else: nearly all that is not to users
         owner, to = principal.jid, iq.to
-        if owner is None or owner.domain != self._policy.domain or not iq.awaits_reply:
+        if owner is None or owner.domain != self._policy.addresses.domain or not iq.awaits_reply:
             return False
-        if to is not None and to != owner and not (to == self._policy.domain and iq.mentions(_REGISTER)):
+        if to is not None and to != owner and not (to == self._policy.addresses.domain and iq.mentions(_REGISTER)):
             return False
         return iq.sender is None or iq.sender.bare == owner
 
@@ -49,7 +49,9 @@ class OwnAccount:
             principal: the user.
             iq: one that concerns his account.
         """
-        if iq.payload is None or principal.jid is None or self._policy.sender_for(principal, "iq", principal.jid) == principal.jid:
+        if iq.payload is None or principal.jid is None:
+            return False
+        if self._policy.addresses.sender_for(principal, "iq", principal.jid) == principal.jid:
             return False
         namespace = iq.payload_namespace
         return namespace != MESSAGE_ARCHIVE and not self._backend.delegation_trouble(iq.type, namespace)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, Literal
 
 from tigrest.auth.permission_entries import Attempt, Called
@@ -17,8 +16,9 @@ from tigrest.auth.permissions import Permissions
 from tigrest.auth.principal import ADMIN, NOBODY, USER, Principal
 from tigrest.backends.backend import SERVICES
 from tigrest.errors import NotPermitted, SenderNotAllowed
+from tigrest.service.addresses import ROOM_OWNER, Addresses
 from tigrest.service.decisions import BY_ADMIN, BY_CLIENT, BY_HIMSELF, BY_IQ, BY_OWN, BY_PUBLIC, BY_REPLY, BY_STANZA, Decision
-from tigrest.xmpp.jid import JID, escaped
+from tigrest.xmpp.jid import JID
 from tigrest.xmpp.kinds import RESPONSES
 from tigrest.xmpp.namespaces import (
     COMMANDS,
@@ -46,9 +46,6 @@ from tigrest.xmpp.namespaces import (
 from tigrest.xmpp.presence import STATUS_ENDPOINT
 from tigrest.xmpp.stanza import Stanza
 
-Identity = Literal["gateway", "user"]
-"""From whose addresses we may send: only our own, or those of the server's users too."""
-
 Action = Literal["send", "command", "act_as", "password", "listen", "call"]
 """``send`` a stanza, run or list the ``command``\\ s of an address, ``act_as`` the owner of an account, set his
 own ``password``, ``listen`` to an address, ``call`` a command of the gateway."""
@@ -69,12 +66,6 @@ OF_DOMAIN = PUBLIC | {EXTERNAL_SERVICES_1, EXTERNAL_SERVICES, HTTP_UPLOAD, STATI
 OF_OTHERS = PUBLIC | {VCARD4, PUBSUB}
 """Namespaces of iqs that every user may send to the account of another; the server and its owner decide what he gets."""
 
-ROOM_OWNER = "room-owner"
-"""Local part of our address that owns the rooms which the gateway makes. It is no user's: whoever sends from it may do all in them."""
-
-NOT_FOR_USERS = frozenset({STATUS_ENDPOINT, ROOM_OWNER})
-"""Local parts of our addresses that no user gets."""
-
 ANNOUNCEMENTS = ("announce", "motd")
 """Beginnings of resources of domains to which servers take messages for all users (ejabberd, Prosody)."""
 
@@ -83,29 +74,16 @@ class Policy:
     """Decides who may do what.
 
     Args:
-        jid: the gateway's own address.
-        domain: the domain whose users are served.
+        addresses: from which callers send.
         admins: bare addresses with the role admin.
-        send_as: from whose addresses messages and presence may be sent.
-        adhoc_as: as whom ad-hoc commands run.
         permissions: who may call which commands; by their roles alone when ``None``.
     """
 
-    def __init__(
-        self,
-        jid: JID,
-        domain: JID,
-        *,
-        admins: frozenset[JID] = frozenset(),
-        send_as: Identity = "gateway",
-        adhoc_as: Identity = "gateway",
-        permissions: Permissions | None = None,
-    ) -> None:
-        self.jid, self.domain, self.admins, self.send_as, self.adhoc_as = jid, domain, admins, send_as, adhoc_as
+    def __init__(self, addresses: Addresses, *, admins: frozenset[JID] = frozenset(), permissions: Permissions | None = None) -> None:
+        self.addresses, self.admins = addresses, admins
+        self._jid, self._domain = addresses.jid, addresses.domain
         self.permissions = permissions or Permissions()
         """Who may call which commands."""
-        self.address_of = lru_cache(maxsize=4096)(self._address_of)
-        """Return the address at the gateway that is a user's own: see :meth:`tigrest.service.Service.address_of`."""
         self._rules: dict[Action, Callable[[Principal, Any], Decision]] = {
             "send": self._send,
             "command": self._command,
@@ -114,15 +92,6 @@ class Policy:
             "listen": self._listen,
             "call": self._call,
         }
-
-    @property
-    def room_owner(self) -> JID:
-        """Return our address that owns the rooms which the gateway makes.
-
-        It is none that a user gets, and not the domain: on ejabberd a domain that owns a room shares that with all its addresses, and
-        those of users are among them.
-        """
-        return JID.of(ROOM_OWNER, self.jid.domain)
 
     def is_admin(self, jid: JID | str | None) -> bool:
         """Tell whether an address has the role admin (``[auth] admins``)."""
@@ -141,7 +110,7 @@ class Policy:
 
         Addresses in the gateway's domain are those of its users, so only the exact one counts.
         """
-        return jid.bare in self.admins or jid.bare == self.jid
+        return jid.bare in self.admins or jid.bare == self._jid
 
     def roles_of_sender(self, jid: JID) -> frozenset[str]:
         """Return the roles of the sender of a stanza: users of the served domain have logged in to its server, others are strangers.
@@ -151,82 +120,7 @@ class Policy:
         """
         if self.administers(jid):
             return ADMIN
-        return USER if jid.local and jid.domain == self.domain.domain else NOBODY
-
-    def _address_of(self, user: JID) -> JID:
-        if self.jid.local:
-            return self.jid.bare
-        is_plain = user.domain == self.domain.domain and user.local and r"\40" not in user.local  # else it may look like a whole address
-        is_plain = is_plain and user.local not in NOT_FOR_USERS
-        local = user.local if is_plain else escaped(f"{user.local}@{user.domain}")
-        return JID(f"{local}@{self.jid.domain}")
-
-    def may_send_from(self, jid: JID) -> bool:
-        """Tell whether the link may send from an address, whoever wants it.
-
-        Ours are the addresses of our own domain; with ``send_as = "user"`` those of the served domain too. One of ours is nobody's:
-        Tigase believes it whatever it says about presences.
-        """
-        if jid.domain == self.jid.domain:
-            return jid.local != STATUS_ENDPOINT
-        return self.send_as == "user" and jid.domain == self.domain.domain
-
-    def sender_for(self, principal: Principal, kind: str, to: JID | None) -> JID:
-        """Return the address that a caller sends from when he names none.
-
-        An admin sends from the gateway's. A user sends from his own where the server lets us and the answers come back, else from
-        his address at the gateway.
-
-        Args:
-            principal: the caller.
-            kind: of the stanza: ``message``, ``presence`` or ``iq``.
-            to: whom it is for; ``None`` for himself.
-
-        Raises:
-            SenderNotAllowed: he has no address.
-        """
-        if principal.is_admin:
-            return self.jid
-        if principal.jid is None:
-            raise SenderNotAllowed(f"{principal} has no address to send from: log in")
-        is_himself = self.send_as == "user" and principal.jid.domain == self.domain and (kind != "iq" or self._answers_users(to))
-        return principal.jid if is_himself else self.address_of(principal.jid)
-
-    def occupant_for(self, principal: Principal) -> JID:
-        """Return our address that is in rooms for a caller: his own at the gateway, whose stanzas come back to us; for admins ours.
-
-        Args:
-            principal: the caller.
-
-        Raises:
-            SenderNotAllowed: he has no address.
-        """
-        if principal.is_admin:
-            return self.room_owner
-        if principal.jid is None:
-            raise SenderNotAllowed(f"{principal} has no address to be in a room with: log in")
-        return self.address_of(principal.jid)
-
-    def commander_for(self, principal: Principal, to: JID) -> JID:
-        """Return the address that a caller's ad-hoc commands are sent from.
-
-        Args:
-            principal: the caller.
-            to: who is commanded.
-
-        Raises:
-            SenderNotAllowed: he has no address.
-        """
-        if principal.jid is not None and self.may_send_from(principal.jid) and self._answers_users(to):
-            return principal.jid
-        return self.sender_for(principal, "iq", to)
-
-    def _answers_users(self, to: JID | None) -> bool:
-        """Tell whether the reply to an iq from a user's own address comes back to us.
-
-        With ``adhoc_as = "user"`` what the server itself answers does. What a client or another component answers goes to the user.
-        """
-        return self.adhoc_as == "user" and (to is None or (to.domain == self.domain and not (to.local and to.resource)))
+        return USER if jid.local and jid.domain == self._domain.domain else NOBODY
 
     def allowed(self, principal: Principal, action: Action, subject: Any) -> Decision:
         """Decide whether a caller may do something.
@@ -297,10 +191,10 @@ class Policy:
     def _listen(self, principal: Principal, address: JID | None) -> Decision:
         if principal.is_admin:
             return BY_ADMIN
-        own = self.address_of(principal.jid) if principal.jid is not None else None
+        own = self.addresses.address_of(principal.jid) if principal.jid is not None else None
         if own is None or address != own:
             return Decision(False, "own", f"only admins may read other addresses than their own, which is {own or 'none'}")
-        if own == self.jid:
+        if own == self._jid:
             return Decision(False, "own", f"all users share {own} here, so only admins may read it")
         return BY_OWN
 
@@ -319,7 +213,7 @@ class Policy:
     def _command(self, principal: Principal, to: JID) -> Decision:
         if principal.is_admin:
             return BY_ADMIN
-        if self.commander_for(principal, to) == principal.jid and not self._is_below_its_owner(principal):
+        if self.addresses.commander_for(principal, to) == principal.jid and not self._is_below_its_owner(principal):
             return BY_HIMSELF
         return self._commands_of(to)
 
@@ -329,7 +223,7 @@ class Policy:
 
     def _commands_of(self, to: JID) -> Decision:
         """Decide about commands sent from an address at the gateway, to which servers may have granted what they grant to us."""
-        if to.local and to.resource and not (to.domain == self.domain and to.local in SERVICES):
+        if to.local and to.resource and not (to.domain == self._domain and to.local in SERVICES):
             return BY_CLIENT
         return Decision(
             False,
@@ -352,14 +246,14 @@ class Policy:
             )
         if stanza.kind == "iq":
             return self._iq(principal, stanza, sender, to)
-        if not to.local and to.domain == self.domain:
-            return Decision(False, "domain", f"{self.domain} itself takes no {stanza.kind} from users: it may be an announcement to all")
+        if not to.local and to.domain == self._domain:
+            return Decision(False, "domain", f"{self._domain} itself takes no {stanza.kind} from users: it may be an announcement to all")
         if stanza.kind == "message" and not to.local and to.resource.startswith(ANNOUNCEMENTS):
             return Decision(False, "announcement", f"messages to {to} are announcements to all, which are for admins")
         return BY_STANZA
 
     def _as_admin(self, sender: JID | None) -> Decision:
-        if sender is self.jid or sender is None or self.may_send_from(sender):
+        if sender is self._jid or sender is None or self.addresses.may_send_from(sender):
             return BY_ADMIN
         return Decision(False, "sender", self.cure_for(sender))
 
@@ -367,10 +261,10 @@ class Policy:
         """Say why nothing can be sent from an address, and what to do."""
         if sender.local == STATUS_ENDPOINT:
             return f"from {sender} is not allowed: {STATUS_ENDPOINT} is reserved for the status of users"
-        if sender.domain != self.domain:
-            return f"from {sender} is not allowed: use an address of {self.jid.domain} or leave it out"
+        if sender.domain != self._domain:
+            return f"from {sender} is not allowed: use an address of {self._jid.domain} or leave it out"
         return (
-            f"from {sender} is not allowed: use an address of {self.jid.domain}, "
+            f"from {sender} is not allowed: use an address of {self._jid.domain}, "
             'or set [xmpp] send_as = "user" once the server trusts this component'
         )
 
@@ -380,10 +274,10 @@ class Policy:
             stanza.type == "chat" and stanza.to is not None and bool(stanza.to.resource)
         )  # to a bare address it may be an invitation
         is_said = principal.via == "webhook" and stanza.kind == "message" and (stanza.type == "groupchat" or is_private)
-        if sender.local == ROOM_OWNER and sender.domain == self.jid.domain and not is_said:
+        if sender.local == ROOM_OWNER and sender.domain == self._jid.domain and not is_said:
             return Decision(False, "sender", f"from {sender} is not allowed: it owns rooms, which are for admins")
         if principal.via == "webhook":
-            ours = sender.domain == self.jid.domain and sender.local != STATUS_ENDPOINT
+            ours = sender.domain == self._jid.domain and sender.local != STATUS_ENDPOINT
             return (
                 None
                 if ours
@@ -391,8 +285,8 @@ class Policy:
             )
         if principal.jid is None:
             return Decision(False, "sender", f"{principal} has no address to send from: log in")
-        own = self.address_of(principal.jid)
-        if sender.bare == own or (sender.bare == principal.jid and self.may_send_from(sender)):
+        own = self.addresses.address_of(principal.jid)
+        if sender.bare == own or (sender.bare == principal.jid and self.addresses.may_send_from(sender)):
             return None
         return Decision(False, "sender", f"from {sender} is not allowed to {principal.jid}: leave it out, or use {own} with any resource")
 
@@ -401,19 +295,19 @@ class Policy:
             return BY_REPLY if principal.via == "webhook" else Decision(False, "reply", "replies to iqs are not for users")
         payload, namespace = iq.payload, iq.payload_namespace
         node = payload.get("node", "") if payload is not None else ""
-        is_himself = sender.bare == principal.jid and self.adhoc_as == "user" and not self._is_below_its_owner(principal)
+        is_himself = sender.bare == principal.jid and self.addresses.adhoc_as == "user" and not self._is_below_its_owner(principal)
         if namespace == COMMANDS or (namespace in DISCO and node == COMMANDS):
             return BY_HIMSELF if is_himself else self._commands_of(to)
-        if namespace == DISCO_ITEMS and node and to.domain == self.domain and (not to.local or to.local in SERVICES) and not is_himself:
+        if namespace == DISCO_ITEMS and node and to.domain == self._domain and (not to.local or to.local in SERVICES) and not is_himself:
             return Decision(
                 False, "node", f"what {to} lists at a node, such as all users, is for admins: the gateway's rights stand behind it"
             )
         is_own = to.bare == principal.jid
-        if namespace in OF_ACCOUNTS and not is_own and (to.domain == self.domain or namespace != REGISTER):
+        if namespace in OF_ACCOUNTS and not is_own and (to.domain == self._domain or namespace != REGISTER):
             return Decision(False, "account", f"{namespace} of {to} is for its owner: a user may send it to his own account only")
         if namespace == REGISTER and is_own and principal.via == "bearer" and "admin" not in principal.scopes:
             return Decision(False, "scope", f"the token {principal.name} without the scope admin does not change the account of its owner")
-        if to.domain != self.domain or is_own or (to.local and to.resource and to.local not in SERVICES):
+        if to.domain != self._domain or is_own or (to.local and to.resource and to.local not in SERVICES):
             return BY_IQ
         return self._asked(iq.type, namespace, to)
 

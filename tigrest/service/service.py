@@ -88,7 +88,7 @@ class Service:
         own = OwnAccount(backend, policy)
         self.places = Places(self._outbound, policy, rooms or RoomLimits())
         """Our places in rooms; started and stopped by the gateway."""
-        self.rooms = Rooms(self.places, Speaker(policy.room_owner, NICK, GATEWAY_OWNER, lambda _: None), self._outbound.new_id)
+        self.rooms = Rooms(self.places, Speaker(policy.addresses.room_owner, NICK, GATEWAY_OWNER, lambda _: None), self._outbound.new_id)
         """Chat rooms (XEP-0045): enter, speak, look who is there."""
         self._callers = Callers(self._outbound, policy, self.avatars, self._uploads, callers or CallerLimits(), stages, own, self.places)
         self._bosh: BoshEndpoint | None = None
@@ -107,7 +107,7 @@ class Service:
     @property
     def room_owner(self) -> JID:
         """Return the address of ours that owns the rooms which the gateway makes (XEP-0045); no user may send from it."""
-        return self.policy.room_owner
+        return self.policy.addresses.room_owner
 
     @property
     def connected(self) -> bool:
@@ -155,7 +155,7 @@ class Service:
 
         XEP-0106
         """
-        return self.policy.address_of(user)
+        return self.policy.addresses.address_of(user)
 
     def new_id(self) -> str:
         """Make an id for a stanza that has none: no other process makes the same."""
@@ -356,7 +356,7 @@ class Service:
         if sender is None:
             own = stanza.with_(sender=self.jid)
             return own.entitled() if stanza.kind == "iq" else own
-        if not self.policy.may_send_from(sender):
+        if not self.policy.addresses.may_send_from(sender):
             raise ScriptSenderInvalid(self.policy.cure_for(sender))
         return stanza.entitled() if stanza.kind == "iq" else stanza
 

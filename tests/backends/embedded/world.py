@@ -13,7 +13,7 @@ from tigrest.backends.embedded.domain import EmbeddedDomain
 from tigrest.backends.embedded.settings import EmbeddedLimits, EmbeddedSettings
 from tigrest.errors import StanzaError
 from tigrest.passwords import Passwords
-from tigrest.service import Policy, Service
+from tigrest.service import Addresses, Policy, Service
 from tigrest.state.database import Database
 from tigrest.state.location import MEMORY
 from tigrest.xmpp.commands import CommandReply
@@ -86,7 +86,7 @@ class World:
 async def running(passwords: Passwords, limits: EmbeddedLimits | None = None, location: str = MEMORY) -> AsyncIterator[World]:
     """Run the domain with its state at a location."""
     database = Database(location)
-    policy = Policy(GATEWAY, DOMAIN, admins=frozenset({ADMIN}), send_as="user", adhoc_as="user")
+    policy = Policy(Addresses(GATEWAY, DOMAIN, send_as="user", adhoc_as="user"), admins=frozenset({ADMIN}))
     settings = EmbeddedSettings(jid=GATEWAY, domain=DOMAIN, accounts=ACCOUNTS, limits=limits or EmbeddedLimits())
     domain = EmbeddedDomain(settings, administers=policy.administers, database=database, passwords=passwords)
     await domain.start()

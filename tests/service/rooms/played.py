@@ -9,7 +9,7 @@ from collections.abc import Callable
 from tigrest.backends.inbound import Inbound
 from tigrest.concurrency.backoff import Backoff
 from tigrest.errors import NotConnected, NotSupported
-from tigrest.service import Policy
+from tigrest.service import Addresses, Policy
 from tigrest.service.rooms import Places, RoomLimits, Rooms, Speaker
 from tigrest.service.rooms.places import GATEWAY_OWNER
 from tigrest.xmpp.jid import JID
@@ -46,7 +46,7 @@ class Played:
     """
 
     def __init__(self, limits: RoomLimits = QUICK) -> None:
-        self.policy = Policy(US, DOMAIN, admins=frozenset({ADMIN}))
+        self.policy = Policy(Addresses(US, DOMAIN), admins=frozenset({ADMIN}))
         self.places = Places(self, self.policy, limits)
         self.inbound = Inbound(US)
         self.inbound.refine(self.places.take)
@@ -74,7 +74,7 @@ class Played:
 
     def rooms(self, name: str = "", address: JID | None = None) -> Rooms:
         """Return the rooms of a user, or those of scripts; from his own address unless another is given."""
-        address = address or (JID(f"{name}@http.example.org") if name else self.policy.room_owner)
+        address = address or (JID(f"{name}@http.example.org") if name else self.policy.addresses.room_owner)
         speaker = Speaker(address, name or "tigrest", name or GATEWAY_OWNER, lambda _: None)
         return Rooms(self.places, speaker, lambda: f"m{next(self._numbers)}")
 

@@ -418,7 +418,7 @@ async def test_a_caller_is_in_so_many_rooms_and_no_more() -> None:
 
 
 async def test_an_admin_who_comes_for_less_does_not_see_what_the_owner_of_rooms_sees(hall: Played) -> None:
-    owner, user = (hall.rooms("root", address) for address in (hall.policy.room_owner, JID("root@http.example.org")))
+    owner, user = (hall.rooms("root", address) for address in (hall.policy.addresses.room_owner, JID("root@http.example.org")))
     await owner.join(HALL)
     assert (owner.is_in(HALL), user.is_in(HALL)) == (True, False)
     for ask in (user.occupants, user.subject, user.nick):

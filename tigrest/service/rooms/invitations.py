@@ -29,13 +29,13 @@ def invitation_in(message: Stanza, policy: Policy) -> RoomSettings | None:
     if not (message.mentions(_DIRECT) or message.mentions(_MEDIATED)) or message.type in ("error", "groupchat"):
         return None
     to, sender = message.to, message.sender
-    if to is None or sender is None or to.bare not in (policy.jid, policy.room_owner):
+    if to is None or sender is None or to.bare not in (policy.addresses.jid, policy.addresses.room_owner):
         return None
     direct = message.xml.find(f"{{{DIRECT_INVITATION}}}x")
     if direct is not None and policy.is_admin(sender):
         return _room(direct.get("jid", ""), direct.get("password", ""))
     mediated = message.xml.find(f"{{{MUC_USER}}}x")
-    if mediated is not None and not sender.resource and _is_of_domain(sender, policy.domain) and _is_by_admin(mediated, policy):
+    if mediated is not None and not sender.resource and _is_of_domain(sender, policy.addresses.domain) and _is_by_admin(mediated, policy):
         return _room(sender.bare, mediated.findtext(f"{{{MUC_USER}}}password", ""))
     return None
 

@@ -73,7 +73,7 @@ class Places:
         wanted = {room.jid: room for room in rooms}
         before, self.settings = self.settings, {str(jid): room for jid, room in wanted.items()}
         for jid, room in before.items():
-            place = self.find(room.jid, self._policy.room_owner, room.nick)
+            place = self.find(room.jid, self._policy.addresses.room_owner, room.nick)
             if place is not None and self.settings.get(jid) != room:
                 self._tasks.start(self._give_up(place))
         for jid, room in wanted.items():
@@ -100,7 +100,7 @@ class Places:
     @property
     def own_address(self) -> JID:
         """Return our address that is in rooms for scripts and admins."""
-        return self._policy.room_owner
+        return self._policy.addresses.room_owner
 
     def occupant(self, address: JID, nick: str) -> JID:
         """Return the address of ours that is in rooms under a nickname.
@@ -149,7 +149,7 @@ class Places:
             Unavailable: there are as many as there may be in all.
         """
         room.with_resource(nick)  # raises for what is no nickname
-        if room.domain in (self._policy.domain, self._policy.jid.domain):
+        if room.domain in (self._policy.addresses.domain, self._policy.addresses.jid.domain):
             raise NotFound(f"{room} is no room: {room.domain} has none")
         occupant = self.occupant(address, nick)
         found = self._by_room.get(room, {}).get(occupant)
@@ -235,7 +235,7 @@ class Places:
     async def _stay(self, room: RoomSettings) -> None:
         """Enter a room of the configuration, until it is left."""
         try:
-            place = self.place(room.jid, self._policy.room_owner, room.nick, GATEWAY_OWNER)
+            place = self.place(room.jid, self._policy.addresses.room_owner, room.nick, GATEWAY_OWNER)
         except (InvalidJID, NotFound, Unavailable) as error:
             log.error("[[rooms]] %s: %s", room.jid, error)
             return
@@ -343,13 +343,13 @@ class Places:
 
     def _is_occupant(self, address: str) -> bool:
         bare, _, resource = address.partition("/")
-        return resource.startswith(OCCUPANT_RESOURCE) or bare == self._policy.room_owner
+        return resource.startswith(OCCUPANT_RESOURCE) or bare == self._policy.addresses.room_owner
 
     async def _accept(self, room: RoomSettings) -> None:
         """Enter a room to which an admin has invited the gateway."""
         known = self.settings.get(room.jid)
         try:
-            place = self.place(room.jid, self._policy.room_owner, known.nick if known else room.nick, GATEWAY_OWNER)
+            place = self.place(room.jid, self._policy.addresses.room_owner, known.nick if known else room.nick, GATEWAY_OWNER)
             place.password = room.password or place.password
             await self.enter(place)
             place.stays = True
