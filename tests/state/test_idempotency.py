@@ -11,7 +11,8 @@ import pytest
 from tests.auth.fakes import Clock
 from tigrest.errors import IdempotencyMismatch, RequestInFlight, StorageUnavailable, TooManyIdempotencyKeys
 from tigrest.state.database import Database
-from tigrest.state.idempotency import IdempotencyLimits, IdempotencyStore, KeyClaim, StoredAnswer
+from tigrest.state.idempotency import IdempotencyStore, KeyClaim, StoredAnswer
+from tigrest.state.idempotency_usage import IdempotencyLimits
 
 LIMITS = IdempotencyLimits(
     seconds=60, answer_bytes=10, keys_of_caller=3, bytes_of_caller=15, keys=5, bytes=1000, purged_together=2, purge_seconds=3600

@@ -22,14 +22,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tigrest.concurrency.tasks import TaskSet
-from tigrest.errors import IdempotencyMismatch, RequestInFlight, StorageUnavailable, TigrestError, TooManyIdempotencyKeys
+from tigrest.errors import IdempotencyMismatch, RequestInFlight, StorageUnavailable, TigrestError
 from tigrest.state.batches import BatchWriter
 from tigrest.state.database import Database
 from tigrest.state.gateway_tables import GATEWAY, idempotency_keys
+from tigrest.state.idempotency_usage import IdempotencyLimits, IdempotencyUsage
 
 log = logging.getLogger(__name__)
-
-_MIB = 1024 * 1024
 
 _complete = (
     sa.update(idempotency_keys)
@@ -45,33 +44,6 @@ _EMPTY = {"status": None, "head": "[]", "body": None, "size": 0}
 
 _TOGETHER = 500
 """Most keys in one query: SQLite allows a limited number of parameters."""
-
-
-@dataclass(frozen=True)
-class IdempotencyLimits:
-    """Limits of what is stored.
-
-    Args:
-        seconds: age at which a key is forgotten.
-        answer_bytes: most bytes of an answer that are stored; of longer ones status and headers are.
-        keys_of_caller: most keys of one caller.
-        bytes_of_caller: most bytes of answers of one caller; after that, status and headers are stored.
-        keys: most keys of all callers.
-        bytes: most bytes of answers of all callers.
-        retry_seconds: what a caller with too many keys is told to wait.
-        purged_together: most keys that are deleted in one transaction.
-        purge_seconds: seconds between two looks for keys to forget.
-    """
-
-    seconds: float = 24 * 3600.0
-    answer_bytes: int = 64 * 1024
-    keys_of_caller: int = 100_000
-    bytes_of_caller: int = 64 * _MIB
-    keys: int = 1_000_000
-    bytes: int = 1024 * _MIB
-    retry_seconds: float = 3600.0
-    purged_together: int = 1000
-    purge_seconds: float = 300.0
 
 
 @dataclass(frozen=True)
@@ -109,17 +81,6 @@ ClaimState = Literal["new", "resumed"]
 
 ClaimOutcome = StoredAnswer | ClaimState | TigrestError
 """What comes of a claim: the answer to give, that the request is to be executed, or why it is refused."""
-
-
-@dataclass
-class _Usage:
-    """What is stored of one caller, or of all."""
-
-    keys: int = 0
-    bytes: int = 0
-
-
-_NOTHING = _Usage()
 
 
 @dataclass(frozen=True)
@@ -166,8 +127,7 @@ class IdempotencyStore:
         self.limits = limits or IdempotencyLimits()
         self._process = secrets.token_hex(8)
         self._running: dict[str, str] = {}
-        self._usage: dict[str, _Usage] = {}
-        self._total = _Usage()
+        self._usage = IdempotencyUsage(self.limits)
         self._pending = _Batch()
         self._writer = BatchWriter("idempotency keys", self._take, self._write)
         self._tasks = TaskSet()
@@ -175,7 +135,7 @@ class IdempotencyStore:
     @property
     def keys(self) -> int:
         """Return how many keys are stored."""
-        return self._total.keys
+        return self._usage.keys
 
     async def start(self) -> None:
         """Open the database if it is not open, count what is stored, and begin to forget what is old.
@@ -185,7 +145,7 @@ class IdempotencyStore:
         """
         await self._database.start(GATEWAY)
         async with self._database.begin() as connection:
-            await self._count(connection)
+            await self._usage.count(connection)
         self._tasks.start(self._keep_forgetting())
 
     async def stop(self) -> None:
@@ -228,9 +188,8 @@ class IdempotencyStore:
         Raises:
             StorageUnavailable: the database cannot be used.
         """
-        body, usage = answer.body or b"", self._usage.get(claim.caller, _NOTHING)
-        has_room = usage.bytes + len(body) <= self.limits.bytes_of_caller and self._total.bytes + len(body) <= self.limits.bytes
-        if len(body) > self.limits.answer_bytes or not has_room:
+        size = len(answer.body or b"")
+        if size > self.limits.answer_bytes or not self._usage.has_room(claim.caller, size):
             answer = replace(answer, body=None)
         await self._written(self._pending.answers, claim, answer)
 
@@ -342,7 +301,7 @@ class IdempotencyStore:
             row: what is stored under its digest; ``None`` for nothing.
         """
         if row is None:
-            return self._refusal(claim.caller) or "new"
+            return self._usage.refusal(claim.caller) or "new"
         if row["fingerprint"] != claim.fingerprint:
             return IdempotencyMismatch()
         if row["status"] is None:
@@ -350,50 +309,27 @@ class IdempotencyStore:
         headers = [(str(name), str(value)) for name, value in json.loads(row["head"])]
         return StoredAnswer(row["status"], headers, row["body"])
 
-    def _refusal(self, caller: str) -> TigrestError | None:
-        """Return why a caller may not have another key; ``None`` when he may."""
-        if self._usage.get(caller, _NOTHING).keys >= self.limits.keys_of_caller:
-            return TooManyIdempotencyKeys(self.limits.keys_of_caller, self.limits.retry_seconds)
-        if self._total.keys >= self.limits.keys:
-            return StorageUnavailable("as many idempotency keys are stored as there may be; leave the key out", self.limits.retry_seconds)
-        return None
-
     async def _purge(self, connection: AsyncConnection) -> int:
         """Delete keys that are too old, and count the others; return how many were deleted."""
         old = idempotency_keys.c.created <= self._clock() - self.limits.seconds
         some = sa.select(idempotency_keys.c.digest).where(old).limit(self.limits.purged_together)
         deleted = int((await connection.execute(sa.delete(idempotency_keys).where(idempotency_keys.c.digest.in_(some)))).rowcount)
         if deleted:
-            await self._count(connection)
+            await self._usage.count(connection)
         return deleted
-
-    async def _count(self, connection: AsyncConnection) -> None:
-        """Count what is stored."""
-        columns = idempotency_keys.c
-        query = sa.select(columns.caller, sa.func.count(), sa.func.sum(columns.size)).group_by(columns.caller)
-        self._usage = {caller: _Usage(keys, int(size)) for caller, keys, size in await connection.execute(query)}
-        self._total = _Usage(sum(each.keys for each in self._usage.values()), sum(each.bytes for each in self._usage.values()))
 
     def _account(self, batch: _Batch, outcomes: Sequence[Any]) -> None:
         """Add what a batch has stored to the usage of callers."""
         for change, outcome in zip(batch.claims, outcomes, strict=False):
             if (size := batch.replaced.get(change.claim.digest)) is not None:
-                self._use(change.claim.caller, size=-size)
+                self._usage.add(change.claim.caller, size=-size)
             elif outcome == "new":
-                self._use(change.claim.caller, keys=1)
+                self._usage.add(change.claim.caller, keys=1)
         for change in batch.answers:
             if change.answer is not None and change.answer.body is not None:
-                self._use(change.claim.caller, size=len(change.answer.body))
+                self._usage.add(change.claim.caller, size=len(change.answer.body))
         for change in batch.released:
-            self._use(change.claim.caller, keys=-1)
-
-    def _use(self, caller: str, keys: int = 0, size: int = 0) -> None:
-        usage = self._usage.setdefault(caller, _Usage())
-        for each in (usage, self._total):
-            each.keys += keys
-            each.bytes += size
-        if not usage.keys:
-            del self._usage[caller]  # strangers may be many
+            self._usage.add(change.claim.caller, keys=-1)
 
 
 def _completed(change: _Change) -> dict[str, Any]:
