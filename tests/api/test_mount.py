@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import ServeCommands
-from tigrest.api.mount import MEMOISED_PATHS
+from tigrest.api.finding import MEMOISED_PATHS
 from tigrest.testing import API_KEY, TestGateway, serving
 
 PLACES = {"/api/v0": 0, "/v1/api": 1, "/ejabberd/api": {"version": 0, "compat": "ejabberd"}}
@@ -412,9 +412,9 @@ def test_a_changed_command_counts_at_once_and_a_removed_one_is_404(tmp_path: Pat
 
 
 def test_paths_that_callers_make_up_do_not_fill_the_memory(gateway: TestGateway) -> None:
-    [api] = {mount.answer.__self__ for mount in gateway.gateway.parts.app._mounts._prefixes.values() if mount.path == "/api"}  # type: ignore[attr-defined]
+    [api] = {mount.answer.__self__._finder for mount in gateway.gateway.parts.app._mounts._prefixes.values() if mount.path == "/api"}  # type: ignore[attr-defined]
     for version in range(MEMOISED_PATHS + 10):
-        api._find("GET", f"/api/which/v{version}")
+        api.find("GET", f"/api/which/v{version}")
         assert 1 <= len(api._found) <= MEMOISED_PATHS
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from starlette.exceptions import HTTPException
 
-from tigrest.api.mount import API
+from tigrest.api.finding import API
 from tigrest.api.openapi.mount import OpenApi, openapi_mount
 from tigrest.api.swagger import DOCS_PATH, swagger_mount
 from tigrest.commands.pipeline import Pipeline

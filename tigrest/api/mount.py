@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from starlette.exceptions import HTTPException
@@ -16,7 +15,8 @@ from starlette.types import Receive, Scope
 
 from tigrest.api import compat
 from tigrest.api.bodies import COMPAT, Given, body_arguments, query_arguments
-from tigrest.api.paths import MEMOISED_PATH, could_be_command, hint, read_path, version_of, versioned_root
+from tigrest.api.finding import API, Addressed, ApiPlace, CommandFinder, VersionedFinder
+from tigrest.api.paths import could_be_command, read_path, versioned_root
 from tigrest.auth.permission_entries import Attempt
 from tigrest.auth.principal import Principal
 from tigrest.commands.arguments import Texts
@@ -39,33 +39,11 @@ from tigrest.scripting.parts import ROOT
 from tigrest.scripting.uris import owner_of
 from tigrest.spelling import nearest
 
-API = "/api"
-"""Path of the commands."""
-
-MEMOISED_PATHS = 4096
-"""Paths that are remembered with the command that they are for; then all are forgotten: callers write versions into them."""
-
-_NOTHING: Mapping[str, str] = {}
 _JSON, _XML = JSON.encode(), XML.encode()
 _JSON_ACCEPTED = AcceptedFormat("json")
 _NO_STORE: HeaderList = [(b"cache-control", b"no-store")]
 """Results may be secrets, and depend on who asks, from where and when. RFC 9111 §5.2.2.5"""
 _XML_NO_STORE = [*XML_HEADERS, *_NO_STORE]
-
-
-@dataclass(frozen=True)
-class ApiPlace:
-    """A path at which there are commands.
-
-    Args:
-        path: without a slash at its end.
-        version: of the API where the caller names none; ``None`` for the latest.
-        compat: ``ejabberd`` where results and errors are its; empty for ours.
-    """
-
-    path: str
-    version: int | None = None
-    compat: str = ""
 
 
 class _Login(NamedTuple):
@@ -85,24 +63,6 @@ _UNTOLD = ("GET", "POST")
 """Methods that strangers are told of at all names that are no commands of theirs."""
 
 
-class Addressed(NamedTuple):
-    """What a request is for.
-
-    Args:
-        command: which.
-        uri: its name in metrics and logs.
-        version: of the API that is asked for; ``None`` for the latest.
-        methods: of HTTP that it has at this path, without HEAD and OPTIONS.
-        in_path: arguments in the path.
-    """
-
-    command: Command
-    uri: str
-    version: int | None
-    methods: tuple[str, ...]
-    in_path: Mapping[str, str] = _NOTHING
-
-
 def api_mounts(pipeline: Pipeline, idempotency: Idempotency, places: Iterable[ApiPlace] = (), docs: str = "") -> list[Mount]:
     """Return the mounts of the commands: ``/api``, ``/v1/api`` and the like, and further ones.
 
@@ -120,9 +80,10 @@ def api_mounts(pipeline: Pipeline, idempotency: Idempotency, places: Iterable[Ap
         raise ConfigError(f"api.mounts: {taken[0]} is served by the gateway itself; choose another path")
     mounts: list[Mount] = []
     for path, place in by_path.items():
-        api = _Api(pipeline, idempotency, place)
+        api = _Api(pipeline, idempotency, place, CommandFinder(pipeline.commands, place))
         mounts += [_mount(api, path, f"{path}/*"), *_root_mounts(api, path, docs)]
-    versioned = _VersionedApi(pipeline, idempotency, ApiPlace(""))
+    anywhere = ApiPlace("")
+    versioned = _Api(pipeline, idempotency, anywhere, VersionedFinder(pipeline.commands, anywhere))
     return [*mounts, _mount(versioned, "", f"/v*{API}/*", has=lambda path: versioned_root(path) is not None)]
 
 
@@ -144,10 +105,8 @@ def _root_mounts(api: _Api, path: str, docs: str) -> list[Mount]:
 class _Api:
     """The commands at one place."""
 
-    def __init__(self, pipeline: Pipeline, idempotency: Idempotency, place: ApiPlace) -> None:
-        self._pipeline, self._idempotency, self._place = pipeline, idempotency, place
-        self._found: dict[str, Addressed] = {}
-        self._number = -1
+    def __init__(self, pipeline: Pipeline, idempotency: Idempotency, place: ApiPlace, finder: CommandFinder) -> None:
+        self._pipeline, self._idempotency, self._place, self._finder = pipeline, idempotency, place, finder
 
     async def answer(self, request: MountRequest) -> AnyResponse:
         """Run the command of a request.
@@ -161,7 +120,7 @@ class _Api:
         scope = request.scope
         method, query = scope["method"], scope["query_string"]
         ways = self._ways(query) if query else self._place.compat
-        addressed = self._known(scope["path"]) or await self._look_up(request)
+        addressed = self._finder.known(scope["path"]) or await self._look_up(request)
         command = addressed.command
         set_route(addressed.uri)
         principal = await _principal(request)
@@ -211,11 +170,11 @@ class _Api:
         """
         for method in METHODS:
             try:
-                addressed = self._find(method, path)
+                addressed = self._finder.find(method, path)
             except (UnknownCommand, HTTPException):
                 continue
             if addressed is None:
-                named = read_path(self._split(path)[0])
+                named = read_path(self._finder.split(path)[0])
                 return _UNTOLD if named is not None and could_be_command(named.name) else ()
             is_told = bool(addressed.in_path) or self._pipeline.may_call(_STRANGER, addressed.command)
             return addressed.methods if is_told else _UNTOLD
@@ -247,59 +206,6 @@ class _Api:
             raise InvalidValue(f"compat is {unknown[0][:40]!r}; there is {compat.EJABBERD}")
         return wanted[0] if wanted else self._place.compat
 
-    def _known(self, path: str) -> Addressed | None:
-        """Return what was found at the path of a command before, as long as no commands were loaded since; ``None`` where nothing was."""
-        number = self._pipeline.commands.number
-        if number != self._number:
-            self._number = number
-            self._found.clear()
-        return self._found.get(path)
-
-    def _split(self, path: str) -> tuple[str, int | None]:
-        """Split a whole path into what stands below the place, and the version that counts where the caller names none there."""
-        return path[len(self._place.path) + 1 :], self._place.version
-
-    def _find(self, method: str, path: str) -> Addressed | None:
-        """Find the command that a request is for; ``None`` when the path is one of commands, but there is none of this name.
-
-        Raises:
-            UnknownCommand: there is none yet in this version.
-            HTTPException: nothing is served at the path (404), or not with this method (405).
-        """
-        rest, version = self._split(path)
-        named, commands = read_path(rest), self._pipeline.commands
-        if named is None or not commands.versions(named.name):
-            return self._find_route(method, path, is_name=named is not None)
-        asked = version if named.version is None else named.version
-        command = commands.find(named.name, asked)
-        addressed = Addressed(command, f"{API}/{command.name}", asked, command.methods)
-        if len(path) <= MEMOISED_PATH:
-            if len(self._found) >= MEMOISED_PATHS:
-                self._found.clear()
-            self._found[path] = addressed
-        return addressed
-
-    def _find_route(self, method: str, path: str, is_name: bool) -> Addressed | None:
-        """Find the command that has a further place at a path; ``None`` when there is none, and the path could be the name of a command.
-
-        Raises:
-            HTTPException: there is none (404), or not with this method (405).
-        """
-        rest, version = self._split(path)
-        first, _, others = rest.partition("/")
-        if others and (before := version_of(first)) is not None:
-            version, rest = before, others
-        find, route = self._pipeline.commands.by_route, f"/{rest}"
-        methods = tuple(known for known in METHODS if find(known, route, version))
-        if not methods and is_name:
-            return None
-        if not methods:
-            raise HTTPException(404, f"nothing is served at {path[:100]}; {API}/commands lists what is{hint(rest)}")
-        found = find("GET" if method == "HEAD" else method, route, version)
-        if found is None:
-            raise HTTPException(405, f"{method} is not possible here; there is {', '.join(methods)}", {"Allow": ", ".join(methods)})
-        return Addressed(found[0], f"{API}/{found[0].name}", version, methods, found[1])
-
     async def _look_up(self, request: MountRequest) -> Addressed:
         """Find the command that a request is for.
 
@@ -308,7 +214,7 @@ class _Api:
             HTTPException: nothing is served at the path (404), or not with this method (405).
         """
         try:
-            addressed = self._find(request.scope["method"], request.scope["path"])
+            addressed = self._finder.find(request.scope["method"], request.scope["path"])
         except UnknownCommand:  # not yet in this version: only those learn of it who may call the others
             await self._admit_to_latest(request)
             raise
@@ -323,9 +229,9 @@ class _Api:
             LoginRequired, RoleRequired: he may not.
         """
         path = request.scope["path"]
-        named = read_path(self._split(path)[0])
+        named = read_path(self._finder.split(path)[0])
         assert named is not None
-        command = self._pipeline.commands.find(named.name)
+        command = self._finder.commands.find(named.name)
         self._pipeline.admit(Attempt(await _principal(request), command, "http", path))
 
     async def _unknown(self, request: MountRequest) -> UnknownCommand | LoginRequired:
@@ -333,12 +239,12 @@ class _Api:
 
         Who has not logged in is told the same as of a command that is not for everybody: he does not learn which there are.
         """
-        named = read_path(self._split(request.scope["path"])[0])
+        named = read_path(self._finder.split(request.scope["path"])[0])
         name = "" if named is None else named.name
         principal = await _principal(request)
         if principal.jid is None and could_be_command(name):
             return LoginRequired(f"{name[:SHOWN]} needs a login")
-        known = [command.name for command in self._pipeline.commands.all() if self._pipeline.may_call(principal, command)]
+        known = [command.name for command in self._finder.commands.all() if self._pipeline.may_call(principal, command)]
         return UnknownCommand(name, nearest(name[:SHOWN], known))
 
     async def _read_body(self, request: MountRequest, command: Command, ways: str) -> Given:
@@ -355,14 +261,6 @@ class _Api:
         if ways:
             body, content_type = compat.as_ejabberd_reads(body, content_type)
         return body_arguments(command, content_type, body)
-
-
-class _VersionedApi(_Api):
-    """The commands below ``/v1/api`` and the like."""
-
-    def _split(self, path: str) -> tuple[str, int | None]:
-        root = versioned_root(path)
-        return ("", None) if root is None else (root.rest, root.version)
 
 
 async def _principal(request: MountRequest) -> Principal:

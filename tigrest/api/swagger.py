@@ -13,7 +13,7 @@ from importlib.resources import files
 
 from starlette.exceptions import HTTPException
 
-from tigrest.api.mount import API
+from tigrest.api.finding import API
 from tigrest.api.openapi.mount import is_current
 from tigrest.http.mounts import Mount, MountRequest
 from tigrest.http.replies import PAGE_TYPE, HeaderList, Reply

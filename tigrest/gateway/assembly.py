@@ -9,7 +9,8 @@ from pathlib import Path
 from starlette.types import ASGIApp
 
 from tigrest.api.documentation import documentation_mounts, index_links
-from tigrest.api.mount import ApiPlace, api_mounts
+from tigrest.api.finding import ApiPlace
+from tigrest.api.mount import api_mounts
 from tigrest.api.swagger import DOCS_PATH
 from tigrest.auth.admission import Admission
 from tigrest.auth.api_keys import KeyStore

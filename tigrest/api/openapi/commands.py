@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from tigrest.api.mount import API
+from tigrest.api.finding import API
 from tigrest.api.openapi.answers import problem_references, statuses_of
 from tigrest.api.openapi.components import KEY_PARAMETER_NAME, KEY_STATUSES, Components, JsonObject, parameter_reference
 from tigrest.api.openapi.handlers import LOGINS, Paths, operation_id

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tigrest.api.mount import API
+from tigrest.api.finding import API
 from tigrest.api.openapi.document import make_document
 from tigrest.auth.principal import Principal
 from tigrest.commands.pipeline import Pipeline
