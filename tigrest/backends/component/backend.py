@@ -9,10 +9,11 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from tigrest.backends.backend import REQUEST_TIMEOUT, LoginPort, UserRepository
+from tigrest.backends.backend import LoginPort, UserRepository
 from tigrest.backends.component.account_changes import AccountChanges, Change
 from tigrest.backends.component.entrance import Entrance, deserves_an_answer
 from tigrest.backends.component.link import Link
+from tigrest.backends.component.own_requests import OwnRequests
 from tigrest.backends.component.own_vcard import OwnVCards, is_of_vcard
 from tigrest.backends.component.presences import UserPresences
 from tigrest.backends.component.privileges import Privileges, unwrap, wrap
@@ -61,7 +62,7 @@ class Component:
         inbound: Inbound,
     ) -> None:
         self.jid, self.domain, self._limits = settings.link.jid, settings.link.domain, settings.limits
-        self._self = _Self(self)
+        self._self = OwnRequests(self)
         self._vcards = OwnVCards(self._self)
         self._stages = OpenStages()
         self.users: UserRepository = CommandUsers(self._self, self.domain, passwords.check, self._stages, lambda: self.is_tigase)
@@ -70,7 +71,7 @@ class Component:
         """Rights over its users that the server grants us."""
         self.software = ""
         """Name of the server's software; empty until the server has answered."""
-        self.is_tigase = False
+        self.is_tigase: bool = False
         """True where the server is Tigase, which has commands of its own for presences and BOSH sessions."""
         self._is_known = asyncio.Event()
         """Set once the server has been asked for its software, whatever it has answered."""
@@ -374,31 +375,3 @@ class Component:
             await self.link.send(self._written(stanza))
         except (NotConnected, StanzaTooLarge) as error:
             log.debug("an answer was not sent: %s", error)
-
-
-class _Self:
-    """Sends iqs of the gateway itself, from its own address."""
-
-    def __init__(self, component: Component) -> None:
-        self.loop = asyncio.get_running_loop()
-        self._component = component
-        self.send = component.send
-
-    @property
-    def is_tigase(self) -> bool:
-        """Return whether the server is Tigase."""
-        return self._component.is_tigase
-
-    @property
-    def software(self) -> str:
-        """Return the name of the server's software; empty when it is not known."""
-        return self._component.software
-
-    async def request(self, iq: Stanza, timeout: float = REQUEST_TIMEOUT) -> Stanza:
-        """Send an iq and wait for its reply; one with a ``from`` goes out from there, with no rights."""
-        own = iq if "from" in iq.attributes else iq.with_(sender=self._component.jid).entitled()
-        return await self._component.request(own, timeout)
-
-    async def exists(self, jid: JID) -> bool:
-        """Return whether there is an account; see :meth:`tigrest.backends.backend.UserRepository.exists`."""
-        return await self._component.users.exists(jid)
