@@ -15,9 +15,10 @@ from xml.etree import ElementTree as ET
 from tigrest.errors import InvalidStanza, MalformedContent, StanzaError
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.kinds import REQUESTS, STANZA_ATTRIBUTES, STANZA_KINDS
-from tigrest.xmpp.namespaces import CLIENT, COMMANDS, CONTENT_NAMESPACES, STANZA_ERRORS
+from tigrest.xmpp.namespaces import CLIENT, CONTENT_NAMESPACES
 from tigrest.xmpp.occupant import Occupant
-from tigrest.xmpp.start_tags import name_as_written, write_attributes, write_declarations
+from tigrest.xmpp.stanza_errors import error_element, read_error
+from tigrest.xmpp.start_tags import name_as_written, with_prepared_addresses, write_attributes, write_declarations
 from tigrest.xmpp.xml import MAX_NODES, SEPARATOR, START_TAG, check_document, serialize, split_name, tree
 
 MAX_RECEIVED_NODES = 100_000
@@ -292,19 +293,8 @@ class Stanza:
         attributes = self.attributes
         if type(attributes.get("from")) is JID and type(attributes.get("to")) is JID:
             return self
-        changed: dict[str, str] | None = None
-        for name in ("from", "to"):
-            written = attributes.get(name)
-            if written is None or type(written) is JID:
-                continue
-            try:
-                address = JID(written)
-            except ValueError:
-                continue
-            if address != written:
-                changed = changed or dict(attributes)
-                changed[name] = address
-        return self if changed is None else Stanza(self.kind, changed, self._prefixes, self._rest)
+        prepared = with_prepared_addresses(attributes)
+        return self if prepared is None else Stanza(self.kind, prepared, self._prefixes, self._rest)
 
     def to_bytes(self, namespace: str = CLIENT) -> bytes:
         """Serialize the stanza.
@@ -366,16 +356,7 @@ class Stanza:
         """Return the error of a stanza of type ``error``; ``None`` for other types. RFC 6120 §8.3"""
         if self.type != "error":
             return None
-        element = self.xml.find(f"{{{CLIENT}}}error")
-        if element is None:  # biboumi writes that of a command inside of the command, in its namespace
-            element = next((each for each in self.xml.iter() if split_name(each.tag)[1] == "error"), None)
-        if element is None:
-            return StanzaError("undefined-condition", source=self.attributes.get("from", ""))
-        names = [split_name(child.tag) for child in element]
-        condition = next((name for namespace, name in names if namespace == STANZA_ERRORS and name != "text"), "undefined-condition")
-        of_command = next((name for namespace, name in names if namespace == COMMANDS), "")
-        text = element.findtext(f"{{{STANZA_ERRORS}}}text", "").strip()
-        return StanzaError(condition, element.get("type", "cancel"), text, self.attributes.get("from", ""), of_command)
+        return read_error(self.xml, self.attributes.get("from", ""))
 
     def raise_error(self) -> Stanza:
         """Return the stanza itself unless it is an error.
@@ -397,11 +378,8 @@ class Stanza:
 
     def error_reply(self, error: StanzaError) -> Stanza:
         """Build the error reply to this stanza: addresses swapped, same id. RFC 6120 §8.3.1"""
-        element = ET.Element(f"{{{CLIENT}}}error", {"type": error.type})
-        ET.SubElement(element, f"{{{STANZA_ERRORS}}}{error.condition}")
-        if error.text:
-            ET.SubElement(element, f"{{{STANZA_ERRORS}}}text").text = error.text
-        return make_stanza(self.kind, "error", self.attributes.get("from"), element, sender=self.attributes.get("to"), id=self.id)
+        payload = error_element(error)
+        return make_stanza(self.kind, "error", self.attributes.get("from"), payload, sender=self.attributes.get("to"), id=self.id)
 
 
 def make_stanza(kind: str, type: str, to: str | None, *payload: ET.Element, sender: str | None = None, id: str = "") -> Stanza:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 
+from tigrest.xmpp.jid import JID
 from tigrest.xmpp.xml import SEPARATOR, escape_attribute
 
 
@@ -49,3 +50,23 @@ _memoised = lru_cache(maxsize=4096)(_written)
 
 _REPEATED, _MAX_REPEATED_LENGTH = frozenset({"from", "to", "type", "xml:lang"}), 256
 """Names of the memoised attributes, and the length of their longest value: strangers choose values, and must not fill the memory."""
+
+
+def with_prepared_addresses(attributes: Mapping[str, str]) -> dict[str, str] | None:
+    """Return attributes with prepared ``from`` and ``to``; ``None`` where none of them changes. What is no address stays as it is.
+
+    RFC 7622 §3.1
+    """
+    changed: dict[str, str] | None = None
+    for name in ("from", "to"):
+        written = attributes.get(name)
+        if written is None or type(written) is JID:
+            continue
+        try:
+            address = JID(written)
+        except ValueError:
+            continue
+        if address != written:
+            changed = changed or dict(attributes)
+            changed[name] = address
+    return changed
