@@ -23,7 +23,7 @@ class RoomPresence:
         occupant: whose presence it is.
         statuses: its status codes.
         reason: why he has left, in words; possibly empty.
-        new_nick: his nickname from now on, with the status 303; else empty.
+        new_nick: his nickname from now on, with the status 303; else, and where nobody can have it, empty.
         is_destroyed: whether the room is there no longer.
     """
 
@@ -55,9 +55,17 @@ def read_presence(presence: Stanza, nick: str) -> RoomPresence:
         occupant=Occupant(nick, _address(item.get("jid", "")), item.get("affiliation", "none")[:16], item.get("role", "none")[:16]),
         statuses=frozenset(int(code) for code in codes if len(code) == 3 and code.isascii() and code.isdecimal()),
         reason=reason.strip()[:500],
-        new_nick=item.get("nick", ""),
+        new_nick=nickname(item.get("nick", "")),
         is_destroyed=destroyed is not None,
     )
+
+
+def nickname(text: str) -> str:
+    """Return a nickname that a room names, as it is in addresses; empty where nobody can have it. RFC 7622 §3.4"""
+    try:
+        return JID(f"room.invalid/{text}").resource
+    except InvalidJID:
+        return ""
 
 
 def _address(text: str) -> JID | None:

@@ -60,6 +60,7 @@ class Played:
         self.is_up = True
         self.on_entry: Callable[[Stanza], str] = self.let_in
         self.on_message: Callable[[Stanza], str] = self.reflect
+        self.on_ping: Callable[[Stanza], Stanza] = Stanza.reply
         self._numbers = itertools.count(1)
         self.places.on_link(True)
 
@@ -105,7 +106,7 @@ class Played:
                 return Stanza.received(error(iq, "item-not-found"))
             return Stanza.received(f"<iq type='result' from='{iq.to}' to='{iq.sender}'>{self.description}</iq>")
         await asyncio.sleep(0)
-        return iq.reply()
+        return self.on_ping(iq)
 
     def let_in(self, entry: Stanza, *statuses: int, nick: str = "", affiliation: str = "none") -> str:
         """Return the presence of the one who enters."""

@@ -76,6 +76,13 @@ async def test_who_is_not_let_in_hears_why_and_leaves_nothing_behind(hall: Playe
     assert hall.kinds() == ["presence"]
 
 
+async def test_of_a_long_text_of_a_room_the_beginning_is_told(hall: Played) -> None:
+    hall.on_entry = lambda entry: error(entry, "forbidden", "x" * 100_000)
+    with pytest.raises(NotPermitted) as raised:
+        await hall.rooms().send(HALL, "one")
+    assert len(str(raised.value)) < 1000
+
+
 async def test_a_room_that_is_not_there_and_may_not_be_made_is_404_though_ejabberd_says_forbidden(hall: Played) -> None:
     hall.on_entry = lambda entry: error(entry, "forbidden", "Room creation is denied by service policy")
     with pytest.raises(NotFound, match="there is no room .* not made by entering them, but by the command create_room"):
@@ -279,6 +286,30 @@ async def test_private_messages_arrive_or_say_that_nobody_is_there(hall: Played)
         await hall.rooms().whisper(HALL, "nobody", "psst")
 
 
+@pytest.mark.parametrize(
+    ("condition", "raised"), [("not-acceptable", NotConnected), ("remote-server-timeout", StanzaTimeout), ("service-unavailable", None)]
+)
+async def test_a_private_message_has_arrived_only_where_the_room_answers_behind_it(
+    hall: Played, condition: str, raised: type[TigrestError] | None
+) -> None:
+    hall.on_message = hall.silent
+    hall.on_ping = lambda ping: Stanza.received(error(ping, condition))
+    if raised is None:
+        await hall.rooms().whisper(HALL, "bob", "psst")
+        return
+    with pytest.raises(raised):
+        await hall.rooms().whisper(HALL, "bob", "psst")
+
+
+async def test_a_private_message_that_the_link_broke_behind_is_not_said_to_have_arrived(hall: Played) -> None:
+    def broken(_: Stanza) -> Stanza:
+        raise NotConnected("the link broke")
+
+    hall.on_message, hall.on_ping = hall.silent, broken
+    with pytest.raises(NotConnected, match="broke"):
+        await hall.rooms().whisper(HALL, "bob", "psst")
+
+
 async def test_an_error_of_somebody_else_in_the_room_is_not_that_of_the_room(hall: Played) -> None:
     def spoofed(message: Stanza) -> str:
         return error(message.with_(to=f"{HALL}/eve"), "not-acceptable")
@@ -398,6 +429,38 @@ async def test_a_hostile_room_fills_no_memory_and_breaks_nothing() -> None:
     await hall.rooms().send(HALL, "three")  # what was counted was given back
     assert len(hall.rooms().occupants(HALL)) == 1
     await hall.places.stop()
+
+
+async def test_no_room_takes_the_memory_for_the_people_of_all() -> None:
+    hall = Played(replace(QUICK, occupants=50, occupants_of_place=20))
+    await hall.rooms().send(HALL, "one")
+    hall.come_in(*[hall.presence(f"n{number}", OURS) for number in range(30)])
+    await hall.rooms().send(HALL, "two")
+    assert len(hall.rooms().occupants(HALL)) == 20
+    await hall.rooms().leave(HALL)
+    await hall.rooms().send(HALL, "three")
+    long = "x" * 1000  # who has such a nickname counts for two
+    hall.come_in(*[hall.presence(f"{long}{number}", OURS) for number in range(30)])
+    await hall.rooms().send(HALL, "four")
+    assert len(hall.rooms().occupants(HALL)) == 10
+    hall.come_in(*[hall.presence(f"{long}{number}", OURS, type="unavailable") for number in range(30)])
+    hall.come_in(*[hall.presence(f"n{number}", OURS) for number in range(30)])
+    await hall.rooms().send(HALL, "five")
+    assert len(hall.rooms().occupants(HALL)) == 20
+    await hall.places.stop()
+
+
+@pytest.mark.parametrize("nick", ["x" * 2000, "&#x200B;"])
+async def test_a_nickname_that_nobody_can_have_is_not_ours(hall: Played, nick: str) -> None:
+    await hall.rooms().send(HALL, "one")
+    hall.come_in(hall.presence(nick, OURS, 110))
+    await hall.rooms().send(HALL, "two")
+    assert hall.rooms().nick(HALL) == "tigrest"
+    hall.come_in(hall.presence("tigrest", OURS, 303, 110, type="unavailable", item=f"<item nick='{nick}'/>"))
+    await until(lambda: not hall.rooms().is_in(HALL))
+    await hall.rooms().send(HALL, "three")
+    await hall.rooms().leave(HALL)
+    assert hall.kinds() == ["presence", "groupchat", "groupchat", "presence", "groupchat", "unavailable"]
 
 
 async def test_a_caller_is_in_so_many_rooms_and_no_more() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from tigrest.errors import NotFound, NotSupported, StanzaTimeout
-from tigrest.service.rooms.refusals import no_room
+from tigrest.service.rooms.refusals import said_of, no_room
 from tigrest.service.rooms.wire import Wire
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.rooms import creation_cancelled, description_query, is_room
@@ -47,7 +47,7 @@ async def expect_room(wire: Wire, room: JID, sender: JID, seconds: float) -> Non
     if error is None and not is_room(reply):
         raise NotFound(f"{room} is no room")
     if error is not None and error.condition in NO_ROOM_THERE:
-        raise no_room(room, f" ({error.condition}: {error.text})" if error.text else f" ({error.condition})")
+        raise no_room(room, said_of(error))
 
 
 async def give_up_creation(wire: Wire, room: JID, sender: JID, seconds: float) -> NotFound:

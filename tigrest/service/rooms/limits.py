@@ -22,7 +22,8 @@ class RoomLimits:
         nicks: nicknames that are tried where nobody has asked for exactly one.
         rooms_of_caller: most places of a caller, a place being one nickname in one room.
         rooms: most places in all.
-        occupants: most people remembered for all places together.
+        occupants: most people remembered for all places together; one with a long nickname and address counts for several.
+        occupants_of_place: most of them in one place, so that no room takes all.
         under_way: most messages of a place that wait to come back.
         subject_chars: most characters of a subject.
         rejoin: delays between attempts to enter a room again.
@@ -40,6 +41,7 @@ class RoomLimits:
     rooms_of_caller: int = 50
     rooms: int = 1000
     occupants: int = 100_000
+    occupants_of_place: int = 20_000
     under_way: int = 1000
     subject_chars: int = 10_000
     rejoin: Backoff = field(default_factory=lambda: Backoff(first=1.0, last=300.0))

@@ -6,6 +6,9 @@ from dataclasses import dataclass, replace
 
 from tigrest.xmpp.occupant import Occupant
 
+CHARACTERS = 512
+"""Characters of nickname and address for which somebody counts once more: they may have some 4000."""
+
 
 @dataclass
 class PeopleBudget:
@@ -13,7 +16,7 @@ class PeopleBudget:
 
     Args:
         limit: most of them.
-        taken: how many there are.
+        taken: how many there are; those who take more memory count for several.
     """
 
     limit: int
@@ -25,10 +28,11 @@ class People:
 
     Args:
         budget: of all rooms together.
+        limit: most of them that this room may take.
     """
 
-    def __init__(self, budget: PeopleBudget) -> None:
-        self._budget = budget
+    def __init__(self, budget: PeopleBudget, limit: int) -> None:
+        self._budget, self._limit, self._taken = budget, limit, 0
         self._by_nick: dict[str, Occupant] = {}
 
     def __len__(self) -> int:
@@ -46,20 +50,29 @@ class People:
     def add(self, occupant: Occupant) -> None:
         """Remember somebody, or what is new about him; nothing happens when too many are known already."""
         known = self._by_nick.get(occupant.nick)
-        if known is None:
-            if self._budget.taken >= self._budget.limit:
-                return
-            self._budget.taken += 1
-        elif occupant.jid is None and known.jid is not None:
+        if known is not None and occupant.jid is None and known.jid is not None:
             occupant = replace(occupant, jid=known.jid)
+        more = _share(occupant) - (0 if known is None else _share(known))
+        if more > 0 and (self._taken + more > self._limit or self._budget.taken + more > self._budget.limit):
+            return
+        self._take(more)
         self._by_nick[occupant.nick] = occupant
 
     def remove(self, nick: str) -> None:
         """Forget somebody."""
-        if self._by_nick.pop(nick, None) is not None:
-            self._budget.taken -= 1
+        if (known := self._by_nick.pop(nick, None)) is not None:
+            self._take(-_share(known))
 
     def clear(self) -> None:
         """Forget all of them."""
-        self._budget.taken -= len(self._by_nick)
+        self._take(-self._taken)
         self._by_nick.clear()
+
+    def _take(self, more: int) -> None:
+        self._taken += more
+        self._budget.taken += more
+
+
+def _share(occupant: Occupant) -> int:
+    """Return for how many somebody counts."""
+    return 1 + (len(occupant.nick) + len(occupant.jid or "")) // CHARACTERS

@@ -33,6 +33,7 @@ from tigrest.xmpp.rooms import (
     RoomPresence,
     entering,
     leaving,
+    nickname,
     read_presence,
     self_ping,
 )
@@ -40,7 +41,10 @@ from tigrest.xmpp.stanza import Stanza
 
 log = logging.getLogger(__name__)
 
-STILL_IN = frozenset({"service-unavailable", "feature-not-implemented", "remote-server-timeout", "remote-server-not-found"})
+PROCESSED = frozenset({"service-unavailable", "feature-not-implemented"})
+"""Conditions of the answer to a self-ping by which the room, where we are in, tells that it does not know pings. XEP-0410 §3.3"""
+
+STILL_IN = PROCESSED | {"remote-server-timeout", "remote-server-not-found"}
 """Conditions of the answer to a self-ping that do not mean that we are out. XEP-0410 §3.3"""
 
 _DELAY, _SUBJECT, _BODY = DELAYED_DELIVERY.encode(), b"<subject", f"{{{CLIENT}}}body"
@@ -146,6 +150,7 @@ class Place:
 
         Raises:
             NotFound: nobody has that nickname.
+            NotConnected: the link broke before the room had processed it.
             Exception: as :meth:`say`.
         """
         with self._sending(stanza) as message:
@@ -155,9 +160,21 @@ class Place:
                 await asyncio.wait({asked, message.echo}, return_when=asyncio.FIRST_COMPLETED)
                 if message.echo.done():
                     message.echo.result()
+                else:
+                    self._expect_processed(asked)
             finally:
                 asked.cancel()
                 asked.add_done_callback(_retrieve)
+
+    def _expect_processed(self, asked: asyncio.Future[Stanza]) -> None:
+        """Raise an error unless a self-ping that was sent behind a message tells that the room has processed both. XEP-0410 §3.3"""
+        with contextlib.suppress(NotSupported):  # this server drops iqs: nothing tells
+            error = asked.result().error
+            if error is None or error.condition in PROCESSED:
+                return
+            if error.condition in STILL_IN:
+                raise StanzaTimeout(f"the server of {self.room} does not answer ({error.condition})")
+            raise NotJoined(f"{self.room} does not know us any more ({error.condition})")
 
     def _sending(self, stanza: Stanza) -> Message:
         if self.state != "in":
@@ -279,7 +296,7 @@ class Place:
         if self.state == "out" or not nick or presence.type not in ("", "unavailable"):
             return
         told = read_presence(presence, nick)
-        is_self = SELF in told.statuses or (self.state == "in" and nick == self.nick)
+        is_self = (SELF in told.statuses and nickname(nick) != "") or (self.state == "in" and nick == self.nick)
         if presence.type == "unavailable":
             self._has_left(told, is_self)
             return

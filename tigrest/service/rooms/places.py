@@ -170,7 +170,7 @@ class Places:
             wire=self._wire,
             deadlines=self._deadlines,
             limits=self.limits,
-            people=People(self._budget),
+            people=People(self._budget, self.limits.occupants_of_place),
             ended=self._lost,
         )
         self._by_room.setdefault(room, {})[occupant] = self._by_address.setdefault(occupant, {})[room] = made

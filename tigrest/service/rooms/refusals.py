@@ -19,6 +19,10 @@ NOT_AFFILIATED, NOT_A_MEMBER, SHUT_DOWN, FAILED = 321, 322, 332, 333
 """Status codes: why somebody was removed from a room. XEP-0045 §15.6"""
 
 
+MAX_WORDS = 500
+"""Most characters of a text of a room that stand in messages of errors, and so in logs."""
+
+
 class NotJoined(TigrestError):
     """The room does not know us as an occupant any more. Never leaves this package: the room is entered again."""
 
@@ -34,7 +38,7 @@ def refused_entry(room: JID, nick: str, address: JID, error: StanzaError) -> Tig
 
     XEP-0045 §7.2
     """
-    words = f" ({error.condition}: {error.text})" if error.text else f" ({error.condition})"
+    words = said_of(error)
     match error.condition:
         case "not-authorized":
             return NotPermitted(f"{room} wants a password, and got none or a wrong one{words}")
@@ -58,6 +62,12 @@ def refused_entry(room: JID, nick: str, address: JID, error: StanzaError) -> Tig
             return error
 
 
+def said_of(error: StanzaError) -> str:
+    """Return what a room says of an error, in brackets and with a space before it; a long text is cut."""
+    text = error.text[:MAX_WORDS]
+    return f" ({error.condition}: {text})" if text else f" ({error.condition})"
+
+
 def no_room(room: JID, words: str = "") -> NotFound:
     """Return the error for an address where no room is."""
     return NotFound(f"there is no room {room}{words}; rooms are not made by entering them, but by the command create_room")
@@ -65,7 +75,7 @@ def no_room(room: JID, words: str = "") -> NotFound:
 
 def refused_message(room: JID, error: StanzaError) -> TigrestError:
     """Return the error for somebody whose message a room has not taken. XEP-0045 §7.4, §8.1"""
-    words = f" ({error.condition}: {error.text})" if error.text else f" ({error.condition})"
+    words = said_of(error)
     match error.condition:
         case "not-acceptable" | "unexpected-request":
             return NotJoined(f"{room} does not know us any more{words}")
