@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 from tigrest.errors import NotFound, NotSupported, StanzaTimeout
-from tigrest.service.rooms.refusals import said_of, no_room
+from tigrest.service.rooms.refusals import no_room, said_of
 from tigrest.service.rooms.wire import Wire
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.rooms import creation_cancelled, description_query, is_room
