@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from functools import partial
 from urllib.parse import urlencode
 
 import pytest
 
-from tests.oauth.client import INTROSPECT, REVOKE, Registered, bearer, opened, refresh, registered, whoami
+from tests.oauth.client import INTROSPECT, REVOKE, Registered, bearer, refresh, registered, whoami
 from tests.oauth.pages import APP, AUTHORIZE, CALLBACK, VERIFIER, Visit, app, asked, fetch, fields, sent_back, visit
 from tests.waiting import eventually
 from tigrest.auth.client_store import ClientStore
 from tigrest.testing import PASSWORD, TestGateway
-
-
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[TestGateway]:
-    with opened() as running:
-        yield running
-
-
-@pytest.fixture
-def fresh() -> Iterator[TestGateway]:
-    """A gateway of its own, for tests that fail logins or register many clients."""
-    with opened() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

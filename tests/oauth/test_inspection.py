@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.oauth.client import INTROSPECT, REVOKE, bearer, log_in, opened, refresh, registered, whoami
+from tests.oauth.client import INTROSPECT, REVOKE, bearer, log_in, refresh, registered, whoami
 from tigrest.testing import TestGateway
 
 INACTIVE = {"active": False}
-
-
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[TestGateway]:
-    with opened() as running:
-        yield running
 
 
 @pytest.mark.parametrize("path", ["/oauth2/revoke", "/oauth/revoke"])

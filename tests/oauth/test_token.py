@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import delete
@@ -15,19 +14,6 @@ from tigrest.backends.embedded.tables import accounts
 from tigrest.config import Config
 from tigrest.gateway.authentication import make_permissions
 from tigrest.testing import API_KEY, TestGateway
-
-
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[TestGateway]:
-    with opened() as running:
-        yield running
-
-
-@pytest.fixture
-def fresh() -> Iterator[TestGateway]:
-    """A gateway of its own, for tests that fail logins or change who is an admin."""
-    with opened() as running:
-        yield running
 
 
 @pytest.mark.parametrize("path", ["/oauth2/token", "/oauth/token"])

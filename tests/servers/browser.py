@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
+
+import pytest
 
 from tests.scripting.listening import Quiet, listening
 from tests.servers.process import free_ports
@@ -83,6 +86,9 @@ def chromium(folder: Path) -> Iterator[Browser]:
     Args:
         folder: for the profile and the log.
     """
+    if not is_installed():
+        assert "CI" not in os.environ, "Chromium is not installed; tests/servers/install.sh does that"
+        pytest.skip("Chromium is not installed; as root: apt-get install chromium chromium-driver")
     (port,) = free_ports(1)
     with (folder / "chromedriver.log").open("wb") as log:
         driver = subprocess.Popen([DRIVER, f"--port={port}"], stdout=log, stderr=log)

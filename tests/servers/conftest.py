@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.browser import Browser, chromium
 from tests.servers.ejabberd import Ejabberd
 from tests.servers.jabberd2 import Jabberd2
 from tests.servers.newer import NewerEjabberd, NewerProsody
@@ -67,3 +68,10 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
     yield start
     for server in running:
         server.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """Start a browser for the tests of a module."""
+    with chromium(tmp_path_factory.mktemp("chromium")) as started:
+        yield started

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,7 @@ from authlib.common.security import generate_token
 from authlib.integrations.requests_client import OAuth2Session
 
 from tests.cli.process import serving, tigrest
-from tests.servers.browser import Browser, chromium, fill_in, is_installed, is_shown, page
+from tests.servers.browser import Browser, fill_in, is_shown, page
 from tests.waiting import eventually
 from tigrest.auth.client_store import DEVICE_GRANT
 
@@ -23,16 +22,6 @@ CONFIG = """
 jid = "alice@localhost"
 password = "pässword"
 """
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    if not is_installed():
-        if os.environ.get("CI"):
-            pytest.fail("Chromium is not installed")
-        pytest.skip("Chromium is not installed; as root: apt-get install chromium chromium-driver")
-    with chromium(tmp_path_factory.mktemp("chromium")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

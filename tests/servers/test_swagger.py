@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from tests.cli.process import serving, tigrest
-from tests.servers.browser import Browser, chromium, fill_in, is_installed
+from tests.servers.browser import Browser, fill_in
 from tests.waiting import eventually
 
 COMMAND = '''
@@ -123,16 +121,6 @@ const status = await within('.live-responses-table tr.response .response-col_sta
 status.closest('.responses-inner').scrollIntoView();
 return [parseInt(status.textContent), body.querySelector('code, pre').textContent];
 """
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    if not is_installed():
-        if os.environ.get("CI"):
-            pytest.fail("Chromium is not installed")
-        pytest.skip("Chromium is not installed; as root: apt-get install chromium chromium-driver")
-    with chromium(tmp_path_factory.mktemp("chromium")) as started:
-        yield started
 
 
 @contextmanager
