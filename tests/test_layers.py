@@ -35,7 +35,7 @@ ROOMS: dict[str, set[str]] = {
     "scripting": {"errors", "spelling", "concurrency", "observability", "xmpp", "formats", "auth", "service", "inbound"},
     "commands": {"errors", "spelling", "concurrency", "observability", "xmpp", "formats", "auth", "backends", "service", "scripting"},
     "http": {"errors", "version", "concurrency", "observability", "xmpp", "formats", "state", "auth", "config", "service", "scripting"},
-    "hooks": {"errors", "concurrency", "observability", "xmpp", "formats", "auth", "service", "scripting", "http"},
+    "hooks": {"errors", "concurrency", "observability", "xmpp", "formats", "state", "auth", "service", "scripting", "http"},
     "oauth": {"errors", "observability", "xmpp", "formats", "auth", "http"},
     "api": {"errors", "spelling", "observability", "xmpp", "formats", "auth", "config", "scripting", "commands", "http"},
     # put together

@@ -34,8 +34,9 @@ from tigrest.errors import (
     UserExists,
 )
 from tigrest.formats.stanza_json import representations as stanza_json
+from tigrest.hooks.outcome import HookOutcome
 from tigrest.hooks.post import HookIgnored, HookPost
-from tigrest.hooks.receiver import HookOutcome, HookReceiver
+from tigrest.hooks.receiver import HookReceiver
 from tigrest.http.requests import HandlerRequest as Request
 from tigrest.inbound.events import Events
 from tigrest.inbound.webhooks import Webhooks

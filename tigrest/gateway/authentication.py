@@ -37,6 +37,8 @@ from tigrest.config.issuers import IssuerConfig
 from tigrest.config.models import AccountConfig, ApiKeyConfig
 from tigrest.hooks.receiver import HookReceiver
 from tigrest.hooks.renderer import Renderer
+from tigrest.hooks.repeats import HookRepeats
+from tigrest.http.idempotency import Idempotency
 from tigrest.oauth.owners import Owners
 from tigrest.oauth.server import AuthorizationServer, Stores
 from tigrest.oauth.settings import OAuthSettings
@@ -178,7 +180,9 @@ def make_authorization_server(
     return AuthorizationServer(stores, authentication.throttle, owners, oauth_settings(config))
 
 
-def make_hooks(config: Config, store: HookStore, service: Service, authentication: Authentication) -> HookReceiver:
+def make_hooks(
+    config: Config, store: HookStore, service: Service, authentication: Authentication, idempotency: Idempotency
+) -> HookReceiver:
     """Make what receives posts of other programs.
 
     Args:
@@ -186,8 +190,10 @@ def make_hooks(config: Config, store: HookStore, service: Service, authenticatio
         store: hooks besides those of the configuration.
         service: sends the messages.
         authentication: counts failures, those of logins among them.
+        idempotency: tells posts that come again.
     """
-    return HookReceiver(service, HookAdmission([each.hook for each in config.hooks], store, authentication.throttle), Renderer())
+    admission = HookAdmission([each.hook for each in config.hooks], store, authentication.throttle)
+    return HookReceiver(service, admission, Renderer(), HookRepeats(idempotency))
 
 
 def oauth_settings(config: Config) -> OAuthSettings:

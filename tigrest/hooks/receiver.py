@@ -7,7 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,10 @@ from tigrest.auth.hook_store import Hook, make_hook, new_secret
 from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import HookTemplateFailed, InvalidValue, NotFound, ScriptMistake, TigrestError, UnexpectedPost
 from tigrest.formats.content import media_type
+from tigrest.hooks.outcome import HookOutcome
 from tigrest.hooks.post import MULTIPART, HookIgnored, HookPost
 from tigrest.hooks.renderer import Renderer
+from tigrest.hooks.repeats import HookRepeats
 from tigrest.http.requests import HandlerRequest, client_address
 from tigrest.observability.context import set_caller
 from tigrest.scripting.hook_formats import HookFormat
@@ -40,29 +42,6 @@ _MISREAD = (LookupError, TypeError, ValueError, AttributeError)
 """What a format may raise that is shown a post of another."""
 
 
-@dataclass(frozen=True)
-class HookOutcome:
-    """What became of a post.
-
-    Args:
-        id: of the message that was sent; empty where none was.
-        ignored: why none was sent; empty where one was.
-        answer: text that the sender wants to be answered; ``None`` for the usual JSON.
-        is_confirmed: whether the server, or the room, is known to have processed the message.
-    """
-
-    id: str = ""
-    ignored: str = ""
-    answer: str | None = None
-    is_confirmed: bool = True
-
-    def __str__(self) -> str:
-        """Return it for the list of hooks."""
-        if self.ignored:
-            return f"ignored: {self.ignored}"
-        return "sent" if self.is_confirmed else "sent, not confirmed"
-
-
 class HookReceiver:
     """Receives what programs post to hooks, and sends the messages. It sends as the gateway: an administrator made the hook.
 
@@ -70,11 +49,19 @@ class HookReceiver:
         service: sends.
         admission: looks up hooks, and checks secrets.
         renderer: renders templates.
+        repeats: tells posts that come again.
         clock: tells monotonic seconds.
     """
 
-    def __init__(self, service: Service, admission: HookAdmission, renderer: Renderer, clock: Callable[[], float] = time.monotonic) -> None:
-        self._service, self._admission, self._renderer, self._clock = service, admission, renderer, clock
+    def __init__(
+        self,
+        service: Service,
+        admission: HookAdmission,
+        renderer: Renderer,
+        repeats: HookRepeats,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._service, self._admission, self._renderer, self._repeats, self._clock = service, admission, renderer, repeats, clock
         self._formats: dict[str, HookFormat] = {}
         self._noted: dict[str, tuple[str, float]] = {}
         self._unwritten: dict[str, tuple[Hook, str]] = {}
@@ -91,7 +78,7 @@ class HookReceiver:
         await self._renderer.stop()
 
     async def receive(self, name: str, request: HandlerRequest) -> HookOutcome:
-        """Send the message that a post makes.
+        """Send the message that a post makes, unless it was sent before.
 
         Args:
             name: of the hook, as the URL has it.
@@ -101,6 +88,7 @@ class HookReceiver:
             LoginRequired, TooManyFailures, StorageUnavailable: as :meth:`~tigrest.auth.hook_admission.HookAdmission.admit`.
             UnexpectedPost: it has not the format of the hook, or there is nothing to say.
             HookTemplateFailed, Unavailable: as :meth:`~tigrest.hooks.renderer.Renderer.render`.
+            RequestInFlight, IdempotencyMismatch: as :meth:`~tigrest.hooks.repeats.HookRepeats.once`.
             TigrestError: the message cannot be sent.
         """
         headers = dict(reversed(request.headers.items()))
@@ -109,16 +97,7 @@ class HookReceiver:
         set_caller(f"hook {hook.name}")
         query.pop("token", None)
         post = HookPost(hook.name, await request.body(), request.content_type, headers, query, await _fields(request))
-        noted = "failed: an error, which the log has"
-        try:
-            outcome = await self._deliver(hook, post)
-            noted = str(outcome)
-        except TigrestError as error:
-            noted = f"failed: {error}"
-            raise
-        finally:
-            self._note(hook, noted)
-        return outcome
+        return await self._repeats.once(hook, post, request.scope["headers"], partial(self._deliver_and_note, hook, post))
 
     async def add(self, name: str, format: str, to: JID, *, is_room: bool = False, nick: str = "") -> str:
         """Make a hook, and return its secret.
@@ -167,6 +146,19 @@ class HookReceiver:
             raise NotFound(f'there is no hook named "{name}"')
         text = f"Test of the hook {hook.name}: what is posted to it in the format {hook.format} arrives here."
         return (await self._send(hook, text)).id
+
+    async def _deliver_and_note(self, hook: Hook, post: HookPost) -> HookOutcome:
+        """Send the message of a post, and store what became of it for the list of hooks."""
+        noted = "failed: an error, which the log has"
+        try:
+            outcome = await self._deliver(hook, post)
+            noted = str(outcome)
+        except TigrestError as error:
+            noted = f"failed: {error}"
+            raise
+        finally:
+            self._note(hook, noted)
+        return outcome
 
     async def _deliver(self, hook: Hook, post: HookPost) -> HookOutcome:
         reader = self._formats.get(hook.format)

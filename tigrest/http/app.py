@@ -312,7 +312,7 @@ class App:
         elif route.is_guarded:
             principal = await self._admission.admit(route, scope["path"], scope["query_string"], headers, client_address(scope))
             set_caller(principal)
-        if endpoint.takes_key and IDEMPOTENCY_KEY in headers:
+        if endpoint.takes_key and IDEMPOTENCY_KEY in headers and not endpoint.keeps_keys:
             execute = partial(self._execute, scope, send, headers, match, route, endpoint, principal)
             limit = self._limits.of(route, headers)
             check_length(headers, limit)

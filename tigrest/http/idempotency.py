@@ -186,16 +186,24 @@ class Idempotency:
         key, caller = read_key(scope["headers"]), request.caller
         named = [caller, *request.credentials, scope["method"], scope["path"], key]
         body, receive = await _begin_body(request, self._fingerprinted)
-        claim = KeyClaim(_digest("key", *named), _digest("caller", caller), _fingerprint(key, request, body, self._fingerprinted))
-        stored, seal = await self._claim(claim), AnswerSeal(named)
+        claim = KeyClaim(key_digest("key", *named), key_digest("caller", caller), _fingerprint(key, request, body, self._fingerprinted))
+        stored, seal = await self.claim(claim), AnswerSeal(named)
         if stored is not None:
             return _reply_of(seal.open(stored))
         try:
-            return await self._execute(request, claim, seal, IdSeed(_digest("stanzas", *named)), receive, run, failure)
+            return await self._execute(request, claim, seal, IdSeed(key_digest("stanzas", *named)), receive, run, failure)
         finally:
-            self._store.leave(claim)
+            self.leave(claim)
 
-    async def _claim(self, claim: KeyClaim) -> StoredAnswer | None:
+    async def claim(self, claim: KeyClaim) -> StoredAnswer | None:
+        """Store that a request is executed, unless it was before, and count it. Whoever executes it calls :meth:`leave` at the end.
+
+        Returns:
+            The answer to give; ``None``: the request is to be executed.
+
+        Raises:
+            Exception: as :meth:`tigrest.state.idempotency.IdempotencyStore.claim`.
+        """
         try:
             outcome = await self._store.claim(claim)
         except RequestInFlight:
@@ -236,10 +244,25 @@ class Idempotency:
         return answer
 
     async def _store_fate(self, request: KeyedRequest, claim: KeyClaim, seal: AnswerSeal, answer: AnyResponse, fate: KeyFate) -> None:
-        """Store what repeats get. Where that fails they are executed again, as after a crash."""
+        """Store what repeats get."""
+        sealed = seal.seal(_stored(answer, is_secret=request.is_secret)) if fate == "final" else None
+        await self.settle(claim, sealed, fate)
+
+    def leave(self, claim: KeyClaim) -> None:
+        """Note that a request is not being executed any more."""
+        self._store.leave(claim)
+
+    async def settle(self, claim: KeyClaim, answer: StoredAnswer | None, fate: KeyFate) -> None:
+        """Store what repeats get. Where that fails they are executed again, as after a crash.
+
+        Args:
+            claim: the request.
+            answer: encrypted; counts only where it is final.
+            fate: what becomes of the key.
+        """
         try:
-            if fate == "final":
-                await self._store.complete(claim, seal.seal(_stored(answer, is_secret=request.is_secret)))
+            if fate == "final" and answer is not None:
+                await self._store.complete(claim, answer)
             elif fate == "forgotten":
                 await self._store.release(claim)
         except StorageUnavailable as error:
@@ -297,7 +320,7 @@ async def _begin_body(request: KeyedRequest, size: int) -> tuple[bytes, Receive]
     return b"".join(parts), receive_all
 
 
-def _digest(purpose: str, *parts: str) -> str:
+def key_digest(purpose: str, *parts: str) -> str:
     """Return a hash of texts, in 43 characters; another one for each purpose."""
     return _base64(hashlib.sha256(json.dumps([purpose, *parts]).encode()).digest())
 

@@ -117,9 +117,11 @@ def validate(path: Path, cls: type[Handler], lines: Lines) -> None:
         raise ScriptError(path, lines.of(base, name) if base.__module__ == cls.__module__ else lines.of(cls), f"{shown} {problem}")
     if cls.requiredRole not in ROLES:
         raise wrong(path, cls, lines, "requiredRole", 'use None, "user" or "admin"')
-    for attribute in ("isAsync", "decodeContent", "apiKey", "checkOrigin", "hookSigned", "takesUploads", "idempotencyKey"):
+    for attribute in ("isAsync", "decodeContent", "apiKey", "checkOrigin", "hookSigned", "takesUploads"):
         if not isinstance(getattr(cls, attribute), bool):
             raise wrong(path, cls, lines, attribute, "use True or False")
+    if not isinstance(cls.idempotencyKey, bool) and cls.idempotencyKey != "own":
+        raise wrong(path, cls, lines, "idempotencyKey", 'use True or False, or "own" where the handler reads the header itself')
     if cls.takesUploads and cls.decodeContent:
         raise wrong(path, cls, lines, "takesUploads", "add decodeContent = False: a body that is decoded is read as a whole")
     if cls.timeout is not None and (not isinstance(cls.timeout, int | float) or isinstance(cls.timeout, bool) or cls.timeout <= 0):

@@ -109,8 +109,11 @@ class Handler:
     checkOrigin: bool = False
     """``True``: GET is refused, as other methods are, when a page of another origin sends it: for a GET that opens something."""
 
-    idempotencyKey: bool = False
-    """``True``: a request with the header ``Idempotency-Key`` is answered once, and its repeats with the same answer. Not of ``GET``."""
+    idempotencyKey: bool | Literal["own"] = False
+    """``True``: a request with the header ``Idempotency-Key`` is answered once, and its repeats with the same answer. Not of ``GET``.
+
+    ``"own"``: the handler sees to that itself, and the header is only described in the OpenAPI document.
+    """
 
     timeout: float | None = None
     """Seconds a request, stanza or scheduled run may take, then 504 or an error; ``None`` for ``[http] request_timeout``."""

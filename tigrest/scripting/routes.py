@@ -33,12 +33,14 @@ class Endpoint:
         invocation: how to call it.
         template: HTML page for its results, if there is one.
         takes_key: whether ``Idempotency-Key`` counts.
+        keeps_keys: whether the handler sees to that itself.
     """
 
     method: str
     invocation: Invocation
     template: Template | None = None
     takes_key: bool = False
+    keeps_keys: bool = False
 
 
 @dataclass(eq=False, kw_only=True)
@@ -230,8 +232,9 @@ def _endpoints(declared: Declaration, handler: Handler, pattern: re.Pattern[str]
             invocation = compile_signature(function, pattern, declared.cls.requiredRole, declared.cls.decodeContent)
         except SignatureError as error:
             raise declared.error(name, f".{name}: {error}") from None
-        takes_key = declared.cls.idempotencyKey and method != "GET"
-        endpoints[method] = Endpoint(method, invocation, _template(declared.source, method), takes_key)
+        takes_key = bool(declared.cls.idempotencyKey) and method != "GET"
+        keeps_keys = declared.cls.idempotencyKey == "own"
+        endpoints[method] = Endpoint(method, invocation, _template(declared.source, method), takes_key, keeps_keys)
     if "GET" in endpoints:
         endpoints["HEAD"] = endpoints["GET"]
     return endpoints

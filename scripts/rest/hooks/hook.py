@@ -27,7 +27,7 @@ class Hook(Handler):
     regex = r"/([^/]+?)(?:/message)?/?"
     requiredRole = None
     decodeContent = False
-    idempotencyKey = True
+    idempotencyKey = "own"
     hooks: HookReceiver = inject()
     description = {
         "regex": "/{name}[/message]",
@@ -62,7 +62,7 @@ class Topic(Handler):
     regex = r"/?"
     requiredRole = None
     decodeContent = False
-    idempotencyKey = True
+    idempotencyKey = "own"
     hooks: HookReceiver = inject()
     description = {
         "regex": "",
@@ -89,7 +89,7 @@ def answer_of(outcome: HookOutcome) -> Result:
     """Return the answer to a post; what is not known to have arrived is 202."""
     if outcome.ignored:
         return Result("application/json", {"ignored": outcome.ignored}, 202)
-    status = 200 if outcome.is_confirmed else 202
-    return (
-        Result("application/json", {"id": outcome.id}, status) if outcome.answer is None else Result("text/plain", outcome.answer, status)
-    )
+    status, headers = 200 if outcome.is_confirmed else 202, {"Idempotent-Replayed": "true"} if outcome.is_repeat else {}
+    if outcome.answer is not None:
+        return Result("text/plain", outcome.answer, status, headers)
+    return Result("application/json", {"id": outcome.id}, status, headers)
