@@ -28,7 +28,7 @@ _OFFSET = re.compile(r"([+-])(\d{2}):(\d{2})")
 
 @dataclass(frozen=True)
 class LastActivity:
-    """When a user was last online.
+    """Last activity of a user.
 
     Args:
         timestamp: in UTC; ``None`` when that is not known.

@@ -35,7 +35,7 @@ SHOWN |= {"application/x-www-form-urlencoded": TEXT}
 NO_STANZA = "The body can be read, but is no stanza that can be sent."
 
 ANSWERS = {200: SHOWN, 202: "Sent; an iq is answered with its reply instead.", 422: NO_STANZA}
-"""What is answered to who sends a stanza."""
+"""Answers to requests that send stanzas."""
 
 P = ParamSpec("P")
 

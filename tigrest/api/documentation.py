@@ -1,4 +1,4 @@
-"""What tells callers which API there is: the OpenAPI document, and Swagger UI to read and try it."""
+"""Documentation of the API for callers: the OpenAPI document, and Swagger UI to read and try it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tigrest.http.replies import Reply
 from tigrest.scripting.table import Table
 
 Readers = Literal["admin", "public", "off"]
-"""Who may read it: ``off`` for nobody."""
+"""Readers of the documentation; ``off`` for nobody."""
 
 
 def index_links(readers: Readers) -> list[IndexLink]:

@@ -38,7 +38,7 @@ class ApiPlace:
 
 
 class Addressed(NamedTuple):
-    """What a request is for.
+    """The command that a request is for.
 
     Args:
         command: which.

@@ -21,14 +21,14 @@ MEMOISED_PATH = 100
 
 _VERSION = re.compile(r"v(0|[1-9][0-9]{0,17})")
 _ALMOST = re.compile(r"[vV](?:x|[^a-zA-Z_].{0,10})?")
-"""What somebody writes who means a version."""
+"""Text of a version, as people write it."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _VERSIONED_ROOT = re.compile(r"/(v[0-9]+)/api(?:/(.*))?", re.DOTALL)
 
 
 class CommandPath(NamedTuple):
-    """What a path below a mount names.
+    """The command that a path below a mount names.
 
     Args:
         name: of the command.

@@ -89,7 +89,7 @@ class ApiKeys:
     ) -> None:
         self._limits, self._clock, self._unix_clock = limits, clock, unix_clock
         self._noted: dict[str, float] = {}
-        """When the use of each stored key was noted last, by its name."""
+        """Times at which the use of stored keys was noted last, by their names."""
         self._tasks = TaskSet()
         self._store = store
         self._bootstrap_keys = [ApiKey("bootstrap", hash_key(bootstrap))] if bootstrap else []

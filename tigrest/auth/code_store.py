@@ -32,7 +32,7 @@ class CodeLimits:
 
 @dataclass(frozen=True)
 class CodeGrant:
-    """What a code stands for.
+    """A grant that a code stands for.
 
     Args:
         client: identifier of the client.

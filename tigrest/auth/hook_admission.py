@@ -42,7 +42,7 @@ class HookLimits:
 
 @dataclass(frozen=True)
 class HookCredentials:
-    """What a post carries to show that its sender knows the secret.
+    """Proof in a post that its sender knows the secret.
 
     Args:
         headers: by name in lower case.

@@ -16,7 +16,7 @@ Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 
 DISCOVERY = "/.well-known/openid-configuration"
-"""Where a provider tells of itself, behind its issuer. OpenID Connect Discovery 1.0 §4"""
+"""Path of a provider's metadata, behind its issuer. OpenID Connect Discovery 1.0 §4"""
 
 
 def is_safe_url(url: str) -> bool:

@@ -41,7 +41,7 @@ _FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True)
 class TokenIdentity:
-    """What a token says.
+    """Claims of a token that count here.
 
     Args:
         owner: bare address of whom it stands for.

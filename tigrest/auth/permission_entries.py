@@ -92,7 +92,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Administrators:
-    """Who administers what.
+    """Administrators and what they administer.
 
     Args:
         admins: bare addresses of those with the role admin.

@@ -31,7 +31,7 @@ WAYS = ("http", "ctl", "adhoc", "console")
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a group says about an attempt.
+    """Answer of a group about an attempt.
 
     Args:
         group: its name.

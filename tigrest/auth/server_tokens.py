@@ -21,7 +21,7 @@ from tigrest.xmpp.jid import JID
 log = logging.getLogger(__name__)
 
 SERVER_TOKEN_NAME = "of the XMPP server"  # noqa: S105 - not one itself
-"""What all tokens of the server are called."""
+"""Name of all tokens of the server."""
 
 
 @dataclass(frozen=True)

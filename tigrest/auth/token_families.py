@@ -1,4 +1,4 @@
-"""What users have granted to clients: an access token each, and a refresh token that makes the next ones. RFC 6749 §1.5"""
+"""Grants of users to clients: an access token each, and a refresh token that makes the next ones. RFC 6749 §1.5"""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class FamilyLimits:
 
 @dataclass(frozen=True)
 class Grant:
-    """What a user grants to a client.
+    """A grant that is to be stored.
 
     Args:
         client: identifier of the client; empty where none was named.
@@ -61,7 +61,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class Family:
-    """What a user has granted to a client.
+    """A grant that is stored.
 
     Args:
         id: which.
@@ -84,7 +84,7 @@ class Family:
 
 @dataclass(frozen=True)
 class Refresh:
-    """What a refresh token belongs to.
+    """Owner and client of a refresh token.
 
     Args:
         family: which family.

@@ -28,7 +28,7 @@ EXPIRED_SECONDS = 30 * 24 * 3600.0
 """Seconds for which tokens that have expired are still listed: programs may make one for each of their runs."""
 
 GrantKind = Literal["password", "consent", "client"]
-"""How a client got a token: by the password of the user, by his consent on the page, or for the account that it stands for itself."""
+"""Ways to a token: the password of the user, his consent on the page, or a client's own account."""
 
 _SCOPE = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _COLUMNS = (

@@ -18,7 +18,7 @@ REGISTERED_USERS = "get-registered-users-list"
 """Command that lists all accounts. XEP-0133 §4.18"""
 
 COMMANDS_CURE = "on Prosody admin_adhoc has it, on ejabberd mod_configure, jabberd2 has no commands"
-"""Where most commands are to be had."""
+"""Cure where most commands are missing."""
 
 _CURES: Mapping[str, str] = {
     REGISTERED_USERS: "Prosody, Openfire 4.7 and jabberd2 have none, on ejabberd mod_configure has it",
@@ -27,7 +27,7 @@ _CURES: Mapping[str, str] = {
     "reenable-user": "Prosody 13 has it in admin_adhoc, ejabberd 26 in mod_configure, older ones do not",
     "get-user-lastlogin": "of the servers tried only ejabberd has it, in mod_configure",
 }
-"""Where a command is to be had; :data:`COMMANDS_CURE` for the others."""
+"""Cures where one command is missing, by its node; :data:`COMMANDS_CURE` for the others."""
 
 _GRANT = "make the component an administrator of the server, by what tigrest check --live says"
 

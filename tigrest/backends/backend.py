@@ -64,7 +64,10 @@ class UserRepository(Protocol):
 
 
 class LoginPort(Protocol):
-    """Where users of a server log in, by their passwords or by tokens of the server. Each call takes the time of a login; callers cache."""
+    """Checks logins of users at their server, by their passwords or by tokens of the server.
+
+    Each call takes the time of a login; callers cache.
+    """
 
     async def check(self, jid: JID, password: str) -> bool:
         """Return whether a password is right.
@@ -101,7 +104,7 @@ class Backend(Protocol):
     """The domain whose users are served."""
     users: UserRepository
     login_port: LoginPort | None
-    """Where tokens of the server are checked; ``None`` where it has none."""
+    """Checks tokens of the server; ``None`` where it has none."""
     inbound: Inbound
     """Gets the stanzas that come in for our own addresses."""
 

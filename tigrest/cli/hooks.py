@@ -23,7 +23,7 @@ from tigrest.xmpp.jid import JID
 
 @dataclass(frozen=True)
 class HookOptions:
-    """What ``tigrest hook add`` was told.
+    """Options of ``tigrest hook add``.
 
     Args:
         format: name of the format.

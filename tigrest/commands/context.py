@@ -1,4 +1,4 @@
-"""What a command's function gets besides its arguments."""
+"""The context that a command's function gets besides its arguments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why somebody may call a command or a handler, or may not: what each group of permissions says."""
+"""Explain decisions: for each group of permissions, why somebody may call a command or a handler, or may not."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ COMPLETE = "--complete"
 
 
 class Patience(NamedTuple):
-    """How long a gateway is waited for.
+    """Limits of the wait for a gateway.
 
     Args:
         connect_seconds: seconds that connecting may take.

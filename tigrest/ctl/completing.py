@@ -1,4 +1,4 @@
-"""How a command line may go on: for the completion of shells."""
+"""Complete command lines for shells."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OWN: tuple[Candidate, ...] = (
     ("help", "which commands there are, and how each is used"),
     ("completion", "print what completes commands in a shell"),
 )
-"""What is no command of a script."""
+"""Words of the shell that are no commands of scripts."""
 
 
 def candidates(commands: Sequence[Command], words: Sequence[str]) -> list[Candidate]:

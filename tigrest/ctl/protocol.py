@@ -25,7 +25,7 @@ ALIVE: Mapping[str, object] = {}
 """Says that the command still runs."""
 
 Question = Literal["secret", "new secret", "stdin"]
-"""What a gateway asks for: a secret typed without echo, one typed twice, or all of standard input."""
+"""Input that a gateway asks for: a secret typed without echo, one typed twice, or all of standard input."""
 
 
 class ExitCode(IntEnum):
@@ -39,7 +39,7 @@ class ExitCode(IntEnum):
 
 
 class CtlRequest(NamedTuple):
-    """What the client was given, and where its output goes.
+    """Arguments and terminal of the client.
 
     Args:
         arguments: of the command line, without the client's own options.
@@ -55,7 +55,7 @@ class CtlRequest(NamedTuple):
 
 
 class CtlReply(NamedTuple):
-    """What the client prints, and its exit code.
+    """Output of the client, and its exit code.
 
     Args:
         code: the exit code.

@@ -26,14 +26,14 @@ _IN_JSON = _REORDERING | {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 """Control characters that JSON may have as they are. RFC 8259 §7"""
 
 _IN_CELLS = {ord("\\"): "\\\\", ord("\n"): "\\n", ord("\t"): "\\t", ord("\r"): "\\r"}
-"""What would end a cell or a line, and what is written instead, as PostgreSQL's COPY has it."""
+"""Characters that would end a cell or a line, and their substitutes, as PostgreSQL's COPY has it."""
 
 ResultSchema = Mapping[str, object]
 
 
 @dataclass(frozen=True)
 class Screen:
-    """Where results are shown.
+    """The terminal that results are shown on.
 
     Args:
         width: columns of the terminal; ``None`` when it is none.

@@ -6,11 +6,11 @@ from tigrest.errors.base import TigrestError
 
 
 class NotFound(TigrestError):
-    """What a command is about does not exist."""
+    """The thing that a command is about does not exist."""
 
 
 class Conflict(TigrestError):
-    """What a command is to make exists already, or its state does not allow what is asked."""
+    """The thing that a command is to make exists already, or its state does not allow the request."""
 
 
 class UnknownCommand(NotFound):

@@ -128,7 +128,7 @@ class UnprocessableContent(TigrestError):
 
 
 class UnexpectedPost(TigrestError):
-    """What was posted to a hook does not have the format of the hook. RFC 9110 §15.5.21"""
+    """A post to a hook does not have its format. RFC 9110 §15.5.21"""
 
 
 class IdempotencyMismatch(TigrestError):

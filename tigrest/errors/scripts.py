@@ -12,7 +12,7 @@ class ScriptMistake(TigrestError):
 
 
 class ScriptStanzaInvalid(ScriptMistake, InvalidStanza):
-    """What a script gave to ``service.send()`` and the like is no stanza."""
+    """A script gave something else than a stanza to ``service.send()`` and the like."""
 
 
 class ScriptSenderInvalid(ScriptMistake, SenderNotAllowed):

@@ -41,7 +41,7 @@ class Software:
 
 @dataclass(frozen=True)
 class Cures:
-    """What to do about each thing that does not work.
+    """Cures for things that do not work.
 
     Args:
         administration: the gateway may run no commands of administrators.

@@ -43,11 +43,11 @@ BUILT_INS = (
     "BOSH pre-bind",
     "rights",
 )
-"""What is checked with an account, in the order in which it is read."""
+"""Checks with an account, in the order in which they are read."""
 
 
 class State(StrEnum):
-    """What is known of something that was checked."""
+    """Result of a check."""
 
     WORKS = "works"
     FAILS = "does not"
@@ -109,7 +109,7 @@ class DiagnosticsLimits:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckListener:
-    """Who is told of a diagnosis under way.
+    """Watchers of a diagnosis under way.
 
     Args:
         progress: called with the name of each check before it begins.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class HookOutcome:
-    """What became of a post.
+    """Outcome of a post.
 
     Args:
         id: of the message that was sent; empty where none was.

@@ -1,4 +1,4 @@
-"""What a program posts to a hook, as a format reads it."""
+"""Posts of programs to hooks, as formats read them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class HookIgnored:
 
 @dataclass(frozen=True)
 class HookPost:
-    """What a program posts to a hook.
+    """A post of a program to a hook.
 
     Args:
         hook: name of the hook.

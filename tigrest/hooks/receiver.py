@@ -39,7 +39,7 @@ _NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML cannot carry. XML 1.0 §2.2"""
 
 _MISREAD = (LookupError, TypeError, ValueError, AttributeError)
-"""What a format may raise that is shown a post of another."""
+"""Exceptions that a format may raise over a post of another format."""
 
 
 class HookReceiver:

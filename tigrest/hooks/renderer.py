@@ -42,7 +42,7 @@ class RenderLimits:
 
 @dataclass(frozen=True)
 class RenderedText:
-    """What a template made.
+    """Text that a template made.
 
     Args:
         text: of at most :attr:`RenderLimits.characters`.

@@ -64,7 +64,7 @@ FINGERPRINTED = 1024 * 1024
 """Bytes of a body that are compared; of a longer one its length is, too. So an upload need not be kept in memory."""
 
 KEY_OUTCOMES = ("new", "resumed", "replayed", "conflict", "mismatch")
-"""What may become of a request with a key, for the metrics."""
+"""Outcomes of requests with a key, for the metrics."""
 
 _STRING = re.compile(r'"((?:[ !#-\[\]-~]|\\["\\])*)"(?:[ ]*;[ -~]*)?')
 _TOKEN = re.compile(r"[!#-+\--:<-\[\]-~]+")
@@ -83,7 +83,7 @@ AnswerError = Callable[[Exception], Reply]
 """Makes the answer for an error."""
 
 KeyFate = Literal["final", "open", "forgotten"]
-"""What becomes of a key: repeats get the answer, are executed again, or count as something new."""
+"""Fate of a key: repeats get the answer, are executed again, or count as something new."""
 
 
 def read_key(headers: Sequence[tuple[bytes, bytes]]) -> str:

@@ -37,7 +37,7 @@ class BodyLimit(NamedTuple):
 
 
 class FormShare(Protocol):
-    """What a caller may take of the room for forms with large files, which are kept on the disk until their requests end."""
+    """A caller's share of the room for forms with large files, which are kept on the disk until their requests end."""
 
     def take(self) -> None:
         """Count one more form.

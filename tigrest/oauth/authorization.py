@@ -22,7 +22,7 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 @dataclass(frozen=True)
 class AuthorizationRequest:
-    """What a client asks a user for.
+    """Request of a client to a user.
 
     Args:
         client: which.

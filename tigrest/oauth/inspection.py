@@ -18,7 +18,7 @@ from tigrest.oauth.scopes import FOREIGN_SCOPES
 from tigrest.xmpp.jid import JID
 
 _INACTIVE: Mapping[str, object] = {"active": False}
-"""What is told of a token that is none, or nobody's business. RFC 7662 §2.2"""
+"""Answer about a token that is unknown, or not for the caller to know. RFC 7662 §2.2"""
 
 
 class _AdminNeeded(NamedTuple):

@@ -16,7 +16,7 @@ MAX_LOGIN = 4096
 
 @dataclass(frozen=True)
 class Owners:
-    """What is asked about users.
+    """Questions about users.
 
     Args:
         logins: checks their passwords.

@@ -22,7 +22,7 @@ from tigrest.xmpp.jid import JID
 
 @dataclass(frozen=True)
 class ConsentQuestion:
-    """What a user is asked.
+    """Question to a user.
 
     Args:
         subject: all that matters of it, as one text: an answer counts for this question only.
@@ -45,7 +45,7 @@ class ConsentQuestion:
 
 @dataclass(frozen=True)
 class ConsentAnswer:
-    """What a user has answered.
+    """Answer of a user.
 
     Args:
         owner: his bare address.

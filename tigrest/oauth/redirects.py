@@ -1,4 +1,4 @@
-"""Where users are sent back to: what clients may register, what they may then ask for, and what is added. RFC 6749 §3.1.2"""
+"""Redirect URIs: those that clients may register, those that they may then ask for, and the parameters that are added. RFC 6749 §3.1.2"""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ _Uri = Annotated[_Text, AfterValidator(_no_fragment)]
 
 
 class ClientMetadata(BaseModel):
-    """What a client registers; what is not known here is ignored. RFC 7591 §2"""
+    """Properties that a client registers; unknown ones are ignored. RFC 7591 §2"""
 
     model_config = ConfigDict(strict=True, extra="ignore", hide_input_in_errors=True)
 

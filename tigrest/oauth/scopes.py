@@ -29,7 +29,7 @@ DEFAULT_SCOPE = "user"
 
 @dataclass(frozen=True)
 class Granted:
-    """What is granted of a scope.
+    """Granted part of a scope.
 
     Args:
         scope: in the words of the client, with spaces between; empty for nothing.

@@ -32,15 +32,15 @@ from tigrest.oauth.settings import OAuthSettings
 from tigrest.oauth.token_issuer import GrantFunction, TokenIssuer
 
 ROOTS = ("/oauth2", "/oauth")
-"""Where the endpoints are: clients of Prosody's modules use the first, those of ejabberd the second."""
+"""Paths of the endpoints: clients of Prosody's modules use the first, those of ejabberd the second."""
 
 METADATA = "/.well-known/oauth-authorization-server"
-"""Where clients read what there is. RFC 8414 §3"""
+"""Paths of the server's metadata. RFC 8414 §3"""
 
 
 @dataclass(frozen=True)
 class Stores:
-    """What the authorisation server stores.
+    """Stores of the authorisation server.
 
     Args:
         families: what users have granted, and its tokens.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Registration = Literal["off", "key", "open"]
-"""Who may register clients: nobody, callers with an API key, or everybody."""
+"""Callers who may register clients: nobody, those with an API key, or everybody."""
 
 
 @dataclass(frozen=True)

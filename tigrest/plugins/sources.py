@@ -16,7 +16,7 @@ from tigrest.plugins.hooks import GROUP
 
 @dataclass(frozen=True)
 class PluginSource:
-    """Where a plugin comes from.
+    """Source of a plugin.
 
     Args:
         name: the plugin and what it belongs to, for messages.

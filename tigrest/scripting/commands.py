@@ -50,7 +50,7 @@ MISSING: Final = _Missing()
 
 @dataclass(frozen=True, kw_only=True)
 class Specification:
-    """What the decorator says of a command; see :func:`command`."""
+    """Declaration of a command by its decorator; see :func:`command`."""
 
     name: str | None
     version: int

@@ -20,10 +20,10 @@ _BY_NAME = {
     **dict.fromkeys(("jid", "to", "user", "address", "account", "sender", "whose"), ADDRESS),
     **dict.fromkeys(("domain", "host", "server"), EXAMPLE_DOMAIN),
 }
-"""What arguments of some names most often are."""
+"""Examples of arguments by their names."""
 
 _OTHERS = (ADDRESS, EXAMPLE_DOMAIN, f"{ADDRESS}/desk", "1", "1.5", "true")
-"""What fits the types of arguments."""
+"""Examples of arguments by their types."""
 
 _ALPHABET = string.ascii_letters + string.digits + "-_.~" + string.punctuation + " "
 _ESCAPED = {"d": "1", "w": "a", "s": " ", "S": "a", "D": "a", "W": "-", "t": "\t", "n": "\n"}

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, GetCoreSchemaHandler, WithJsonSchema
 from pydantic_core import CoreSchema, core_schema
 
 MASK = "********"
-"""What stands for a secret in logs and answers; as long for all of them."""
+"""Text in place of a secret in logs and answers; as long for all of them."""
 
 
 class Secret:

@@ -33,7 +33,7 @@ class SignatureError(Exception):
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the arguments of one kind of methods come from.
+    """Sources of the arguments of one kind of methods.
 
     Args:
         injected: names of arguments that are attributes of the call, e.g. ``service``.

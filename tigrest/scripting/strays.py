@@ -1,4 +1,4 @@
-"""What scripts leave behind: tasks, callbacks and threads that run on when the method that started them has ended.
+"""Tasks, callbacks and threads that scripts leave behind: they run on when the method that started them has ended.
 
 What fails there is logged with the script, its line, and the request that it was started for; and ``sys.exit()`` in it does not end the
 gateway.
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class _Origin(NamedTuple):
-    """Where a task comes from.
+    """Origin of a task.
 
     Args:
         request: it was started for; ``None`` outside of requests.

@@ -18,7 +18,7 @@ CONFIRM_TIMEOUT = 5.0
 """Default time to wait for a confirmation, in seconds."""
 
 Until = Literal["server", "receipt"]
-"""What is waited for: that the server has processed the stanza, or a receipt of the recipient (XEP-0184)."""
+"""Kinds of confirmation: that the server has processed the stanza, or a receipt of the recipient (XEP-0184)."""
 
 _RECEIPTS = RECEIPTS.encode()
 

@@ -63,7 +63,7 @@ token_families = Table(
     Index("token_families_expires", "expires"),
     Index("token_families_client", "client"),
 )
-"""What users have granted to clients: each with its access token, and the hash of the refresh token that is valid now.
+"""Grants of users to clients: each with its access token, and the hash of the refresh token that is valid now.
 
 ``family`` is a hash too; ``client`` is empty where none was named; ``scope`` is in the words of the client; ``kind`` says how it was
 granted, null for ``password``. RFC 6749 §6
@@ -156,7 +156,9 @@ hooks = Table(
     Column("last_used", Text),
     Column("last_outcome", Text),
 )
-"""Where other programs post; ``digest`` is the hash of the secret, ``secret`` the secret itself where senders sign with it, else empty.
+"""Hooks, to which other programs post.
+
+``digest`` is the hash of the secret, ``secret`` the secret itself where senders sign with it, else empty.
 
 ``is_room`` is 0 or 1; ``created`` and ``last_used`` are UTC in ISO 8601.
 """

@@ -80,7 +80,7 @@ ClaimState = Literal["new", "resumed"]
 """A request that is to be executed: for the first time, or again."""
 
 ClaimOutcome = StoredAnswer | ClaimState | TigrestError
-"""What comes of a claim: the answer to give, that the request is to be executed, or why it is refused."""
+"""Outcome of a claim: the answer to give, that the request is to be executed, or why it is refused."""
 
 
 @dataclass(frozen=True)

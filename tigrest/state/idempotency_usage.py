@@ -42,7 +42,7 @@ class IdempotencyLimits:
 
 @dataclass
 class _Usage:
-    """What is stored of one caller, or of all."""
+    """Stored keys and bytes of one caller, or of all."""
 
     keys: int = 0
     bytes: int = 0

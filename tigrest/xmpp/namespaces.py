@@ -214,10 +214,10 @@ MUC = "http://jabber.org/protocol/muc"
 """XEP-0045"""
 
 MUC_OWNER = f"{MUC}#owner"
-"""What the owners of a room ask and set. XEP-0045 §10"""
+"""Requests of the owners of a room. XEP-0045 §10"""
 
 MUC_USER = f"{MUC}#user"
-"""What a room tells its occupants, and invitations by way of it. XEP-0045 §7"""
+"""Status of a room for its occupants, and invitations by way of it. XEP-0045 §7"""
 
 MEDIA_ELEMENT = "urn:xmpp:media-element"
 """XEP-0221"""

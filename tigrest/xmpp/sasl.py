@@ -25,7 +25,7 @@ MAX_ITERATIONS = 10_000_000
 """Greatest iteration count accepted: some seconds of one core, so that a server cannot keep us busy for hours."""
 
 LoginSecret = Literal["password", "token"]
-"""What a login was accepted by: a password, or a token of the server."""
+"""Kinds of secrets to log in with: a password, or a token of the server."""
 
 _TOKEN = re.compile(r"[!-~]{1,4096}", re.ASCII)
 _TOKEN_OF_SERVER = re.compile(r"[A-Za-z0-9._~+/=:;-]{20,4096}", re.ASCII)

@@ -1,4 +1,4 @@
-"""What stands in the start tag of a stanza: attributes and namespace declarations, as text."""
+"""Attributes and namespace declarations in the start tags of stanzas, as text."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ MEANINGS = {
     503: "The XMPP server or the database cannot be reached; `Retry-After` says when to try again.",
     504: "There was no answer in time.",
 }
-"""What statuses of errors mean to callers."""
+"""Meanings of the statuses of errors."""
 
 _HEADERS = {
     401: {"WWW-Authenticate": "how to log in"},

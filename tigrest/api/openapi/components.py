@@ -1,4 +1,4 @@
-"""What operations refer to: JSON schemas by name. OpenAPI 3.1 §4.8.7"""
+"""JSON schemas by their names, which operations refer to. OpenAPI 3.1 §4.8.7"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tigrest.formats.encoding import plain
 JsonObject = dict[str, object]
 
 SCHEMAS = "#/components/schemas/"
-"""Where schemas are in the document."""
+"""Place of schemas in the document."""
 
 _UNNAMED = re.compile(r"[^A-Za-z0-9._-]+")
 

@@ -1,4 +1,4 @@
-"""What waits for an iq to be answered: a request, or a barrier."""
+"""Requests and barriers that wait for their replies."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ PROBE_USER = "tigrest-probe"
 _PING = f"{{{PING}}}ping"
 
 _PASSING = (ROSTER.encode(), b"privileged_iq")
-"""What iqs mention that ejabberd takes all the same: it decides by what it has granted. XEP-0356 §4, §6"""
+"""Texts in iqs that ejabberd takes all the same: it decides by what it has granted. XEP-0356 §4, §6"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ class ProbeLink(Protocol):
 
 
 class Probes:
-    """What the server delivers of what we send.
+    """Probes of the stanzas that the server delivers for us.
 
     Args:
         link: to the server.

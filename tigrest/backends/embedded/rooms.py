@@ -42,7 +42,7 @@ class EmbeddedRooms:
         self._rooms: dict[JID, _Room] = {}
         identity = DiscoIdentity("conference", "text", "Rooms")
         self.entity = Entity(identity, features=(MUC,), answers={("get", f"{{{PING}}}ping"): self._pong})
-        """What the service and each of its rooms answer to iqs."""
+        """Answers of the service and each of its rooms to iqs."""
 
     async def _pong(self, request: IqRequest) -> None:
         """Answer a self-ping. XEP-0410 §3.2"""

@@ -13,7 +13,7 @@ from tigrest.xmpp.namespaces import AVATAR_DATA, AVATAR_METADATA, VCARD4, VCARD_
 
 AvatarSource = Literal["avatar", "vcard4", "vcard-temp"]
 SOURCES: tuple[AvatarSource, ...] = ("avatar", "vcard4", "vcard-temp")
-"""Where an avatar may be kept, best first: PEP (XEP-0084), vCard4 (XEP-0292), vcard-temp (XEP-0153)."""
+"""Places of avatars, best first: PEP (XEP-0084), vCard4 (XEP-0292), vcard-temp (XEP-0153)."""
 
 MAX_ID = 100
 """Longest id of an item that is asked for, in characters; the hash that it should be has 40."""

@@ -24,7 +24,7 @@ class PeopleBudget:
 
 
 class People:
-    """Who is in a room.
+    """Occupants of a room.
 
     Args:
         budget: of all rooms together.

@@ -94,7 +94,7 @@ class Place:
         """Attempts to enter that have failed one after the other."""
         self.state: PlaceState = "out"
         self.people = people
-        """Who is in the room."""
+        """Occupants of the room."""
         self.subject = ""
         self.used_at = self.heard_at = asyncio.get_running_loop().time()
         self._wire, self._limits, self._ended = wire, limits, ended

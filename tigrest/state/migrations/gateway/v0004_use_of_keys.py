@@ -1,4 +1,4 @@
-"""When API keys end, and when and from where they were used last."""
+"""Add the ends of API keys, and the times and addresses of their last use."""
 
 import sqlalchemy as sa
 from alembic import op
