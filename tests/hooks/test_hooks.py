@@ -92,6 +92,11 @@ def test_an_alert_storm_is_one_message_of_bounded_length(gateway: TestGateway) -
 JSON_BODY = b'{"alerts": [], "groupKey": "x"}'
 
 
+def test_no_character_of_a_post_acts_in_the_client_of_the_reader(gateway: TestGateway) -> None:
+    _, texts = post(gateway, "json", json={"text": "ab\u202ec\u202dd\x9b31me\x7ff\x00\x1bg\u200f\u2067h\u2069 1\u20282\x853\r\n4"})
+    assert texts == ["abcd31mefg\u200f\u2067h\u2069 1\n2\n3\n4"]
+
+
 @pytest.mark.parametrize(
     ("hook", "options", "detail"),
     [
@@ -112,6 +117,11 @@ JSON_BODY = b'{"alerts": [], "groupKey": "x"}'
         ("slack", {"data": {"payload": "[1]"}}, "there is no object in the field payload"),
         ("slack", {"json": {"blocks": "x", "attachments": [1, None, {"fields": 3, "actions": {}}]}}, "there is no text, blocks or"),
         ("uptime-kuma", {"data": {"data": "no"}}, "the form has no field data with JSON"),
+        ("slack", {"data": {"payload": '{"text": "x", "blocks": [' + "{}," * 60_000 + "{}]}"}}, "objects and arrays"),
+        ("slack", {"data": {"payload": '{"text": NaN}'}}, "with JSON: JSON cannot be read"),
+        ("github", {"data": {"payload": "[" * 300 + "]" * 300}, "headers": {"X-GitHub-Event": "push"}}, "nested more than"),
+        ("uptime-kuma", {"data": {"data": '{"msg": "\\ud800"}'}}, "with JSON: JSON cannot be read"),
+        ("json", {"content": b"[" + b"1," * 260_000 + b"1]"}, "more than 250000 values"),
         ("github", {"json": {"zen": "x"}}, "there is no header X-GitHub-Event; it looks like json"),
         ("gitlab", {"json": {"object_kind": "push"}}, "there is no header X-Gitlab-Event"),
         ("apprise", {"json": {"message": "x"}}, "it looks like gotify"),

@@ -100,6 +100,14 @@ def test_elements_and_slixmpp_stanzas_are_stanzas() -> None:
         Stanza.of(5)
 
 
+def test_of_the_text_of_an_error_not_more_is_read_than_people_do() -> None:
+    text = f"<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>{'x' * 100_000}</text>"
+    error = Stanza.parse(
+        f"<iq type='error' id='7'><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>{text}</error></iq>"
+    )
+    assert len(str(error.error)) < 5000
+
+
 def test_an_error_is_read_and_written() -> None:
     request = Stanza.parse("<iq type='get' id='7' from='a@b' to='c'><q xmlns='urn:q'/></iq>")
     reply = Stanza.parse(str(request.error_reply(StanzaError("item-not-found", "cancel", "no <such> thing"))))

@@ -13,6 +13,9 @@ from tigrest.formats.urlencoded import read_fields
 
 MULTIPART = "multipart/form-data"
 
+MAX_VALUES = 250_000
+"""Most values of the JSON in a post: more of them would block the event loop, and 500 alerts have some 10,000."""
+
 
 @dataclass(frozen=True)
 class HookIgnored:
@@ -54,7 +57,7 @@ class HookPost:
         if not self.body.strip():
             raise UnexpectedPost("the body is empty")
         try:
-            return read_json(to_utf8(self.content_type, self.body))
+            return read_json(to_utf8(self.content_type, self.body), MAX_VALUES)
         except (MalformedContent, UnsupportedCharset) as error:
             raise UnexpectedPost(f"the body is not JSON: {error}") from None
 
@@ -67,6 +70,25 @@ class HookPost:
         value = self.json()
         if not isinstance(value, dict):
             raise UnexpectedPost("the body is JSON, but no object")
+        return value
+
+    def object_in(self, name: str) -> dict[str, Any]:
+        """Return the JSON object in a field of a form.
+
+        Args:
+            name: of the field.
+
+        Raises:
+            UnexpectedPost: the body is not a form, or has no such field with JSON.
+        """
+        written = self.form().get(name, "")
+        try:
+            value = read_json(written.encode("utf-8", "surrogatepass"), MAX_VALUES)
+        except MalformedContent as error:
+            why = f": {error}" if written else ""
+            raise UnexpectedPost(f"the form has no field {name} with JSON{why}") from None
+        if not isinstance(value, dict):
+            raise UnexpectedPost(f"there is no object in the field {name}")
         return value
 
     def text(self) -> str:

@@ -35,8 +35,11 @@ GENERAL_FORMATS = ("apprise", "slack", "gotify", "json", "text", "ntfy")
 NOTE_SECONDS = 1.0
 """Interval at which it is stored that a hook is used, while the outcome stays the same."""
 
-_NOT_XML = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that XML cannot carry. XML 1.0 §2.2"""
+_DROPPED = re.compile("[^\t\n\x20-\x7e\xa0-\u202c\u202f-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that XML cannot carry (XML 1.0 §2.2), and those that do something to a client instead of standing in it: C1 controls, which a
+terminal obeys, and overrides of the direction of text, by which it reads otherwise than it is. UAX #9 §2.2"""
+
+_LINE_END = re.compile("\r\n|[\x85\u2028\u2029]")
 
 _MISREAD = (LookupError, TypeError, ValueError, AttributeError)
 """Exceptions that a format may raise over a post of another format."""
@@ -222,8 +225,8 @@ class HookReceiver:
 
 
 def clean(text: str) -> str:
-    """Return a text without what XML cannot carry, empty lines at its ends, and more than one in a row."""
-    lines = [line.rstrip() for line in _NOT_XML.sub("", text.replace("\r\n", "\n")).split("\n")]
+    """Return a text without controls and what XML cannot carry, empty lines at its ends, and more than one in a row."""
+    lines = [line.rstrip() for line in _DROPPED.sub("", _LINE_END.sub("\n", text)).split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 

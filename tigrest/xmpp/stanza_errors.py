@@ -8,6 +8,9 @@ from tigrest.errors import StanzaError
 from tigrest.xmpp.namespaces import CLIENT, COMMANDS, STANZA_ERRORS
 from tigrest.xmpp.xml import split_name
 
+MAX_ERROR_TEXT = 4096
+"""Most characters of the text of an error: it stands in answers and logs, and anybody may have written it."""
+
 
 def read_error(stanza: ET.Element, source: str) -> StanzaError:
     """Read the error in a stanza of type ``error``.
@@ -24,7 +27,7 @@ def read_error(stanza: ET.Element, source: str) -> StanzaError:
     names = [split_name(child.tag) for child in element]
     condition = next((name for namespace, name in names if namespace == STANZA_ERRORS and name != "text"), "undefined-condition")
     of_command = next((name for namespace, name in names if namespace == COMMANDS), "")
-    text = element.findtext(f"{{{STANZA_ERRORS}}}text", "").strip()
+    text = element.findtext(f"{{{STANZA_ERRORS}}}text", "").strip()[:MAX_ERROR_TEXT]
     return StanzaError(condition, element.get("type", "cancel"), text, source, of_command)
 
 

@@ -3,11 +3,10 @@
 https://docs.github.com/en/webhooks/webhook-events-and-payloads
 """
 
-import json
 from collections.abc import Callable
 from typing import Any
 
-from tigrest import Handler, HookIgnored, HookPost, UnexpectedPost
+from tigrest import Handler, HookIgnored, HookPost
 
 from ._forge import EVENTS, Story, actor, link, repository, story
 from ._reading import excerpt, expect, first_line, inside, text
@@ -22,21 +21,11 @@ class GitHub(Handler):
     def read_hook(self, post: HookPost) -> dict[str, Any] | HookIgnored:
         event = post.headers.get("x-github-event", "")
         expect(event and "x-gitea-event" not in post.headers, "header X-GitHub-Event")
-        data = in_form(post) if post.has_form else post.object()
+        data = post.object_in("payload") if post.has_form else post.object()
         if event == "ping":
             return story(f"The hook of {repository(data)} works: {text(data, 'zen')}".rstrip(": "))
         tell = (EVENTS | OWN_EVENTS).get(event)
         return HookIgnored(f"the event {event[:80]} means nothing to people") if tell is None else tell(data)
-
-
-def in_form(post: HookPost) -> dict[str, Any]:
-    """Return the JSON in the field ``payload`` of a form: content type ``application/x-www-form-urlencoded`` of GitHub."""
-    try:
-        data = json.loads(post.form().get("payload", ""))
-    except (ValueError, RecursionError):
-        raise UnexpectedPost("the form has no field payload with JSON") from None
-    expect(isinstance(data, dict), "object in the field payload")
-    return dict(data)
 
 
 def workflow_run(data: dict[str, Any]) -> Story:

@@ -4,16 +4,18 @@ https://api.slack.com/messaging/webhooks, https://developers.mattermost.com/inte
 """
 
 import html
-import json
 import re
 from typing import Any
 
-from tigrest import Handler, HookPost, UnexpectedPost
+from tigrest import Handler, HookPost
 
 from ._reading import expect, objects, text
 
 LINK = re.compile(r"<([^<>|\s]+)(?:\|([^<>]*))?>")
 """A link, or a mention, of Slack's own markup. https://api.slack.com/reference/surfaces/formatting"""
+
+LONGEST = 20_000
+"""Most characters of a text of which the markup is read; messages have less."""
 
 
 class Slack(Handler):
@@ -23,23 +25,12 @@ class Slack(Handler):
     hookAnswer = "ok"
 
     def read_hook(self, post: HookPost) -> dict[str, Any]:
-        data = in_form(post) if post.has_form else post.object()
+        data = post.object_in("payload") if post.has_form else post.object()
         parts = [plain(text(data, "text")), *map(block, objects(data.get("blocks")))]
         parts += [part for each in objects(data.get("attachments")) for part in attachment(each)]
         said = list(dict.fromkeys(part for part in parts if part))  # the text of a message with blocks is often one of them
         expect(said, "text, blocks or attachments of Slack")
         return {"parts": said, "username": text(data, "username")}
-
-
-def in_form(post: HookPost) -> dict[str, Any]:
-    """Return the JSON in the field ``payload`` of a form."""
-    payload = post.form().get("payload", "")
-    try:
-        data = json.loads(payload)
-    except (ValueError, RecursionError):
-        raise UnexpectedPost("the form has no field payload with JSON") from None
-    expect(isinstance(data, dict), "object in the field payload")
-    return dict(data)
 
 
 def block(value: dict[str, Any]) -> str:
@@ -78,7 +69,7 @@ def attachment(value: dict[str, Any]) -> list[str]:
 
 def plain(value: str) -> str:
     """Return a text without Slack's markup: links as they are, and the three characters that it escapes."""
-    return html.unescape(LINK.sub(_link, value))
+    return html.unescape(LINK.sub(_link, value[:LONGEST]))
 
 
 def _link(match: re.Match[str]) -> str:

@@ -3,10 +3,9 @@
 https://github.com/louislam/uptime-kuma/wiki/Notification-Methods
 """
 
-import json
 from typing import Any
 
-from tigrest import Handler, HookPost, UnexpectedPost
+from tigrest import Handler, HookPost
 
 from ._reading import excerpt, expect, inside, text
 
@@ -19,7 +18,7 @@ class UptimeKuma(Handler):
     hookFormat = "uptime-kuma"
 
     def read_hook(self, post: HookPost) -> dict[str, Any]:
-        data = in_form(post) if post.has_form else post.object()
+        data = post.object_in("data") if post.has_form else post.object()
         expect("heartbeat" in data and "monitor" in data and "msg" in data, "heartbeat, monitor and msg of Uptime Kuma")
         heartbeat, monitor = inside(data, "heartbeat"), inside(data, "monitor")
         url = text(monitor, "url")
@@ -31,13 +30,3 @@ class UptimeKuma(Handler):
             "time": text(heartbeat, "localDateTime") or text(heartbeat, "time"),
             "msg": excerpt(data.get("msg")),
         }
-
-
-def in_form(post: HookPost) -> dict[str, Any]:
-    """Return the JSON in the field ``data`` of a form: content type "form-data" of Uptime Kuma."""
-    try:
-        data = json.loads(post.form().get("data", ""))
-    except (ValueError, RecursionError):
-        raise UnexpectedPost("the form has no field data with JSON") from None
-    expect(isinstance(data, dict), "object in the field data")
-    return dict(data)
