@@ -87,7 +87,7 @@ EXPECTED = {
     "listen_xpath_prefix.py:5": "Broken.match: xpath is 'x:order'; not a path: prefix 'x' not found",
     "listen_namespaces.py:5": "Broken.match: namespaces is ['urn:x']; use a dict",
     "listen_own.py:5": "Broken.match: own is 'yes'; use True or False",
-    "listen_argument.py:5": "Broken.on_message: argument 'boddy' has no source: it is none of service, stanza, sender, body, nick, room, real_jid, and match.body has 0 group(s)",
+    "listen_argument.py:5": "Broken.on_message: argument 'boddy' has no source: it is none of service, stanza, sender, body, nick, room, real_jid, sent_at, and match.body has 0 group(s)",
     "listen_argument_of_iq.py:5": "Broken.on_iq: argument 'body' has no source",
     "listen_group.py:7": "Broken.on_message: no argument takes group number 1 of match.body '/echo (.*)'",
     "listen_no_method.py:5": "Broken.on_message: is no method; write async def or def",

@@ -11,6 +11,7 @@ from tests.servers.client import Client, online
 from tests.servers.conftest import StartServer
 from tests.servers.gateway import eventually, gateway_for, settings
 from tests.servers.process import XmppServer
+from tests.servers.relay import relay_to
 from tigrest.testing import TestGateway, serving
 
 NEWER_TOO = True
@@ -106,6 +107,10 @@ def test_what_is_refused_says_why(server: XmppServer) -> None:
             shown = gateway.get(f"/rest/room/{room}", login=ALICE, headers={"Accept": "application/json"}).json()
             assert (shown["nick"], shown["wanted_nick"]) == ("alice_2", "alice")
             assert say(room, nick="alice").status_code == 409
+        with room_of(admin, maxusers="5") as room:
+            full = [say(room, nick=f"n{number}") for number in range(5)]
+            assert [one.status_code for one in full] == [200] * 4 + [503 if server.name == "ejabberd" else 200]  # Prosody has no limit
+            assert ("is full" in full[-1].text, "Retry-After" in full[-1].headers) == (server.name == "ejabberd",) * 2
         with room_of(admin, moderatedroom="1", members_by_default="0") as room:
             assert say(room).status_code in (200, 403)  # who has no voice by default differs
         for wrong in (next(NAMES), "alice@localhost", "x@nowhere.localhost", "x@http.localhost"):
@@ -145,6 +150,77 @@ def test_listeners_hear_others_once_and_answer_and_invitations_are_followed(serv
         configure(admin, "lobby@rooms.localhost")
         admin.expect(lambda stanza: stanza["from"] == "lobby@rooms.localhost/concierge", 20.0)
         admin.send("<presence to='lobby@rooms.localhost/Admin' type='unavailable'/>")
+
+
+MISSED = """
+from tigrest import Handler, Match
+
+class Missed(Handler):
+    match = Match(type="groupchat")
+    heard = []
+
+    async def on_message(self, body, nick, sent_at):
+        self.heard.append([nick, body, sent_at is not None])
+
+class Heard(Handler):
+    regex = "/heard"
+
+    async def exec_get(self):
+        return {"heard": Missed.heard}
+"""
+
+
+def test_what_is_said_while_the_link_is_cut_is_heard_once_and_marked(server: XmppServer, tmp_path: Any) -> None:
+    (tmp_path / "missed.py").write_text(MISSED)
+    with (
+        relay_to(server.component) as relay,
+        online(server, "admin") as admin,
+        room_of(admin) as room,
+        serving(tmp_path, xmpp=settings(server, port=relay.port), rooms=[{"jid": room}]) as gateway,
+    ):
+
+        def say(body: str) -> None:
+            admin.send(f"<message to='{room}' type='groupchat' id='{body}'><body>{body}</body></message>")
+            admin.message(body)
+
+        def heard() -> Any:
+            return gateway.get("/rest/heard", headers={"Accept": "application/json"}).json()["heard"]
+
+        admin.presence(f"{room}/tigrest")
+        assert gateway.post(f"/rest/room/{room}", login=BOB, json={"body": "not heard"}).status_code == 200
+        say("live")
+        eventually(lambda: heard() == [["Admin", "live", False]])
+        relay.cut()
+        eventually(lambda: not gateway.service.connected)
+        say("missed")
+        say("missed too")
+        relay.mend()
+        eventually(lambda: gateway.service.connected and gateway.service.rooms.is_in(room))
+        eventually(lambda: len(heard()) >= 3)
+        say("live again")
+        expected = [["Admin", "live", False], ["Admin", "missed", True], ["Admin", "missed too", True], ["Admin", "live again", False]]
+        eventually(lambda: len(heard()) >= 4)
+        assert heard() == expected
+
+
+def test_who_is_thrown_out_while_he_speaks_hears_it_and_does_not_come_back_at_once(server: XmppServer) -> None:
+    with watched(server) as (gateway, admin), room_of(admin) as room:
+
+        def say(login: str = BOB) -> Any:
+            return gateway.post(f"/rest/room/{room}", login=login, json={"body": "hello"})
+
+        assert say().status_code == 200
+        kick = "<item nick='bob' role='none'><reason>behave</reason></item>"
+        admin.send(f"<iq id='kick' type='set' to='{room}'><query xmlns='http://jabber.org/protocol/muc#admin'>{kick}</query></iq>")
+        answers: list[Any] = []
+        while not answers or answers[-1].status_code == 200:
+            answers.append(say())
+        assert answers[-1].status_code in (403, 503), answers[-1].text
+        refused = say()
+        assert refused.status_code == 503
+        assert 30 < int(refused.headers["Retry-After"]) <= 60
+        assert gateway.put(f"/rest/room/{room}", login=BOB).status_code == 200
+        assert say().status_code == 200
 
 
 def test_a_room_and_a_server_that_come_back_are_entered_again(start_server: StartServer, tmp_path: Any) -> None:

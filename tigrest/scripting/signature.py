@@ -10,6 +10,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from tigrest.auth.principal import Principal
@@ -22,6 +23,7 @@ from tigrest.scripting.models import Model, ModelError, is_model
 from tigrest.service import Service
 from tigrest.spelling import nearest
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.rooms import sent_before
 from tigrest.xmpp.stanza import Stanza
 
 Group = str | None
@@ -48,13 +50,13 @@ REQUEST = Sources(("service", "callback", "user", "principal", "request", "conte
 """Of ``exec_`` methods."""
 
 STANZA = {
-    "message": Sources(("service", "stanza", "sender", "body", "nick", "room", "real_jid"), "match.body"),
+    "message": Sources(("service", "stanza", "sender", "body", "nick", "room", "real_jid", "sent_at"), "match.body"),
     "presence": Sources(("service", "stanza", "sender"), "match.body"),
     "iq": Sources(("service", "stanza", "sender"), "match.body"),
 }
 """Of ``on_`` methods, by kind of stanza."""
 
-OF_ROOMS = frozenset({"nick", "room", "real_jid"})
+OF_ROOMS = frozenset({"nick", "room", "real_jid", "sent_at"})
 """Arguments that only messages of rooms have."""
 
 SCHEDULE = Sources(("service",))
@@ -109,6 +111,11 @@ class StanzaCall:
     def real_jid(self) -> JID | None:
         """Return the address of an occupant; ``None`` where his room does not tell it."""
         return None if self.stanza.occupant is None else self.stanza.occupant.jid
+
+    @property
+    def sent_at(self) -> datetime | None:
+        """Return when an old message of a room was sent, which it has sent again; ``None`` for what is said now."""
+        return None if self.stanza.occupant is None else sent_before(self.stanza, self.sender.bare)
 
 
 @dataclass(slots=True)

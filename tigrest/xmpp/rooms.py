@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
 from tigrest.errors import InvalidJID
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.namespaces import DATA_FORMS, DISCO_INFO, MUC, MUC_OWNER, MUC_USER, PING
+from tigrest.xmpp.namespaces import DATA_FORMS, DELAYED_DELIVERY, DISCO_INFO, MUC, MUC_OWNER, MUC_USER, PING
 from tigrest.xmpp.occupant import Occupant
 from tigrest.xmpp.stanza import Stanza, make_stanza
 
 SELF, CREATED, BANNED, RENAMED, KICKED = 110, 201, 301, 303, 307
 """Status codes: the presence is the occupant's own; the room is new; why somebody has left. XEP-0045 §15.6"""
+
+NO_HISTORY = {"maxstanzas": 0, "maxchars": 0}
+"""What who enters a room asks for who wants to hear nothing old."""
+
+_DELAY = DELAYED_DELIVERY.encode()
 
 
 @dataclass(frozen=True)
@@ -83,8 +90,8 @@ def item_of(occupant: Occupant) -> ET.Element:
     return x
 
 
-def entering(room: JID, nick: str, sender: JID, password: str) -> Stanza:
-    """Build the presence that enters a room, without its history::
+def entering(room: JID, nick: str, sender: JID, password: str, history: Mapping[str, int] = NO_HISTORY) -> Stanza:
+    """Build the presence that enters a room, by default without its history::
 
         <presence to="hall@rooms.example.org/tigrest" from="…">
           <x xmlns="http://jabber.org/protocol/muc"><history maxstanzas="0" maxchars="0"/><password>…</password></x>
@@ -95,14 +102,32 @@ def entering(room: JID, nick: str, sender: JID, password: str) -> Stanza:
         nick: nickname wanted.
         sender: who enters.
         password: of the room; empty for none.
+        history: how much of it is wanted, in attributes of §7.2.13.
 
     XEP-0045 §7.2
     """
     x = ET.Element(f"{{{MUC}}}x")
-    ET.SubElement(x, f"{{{MUC}}}history", {"maxstanzas": "0", "maxchars": "0"})
+    ET.SubElement(x, f"{{{MUC}}}history", {name: str(number) for name, number in history.items()})
     if password:
         ET.SubElement(x, f"{{{MUC}}}password").text = password
     return make_stanza("presence", "", room.with_resource(nick), x, sender=sender)
+
+
+def sent_before(message: Stanza, room: JID) -> datetime | None:
+    """Return when a message of a room was sent that the room has marked as history; ``None`` where it is said now.
+
+    A time that cannot be read counts as long ago. XEP-0045 §7.2.14
+    """
+    if not message.mentions(_DELAY):
+        return None
+    for delay in message.xml.iterfind(f"{{{DELAYED_DELIVERY}}}delay"):
+        if delay.get("from", "").partition("/")[0] in ("", room):
+            try:
+                sent = datetime.fromisoformat(delay.get("stamp", ""))
+                return sent.replace(tzinfo=UTC) if sent.tzinfo is None else sent.astimezone(UTC)
+            except (ValueError, OverflowError):
+                return datetime.fromtimestamp(0, UTC)
+    return None
 
 
 def leaving(room: JID, nick: str, sender: JID) -> Stanza:

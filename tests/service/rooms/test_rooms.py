@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -24,6 +25,7 @@ from tigrest.errors import (
 )
 from tigrest.service.rooms import RoomSettings
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.rooms import sent_before
 from tigrest.xmpp.stanza import Stanza
 
 OURS = "room-owner@http.example.org/rooms:tigrest"
@@ -355,6 +357,60 @@ async def test_a_link_that_comes_back_brings_back_where_we_were(hall: Played) ->
     await until(lambda: hall.rooms("alice").is_in(HALL))
 
 
+async def test_what_was_said_while_the_link_was_down_is_heard_once_and_marked(hall: Played) -> None:
+    delay = f"<delay xmlns='urn:xmpp:delay' stamp='2020-01-01T00:00:00Z' from='{HALL}'/>"
+    alices = "alice@http.example.org/rooms:alice"
+
+    def old(to: str, nick: str, id: str) -> str:
+        return said(nick, id, to, delay).replace("id='x'", f"id='{id}'")
+
+    await hall.rooms().send(HALL, "one")
+    await hall.rooms("alice").send(HALL, "two")
+    assert all(stanza.mentions(b'maxstanzas="0"') for stanza in hall.sent if stanza.kind == "presence")
+    hall.come_in(said("bob", "known").replace("id='x'", "id='known'"), said("bob", "known", alices).replace("id='x'", "id='known'"))
+    await until(lambda: len(hall.heard) == 1)
+    hall.on_entry = squatted(hall, "tigrest")
+    hall.places.on_link(False)
+    hall.places.on_link(True)
+    await until(lambda: hall.rooms().is_in(HALL) and hall.rooms("alice").is_in(HALL))
+    entries = [stanza for stanza in hall.sent if stanza.kind == "presence"][-2:]
+    assert all(stanza.mentions(b'seconds="') and stanza.mentions(b'maxstanzas="100"') for stanza in entries)
+    missed = [("bob", "known"), ("bob", "missed"), ("tigrest_2", "m1"), ("carol", "also missed")]
+    hall.come_in(*[old(to, nick, id) for nick, id in missed for to in (alices, OURS)])
+    hall.come_in(said("bob", "now"))
+    await until(lambda: hall.heard[-1].body == "now")
+    assert [(stanza.body, stanza.attributes["to"]) for stanza in hall.heard[1:3]] == [("missed", alices), ("also missed", alices)]
+    assert len(hall.heard) == 4
+
+
+@pytest.mark.parametrize(("stamp", "expected"), [("2020-01-01T00:00:00Z", 2020), ("2020-01-01T00:00:00", 2020), ("yesterday", 1970)])
+def test_old_messages_tell_when_they_were_sent(stamp: str, expected: int) -> None:
+    message = said("bob", "hi", further=f"<delay xmlns='urn:xmpp:delay' stamp='{stamp}' from='{HALL}'/>")
+    told = sent_before(Stanza.received(message), HALL)
+    assert told is not None
+    assert (told.year, told.utcoffset()) == (expected, timedelta(0))
+    assert sent_before(Stanza.received(message.replace(f"from='{HALL}'/>", "from='elsewhere.org'/>")), HALL) is None
+
+
+async def test_who_was_thrown_out_does_not_come_back_to_say_something_but_when_asked_to(hall: Played) -> None:
+    await hall.places.stop()
+    hall = Played(replace(QUICK, removed_seconds=60.0))
+    item = "<item affiliation='none' role='none'/>"
+    await hall.rooms().send(HALL, "one")
+    hall.come_in(hall.presence("tigrest", OURS, 307, 110, type="unavailable", item=item))
+    await until(lambda: not hall.rooms().is_in(HALL))
+    with pytest.raises(Unavailable, match="thrown out") as raised:
+        await hall.rooms().send(HALL, "two")
+    assert 50 < (raised.value.retry_after or 0) <= 60
+    await hall.rooms().join(HALL)
+    assert hall.sent[-1].mentions(b'maxstanzas="0"')
+    await hall.rooms().send(HALL, "three")
+    hall.come_in(hall.presence("tigrest", OURS, 307, 333, 110, type="unavailable", item=item))  # lost, as Prosody says it
+    await until(lambda: not hall.rooms().is_in(HALL))
+    await hall.rooms().send(HALL, "four")
+    await hall.places.stop()
+
+
 async def test_rooms_of_the_configuration_are_entered_again_and_again(hall: Played) -> None:
     hall.description = ""
     hall.places.start([RoomSettings(HALL, "concierge", "open")])
@@ -372,13 +428,17 @@ async def test_rooms_of_the_configuration_are_entered_again_and_again(hall: Play
 
 
 async def test_idle_rooms_are_left_and_silent_ones_are_asked() -> None:
-    hall = Played(replace(QUICK, idle_seconds=0.05, sweep_seconds=0.01, silent_seconds=0.02))
-    hall.places.start()
-    await hall.rooms().send(HALL, "one")
-    await until(lambda: hall.kinds()[-1] == "unavailable")
-    assert list(hall.places) == []
-    assert hall.asked[-1].mentions(b"urn:xmpp:ping")
-    await hall.places.stop()
+    silent = Played(replace(QUICK, sweep_seconds=0.01, silent_seconds=0.02))
+    silent.places.start()
+    await silent.rooms().send(HALL, "one")
+    await until(lambda: silent.asked[-1].mentions(b"urn:xmpp:ping"))
+    await silent.places.stop()
+    idle = Played(replace(QUICK, sweep_seconds=0.01, idle_seconds=0.02))
+    idle.places.start()
+    await idle.rooms().send(HALL, "one")
+    await until(lambda: idle.kinds()[-1] == "unavailable")
+    assert list(idle.places) == []
+    await idle.places.stop()
 
 
 async def test_a_silent_room_that_knows_us_no_longer_is_entered_again(hall: Played) -> None:

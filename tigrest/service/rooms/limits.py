@@ -26,8 +26,10 @@ class RoomLimits:
         occupants_of_place: most of them in one place, so that no room takes all.
         under_way: most messages of a place that wait to come back.
         subject_chars: most characters of a subject.
+        history: most messages that a room is asked for when the gateway comes back to it.
+        history_seconds: of the past for which it is asked at most.
         rejoin: delays between attempts to enter a room again.
-        removed_seconds: least delay after somebody has removed the gateway.
+        removed_seconds: least delay until it enters a room by itself again from which somebody has removed it.
     """
 
     join_seconds: float = 10.0
@@ -44,5 +46,7 @@ class RoomLimits:
     occupants_of_place: int = 20_000
     under_way: int = 1000
     subject_chars: int = 10_000
+    history: int = 100
+    history_seconds: float = 86_400.0
     rejoin: Backoff = field(default_factory=lambda: Backoff(first=1.0, last=300.0))
     removed_seconds: float = 60.0

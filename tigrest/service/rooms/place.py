@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from tigrest.concurrency.deadlines import Deadlines
 from tigrest.errors import (
     Conflict,
     NotConnected,
+    NotPermitted,
     NotSupported,
     StanzaError,
     StanzaTimeout,
@@ -19,15 +20,17 @@ from tigrest.errors import (
     TooManyWaiting,
 )
 from tigrest.service.rooms.entrance import expect_room, give_up_creation, similar_nick
+from tigrest.service.rooms.history import RoomHistory
 from tigrest.service.rooms.limits import RoomLimits
 from tigrest.service.rooms.people import People
-from tigrest.service.rooms.refusals import NotJoined, refused_entry, refused_message, removal
+from tigrest.service.rooms.refusals import NotJoined, is_kick, refused_entry, refused_message, removal
 from tigrest.service.rooms.under_way import Message, UnderWay
 from tigrest.service.rooms.wire import Wire
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.namespaces import CLIENT, DELAYED_DELIVERY
+from tigrest.xmpp.namespaces import CLIENT
 from tigrest.xmpp.rooms import (
     CREATED,
+    NO_HISTORY,
     RENAMED,
     SELF,
     RoomPresence,
@@ -47,7 +50,7 @@ PROCESSED = frozenset({"service-unavailable", "feature-not-implemented"})
 STILL_IN = PROCESSED | {"remote-server-timeout", "remote-server-not-found"}
 """Conditions of the answer to a self-ping that do not mean that we are out. XEP-0410 §3.3"""
 
-_DELAY, _SUBJECT, _BODY = DELAYED_DELIVERY.encode(), b"<subject", f"{{{CLIENT}}}body"
+_SUBJECT, _BODY = b"<subject", f"{{{CLIENT}}}body"
 
 PlaceState = Literal["out", "entering", "in"]
 
@@ -64,6 +67,7 @@ class Place:
         deadlines: expire what is waited for.
         limits: of time and memory.
         people: remembers who is in the room.
+        history: remembers what was said there.
         ended: called when the room has removed us, or is lost.
     """
 
@@ -78,6 +82,7 @@ class Place:
         deadlines: Deadlines,
         limits: RoomLimits,
         people: People,
+        history: RoomHistory,
         ended: Callable[[Place, TigrestError], None],
     ) -> None:
         self.room, self.address, self.nick, self.owner = room, address, nick, owner
@@ -95,6 +100,12 @@ class Place:
         self.state: PlaceState = "out"
         self.people = people
         """Occupants of the room."""
+        self.history = history
+        """What our occupants have heard in the room."""
+        self.wants_history = False
+        """True where we have been in the room, and hear what was said since."""
+        self.was_kicked = False
+        """True where somebody has thrown us out."""
         self.subject = ""
         self.used_at = self.heard_at = asyncio.get_running_loop().time()
         self._wire, self._limits, self._ended = wire, limits, ended
@@ -211,6 +222,7 @@ class Place:
     def end(self, error: TigrestError) -> None:
         """Note that we are not in the room any more, and why."""
         was_in = self.state == "in"
+        self.wants_history = not isinstance(error, NotPermitted)  # nor do we hear what was said where we were not to be
         self._close(error)
         if was_in:
             self._ended(self, error)
@@ -248,8 +260,9 @@ class Place:
             if isinstance(error, StanzaError):
                 raise refused_entry(self.room, self.wanted_nick, self.address, error) from None
             raise
-        self.failures = 0
+        self.failures, self.was_kicked = 0, False
         self.used_at = self.heard_at = loop.time()
+        self.history.begin(self.heard_at)
 
     async def _knock(self) -> bool:
         """Ask to be let in, under a similar nickname where somebody else has ours; return whether that has made the room."""
@@ -259,7 +272,7 @@ class Place:
             self.nick = nick
             self._entry = asyncio.get_running_loop().create_future()
             self._entry.add_done_callback(_retrieve)
-            await self._wire.send(entering(self.room, nick, self.address, self.password))
+            await self._wire.send(entering(self.room, nick, self.address, self.password, self._missed()))
             try:
                 has_made = await self._entry
             except StanzaError as error:
@@ -272,6 +285,11 @@ class Place:
             log.warning("in room %s as %s: somebody else is %s there", self.room, self.nick, self.wanted_nick)
         self._has_told_nick = self.is_similar
         return has_made
+
+    def _missed(self) -> Mapping[str, int]:
+        """Return how much of its history the room is asked for: what was said since it or the link was lost."""
+        seconds = self.history.seconds_missed(asyncio.get_running_loop().time()) if self.wants_history else 0
+        return {"seconds": seconds, "maxstanzas": self._limits.history} if seconds else NO_HISTORY
 
     async def _farewell(self) -> None:
         with contextlib.suppress(TigrestError):  # without a link the room loses us anyway
@@ -316,6 +334,7 @@ class Place:
         if RENAMED in told.statuses and told.new_nick:
             self.nick = told.new_nick
         elif self.state == "in":
+            self.was_kicked = is_kick(told)
             self.end(removal(self.room, told))
         elif SELF in told.statuses and self._entry is not None and not self._entry.done():
             self._entry.set_exception(removal(self.room, told))
@@ -342,7 +361,7 @@ class Place:
             ours: tells whether one of our occupants there has a nickname.
 
         Returns:
-            Whether nobody else is to hear it: our own, old ones, and what the room says itself.
+            Whether nobody else is to hear it: our own, and what the room says itself.
         """
         self.heard_at = asyncio.get_running_loop().time()
         is_first_subject = message.mentions(_SUBJECT) and self._take_subject(message)
@@ -350,7 +369,7 @@ class Place:
             if nick == self.nick:
                 self._under_way.complete(message)
             return True
-        return bool(not nick or is_first_subject or self.state != "in" or (message.mentions(_DELAY) and self._is_old(message)))
+        return bool(not nick or is_first_subject or self.state != "in")
 
     def _take_subject(self, message: Stanza) -> bool:
         """Note the subject, if a message has no body; return whether it is the first since we came in. XEP-0045 §7.2.15, §8.1"""
@@ -360,11 +379,6 @@ class Place:
         is_first, self._has_subject = not self._has_subject, True
         self.subject = subject[: self._limits.subject_chars]
         return is_first
-
-    def _is_old(self, message: Stanza) -> bool:
-        """Return whether the room has marked a message as history. XEP-0045 §7.2.14"""
-        delays = message.xml.iterfind(f"{{{DELAYED_DELIVERY}}}delay")
-        return any(delay.get("from", "").partition("/")[0] in ("", self.room) for delay in delays)
 
 
 def _retrieve(future: asyncio.Future[Any]) -> None:

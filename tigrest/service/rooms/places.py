@@ -11,7 +11,9 @@ from tigrest.concurrency.tasks import TaskSet
 from tigrest.errors import Conflict, InvalidJID, NotConnected, NotFound, NotPermitted, TigrestError, Unavailable
 from tigrest.observability.metrics import Metrics
 from tigrest.service.policy import Policy
+from tigrest.service.rooms.history import RoomHistory
 from tigrest.service.rooms.invitations import invitation_in
+from tigrest.service.rooms.kicks import Kicks
 from tigrest.service.rooms.limits import RoomLimits
 from tigrest.service.rooms.people import People, PeopleBudget
 from tigrest.service.rooms.place import Place
@@ -20,7 +22,7 @@ from tigrest.service.rooms.wire import Wire
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import MUC_USER
 from tigrest.xmpp.occupant import Occupant
-from tigrest.xmpp.rooms import item_of
+from tigrest.xmpp.rooms import item_of, sent_before
 from tigrest.xmpp.stanza import Stanza
 
 log = logging.getLogger(__name__)
@@ -48,6 +50,7 @@ class Places:
         self._by_address: dict[str, dict[str, Place]] = {}
         self._by_room: dict[str, dict[str, Place]] = {}
         self._budget = PeopleBudget(limits.occupants)
+        self._kicks = Kicks(limits)
         self._deadlines = Deadlines()
         self._tasks = TaskSet()
         self._sweeping: asyncio.TimerHandle | None = None
@@ -171,19 +174,26 @@ class Places:
             deadlines=self._deadlines,
             limits=self.limits,
             people=People(self._budget, self.limits.occupants_of_place),
+            history=self._history_of(room),
             ended=self._lost,
         )
         self._by_room.setdefault(room, {})[occupant] = self._by_address.setdefault(occupant, {})[room] = made
         return made
 
-    async def enter(self, place: Place, *, exact: bool = False) -> None:
+    def _history_of(self, room: JID) -> RoomHistory:
+        known = next(iter(self._by_room.get(room, {}).values()), None)
+        return RoomHistory(self.limits) if known is None else known.history
+
+    async def enter(self, place: Place, *, exact: bool = False, is_asked_for: bool = True) -> None:
         """Enter the room of a place; one that cannot be entered is forgotten, unless the gateway stays there.
 
         Args:
             place: to be in.
             exact: whether it has to be under the nickname that is wanted; else a similar one is taken where somebody else has it.
+            is_asked_for: whether somebody wants to enter; else he only wants to say something there.
 
         Raises:
+            Unavailable: also where nobody has asked for it, and we have just been thrown out.
             Conflict: also where we are in it under a similar nickname already.
             Exception: as :meth:`Place.enter`.
         """
@@ -191,6 +201,7 @@ class Places:
             await self._leave_for_exact_nick(place)
         try:
             if place.state == "out":
+                (self._kicks.forgive if is_asked_for else self._kicks.refuse)(place)
                 place.is_exact = exact
             await place.enter()
         finally:
@@ -263,6 +274,8 @@ class Places:
         """
         if not self._is_linked:
             return
+        if place.was_kicked:
+            self._kicks.add(place)
         if not place.stays:
             self._forget(place)
             return
@@ -328,8 +341,12 @@ class Places:
         if stanza.type != "groupchat":
             return stanza.heard_from(occupant, told=told) if nick else stanza
         others = self._by_room[room]
+        hearing = place.history.note(stanza, nick, address, asyncio.get_running_loop().time())
         if place.on_groupchat(stanza, nick, lambda nick: any(other.nick == nick for other in others.values())):
             return None
+        if sent_before(stanza, place.room) is not None:
+            wanted = place.wants_history and hearing != "known"
+            return stanza.heard_from(occupant, is_duplicate=hearing == "again", told=told) if wanted else None
         counts = place if len(others) == 1 else next(other for other in others.values() if other.state == "in")
         return stanza.heard_from(occupant, is_duplicate=counts is not place, told=told)
 

@@ -87,6 +87,14 @@ def refused_message(room: JID, error: StanzaError) -> TigrestError:
             return error
 
 
+def is_kick(told: RoomPresence) -> bool:
+    """Tell whether somebody has thrown us out of a room, who may come back. Prosody says so of those whom it has lost, too.
+
+    XEP-0045 §8.2, §15.6
+    """
+    return KICKED in told.statuses and not told.statuses & {BANNED, SHUT_DOWN, FAILED}
+
+
 def removal(room: JID, told: RoomPresence) -> TigrestError:
     """Return the error for somebody who was removed from a room while he waited. XEP-0045 §8.2, §9.1, §9.3, §10.9"""
     words = f": {told.reason}" if told.reason else ""
@@ -94,7 +102,7 @@ def removal(room: JID, told: RoomPresence) -> TigrestError:
         return NotFound(f"{room} was destroyed{words}")
     if BANNED in told.statuses:
         return NotPermitted(f"we were banned from {room}{words}")
-    if KICKED in told.statuses:
+    if is_kick(told):
         return NotPermitted(f"we were thrown out of {room}{words}")
     if told.statuses & {NOT_AFFILIATED, NOT_A_MEMBER}:
         return NotPermitted(f"{room} is for members only now{words}")

@@ -263,7 +263,7 @@ class Rooms:
             if place.state != "in" or (exact and place.is_similar):
                 if password is not None and place.state == "out":
                     place.password = password
-                await self._places.enter(place, exact=exact)
+                await self._places.enter(place, exact=exact, is_asked_for=False)
             try:
                 return await say(place, stanza)
             except NotJoined as error:
