@@ -33,7 +33,9 @@ class ListedHook:
         {"path": "/rest/hooks/alerts", "secret": "tgh_…"},
     ),
 )
-async def add_hook(ctx: CommandContext, name: str, format: str, to: BareJID, room: bool = False, nick: str = "") -> NewHook:
+async def add_hook(
+    ctx: CommandContext, name: str, format: str, to: BareJID, room: bool = False, nick: str = "", signed: bool = False
+) -> NewHook:
     """Make a hook, to which a program posts what becomes messages.
 
     `tigrest hook add` does so too, and takes a template or a secret of your own.
@@ -44,11 +46,12 @@ async def add_hook(ctx: CommandContext, name: str, format: str, to: BareJID, roo
         to: user, or room, that gets the messages.
         room: whether it is a room.
         nick: nickname in the room; that is the name of the hook by default.
+        signed: whether senders sign with the secret, whatever the format: it is kept as it is, not as a hash.
 
     Returns:
         The path to post to, and the secret, which cannot be read again.
     """
-    secret = await ctx.get(HookReceiver).add(name, format, to, is_room=room, nick=nick)
+    secret = await ctx.get(HookReceiver).add(name, format, to, is_room=room, nick=nick, is_signed=signed)
     return NewHook(f"/rest/hooks/{name}", secret)
 
 

@@ -68,6 +68,11 @@ def standard(secret: str, at: int) -> dict[str, str]:
     return {"webhook_id": "msg_1", "webhook_timestamp": str(at), "webhook_signature": f"v1,wrong {sign(secret, 'msg_1', at, BODY)}"}
 
 
+def grafana(secret: str, at: int) -> dict[str, str]:
+    """Return what Grafana sends that has a header for the time."""
+    return {"x_grafana_alerting_signature": hmac_of(secret, f"{at}:".encode() + BODY), "x_grafana_alerting_timestamp": str(at)}
+
+
 def ways(secret: str) -> list[dict[str, str]]:
     """Return ways to post with a secret."""
     return [
@@ -80,6 +85,8 @@ def ways(secret: str) -> list[dict[str, str]]:
         {"x_hub_signature_256": f"sha256={hmac_of(secret)}"},
         {"x_gitea_signature": hmac_of(secret)},
         {"x_forgejo_signature": hmac_of(secret)},
+        {"x_grafana_alerting_signature": hmac_of(secret)},
+        grafana(secret, 1290),
         standard(secret, 1000),
         standard(secret, 1290),
     ]
@@ -104,6 +111,12 @@ async def test_each_way_to_show_the_secret_will_do_and_none_to_show_another(worl
         {"x_hub_signature_256": f"sha256={hmac_of(SECRET, BODY + b' ')}"},
         {"x_hub_signature": "sha1=" + hmac.new(SECRET.encode(), BODY, hashlib.sha1).hexdigest()},
         {"x_hub_signature_256": "ü"},
+        {"x_grafana_alerting_signature": f"sha256={hmac_of(SECRET)}"},
+        {"x_grafana_alerting_signature": grafana(SECRET, 1000)["x_grafana_alerting_signature"]},
+        {"x_grafana_alerting_signature": hmac_of(SECRET), "x_grafana_alerting_timestamp": "1000"},
+        {"x_grafana_alerting_signature": "ü", "x_grafana_alerting_timestamp": "²"},
+        grafana(SECRET, 1000 - 301),
+        grafana(SECRET, 1000 + 301),
         standard(SECRET, 1000 - 301),
         standard(SECRET, 1000 + 301),
         {"webhook_signature": "v1,x"},
@@ -120,12 +133,15 @@ async def test_who_has_no_signature_is_refused_before_his_body_is_read(world: Wo
     assert world.bodies == 0
 
 
-async def test_a_secret_that_is_kept_as_a_hash_signs_nothing(world: World) -> None:
+async def test_a_secret_that_is_kept_as_a_hash_signs_nothing(world: World, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(LoginRequired):
         await world.post("text", x_hub_signature_256=f"sha256={hmac_of(SECRET)}")
     with pytest.raises(LoginRequired):
         await world.post("text", x_hub_signature_256=f"sha256={hmac_of('')}")
     assert [hook.secret for hook in await world.store.list()] == [SECRET, ""]
+    [line] = [record.getMessage() for record in caplog.records]
+    assert line.startswith("a signed post to the hook text is refused")
+    assert line.endswith("make it with --signed")
 
 
 async def test_a_hook_that_there_is_not_is_refused_like_a_wrong_secret(world: World) -> None:

@@ -19,7 +19,10 @@ from tigrest.xmpp.jid import JID
 
 log = logging.getLogger(__name__)
 
-REFUSAL = "there is no such hook, or the post does not carry its secret: as ?token=, Bearer, Basic password, X-Gotify-Key or a signature"
+REFUSAL = (
+    "there is no such hook, or the post does not carry its secret: as ?token=, Bearer, Basic password, X-Gotify-Key or a signature; "
+    "a hook whose sender signs is made with --signed, unless its format says so"
+)
 """The same for hooks that there are and for others: nobody finds out which there are."""
 
 
@@ -31,7 +34,7 @@ class HookLimits:
         fresh_seconds: age at which the hooks are read again. What another process has revoked counts from then on.
         missed_seconds: the same for a hook that is not among them: it may have been made right now.
         read_seconds: how long the database may take.
-        log_seconds: interval between two lines in the log about a database that cannot be read.
+        log_seconds: interval between two lines in the log about a database that cannot be read, or about signatures that cannot be checked.
     """
 
     fresh_seconds: float = 1.0
@@ -85,6 +88,7 @@ class HookAdmission:
         self._began, self._seen_changes = float("-inf"), -1
         self._reads: SingleFlight[int, None] = SingleFlight()
         self._complaints = LogLimit(self._limits.log_seconds, clock)
+        self._unsigned = LogLimit(self._limits.log_seconds, clock)
 
     async def admit(self, name: str, credentials: HookCredentials) -> Hook:
         """Return the hook of a name, for somebody who knows its secret.
@@ -104,14 +108,18 @@ class HookAdmission:
         if has_token(hook, credentials.headers, credentials.query):
             is_right = hook is not None
         else:
-            is_right = is_signed(credentials.headers) and has_signature(
-                hook, credentials.headers, await credentials.body(), self._unix_clock
-            )
+            is_right = is_signed(credentials.headers) and await self._is_signed_for(hook, credentials)
         if hook is None or not is_right:
             self._throttle.failed(account, credentials.address)
             raise LoginRequired(REFUSAL)
         self._throttle.succeeded(account, credentials.address)
         return hook
+
+    async def _is_signed_for(self, hook: Hook | None, credentials: HookCredentials) -> bool:
+        """Return whether a post is signed with the secret of a hook; one whose secret is not kept is told to whoever reads the log."""
+        if hook is not None and not hook.secret and self._unsigned.admit() is not None:
+            log.warning("a signed post to the hook %s is refused, as only a hash of its secret is kept: make it with --signed", hook.name)
+        return has_signature(hook, credentials.headers, await credentials.body(), self._unix_clock)
 
     async def find(self, name: str) -> Hook | None:
         """Return the hook of a name; ``None`` where there is none.

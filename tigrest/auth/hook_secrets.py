@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 
 from tigrest.auth.hook_store import Hook, hash_secret
-from tigrest.webhooks import verify
+from tigrest.webhooks import TOLERANCE, verify
 
 TOKEN_HEADERS = ("x-gotify-key", "x-gitlab-token")
 """Headers with the secret itself. https://gotify.net/docs/pushmsg, https://docs.gitlab.com/user/project/integrations/webhooks/"""
@@ -19,6 +19,12 @@ SIGNATURE_HEADERS = ("x-hub-signature-256", "x-gitea-signature", "x-forgejo-sign
 """Headers with the HMAC-SHA256 of the body in hexadecimal digits, that of GitHub behind ``sha256=``.
 
 https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries, https://docs.gitea.com/usage/webhooks
+"""
+
+GRAFANA_HEADER, GRAFANA_TIME_HEADER = "x-grafana-alerting-signature", "x-grafana-alerting-timestamp"
+"""Headers of Grafana: the HMAC-SHA256 of the body in hexadecimal digits, or of time, colon and body where a header for the time is set.
+
+https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/integrations/webhook-notifier/#hmac-signature
 """
 
 STANDARD_HEADER = "webhook-signature"
@@ -49,7 +55,7 @@ def tokens_of(headers: Mapping[str, str], query: Mapping[str, str]) -> Iterator[
 
 def is_signed(headers: Mapping[str, str]) -> bool:
     """Return whether a request has a signature, which takes its body to check."""
-    return any(headers.get(name) for name in (*SIGNATURE_HEADERS, STANDARD_HEADER))
+    return any(headers.get(name) for name in (*SIGNATURE_HEADERS, GRAFANA_HEADER, STANDARD_HEADER))
 
 
 def has_token(hook: Hook | None, headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
@@ -77,9 +83,30 @@ def has_signature(hook: Hook | None, headers: Mapping[str, str], body: bytes, cl
         return False
     if headers.get(STANDARD_HEADER):
         return verify(hook.secret, headers, body, now=clock())
-    expected = hmac.digest(hook.secret.encode(), body, hashlib.sha256).hex().encode()
-    given = [headers[name].removeprefix("sha256=").encode() for name in SIGNATURE_HEADERS if headers.get(name)]
-    return any(hmac.compare_digest(expected, signature) for signature in given)
+    if headers.get(GRAFANA_HEADER):
+        return _is_signed_by_grafana(hook.secret, headers, body, clock())
+    given = [headers[name].removeprefix("sha256=") for name in SIGNATURE_HEADERS if headers.get(name)]
+    return any(_matches(hook.secret, body, signature) for signature in given)
+
+
+def _is_signed_by_grafana(secret: str, headers: Mapping[str, str], body: bytes, now: float) -> bool:
+    """Return whether a request has the signature of Grafana, and is not too old where it has a time.
+
+    Args:
+        secret: that it is signed with.
+        headers: by name in lower case.
+        body: of the request, as it came.
+        now: seconds of Unix time.
+    """
+    text = headers.get(GRAFANA_TIME_HEADER, "")
+    if text and (not text.isascii() or not text.isdigit() or len(text) > 15 or abs(now - int(text)) > TOLERANCE):
+        return False
+    return _matches(secret, f"{text}:".encode() + body if text else body, headers[GRAFANA_HEADER])
+
+
+def _matches(secret: str, signed: bytes, signature: str) -> bool:
+    """Return whether a signature in hexadecimal digits is the HMAC-SHA256 of something; takes the same time wherever it differs."""
+    return hmac.compare_digest(hmac.digest(secret.encode(), signed, hashlib.sha256).hex().encode(), signature.encode())
 
 
 def _password(token: str) -> str:

@@ -102,7 +102,7 @@ class HookReceiver:
         post = HookPost(hook.name, await request.body(), request.content_type, headers, query, await _fields(request))
         return await self._repeats.once(hook, post, request.scope["headers"], partial(self._deliver_and_note, hook, post))
 
-    async def add(self, name: str, format: str, to: JID, *, is_room: bool = False, nick: str = "") -> str:
+    async def add(self, name: str, format: str, to: JID, *, is_room: bool = False, nick: str = "", is_signed: bool = False) -> str:
         """Make a hook, and return its secret.
 
         Args:
@@ -111,6 +111,7 @@ class HookReceiver:
             to: bare address of the user or room.
             is_room: whether it is a room.
             nick: nickname in the room; empty for the name of the hook.
+            is_signed: whether senders sign with the secret, whatever the format says.
 
         Raises:
             InvalidValue: one of them cannot be used.
@@ -118,7 +119,7 @@ class HookReceiver:
         if format not in self._formats:
             raise InvalidValue(f'there is no format "{format[:40]}"; there is {", ".join(sorted(self._formats))}')
         secret = new_secret()
-        hook = make_hook(name, format, to, secret, is_room=is_room, nick=nick, signs=self._formats[format].is_signed)
+        hook = make_hook(name, format, to, secret, is_room=is_room, nick=nick, signs=is_signed or self._formats[format].is_signed)
         await self._admission.add(hook)
         return secret
 
