@@ -19,6 +19,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import httpx2
 import pytest
 
 from tests.cli.process import LISTENING, TIGREST, Process, environment, prepare, serving
@@ -112,6 +113,35 @@ def test_a_hangup_applies_what_it_can_and_tells_what_needs_a_restart(tmp_path: P
         hang_up(process, tmp_path)
         assert said(tmp_path, "the configuration was read again")[1].endswith("; applied: nothing, as nothing changed that can be")
         assert len(said(tmp_path, "need a restart")) == 2  # it is still so
+
+
+HOOK = """
+[[hooks]]
+name = "{name}"
+format = "text"
+to = "alice@localhost"
+secret = "{secret}"
+"""
+
+
+def test_hooks_are_others_after_a_hangup_and_those_of_a_wrong_configuration_are_not(tmp_path: Path) -> None:
+    file = write(tmp_path)
+    plain = file.read_text()
+
+    def post(name: str, secret: str) -> int:
+        return httpx2.post(f"{base}/rest/hooks/{name}", params={"token": secret}, content=b"Backup done", timeout=20).status_code
+
+    file.write_text(plain + HOOK.format(name="old", secret="first-secret-of-it"))
+    with serving("--no-reload", cwd=tmp_path) as (process, base), ended(process, tmp_path):
+        assert post("old", "first-secret-of-it") == 200
+        file.write_text(plain + HOOK.format(name="new", secret="second-secret-of-it") + HOOK.format(name="old", secret="short"))
+        hang_up(process, tmp_path, "the configuration is wrong")
+        assert (post("old", "first-secret-of-it"), post("new", "second-secret-of-it")) == (200, 401)
+        file.write_text(plain + HOOK.format(name="new", secret="second-secret-of-it"))
+        hang_up(process, tmp_path)
+        assert (post("old", "first-secret-of-it"), post("new", "second-secret-of-it")) == (401, 200)
+        assert said(tmp_path, "the configuration was read again")[0].endswith("; applied: hooks")
+        assert not said(tmp_path, "secret-of-it")
 
 
 def test_options_of_the_command_line_are_no_changes(tmp_path: Path) -> None:

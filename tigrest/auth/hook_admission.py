@@ -81,7 +81,7 @@ class HookAdmission:
         clock: Callable[[], float] = time.monotonic,
         unix_clock: Callable[[], float] = time.time,
     ) -> None:
-        self._configured = {hook.name: hook for hook in configured}
+        self.configure(configured)
         self._store, self._throttle = store, throttle
         self._limits, self._clock, self._unix_clock = limits or HookLimits(), clock, unix_clock
         self._stored: dict[str, Hook] | None = None
@@ -89,6 +89,10 @@ class HookAdmission:
         self._reads: SingleFlight[int, None] = SingleFlight()
         self._complaints = LogLimit(self._limits.log_seconds, clock)
         self._unsigned = LogLimit(self._limits.log_seconds, clock)
+
+    def configure(self, hooks: Iterable[Hook]) -> None:
+        """Replace the hooks of the configuration from the next post on."""
+        self._configured = {hook.name: hook for hook in hooks}
 
     async def admit(self, name: str, credentials: HookCredentials) -> Hook:
         """Return the hook of a name, for somebody who knows its secret.

@@ -16,7 +16,7 @@ from tigrest.auth.client_store import ClientStore
 from tigrest.auth.code_store import CodeStore
 from tigrest.auth.device_store import DeviceStore
 from tigrest.auth.hook_admission import HookAdmission
-from tigrest.auth.hook_store import HookStore
+from tigrest.auth.hook_store import Hook, HookStore
 from tigrest.auth.issuer_keys import IssuerKeys
 from tigrest.auth.issuer_settings import IssuerSettings
 from tigrest.auth.issuer_tokens import IssuerTokens
@@ -192,8 +192,13 @@ def make_hooks(
         authentication: counts failures, those of logins among them.
         idempotency: tells posts that come again.
     """
-    admission = HookAdmission([each.hook for each in config.hooks], store, authentication.throttle)
+    admission = HookAdmission(configured_hooks(config), store, authentication.throttle)
     return HookReceiver(service, admission, Renderer(), HookRepeats(idempotency))
+
+
+def configured_hooks(config: Config) -> list[Hook]:
+    """Return the hooks of the configuration."""
+    return [each.hook for each in config.hooks]
 
 
 def oauth_settings(config: Config) -> OAuthSettings:

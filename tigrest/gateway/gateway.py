@@ -222,6 +222,7 @@ class Gateway:
             update={
                 "auth": config.auth,
                 "rooms": config.rooms,
+                "hooks": config.hooks,
                 "api": self.config.api.model_copy(update={"permissions": config.api.permissions}),
             }
         )

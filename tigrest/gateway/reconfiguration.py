@@ -1,4 +1,4 @@
-"""Apply a changed configuration to a running gateway, as far as that goes without a restart: ``[auth]`` and permissions."""
+"""Apply a changed configuration to a running gateway, as far as that goes without a restart: ``[auth]``, permissions, rooms and hooks."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ from collections.abc import Iterator
 
 from tigrest.config import Config
 from tigrest.gateway.assembly import Parts, room_settings
-from tigrest.gateway.authentication import configured_keys, make_accounts, make_issuers, make_permissions, oauth_settings
+from tigrest.gateway.authentication import (
+    configured_hooks,
+    configured_keys,
+    make_accounts,
+    make_issuers,
+    make_permissions,
+    oauth_settings,
+)
 from tigrest.xmpp.jid import JID
 
-APPLIED = ("auth.", "api.permissions", "rooms")
+APPLIED = ("auth.", "api.permissions", "rooms", "hooks")
 """Beginnings of the keys that can change while the gateway runs."""
 
 
@@ -32,7 +39,9 @@ def _changed_keys(old: Config, new: Config) -> Iterator[str]:
 
 
 def apply(parts: Parts, old: Config, new: Config) -> None:
-    """Make ``[auth]`` and ``[api.permissions]`` of another configuration count from the next request on.
+    """Make ``[auth]``, ``[api.permissions]``, ``[[rooms]]`` and ``[[hooks]]`` of another configuration count from the next request on.
+
+    Whatever cannot be made of it is found out before anything changes: a configuration counts as a whole or not at all.
 
     The event streams of those who are no admins any more, or whose account in the gateway has changed, are closed: they may log in again.
     What clients got by the old password of such an account is revoked.
@@ -43,21 +52,24 @@ def apply(parts: Parts, old: Config, new: Config) -> None:
         new: the other one.
     """
     authentication, policy = parts.authentication, parts.service.policy
-    authentication.api_keys.configure(configured_keys(new), new.auth.open_access)
-    parts.authorization.configure(oauth_settings(new))
+    keys, oauth, permissions, rooms = configured_keys(new), oauth_settings(new), make_permissions(new), room_settings(new)
+    accounts, issuers, hooks = make_accounts(new, parts.passwords), make_issuers(new), configured_hooks(new)
+    authentication.api_keys.configure(keys, new.auth.open_access)
+    parts.authorization.configure(oauth)
+    parts.hooks.configure(hooks)
     if old.auth.admins != new.auth.admins:
         policy.admins = frozenset(new.auth.admins)
         authentication.admission.forget_roles()
     if _allowing(old) != _allowing(new):
-        policy.permissions = make_permissions(new)
+        policy.permissions = permissions
         parts.app.permissions.serve(parts.app.table)
     if old.rooms != new.rooms:
-        parts.service.places.configure(room_settings(new))
+        parts.service.places.configure(rooms)
     if (old.auth.accounts, old.auth.cache_seconds) != (new.auth.accounts, new.auth.cache_seconds):
-        authentication.logins.configure(make_accounts(new, parts.passwords), new.auth.cache_seconds)
+        authentication.logins.configure(accounts, new.auth.cache_seconds)
         authentication.server_tokens.configure(new.auth.cache_seconds)
     if old.auth.issuers != new.auth.issuers:
-        authentication.issuers.configure(make_issuers(new))
+        authentication.issuers.configure(issuers)
     changed = _changed_accounts(old, new)
     for jid in changed:
         authentication.tokens.forget_granted(jid)

@@ -75,6 +75,10 @@ class HookReceiver:
         """Read by other formats from the next post on."""
         self._formats = {each.format: each for each in formats}
 
+    def configure(self, hooks: Iterable[Hook]) -> None:
+        """Replace the hooks of the configuration from the next post on."""
+        self._admission.configure(hooks)
+
     async def stop(self) -> None:
         """End the process of templates, and what is being stored."""
         await self._tasks.stop()
