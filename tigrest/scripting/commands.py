@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Final, Literal, TypeVar
 
 import docstring_parser
@@ -29,6 +29,9 @@ Need = Callable[[Service], Awaitable[str]]
 
 MAX_VERSION = 999_999
 """Highest version that a command may have."""
+
+PARSED_DOCSTRINGS = 1024
+"""Entries of the cache of parsed docstrings: those of all commands."""
 
 SPECIFICATIONS: Final = "__tigrest_commands__"
 """Attribute of a function with what is declared of it."""
@@ -298,4 +301,9 @@ class Command(Part):
 
 def parsed_docstring(function: Callable[..., Any]) -> docstring_parser.Docstring:
     """Parse the docstring of a command's function, which has Google's sections."""
-    return docstring_parser.parse(inspect.getdoc(function) or "", docstring_parser.DocstringStyle.GOOGLE)
+    return _parse_docstring(function.__doc__ or inspect.getdoc(function) or "")
+
+
+@lru_cache(maxsize=PARSED_DOCSTRINGS)
+def _parse_docstring(text: str) -> docstring_parser.Docstring:
+    return docstring_parser.parse(text, docstring_parser.DocstringStyle.GOOGLE)

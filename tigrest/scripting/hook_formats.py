@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tigrest.errors import ScriptError
 from tigrest.scripting.handler import READS_HOOK, Handler
+from tigrest.scripting.module import COMPILED_SOURCES
 from tigrest.scripting.parts import Claim, Declaration, Part
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
@@ -133,12 +135,22 @@ def read_template(path: Path) -> str:
     """
     try:
         text = path.read_text("utf-8")
-        ImmutableSandboxedEnvironment().parse(text)
+        _check_template(text)
     except TemplateSyntaxError as error:
         raise ScriptError(path, error.lineno, f"template: {error.message}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ScriptError(path, 1, f"template: {error}") from None
     return text
+
+
+@lru_cache(maxsize=COMPILED_SOURCES)
+def _check_template(text: str) -> None:
+    """Parse a template; one that was good is not parsed again.
+
+    Raises:
+        TemplateSyntaxError: it is none.
+    """
+    ImmutableSandboxedEnvironment().parse(text)
 
 
 def _template(declared: Declaration) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import stat
 import time
 import typing
@@ -189,8 +190,8 @@ class Loader:
     def _relatives(self, root: Path, files: Iterable[Path], is_of_commands: bool) -> dict[Path, Path]:
         """Return the files below a directory, without those in a directory of the other sort that lies in it."""
         others = [other for other in self.dirs if (other not in self._handler_dirs) is not is_of_commands and other.is_relative_to(root)]
-        inside = [path for path in files if path.is_relative_to(root)]
-        return {path: path.relative_to(root) for path in inside if not any(path.is_relative_to(other) for other in others)}
+        prefix, hidden = _prefix(root), tuple(map(_prefix, others))
+        return {path: Path(text[len(prefix) :]) for path in files if (text := str(path)).startswith(prefix) and not text.startswith(hidden)}
 
     def _statics(self) -> Iterator[tuple[str, Path]]:
         for root in reversed(self._handler_dirs):
@@ -229,13 +230,19 @@ class Loader:
         if not kinds:
             *methods, last = [name for kind in self._kinds for name in kind.methods]
             raise declared.error("", f" answers nothing: write {', '.join(methods)} or {last}")
-        instances: list[Handler] = []
-        run_bounded(lambda: instances.append(cls()), path, self._seconds)
-        handler = instances[0]
+        handler = self._instance(cls, path)
         validate_instance(path, handler, lines)
         self._inject(declared, handler)
         for kind in kinds:
             yield kind.compile(declared, handler)
+
+    def _instance(self, cls: type[Handler], path: Path) -> Handler:
+        """Make the instance of a handler class: in a thread with a deadline where the script's own code makes it."""
+        if cls.__init__ is object.__init__ and cls.__new__ is object.__new__ and type(cls) is type:
+            return cls()
+        instances: list[Handler] = []
+        run_bounded(lambda: instances.append(cls()), path, self._seconds)
+        return instances[0]
 
     def _inject(self, declared: Declaration, handler: Handler) -> None:
         cls = declared.cls
@@ -335,6 +342,11 @@ def _python_files(root: Path, problems: list[ScriptError]) -> Iterator[Path]:
 def _printable(path: str) -> str:
     """Return a path with escapes in the place of bytes that are not UTF-8."""
     return path.encode("utf-8", "backslashreplace").decode()
+
+
+def _prefix(folder: Path) -> str:
+    """Return the beginning of the paths below a folder; to compare texts is much cheaper than to compare paths."""
+    return os.path.join(folder, "")  # noqa: PTH118 - a Path drops the slash at the end
 
 
 def _hidden(relative: Path) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
+from types import CodeType
 from typing import Any, ClassVar
 from urllib.parse import quote, unquote
 
@@ -18,6 +20,7 @@ from tigrest.scripting.attributes import pattern_of
 from tigrest.scripting.examples import example_path
 from tigrest.scripting.handler import METHODS, Handler, Role
 from tigrest.scripting.hook_formats import text_template
+from tigrest.scripting.module import COMPILED_SOURCES
 from tigrest.scripting.parts import Claim, Declaration, Part, Source
 from tigrest.scripting.patterns import readable
 from tigrest.scripting.signature import Invocation, SignatureError, compile_signature
@@ -246,12 +249,18 @@ def _template(source: Source, method: str) -> Template | None:
         return None
     environment = Environment(loader=FileSystemLoader([source.path.parent, source.root]), autoescape=True)
     try:
-        code = environment.compile(path.read_text("utf-8"), str(path), str(path))  # with its name, for tracebacks
+        code = _template_code(path.read_text("utf-8"), str(path))
         return Template.from_code(environment, code, environment.make_globals(None))
     except TemplateSyntaxError as error:
         raise ScriptError(path, error.lineno, f"template: {error.message}") from None
     except (TemplateError, OSError, UnicodeDecodeError) as error:
         raise ScriptError(path, 1, f"template: {error}") from None
+
+
+@lru_cache(maxsize=COMPILED_SOURCES)
+def _template_code(text: str, path: str) -> CodeType:
+    """Compile a template, with its path, for tracebacks; the code of the last time serves any environment."""
+    return Environment(autoescape=True).compile(text, path, path)
 
 
 def templates(script: Path) -> list[Path]:
@@ -260,8 +269,9 @@ def templates(script: Path) -> list[Path]:
     Args:
         script: its file.
     """
-    candidates = {text_template(script), *(path for method in METHODS for path in _template_names(script, method))}
-    return sorted(path for path in candidates if path.is_file())
+    base = str(script.with_suffix(""))
+    candidates = {str(text_template(script)), *(f"{base}{method.capitalize()}.html" for method in METHODS), f"{base}.html"}
+    return [Path(path) for path in sorted(candidates) if os.path.isfile(path)]  # noqa: PTH113 - for each script, at each look
 
 
 def _template_names(script: Path, method: str) -> list[Path]:
