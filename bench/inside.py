@@ -29,6 +29,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from tigrest.auth.principal import Principal  # noqa: E402
 from tigrest.auth.token_store import TokenStore  # noqa: E402
 from tigrest.backends.component.stream import ComponentStream  # noqa: E402
 from tigrest.backends.component.window import Window  # noqa: E402
@@ -41,6 +42,8 @@ from tigrest.xmpp.jid import JID  # noqa: E402
 
 LOGIN = base64.b64encode(b"admin:secret").decode()
 MESSAGE = "<message to='bob@localhost' type='chat'><body>Hello there, this is a message of some length</body></message>"
+ROOM = "bench@rooms.localhost"
+SAID = '{"body": "Hello there, this is a message of some length"}'
 PING = "<iq type='get' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>"
 
 SCRIPT = """
@@ -127,17 +130,27 @@ class Caller:
         await self._done.wait()
 
 
-def answer_iqs(stream: ComponentStream) -> Callable[[bytes], None]:
-    """Answer iqs with empty results, as the server's side of the stream does."""
+def play_server(stream: ComponentStream) -> Callable[[bytes], None]:
+    """Do what the server's side of the stream does: answer iqs with empty results, let into a room, and send back what is said there."""
     identity = re.compile(rb'<iq[^>]* id="([^"]+)"')
     reply = b'<iq type="result" id="%s" from="localhost" to="http.localhost"/>'
+    said = re.compile(rb'<message(?=[^>]* from="([^"]+)")(?=[^>]* id="([^"]+)")[^>]* type="groupchat"[^>]*>(.*?</message>)')
+    echo = b'<message from="bench@rooms.localhost/admin" to="%s" type="groupchat" id="%s">%s'
 
     def written(data: bytes) -> None:
-        ids = identity.findall(data)
-        if ids:
-            asyncio.get_running_loop().call_soon(stream.data_received, b"".join([reply % each for each in ids]))
+        answers = [echo % found for found in said.findall(data)] if b"groupchat" in data else []
+        answers += [reply % found for found in identity.findall(data)]
+        if answers:
+            asyncio.get_running_loop().call_soon(stream.data_received, b"".join(answers))
 
     return written
+
+
+async def enter_room(gateway: Gateway) -> None:
+    """Have the caller in the room already, as the server's side knows nothing of entering."""
+    rooms = gateway.service.for_(Principal(JID("admin@localhost"), frozenset({"user", "admin"}), "basic")).rooms
+    place = rooms._place(JID(ROOM), "admin")
+    place.state = "in"
 
 
 async def link_up(gateway: Gateway) -> None:
@@ -147,7 +160,7 @@ async def link_up(gateway: Gateway) -> None:
     stream.connection_made(Transport(lambda data: None))
     stream.data_received(b"<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' id='1'>")
     stream.data_received(b"<handshake/>")
-    stream._transport = Transport(answer_iqs(stream))
+    stream._transport = Transport(play_server(stream))
     link._stream = stream
 
 
@@ -174,6 +187,7 @@ CASES = {
     "message by /rest/stream": request("POST", "/rest/stream", MESSAGE, *KEYED, "Content-Type: application/xml"),
     BEARER_MESSAGE: request("POST", "/rest/stream", MESSAGE, TOKEN, KEYED[1], "Content-Type: application/xml"),
     "message by /rest/stream, confirmed": request("POST", "/rest/stream?confirm=server", MESSAGE, *KEYED, "Content-Type: application/xml"),
+    "message to a room": request("POST", f"/rest/room/{ROOM}", SAID, *KEYED, "Content-Type: application/json"),
     "iq ping by /rest/stream": request("POST", "/rest/stream", PING, *KEYED, "Content-Type: application/xml"),
 }
 
@@ -206,6 +220,7 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> None:
     logging.disable()  # nobody listens on that port: the server is played below
     await gateway.start()
     await link_up(gateway)
+    await enter_room(gateway)
     served = uvicorn_config(gateway, config)
     calm_garbage_collection()
     served.load()
@@ -215,16 +230,19 @@ async def measure(arguments: argparse.Namespace, folder: Path) -> None:
     state.default_headers = [(b"date", b"Sat, 21 Nov 2026 09:00:00 GMT"), (b"server", b"tigrest")]
     token = await TokenStore(gateway.parts.databases.state).add("bench", JID("admin@localhost"), ["admin"])
     cases = {name: data.replace(b"Bearer TOKEN", f"Bearer {token}".encode()) for name, data in CASES.items() if arguments.only in name}
-    callers = {name: Caller(HttpProtocol, served, state, data) for name, data in cases.items()}
-    callers = {"bare uvicorn hello": Caller(HttpToolsProtocol, bare, state, request("GET", "/"))} | callers
+    each = range(arguments.connections)
+    callers = {"bare uvicorn hello": [Caller(HttpToolsProtocol, bare, state, request("GET", "/"))]}
+    callers |= {name: [Caller(HttpProtocol, served, state, data) for _ in each] for name, data in cases.items()}
     times: dict[str, list[float]] = {}
     for number in range(arguments.rounds + 1):
-        for name, caller in callers.items():
+        for name, at_once in callers.items():
+            share = arguments.requests // len(at_once)
             began = time.process_time()
-            await caller.ask(arguments.requests)
+            await asyncio.gather(*[caller.ask(share) for caller in at_once])
             if number:
-                times.setdefault(name, []).append((time.process_time() - began) / arguments.requests * 1e6)
-            assert caller.answer.startswith(b"HTTP/1.1 20") or b"hello" in caller.answer, caller.answer
+                times.setdefault(name, []).append((time.process_time() - began) / (share * len(at_once)) * 1e6)
+            answer = at_once[0].answer
+            assert answer.startswith(b"HTTP/1.1 20") or b"hello" in answer, answer
     print(f"{'case':30} {'median µs':>10} {'min':>7} {'max':>7}")
     for name, values in times.items():
         print(f"{name:30} {statistics.median(values):10.1f} {min(values):7.1f} {max(values):7.1f}")
@@ -240,6 +258,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=20_000, help="requests of each round")
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each case, taken in turn; medians are printed")
+    parser.add_argument(
+        "--connections", type=int, default=1, help="callers that ask at a time; those who wait for the server share its answers"
+    )
     parser.add_argument("--only", default="", help="only cases with this in their name")
     parser.add_argument("--json", type=Path, help="write all numbers here")
     with TemporaryDirectory() as folder:

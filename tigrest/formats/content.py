@@ -204,9 +204,13 @@ def write_xml(value: Any) -> bytes:
         raise endless(value) from None
 
 
+_SIMPLE = (dict, list, str, int, float, type(None))
+"""Types that are written as they are. A tuple: a union would be built anew for each document."""
+
+
 def _document(value: Any) -> bytes:
     out: list[str] = []
-    if not isinstance(value, dict | list | str | int | float | None):
+    if not isinstance(value, _SIMPLE):
         value = simplify(value)
     if isinstance(value, dict) and len(value) == 1:
         [(key, content)] = value.items()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -33,6 +32,7 @@ from tigrest.scripting.routes import Endpoint
 from tigrest.xmpp.stanza import Stanza
 
 _JSON, _XML = JSON.encode(), XML.encode()
+_BYTES_LIKE = (bytearray, memoryview)
 XHTML_TYPE = "application/xhtml+xml"
 
 MEMOISED_TYPE_LENGTH = 100
@@ -153,8 +153,11 @@ def _reply_to_result(
         reply = _reply_to(result.data, accepted, endpoint, page_values)
         if not isinstance(reply, Reply):
             raise Unencodable("a Starlette response in a Result: return it as it is")
-        given = {name for name, _ in own}
-        return replace(reply, status=status, headers=[*own, *(header for header in reply.headers if header[0] not in given)])
+        headers = reply.headers
+        if own:
+            given = {name for name, _ in own}
+            headers = [*own, *(header for header in headers if header[0] not in given)]
+        return Reply(status, reply.content_type, reply.body, headers)
     if not isinstance(content_type, str):
         raise InvalidHead(f"content_type is of type {type(content_type).__name__}: write Result(content_type, data, status, headers)")
     shown = _memoised_value(content_type) if len(content_type) < MEMOISED_TYPE_LENGTH else content_type_value(content_type)
@@ -196,7 +199,7 @@ def _encode(data: Any, content_type: str) -> bytes:
     """
     if isinstance(data, str):
         return data.encode("utf-8", "replace")
-    if data is None or isinstance(data, bytearray | memoryview):
+    if data is None or isinstance(data, _BYTES_LIKE):
         return bytes(data or b"")
     media = media_type(content_type)
     if isinstance(data, Stanza) and is_xml(media):
