@@ -186,7 +186,7 @@ class ApiKeys:
             await self._store.note_use(name, address)
         except RETRYABLE_ERRORS as error:
             if self._complaints.admit() is not None:
-                log.error("that an API key is used is not stored: %s", error or type(error).__name__)
+                log.error("that an API key is used is not stored: %s", str(error) or type(error).__name__)
 
     def _is_fresh(self) -> bool:
         return self._clock() < self._fresh_until and (self._store is None or self._store.changes == self._seen_changes)
@@ -199,7 +199,7 @@ class ApiKeys:
                 keys = await store.list()
         except RETRYABLE_ERRORS as error:  # OSError among them: also a TimeoutError
             if self._complaints.admit() is not None:
-                log.error("the stored API keys cannot be read; those read last stay valid: %s", error or type(error).__name__)
+                log.error("the stored API keys cannot be read; those read last stay valid: %s", str(error) or type(error).__name__)
             began, self._is_blind = self._clock(), True
         else:
             self._is_blind = False

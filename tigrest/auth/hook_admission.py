@@ -187,7 +187,7 @@ class HookAdmission:
 
     def _complain(self, message: str, error: BaseException) -> None:
         if self._complaints.admit() is not None:
-            log.error(message, error or type(error).__name__)
+            log.error(message, str(error) or type(error).__name__)
 
 
 def _account(name: str) -> JID:

@@ -197,7 +197,7 @@ class IssuerKeys:
         except ValueError:
             raise _Unusable(f"{url} is no JSON") from None
         except (OSError, httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL) as error:
-            raise _Unusable(f"{url}: {error or type(error).__name__}") from None
+            raise _Unusable(f"{url}: {str(error) or type(error).__name__}") from None
         if not isinstance(document, dict):
             raise _Unusable(f"{url} is no JSON object")
         return document

@@ -84,6 +84,8 @@ class FakeStorage:
 
     answer: bytes = b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n"
     reads_body: bool = True
+    repeats: bool = False
+    """Whether it writes its answer again and again."""
     url: str = ""
     requests: list[StoredRequest] = field(default_factory=list)
 
@@ -100,6 +102,10 @@ class FakeStorage:
             if self.answer:
                 writer.write(self.answer)
                 await writer.drain()
+                while self.repeats:
+                    await asyncio.sleep(0.01)
+                    writer.write(self.answer)
+                    await writer.drain()
             else:
                 await reader.read()  # until the other end gives up
         except (ConnectionError, asyncio.IncompleteReadError):

@@ -122,7 +122,8 @@ async def test_a_domain_without_a_service_says_what_to_configure() -> None:
             "redirects elsewhere, which is not followed: it answered 302",
         ),
         (b"HTTP/1.1 413 Payload Too Large\r\nContent-Length: 0\r\n\r\n", "answered 413"),
-        (b"nonsense\r\n\r\n", "did not take the file"),
+        (b"HTTP/1.1 500 " + b"Oops" * 10_000 + b"\r\nContent-Length: 0\r\n\r\n", "answered 500 (Oops){25}$"),
+        (b"nonsense\r\n\r\n", "did not take the file: ."),
     ],
 )
 async def test_a_storage_that_does_not_take_a_file_is_told_with_its_status(answer: bytes, words: str) -> None:
@@ -137,8 +138,22 @@ async def test_a_storage_that_is_away_or_silent() -> None:
         xmpp = Xmpp(slot(storage.url))
         with pytest.raises(StanzaTimeout, match="in time"):
             await uploads(xmpp).upload(xmpp, "b.txt", 5, "", b"hello")
-    with pytest.raises(ServerFailed, match="did not take the file"):
+    with pytest.raises(ServerFailed, match="did not take the file: ."):
         await uploads(xmpp).upload(xmpp, "b.txt", 5, "", b"hello")
+
+
+async def test_a_storage_that_never_ends_its_answer_is_not_waited_for() -> None:
+    async with stored(FakeStorage(b"HTTP/1.1 100 Continue\r\n\r\n", repeats=True)) as storage:
+        xmpp = Xmpp(slot(storage.url))
+        with pytest.raises(StanzaTimeout, match="in time"):
+            await uploads(xmpp).upload(xmpp, "b.txt", 5, "", b"hello")
+
+
+async def test_an_error_without_words_is_told_by_its_name() -> None:
+    async with stored(FakeStorage()) as storage:
+        xmpp = Xmpp(slot(storage.url))
+        with pytest.raises(ServerFailed, match="did not take the file: ConnectionResetError"):
+            await uploads(xmpp).upload(xmpp, "b.txt", 5, "", Parts(b"he", error=ConnectionResetError()))
 
 
 @pytest.mark.parametrize(

@@ -224,7 +224,7 @@ class ClientStream(asyncio.Protocol):
                 ) from None
             if isinstance(error, OSError | ValueError):  # SSLError is an OSError
                 raise self.broken(
-                    f"cannot do TLS: {error or type(error).__name__}; it needs a certificate for {domain}, and a key, that it can read"
+                    f"cannot do TLS: {str(error) or type(error).__name__}; it needs a certificate for {domain}, and a key, that it can read"
                 ) from None
             raise
         self.is_encrypted = True

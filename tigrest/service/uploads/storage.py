@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import urlsplit
@@ -13,6 +14,9 @@ import httpx2
 from tigrest.errors import InvalidValue, ServerFailed, StanzaTimeout
 from tigrest.hosts import is_loopback, tls_for
 from tigrest.service.uploads.slots import UploadSlot
+
+MAX_REASON = 100
+"""Most characters of the reason phrase of a storage that callers get to read."""
 
 
 @dataclass(frozen=True)
@@ -77,20 +81,25 @@ class Storage:
         timeout = httpx2.Timeout(connect=limits.connect, write=limits.write, read=limits.answer, pool=None)
         verify = self._tls if slot.put.startswith("https:") else tls_for(slot.put)
         host = httpx2.URL(slot.put).netloc.decode("ascii")
+
+        def await_answer() -> None:  # httpx limits each read alone: a storage might send line after line for ever
+            deadline.reschedule(asyncio.get_running_loop().time() + limits.answer)
+
         try:
             async with (
+                asyncio.timeout(None) as deadline,
                 httpx2.AsyncClient(verify=verify, trust_env=False, follow_redirects=False, timeout=timeout) as client,
-                client.stream("PUT", slot.put, headers=headers, content=_exactly(size, chunks)) as response,
+                client.stream("PUT", slot.put, headers=headers, content=_exactly(size, chunks, await_answer)) as response,
             ):
                 status, reason = response.status_code, response.reason_phrase
-        except httpx2.TimeoutException as error:
+        except (httpx2.TimeoutException, TimeoutError) as error:
             raise StanzaTimeout(f"the storage at {host} did not take the file in time ({type(error).__name__})") from None
         except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, OSError) as error:
-            raise ServerFailed(f"the storage at {host} did not take the file: {error or type(error).__name__}") from None
+            raise ServerFailed(f"the storage at {host} did not take the file: {str(error) or type(error).__name__}") from None
         if status in (200, 201, 204):
             return
         how = "redirects elsewhere, which is not followed" if 300 <= status < 400 else "did not take the file"
-        raise ServerFailed(f"the storage at {host} {how}: it answered {status} {reason}".rstrip())
+        raise ServerFailed(f"the storage at {host} {how}: it answered {status} {reason[:MAX_REASON]}".rstrip())
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -100,8 +109,13 @@ class Storage:
         return context
 
 
-async def _exactly(size: int, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _exactly(size: int, chunks: AsyncIterator[bytes], at_end: Callable[[], None]) -> AsyncIterator[bytes]:
     """Return the parts of a file, and check that it has the size that was said.
+
+    Args:
+        size: in bytes.
+        chunks: the parts.
+        at_end: called when all of them were taken.
 
     Raises:
         InvalidValue: it has another.
@@ -114,3 +128,4 @@ async def _exactly(size: int, chunks: AsyncIterator[bytes]) -> AsyncIterator[byt
         yield chunk
     if sent != size:
         raise InvalidValue(f"the file was said to have {size} bytes, and has {'more' if sent > size else sent}")
+    at_end()
