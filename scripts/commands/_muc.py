@@ -1,6 +1,6 @@
 """Shared by the commands about rooms: XEP-0045, as an owner of the rooms."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 from xml.etree import ElementTree as ET
@@ -23,7 +23,7 @@ from tigrest import (
 
 from ._iqs import features, info, refused
 from ._owners import ADMIN, OWNER, Owner, ask_as_owner, entered, not_owned, owners
-from ._room_options import changed, lacks_restricted, options_of, submission
+from ._room_options import RESTRICTED, changed, lacks_restricted, options_of, submission
 
 AGAIN = 2.0
 """Seconds after which a room is asked anew whether it is there."""
@@ -141,6 +141,8 @@ async def _finish(gateway: Service, room: JID, owner: Owner, options: Mapping[st
         del wanted["persistent"]
     try:
         await _submit(gateway, room, owner, submission(form, wanted, room), wanted)
+        if owner.address.bare != gateway.room_owner:  # admins and scripts speak from there
+            await owner.ask(gateway, room, "set", listing(affiliation="owner", jid=gateway.room_owner))
     except TigrestError:
         await owner.ask(gateway, room, "set", _destruction())
         raise
@@ -155,7 +157,8 @@ async def configuration(gateway: Service, room: JID) -> dict[str, str]:
         NotPermitted: the gateway is no owner.
     """
     await expect_room(gateway, room)
-    return options_of(_form_in(await ask_as_owner(gateway, room, "get", ET.Element(f"{{{OWNER}}}query"))))
+    _, form = await _best_form(gateway, room, RESTRICTED)
+    return options_of(form)
 
 
 async def configure(gateway: Service, room: JID, options: Mapping[str, str]) -> None:
@@ -177,6 +180,18 @@ async def configure(gateway: Service, room: JID, options: Mapping[str, str]) -> 
 
 
 async def _change(gateway: Service, room: JID, options: Mapping[str, str]) -> None:
+    owner, form = await _best_form(gateway, room, options)
+    await _submit(gateway, room, owner, submission(form, options, room), options)
+
+
+async def _best_form(gateway: Service, room: JID, wanted: Iterable[str]) -> tuple[Owner, DataForm]:
+    """Return an owner of ours to whom a room offers all options that are wanted, or else the first one, and the form that he gets.
+
+    Raises:
+        NotPermitted: none of our addresses is an owner.
+        NotSupported: the server lets none of them ask.
+        StanzaError: the room answered with another error.
+    """
     refusal: StanzaError | NotSupported | None = None
     found: list[tuple[Owner, DataForm]] = []
     for owner in owners(gateway):
@@ -191,12 +206,11 @@ async def _change(gateway: Service, room: JID, options: Mapping[str, str]) -> No
             refusal = error
             continue
         found.append((owner, form))
-        if not lacks_restricted(options, options_of(form)):
-            break
+        if not lacks_restricted(wanted, options_of(form)):
+            return found[-1]
     if not found:
         raise not_owned(gateway, room, refusal)
-    owner, form = next((each for each in found if not lacks_restricted(options, options_of(each[1]))), found[0])
-    await _submit(gateway, room, owner, submission(form, options, room), options)
+    return found[0]
 
 
 async def destroy(gateway: Service, room: JID) -> None:

@@ -1,6 +1,6 @@
 """Shared by the commands about rooms: options by ejabberd's names, as forms of XEP-0045 have them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from tigrest import DataForm, Field, InvalidValue, NotSupported
@@ -46,9 +46,9 @@ def options_of(form: DataForm) -> dict[str, str]:
     return options
 
 
-def lacks_restricted(wanted: Mapping[str, str], offered: Mapping[str, str]) -> bool:
+def lacks_restricted(wanted: Iterable[str], offered: Mapping[str, str]) -> bool:
     """Return whether an option is wanted that another owner may be offered."""
-    return bool(RESTRICTED & wanted.keys() - offered.keys())
+    return bool(RESTRICTED & set(wanted) - offered.keys())
 
 
 def submission(form: DataForm, options: Mapping[str, str], room: str) -> DataForm:

@@ -237,6 +237,14 @@ def test_a_variable_for_a_secret_overrides_the_secret_file_and_the_other_way_rou
         ),
         ("[bosh]\nurl = 'ftp://a'", "config.toml:2: bosh.url: is not an http:// or https:// URL"),
         ("[bosh]\nurl = 'http://a:b'", "config.toml:2: bosh.url: is not a URL: Port could not be cast to integer value as 'b'"),
+        (
+            '[[rooms]]\njid = "a@b.c"\ncreate = true\nstay = false',
+            "config.toml:3: rooms[0].create: is for rooms in which the gateway stays: leave out stay = false",
+        ),
+        (
+            '[[rooms]]\njid = "a@b.c"\noptions = { public = true }',
+            "config.toml:3: rooms[0].options: are those of a room that the gateway makes: add create = true",
+        ),
         ('[[webhooks]]\nurl = "http://a"\nconcurrency = 0', "config.toml:3: webhooks[0].concurrency: is 0; expected a number above 0"),
         (
             '[[webhooks]]\nurl = "http://{to}.a/"',

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from tests.servers.client import Client, online
 from tests.servers.conftest import StartServer
 from tests.servers.gateway import eventually, gateway_for, settings
+from tests.servers.newer import NewerEjabberd
 from tests.servers.process import XmppServer
 from tests.servers.relay import relay_to
 from tigrest.testing import TestGateway, serving
@@ -201,6 +204,30 @@ def test_what_is_said_while_the_link_is_cut_is_heard_once_and_marked(server: Xmp
         expected = [["Admin", "live", False], ["Admin", "missed", True], ["Admin", "missed too", True], ["Admin", "live again", False]]
         eventually(lambda: len(heard()) >= 4)
         assert heard() == expected
+
+
+def test_a_room_of_the_configuration_is_made_with_its_options_once(
+    server: XmppServer, tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = {"members_only": True, "title": "The lounge", "affiliations": "member=bob@http.localhost"}
+    room: dict[str, Any] = {"jid": "lounge@rooms.localhost", "create": True, "options": options}
+    names = {"room": "lounge", "service": "rooms.localhost"}
+    if isinstance(server, NewerEjabberd):  # drops iqs of components to rooms
+        with serving(tmp_path, xmpp=settings(server), rooms=[room]):
+            eventually(lambda: "room lounge@rooms.localhost cannot be entered: create_room_with_opts is not possible here" in caplog.text)
+        return
+    for _ in range(2):
+        with serving(tmp_path, xmpp=settings(server), rooms=[room]) as gateway:
+            eventually(lambda: gateway.service.connected and gateway.service.rooms.is_in(room["jid"]))
+            assert [gateway.post(f"/rest/room/{room['jid']}", login=who, json={"body": "x"}).status_code for who in (BOB, ALICE)] == [
+                200,
+                403,
+            ]
+            shown = gateway.post("/api/get_room_options", login=ADMIN, json=names).json()
+            assert (shown["members_only"], shown["title"], shown["persistent"]) == ("true", "The lounge", "true")
+        room["options"] = {"members_only": False}  # it is there already
+    with gateway_for(server) as gateway:
+        assert gateway.post("/api/destroy_room", login=ADMIN, json=names).status_code == 200
 
 
 def test_who_is_thrown_out_while_he_speaks_hears_it_and_does_not_come_back_at_once(server: XmppServer) -> None:

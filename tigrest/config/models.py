@@ -251,9 +251,20 @@ class RoomConfig(Section):
     password: SecretStr | None = None
     password_file: File | None = None
     stay: bool = True
+    create: bool = False
+    options: dict[NonEmptyText, bool | int | str] = Field(default_factory=dict)
+
+    @property
+    def option_texts(self) -> tuple[tuple[str, str], ...]:
+        """Return the options as texts, as the command that makes rooms has them."""
+        return tuple((name, str(value).lower() if isinstance(value, bool) else str(value)) for name, value in self.options.items())
 
     @model_validator(mode="after")
     def _check(self) -> RoomConfig:
+        if self.create and not self.stay:
+            raise KeyProblem("create", "is for rooms in which the gateway stays: leave out stay = false")
+        if self.options and not self.create:
+            raise KeyProblem("options", "are those of a room that the gateway makes: add create = true")
         try:
             self.jid.with_resource(self.nick)
         except InvalidJID:

@@ -231,7 +231,7 @@ def make_service(config: Config, backend: Backend, policy: Policy, stages: OpenS
 
 def room_settings(config: Config) -> list[RoomSettings]:
     """Return the rooms of the configuration."""
-    return [RoomSettings(room.jid, room.nick, text_of(room.password), room.stay) for room in config.rooms]
+    return [RoomSettings(room.jid, room.nick, text_of(room.password), room.stay, room.create, room.option_texts) for room in config.rooms]
 
 
 def _avatar_settings(avatars: AvatarsConfig) -> AvatarSettings:

@@ -21,6 +21,7 @@ from tigrest.gateway.assembly import Parts, ScriptFolders, assemble, room_settin
 from tigrest.gateway.control import gateway_commands
 from tigrest.gateway.demo import Demo, demo_of
 from tigrest.gateway.reconfiguration import APPLIED, apply, changed_keys
+from tigrest.gateway.room_making import room_maker
 from tigrest.gateway.token_streams import TokenStreams
 from tigrest.inbound.events import Events
 from tigrest.passwords import Passwords
@@ -178,6 +179,7 @@ class Gateway:
         await parts.backend.start()
         self.demo = await demo_of(self.config.embedded, parts.backend, parts.service, parts.keys)
         await parts.scripts.start(self.config.scripts.reload)
+        parts.service.places.make_rooms_by(room_maker(parts.pipeline))
         parts.backend.offer(*self._ad_hoc_commands(parts))
         if ctl is not None:
             await ctl.start()

@@ -18,6 +18,7 @@ from tigrest.errors import (
     NotConnected,
     NotFound,
     NotPermitted,
+    NotSupported,
     StanzaError,
     StanzaTimeout,
     TigrestError,
@@ -425,6 +426,30 @@ async def test_rooms_of_the_configuration_are_entered_again_and_again(hall: Play
     hall.places.configure([])
     await until(lambda: hall.kinds()[-1] == "unavailable")
     assert list(hall.places) == []
+
+
+async def test_a_room_of_the_configuration_is_made_where_there_is_none(hall: Played, caplog: pytest.LogCaptureFixture) -> None:
+    asked: list[RoomSettings] = []
+
+    async def make(room: RoomSettings) -> None:
+        asked.append(room)
+        if len(asked) == 1:
+            raise NotSupported("the server does not let us")
+        hall.description = CONFERENCE
+
+    hall.description = ""
+    room = RoomSettings(HALL, create=True, options=(("members_only", "true"),))
+    hall.places.start([room])
+    await until(lambda: hall.asked)
+    assert asked == []
+    hall.places.make_rooms_by(make)
+    await until(lambda: hall.rooms().is_in(HALL))
+    assert asked == [room, room]
+    assert f"room {HALL} cannot be entered: the server does not let us" in caplog.messages
+    hall.description = ""
+    with pytest.raises(NotFound):
+        await hall.rooms().send("lobby@rooms.example.org", "one")  # others are not made
+    assert len(asked) == 2
 
 
 async def test_idle_rooms_are_left_and_silent_ones_are_asked() -> None:
