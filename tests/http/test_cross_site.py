@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import http.client
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.cli.process import serving
+from tests.cli.process import demo, serving
 from tests.http.conftest import Serve
 from tigrest.config import load
 from tigrest.testing import TestGateway
@@ -217,6 +219,9 @@ def test_answers_are_safe_in_a_browser(tmp_path: Path) -> None:
         "/rest/kinds/xhtml": None,
     }
     with serving("--no-reload", cwd=tmp_path) as (_, base), connected(base) as connection:
+        login = base64.b64encode(f"alice:{demo(tmp_path)['passwords']['alice']}".encode()).decode()
+        connection.request("POST", "/rest/upload?filename=a.html&type=json", b"<p>", {"Authorization": f"Basic {login}"})
+        policies[urlsplit(json.loads(connection.getresponse().read())["url"]).path] = "sandbox"
         for path, policy in policies.items():
             connection.request("GET", path, headers={"Accept": "text/html"})
             answer = connection.getresponse()

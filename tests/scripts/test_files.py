@@ -39,7 +39,6 @@ def test_a_file_is_at_its_url_and_runs_nothing(domain: TestGateway, path: str, o
     assert (file.status_code, file.content, file.headers["content-type"]) == (200, b"<script>", "text/html; charset=utf-8")
     assert file.headers["content-disposition"] == 'attachment; filename="b.html"'
     assert file.headers["content-security-policy"] == "default-src 'none'; sandbox"
-    assert file.headers["x-content-type-options"] == "nosniff"
 
 
 def test_put_takes_a_file_as_curl_t_sends_it_and_the_answer_may_be_xml(domain: TestGateway) -> None:

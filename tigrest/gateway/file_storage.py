@@ -16,10 +16,12 @@ UPLOAD_SECONDS = 3600.0
 
 _HARMLESS = {
     "content-security-policy": "default-src 'none'; sandbox",
-    "x-content-type-options": "nosniff",
     "cache-control": "private, max-age=86400, immutable",
 }
-"""Headers of each file: whatever it is, a browser runs nothing in it. Whoever uploaded it may be anybody. CSP Level 3 §6.3.2"""
+"""Headers of each file: whatever it is, a browser runs nothing in it. Whoever uploaded it may be anybody. CSP Level 3 §6.3.2
+
+Every answer has ``X-Content-Type-Options`` besides.
+"""
 
 
 class FileStorage:
