@@ -11,6 +11,7 @@ import logging
 import os
 import socket
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -19,31 +20,62 @@ log = logging.getLogger(__name__)
 SOCKET, WATCHDOG, WATCHDOG_PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
 """Environment variables that the service manager sets."""
 
+RETRY_SECONDS = 0.1
+"""Between two attempts to send to a service manager that is too busy: its socket takes about ten messages at once."""
+
+MOST_UNSENT = 100
+"""Most messages that wait for it; the oldest are forgotten."""
+
 
 class ServiceManager:
     """Notifies the service manager that started the process, where there is one.
 
     Args:
         environ: environment variables.
+
+    Messages are sent from a running event loop.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         name = environ.get(SOCKET, "")
         self._address = "\0" + name[1:] if name.startswith("@") else name
         self._period = _period(environ)
+        self._unsent: deque[bytes] = deque(maxlen=MOST_UNSENT)
+        self._retry: asyncio.TimerHandle | None = None
 
     def tell(self, *lines: str) -> None:
-        """Send lines such as ``READY=1`` in one message; a service manager that is not there is logged, and not asked again."""
+        """Send lines such as ``READY=1`` in one message, later where the service manager is too busy to take it.
+
+        A service manager that is not there is logged, and not asked again.
+        """
+        if self._address:
+            self._unsent.append("\n".join(lines).encode())
+            self._send_all()
+
+    def _send_all(self) -> None:
+        """Send all messages in their order, as far as they are taken now; the others are tried again soon."""
+        while self._unsent and self._sends(self._unsent[0]):
+            self._unsent.popleft()
+        if self._unsent and self._retry is None:
+            self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._send_again)
+
+    def _send_again(self) -> None:
+        self._retry = None
+        self._send_all()
+
+    def _sends(self, message: bytes) -> bool:
+        """Send a message; return whether that is done with."""
         if not self._address:
-            return
+            return True
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK) as sending:
-                sending.sendto("\n".join(lines).encode(), self._address)
+                sending.sendto(message, self._address)
         except BlockingIOError:
-            return  # it is busy: the next message of the watchdog will do
+            return False
         except OSError as error:
             self._address = ""
             log.warning("the service manager cannot be told anything: %s %s", SOCKET, error.strerror)
+        return True
 
     def ready(self, base: str) -> None:
         """Report that requests are answered.
@@ -74,10 +106,13 @@ class ServiceManager:
         finally:
             if keeping is not None:
                 keeping.cancel()
+            if self._retry is not None:
+                self._retry.cancel()
 
     async def _keep_alive(self, period: float) -> None:
         while True:
-            self.tell("WATCHDOG=1")
+            if not self._unsent:  # else the next one will do
+                self.tell("WATCHDOG=1")
             await asyncio.sleep(period)
 
 
