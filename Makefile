@@ -10,6 +10,8 @@ SWAGGER_UI ?= 5.35.0
 # Tests wait now and then, but each process imports and collects everything: three processes for two cores.
 # A process that is through takes tests from others. WORKERS= runs all in one.
 WORKERS ?= --numprocesses $$((3 * $$(nproc) / 2)) --dist worksteal
+# What hangs fails with the place where it does, instead of the whole run with nothing.
+LIMIT := --timeout 240
 
 .DEFAULT_GOAL := help
 .PHONY: help run test quick soak check bench docs table vendor format clean
@@ -24,12 +26,12 @@ run: $(VENV)/.installed ## set up what is missing and serve on the embedded doma
 # What needs no server waits more than it computes, and a process more costs nothing but its imports.
 quick: WORKERS = --numprocesses $$((2 * $$(nproc))) --dist worksteal
 quick: $(VENV)/.installed-test ## run the tests that need no XMPP server; ARGS="-k name"
-	@env -u PYTHONDONTWRITEBYTECODE $(IN_VENV) -m pytest $(WORKERS) --ignore=tests/servers $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(IN_VENV) -m pytest $(WORKERS) $(LIMIT) --ignore=tests/servers $(ARGS)
 
 # Without bytecode on disk each process would compile everything, tests included.
 test: $(VENV)/.installed-test ## set up what is missing and run the tests; ARGS="-k name"
 	@tests/servers/install.sh
-	@env -u PYTHONDONTWRITEBYTECODE $(IN_VENV) -m pytest $(WORKERS) $(ARGS)
+	@env -u PYTHONDONTWRITEBYTECODE $(IN_VENV) -m pytest $(WORKERS) $(LIMIT) $(ARGS)
 
 soak: $(VENV)/.installed-test ## try 100 times as many examples, send 10,000 messages while processes are killed, then odd things for MINUTES=10; SEED=1 repeats
 	@tests/servers/install.sh
