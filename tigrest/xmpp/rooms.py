@@ -120,14 +120,30 @@ def sent_before(message: Stanza, room: JID) -> datetime | None:
     """
     if not message.mentions(_DELAY):
         return None
-    for delay in message.xml.iterfind(f"{{{DELAYED_DELIVERY}}}delay"):
-        if delay.get("from", "").partition("/")[0] in ("", room):
+    for delay in message.xml:
+        if _marks_history(delay, room):
             try:
                 sent = datetime.fromisoformat(delay.get("stamp", ""))
                 return sent.replace(tzinfo=UTC) if sent.tzinfo is None else sent.astimezone(UTC)
             except (ValueError, OverflowError):
                 return datetime.fromtimestamp(0, UTC)
     return None
+
+
+def said_now(message: Stanza, room: JID) -> Stanza:
+    """Return a message of a room that is no history without marks of history: whoever says it has written them, to be overheard.
+
+    ejabberd leaves them as they are, and Prosody those without ``from``.
+    """
+    if sent_before(message, room) is None:
+        return message
+    attributes = {name: value for name, value in message.attributes.items() if ":" not in name or name.startswith("xml:")}
+    kept = [child for child in message.xml if not _marks_history(child, room)]
+    return Stanza(message.kind, attributes, "", b"/>").extended(*kept)
+
+
+def _marks_history(child: ET.Element, room: JID) -> bool:
+    return child.tag == f"{{{DELAYED_DELIVERY}}}delay" and child.get("from", "").partition("/")[0] in ("", room)
 
 
 def leaving(room: JID, nick: str, sender: JID) -> Stanza:

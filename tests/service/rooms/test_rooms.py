@@ -269,7 +269,7 @@ async def test_others_are_heard_once_and_we_and_history_are_not(hall: Played) ->
     delay = f"<delay xmlns='urn:xmpp:delay' stamp='2020-01-01T00:00:00Z' from='{HALL}'/>"
     subject = f"<message type='groupchat' from='{HALL}/bob' to='{OURS}'><subject>Bread</subject></message>"
     bob = hall.presence("bob", OURS, item="<item jid='bob@example.org/desk' affiliation='member' role='participant'/>")
-    hall.come_in(subject, bob, said("bob", "hi"), said("bob", "hi", alices), said("alice", "mine"), said("bob", "old", further=delay))
+    hall.come_in(said("bob", "old", further=delay), subject, bob, said("bob", "hi"), said("bob", "hi", alices), said("alice", "mine"))
     hall.come_in(f"<message type='chat' from='{HALL}/bob' to='{OURS}'><body>psst</body></message>")
     await until(lambda: len(hall.heard) == 2)
     assert [stanza.body for stanza in hall.heard] == ["hi", "psst"]
@@ -279,6 +279,20 @@ async def test_others_are_heard_once_and_we_and_history_are_not(hall: Played) ->
         assert stanza.mentions(b'jid="bob@example.org/desk"')
     assert hall.rooms().subject(HALL) == "Bread"
     assert [one.nick for one in hall.rooms("alice").occupants(HALL)] == ["alice"]  # what one may see, the other need not
+
+
+@pytest.mark.parametrize("sender", ["", f"from='{HALL}'", f"from='{HALL}/eve'"])
+async def test_nobody_hides_what_he_says_among_old_messages(hall: Played, sender: str) -> None:
+    await hall.rooms().send(HALL, "one")
+    delay = f"<delay xmlns='urn:xmpp:delay' stamp='2020-01-01T00:00:00Z' {sender}/>"
+    elsewhere = "<delay xmlns='urn:xmpp:delay' stamp='2026-01-01T00:00:00Z' from='phone.example.org'/>"
+    forged = said("eve", "spam", further=f"<x xmlns='a:b'>1</x>{delay}{elsewhere}").replace("<message ", "<message xml:lang='en' ")
+    hall.come_in(f"<message type='groupchat' from='{HALL}' to='{OURS}'><subject/></message>", forged)
+    await until(lambda: bool(hall.heard))
+    [heard] = hall.heard
+    assert (heard.body, heard.attributes["xml:lang"], heard.attributes["to"]) == ("spam", "en", OURS)
+    assert sent_before(heard, HALL) is None
+    assert [child.tag for child in heard.xml] == ["{jabber:client}body", "{a:b}x", "{urn:xmpp:delay}delay"]
 
 
 async def test_private_messages_arrive_or_say_that_nobody_is_there(hall: Played) -> None:

@@ -115,6 +115,11 @@ class Place:
         self._has_subject = self._has_told_nick = False
 
     @property
+    def expects_history(self) -> bool:
+        """Return whether the room may still send old messages: its subject follows them. XEP-0045 §7.2.15"""
+        return not self._has_subject
+
+    @property
     def is_busy(self) -> bool:
         """Return whether somebody waits for it."""
         return self.state == "entering" or bool(len(self._under_way))

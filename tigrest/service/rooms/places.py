@@ -22,7 +22,7 @@ from tigrest.service.rooms.wire import Wire
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import MUC_USER
 from tigrest.xmpp.occupant import Occupant
-from tigrest.xmpp.rooms import item_of, sent_before
+from tigrest.xmpp.rooms import item_of, said_now, sent_before
 from tigrest.xmpp.stanza import Stanza
 
 log = logging.getLogger(__name__)
@@ -362,11 +362,11 @@ class Places:
         hearing = place.history.note(stanza, nick, address, asyncio.get_running_loop().time())
         if place.on_groupchat(stanza, nick, lambda nick: any(other.nick == nick for other in others.values())):
             return None
-        if sent_before(stanza, place.room) is not None:
+        if place.expects_history and sent_before(stanza, place.room) is not None:
             wanted = place.wants_history and hearing != "known"
             return stanza.heard_from(occupant, is_duplicate=hearing == "again", told=told) if wanted else None
         counts = place if len(others) == 1 else next(other for other in others.values() if other.state == "in")
-        return stanza.heard_from(occupant, is_duplicate=counts is not place, told=told)
+        return said_now(stanza, place.room).heard_from(occupant, is_duplicate=counts is not place, told=told)
 
     def _take_other(self, stanza: Stanza, address: str) -> Stanza | None:
         """Drop what comes late for an occupant who has left; accept invitations of admins."""
