@@ -19,7 +19,7 @@ async def conferences(service: Service) -> str:
     if found:
         return ""
     cure = f'on Prosody add a Component "rooms.{service.domain}" "muc", on ejabberd load mod_muc'
-    return f"{service.domain} lists no conference service (XEP-0045); {cure}; rooms of an embedded domain manage themselves"
+    return f"{service.domain} lists no conference service (XEP-0045); {cure}"
 
 
 async def services(gateway: Service, timeout: float = TIMEOUT) -> list[JID]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.ctl.shell import Shell
+from tests.waiting import eventually
 from tigrest.scripting.commands import Command
 from tigrest.testing import TestGateway, own_commands, serving
 
@@ -34,7 +35,7 @@ def run(gateway: TestGateway, command: str, login: tuple[str, str] | None = ADMI
 ITEM = {"localuser": "bob", "localhost": "localhost", "user": "jan", "host": "example.net", "nick": "", "subs": "none"}
 INVITATION = {**ROOM, "password": "none", "reason": "none"}
 
-NOT_HERE: dict[str, dict[str, Any]] = {
+ROOMS: dict[str, dict[str, Any]] = {
     "create_room": ROOM,
     "create_room_with_opts": {**ROOM, "host": "localhost", "options": []},
     "destroy_room": ROOM,
@@ -50,6 +51,12 @@ NOT_HERE: dict[str, dict[str, Any]] = {
     "muc_online_rooms": {"service": "global"},
     "send_direct_invitation": {**INVITATION, "users": []},
     "send_direct_invitation/v0": {**INVITATION, "users": ""},
+    "create_muc_room": {"domain": "localhost", "name": "hall", "owner": "bob@localhost"},
+    "invite_to_muc_room": {"domain": "localhost", "name": "hall", "sender": "bob@localhost", "recipient": "alice@localhost"},
+    "kick_user_from_room": {"domain": "localhost", "name": "hall", "nick": "Bob"},
+}
+
+NOT_HERE: dict[str, dict[str, Any]] = {
     "get_roster": BOB,
     "get_roster/v0": BOB,
     "add_rosteritem": {**ITEM, "groups": []},
@@ -59,9 +66,6 @@ NOT_HERE: dict[str, dict[str, Any]] = {
     "add_contact": {"caller": "bob@localhost", "jid": "jan@example.net"},
     "delete_contact": {"caller": "bob@localhost", "jid": "jan@example.net"},
     "set_subscription": {"caller": "bob@localhost", "jid": "alice@localhost", "action": "connect"},
-    "create_muc_room": {"domain": "localhost", "name": "hall", "owner": "bob@localhost"},
-    "invite_to_muc_room": {"domain": "localhost", "name": "hall", "sender": "bob@localhost", "recipient": "alice@localhost"},
-    "kick_user_from_room": {"domain": "localhost", "name": "hall", "nick": "Bob"},
     "private_get": {**BOB, "element": "storage", "ns": "storage:rosternotes"},
     "private_set": {**BOB, "element": "<storage xmlns='storage:rosternotes'/>"},
 }
@@ -73,7 +77,60 @@ def test_what_the_embedded_domain_has_not_is_501_with_the_reason(gateway: TestGa
     assert (status, "localhost lists no" in text or "localhost has no" in text) == (501, True), text
 
 
-@pytest.mark.parametrize("command", [*NOT_HERE, "get_vcard", "get_vcard2", "set_vcard", "set_vcard2", "set_nickname"])
+def test_rooms_are_made_shown_changed_and_destroyed(gateway: TestGateway) -> None:
+    options = [{"name": "title", "value": "The hall"}, {"name": "affiliations", "value": "member=bob@http.localhost"}]
+    assert run(gateway, "destroy_room", **ROOM) == (404, "there is no room hall@rooms.localhost")
+    assert run(gateway, "create_room_with_opts", **ROOM, host="localhost", options=options) == (200, None)
+    assert run(gateway, "create_room", **ROOM)[0] == 409
+    assert "hall@rooms.localhost" in run(gateway, "muc_online_rooms", service="global")[1]
+    assert run(gateway, "change_room_option", **ROOM, option="members_only", value="true") == (200, None)
+    shown = run(gateway, "get_room_options", **ROOM)[1]
+    assert shown.items() >= {"title": "The hall", "members_only": "true", "persistent": "true"}.items()
+    assert run(gateway, "change_room_option", **ROOM, option="moderated", value="true")[0] == 501
+    affiliations = {each["jid"]: each["affiliation"] for each in run(gateway, "get_room_affiliations", **ROOM)[1]}
+    assert affiliations == {"room-owner@http.localhost": "owner", "bob@http.localhost": "member"}
+    assert [gateway.post("/rest/room/hall@rooms.localhost", login=who, json={"body": "x"}).status_code for who in ("bob", "alice")] == [
+        200,
+        403,
+    ]
+    here = {"jid": "bob@http.localhost/rooms:bob", "nick": "bob", "role": "participant"}
+    assert run(gateway, "get_room_occupants", **ROOM) == (200, [here])
+    assert run(gateway, "get_room_occupants_number", **ROOM) == (200, 1)
+    assert run(gateway, "kick_user_from_room", domain="localhost", name="hall", nick="bob") == (200, None)
+    assert run(gateway, "kick_user_from_room", domain="localhost", name="hall", nick="bob")[0] == 404
+    refused = gateway.post("/rest/room/hall@rooms.localhost", login="bob", json={"body": "x"})
+    assert (refused.status_code, "thrown out" in refused.text) == (503, True)
+    assert gateway.put("/rest/room/hall@rooms.localhost", login="bob").status_code == 200
+    assert run(gateway, "set_room_affiliation", **ROOM, user="bob", host="http.localhost", affiliation="outcast") == (200, None)
+    assert gateway.put("/rest/room/hall@rooms.localhost", login="bob").status_code == 403
+    assert run(gateway, "send_direct_invitation", **INVITATION, users=["bob@localhost"]) == (200, None)
+    assert run(gateway, "change_room_option", **ROOM, option="members_only", value="false") == (200, None)
+    for option, value in (("password", "open"), ("password_protected", "true")):
+        assert run(gateway, "change_room_option", **ROOM, option=option, value=value) == (200, None)
+    answers = [
+        gateway.put("/rest/room/hall@rooms.localhost", login="alice", json={"password": each}).status_code for each in ("wrong", "open")
+    ]
+    assert answers == [403, 200]
+    assert run(gateway, "destroy_room", **ROOM) == (200, None)
+    eventually(lambda: gateway.get("/rest/room/hall@rooms.localhost", login="alice").status_code == 404)
+    assert run(gateway, "muc_online_rooms", service="rooms.localhost")[1].count("hall@rooms.localhost") == 0
+
+
+def test_who_owns_no_room_changes_nothing_there(gateway: TestGateway) -> None:
+    assert gateway.put("/rest/room/parlour@rooms.localhost", login="alice").status_code == 200  # and alice owns it
+    for kind, payload in (
+        ("owner", "<destroy/>"),
+        ("owner", ""),
+        ("admin", "<item nick='alice' role='none'/>"),
+        ("admin", "<item jid='bob@localhost' affiliation='owner'/>"),
+    ):
+        stanza = f"<iq type='set' id='1' to='parlour@rooms.localhost'><query xmlns='http://jabber.org/protocol/muc#{kind}'>{payload}</query></iq>"
+        answer = gateway.post("/rest", login="bob", content=stanza, type="application/xmpp+xml")
+        assert "<forbidden" in answer.text, answer.text
+    assert gateway.get("/rest/room/parlour@rooms.localhost", login="alice").status_code == 200
+
+
+@pytest.mark.parametrize("command", [*ROOMS, *NOT_HERE, "get_vcard", "get_vcard2", "set_vcard", "set_vcard2", "set_nickname"])
 def test_only_admins_may_call_what_has_the_rights_of_the_gateway(gateway: TestGateway, command: str) -> None:
     assert run(gateway, command, ALICE, nonsense="x")[0] == 403
     assert run(gateway, command, None, nonsense="x")[0] == 401
@@ -84,7 +141,7 @@ def test_the_list_says_what_is_not_available_and_why(gateway: TestGateway) -> No
     for command in {name.partition("/")[0] for name in NOT_HERE}:
         assert not listed[command]["available"], command
         assert re.match(r"localhost (has|lists) no", listed[command]["reason"])
-    for command in ("get_vcard", "set_vcard", "set_nickname", "send_message", "send_stanza"):
+    for command in {name.partition("/")[0] for name in ROOMS} | {"get_vcard", "set_vcard", "set_nickname", "send_message", "send_stanza"}:
         assert listed[command]["available"], command
 
 
@@ -107,8 +164,8 @@ def test_the_routes_of_mongooseim_lead_to_the_commands(gateway: TestGateway) -> 
     assert gateway.post("/api/contacts", login="admin", json={"jid": "jan@example.net", "caller": "bob@localhost"}).status_code == 501
     assert gateway.delete("/api/contacts/bob@localhost/jan@example.net", login="admin").status_code == 501
     assert gateway.put("/api/contacts/bob@localhost/alice@localhost/manage", login="admin", json={"action": "connect"}).status_code == 501
-    assert gateway.post("/api/mucs/localhost", login="admin", json={"name": "hall", "owner": "bob@localhost"}).status_code == 501
-    assert gateway.delete("/api/mucs/localhost/hall/Bob", login="admin").status_code == 501
+    assert gateway.post("/api/mucs/localhost", login="admin", json={"name": "lounge", "owner": "bob@localhost"}).json() == "lounge"
+    assert gateway.delete("/api/mucs/localhost/lounge/Bob", login="admin").status_code == 404
     with gateway.recording() as sent:
         body = {"caller": "alice@localhost", "to": "bob@localhost", "body": "Hello"}
         assert gateway.post("/api/messages", login="alice", json=body).status_code in (200, 201, 204)

@@ -213,6 +213,9 @@ MESSAGE_RETRACTION = "urn:xmpp:message-retract:1"
 MUC = "http://jabber.org/protocol/muc"
 """XEP-0045"""
 
+MUC_ADMIN = f"{MUC}#admin"
+"""Those who are in chat rooms, or belong to them. XEP-0045 §9"""
+
 MUC_OWNER = f"{MUC}#owner"
 """Requests of the owners of a room. XEP-0045 §10"""
 

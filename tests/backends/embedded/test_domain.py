@@ -53,7 +53,7 @@ async def test_the_domain_tells_what_it_is_and_what_belongs_to_it(world: World) 
     assert ("server", "im") in {(child.get("category"), child.get("type")) for child in info}
     items = (await world.ask(ITEMS)).payload
     assert items is not None
-    assert [child.get("jid") for child in items] == ["sess-man@example.org", "vhost-man@example.org"]
+    assert [child.get("jid") for child in items] == ["sess-man@example.org", "vhost-man@example.org", "rooms.example.org"]
 
 
 async def test_a_command_tells_what_it_is(world: World) -> None:

@@ -13,6 +13,7 @@ from tigrest.backends.embedded.files import EmbeddedFiles
 from tigrest.backends.embedded.messages import OfflineMessages
 from tigrest.backends.embedded.pep import FEATURES, PersonalEvents
 from tigrest.backends.embedded.presences import Presences
+from tigrest.backends.embedded.room_iqs import rooms_entity
 from tigrest.backends.embedded.rooms import EmbeddedRooms
 from tigrest.backends.embedded.session_manager import SessionManager
 from tigrest.backends.embedded.settings import EmbeddedSettings
@@ -80,6 +81,7 @@ class EmbeddedDomain:
         self._messages = OfflineMessages(database, self._limits.messages)
         self._vhosts = VHostManager(self.domain, database)
         self._rooms = EmbeddedRooms(self.domain, self.inbound, self._limits.occupants)
+        self._room_service = rooms_entity(self._rooms)
         description = SelfDescription()
         self._build_entities(description)
         self._answering = Answering(description, self.inbound, administers, self._entity)
@@ -110,7 +112,8 @@ class EmbeddedDomain:
 
     def _items(self, services: dict[str, str]) -> tuple[tuple[JID, str], ...]:
         listed = tuple((JID.of(local, self.domain.domain), name) for local, name in services.items())
-        return listed if self._files is None else (*listed, (self._files.jid, "Files"))
+        files = () if self._files is None else ((self._files.jid, "Files"),)
+        return (*listed, (self._rooms.jid, "Rooms"), *files)
 
     @property
     def connected(self) -> bool:
@@ -282,7 +285,7 @@ class EmbeddedDomain:
         if self._files is not None and to == self._files.jid:
             return self._files.entity
         if to.domain == self._rooms.jid.domain:
-            return self._rooms.entity
+            return self._room_service
         if to.domain != self.domain.domain:
             raise StanzaError("remote-server-not-found", text=f"{to.domain} is not served here, and there are no links to other servers")
         if not to.local:
