@@ -39,6 +39,7 @@ from tigrest.http.wire.memory import calm_garbage_collection  # noqa: E402
 from tigrest.http.wire.protocol import HttpProtocol  # noqa: E402
 from tigrest.http.wire.server import uvicorn_config  # noqa: E402
 from tigrest.xmpp.jid import JID  # noqa: E402
+from tigrest.xmpp.occupant import Occupant  # noqa: E402
 
 LOGIN = base64.b64encode(b"admin:secret").decode()
 MESSAGE = "<message to='bob@localhost' type='chat'><body>Hello there, this is a message of some length</body></message>"
@@ -134,7 +135,7 @@ def play_server(stream: ComponentStream) -> Callable[[bytes], None]:
     """Do what the server's side of the stream does: answer iqs with empty results, let into a room, and send back what is said there."""
     identity = re.compile(rb'<iq[^>]* id="([^"]+)"')
     reply = b'<iq type="result" id="%s" from="localhost" to="http.localhost"/>'
-    said = re.compile(rb'<message(?=[^>]* from="([^"]+)")(?=[^>]* id="([^"]+)")[^>]* type="groupchat"[^>]*>(.*?</message>)')
+    said = re.compile(rb'<message type="groupchat" from="([^"]+)" to="[^"]+" id="([^"]+)">(.*?</message>)')
     echo = b'<message from="bench@rooms.localhost/admin" to="%s" type="groupchat" id="%s">%s'
 
     def written(data: bytes) -> None:
@@ -151,6 +152,7 @@ async def enter_room(gateway: Gateway) -> None:
     rooms = gateway.service.for_(Principal(JID("admin@localhost"), frozenset({"user", "admin"}), "basic")).rooms
     place = rooms._place(JID(ROOM), "admin")
     place.state = "in"
+    place.people.add(Occupant("admin", place.address, "member", "participant"))
 
 
 async def link_up(gateway: Gateway) -> None:

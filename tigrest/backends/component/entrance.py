@@ -45,11 +45,14 @@ class Entrance:
         if stanza.flaw:
             self._refuse(stanza, "not-acceptable", stanza.flaw)
             return None
+        attributes = stanza.attributes
         try:
-            _ = stanza.sender, stanza.to
+            sender, to = stanza.sender, stanza.to
         except InvalidStanza as error:
             self._refuse(stanza, "jid-malformed", str(error))
             return None
+        if sender == attributes.get("from") and to == attributes.get("to"):
+            return stanza  # as servers write addresses: prepared
         return stanza.prepared()
 
     def _refuse(self, stanza: Stanza, condition: str, reason: str) -> None:

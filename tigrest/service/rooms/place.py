@@ -86,6 +86,8 @@ class Place:
         ended: Callable[[Place, TigrestError], None],
     ) -> None:
         self.room, self.address, self.nick, self.owner = room, address, nick, owner
+        self.account = address.bare
+        """Our address without its resource, which several nicknames share."""
         self.wanted_nick = nick
         """The nickname that we entered with; the room may have given us another."""
         self.is_exact = False
@@ -370,9 +372,10 @@ class Place:
         """
         self.heard_at = asyncio.get_running_loop().time()
         is_first_subject = message.mentions(_SUBJECT) and self._take_subject(message)
+        if nick == self.nick:
+            self._under_way.complete(message)
+            return True
         if nick and ours(nick):
-            if nick == self.nick:
-                self._under_way.complete(message)
             return True
         return bool(not nick or is_first_subject or self.state != "in")
 

@@ -134,8 +134,8 @@ class Places:
                 not see through the eyes of the owner of rooms.
         """
         of_room = self._by_room.get(room, {}).values()
-        places = [place for place in of_room if place.owner == owner and place.address.bare == address]
-        return sorted(places, key=lambda place: -place.used_at)
+        places = [place for place in of_room if place.owner == owner and place.account == address]
+        return places if len(places) < 2 else sorted(places, key=lambda place: -place.used_at)
 
     def place(self, room: JID, address: JID, nick: str, owner: str) -> Place:
         """Return our place in a room under a nickname; a new one where there is none, not entered yet.
@@ -152,15 +152,15 @@ class Places:
             Conflict: the owner has as many as he may, or somebody else has this nickname at the same address.
             Unavailable: there are as many as there may be in all.
         """
-        room.with_resource(nick)  # raises for what is no nickname
-        if room.domain in (self._policy.addresses.domain, self._policy.addresses.jid.domain):
-            raise NotFound(f"{room} is no room: {room.domain} has none")
         occupant = self.occupant(address, nick)
         found = self._by_room.get(room, {}).get(occupant)
         if found is not None:
             if found.owner != owner and address != self.own_address:  # where all users share one address
                 raise Conflict(f"the nickname {nick[:80]!r} is taken in {room}: choose another")
             return found
+        room.with_resource(nick)  # raises for what is no nickname
+        if room.domain in (self._policy.addresses.domain, self._policy.addresses.jid.domain):
+            raise NotFound(f"{room} is no room: {room.domain} has none")
         places = list(self)
         if owner != GATEWAY_OWNER and sum(place.owner == owner for place in places) >= self.limits.rooms_of_caller:
             raise Conflict(f"you are in {self.limits.rooms_of_caller} rooms already, and may not be in more: leave one")
@@ -354,19 +354,17 @@ class Places:
             return None
         if stanza.type == "error":
             return None if place.on_error(stanza) else stanza
-        occupant = place.people.get(nick) or Occupant(nick)
-        told = item_of(occupant) if occupant.jid is not None and not stanza.mentions(_TOLD) else None
         if stanza.type != "groupchat":
-            return stanza.heard_from(occupant, told=told) if nick else stanza
+            return _heard(stanza, place, nick) if nick else stanza
         others = self._by_room[room]
         hearing = place.history.note(stanza, nick, address, asyncio.get_running_loop().time())
         if place.on_groupchat(stanza, nick, lambda nick: any(other.nick == nick for other in others.values())):
             return None
         if place.expects_history and sent_before(stanza, place.room) is not None:
             wanted = place.wants_history and hearing != "known"
-            return stanza.heard_from(occupant, is_duplicate=hearing == "again", told=told) if wanted else None
+            return _heard(stanza, place, nick, is_duplicate=hearing == "again") if wanted else None
         counts = place if len(others) == 1 else next(other for other in others.values() if other.state == "in")
-        return said_now(stanza, place.room).heard_from(occupant, is_duplicate=counts is not place, told=told)
+        return _heard(said_now(stanza, place.room), place, nick, is_duplicate=counts is not place)
 
     def _take_other(self, stanza: Stanza, address: str) -> Stanza | None:
         """Drop what comes late for an occupant who has left; accept invitations of admins."""
@@ -391,3 +389,10 @@ class Places:
             log.info("in room %s as %s, by invitation", place.room, place.nick)
         except TigrestError as error:
             log.warning("the invitation to room %s was not followed: %s", room.jid, error)
+
+
+def _heard(message: Stanza, place: Place, nick: str, *, is_duplicate: bool = False) -> Stanza:
+    """Return a message as all others hear it: with its occupant, and with what the room has told of him."""
+    occupant = place.people.get(nick) or Occupant(nick)
+    told = item_of(occupant) if occupant.jid is not None and not message.mentions(_TOLD) else None
+    return message.heard_from(occupant, is_duplicate=is_duplicate, told=told)

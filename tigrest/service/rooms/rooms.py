@@ -21,8 +21,7 @@ from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import STANZA_IDS
 from tigrest.xmpp.occupant import Occupant
 from tigrest.xmpp.stanza import Stanza
-from tigrest.xmpp.start_tags import write_attributes
-from tigrest.xmpp.xml import check_carriable
+from tigrest.xmpp.xml import check_carriable, escape_attribute
 
 T = TypeVar("T")
 
@@ -317,14 +316,14 @@ def _groupchat(room: JID, given: StanzaLike) -> Stanza:
     stanza = _message(room, given)
     if stanza.is_empty:
         raise InvalidStanza("there is nothing to say: give the message a body, or something else")
-    return stanza.with_(type="groupchat")
+    return stanza if stanza.type == "groupchat" else stanza.with_(type="groupchat")
 
 
 def _with_origin_id(stanza: Stanza) -> Stanza:
     """Add the id inside the message, where services find it that write an id of their own. XEP-0359 §3.2"""
     if stanza.mentions(_SID):
         return stanza
-    return stanza.extended_by(f"<origin-id{write_attributes({'xmlns': STANZA_IDS, 'id': stanza.id})}/>")
+    return stanza.extended_by(f'<origin-id xmlns="{STANZA_IDS}" id="{escape_attribute(stanza.id)}"/>')
 
 
 def _stanza_id(echo: Stanza, room: JID) -> str | None:
