@@ -119,6 +119,13 @@ def test_bodies_may_be_as_large_as_the_gateway_takes_them(behind: Served) -> Non
         assert behind.proxy.curl("/rest/avatar/alice@localhost", *LOGIN, *given, *STATUS) in statuses, len(extra)
 
 
+def test_files_may_be_larger_than_other_bodies(behind: Served) -> None:
+    file = behind.folder / "large.bin"
+    file.write_bytes(bytes(3 * 1024 * 1024))
+    assert '"url"' in behind.proxy.curl("/rest/upload?type=json", *LOGIN, "-F", f"file=@{file}")
+    assert '"url"' in behind.proxy.curl("/rest/upload/large.bin?type=json", *LOGIN, "-T", str(file))
+
+
 def test_events_come_at_once(behind: Served) -> None:
     port = behind.proxy.https
     command = ["curl", "-sN", "--cacert", behind.proxy.authority, "--resolve", f"{HOST}:{port}:127.0.0.1", *LOGIN]

@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 GENERAL_FORMATS = ("apprise", "slack", "gotify", "json", "text", "ntfy")
 """Formats that read much of what others post: a post is said to look like one of them, in this order, after all others."""
 
+LOOKED_AT = 64 * 1024
+"""Most bytes of a post of which it is told what it looks like."""
+
 NOTE_SECONDS = 1.0
 """Interval at which it is stored that a hook is used, while the outcome stays the same."""
 
@@ -196,7 +199,9 @@ class HookReceiver:
         return values
 
     def _looks_like(self, format: HookFormat, post: HookPost) -> str:
-        """Say which format a post looks like."""
+        """Say which format a post looks like; nothing of a long one, since all formats would read it."""
+        if len(post.body) > LOOKED_AT:
+            return ""
         special = sorted(self._formats.keys() - set(GENERAL_FORMATS))
         for name in [*special, *(name for name in GENERAL_FORMATS if name in self._formats)]:
             if name != format.format and _can_read(self._formats[name], post):
