@@ -14,7 +14,7 @@ WORKERS ?= --numprocesses $$((3 * $$(nproc) / 2)) --dist worksteal
 LIMIT := --timeout 240
 
 .DEFAULT_GOAL := help
-.PHONY: help run test quick soak check bench docs table vendor format clean
+.PHONY: help run test quick soak check servers bytecode bench docs table vendor format clean
 
 help: ## show this help
 	@echo "make [PYTHON=python3.12] <target>"
@@ -29,16 +29,25 @@ quick: $(VENV)/.installed-test ## run the tests that need no XMPP server; ARGS="
 	@env -u PYTHONDONTWRITEBYTECODE $(IN_VENV) -m pytest $(WORKERS) $(LIMIT) --ignore=tests/servers $(ARGS)
 
 # Without bytecode on disk each process would compile everything, tests included.
-test: $(VENV)/.installed-test ## set up what is missing and run the tests; ARGS="-k name"
-	@tests/servers/install.sh
+test: servers ## set up what is missing and run the tests; ARGS="-k name"
 	@env -u PYTHONDONTWRITEBYTECODE $(IN_VENV) -m pytest $(WORKERS) $(LIMIT) $(ARGS)
+
+# The newer servers are fetched here, while nothing waits for them yet.
+servers: $(VENV)/.installed-test
+	@tests/servers/install.sh
+	@$(IN_VENV) -c 'from tests.servers import trixie; trixie.trouble()'
+
+# Once, where several processes would do it at the same time: pytest compiles the assertions of all tests, which takes longer than to
+# collect them. What is wrong with them, the tests say.
+bytecode: $(VENV)/.installed-test
+	@env -u PYTHONDONTWRITEBYTECODE $(IN_VENV) -m pytest --collect-only --quiet --quiet >/dev/null || true
 
 soak: $(VENV)/.installed-test ## try 100 times as many examples, send 10,000 messages while processes are killed, then odd things for MINUTES=10; SEED=1 repeats
 	@tests/servers/install.sh
 	@$(IN_VENV) -m pytest $(WORKERS) --hypothesis-profile soak -m hypothesis --ignore tests/servers
 	@TIGREST_SOAK_MESSAGES=10000 $(IN_VENV) -m pytest tests/servers/test_sending.py -s -k killed
 	@TIGREST_SOAK_FILE=100000000 $(IN_VENV) -m pytest tests/servers/test_files.py -k large
-	@TIGREST_SOAK_MINUTES=$(MINUTES) TIGREST_SOAK_SEED=$(SEED) $(IN_VENV) -m pytest tests/servers/test_fuzz.py -s $(ARGS)
+	@TIGREST_SOAK_MINUTES=$(MINUTES) TIGREST_SOAK_SEED=$(SEED) $(IN_VENV) -m pytest tests/servers/test_fuzz.py tests/servers/test_schemathesis.py -s $(ARGS)
 
 check: $(VENV)/.installed-test ## check format, lint and types
 	@$(IN_VENV) -m ruff format --check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from tests.servers.newer import NewerEjabberd, NewerProsody
 from tests.servers.process import XmppServer
 from tests.servers.prosody import Prosody
 
+HERE = Path(__file__).parent
+
 KINDS: dict[str, type[Prosody | Ejabberd]] = {"prosody": Prosody, "ejabberd": Ejabberd}
 """Of Debian 12: what all tests run on."""
 NEWER: dict[str, type[Prosody | Ejabberd]] = {"prosody-13": NewerProsody, "ejabberd-26": NewerEjabberd}
@@ -22,6 +25,19 @@ NEWER: dict[str, type[Prosody | Ejabberd]] = {"prosody-13": NewerProsody, "ejabb
 
 OTHERS: dict[str, type[XmppServer]] = {"jabberd2": Jabberd2}
 """What can little: tests say for each thing that it is so."""
+
+LONG = (
+    "test_advice",
+    "test_c2s",
+    "test_conformance",
+    "test_link",
+    "test_live",
+    "test_newcomer",
+    "test_probes",
+    "test_schemathesis",
+    "test_tls",
+)
+"""Modules with tests that take long, on servers of their own."""
 
 StartServer = Callable[..., XmppServer]
 
@@ -41,6 +57,29 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "server" in metafunc.fixturenames and not hasattr(metafunc.module, "server"):
         kinds = [*KINDS, *(NEWER if getattr(metafunc.module, "NEWER_TOO", False) else ())]
         metafunc.parametrize("server", kinds, indirect=True, scope="session")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have each process of pytest-xdist begin with its share of the long tests: what is left to share out at the end is short then.
+
+    At first a process is given neighbours, as many as any other.
+    """
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT") or 1)
+    if processes == 1:
+        return
+    long = [item for item in items if _takes_long(item)]
+    others = iter([item for item in items if not _takes_long(item)])
+    ordered: list[pytest.Item] = []
+    for number in range(processes):
+        share = long[number::processes]
+        size = (len(items) - len(ordered)) // (processes - number)
+        ordered += [*share, *islice(others, max(0, size - len(share)))]
+    items[:] = [*ordered, *others]
+
+
+def _takes_long(item: pytest.Item) -> bool:
+    return item.path.parent == HERE and item.path.stem in LONG
 
 
 @pytest.fixture(scope="session")

@@ -95,6 +95,15 @@ class RawComponent(Raw):
         """Wait for what the server announces; ejabberd grants in a process of its own, a moment after the handshake. XEP-0356 §4.2"""
         self.expect(r"<privilege\b.*?</privilege>")
 
+    def leave(self) -> None:
+        """End the stream, and wait until the server has closed the connection: by then it has forgotten the component.
+
+        ejabberd takes privileges back by address when a connection is gone. Noticed late, that would be those of the next connection.
+        """
+        self.send("</stream:stream>")
+        self.read()
+        self.close()
+
     def ask(self, sender: str, iq: str, payload: str) -> str:
         """Send an iq from an address and return its reply.
 
@@ -116,7 +125,7 @@ def raw_component(server: XmppServer, jid: str = COMPONENT, secret: str = SECRET
     try:
         yield component
     finally:
-        component.close()
+        component.leave()
 
 
 @contextmanager
