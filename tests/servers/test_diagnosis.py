@@ -81,6 +81,7 @@ async def test_an_account_that_is_left_behind_is_told(tmp_path: Path) -> None:
         found = await diagnose(gateway, CheckListener(progress=leave, warn=warnings.append), LIMITS)
         states = {check.name: check.state for check in found.checks}
     assert (states["PUT /rest/user"], states["DELETE /rest/user"]) == (State.WORKS, State.FAILS)
+    assert states["POST /rest/upload"] == State.UNTRIED  # it has no upload service
     [left] = set(server.accounts) - {"admin", "alice", "bob"}
     assert warnings == [f"the probe account {left}@localhost may have been left behind, remove it by hand: not done within 0.5 s"]
 

@@ -33,26 +33,26 @@ def states(out: str) -> dict[str, str]:
         (
             "prosody",
             "Prosody 0.",
-            ["logins", "PUT /rest/avatar", "POST /rest/user/…/status", "BOSH pre-bind", "rights"],
+            ["logins", "PUT /rest/avatar", "POST /rest/user/…/status", "POST /rest/upload", "BOSH pre-bind", "rights"],
             ["GET /rest/users"],
         ),
         (
             "ejabberd",
             "ejabberd",
-            ["logins", "PUT /rest/avatar", "GET /rest/users", "POST /rest/user/…/status", "BOSH pre-bind", "rights"],
+            ["logins", "PUT /rest/avatar", "GET /rest/users", "POST /rest/user/…/status", "POST /rest/upload", "BOSH pre-bind", "rights"],
             [],
         ),
         (
             "prosody-13",
             "Prosody 13.",
-            ["logins", "PUT /rest/avatar", "POST /rest/user/…/status", "BOSH pre-bind", "rights"],
+            ["logins", "PUT /rest/avatar", "POST /rest/user/…/status", "POST /rest/upload", "BOSH pre-bind", "rights"],
             ["GET /rest/users"],
         ),
         (
             "ejabberd-26",
             "ejabberd 26.",
             ["logins", "PUT /rest/avatar", "GET /rest/users", "POST /rest/user/…/status", "BOSH pre-bind", "rights"],
-            ["iqs to other services"],
+            ["iqs to other services", "POST /rest/upload"],
         ),
     ],
 )

@@ -26,12 +26,12 @@ LOGIN = f"/rest/adhoc/{DOMAIN}"
 COMMANDS = "http://jabber.org/protocol/admin#"
 
 NEEDS = {
-    "prosody": ["GET /rest/users"],
-    "ejabberd": [],
-    "prosody-13": ["GET /rest/users"],
-    "ejabberd-26": ["iqs to other services", "PUT /rest/avatar"],  # with the lines for 24.10 and later it does
+    "prosody": ["POST /rest/upload", "GET /rest/users"],
+    "ejabberd": ["POST /rest/upload"],
+    "prosody-13": ["POST /rest/upload", "GET /rest/users"],
+    "ejabberd-26": ["iqs to other services", "PUT /rest/avatar", "POST /rest/upload"],  # with the lines for 24.10 and later it does
 }
-"""What does not work, by what ``tigrest check --live`` says, where the page was followed to the letter."""
+"""What does not work, by what ``tigrest check --live`` says, where the page was followed to the letter. The URLs of uploads are public ones."""
 
 Install = Callable[[str], DebianServer]
 

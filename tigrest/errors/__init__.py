@@ -41,6 +41,7 @@
     ├── IdempotencyMismatch    the Idempotency-Key of another request           → 422
     ├── CallerGone             nobody waits for the answer any more             → 499
     ├── NotSupported           the server behind us cannot or does not allow it → 501
+    │   └── NoUploadService    … it has no upload service
     ├── ServerFailed           the server did not do what it says it did        → 502
     ├── StanzaError            an XMPP error stanza came back                   → by condition
     ├── RetryLater             the same may succeed later
@@ -102,7 +103,7 @@ from tigrest.errors.retry import (
     Unavailable,
 )
 from tigrest.errors.scripts import HandlerTimeout, HookTemplateFailed, ScriptMistake, ScriptSenderInvalid, ScriptStanzaInvalid, WrongResult
-from tigrest.errors.server import NoSuchUser, NotSupported, ServerFailed, StanzaError, StanzaTimeout, UserExists
+from tigrest.errors.server import NoSuchUser, NotSupported, NoUploadService, ServerFailed, StanzaError, StanzaTimeout, UserExists
 from tigrest.errors.startup import ConfigError, DatabaseInUse, PluginError, ScriptError
 
 __all__ = [
@@ -131,6 +132,7 @@ __all__ = [
     "MislabelledContent",
     "NoSuchUser",
     "NoThread",
+    "NoUploadService",
     "NotConnected",
     "NotFound",
     "NotPermitted",

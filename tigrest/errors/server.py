@@ -19,6 +19,10 @@ class NotSupported(TigrestError):
     """The XMPP server cannot do this, or does not grant it to us; the message says what to configure."""
 
 
+class NoUploadService(NotSupported):
+    """The served domain has no upload service."""
+
+
 class ServerFailed(TigrestError):
     """The XMPP server says that it has done something, but a look shows that it has not; or it fails without a usable reason."""
 

@@ -50,6 +50,7 @@ class Cures:
         roster: it may not see the rosters of users.
         presence: it does not see when they come online.
         avatars: it may not publish for users.
+        uploads: the upload service refuses the addresses of the gateway.
         bosh: there is no BOSH endpoint.
         rights: other addresses of the gateway's domain have the rights that its own has.
     """
@@ -60,6 +61,7 @@ class Cures:
     roster: str
     presence: str
     avatars: str
+    uploads: str
     bosh: str
     rights: str
 
@@ -78,7 +80,7 @@ def cures_for(software: Software, jid: JID, domain: JID) -> Cures:
         case "prosody":
             return _for_prosody(jid, domain)
         case "ejabberd":
-            return _for_ejabberd(software, jid)
+            return _for_ejabberd(software, jid, domain)
         case "jabberd2":
             return _for_jabberd2()
         case "openfire":
@@ -99,13 +101,14 @@ def _for_prosody(jid: JID, domain: JID) -> Cures:
         roster=f"write {grant} }} }}",
         presence=f"write {grant} }} }}",
         avatars=f'write {grant}; iq = {{ ["{PUBSUB}"] = "both"; ["{VCARD_TEMP}"] = "both" }} }} }}; or set [xmpp] adhoc_as = "user"',
+        uploads=f'write http_file_share_access = {{ "{domain}", "{jid.domain}" }} below the Component of http_file_share',
         bosh=f'put "bosh" into modules_enabled of the whole server, and write, for the whole server, consider_bosh_secure = true '
         f'and http_default_host = "{domain}"',
         rights=f'name "{jid}" in admins, not its domain',
     )
 
 
-def _for_ejabberd(software: Software, jid: JID) -> Cures:
+def _for_ejabberd(software: Software, jid: JID, domain: JID) -> Cures:
     acl = f'gateway: {{ user_regexp: {{ "^$": "{jid}" }} }}'
     rule = f"{acl} below acl; gateway_privileges: {{ allow: gateway }} below access_rules"
     roster = "roster: { both: gateway_privileges }, message: { outgoing: gateway_privileges }"
@@ -125,6 +128,9 @@ def _for_ejabberd(software: Software, jid: JID) -> Cures:
         avatars=f"write {grant}, iq: {{ {iq} }} }} (needs {needed}); or {trust}"
         if can
         else f"{trust}; ejabberd {software.version} does not start with iq in mod_privilege, {needed} does",
+        uploads=f'write gateway_users: {{ server: [ "{jid.domain}", "{domain}" ] }} below acl; '
+        "file_upload: { allow: gateway_users } below access_rules; "
+        "and access: file_upload into mod_http_upload",
         bosh="add a listener without TLS on the loopback: module: ejabberd_http, request_handlers: { /http-bind: mod_bosh }; load mod_bosh",
         rights=f"write {acl} instead of server:",
     )
@@ -141,6 +147,7 @@ def _for_jabberd2() -> Cures:
         roster=privileges,
         presence=privileges,
         avatars=privileges,
+        uploads="let the upload service of the domain take files from the gateway's domain",
         bosh="jabberd2 has no BOSH; put a BOSH connection manager in front of it, such as punjab, and set [bosh] url",
         rights="it has no rights to grant; use another server for this",
     )
@@ -157,6 +164,7 @@ def _for_openfire(software: Software, jid: JID) -> Cures:
         roster=rosters,
         presence=rosters,
         avatars='set [xmpp] send_as = "user": the photo is set in the vCard, in the user\'s name',
+        uploads="let the plugin HTTP File Upload take files from the gateway's domain",
         bosh="enable it in the admin console: Server, Server Settings, Web Binding; and set [bosh] url to port 7070, /http-bind/",
         rights=f"name {jid} in admin.authorizedJIDs, no other address of its domain {properties}",
     )
@@ -172,6 +180,7 @@ def _for_tigase(jid: JID) -> Cures:
         roster="Tigase shows rosters to no component",
         presence=trusted,
         avatars="Tigase lets no component publish for users: their clients do",
+        uploads="let the component upload of etc/config.tdsl take files from the gateway's domain",
         bosh="write bosh () {} into etc/config.tdsl",
         rights=f"name '{jid}' in admins, and '{endpoint}' in trusted, not their domain",
     )
@@ -185,6 +194,7 @@ def _for_others(jid: JID) -> Cures:
         roster=f"grant {jid} the rosters (XEP-0356)",
         presence=f"grant {jid} presence (XEP-0356)",
         avatars=f"grant {jid} iq set for {PUBSUB} (XEP-0356), if the server can",
+        uploads=f"let the upload service take files from addresses of {jid.domain}",
         bosh="check [bosh] url, and that the server has BOSH there",
         rights=f"grant rights to exactly {jid}, not to its domain",
     )

@@ -16,6 +16,7 @@ from tigrest.gateway import Gateway
 from tigrest.gateway.cures import Cures, Software, cures_for
 from tigrest.gateway.probe_account import NotTried, ProbeAccount, ProbeAccountLimits
 from tigrest.gateway.shared_link import count_replies
+from tigrest.gateway.upload_check import check_upload
 from tigrest.xmpp.commands import ADMIN_NODES
 from tigrest.xmpp.disco import DiscoItem, items_of, items_query
 from tigrest.xmpp.jid import JID
@@ -36,6 +37,7 @@ BUILT_INS = (
     "PUT /rest/avatar",
     "/rest/adhoc",
     "POST /rest/user/…/status",
+    "POST /rest/upload",
     "PUT /rest/user",
     "POST /rest/user",
     "DELETE /rest/user",
@@ -242,13 +244,14 @@ class _Diagnosis:
         published = await run("PUT /rest/avatar", self._publish, cures.avatars)
         avatar = await run("GET /rest/avatar", self._read_avatar)
         status = await run("POST /rest/user/…/status", self._show_status)
+        upload = await run("POST /rest/upload", self._upload, cures.uploads)
         bosh = await run("BOSH pre-bind", probe.open_bosh, cures.bosh)
         rights = await run("rights", self._compare_rights, cures.rights)
         changed = await run(
             "POST /rest/user", lambda: self._administer("change-user-password", probe.change_password), cures.administration
         )
         removed = await run("DELETE /rest/user", lambda: self._administer("delete-user", probe.remove), cures.administration)
-        return logins, stream, iqs, avatar, published, self._adhoc(), status, added, changed, removed, listed, bosh, rights
+        return logins, stream, iqs, avatar, published, self._adhoc(), status, upload, added, changed, removed, listed, bosh, rights
 
     def _list_cure(self) -> str:
         administers = any(command.startswith(ADMIN_NODES) for command in self._commands)
@@ -282,6 +285,11 @@ class _Diagnosis:
             raise NotTried(f"{service.domain} lists no other service")
         await service.request(make_stanza("iq", "get", JID(other), ET.Element(f"{{{DISCO_INFO}}}query")), seconds)
         return f"{other} answers"
+
+    async def _upload(self) -> str:
+        if self._component is not None and (trouble := self._component.probes.iqs_trouble):
+            raise ServerFailed(trouble)
+        return await check_upload(self._gateway)
 
     async def _publish(self) -> str:
         if not self._probe.is_made and not self._acts("set"):

@@ -10,7 +10,7 @@ from typing import Protocol
 from xml.etree import ElementTree as ET
 
 from tigrest.concurrency.single_flight import SingleFlight
-from tigrest.errors import ContentTooLarge, InvalidJID, NotConnected, NotSupported, StanzaError, StanzaTimeout
+from tigrest.errors import ContentTooLarge, InvalidJID, NotConnected, NotSupported, NoUploadService, StanzaError, StanzaTimeout
 from tigrest.xmpp.disco import items_of
 from tigrest.xmpp.forms import FORM_TYPE, DataForm
 from tigrest.xmpp.jid import JID
@@ -74,7 +74,7 @@ class UploadServices:
 
         Raises:
             ContentTooLarge: the file is larger than what the services take.
-            NotSupported: the domain has no such service.
+            NoUploadService: the domain has no such service.
             NotConnected, StanzaTimeout: the domain cannot be asked.
         """
         services = self._known if self._clock() < self._until else await self._flight.run(None, self._discover)
@@ -102,7 +102,7 @@ class UploadServices:
         found = [UploadService(jid, _max_size(said)) for jid, said in zip(candidates, asked, strict=True) if _takes_files(said)]
         if not found:
             trouble = next((said for said in asked if isinstance(said, NotSupported | NotConnected | StanzaTimeout)), None)
-            raise trouble or NotSupported(
+            raise trouble or NoUploadService(
                 f"{self._domain} has no upload service (XEP-0363); on Prosody add a Component "
                 f'"upload.{self._domain}" "http_file_share", on ejabberd load mod_http_upload'
             )

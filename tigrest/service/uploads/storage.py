@@ -79,7 +79,6 @@ class Storage:
         headers = [*slot.headers, *own.items()]
         limits = self._limits
         timeout = httpx2.Timeout(connect=limits.connect, write=limits.write, read=limits.answer, pool=None)
-        verify = self._tls if slot.put.startswith("https:") else tls_for(slot.put)
         host = httpx2.URL(slot.put).netloc.decode("ascii")
 
         def await_answer() -> None:  # httpx limits each read alone: a storage might send line after line for ever
@@ -88,7 +87,7 @@ class Storage:
         try:
             async with (
                 asyncio.timeout(None) as deadline,
-                httpx2.AsyncClient(verify=verify, trust_env=False, follow_redirects=False, timeout=timeout) as client,
+                self._client(slot.put, timeout) as client,
                 client.stream("PUT", slot.put, headers=headers, content=_exactly(size, chunks, await_answer)) as response,
             ):
                 status, reason = response.status_code, response.reason_phrase
@@ -100,6 +99,43 @@ class Storage:
             return
         how = "redirects elsewhere, which is not followed" if 300 <= status < 400 else "did not take the file"
         raise ServerFailed(f"the storage at {host} {how}: it answered {status} {reason[:MAX_REASON]}".rstrip())
+
+    async def fetch(self, url: str, size: int) -> bytes:
+        """Return a file of some size, or what is there instead of it.
+
+        Args:
+            url: of the file.
+            size: bytes after which no more is read.
+
+        Raises:
+            ServerFailed: the storage cannot be reached, or does not have it.
+            StanzaTimeout: it does not answer for too long.
+        """
+        limits, host = self._limits, httpx2.URL(url).netloc.decode("ascii")
+        timeout = httpx2.Timeout(connect=limits.connect, write=limits.write, read=limits.answer, pool=None)
+        data = b""
+        try:
+            async with (
+                asyncio.timeout(limits.answer),
+                self._client(url, timeout) as client,
+                client.stream("GET", url, headers={"user-agent": "tigrest"}) as response,
+            ):
+                if response.status_code != 200:
+                    raise ServerFailed(f"the storage at {host} does not give back what it took: it answered {response.status_code}")
+                async for part in response.aiter_bytes():
+                    data += part
+                    if len(data) > size:
+                        break
+        except (httpx2.TimeoutException, TimeoutError) as error:
+            raise StanzaTimeout(f"the storage at {host} did not give back what it took in time ({type(error).__name__})") from None
+        except (httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, OSError) as error:
+            raise ServerFailed(f"the storage at {host} does not give back what it took: {str(error) or type(error).__name__}") from None
+        return data
+
+    def _client(self, url: str, timeout: httpx2.Timeout) -> httpx2.AsyncClient:
+        """Return a client for a URL, which trusts only whom the gateway trusts."""
+        verify = self._tls if url.startswith("https:") else tls_for(url)
+        return httpx2.AsyncClient(verify=verify, trust_env=False, follow_redirects=False, timeout=timeout)
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
