@@ -1,5 +1,6 @@
 """Slicing stanzas out of a stream, however it is cut into pieces."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from tigrest.backends.component.slicer import StreamChild, StreamEnded, StreamSlicer
 from tigrest.backends.component.stream import ComponentStream, StreamLimits
+from tigrest.backends.component.window import Window
 from tigrest.xmpp.namespaces import CLIENT, COMPONENT, STREAMS
 from tigrest.xmpp.stanza import Stanza
 
@@ -210,3 +212,46 @@ def test_a_stream_error_in_whatever_prefix_ends_the_stream() -> None:
         received(b"<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>")
     with pytest.raises(StreamEnded, match="cannot be read"):
         received(b"<stream:error><conflict xmlns='a b'/></stream:error>")
+
+
+class PausedTransport(asyncio.Transport):
+    """A transport that knows whether it is read from."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_paused = self.is_over = False
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        pass
+
+    def pause_reading(self) -> None:
+        self.is_paused = True
+
+    def resume_reading(self) -> None:
+        self.is_paused = False
+
+    def is_closing(self) -> bool:
+        return self.is_over
+
+
+async def test_of_a_flood_little_is_parsed_in_one_turn_of_the_loop() -> None:
+    stanzas, transport = list[Stanza](), PausedTransport()
+    message = b"<message from='flood'><body>" + bytes(100).replace(b"\0", b"x") + b"</body></message>"
+    stream = ComponentStream("us", "secret", stanzas.append, Window(), StreamLimits(turn=10 * len(message)))
+    stream.connection_made(transport)
+    stream.data_received(HEADER + b"<handshake/>")
+    stream.data_received(10 * message)
+    assert (len(stanzas), transport.is_paused) == (10, False)
+    stream.data_received(35 * message)
+    turns = []
+    while transport.is_paused:
+        turns.append(len(stanzas))
+        await asyncio.sleep(0)
+    assert (turns, len(stanzas)) == ([20, 30, 40], 45)
+    stream.data_received(35 * message)
+    stream.connection_lost(None)  # what has come is not lost
+    await asyncio.sleep(0)
+    assert len(stanzas) == 80

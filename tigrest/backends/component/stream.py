@@ -43,6 +43,7 @@ class StreamLimits:
         send_buffer: socket buffer (``SO_SNDBUF``). What waits there cannot be overtaken by a ping, so it is small.
         stanza: largest incoming stanza; the connection to a server that sends more is closed.
         unchecked: largest incoming stanza whose number of elements is not checked.
+        turn: most that is parsed in one turn of the event loop; others have theirs meanwhile.
         parser: after which the parser is replaced: expat never frees the names it has seen, about 15 bytes for each byte of them.
     """
 
@@ -51,6 +52,7 @@ class StreamLimits:
     send_buffer: int = 65536
     stanza: int = 16 * 1024 * 1024
     unchecked: int = 64 * 1024
+    turn: int = 32 * 1024
     parser: int = 256 * 1024
 
 
@@ -84,6 +86,7 @@ class ComponentStream(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._socket: socket.socket | None = None
         self._outgoing: list[bytes] = []
+        self._unread = b""
         self._ending: StreamEnded | None = None
         self._slicer = StreamSlicer(self._opened, self._received, max_stanza=limits.stanza, parser_bytes=limits.parser)
 
@@ -106,6 +109,26 @@ class ComponentStream(asyncio.Protocol):
             return
         if QUICK_ACK is not None and self._socket is not None:
             self._socket.setsockopt(socket.IPPROTO_TCP, QUICK_ACK, 1)
+        if len(data) <= self._limits.turn:
+            self._feed(data)
+            return
+        assert self._transport is not None
+        self._transport.pause_reading()  # else libuv reads 32 times as much before anybody else has a turn
+        self._unread = data
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Parse the next part of what has come, and read on when that was the last one."""
+        part, self._unread = self._unread[: self._limits.turn], self._unread[self._limits.turn :]
+        self._feed(part)
+        if self._unread:
+            self._loop.call_soon(self._read_on)
+        elif self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _feed(self, data: bytes) -> None:
+        if self._ending is not None:
+            return
         try:
             self._slicer.feed(data)
         except StreamEnded as error:
@@ -115,9 +138,12 @@ class ComponentStream(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Report the end of the stream to all who wait for it."""
+        self._transport = None
+        unread, self._unread = self._unread, b""
+        if unread and self.ready.done():
+            self._feed(unread)
         ending = self._ending or self._closed(exc)
         self._finish(ending)
-        self._transport = None
         self.window.open()
         if not self.ready.done():
             self.ready.set_exception(ending)
