@@ -145,6 +145,20 @@ async def test_acting_for_a_user_needs_a_grant() -> None:
         assert 'from="alice@example.org"' in server.received
 
 
+async def test_an_archive_is_not_read_in_the_name_of_a_user_whose_clients_would_get_its_messages() -> None:
+    server = Server()
+    async with component(server) as running:
+        perm = "<perm access='iq'><namespace ns='urn:xmpp:mam:2' type='both'/></perm>"
+        server.push(f"<message from='example.org'><privilege xmlns='urn:xmpp:privilege:2'>{perm}</privilege></message>")
+        async with asyncio.timeout(5):
+            while running.privileges.summary() == "none":
+                await asyncio.sleep(0.01)
+        ask = Stanza.parse("<iq type='set' id='i' to='hall@rooms.example.org'><query xmlns='urn:xmpp:mam:2'/></iq>")
+        with pytest.raises(NotSupported, match="archives cannot be read in the name of a user"):
+            await running.request_as(JID("alice@example.org"), ask, 1.0)
+        assert "privileged_iq" not in server.received
+
+
 @pytest.mark.parametrize(
     ("perm", "trouble"),
     [

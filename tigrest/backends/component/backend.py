@@ -16,7 +16,7 @@ from tigrest.backends.component.link import Link
 from tigrest.backends.component.own_requests import OwnRequests
 from tigrest.backends.component.own_vcard import OwnVCards, is_of_vcard
 from tigrest.backends.component.presences import UserPresences
-from tigrest.backends.component.privileges import Privileges, unwrap, wrap
+from tigrest.backends.component.privileges import Privileges, expect_one_answer, unwrap, wrap
 from tigrest.backends.component.probes import Probes
 from tigrest.backends.component.settings import ComponentSettings
 from tigrest.backends.component.software import is_tigase, software_of, with_permission
@@ -216,6 +216,7 @@ class Component:
         """Send an iq in the name of a user; see :meth:`tigrest.backends.backend.Backend.request_as`. XEP-0356 §6"""
         namespace = iq.payload_namespace
         if self.privileges.allows_iq(iq.type, namespace):
+            expect_one_answer(iq)
             return unwrap(await self._self.request(wrap(owner, iq, self.privileges.namespace), timeout))
         if namespace == ROSTER and self.privileges.allows_roster_iq(iq.type):
             return await self._self.request(iq.with_(to=owner), timeout)

@@ -6,9 +6,9 @@ import logging
 from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
 
-from tigrest.errors import StanzaError
+from tigrest.errors import NotSupported, StanzaError
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.namespaces import CLIENT, FORWARD, PRIVILEGES
+from tigrest.xmpp.namespaces import CLIENT, FORWARD, MESSAGE_ARCHIVE, PRIVILEGES
 from tigrest.xmpp.stanza import Stanza, make_stanza
 
 log = logging.getLogger(__name__)
@@ -76,6 +76,20 @@ class Privileges:
         """Describe the privileges, for people."""
         granted = [f"{kind} {what}" for kind, what in self.access.items()]
         return ", ".join([*granted, *[f"iq {what} {namespace}" for namespace, what in self.iq.items()]]) or "none"
+
+
+def expect_one_answer(iq: Stanza) -> None:
+    """Refuse a query of an archive, whose messages come beside the reply: a privileged iq brings the reply only.
+
+    ejabberd 26.07 sends them to the user's clients, Prosody (0.12 and 13) answers with an error as soon as there is one.
+
+    Raises:
+        NotSupported: it is one.
+
+    XEP-0313 §4.2, XEP-0356 §6
+    """
+    if iq.payload is not None and iq.payload.tag == f"{{{MESSAGE_ARCHIVE}}}query" and iq.type == "set":
+        raise NotSupported("archives cannot be read in the name of a user: the server sends their messages to his own clients (XEP-0356)")
 
 
 def wrap(owner: JID, iq: Stanza, namespace: str) -> Stanza:
