@@ -105,6 +105,18 @@ async def test_keys_are_forgotten_after_a_while(store: IdempotencyStore, clock: 
     assert await store.claim(claim("young", "bob")) == SENT
 
 
+async def test_keys_of_a_clock_that_was_ahead_are_forgotten_too(store: IdempotencyStore, clock: Clock) -> None:
+    clock.pass_by(1000)
+    await answered(store, claim("a"))
+    await answered(store, claim("b"))
+    clock.pass_by(-59)
+    assert await store.claim(claim("a")) == SENT
+    clock.pass_by(-2)
+    assert await store.claim(claim("a", content="Bye")) == "new"
+    assert [await store.purge() for _ in range(2)] == [1, 0]
+    assert store.keys == 1
+
+
 async def test_a_caller_has_a_share_of_keys_and_answers_and_may_repeat_what_he_has(store: IdempotencyStore, clock: Clock) -> None:
     await answered(store, claim("a"), StoredAnswer(200, [], b"10 bytes.."))
     await answered(store, claim("b"), StoredAnswer(200, [], b"6 byte"))

@@ -276,7 +276,7 @@ class IdempotencyStore:
         outcomes, new, resumed = list[ClaimOutcome](), list[dict[str, Any]](), list[dict[str, str]]()
         for claim in claims:
             row = known.get(claim.digest)
-            if row is not None and row["created"] <= now - self.limits.seconds:
+            if row is not None and abs(now - row["created"]) >= self.limits.seconds:  # the clock may have been wrong
                 await connection.execute(_delete, {"of": claim.digest})
                 batch.replaced[claim.digest] = row["size"]
                 outcome: ClaimOutcome = "new"
@@ -310,8 +310,9 @@ class IdempotencyStore:
         return StoredAnswer(row["status"], headers, row["body"])
 
     async def _purge(self, connection: AsyncConnection) -> int:
-        """Delete keys that are too old, and count the others; return how many were deleted."""
-        old = idempotency_keys.c.created <= self._clock() - self.limits.seconds
+        """Delete keys that are too old, or of a time to come, and count the others; return how many were deleted."""
+        now, seconds, created = self._clock(), self.limits.seconds, idempotency_keys.c.created
+        old = sa.or_(created <= now - seconds, created >= now + seconds)
         some = sa.select(idempotency_keys.c.digest).where(old).limit(self.limits.purged_together)
         deleted = int((await connection.execute(sa.delete(idempotency_keys).where(idempotency_keys.c.digest.in_(some)))).rowcount)
         if deleted:
