@@ -19,10 +19,10 @@ from tigrest.xmpp.namespaces import HTTP_UPLOAD
 US, ALICE = JID("upload.localhost"), JID("alice@localhost")
 
 
-async def slot(files: EmbeddedFiles, size: int | str, name: str = "b.txt", content_type: str = "text/plain") -> str:
+async def slot(files: EmbeddedFiles, size: int | str, name: str = "b.txt", content_type: str = "text/plain", sender: JID = ALICE) -> str:
     """Ask for a slot; return its URL."""
     payload = ET.Element(f"{{{HTTP_UPLOAD}}}request", {"filename": name, "size": str(size), "content-type": content_type})
-    answer = await files.entity.answer(IqRequest("get", payload, ALICE, US, False))
+    answer = await files.entity.answer(IqRequest("get", payload, sender, US, False))
     assert answer is not None
     return answer[0].get("url", "")
 
@@ -58,7 +58,7 @@ async def test_all_files_together_have_a_limit_and_slots_end(tmp_path: Path) -> 
     files = EmbeddedFiles(US, None, FileLimits(size=8, total=10, slot_seconds=30), lambda: now[0])
     await files.start()
     first = await slot(files, 8)
-    with pytest.raises(StanzaError, match="10 bytes together"):
+    with pytest.raises(StanzaError, match="10 bytes of files here"):
         await slot(files, 3)
     with pytest.raises(StanzaError, match="may have 8 bytes"):
         await slot(files, 9)
@@ -66,6 +66,24 @@ async def test_all_files_together_have_a_limit_and_slots_end(tmp_path: Path) -> 
     await slot(files, 3)
     with pytest.raises(NotFound):
         await files.store(first, 8, parts(b"x" * 8))
+    await files.stop()
+
+
+async def test_nobody_takes_the_space_of_all(tmp_path: Path) -> None:
+    limits = FileLimits(size=8, total=100, sender_total=20, sender_files=3)
+    files = EmbeddedFiles(US, tmp_path, limits)
+    await files.start()
+    await files.store(await slot(files, 8), 8, parts(b"12345678"))
+    await files.stop()
+    files = EmbeddedFiles(US, tmp_path, limits)
+    await files.start()
+    await slot(files, 8)
+    with pytest.raises(StanzaError, match="alice@localhost may have 20 bytes of files here, and have 16"):
+        await slot(files, 8, sender=JID("alice@localhost/phone"))
+    await slot(files, 1)
+    with pytest.raises(StanzaError, match="3 files"):
+        await slot(files, 1)
+    await slot(files, 8, sender=JID("bob@localhost"))
     await files.stop()
 
 
@@ -82,7 +100,7 @@ async def test_a_file_that_is_coming_in_counts_and_small_ones_are_counted(tmp_pa
 
     storing = asyncio.create_task(files.store(await slot(files, 8), 8, slow()))
     await has_begun.wait()
-    with pytest.raises(StanzaError, match="10 bytes together"):
+    with pytest.raises(StanzaError, match="10 bytes of files here"):
         await slot(files, 3)
     may_end.set()
     await storing

@@ -11,7 +11,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -42,6 +42,8 @@ class FileLimits:
         size: bytes of the largest file.
         total: bytes of all files together, with those that are being stored or have a slot.
         files: most files, each of which takes a block of the disk however small it is.
+        sender_total: bytes of all files of one sender, so that nobody takes the whole space.
+        sender_files: most files of one sender.
         seconds: how long a file is kept.
         slots: most slots that wait for their files.
         slot_seconds: how long a slot waits for its file.
@@ -50,6 +52,8 @@ class FileLimits:
     size: int = 104857600
     total: int = 1073741824
     files: int = 10_000
+    sender_total: int = 268435456
+    sender_files: int = 2500
     seconds: float = 7 * 86400.0
     slots: int = 1000
     slot_seconds: float = 300.0
@@ -74,6 +78,10 @@ class StoredFile:
     since: float
 
 
+Sizes = Mapping[str, int]
+"""Bytes of the files that are kept, by their keys."""
+
+
 class EmbeddedFiles:
     """Gives slots for files, keeps the files, and drops them when they are old.
 
@@ -96,6 +104,8 @@ class EmbeddedFiles:
         self._slots: dict[str, StoredFile] = {}
         self._storing: dict[str, StoredFile] = {}
         """Slots whose files are coming in."""
+        self._senders: dict[str, str] = {}
+        """Senders of the files by keys, as far as they were read."""
         form = DataForm("result", (Field(FORM_TYPE, (HTTP_UPLOAD,), "hidden"), Field("max-file-size", (str(limits.size),))))
         self.entity = Entity(DiscoIdentity("store", "file", "Files"), answers={("get", f"{_N}request"): self._give_slot}, forms=(form,))
         """Answers at the address of the service."""
@@ -134,12 +144,10 @@ class EmbeddedFiles:
         if int(size) > limits.size:
             raise StanzaError("not-acceptable", "modify", f"files may have {limits.size} bytes")
         self._slots = {key: slot for key, slot in self._slots.items() if now - slot.since < limits.slot_seconds}
-        count, used = await asyncio.to_thread(self._sweep, self._place)
-        reserved = [*self._slots.values(), *self._storing.values()]
-        if used + sum(slot.size for slot in reserved) + int(size) > limits.total or len(self._slots) >= limits.slots:
-            raise StanzaError("resource-constraint", "wait", f"the files here may have {limits.total} bytes together")
-        if count + len(reserved) >= limits.files:
-            raise StanzaError("resource-constraint", "wait", f"there may be {limits.files} files here")
+        kept = await asyncio.to_thread(self._sweep, self._place)
+        if len(self._slots) >= limits.slots:
+            raise StanzaError("resource-constraint", "wait", f"{limits.slots} files are about to come: try again later")
+        self._expect_space(kept, request.sender.bare, int(size))
         key = secrets.token_urlsafe(16)
         content_type = written.get("content-type", "")
         if not (0 < len(content_type) <= 255 and content_type.isascii() and content_type.isprintable()):
@@ -150,6 +158,24 @@ class EmbeddedFiles:
         for which in ("put", "get"):
             ET.SubElement(slot, f"{_N}{which}", {"url": url})
         return slot
+
+    def _expect_space(self, kept: Sizes, sender: str, size: int) -> None:
+        """Refuse a file for which there is no space, with those that are kept, that come in and that have slots.
+
+        Raises:
+            StanzaError: there are too many files or bytes, in all or of the sender.
+        """
+        limits, reserved = self._limits, [(slot.sender, slot.size) for slot in (*self._slots.values(), *self._storing.values())]
+        everything = [*((self._senders.get(key, ""), each) for key, each in kept.items()), *reserved]
+        own = [each for whose, each in everything if whose == sender]
+        for sizes, most, files, who in (
+            ([each for _, each in everything], limits.total, limits.files, "all together"),
+            (own, max(limits.sender_total, limits.size), limits.sender_files, sender),
+        ):
+            if sum(sizes) + size > most:
+                raise StanzaError("resource-constraint", "wait", f"{who} may have {most} bytes of files here, and have {sum(sizes)}")
+            if len(sizes) >= files:
+                raise StanzaError("resource-constraint", "wait", f"{who} may have {files} files here")
 
     async def store(self, url: str, size: int, chunks: AsyncIterator[bytes]) -> None:
         """Keep a file for which there is a slot; one that is not whole is not kept.
@@ -180,6 +206,7 @@ class EmbeddedFiles:
                 part.unlink()
 
     def _complete(self, part: Path, key: str, slot: StoredFile) -> None:
+        self._senders[key] = slot.sender
         part.with_name(f"{key}.json").write_text(json.dumps(asdict(slot)))
         part.replace(part.with_name(f"{key}.file"))
 
@@ -200,23 +227,36 @@ class EmbeddedFiles:
     def _read(self, key: str) -> tuple[Path, StoredFile] | None:
         path = self._place / f"{key}.file"
         try:
-            stored = StoredFile(**json.loads(path.with_suffix(".json").read_text()))
+            stored = _description(path.with_suffix(".json"))
         except (OSError, ValueError, TypeError):
             return None
         return (path, stored) if path.is_file() and self._clock() - stored.since < self._limits.seconds else None
 
-    def _sweep(self, folder: Path) -> tuple[int, int]:
-        """Remove the files that are too old; return how many stay, and their bytes."""
-        count = used = 0
+    def _sweep(self, folder: Path) -> Sizes:
+        """Remove the files that are too old; return the sizes of those that stay."""
+        kept: dict[str, int] = {}
         for path in folder.glob("*.file"):
             with contextlib.suppress(FileNotFoundError):
                 status = path.stat()
                 if self._clock() - status.st_mtime < self._limits.seconds:
-                    count, used = count + 1, used + status.st_size
+                    kept[path.stem] = status.st_size
                     continue
                 path.unlink()
+                self._senders.pop(path.stem, None)
                 path.with_suffix(".json").unlink()
-        return count, used
+        for key in kept.keys() - self._senders.keys():  # of a process before this one
+            with contextlib.suppress(OSError, ValueError, TypeError):
+                self._senders[key] = _description(folder / f"{key}.json").sender
+        return kept
+
+
+def _description(path: Path) -> StoredFile:
+    """Read what is known of a file.
+
+    Raises:
+        OSError, ValueError, TypeError: it cannot be read.
+    """
+    return StoredFile(**json.loads(path.read_text()))
 
 
 def file_key(url: str) -> str:
