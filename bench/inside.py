@@ -153,6 +153,7 @@ async def enter_room(gateway: Gateway) -> None:
     place = rooms._place(JID(ROOM), "admin")
     place.state = "in"
     place.people.add(Occupant("admin", place.address, "member", "participant"))
+    gateway.service._callers.of.cache_clear()  # the caller of the requests is another object
 
 
 async def link_up(gateway: Gateway) -> None:

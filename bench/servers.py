@@ -283,13 +283,26 @@ def show(results: dict[str, Measured]) -> bool:
     for ours, theirs, goal in RATIOS:
         if ours in rounds and theirs in rounds:
             wanted = f" (goal {goal})" if goal else ""
-            print(f"{ours} / {theirs}: {ratio(rounds, ours, theirs):.2f}{wanted}")
+            print(f"{ours} / {theirs}: {ratio(rounds, ours, theirs):.2f}{wanted}; by processor time {by_time(rounds, ours, theirs):.2f}")
     return well
 
 
 def ratio(rounds: dict[str, list[Round]], ours: str, theirs: str) -> float:
     """Return how many times as many requests per second, of medians."""
     return middle([each.rate for each in rounds[ours]]) / middle([each.rate for each in rounds[theirs]])
+
+
+def by_time(rounds: dict[str, list[Round]], ours: str, theirs: str) -> float:
+    """Return how many times as many requests a second of processor time, of gateway and server together, is enough for.
+
+    What else runs on the machine changes this less than the rate.
+    """
+    return spent(rounds[theirs]) / spent(rounds[ours])
+
+
+def spent(rounds: list[Round]) -> float:
+    """Return the microseconds of processor time a request, of all processes behind it."""
+    return middle([sum(each.cpu_us.values()) for each in rounds])
 
 
 def draw(results: dict[str, Measured], path: Path) -> None:

@@ -43,9 +43,12 @@ class Principal:
     by_password: bool = False
     is_admin: bool = field(init=False, compare=False, repr=False)
     """True when he has the role admin."""
+    _hash: int = field(init=False, compare=False, repr=False)
+    """Of all by which the same user may come as several callers: those of one hash are compared one by one for each request."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "is_admin", "admin" in self.roles)
+        object.__setattr__(self, "_hash", hash((self.jid, self.name, self.address, self.roles)))
 
     def with_roles(self, roles: frozenset[str]) -> Principal:
         """Return him with other roles; memoised, since each call of a command by a token asks for it."""
@@ -56,7 +59,7 @@ class Principal:
         return replace(self, jid=None, roles=NOBODY)
 
     def __hash__(self) -> int:
-        return hash(self.jid)
+        return self._hash
 
     def __str__(self) -> str:
         """Name the caller for logs and messages: his address, else what he came with."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import enum
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -230,7 +230,7 @@ def _element(name: str, value: Any, write: Callable[[str], Any]) -> None:
     elif value is None:
         write(start[:-1] + "/>")
     elif kind is dict:
-        _children(start, end, [(key if type(key) is str else key_text(key), item) for key, item in value.items()], write)
+        _children(start, end, value.items(), write)
     elif kind is list:
         _children(start, end, [("item", item) for item in value], write)
     elif value is True or value is False:
@@ -259,13 +259,17 @@ def _exact(value: Any) -> Any:
     return list(value) if isinstance(value, list) else simplify(value)
 
 
-def _children(start: str, end: str, children: list[tuple[str, Any]], write: Callable[[str], Any]) -> None:
+def _children(start: str, end: str, children: Collection[tuple[Any, Any]], write: Callable[[str], Any]) -> None:
     if not children:
         write(start[:-1] + "/>")
         return
     write(start)
-    for name, value in children:
-        if name == "value" and isinstance(value, (list, tuple, set, frozenset)):
+    for key, value in children:
+        name = key if type(key) is str else key_text(key)
+        if type(value) is str:  # most are
+            opening, closing = _tags(name)
+            write(f"{opening}{escape(value)}{closing}")
+        elif name == "value" and isinstance(value, (list, tuple, set, frozenset)):
             for item in value if isinstance(value, list) else simplify(value):
                 _element("value", item, write)
         else:
