@@ -7,6 +7,7 @@ from typing import Any
 from tigrest import BoundedService, HTTPException, Request, Stanza, stanza_json
 
 from ._confirming import wish_in
+from ._room_messages import nick_in, speaks_in_room
 from ._sending import as_sent
 
 MULTIPART = "multipart/form-data"
@@ -105,8 +106,9 @@ async def message_with(
     kind: str | None = None,
     type: str | None = None,
     to: str | None = None,
+    password: str | None = None,
 ) -> Stanza:
-    """Return a message with a file, which is uploaded once it is known that the message may be sent.
+    """Return a message with a file, which is uploaded once it is known that the message may be sent, and the room lets the caller in.
 
     It has the URL of the file as XEP-0066 has it, and as its body where the form has none: clients show an image then.
 
@@ -115,6 +117,7 @@ async def message_with(
         fields: keys of the message, as of a form.
         file: that goes along, if any.
         kind, type, to: take the place of what the fields say.
+        password: of the room, if it is for one.
 
     Raises:
         HTTPException: the fields make no message.
@@ -125,7 +128,10 @@ async def message_with(
         raise HTTPException(422, "a file goes with a message, not with presence or an iq")
     if not fields.keys().isdisjoint(("oob", "oob_url")):
         raise HTTPException(400, "leave out oob and oob_url: the message gets the URL of the file")
-    caller.addressed(_with_url(fields, "https://example.com/", type, to))
+    draft = _with_url(fields, "https://example.com/", type, to)
+    caller.addressed(draft)
+    if speaks_in_room(draft):
+        await caller.rooms.prepare(draft.attributes["to"], nick=nick_in(draft), password=password)
     url = await caller.upload(file.name, file.size, file.content_type, file.chunks)
     return _with_url(fields, url, type, to)
 

@@ -124,6 +124,13 @@ def test_scripts_upload_too(tmp_path: Path) -> None:
 # Messages with files
 
 
+def stored(domain: TestGateway) -> int:
+    """Return how many files the domain has."""
+    files = domain.gateway.parts.files
+    assert files is not None
+    return len(list(files._place.glob("*.file")))
+
+
 def sent_with(domain: TestGateway, path: str, **options: Any) -> tuple[Any, list[Any]]:
     with domain.recording() as sent:
         answer = domain.post(path, login="alice", headers=JSON, **options)
@@ -156,6 +163,12 @@ def test_a_form_of_parts_without_a_file_is_a_message_as_any_form(domain: TestGat
         ("/rest/message/chat/bob@localhost", {"oob_url": "https://example.org/"}, b"x", 400, "leave out oob"),
         ("/rest/presence/available/bob@localhost", {}, b"x", 422, "goes with a message"),
         ("/rest", {"kind": "iq", "to": "localhost"}, b"x", 422, "goes with a message"),
+        ("/rest/room/bob@localhost", {}, b"x", 404, "is no room"),
+        ("/rest/room/bob@localhost/nick", {}, b"x", 404, "is no room"),
+        ("/rest/room/hall@rooms.localhost", {"from": "alice@localhost"}, b"x", 400, "leave out from"),
+        ("/rest/room/hall@rooms.localhost", {"nick": "\u200b"}, b"x", 400, "resource"),
+        ("/rest/message/groupchat/bob@localhost", {}, b"x", 404, "is no room"),
+        ("/rest", {"type": "groupchat", "to": "bob@localhost"}, b"x", 404, "is no room"),
         ("/rest/message/chat/bob@localhost", {}, b"", 400, "empty"),
         ("/rest/message/chat/bob@localhost", {}, b"x" * LIMIT, 413, "[http] max_upload"),
     ],
@@ -163,8 +176,10 @@ def test_a_form_of_parts_without_a_file_is_a_message_as_any_form(domain: TestGat
 def test_a_message_that_is_refused_is_not_sent_and_uploads_nothing(
     domain: TestGateway, path: str, fields: dict[str, str], file: bytes, status: int, words: str
 ) -> None:
+    before = stored(domain)
     answer, sent = sent_with(domain, path, data=fields, files={"file": ("b.txt", file)})
     assert (answer.status_code, words in answer.text, sent) == (status, True, []), answer.text
+    assert stored(domain) == before
 
 
 def test_other_bodies_of_messages_are_no_larger_than_before(domain: TestGateway) -> None:

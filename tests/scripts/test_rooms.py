@@ -69,7 +69,12 @@ def test_what_cannot_be_said_in_a_room_is_refused() -> None:
             assert answer.status_code == status, (room, options, answer.text)
         for body in (["nick"], {"nick": 1}, {"name": "x"}):
             assert gateway.put(f"/rest/room/{HALL}", login="alice", json=body).status_code == 400
-        assert gateway.put(f"/rest/room/{HALL}", login="alice", content="x", type="text/plain").status_code == 415
+        for options in ({"content": "x", "type": "text/plain"}, {"content": '{"nick": ', "type": "application/json"}):
+            assert gateway.put(f"/rest/room/{HALL}", login="alice", **options).status_code == (415 if "x" in options["content"] else 400)
+        many = '{"password": "x", "body": "hello", "x": [' + "{}," * 60_000 + "{}]}"  # parsing it would block the event loop
+        for send in (gateway.put, gateway.post):
+            answer = send(f"/rest/room/{HALL}", login="alice", content=many, type="application/json")
+            assert (answer.status_code, "objects and arrays" in answer.text) == (400, True), answer.text
         assert gateway.post(f"/rest/room/{HALL}", json={"body": "hello"}).status_code == 401
 
 

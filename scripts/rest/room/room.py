@@ -74,7 +74,7 @@ class Room(Handler):
 
     async def exec_post(self, service: Service, principal: Principal, request: Request, content: Request | None, room: JID) -> Result:
         caller = service.for_(principal)
-        message, nick, password = await said_in(caller, request, content)
+        message, nick, password = await said_in(caller, request, content, room)
         return told(await caller.rooms.send(room, message, nick=nick, password=password))
 
     async def exec_delete(self, service: Service, principal: Principal, room: JID) -> Result:
@@ -107,7 +107,7 @@ class RoomOccupant(Handler):
         self, service: Service, principal: Principal, request: Request, content: Request | None, room: JID, nick: str
     ) -> Result:
         caller = service.for_(principal)
-        message, own, password = await said_in(caller, request, content)
+        message, own, password = await said_in(caller, request, content, room)
         rooms = caller.rooms
         if password is not None:
             await rooms.join(room, own, password=password)

@@ -155,6 +155,21 @@ class Rooms:
         echo = await self._waiting(self._said(jid, wanted, _with_origin_id(stanza), Place.say, password, exact))
         return RoomMessage(stanza.id, _stanza_id(echo, jid))
 
+    async def prepare(self, room: JID | str, *, nick: str | None = None, password: str | None = None) -> None:
+        """Enter a room as :meth:`send` does, before something is made ready that is to be said there, such as a file that is uploaded.
+
+        Args:
+            room, nick, password: as for :meth:`send`.
+
+        Raises:
+            Exception: as :meth:`join`.
+        """
+        jid = _room(room)
+        check_carriable(password or "", "password")
+        wanted = self._nick(jid, nick)
+        self._speaker.admit(self._addressed(Stanza("presence", {}, "", b"/>"), jid, wanted, jid.with_resource(wanted)))
+        await self._waiting(self._entered_place(jid, wanted, password, exact=nick is not None))
+
     async def whisper(self, room: JID | str, nick: str, message: StanzaLike, *, sender: str | None = None) -> str:
         """Send a private message to somebody in a room, and return its id.
 
@@ -258,17 +273,22 @@ class Rooms:
     ) -> T:
         """Have something said in a room; where the room does not know us any more, once more after entering it again."""
         for _ in range(2):
-            place = self._place(room, nick)
-            if place.state != "in" or (exact and place.is_similar):
-                if password is not None and place.state == "out":
-                    place.password = password
-                await self._places.enter(place, exact=exact, is_asked_for=False)
+            place = await self._entered_place(room, nick, password, exact=exact)
             try:
                 return await say(place, stanza)
             except NotJoined as error:
                 if place.state == "in":
                     place.end(error)
         raise NotConnected(f"{room} does not know us, although it has let us in", 5.0)
+
+    async def _entered_place(self, room: JID, nick: str, password: str | None, *, exact: bool) -> Place:
+        """Return our place in a room, which is entered unless we are in it."""
+        place = self._place(room, nick)
+        if place.state != "in" or (exact and place.is_similar):
+            if password is not None and place.state == "out":
+                place.password = password
+            await self._places.enter(place, exact=exact, is_asked_for=False)
+        return place
 
     async def _waiting(self, work: Awaitable[T]) -> T:
         share, owner = self._speaker.share, self._speaker.owner
