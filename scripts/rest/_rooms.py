@@ -12,6 +12,9 @@ from ._sending import as_sent, body_of, refuse_keys_in_query
 
 FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 
+MOST_FIELDS = 1000
+"""Most fields of a form: to read more would block the event loop."""
+
 FROM = "leave out from: in a room you speak from an address of your own at the gateway; nick says under which name"
 """Refusal of a message that names its sender."""
 
@@ -45,7 +48,9 @@ async def entry_in(request: Request, content: Request | None) -> dict[str, str]:
     if media not in (JSON, FORM):
         raise UnsupportedContent(media, (JSON, FORM))
     try:
-        value: Any = dict(parse_qsl(body.decode(), keep_blank_values=True)) if media == FORM else await request.json()
+        value: Any = (
+            dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)) if media == FORM else await request.json()
+        )
     except ValueError as error:
         raise HTTPException(400, f"the body cannot be read: send nick and password, or nothing ({error})") from None
     if not isinstance(value, dict) or not value.keys() <= {"nick", "password"} or not all(isinstance(each, str) for each in value.values()):
@@ -59,7 +64,10 @@ async def without_password(request: Request, body: bytes) -> tuple[bytes, str | 
     if b"password" not in body or media not in (JSON, FORM):
         return body, None
     if media == FORM:
-        fields = parse_qsl(body.decode("latin-1"), keep_blank_values=True, encoding="latin-1")
+        try:
+            fields = parse_qsl(body.decode("latin-1"), keep_blank_values=True, max_num_fields=MOST_FIELDS, encoding="latin-1")
+        except ValueError:
+            return body, None  # which is refused as any other message of so many fields
         given = [value.encode("latin-1").decode("utf-8", "replace") for name, value in fields if name == "password"]
         rest = urlencode([field for field in fields if field[0] != "password"], encoding="latin-1")
         return rest.encode(), given[-1] if given else None

@@ -75,6 +75,9 @@ def test_what_cannot_be_said_in_a_room_is_refused() -> None:
         for send in (gateway.put, gateway.post):
             answer = send(f"/rest/room/{HALL}", login="alice", content=many, type="application/json")
             assert (answer.status_code, "objects and arrays" in answer.text) == (400, True), answer.text
+            form = {"content": "a=b&" * 2000 + "password=x", "type": "application/x-www-form-urlencoded"}
+            answer = send(f"/rest/room/{HALL}", login="alice", **form)
+            assert (answer.status_code, "number of fields" in answer.text or "1000" in answer.text) == (400, True), answer.text
         assert gateway.post(f"/rest/room/{HALL}", json={"body": "hello"}).status_code == 401
 
 
