@@ -133,12 +133,17 @@ async def test_a_request_that_may_be_repeated_learns_when_nothing_is_known_of_wh
     assert (confirmation.id, seed.has_sent, seed.is_uncertain) == (IdSeed("key").new_id(), True, outcome == "late")
 
 
-async def test_what_would_not_come_back_to_us_is_not_waited_for() -> None:
+async def test_for_what_would_not_come_back_to_us_the_server_is_waited_for_and_no_more() -> None:
     server = Server()
     sent = MESSAGE.replace("shop@http.", "root@")
     assert await service(server, send_as="user").send_confirmed(sent) == Confirmation("m1", None, waited=False)
     assert await service(server).send_confirmed(MESSAGE, timeout=0) == Confirmation("m1", None, waited=False)
-    assert len(server.sent) == 2
+    server.failure = StanzaTimeout("too late")
+    assert await service(server, send_as="user").send_confirmed(sent) == Confirmation("m1", None)
+    server.failure = NotConnected("the link broke")  # else the caller would believe that it was sent
+    with pytest.raises(NotConnected):
+        await service(server, send_as="user").send_confirmed(sent)
+    assert len(server.sent) == 4
 
 
 @pytest.mark.parametrize("to", ["shop@http.example.org", "shop@http.example.org/x"])

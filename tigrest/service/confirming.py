@@ -30,8 +30,8 @@ class Confirmation:
     Args:
         id: of the stanza.
         confirmed: what is known: ``server`` when the server has processed it, ``receipt`` when the recipient has it; ``None`` when
-            the time was up before, or nobody waited.
-        waited: false when nobody waited, as what comes back for the stanza goes to somebody else, or there was no time for it.
+            the time was up before, or no error could be learned of.
+        waited: false when no error could be learned of, as what comes back for the stanza goes to somebody else, or there was no time.
     """
 
     id: str
@@ -98,9 +98,11 @@ class Confirming:
             stanza = with_request(stanza)
         sender = stanza.sender
         assert sender is not None  # the caller has set it
-        if timeout <= 0 or not self._backend.learns_bounces(sender):
+        if timeout <= 0:
             await self._backend.send(stanza)
             return Confirmation(stanza.id, None, waited=False)
+        if not self._backend.learns_bounces(sender):
+            return Confirmation(stanza.id, None, waited=not await self._is_processed(stanza, timeout))
         pending = _Pending(sender, stanza.to)
         alike = self._pending.setdefault(stanza.id, [])
         alike.append(pending)
@@ -111,6 +113,14 @@ class Confirming:
             if not alike:
                 del self._pending[stanza.id]
         return Confirmation(stanza.id, confirmed)
+
+    async def _is_processed(self, stanza: Stanza, timeout: float) -> bool:
+        """Send a stanza; return whether the server has processed it in time. Where the link breaks before, it has to be sent again."""
+        try:
+            await self._backend.send_confirmed(stanza, timeout)
+        except StanzaTimeout:
+            return False
+        return True
 
     async def _confirmed(self, stanza: Stanza, pending: _Pending, until: Until, timeout: float) -> Until | None:
         """Send a stanza; return what is known when the wait ends."""
