@@ -182,6 +182,13 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestGateway]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def builtin() -> Iterator[TestGateway]:
+    """Serve what is built in."""
+    with serving(api={"docs": "public"}) as running:
+        yield running
+
+
 def document(gateway: TestGateway, user: str = "admin") -> dict[str, Any]:
     answer = gateway.client.get("/api/openapi.json", auth=(user, "secret") if user else None)
     assert answer.status_code == 200, answer.text
@@ -210,16 +217,14 @@ def test_the_document_is_valid(gateway: TestGateway, user: str) -> None:
 
 
 @pytest.mark.parametrize("user", ["", "admin"])  # all between has less than an admin's
-def test_the_document_of_the_built_in_scripts_is_valid(user: str) -> None:
-    with serving(api={"docs": "public"}) as running:
-        assert [error.message for error in OpenAPIV31SpecValidator(document(running, user)).iter_errors()] == []
+def test_the_document_of_the_built_in_scripts_is_valid(builtin: TestGateway, user: str) -> None:
+    assert [error.message for error in OpenAPIV31SpecValidator(document(builtin, user)).iter_errors()] == []
 
 
-def test_operations_have_names_of_their_own(gateway: TestGateway) -> None:
-    with serving() as builtin:
-        for found in (document(gateway), document(builtin)):
-            names = [each["operationId"] for item in found["paths"].values() for each in item.values()]
-            assert len(names) == len(set(names))
+def test_operations_have_names_of_their_own(gateway: TestGateway, builtin: TestGateway) -> None:
+    for found in (document(gateway), document(builtin)):
+        names = [each["operationId"] for item in found["paths"].values() for each in item.values()]
+        assert len(names) == len(set(names))
 
 
 def test_only_commands_that_the_caller_may_run_are_described(gateway: TestGateway) -> None:
@@ -312,9 +317,8 @@ def test_of_two_handlers_at_one_path_the_document_has_the_first(gateway: TestGat
     assert "/rest/same/{number}" not in document(gateway)["paths"]
 
 
-def test_stanzas_have_a_schema() -> None:
-    with serving(api={"docs": "public"}) as running:
-        found = document(running, "")
+def test_stanzas_have_a_schema(builtin: TestGateway) -> None:
+    found = document(builtin, "")
     body = found["paths"]["/rest"]["post"]["requestBody"]["content"]["application/json"]
     assert body["schema"] == {"$ref": "#/components/schemas/Stanza"}
     stanza = found["components"]["schemas"]["Stanza"]
@@ -391,9 +395,8 @@ def test_commands_for_all_take_a_login_and_need_none(gateway: TestGateway) -> No
     assert operation(gateway, "post", "/api/make")["security"] == [{"login": []}, {"token": []}, {"oauth": []}]
 
 
-def test_operations_that_take_a_key_for_repeats_say_so() -> None:
-    with serving(api={"docs": "public"}) as running:
-        found = document(running)
+def test_operations_that_take_a_key_for_repeats_say_so(builtin: TestGateway) -> None:
+    found = document(builtin)
     paths = found["paths"]
     assert found["components"]["parameters"]["IdempotencyKey"]["name"] == "Idempotency-Key"
     for path in ("/rest", "/rest/{kind}", "/rest/stream", "/rest/adhoc/{jid}", "/api/send_message"):

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
 from tests.oauth.client import PORTAL, REGISTER, SERVICE, log_in, opened, refresh, registered, whoami
 from tests.waiting import eventually
 from tigrest.config.models import AccountConfig
-from tigrest.testing import API_KEY, serving
+from tigrest.testing import API_KEY, TestGateway, serving
+
+Register = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def register(gateway: TestGateway) -> Register:
+    """Return what posts a registration, each time from another network: one may register few clients only."""
+    numbers = count(1)
+
+    def post(path: str = REGISTER, *, type: str = "application/json", **options: Any) -> Any:
+        client = TestClient(gateway.gateway.app, client=(f"198.51.100.{next(numbers)}", 50000))
+        client.portal = gateway.client.portal
+        return client.post(path, headers={"Content-Type": type}, **options)
+
+    return post
 
 
 def test_nobody_registers_by_default_and_is_told_the_cure() -> None:
@@ -28,33 +46,30 @@ def test_with_key_an_api_key_is_needed() -> None:
 
 
 @pytest.mark.parametrize("path", [REGISTER, "/oauth/register"])
-def test_a_client_is_told_what_it_has_registered(path: str) -> None:
-    with opened() as gateway:
-        answer = gateway.post(path, json=PORTAL | {"unknown": 1, "client_name#de": "Portal"})
-        assert (answer.status_code, answer.headers["cache-control"]) == (201, "no-store")
-        body = answer.json()
-        assert body["client_id"].startswith("tgc_")
-        assert len(body["client_secret"]) > 40
-        assert body["client_secret_expires_at"] == 0
-        assert body["client_id_issued_at"] > 1_700_000_000
-        assert {key: body[key] for key in PORTAL} == PORTAL
-        assert "unknown" not in body
+def test_a_client_is_told_what_it_has_registered(register: Register, path: str) -> None:
+    answer = register(path, json=PORTAL | {"unknown": 1, "client_name#de": "Portal"})
+    assert (answer.status_code, answer.headers["cache-control"]) == (201, "no-store")
+    body = answer.json()
+    assert body["client_id"].startswith("tgc_")
+    assert len(body["client_secret"]) > 40
+    assert body["client_secret_expires_at"] == 0
+    assert body["client_id_issued_at"] > 1_700_000_000
+    assert {key: body[key] for key in PORTAL} == PORTAL
+    assert "unknown" not in body
 
 
-def test_grants_that_are_not_offered_are_left_out() -> None:
-    with opened() as gateway:
-        answer = gateway.post(REGISTER, json=SERVICE | {"grant_types": ["implicit", "client_credentials", "password", "password"]})
-        assert answer.json()["grant_types"] == ["password"]
-        assert gateway.post(REGISTER, json={}).json()["grant_types"] == ["password", "refresh_token"]
+def test_grants_that_are_not_offered_are_left_out(register: Register) -> None:
+    answer = register(json=SERVICE | {"grant_types": ["implicit", "client_credentials", "password", "password"]})
+    assert answer.json()["grant_types"] == ["password"]
+    assert register(json={}).json()["grant_types"] == ["password", "refresh_token"]
 
 
-def test_codes_are_for_clients_that_users_can_be_sent_back_to() -> None:
-    with opened() as gateway:
-        for uris, grants in {
-            "https://a.example/x": ["password", "refresh_token", "authorization_code"],
-            "http://a.example/x": ["password", "refresh_token"],
-        }.items():
-            assert gateway.post(REGISTER, json={"redirect_uris": [uris]}).json()["grant_types"] == grants
+def test_codes_are_for_clients_that_users_can_be_sent_back_to(register: Register) -> None:
+    for uris, grants in {
+        "https://a.example/x": ["password", "refresh_token", "authorization_code"],
+        "http://a.example/x": ["password", "refresh_token"],
+    }.items():
+        assert register(json={"redirect_uris": [uris]}).json()["grant_types"] == grants
 
 
 @pytest.mark.parametrize(
@@ -90,20 +105,18 @@ def test_codes_are_for_clients_that_users_can_be_sent_back_to() -> None:
         ({"contacts": ["x" * 1999] * 9}, "invalid_client_metadata", "16384"),
     ],
 )
-def test_what_cannot_be_used_is_refused(properties: dict[str, Any], code: str, words: str) -> None:
-    with opened() as gateway:
-        answer = gateway.post(REGISTER, json=SERVICE | properties)
-        assert (answer.status_code, answer.json()["error"]) == (400, code)
-        assert words in answer.json()["error_description"]
+def test_what_cannot_be_used_is_refused(register: Register, properties: dict[str, Any], code: str, words: str) -> None:
+    answer = register(json=SERVICE | properties)
+    assert (answer.status_code, answer.json()["error"]) == (400, code)
+    assert words in answer.json()["error_description"]
 
 
 @pytest.mark.parametrize(
     ("content", "type"), [("{", "application/json"), ("[]", "application/json"), ("a=b", "application/x-www-form-urlencoded")]
 )
-def test_a_body_that_is_no_object_in_json_is_refused(content: str, type: str) -> None:
-    with opened() as gateway:
-        answer = gateway.post(REGISTER, content=content, type=type)
-        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client_metadata")
+def test_a_body_that_is_no_object_in_json_is_refused(register: Register, content: str, type: str) -> None:
+    answer = register(content=content, type=type)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_client_metadata")
 
 
 def test_a_network_registers_so_many_clients_only() -> None:
@@ -114,21 +127,20 @@ def test_a_network_registers_so_many_clients_only() -> None:
         assert int(answer.headers["retry-after"]) > 0
 
 
-def test_the_metadata_tell_what_there_is() -> None:
-    with opened() as gateway:
-        answer = gateway.get("/.well-known/oauth-authorization-server", headers={"Host": "chat.example.org:8080"})
-        body = answer.json()
-        assert body["issuer"] == "http://chat.example.org:8080"
-        endpoints = {key: value for key, value in body.items() if key.endswith("_endpoint")}
-        paths = {"token": "token", "registration": "register", "revocation": "revoke", "introspection": "introspect"}
-        paths |= {"authorization": "authorize", "device_authorization": "device_authorization"}
-        assert endpoints == {f"{name}_endpoint": f"http://chat.example.org:8080/oauth2/{path}" for name, path in paths.items()}
-        device = "urn:ietf:params:oauth:grant-type:device_code"
-        assert body["grant_types_supported"] == ["password", "refresh_token", "authorization_code", device, "client_credentials"]
-        assert (body["response_types_supported"], body["code_challenge_methods_supported"]) == (["code"], ["S256"])
-        assert body["authorization_response_iss_parameter_supported"] is True
-        for path in endpoints.values():
-            assert gateway.post(path.removeprefix("http://chat.example.org:8080")).status_code in (400, 401)
+def test_the_metadata_tell_what_there_is(gateway: TestGateway) -> None:
+    answer = gateway.get("/.well-known/oauth-authorization-server", headers={"Host": "chat.example.org:8080"})
+    body = answer.json()
+    assert body["issuer"] == "http://chat.example.org:8080"
+    endpoints = {key: value for key, value in body.items() if key.endswith("_endpoint")}
+    paths = {"token": "token", "registration": "register", "revocation": "revoke", "introspection": "introspect"}
+    paths |= {"authorization": "authorize", "device_authorization": "device_authorization"}
+    assert endpoints == {f"{name}_endpoint": f"http://chat.example.org:8080/oauth2/{path}" for name, path in paths.items()}
+    device = "urn:ietf:params:oauth:grant-type:device_code"
+    assert body["grant_types_supported"] == ["password", "refresh_token", "authorization_code", device, "client_credentials"]
+    assert (body["response_types_supported"], body["code_challenge_methods_supported"]) == (["code"], ["S256"])
+    assert body["authorization_response_iss_parameter_supported"] is True
+    for path in endpoints.values():
+        assert gateway.post(path.removeprefix("http://chat.example.org:8080")).status_code in (400, 401)
 
 
 def test_settings_change_while_the_gateway_runs() -> None:

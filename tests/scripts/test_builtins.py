@@ -23,6 +23,13 @@ def domain() -> Iterator[TestGateway]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def shared() -> Iterator[TestGateway]:
+    """Serve a domain for tests that leave it as it is, but for the vCard of bob."""
+    with serving() as running:
+        yield running
+
+
 def set_vcard(domain: TestGateway, user: str, photo: str) -> None:
     vcard = ET.fromstring(f'<vCard xmlns="vcard-temp"><FN>Somebody</FN><PHOTO>{photo}</PHOTO></vCard>')
     domain.service.request(make_stanza("iq", "set", user, vcard, sender=user, id="1")).raise_error()  # type: ignore[attr-defined]
@@ -92,9 +99,10 @@ def test_the_best_source_wins_and_each_can_be_asked_for(domain: TestGateway) -> 
         ("https://x/\n", 302),
     ],
 )
-def test_an_external_avatar_is_a_redirect_to_the_web_only(domain: TestGateway, url: str, status: int) -> None:
-    set_vcard(domain, "bob@localhost", f"<EXTVAL>{url}</EXTVAL>")
-    response = domain.get("/rest/avatar/bob@localhost")
+def test_an_external_avatar_is_a_redirect_to_the_web_only(shared: TestGateway, url: str, status: int) -> None:
+    set_vcard(shared, "bob@localhost", f"<EXTVAL>{url}</EXTVAL>")
+    shared.service.avatars.cache.forget(JID("bob@localhost"))
+    response = shared.get("/rest/avatar/bob@localhost")
     assert response.status_code == status
     assert response.headers.get("location") == (url.strip() if status == 302 else None)
 
@@ -114,8 +122,8 @@ def test_a_picture_with_scripts_is_never_served(domain: TestGateway) -> None:
 
 
 @pytest.mark.parametrize("whose", ["nobody@localhost", "localhost", "somebody@elsewhere.org", "alice%40localhost"])
-def test_no_avatar_is_404(domain: TestGateway, whose: str) -> None:
-    assert domain.get(f"/rest/avatar/{whose}").status_code == 404
+def test_no_avatar_is_404(shared: TestGateway, whose: str) -> None:
+    assert shared.get(f"/rest/avatar/{whose}").status_code == 404
 
 
 def execute(domain: TestGateway, to: str, login: str = "admin", **command: Any) -> Any:
@@ -151,22 +159,22 @@ def test_a_command_of_two_stages_can_be_driven_by_hand(domain: TestGateway) -> N
     assert execute(domain, "localhost", node=node, sessionid=form["sessionid"], action="cancel").json()["command"]["status"] == "canceled"
 
 
-def test_commands_for_admins_refuse_users(domain: TestGateway) -> None:
+def test_commands_for_admins_refuse_users(shared: TestGateway) -> None:
     for to, node in [
         ("localhost", "http://jabber.org/protocol/admin#get-registered-users-list"),
         ("sess-man@localhost", "http://jabber.org/protocol/admin#get-active-users"),
         ("vhost-man@localhost", "comp-repo-item-add"),
     ]:
-        refused = execute(domain, to, "alice", node=node)
+        refused = execute(shared, to, "alice", node=node)
         assert (refused.status_code, refused.json()["condition"]) == (403, "forbidden")
-        assert execute(domain, to, node=node).status_code == 200
+        assert execute(shared, to, node=node).status_code == 200
 
 
-def test_an_xmpp_error_keeps_its_condition(domain: TestGateway) -> None:
-    missing = execute(domain, "localhost", node="no-such-command")
+def test_an_xmpp_error_keeps_its_condition(shared: TestGateway) -> None:
+    missing = execute(shared, "localhost", node="no-such-command")
     assert missing.json()["condition"] == "item-not-found"
     assert missing.status_code == 404
-    away = domain.get("/rest/adhoc/somebody@elsewhere.org", login="admin", type="application/json")
+    away = shared.get("/rest/adhoc/somebody@elsewhere.org", login="admin", type="application/json")
     assert (away.status_code, away.json()["condition"]) == (404, "remote-server-not-found")
 
 
@@ -178,17 +186,17 @@ def test_with_the_gateways_rights_commands_are_for_admins() -> None:
         assert domain.get("/rest/adhoc/sess-man@localhost", login="admin").status_code == 200
 
 
-def test_numbers_and_booleans_are_spelled_out_in_fields(domain: TestGateway) -> None:
+def test_numbers_and_booleans_are_spelled_out_in_fields(shared: TestGateway) -> None:
     fields = [{"var": "Domain name", "value": "n.example"}, {"var": "Enabled", "value": False}, {"var": "Max users", "value": 5}]
-    form = execute(domain, "vhost-man@localhost", node="comp-repo-item-add", fields=fields).json()["command"]
+    form = execute(shared, "vhost-man@localhost", node="comp-repo-item-add", fields=fields).json()["command"]
     shown = {field["var"]: field.get("value") for field in form["fields"]}
     assert (shown["Enabled"], shown["Max users"]) == ("false", "5")
 
 
-def test_markup_in_fields_stays_text(domain: TestGateway) -> None:
+def test_markup_in_fields_stays_text(shared: TestGateway) -> None:
     evil = "</value></field><field var='x'>&amp;\"'"
     fields = [{"var": "Domain name", "value": evil}]
-    form = execute(domain, "vhost-man@localhost", node="comp-repo-item-add", fields=fields).json()["command"]
+    form = execute(shared, "vhost-man@localhost", node="comp-repo-item-add", fields=fields).json()["command"]
     assert form["fields"][0]["value"] == evil
 
 
@@ -250,19 +258,19 @@ def test_a_password_changed_by_a_command_counts_at_once_too(domain: TestGateway)
     assert domain.get("/rest/adhoc/localhost", login="bob:new").status_code == 200
 
 
-def test_the_list_of_accounts(domain: TestGateway) -> None:
+def test_the_list_of_accounts(shared: TestGateway) -> None:
     everybody = ["admin@localhost", "alice@localhost", "bob@localhost"]
-    assert domain.get("/rest/users/?type=json", login="admin").json() == {"users": {"items": everybody, "count": 3}}
-    assert domain.get("/rest/users?type=json", login="admin").json() == {"users": {"items": everybody, "count": 3}}
-    of_domain = domain.get("/rest/users/localhost?type=json", login="admin").json()
+    assert shared.get("/rest/users/?type=json", login="admin").json() == {"users": {"items": everybody, "count": 3}}
+    assert shared.get("/rest/users?type=json", login="admin").json() == {"users": {"items": everybody, "count": 3}}
+    of_domain = shared.get("/rest/users/localhost?type=json", login="admin").json()
     assert of_domain == {"users": {"items": everybody, "count": 3, "domain": "localhost"}}
-    assert domain.get("/rest/users/other.org?type=json", login="admin").json()["users"]["count"] == 0
-    assert domain.get("/rest/users/a@b", login="admin").status_code == 400
+    assert shared.get("/rest/users/other.org?type=json", login="admin").json()["users"]["count"] == 0
+    assert shared.get("/rest/users/a@b", login="admin").status_code == 400
 
 
-def test_stanzas_may_be_from_users_but_not_from_strangers(domain: TestGateway) -> None:
+def test_stanzas_may_be_from_users_but_not_from_strangers(shared: TestGateway) -> None:
     def send(stanza: str, path: str = "") -> Any:
-        return domain.post(f"/rest/stream{path}", login="admin", api_key=API_KEY, content=stanza)
+        return shared.post(f"/rest/stream{path}", login="admin", api_key=API_KEY, content=stanza)
 
     assert send("<message from='alice@localhost' to='bob@localhost'><body>x</body></message>").status_code == 200
     assert send("<message from='x@http.localhost' to='bob@localhost'><body>x</body></message>").status_code == 200
