@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import signal
 import socket
 import subprocess
@@ -230,6 +231,10 @@ def test_usr1_shows_what_all_threads_do(tmp_path: Path) -> None:
         eventually(lambda: said(tmp_path, "most recent call first") != [])
         assert said(tmp_path, "Current thread") or said(tmp_path, "Thread 0x")
         assert status(base, "/health/live") == 200
+        tasks = [file.read_text() for file in Path(f"/proc/{process.pid}/task").glob("*/status")]
+        blocked = [int(text, 16) for task in tasks for text in re.findall(r"^SigBlk:\s*(\w+)", task, re.MULTILINE)]
+    interruptible = [mask for mask in blocked if not mask >> signal.SIGUSR1 - 1 & 1]
+    assert len(blocked) > len(interruptible) == 1, "but for the one that waits for it, a thread may crash while stacks are read"
 
 
 def test_a_reader_of_its_output_that_goes_away_does_not_end_it(tmp_path: Path) -> None:

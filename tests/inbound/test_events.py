@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.simulated_time import SimulatedTimeLoop
 from tigrest.backends.inbound import Inbound
 from tigrest.errors import InvalidValue, NotConnected, TooManyStreams
 from tigrest.inbound.events import Events, Stream
@@ -285,8 +286,15 @@ async def test_line_breaks_stay_inside_an_event(live: Events, inbound: Inbound) 
     assert bodies(parse(piece)) == ["a\n\nid: 1\r\nevent: gap\x85\u2028z"]
 
 
-@pytest.mark.parametrize("limits", [EventLimits(read_seconds=0.1, keep_seconds=0.3)])
-async def test_an_address_counts_as_read_for_a_while(live: Events, inbound: Inbound) -> None:
+def test_an_address_counts_as_read_for_a_while() -> None:
+    with asyncio.Runner(loop_factory=SimulatedTimeLoop) as runner:
+        runner.run(_read_for_a_while())
+
+
+async def _read_for_a_while() -> None:
+    inbound = Inbound(GATEWAY)
+    live = Events(inbound, EventLimits(read_seconds=0.1, keep_seconds=0.3))
+    live.start()
     reading = live.subscribe(ALICE, USER)
     id = await greeting(reading)
     await reading.aclose()
@@ -304,6 +312,7 @@ async def test_an_address_counts_as_read_for_a_while(live: Events, inbound: Inbo
     assert live._size == 0
     last = live.subscribe(ALICE, USER, id)
     assert [event.name for event in parse(await anext(last))] == ["gap"]
+    live.stop()
 
 
 @pytest.mark.parametrize("limits", [EventLimits(keep_seconds=0.0)])

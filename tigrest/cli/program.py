@@ -133,7 +133,8 @@ def serve(
     log_level: Annotated[Level, typer.Option(help="How much to log, to standard error.")] = Level.INFO,
 ) -> int:
     """Run the gateway."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # it would kill us; it stays pending until there is a handler
+    # They would kill us. SIGHUP stays pending until there is a handler, SIGUSR1 is waited for; all threads inherit that.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP, signal.SIGUSR1})
     from tigrest.cli.serving import serve_forever
     from tigrest.observability import logs
 

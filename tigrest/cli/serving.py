@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +36,7 @@ def serve_forever(path: Path | None, host: str | None, port: int | None, reload:
     """
     if host == "":
         raise ConfigError("--host is empty; name an address such as 127.0.0.1")
-    faulthandler.register(signal.SIGUSR1, sys.stderr)
+    _print_stacks_on_signal()
     path = find(path, os.environ, Path())  # once: were it missing at a reload, the defaults would count
 
     def read() -> Config:
@@ -70,6 +71,21 @@ def serve_forever(path: Path | None, host: str | None, port: int | None, reload:
             await _reconfigure(gateway, read_again)
 
     return run_server(gateway, config, ready, watching, reload_all)
+
+
+def _print_stacks_on_signal() -> None:
+    """Print the stacks of all threads at SIGUSR1, from a thread that waits for it: the signal is blocked everywhere.
+
+    A signal handler in C (``faulthandler.register``) reads frames of threads that run meanwhile: one in some thousand signals ended the
+    process by SIGSEGV. Here the interpreter is locked while they are read.
+    """
+    threading.Thread(target=_print_stacks, name="stacks", daemon=True).start()
+
+
+def _print_stacks() -> None:
+    while True:
+        signal.sigwait({signal.SIGUSR1})
+        faulthandler.dump_traceback(sys.stderr)
 
 
 async def _reconfigure(gateway: Gateway, read: Callable[[], Config]) -> None:

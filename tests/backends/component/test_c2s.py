@@ -134,9 +134,7 @@ def test_a_server_that_never_answers(run: Run) -> None:
     async def silent(peer: Peer) -> None:
         await peer.leave()
 
-    started = time.monotonic()
     assert str(run(outcome(silent, timeout=0.2))).endswith("did not decide a login in 0.2 s")
-    assert time.monotonic() - started < 1
 
 
 @pytest.mark.parametrize(
@@ -274,9 +272,9 @@ def test_rounds_without_measure(run: Run, iterations: str) -> None:
         await peer.greet("SCRAM-SHA-256")
         await peer.challenge(iterations)
 
-    started = time.monotonic()
+    started = time.process_time()
     assert "iterations of SCRAM-SHA-256" in str(run(outcome(script)))
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1  # of the processor: 10,000,001 rounds take several
 
 
 def test_the_loop_runs_on_while_a_key_is_derived(run: Run) -> None:
@@ -288,25 +286,23 @@ def test_the_loop_runs_on_while_a_key_is_derived(run: Run) -> None:
         await peer.hear_sasl("response")
         await peer.say(failure("not-authorized"))
 
-    async def story() -> tuple[bool | str, float, float]:
-        longest = 0.0
+    async def story() -> tuple[bool | str, int]:
+        turns = 0
 
         async def tick() -> None:
-            nonlocal longest
+            nonlocal turns
             while True:
-                before = time.monotonic()
                 await asyncio.sleep(0.001)
-                longest = max(longest, time.monotonic() - before)
+                turns += 1
 
         ticker = asyncio.create_task(tick())
-        started = time.monotonic()
         result = await outcome(script)
         ticker.cancel()
-        return result, longest, time.monotonic() - started
+        return result, turns
 
-    result, longest, taken = run(story())
+    result, turns = run(story())
     assert result is False
-    assert longest < taken / 2
+    assert turns > 20  # a few before and after
 
 
 async def cancelled(script: Script, after: float, tls: Tls = "allow") -> None:
