@@ -398,6 +398,23 @@ async def test_what_was_said_while_the_link_was_down_is_heard_once_and_marked(ha
     assert len(hall.heard) == 4
 
 
+async def test_of_old_messages_no_more_are_heard_than_were_asked_for(hall: Played) -> None:
+    await hall.places.stop()
+    hall = Played(replace(QUICK, history=3))
+    delay = f"<delay xmlns='urn:xmpp:delay' stamp='2020-01-01T00:00:00Z' from='{HALL}'/>"
+    await hall.rooms().send(HALL, "one")
+    for time in ("first", "second"):
+        hall.places.on_link(False)
+        hall.places.on_link(True)
+        await until(lambda: hall.rooms().is_in(HALL))
+        hall.come_in(*[said("bob", f"{time} {number}", further=delay).replace("id='x'", "") for number in range(30)])
+        hall.come_in(said("bob", "now"))
+        await until(lambda: [stanza.body for stanza in hall.heard].count("now") == (1 if time == "first" else 2))  # noqa: B023
+    expected = ["first 0", "first 1", "first 2", "now", "second 0", "second 1", "second 2", "now"]
+    assert [stanza.body for stanza in hall.heard] == expected
+    await hall.places.stop()
+
+
 @pytest.mark.parametrize(("stamp", "expected"), [("2020-01-01T00:00:00Z", 2020), ("2020-01-01T00:00:00", 2020), ("yesterday", 1970)])
 def test_old_messages_tell_when_they_were_sent(stamp: str, expected: int) -> None:
     message = said("bob", "hi", further=f"<delay xmlns='urn:xmpp:delay' stamp='{stamp}' from='{HALL}'/>")

@@ -28,18 +28,7 @@ from tigrest.service.rooms.under_way import Message, UnderWay
 from tigrest.service.rooms.wire import Wire
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import CLIENT
-from tigrest.xmpp.rooms import (
-    CREATED,
-    NO_HISTORY,
-    RENAMED,
-    SELF,
-    RoomPresence,
-    entering,
-    leaving,
-    nickname,
-    read_presence,
-    self_ping,
-)
+from tigrest.xmpp.rooms import CREATED, NO_HISTORY, RENAMED, SELF, RoomPresence, entering, leaving, nickname, read_presence, self_ping
 from tigrest.xmpp.stanza import Stanza
 
 log = logging.getLogger(__name__)
@@ -115,11 +104,17 @@ class Place:
         self._entry: asyncio.Future[bool] | None = None
         self._entering: asyncio.Task[None] | None = None
         self._has_subject = self._has_told_nick = False
+        self._old_left = 0
 
     @property
     def expects_history(self) -> bool:
         """Return whether the room may still send old messages: its subject follows them. XEP-0045 §7.2.15"""
         return not self._has_subject
+
+    def admit_old(self) -> bool:
+        """Return whether one more old message is to be heard: as many as were asked for, whatever the room sends."""
+        self._old_left -= 1
+        return self._old_left >= 0
 
     @property
     def is_busy(self) -> bool:
@@ -296,6 +291,7 @@ class Place:
     def _missed(self) -> Mapping[str, int]:
         """Return how much of its history the room is asked for: what was said since it or the link was lost."""
         seconds = self.history.seconds_missed(asyncio.get_running_loop().time()) if self.wants_history else 0
+        self._old_left = self._limits.history if seconds else 0
         return {"seconds": seconds, "maxstanzas": self._limits.history} if seconds else NO_HISTORY
 
     async def _farewell(self) -> None:

@@ -361,7 +361,7 @@ class Places:
         if place.on_groupchat(stanza, nick, lambda nick: any(other.nick == nick for other in others.values())):
             return None
         if place.expects_history and sent_before(stanza, place.room) is not None:
-            wanted = place.wants_history and hearing != "known"
+            wanted = hearing != "known" and place.admit_old()
             return _heard(stanza, place, nick, is_duplicate=hearing == "again") if wanted else None
         counts = place if len(others) == 1 else next(other for other in others.values() if other.state == "in")
         return _heard(said_now(stanza, place.room), place, nick, is_duplicate=counts is not place)
