@@ -28,7 +28,7 @@ def told(message: RoomMessage) -> Result:
     ids = {"id": message.id}
     if message.stanza_id is not None:
         ids["stanza_id"] = message.stanza_id
-    return Result(data=ids)
+    return Result(data=ids, root="result")
 
 
 async def said(caller: BoundedService, stanza: Stanza) -> Result | None:
@@ -39,5 +39,5 @@ async def said(caller: BoundedService, stanza: Stanza) -> Result | None:
     if speaks_in_room(stanza):
         return told(await caller.rooms.send(to, stanza, nick=nick_in(stanza)))
     if is_for_occupant(caller, stanza):
-        return Result(data={"id": await caller.rooms.whisper(to.bare, to.resource, stanza)})
+        return Result(data={"id": await caller.rooms.whisper(to.bare, to.resource, stanza)}, root="result")
     return None

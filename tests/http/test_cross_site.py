@@ -194,6 +194,7 @@ class Kinds(Handler):
             "result": Result("Application/XMPP+xml", XML),
             "own": Result("text/xml", XML, headers={"Content-Security-Policy": "default-src 'self'"}),
             "xhtml": Result("application/xhtml+xml", XML),
+            "framed": Result("text/html", "", 200, {"X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff", "Server": "mine"}),
         }.get(kind)
 '''
 
@@ -217,6 +218,7 @@ def test_answers_are_safe_in_a_browser(tmp_path: Path) -> None:
         "/rest/kinds/result": "sandbox",
         "/rest/kinds/own": "default-src 'self'",
         "/rest/kinds/xhtml": None,
+        "/rest/avatar/alice@localhost": "sandbox",
     }
     with serving("--no-reload", cwd=tmp_path) as (_, base), connected(base) as connection:
         login = base64.b64encode(f"alice:{demo(tmp_path)['passwords']['alice']}".encode()).decode()
@@ -232,6 +234,10 @@ def test_answers_are_safe_in_a_browser(tmp_path: Path) -> None:
             )
             body = answer.read()
             assert answer.headers.get_content_type() != "text/html" or b"<script" not in body, path
+        connection.request("GET", "/rest/kinds/framed")
+        answer = connection.getresponse()
+        own = [answer.headers.get_all(name) for name in ("X-Frame-Options", "X-Content-Type-Options", "Server")]
+        assert (own, len(answer.headers.get_all("Date") or []), answer.read()) == ([["DENY"], ["nosniff"], ["mine"]], 1, b"")
         connection.request("GET", "/rest/no", headers={"Accept": "application/xml"})
         answer = connection.getresponse()
         assert (answer.status, answer.headers.get_content_type()) == (404, "application/problem+xml")

@@ -353,6 +353,22 @@ def test_values_with_a_status_of_their_own(share: Serve, what: str, status: int,
     assert (response.status_code, response.headers.get("content-type"), response.content) == (status, content_type, body)
 
 
+ROOTED = """
+class Rooted(Handler):
+    regex = "/rooted/([12])"
+    def exec_get(self, count):
+        data = {"id": 7} if count == "1" else {"id": 7, "name": "x"}
+        return Result(data=data, status=201, root="result")
+"""
+
+
+def test_a_root_is_the_same_however_many_keys_there_are(share: Serve) -> None:
+    gateway = share(ROOTED)
+    assert gateway.get("/rest/rooted/1").text == "<result><id>7</id></result>"
+    assert gateway.get("/rest/rooted/2").text == "<result><id>7</id><name>x</name></result>"
+    assert gateway.get("/rest/rooted/1?type=json").json() == {"id": 7}
+
+
 def test_a_result_is_negotiated_like_its_data(share: Serve) -> None:
     gateway = share(VALUES, {"scriptGet.html": "<p>{{ result.id }}</p>"})
     created = gateway.get("/rest/gives/created")

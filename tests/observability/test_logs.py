@@ -15,7 +15,7 @@ from tigrest.observability.context import begin_request, current_request, set_ca
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
     root = logging.getLogger()
-    names = [logs.ACCESS, *logs._QUIET]
+    names = [logs.ACCESS, *logs._QUIET, *logs._SILENT]
     before = root.level, root.handlers[:], {name: logging.getLogger(name).level for name in names}
     root.handlers = []
     yield
@@ -67,6 +67,12 @@ def test_loggers_that_tell_secrets_are_quiet_even_when_debugging(name: str) -> N
     logs.configure("debug", True)
     assert not logging.getLogger(name).isEnabledFor(logging.INFO)
     assert logging.getLogger("tigrest.x").isEnabledFor(logging.DEBUG)
+
+
+def test_what_anybody_may_send_malformed_is_no_warning() -> None:
+    logs.configure("debug", True)
+    assert not logging.getLogger("python_multipart.multipart").isEnabledFor(logging.WARNING)
+    assert logging.getLogger("python_multipart.multipart").isEnabledFor(logging.ERROR)
 
 
 @pytest.mark.parametrize("wanted", [True, False])

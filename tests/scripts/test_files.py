@@ -44,6 +44,7 @@ def test_a_file_is_at_its_url_and_runs_nothing(domain: TestGateway, path: str, o
 def test_put_takes_a_file_as_curl_t_sends_it_and_the_answer_may_be_xml(domain: TestGateway) -> None:
     answer = domain.put("/rest/upload/b.txt?type=xml", login="alice", content=b"hello")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/xml")
+    assert answer.text.startswith("<result><url>")
     assert "/b.txt</url>" in answer.text
 
 

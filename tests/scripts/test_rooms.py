@@ -29,6 +29,7 @@ def test_a_room_is_entered_spoken_in_shown_and_left() -> None:
         ):
             answer = gateway.post(f"/rest/room/{HALL}", login="alice", **options)
             assert answer.status_code == 200, answer.text
+        assert answer.text.startswith("<result><id>")
         assert gateway.put(f"/rest/room/{HALL}", login="bob", json={"nick": "reporter"}).status_code == 409
         assert gateway.put(f"/rest/room/{HALL}", login="bob").status_code == 200
         assert gateway.post(f"/rest/room/{HALL}/bob", login="alice", json={"body": "psst"}).status_code == 200

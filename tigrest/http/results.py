@@ -150,7 +150,10 @@ def _reply_to_result(
             return Reply(status, b"", b"", own)
         if isinstance(result.data, Result):
             raise Unencodable("a Result in a Result: return one")
-        reply = _reply_to(result.data, accepted, endpoint, page_values)
+        data = result.data
+        if result.root and isinstance(data, dict) and (wanted := accepted()).encoding != "json" and not wanted.html:
+            data = {result.root: data}
+        reply = _reply_to(data, accepted, endpoint, page_values)
         if not isinstance(reply, Reply):
             raise Unencodable("a Starlette response in a Result: return it as it is")
         headers = reply.headers

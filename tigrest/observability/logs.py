@@ -16,6 +16,9 @@ _FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request)s] %(message)s"
 _QUIET = ("aiosqlite", "alembic", "asyncio", "httpcore2", "httpx2", "slixmpp", "sqlalchemy", "uvicorn", "watchfiles")
 """Loggers kept at WARNING: below it slixmpp prints whole stanzas, aiosqlite and SQLAlchemy print values, the others little of use."""
 
+_SILENT = ("python_multipart",)
+"""Loggers kept at ERROR: they warn of each malformed form, which anybody may send, and which is answered by 400."""
+
 LEVELS = {
     "none": logging.CRITICAL + 10,
     "critical": logging.CRITICAL,
@@ -67,10 +70,12 @@ def set_log_level(level: str) -> None:
 
 
 def _apply(threshold: int) -> None:
-    """Set the level of all loggers that have none of their own, and of those that are kept quiet."""
+    """Set the level of all loggers that have none of their own, and of those that are kept quiet or silent."""
     logging.getLogger().setLevel(threshold)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+    for name in _SILENT:
+        logging.getLogger(name).setLevel(max(threshold, logging.ERROR))
 
 
 def _add_request(record: logging.LogRecord) -> bool:

@@ -173,12 +173,15 @@ class Result:
             ``content_type`` says.
         status: HTTP status.
         headers: further headers.
+        root: name of the root element where a dict is sent as XML because the caller wants it. Empty: a single key is the root, several
+            are below ``<result>``.
     """
 
     content_type: str | None = None
     data: Any = None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    root: str = ""
 
     _no_data: ClassVar[str] = "a Result inside of the data: return it alone"
 

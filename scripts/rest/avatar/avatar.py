@@ -2,7 +2,7 @@
 
 from tigrest import JID, AvatarSource, Handler, HTTPException, Request, Result, Service
 
-SAFE = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
+SAFE = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 """An avatar never runs scripts, whatever its bytes are."""
 
 

@@ -111,7 +111,7 @@ class RoomOccupant(Handler):
         rooms = caller.rooms
         if password is not None:
             await rooms.join(room, own, password=password)
-        return Result(data={"id": await rooms.whisper(room, nick, message, sender=own)})
+        return Result(data={"id": await rooms.whisper(room, nick, message, sender=own)}, root="result")
 
 
 def _place(caller: BoundedService, room: JID) -> dict[str, Any]:

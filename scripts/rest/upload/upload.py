@@ -57,7 +57,7 @@ class Upload(Handler):
         file = await _file_in(request, name or request.query_params.get("filename", ""))
         url = await service.for_(principal).upload(file.name, file.size, file.content_type, file.chunks)
         media = stanza_json.choose_media_type(request.headers.get("accept", ""), "application/json", request.query_params.get("type", ""))
-        return Result("application/xml" if "xml" in media else "application/json", {"url": url})
+        return Result("application/xml", {"result": {"url": url}}) if "xml" in media else Result("application/json", {"url": url})
 
     exec_put = exec_post
 

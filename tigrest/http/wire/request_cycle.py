@@ -40,7 +40,10 @@ class Connection(Protocol):
         """Close, but read and drop what still comes in for a moment."""
 
 
-_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
+_DEFAULTS = frozenset({b"date", b"server", b"x-content-type-options", b"x-frame-options"})
+"""Headers of all answers. One that an answer brings itself takes their place: two of a name would contradict each other."""
+_BY_MESSAGE = frozenset({b"content-length", b"transfer-encoding", b"connection"}) | _DEFAULTS
+"""Headers by which an answer takes the usual messages."""
 _EVENTS = b"text/event-stream"
 _WITHOUT_BODY = frozenset({204, 304})
 _defaults: tuple[Any, bytes] = (None, b"")
@@ -239,7 +242,7 @@ class RequestCycle(RequestResponseCycle):
         if content_type:
             parts.append(b"content-type: %b\r\n" % content_type)
         for name, value in headers:
-            if name in _FRAMING:
+            if name in _BY_MESSAGE:
                 return False
             parts.append(b"%b: %b\r\n" % (name, value))
         if not self.keep_alive:
@@ -264,7 +267,10 @@ class RequestCycle(RequestResponseCycle):
     async def send(self, message: Any) -> None:
         """Send a part of an answer (ASGI)."""
         if message["type"] == "http.response.start":
-            self.is_event_stream = any(name == b"content-type" and value.startswith(_EVENTS) for name, value in message.get("headers", ()))
+            headers = message.get("headers", ())
+            self.is_event_stream = any(name == b"content-type" and value.startswith(_EVENTS) for name, value in headers)
+            if own := _DEFAULTS.intersection([name for name, _ in headers]):
+                self.default_headers = [header for header in self.default_headers if header[0] not in own]
         await super().send(message)
         if self._is_last:
             self._end_event_stream()
