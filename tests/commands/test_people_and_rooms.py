@@ -116,6 +116,15 @@ def test_rooms_are_made_shown_changed_and_destroyed(gateway: TestGateway) -> Non
     assert run(gateway, "muc_online_rooms", service="rooms.localhost")[1].count("hall@rooms.localhost") == 0
 
 
+def test_a_room_of_the_configuration_is_made_with_its_options(request: pytest.FixtureRequest) -> None:
+    room = {"jid": "hall@rooms.localhost", "create": True, "password": "open", "options": {"title": "Hall"}}
+    with serving(commands=own_commands(request.config.rootpath), rooms=[room]) as gateway:
+        eventually(lambda: gateway.service.rooms.is_in("hall@rooms.localhost"))
+        shown = run(gateway, "get_room_options", **ROOM)[1]
+        assert shown.items() >= {"title": "Hall", "persistent": "true", "password": "open"}.items()
+        assert gateway.put("/rest/room/hall@rooms.localhost", login="alice").status_code == 403
+
+
 def test_who_owns_no_room_changes_nothing_there(gateway: TestGateway) -> None:
     assert gateway.put("/rest/room/parlour@rooms.localhost", login="alice").status_code == 200  # and alice owns it
     for kind, payload in (

@@ -245,7 +245,7 @@ def test_who_is_thrown_out_while_he_speaks_hears_it_and_does_not_come_back_at_on
         assert answers[-1].status_code in (403, 503), answers[-1].text
         refused = say()
         assert refused.status_code == 503
-        assert 30 < int(refused.headers["Retry-After"]) <= 60
+        assert 0 < int(refused.headers["Retry-After"]) <= 60
         assert gateway.put(f"/rest/room/{room}", login=BOB).status_code == 200
         assert say().status_code == 200
 

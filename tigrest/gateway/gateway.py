@@ -179,7 +179,7 @@ class Gateway:
         await parts.backend.start()
         self.demo = await demo_of(self.config.embedded, parts.backend, parts.service, parts.keys)
         await parts.scripts.start(self.config.scripts.reload)
-        parts.service.places.make_rooms_by(room_maker(parts.pipeline))
+        parts.service.places.making.begin(room_maker(parts.pipeline))
         parts.backend.offer(*self._ad_hoc_commands(parts))
         if ctl is not None:
             await ctl.start()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from tigrest.concurrency.deadlines import Deadlines
 from tigrest.concurrency.tasks import TaskSet
@@ -15,6 +15,7 @@ from tigrest.service.rooms.history import RoomHistory
 from tigrest.service.rooms.invitations import invitation_in
 from tigrest.service.rooms.kicks import Kicks
 from tigrest.service.rooms.limits import RoomLimits
+from tigrest.service.rooms.making import Making
 from tigrest.service.rooms.people import People, PeopleBudget
 from tigrest.service.rooms.place import Place
 from tigrest.service.rooms.settings import RoomSettings
@@ -51,13 +52,14 @@ class Places:
         self._by_room: dict[str, dict[str, Place]] = {}
         self._budget = PeopleBudget(limits.occupants)
         self._kicks = Kicks(limits)
+        self.making = Making(wire, policy.addresses.jid, limits)
+        """Makes rooms of the configuration."""
         self._deadlines = Deadlines()
         self._tasks = TaskSet()
         self._sweeping: asyncio.TimerHandle | None = None
         self.settings: dict[str, RoomSettings] = {}
         """Rooms of the configuration by their addresses."""
         self._is_linked = False
-        self._make_room: asyncio.Future[Callable[[RoomSettings], Awaitable[None]]] = asyncio.get_running_loop().create_future()
 
     def add_metrics(self, metrics: Metrics) -> None:
         """Add the number of places to the metrics."""
@@ -260,30 +262,13 @@ class Places:
         while place.stays and self._is_linked:
             place.is_exact = place.is_exact and place.state != "out"
             try:
-                await self._enter_or_make(place)
+                await self.making.enter(place, self.settings.get(place.room))
                 log.info("in room %s as %s", place.room, place.nick)
                 return
             except TigrestError as error:
                 log.log(logging.DEBUG if place.failures else logging.WARNING, "room %s cannot be entered: %s", place.room, error)
             place.failures += 1
             await asyncio.sleep(self.limits.rejoin.delay(place.failures))
-
-    async def _enter_or_make(self, place: Place) -> None:
-        """Enter a room; one that is not there is made before, where the configuration says so."""
-        try:
-            await place.enter()
-        except NotFound:
-            room = self.settings.get(place.room)
-            if room is None or not room.create:
-                raise
-            make = await asyncio.shield(self._make_room)  # there once the commands are loaded
-            await make(room)
-            log.info("made room %s", room.jid)
-            await place.enter()
-
-    def make_rooms_by(self, make: Callable[[RoomSettings], Awaitable[None]]) -> None:
-        """Tell what makes rooms of the configuration that are not there; until then they wait for it."""
-        self._make_room.set_result(make)
 
     def _lost(self, place: Place, error: TigrestError) -> None:
         """Enter a room again that has removed us or was lost, where the gateway stays; else forget the place.
