@@ -447,17 +447,17 @@ async def sleep(ctx: CommandContext) -> None:
 
 @command(role=None, effect="read")
 async def stay(ctx: CommandContext) -> None:
-    end = time.monotonic() + 5
+    end = time.monotonic() + 2
     while time.monotonic() < end:
         try:
-            await asyncio.sleep(1)
+            await asyncio.sleep(0.5)
         except asyncio.CancelledError:
             pass
 
 
 @command(role=None, effect="read")
 def block(ctx: CommandContext) -> None:
-    time.sleep(3)
+    time.sleep(1)
 
 
 @command(role=None, effect="read")

@@ -152,7 +152,7 @@ async def endless(ctx: CommandContext) -> None:
     """Go on although cancelled."""
     while True:
         try:
-            await asyncio.sleep(5)
+            await asyncio.sleep(3)
             return
         except asyncio.CancelledError:
             pass

@@ -12,7 +12,7 @@ from typing import Any
 from tigrest.errors import ScriptError
 from tigrest.scripting.handler import ROLES, Handler
 from tigrest.scripting.misspelt import ATTRIBUTES, misspelt
-from tigrest.scripting.module import COMPILED_SOURCES
+from tigrest.scripting.module import COMPILED_SOURCES, statements
 from tigrest.scripting.patterns import may_match_path, with_slash
 
 PARSES = 10
@@ -28,7 +28,7 @@ class Lines:
 
     def __init__(self, data: bytes) -> None:
         self._lines: dict[tuple[str, str], int] = {}
-        for node in ast.walk(_tree(data)):
+        for node in statements(_tree(data)):
             if not isinstance(node, ast.ClassDef):
                 continue
             self._lines[node.name, ""] = node.lineno

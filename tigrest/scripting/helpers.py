@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from tigrest.scripting.module import COMPILED_SOURCES, compile_source
+from tigrest.scripting.module import COMPILED_SOURCES, compile_source, statements
 
 PACKAGE = "_tigrest_scripts"
 """Prefix of the packages that stand for script folders, so that ``from ._helper import x`` works in scripts."""
@@ -155,7 +155,7 @@ def _imports(name: str, data: bytes) -> frozenset[str]:
 
 
 def _relative_imports(name: str, tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+    for node in statements(tree):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = ".".join([*name.split(".")[: -node.level], *([node.module] if node.module else [])])
             yield base

@@ -6,12 +6,14 @@ scripts and their helpers are compiled from their bytes here, which are also the
 
 from __future__ import annotations
 
+import ast
 import ctypes
 import sys
 import threading
 import traceback
 import types
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,6 +25,10 @@ LOAD_SECONDS = 10.0
 
 COMPILED_SOURCES = 256
 """Entries of the caches of what is derived from the bytes of a script or helper alone."""
+
+
+_BLOCKS = ("body", "handlers", "orelse", "finalbody", "cases")
+"""Fields of statements with statements."""
 
 
 class _Overdue(BaseException):
@@ -77,6 +83,20 @@ def compile_source(source: bytes, path: str) -> types.CodeType:
         ValueError: it contains NUL bytes.
     """
     return compile(source, path, "exec", dont_inherit=True)
+
+
+def statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Give the statements of a script, those in others too, breadth first as ``ast.walk``; without expressions, which are most nodes.
+
+    Args:
+        tree: the script.
+    """
+    waiting: deque[ast.AST] = deque(tree.body)
+    while waiting:
+        node = waiting.popleft()
+        yield node
+        for block in _BLOCKS:
+            waiting.extend(getattr(node, block, ()))
 
 
 def run_bounded(run: Callable[[], object], path: Path, seconds: float) -> None:
