@@ -42,11 +42,13 @@ servers: $(VENV)/.installed-test
 bytecode: $(VENV)/.installed-test
 	@env -u PYTHONDONTWRITEBYTECODE $(IN_VENV) -m pytest --collect-only --quiet --quiet >/dev/null || true
 
-soak: $(VENV)/.installed-test ## try 100 times as many examples, send 10,000 messages while processes are killed, then odd things for MINUTES=10; SEED=1 repeats
+soak: $(VENV)/.installed-test ## try 100 times as many examples, send 10,000 messages while processes are killed, notify by Apprise, then send odd things for MINUTES=10; SEED=1 repeats
 	@tests/servers/install.sh
 	@$(IN_VENV) -m pytest $(WORKERS) --hypothesis-profile soak -m hypothesis --ignore tests/servers
 	@TIGREST_SOAK_MESSAGES=10000 $(IN_VENV) -m pytest tests/servers/test_sending.py -s -k killed
 	@TIGREST_SOAK_FILE=100000000 $(IN_VENV) -m pytest tests/servers/test_files.py -k large
+	@[ -e $(VENV)/apprise ] || { $(PIP) --target $(VENV)/apprise.new "apprise~=2.2" && mv $(VENV)/apprise.new $(VENV)/apprise; }
+	@$(IN_VENV) -m pytest tests/servers/soak_apprise.py
 	@TIGREST_SOAK_MINUTES=$(MINUTES) TIGREST_SOAK_SEED=$(SEED) $(IN_VENV) -m pytest tests/servers/test_fuzz.py tests/servers/test_schemathesis.py -s $(ARGS)
 
 check: $(VENV)/.installed-test ## check format, lint and types
