@@ -42,6 +42,8 @@ class Relay:
 
     def close(self) -> None:
         """End."""
+        with contextlib.suppress(OSError):
+            self._server.shutdown(socket.SHUT_RDWR)  # which wakes who waits for a connection
         self._server.close()
         self.cut()
 
