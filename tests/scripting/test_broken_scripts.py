@@ -25,6 +25,7 @@ EXPECTED = {
     "shutdown_arguments.py:7": "Broken.shutdown cannot be called with no argument: missing a required argument: 'service'; write async def shutdown(self)",
     "bad_role.py:6": 'Broken.requiredRole is \'root\'; use None, "user" or "admin"',
     "bad_flag.py:6": "Broken.apiKey is 'yes'; use True or False",
+    "bad_key_use.py:6": "Broken.idempotencyKey is 'mine'; use True or False, or \"own\" where the handler reads the header itself",
     "misspelt_role.py:6": "Broken.required_role is never read; did you mean 'requiredRole'? Let a name of your own begin with _",
     "misspelt_key.py:6": "Broken.api_key is never read; did you mean 'apiKey'?",
     "misspelt_method.py:10": "Broken.exec_POST is never called; did you mean 'exec_post'?",
