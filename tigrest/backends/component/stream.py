@@ -109,6 +109,9 @@ class ComponentStream(asyncio.Protocol):
             return
         if QUICK_ACK is not None and self._socket is not None:
             self._socket.setsockopt(socket.IPPROTO_TCP, QUICK_ACK, 1)
+        if self._unread:
+            self._unread += data  # its turn comes after that
+            return
         if len(data) <= self._limits.turn:
             self._feed(data)
             return
