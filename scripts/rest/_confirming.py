@@ -54,11 +54,13 @@ def wish_in(request: Request) -> Wish | None:
 
     The answers to a ``POST`` say nothing of caches, so they need no ``Vary: Prefer``. RFC 7240 §2, RFC 9110 §9.3.3
     """
-    query = request.scope["query_string"]
-    preferences = [value for name, value in request.scope["headers"] if name == b"prefer"]
-    if not query and not preferences:
+    scope = request.scope
+    query, prefer = scope["query_string"], b""
+    for name, value in scope["headers"]:
+        if name == b"prefer":
+            prefer = prefer + b"," + value if prefer else value
+    if not query and not prefer:
         return None
-    prefer = b",".join(preferences)
     is_memoised = len(query) + len(prefer) <= MEMOISED_LENGTH and b"key" not in query  # API keys are not to be kept
     return _memoised_wish(query, prefer) if is_memoised else _read_wish(query, prefer)
 

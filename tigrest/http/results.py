@@ -57,6 +57,8 @@ def make_reply(result: Any, accepted: Callable[[], AcceptedFormat], endpoint: En
         InvalidResult: the result, or something in it, is of a kind that cannot be sent.
     """
     try:
+        if type(result) is Result:
+            return _reply_to_result(result, accepted, endpoint, page_values)
         return _reply_to(result, accepted, endpoint, page_values)
     except Unencodable as error:
         if inspect.iscoroutine(error.culprit):
