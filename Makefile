@@ -23,8 +23,6 @@ help: ## show this help
 run: $(VENV)/.installed ## set up what is missing and serve on the embedded domain; ARGS="--port 9000"
 	@exec $(IN_VENV) -m tigrest serve --access-log $(ARGS)
 
-# What needs no server waits more than it computes, and a process more costs nothing but its imports.
-quick: WORKERS = --numprocesses $$((2 * $$(nproc))) --dist worksteal
 quick: $(VENV)/.installed-test ## run the tests that need no XMPP server; ARGS="-k name"
 	@env -u PYTHONDONTWRITEBYTECODE $(IN_VENV) -m pytest $(WORKERS) $(LIMIT) --ignore=tests/servers $(ARGS)
 

@@ -97,6 +97,7 @@ async def list_webhook_deliveries(
     tags=("webhook",),
     errors=(InvalidValue, NotFound),
     example=({"ids": [12, 13]}, 2),
+    result="num_deliveries",
 )
 async def replay_webhook_deliveries(ctx: CommandContext, ids: list[int] | None = None, webhook: str = "", all: bool = False) -> int:
     """Try deliveries again that were given up, as often as new ones.
@@ -118,6 +119,7 @@ async def replay_webhook_deliveries(ctx: CommandContext, ids: list[int] | None =
     tags=("webhook",),
     errors=(InvalidValue, NotFound),
     example=({"webhook": "orders"}, 3),
+    result="num_deliveries",
 )
 async def drop_webhook_deliveries(ctx: CommandContext, ids: list[int] | None = None, webhook: str = "", all: bool = False) -> int:
     """Delete deliveries: those with the ids, or all that were given up.
