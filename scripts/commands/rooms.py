@@ -35,7 +35,7 @@ class RoomOption:
 
 @command(
     tags=("muc_room",),
-    errors=(Conflict, NotSupported),
+    errors=(NotFound, Conflict, NotSupported),
     needs=(ownable,),
     renamed=BEFORE,
     example={**ROOM, "host": "example.org"},
@@ -55,7 +55,7 @@ async def create_room(ctx: CommandContext, room: str, service: str, host: str = 
 
 @command(
     tags=("muc_room",),
-    errors=(Conflict, NotSupported),
+    errors=(NotFound, Conflict, NotSupported),
     needs=(ownable,),
     renamed=BEFORE,
     example={**ROOM, "host": "example.org", "options": [{"name": "members_only", "value": "true"}]},
