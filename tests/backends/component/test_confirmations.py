@@ -8,8 +8,10 @@ import pytest
 
 from tests.backends.component.test_link import MESSAGE, WINDOW, Server, linked
 from tests.waiting import until
+from tigrest.backends.component.confirmations import TOLD_AT_ONCE, Confirmations
 from tigrest.backends.component.link import Link
 from tigrest.backends.component.settings import LinkLimits
+from tigrest.concurrency.deadlines import Deadlines
 from tigrest.errors import NotConnected, StanzaTimeout
 
 
@@ -49,6 +51,20 @@ async def test_all_who_send_in_a_turn_share_a_barrier_and_those_who_do_not_ask_c
         server.give()
         await asyncio.gather(*waiting)
     assert server.received.count("urn:xmpp:ping") == 1
+
+
+async def test_senders_are_told_some_at_a_time_so_that_the_server_has_work_while_others_go_on() -> None:
+    sent: list[str] = []
+    deadlines = Deadlines()
+    confirmations = Confirmations(lambda: sent.append("barrier"), deadlines, limit=2)
+    waiting = [asyncio.create_task(confirmations.wait(20.0)) for _ in range(2 * TOLD_AT_ONCE + 1)]
+    await until(lambda: sent)
+    confirmations.answered(confirmations.covered())
+    told: list[int] = []
+    while not all(each.done() for each in waiting):
+        await asyncio.sleep(0)
+        told.append(sum(each.done() for each in waiting))
+    assert {TOLD_AT_ONCE, 2 * TOLD_AT_ONCE} <= set(told)
 
 
 async def test_while_the_server_is_slow_further_senders_share_the_next_barrier() -> None:

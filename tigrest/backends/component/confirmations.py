@@ -43,6 +43,10 @@ class Unconfirmed:
         self.fail(StanzaTimeout(f"the XMPP server has not confirmed the stanza within {self.timeout:g} s; it was sent nevertheless"))
 
 
+TOLD_AT_ONCE = 8
+"""Most senders that are told of a confirmation in one turn of the event loop."""
+
+
 class Confirmations:
     """The senders that wait for a confirmation from one server.
 
@@ -96,10 +100,19 @@ class Confirmations:
         if not covered:
             return
         self._unanswered -= 1
-        for each in covered:
-            each.complete()
+        self._tell(covered)
         if self._waiting:
             self._schedule()
+
+    def _tell(self, confirmed: list[Unconfirmed]) -> None:
+        """Tell some senders in this turn of the event loop, and the others in the next ones.
+
+        Told all at once, they would all send their next stanzas at once, and the server would have nothing to do meanwhile.
+        """
+        for each in confirmed[:TOLD_AT_ONCE]:
+            each.complete()
+        if others := confirmed[TOLD_AT_ONCE:]:
+            self._loop.call_soon(self._tell, others)
 
     def fail(self, covered: list[Unconfirmed], error: TigrestError) -> None:
         """Raise an error at senders whose barrier is not answered any more.
