@@ -38,7 +38,7 @@ class ApiPlace:
 
 
 class Addressed(NamedTuple):
-    """The command that a request is for.
+    """Command, version and path arguments of a request.
 
     Args:
         command: which.

@@ -28,7 +28,7 @@ _VERSIONED_ROOT = re.compile(r"/(v[0-9]+)/api(?:/(.*))?", re.DOTALL)
 
 
 class CommandPath(NamedTuple):
-    """The command that a path below a mount names.
+    """Name and version of a command in a path.
 
     Args:
         name: of the command.

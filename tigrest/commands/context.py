@@ -1,4 +1,4 @@
-"""The context that a command's function gets besides its arguments."""
+"""Context of a command: caller, gateway and services, passed to its function before the arguments."""
 
 from __future__ import annotations
 

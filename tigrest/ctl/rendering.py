@@ -33,7 +33,7 @@ ResultSchema = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Screen:
-    """The terminal that results are shown on.
+    """Settings of the terminal on which results are printed.
 
     Args:
         width: columns of the terminal; ``None`` when it is none.

@@ -6,7 +6,7 @@ from tigrest.errors.base import TigrestError
 
 
 class NotFound(TigrestError):
-    """The thing that a command is about does not exist."""
+    """The target of a command does not exist."""
 
 
 class Conflict(TigrestError):

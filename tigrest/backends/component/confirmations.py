@@ -105,7 +105,7 @@ class Confirmations:
             self._schedule()
 
     def _tell(self, confirmed: list[Unconfirmed]) -> None:
-        """Tell some senders in this turn of the event loop, and the others in the next ones.
+        """Complete the waits of some senders in this turn of the event loop, and of the others in the next ones.
 
         Told all at once, they would all send their next stanzas at once, and the server would have nothing to do meanwhile.
         """

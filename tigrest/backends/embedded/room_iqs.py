@@ -44,7 +44,10 @@ class _RoomIqs:
         self._rooms = rooms
 
     async def info(self, request: IqRequest) -> ET.Element:
-        """Tell what an address is. Who asks from an address that can enter may make the room by that: for him it is there. XEP-0045 §6.4"""
+        """Answer disco#info of a room.
+
+        A room that is not there is shown to an address that can enter: that would make it. XEP-0045 §6.4
+        """
         room = self._rooms.by_address.get(request.to.bare)
         if request.to.local and room is None and not request.sender.resource:
             raise StanzaError("item-not-found", text="there is no such room")

@@ -144,7 +144,7 @@ class EmbeddedRooms:
         return make_stanza("presence", type, to, x, sender=room.with_resource(occupant.nick))
 
     def _deliver(self, stanza: Stanza) -> None:
-        """Have a stanza come in, if it is for an address of ours, once the one that is processed has been."""
+        """Queue a stanza for the gateway behind the one in progress; one for another address is dropped."""
         to = stanza.to
         if to is not None and self._inbound.is_ours(to):
             asyncio.get_running_loop().call_soon(self._inbound.take, stanza)
