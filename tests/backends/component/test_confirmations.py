@@ -8,7 +8,7 @@ import pytest
 
 from tests.backends.component.test_link import MESSAGE, WINDOW, Server, linked
 from tests.waiting import until
-from tigrest.backends.component.confirmations import TOLD_AT_ONCE, Confirmations
+from tigrest.backends.component.confirmations import SHARED_BY, Confirmations
 from tigrest.backends.component.link import Link
 from tigrest.backends.component.settings import LinkLimits
 from tigrest.concurrency.deadlines import Deadlines
@@ -39,32 +39,32 @@ async def confirmed(link: Link, timeout: float = 20.0) -> None:
     await link.confirmed(timeout)
 
 
-async def test_all_who_send_in_a_turn_share_a_barrier_and_those_who_do_not_ask_cause_none() -> None:
+async def test_who_send_in_a_turn_share_barriers_group_by_group_and_those_who_do_not_ask_cause_none() -> None:
     server = Holding()
     async with linked(server, LinkLimits(watch_seconds=60)) as (link, _):
         await link.send(MESSAGE)
         await link.send(MESSAGE)
-        waiting = [asyncio.create_task(confirmed(link)) for _ in range(10)]
-        await until(lambda: server.held)
-        assert len(server.held) == 1
+        waiting = [asyncio.create_task(confirmed(link)) for _ in range(2 * SHARED_BY + 1)]
+        await until(lambda: len(server.held) == 3)
+        assert [part.count("<body>") for part in server.received.split("urn:xmpp:ping")] == [2 + SHARED_BY, SHARED_BY, 1, 0]
         assert not any(each.done() for each in waiting)
         server.give()
+        await until(lambda: sum(each.done() for each in waiting) == SHARED_BY)
+        server.give(2)
         await asyncio.gather(*waiting)
-    assert server.received.count("urn:xmpp:ping") == 1
+    assert server.received.count("urn:xmpp:ping") == 3
 
 
 async def test_senders_are_told_some_at_a_time_so_that_the_server_has_work_while_others_go_on() -> None:
-    sent: list[str] = []
-    deadlines = Deadlines()
-    confirmations = Confirmations(lambda: sent.append("barrier"), deadlines, limit=2)
-    waiting = [asyncio.create_task(confirmations.wait(20.0)) for _ in range(2 * TOLD_AT_ONCE + 1)]
-    await until(lambda: sent)
+    confirmations = Confirmations(lambda: None, Deadlines(), limit=0)
+    waiting = [asyncio.create_task(confirmations.wait(20.0)) for _ in range(2 * SHARED_BY + 1)]
+    await asyncio.sleep(0)
     confirmations.answered(confirmations.covered())
     told: list[int] = []
     while not all(each.done() for each in waiting):
         await asyncio.sleep(0)
         told.append(sum(each.done() for each in waiting))
-    assert {TOLD_AT_ONCE, 2 * TOLD_AT_ONCE} <= set(told)
+    assert {SHARED_BY, 2 * SHARED_BY} <= set(told)
 
 
 async def test_while_the_server_is_slow_further_senders_share_the_next_barrier() -> None:

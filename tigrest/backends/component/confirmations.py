@@ -1,6 +1,6 @@
 """Confirmations: senders wait until the server has processed what they sent.
 
-A barrier (see :mod:`tigrest.backends.component.window`) confirms everything that was sent before it, so one serves all who wait. While
+A barrier (see :mod:`tigrest.backends.component.window`) confirms everything that was sent before it, so one serves several who wait. While
 some are unanswered, further senders share the next one: what waits for a slow server costs it no more pings.
 """
 
@@ -43,8 +43,11 @@ class Unconfirmed:
         self.fail(StanzaTimeout(f"the XMPP server has not confirmed the stanza within {self.timeout:g} s; it was sent nevertheless"))
 
 
-TOLD_AT_ONCE = 8
-"""Most senders that are told of a confirmation in one turn of the event loop."""
+SHARED_BY = 4
+"""Senders that get a barrier of their own, and most that are told of a confirmation in one turn of the event loop.
+
+Larger ones leave the server idle while the gateway works, and the gateway while the server does; smaller ones cost more pings.
+"""
 
 
 class Confirmations:
@@ -77,7 +80,10 @@ class Confirmations:
         """
         waiting = Unconfirmed(self._deadlines.after(timeout), timeout)
         self._waiting.append(waiting)
-        self._schedule()
+        if len(self._waiting) >= SHARED_BY and self._unanswered < self._limit:
+            self._send_barrier()  # now: the server answers it while this turn of the event loop goes on
+        else:
+            self._schedule()
         self._deadlines.add(waiting)
         try:
             await waiting.done
@@ -109,9 +115,9 @@ class Confirmations:
 
         Told all at once, they would all send their next stanzas at once, and the server would have nothing to do meanwhile.
         """
-        for each in confirmed[:TOLD_AT_ONCE]:
+        for each in confirmed[:SHARED_BY]:
             each.complete()
-        if others := confirmed[TOLD_AT_ONCE:]:
+        if others := confirmed[SHARED_BY:]:
             self._loop.call_soon(self._tell, others)
 
     def fail(self, covered: list[Unconfirmed], error: TigrestError) -> None:
@@ -133,7 +139,7 @@ class Confirmations:
             each.fail(error)
 
     def _schedule(self) -> None:
-        """Have a barrier sent at the end of this turn of the event loop, for all who send in it."""
+        """Have a barrier sent at the end of this turn of the event loop, for all who have sent in it and got none."""
         if not self._is_scheduled and self._unanswered < self._limit:
             self._is_scheduled = True
             self._loop.call_soon(self._begin)

@@ -38,7 +38,7 @@ class LinkLimits:
     watch_seconds: float = 1.0
     close_seconds: float = 2.0
     pending: int = 10_000
-    confirming: int = 2
+    confirming: int = 4
     window: WindowLimits = field(default_factory=WindowLimits)
     stream: StreamLimits = field(default_factory=StreamLimits)
     reconnect: ReconnectLimits = field(default_factory=ReconnectLimits)
