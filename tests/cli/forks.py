@@ -3,8 +3,9 @@
 Importing takes most of the second that a start takes. A forked process has a pid, signals, files, an environment and a directory of its
 own and ends as any other, but that its modules are not taken apart; that, and what a process imports and when, cannot be tested with it.
 
-``python -m tests.cli.forks FD`` is the server: it imports, then forks for each message that comes on the socket FD. A minder stands
-between, which waits for the process and reports how it ended.
+``python -m tests.cli.forks FD`` is the server: it imports, and starts a gateway once, so that what a process keeps of the built-in scripts (their
+code, patterns, docstrings) is there; then it forks for each message that comes on the socket FD. A minder stands between, which waits for
+the process and reports how it ended.
 """
 
 from __future__ import annotations
@@ -295,9 +296,21 @@ def _exit(code: object) -> NoReturn:
     os._exit(code if isinstance(code, int) else 1)
 
 
+def _warm_up() -> None:
+    """Start and stop a gateway: the first start of a process takes three times as long as the next one."""
+    from tigrest.testing import serving
+
+    with serving():
+        pass
+    for thread in threading.enumerate():  # some end a moment later
+        if thread is not threading.current_thread():
+            thread.join(10)
+
+
 if __name__ == "__main__":
     for name in PRELOADED:
         __import__(name)
+    _warm_up()
     assert threading.active_count() == 1, "a process with threads cannot be forked"
     gc.freeze()
     _become(_serve(socket.socket(fileno=int(sys.argv[1]))))
