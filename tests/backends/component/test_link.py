@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -93,6 +94,20 @@ async def linked(server: Server, limits: LinkLimits | None = None, wait: bool = 
     finally:
         await link.stop()
         await server.stop()
+
+
+@asynccontextmanager
+async def talking(server: Server) -> AsyncIterator[None]:
+    """Have a server send something all the time."""
+
+    async def talk() -> None:
+        while True:
+            server.push("<presence from='a@example.org'/>")
+            await asyncio.sleep(0.05)
+
+    task = asyncio.create_task(talk())
+    yield
+    task.cancel()
 
 
 @pytest.mark.parametrize("host", ["a..example", f"{'x' * 64}.example", "a\0b"])
@@ -299,17 +314,35 @@ async def test_a_server_that_does_not_answer_pings_but_talks_is_not_waited_for(c
     server = Server()
     server.answer = lambda id: ""
 
-    async def talk() -> None:
-        while True:
-            server.push("<presence from='a@example.org'/>")
-            await asyncio.sleep(0.05)
-
-    async with linked(server, LinkLimits(barrier_seconds=0.2, patience_seconds=0.5)) as (link, _):
-        talking = asyncio.create_task(talk())
+    async with linked(server, LinkLimits(barrier_seconds=0.2, patience_seconds=0.5)) as (link, _), talking(server):
         await asyncio.wait_for(asyncio.gather(*[link.send(MESSAGE) for _ in range(700)]), 5.0)
         assert link.connected
-        talking.cancel()
     assert "does not answer pings" in caplog.text
+
+
+async def test_answers_that_another_connection_gets_are_not_waited_for_and_the_link_is_made_anew_once_they_come(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """ejabberd hands them to any of the connections under one address; with one of them it takes the privileges of all back."""
+    server = Server()
+    answer, numbers = server.answer, itertools.count()
+    server.answer = lambda id: answer(id) if next(numbers) % 2 else ""
+    limits = LinkLimits(barrier_seconds=1.5, patience_seconds=60.0, watch_seconds=0.02, regained=5)
+    async with linked(server, limits) as (link, _), talking(server):
+        with pytest.raises(StanzaTimeout, match="its answer got lost"):
+            while True:
+                await link.send(MESSAGE)
+                await link.confirmed(20.0)
+        await asyncio.gather(*[link.send(MESSAGE) for _ in range(300)])  # flow control goes on
+        assert len(server.connections) == 1
+        server.answer = answer
+        await until(lambda: len(server.connections) == 2 and link.connected)
+        await link.send(MESSAGE)
+        await link.confirmed(20.0)
+    lost, regained, down = [record.getMessage() for record in caplog.records if record.levelname in ("ERROR", "WARNING")]
+    assert lost.startswith("answers of the server get lost, so requests fail: another connection as http.example.org gets them")
+    assert regained.startswith("answers of the server arrive again; connecting anew")
+    assert "is down: closed by us" in down
 
 
 async def test_a_server_that_says_nothing_under_load_is_gone() -> None:

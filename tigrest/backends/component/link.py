@@ -11,6 +11,7 @@ from collections.abc import Callable
 from xml.etree import ElementTree as ET
 
 from tigrest.backends.component.confirmations import Confirmations, cut_off
+from tigrest.backends.component.lost_answers import LostAnswers, trouble_of
 from tigrest.backends.component.padding import LONG_TAG, padded
 from tigrest.backends.component.pending import Barrier, Pending
 from tigrest.backends.component.reconnecting import Reconnecting
@@ -56,6 +57,8 @@ class Link:
         self._deadlines = Deadlines()
         self.confirmations = Confirmations(self._confirm, self._deadlines, settings.limits.confirming)
         """Senders who wait until the server has processed their stanzas."""
+        self._lost = LostAnswers(settings.limits.regained)
+        """Answers of the server that another connection gets, as far as is known since the stream was opened."""
         self._loop = asyncio.get_running_loop()
         self._pinged = JID(f"{settings.domain}/{PING_RESOURCE}")
         self._ping = make_stanza("iq", "get", self._pinged, ET.Element(f"{{{PING}}}ping"), sender=settings.jid)
@@ -220,24 +223,45 @@ class Link:
         identity = self._next_id()
         now = self._loop.time()
         deadline, covered = now + self._limits.barrier_seconds, self.confirmations.covered()
-        barrier = Barrier(stream, self._pinged, now, deadline, self._overdue, self.confirmations, covered, is_counted)
+        barrier = Barrier(
+            identity, stream, self._pinged, now, deadline, self._overdue, self._answered, self.confirmations, covered, is_counted
+        )
         self._pending[identity] = barrier
+        self._lost.asked(identity)
         self._deadlines.add(barrier)
         stream.write(self._ping.with_(id=identity).to_bytes(""))
 
     def _overdue(self, barrier: Barrier) -> None:
-        """Handle an unanswered barrier: the link is dead, the server slow, or one that answers no pings."""
+        """Handle an unanswered barrier: the link is dead, its answer got lost, the server is slow, or it is one that answers no pings."""
         now, stream, limits = self._loop.time(), barrier.stream, self._limits
         silent = now - max(self._heard, barrier.sent)
         if silent >= limits.barrier_seconds:
             stream.abort(f"the server did not answer for {silent:.0f} s")
+        elif self._lost.is_lost(barrier.id):
+            self._lose(barrier)
         elif now - barrier.sent < limits.patience_seconds:
             barrier.deadline = now - silent + limits.barrier_seconds
             self._deadlines.add(barrier)
+            if stream.window.counts and self._lost.is_latest(barrier.id):
+                self._confirm()  # whether this one is answered tells a lost answer from a slow server
         else:
             log.warning("the server does not answer pings; how far it has got is not known any more")
             stream.window.stop_counting()
             barrier.fail(StanzaTimeout("the XMPP server answers no pings, so it confirms no stanzas"))
+
+    def _lose(self, barrier: Barrier) -> None:
+        """Wait no more for the answer to a barrier, as later ones were answered."""
+        del self._pending[barrier.id]
+        if self._lost.lose(barrier.id):
+            log.error("%s", trouble_of(self._jid))
+        barrier.release()
+        barrier.fail(StanzaTimeout("the XMPP server has processed the stanza, but its answer got lost"))
+
+    def _answered(self, barrier: Barrier) -> None:
+        """Connect anew once answers that got lost arrive again."""
+        if self._lost.answered(barrier.id) and barrier.stream.is_open:
+            log.warning("answers of the server arrive again; connecting anew, as it took the privileges back with the other connection")
+            barrier.stream.close()
 
     def _receive(self, stanza: Stanza) -> None:
         self._heard = self._loop.time()
@@ -299,6 +323,7 @@ class Link:
     async def _live(self, stream: ComponentStream) -> float:
         """Use a stream until it ends; return the delay until the next attempt to connect."""
         self._stream, self.trouble, self._logged = stream, "", ""
+        self._lost = LostAnswers(self._limits.regained)
         began = self._heard = self._loop.time()
         log.info("connected to %s as %s", self._server, self._jid)
         self._on_up()
@@ -350,7 +375,7 @@ class Link:
         return delay
 
     async def _watch(self) -> None:
-        """Send barriers that are due because of the time: after the last stanzas of a burst, and in a long silence."""
+        """Send barriers that are due because of the time: after a burst, in a long silence, and while answers get lost."""
         while True:
             await asyncio.sleep(self._limits.watch_seconds)
             stream = self._stream
@@ -359,6 +384,8 @@ class Link:
             is_silent = self._loop.time() - self._heard >= self._limits.ping_seconds
             if stream.window.is_barrier_due(is_silent):
                 self._mark(stream)
+            elif self._lost.is_losing:
+                self._mark(stream, is_counted=False)
 
 
 def _bare_sender(stanza: Stanza) -> str:

@@ -43,30 +43,39 @@ class Barrier:
     """A ping whose reply acknowledges all stanzas before it.
 
     Args:
+        id: of the ping.
         stream: that it was sent on.
         asked: address that is pinged.
         sent: time at which it was sent, by the clock of the event loop.
         deadline: time at which it is overdue.
         overdue: called then.
+        answered: called with the reply.
         confirmations: of the link.
         covered: senders who wait for it.
         is_counted: whether flow control counts it: it releases permits. One that was sent only for confirmations does not.
     """
 
+    id: str
     stream: ComponentStream
     asked: JID
     sent: float
     deadline: float
     overdue: Callable[[Barrier], None]
+    answered: Callable[[Barrier], None]
     confirmations: Confirmations
     covered: list[Unconfirmed]
     is_counted: bool
 
     def complete(self, _stanza: Stanza) -> None:
         """Release permits and confirm stanzas: the server has processed everything before it."""
+        self.release()
+        self.confirmations.answered(self.covered)
+        self.answered(self)
+
+    def release(self) -> None:
+        """Release the permits of the flow control."""
         if self.is_counted:
             self.stream.window.passed()
-        self.confirmations.answered(self.covered)
 
     def fail(self, error: TigrestError) -> None:
         """Raise an error at those who wait for it."""

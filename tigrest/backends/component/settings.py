@@ -21,6 +21,7 @@ class LinkLimits:
         connect_seconds: for connecting, and again for the handshake.
         ping_seconds: silence of the server after which it is pinged.
         barrier_seconds: silence of the server while a barrier is unanswered, after which the link is dead.
+        regained: barriers answered in a row after which answers that got lost arrive again.
         patience_seconds: after which a server that sends stanzas but does not answer a barrier counts as one that answers no pings.
         watch_seconds: between two checks whether a barrier is due because of the time.
         close_seconds: for the server to close its side at the end.
@@ -34,6 +35,7 @@ class LinkLimits:
     connect_seconds: float = 10.0
     ping_seconds: float = 60.0
     barrier_seconds: float = 10.0
+    regained: int = 12
     patience_seconds: float = 30.0
     watch_seconds: float = 1.0
     close_seconds: float = 2.0
