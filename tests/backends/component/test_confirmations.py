@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tests.backends.component.test_link import MESSAGE, WINDOW, Server, linked
+from tests.backends.component.test_link import MESSAGE, SOON, WINDOW, Server, linked, talking
 from tests.waiting import until
 from tigrest.backends.component.confirmations import SHARED_BY, Confirmations
 from tigrest.backends.component.link import Link
@@ -147,3 +147,23 @@ async def test_a_server_that_answers_no_pings_is_not_waited_for() -> None:
                 await again
         assert link.connected
     assert server.received.count("<body>") == 2
+
+
+async def test_answers_that_come_after_pings_were_given_up_do_not_let_more_barriers_out_on_the_next_link() -> None:
+    server = Holding()
+    limits = LinkLimits(watch_seconds=60, barrier_seconds=1.5, patience_seconds=0.2, confirming=1, reconnect=SOON.reconnect)
+    async with linked(server, limits) as (link, _):
+        async with talking(server):
+            with pytest.raises(StanzaTimeout, match="answers no pings"):
+                await confirmed(link)
+        server.give(len(server.held))
+        server.connections[-1].transport.abort()
+        await until(lambda: len(server.connections) == 2 and link.connected)
+        before, waiting = server.received.count("<body>"), []
+        for number in range(1, 4):
+            waiting.append(asyncio.create_task(confirmed(link)))
+            await until(lambda: server.received.count("<body>") == before + number)  # noqa: B023 - awaited here
+        assert len(server.held) == 1
+        server.answer = server.pass_on
+        server.give()
+        await asyncio.gather(*waiting)

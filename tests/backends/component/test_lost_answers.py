@@ -32,17 +32,19 @@ def test_one_that_comes_late_was_not_lost() -> None:
 def test_the_first_loss_is_told_once() -> None:
     answers = asked("1", "2", "3")
     answers.answered("3")
-    assert [answers.lose("1"), answers.lose("2")] == [True, False]
+    assert [answers.lose(), answers.lose()] == [True, False]
     assert answers.is_losing
 
 
 def test_answers_arrive_again_after_some_in_a_row() -> None:
     answers = asked("lost", "1", "2", "missing", "3", "4", "5", "6")
     assert not answers.answered("1")
-    answers.lose("lost")
+    answers.lose()
+    answers.forget("lost")
     assert not answers.answered("2")
     assert not answers.answered("3")  # one before it is missing: it begins anew
-    answers.lose("missing")
+    answers.lose()
+    answers.forget("missing")
     assert [answers.answered(id) for id in "456"] == [False, False, True]
 
 

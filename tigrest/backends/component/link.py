@@ -220,8 +220,7 @@ class Link:
 
         XEP-0199
         """
-        identity = self._next_id()
-        now = self._loop.time()
+        identity, now = self._next_id(), self._loop.time()
         deadline, covered = now + self._limits.barrier_seconds, self.confirmations.covered()
         barrier = Barrier(
             identity, stream, self._pinged, now, deadline, self._overdue, self._answered, self.confirmations, covered, is_counted
@@ -247,15 +246,20 @@ class Link:
         else:
             log.warning("the server does not answer pings; how far it has got is not known any more")
             stream.window.stop_counting()
-            barrier.fail(StanzaTimeout("the XMPP server answers no pings, so it confirms no stanzas"))
+            self._forget(barrier, "the XMPP server answers no pings, so it confirms no stanzas")
 
     def _lose(self, barrier: Barrier) -> None:
         """Wait no more for the answer to a barrier, as later ones were answered."""
-        del self._pending[barrier.id]
-        if self._lost.lose(barrier.id):
+        if self._lost.lose():
             log.error("%s", trouble_of(self._jid))
         barrier.release()
-        barrier.fail(StanzaTimeout("the XMPP server has processed the stanza, but its answer got lost"))
+        self._forget(barrier, "the XMPP server has processed the stanza, but its answer got lost")
+
+    def _forget(self, barrier: Barrier, reason: str) -> None:
+        """Ignore the answer to a barrier, should it still come, and tell those who wait for it why."""
+        self._pending.pop(barrier.id, None)
+        self._lost.forget(barrier.id)
+        barrier.fail(StanzaTimeout(reason))
 
     def _answered(self, barrier: Barrier) -> None:
         """Connect anew once answers that got lost arrive again."""
@@ -322,8 +326,7 @@ class Link:
 
     async def _live(self, stream: ComponentStream) -> float:
         """Use a stream until it ends; return the delay until the next attempt to connect."""
-        self._stream, self.trouble, self._logged = stream, "", ""
-        self._lost = LostAnswers(self._limits.regained)
+        self._stream, self._lost, self.trouble, self._logged = stream, LostAnswers(self._limits.regained), "", ""
         began = self._heard = self._loop.time()
         log.info("connected to %s as %s", self._server, self._jid)
         self._on_up()

@@ -54,15 +54,18 @@ class LostAnswers:
         """Return whether no barrier was sent after an unanswered one."""
         return next(reversed(self._unanswered), "") == id
 
-    def lose(self, id: str) -> bool:
-        """Note that the answer to a barrier is not waited for any more.
+    def lose(self) -> bool:
+        """Note that an answer was lost.
 
         Returns:
-            Whether it is the first one that was lost.
+            Whether it is the first one.
         """
-        del self._unanswered[id]
         is_first, self.is_losing, self._in_a_row = not self.is_losing, True, 0
         return is_first
+
+    def forget(self, id: str) -> None:
+        """Note that the answer to a barrier is not waited for any more."""
+        self._unanswered.pop(id, None)
 
 
 def trouble_of(jid: JID) -> str:
