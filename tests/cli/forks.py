@@ -11,6 +11,7 @@ the process and reports how it ended.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import gc
 import io
@@ -109,7 +110,8 @@ class Forked:
     def send_signal(self, sig: int) -> None:
         """Send a signal, if it still runs."""
         if self.poll() is None:
-            os.kill(self.pid, sig)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended, and its minder is about to say so
+                os.kill(self.pid, sig)
 
     def terminate(self) -> None:
         """Send SIGTERM."""
