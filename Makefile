@@ -23,6 +23,8 @@ help: ## show this help
 run: $(VENV)/.installed ## set up what is missing and serve on the embedded domain; ARGS="--port 9000"
 	@exec $(IN_VENV) -m tigrest serve --access-log $(ARGS)
 
+# Tests without servers wait more, for processes that they start.
+quick: WORKERS := --numprocesses $$(($$(nproc) + 3)) --dist worksteal
 quick: $(VENV)/.installed-test ## run the tests that need no XMPP server; ARGS="-k name"
 	@env -u PYTHONDONTWRITEBYTECODE $(IN_VENV) -m pytest $(WORKERS) $(LIMIT) --ignore=tests/servers $(ARGS)
 
