@@ -14,18 +14,16 @@ from xml.etree import ElementTree as ET
 
 from tigrest.errors import InvalidStanza, MalformedContent, StanzaError
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.kinds import REQUESTS, STANZA_ATTRIBUTES, STANZA_KINDS
-from tigrest.xmpp.namespaces import CLIENT, CONTENT_NAMESPACES
+from tigrest.xmpp.kinds import REQUESTS, STANZA_ATTRIBUTES
+from tigrest.xmpp.namespaces import CLIENT
 from tigrest.xmpp.occupant import Occupant
 from tigrest.xmpp.stanza_errors import error_element, read_error
-from tigrest.xmpp.start_tags import name_as_written, with_prepared_addresses, write_attributes, write_declarations
-from tigrest.xmpp.xml import MAX_NODES, SEPARATOR, START_TAG, check_document, serialize, split_name, tree
+from tigrest.xmpp.stanza_roots import read_root
+from tigrest.xmpp.start_tags import with_prepared_addresses, write_attributes
+from tigrest.xmpp.xml import MAX_NODES, START_TAG, check_document, serialize, split_name
 
 MAX_RECEIVED_NODES = 100_000
 """Limit of elements and attributes in an incoming stanza: twice that for callers, since servers send long lists."""
-
-_KINDS = {f"{namespace}{SEPARATOR}{kind}" if namespace else kind: kind for namespace in CONTENT_NAMESPACES for kind in STANZA_KINDS}
-"""Kinds of stanzas by the names of their roots as expat reports them: without a prefix, in a namespace in which they are read."""
 
 _CHILDREN_START = f'<x xmlns="{CLIENT}">'.encode()
 """Start tag of the element around the children of a stanza, to check them as one document."""
@@ -99,22 +97,8 @@ class Stanza:
         Returns:
             The stanza, and the number of its children.
         """
-        data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else bytes(text)
-        try:
-            root = check_document(data, max_nodes)
-        except MalformedContent as error:
-            raise InvalidStanza(str(error)) from error
-        kind, attributes = _KINDS.get(root.name), root.attributes
-        if kind is None:
-            namespace, _, name = root.name.rpartition(SEPARATOR)
-            if SEPARATOR in namespace:  # the root has a prefix: inside a stream it needs none, so write it anew
-                return cls._read(serialize(tree(data)), max_nodes)
-            inside = f" in namespace {namespace[:80]!r}" if namespace else ""
-            raise InvalidStanza(f"<{name[:80]}>{inside} is not a stanza: send one message, presence or iq in {CLIENT}")
-        if SEPARATOR in "".join(attributes):
-            attributes = {name_as_written(name): value for name, value in attributes.items()}
-        prefixes = write_declarations(root.declared) if root.declared else ""
-        return cls.cut(kind, attributes, prefixes, data[root.start :].rstrip()), root.children
+        kind, attributes, prefixes, data, children = read_root(text, max_nodes)
+        return cls.cut(kind, attributes, prefixes, data), children
 
     @classmethod
     def cut(cls, kind: str, attributes: dict[str, str], prefixes: str, data: bytes) -> Stanza:

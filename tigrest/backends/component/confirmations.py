@@ -139,7 +139,7 @@ class Confirmations:
             each.fail(error)
 
     def _schedule(self) -> None:
-        """Have a barrier sent at the end of this turn of the event loop, for all who have sent in it and got none."""
+        """Schedule a barrier for the end of this turn of the event loop, unless enough are unanswered; it covers all who wait for one."""
         if not self._is_scheduled and self._unanswered < self._limit:
             self._is_scheduled = True
             self._loop.call_soon(self._begin)
