@@ -98,14 +98,27 @@ class Forked:
         """Wait for the exit code.
 
         Raises:
-            TimeoutExpired: it still runs after so many seconds.
+            TimeoutExpired: it still runs after so many seconds; says what it does, and the end of its log.
         """
         if self.returncode is None and not select.select([self._status], [], [], timeout)[0]:
             assert timeout is not None
-            raise subprocess.TimeoutExpired([*self._arguments], timeout)
+            error = subprocess.TimeoutExpired([*self._arguments], timeout)
+            error.add_note(self._doing())
+            raise error
         code = self.poll()
         assert code is not None
         return code
+
+    def _doing(self) -> str:
+        """Return the end of the log of a process that still runs, with the stacks that it prints at SIGUSR1, and what each thread waits for."""
+        self.send_signal(signal.SIGUSR1)
+        time.sleep(1.0)
+        said = []
+        with contextlib.suppress(OSError):  # it may end meanwhile
+            said.append(Path(f"/proc/{self.pid}/fd/2").read_text(errors="replace")[-8000:])
+            for thread in Path(f"/proc/{self.pid}/task").iterdir():
+                said += [f"{thread.name}: {(thread / name).read_text()}" for name in ("comm", "wchan", "syscall")]
+        return "\n".join(said)
 
     def send_signal(self, sig: int) -> None:
         """Send a signal, if it still runs."""

@@ -148,3 +148,14 @@ async def test_a_task_that_nobody_holds_may_go(tmp_path: Path) -> None:
             await asyncio.sleep(0)
             gc.collect()
     assert seen() is None
+
+
+async def test_a_task_that_is_cancelled_before_it_begins_is_nothing_to_speak_of(tmp_path: Path) -> None:
+    strays = Strays([tmp_path])
+    names: dict[str, Any] = {}
+    exec(compile("async def wait(): ...\n", str(tmp_path / "script.py"), "exec"), names)
+    with strays.watching():
+        task = asyncio.create_task(names["wait"]())
+        task.cancel()
+        await asyncio.wait({task})  # a coroutine that is never awaited would be a warning, which fails tests
+    assert task.cancelled()

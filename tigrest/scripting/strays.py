@@ -77,6 +77,7 @@ class Strays:
         if code is None or not self.is_script(code.co_filename):
             return asyncio.Task(work, loop=loop, **options)
         task: asyncio.Task[Any] = asyncio.Task(_contained(work), loop=loop, **options)
+        task.add_done_callback(lambda _: work.close())  # one that is cancelled before it begins never awaits it
         self._started[task] = _Origin(current_request.get(), code)
         return task
 

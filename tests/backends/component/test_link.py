@@ -134,6 +134,17 @@ async def test_a_link_that_ends_by_a_defect_is_logged(caplog: pytest.LogCaptureF
     assert failure.exc_info[0] is ZeroDivisionError
 
 
+async def test_a_link_that_is_stopped_just_as_the_server_has_accepted_it_is_closed() -> None:
+    server, stopping = Server(), list[asyncio.Task[None]]()
+    server.handshake = "<handshake/><presence from='a@example.org'/>"  # comes before the link knows that it is up
+    link = link_to(await server.start(), LinkLimits(), lambda _: stopping.append(asyncio.create_task(link.stop())))
+    await link.start(patience=0.2)
+    await stopping[0]
+    assert not link.connected
+    await until(lambda: server.connections[0].is_closing())
+    await server.stop()
+
+
 async def test_a_server_that_drops_iqs_to_its_bare_address_is_alive() -> None:
     """ejabberd 24.10 to 24.12 with mod_privilege is one."""
     server, window = Server(), WindowLimits(step=2)

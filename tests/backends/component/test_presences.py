@@ -83,6 +83,14 @@ async def test_a_presence_goes_to_those_who_may_see_it(database: Database) -> No
     assert not (await again.presences.set(UserStatus(BOB, False))).success
 
 
+async def test_what_was_about_to_be_shown_at_the_end_is_not_and_nothing_is_said_of_it(database: Database) -> None:
+    world = World(database)
+    await world.presences.start()
+    world.presences.announce()
+    await world.presences.stop()  # a coroutine that is never awaited would be a warning, which fails tests
+    assert world.sent == []
+
+
 @pytest.mark.parametrize(
     ("trusted", "refuse", "jid", "reason"),
     [

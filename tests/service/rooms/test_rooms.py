@@ -22,9 +22,11 @@ from tigrest.errors import (
     StanzaError,
     StanzaTimeout,
     TigrestError,
+    TooManyWaiting,
     Unavailable,
 )
-from tigrest.service.rooms import RoomSettings
+from tigrest.service.rooms import Rooms, RoomSettings, Speaker
+from tigrest.service.shares import Shares
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.rooms import sent_before
 from tigrest.xmpp.stanza import Stanza
@@ -620,6 +622,15 @@ async def test_a_password_that_no_room_can_have_is_refused(hall: Played, passwor
         await hall.rooms().join(HALL, password=password)
     with pytest.raises(InvalidValue, match="password: XML cannot carry"):
         await hall.rooms().send(HALL, "x", password=password)
+
+
+async def test_one_who_waits_for_too_much_is_told_so_and_nothing_is_begun(hall: Played) -> None:
+    speaker = Speaker(JID("alice@http.example.org"), "alice", "alice", lambda _: None, Shares(0, "rooms"))
+    rooms = Rooms(hall.places, speaker, lambda: "m1")
+    for wait in (rooms.join(HALL), rooms.send(HALL, "one"), rooms.prepare(HALL), rooms.whisper(HALL, "bob", "one")):
+        with pytest.raises(TooManyWaiting):
+            await wait
+    assert hall.sent == []
 
 
 async def test_a_caller_who_goes_away_leaves_no_half_entered_room(hall: Played) -> None:

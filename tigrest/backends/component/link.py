@@ -355,13 +355,13 @@ class Link:
         try:
             async with asyncio.timeout(limits.connect_seconds):
                 await asyncio.shield(stream.ready)
-        except TimeoutError:
+        except BaseException as error:  # CancelledError too, even where the server has just accepted us
+            stream.abort("no handshake")
+            if not isinstance(error, TimeoutError):
+                raise
             seconds = f"within {limits.connect_seconds:g} s"
             did = "opened the stream, but did not answer" if stream.is_greeted else "accepts connections, but said nothing"
             raise StreamEnded(f"the server {did} {seconds}", is_elsewhere=not stream.is_greeted) from None
-        finally:
-            if not stream.is_open:
-                stream.abort("no handshake")
         return stream
 
     def _explain(self, error: Exception) -> float:

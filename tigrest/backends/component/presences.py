@@ -10,8 +10,9 @@ Tigase is restarted.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 from xml.etree import ElementTree as ET
 
@@ -225,7 +226,7 @@ class UserPresences:
 
     def announce(self) -> None:
         """Show everything again, as the link is up."""
-        self._spawn(self._announce())
+        self._tasks.start(_quietly(self._announce))
 
     def notice(self, incoming: Stanza) -> None:
         """Send a contact who comes online the presences that he may see."""
@@ -236,22 +237,25 @@ class UserPresences:
             return
         for jid in self._seen_by.get(contact.bare, ()):
             if contact.bare != jid.bare and (presence := self._shown.get(jid)) is not None:
-                self._spawn(self._tell(presence, frozenset((contact,))))
-
-    def _spawn(self, work: Awaitable[None]) -> None:
-        self._tasks.start(self._quietly(work))
-
-    async def _quietly(self, work: Awaitable[None]) -> None:
-        try:
-            await work
-        except TigrestError as error:
-            log.warning("the presence of a user could not be shown: %s", error)
+                self._tasks.start(_quietly(partial(self._tell, presence, frozenset((contact,)))))
 
     async def _announce(self) -> None:
         for presence in list(self._shown.values()):
             outcome = await self.set(presence)
             if not outcome.success:
                 log.warning("the presence of %s is not shown: %s", presence.jid, outcome.reason)
+
+
+async def _quietly(show: Callable[[], Awaitable[None]]) -> None:
+    """Show presences, and log why they cannot be.
+
+    Args:
+        show: shows them. A coroutine would never be awaited if the task were cancelled before it begins.
+    """
+    try:
+        await show()
+    except TigrestError as error:
+        log.warning("the presence of a user could not be shown: %s", error)
 
 
 def presence_stanza(presence: UserStatus) -> Stanza:

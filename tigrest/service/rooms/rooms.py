@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from tigrest.concurrency.caller import while_there
@@ -108,7 +109,7 @@ class Rooms:
         place = self._place(jid, wanted)
         if password is not None and place.state == "out":
             place.password = password
-        await self._waiting(self._places.enter(place, exact=nick is not None))
+        await self._waiting(partial(self._places.enter, place, exact=nick is not None))
         return place.nick
 
     async def leave(self, room: JID | str, nick: str | None = None) -> None:
@@ -152,7 +153,7 @@ class Rooms:
         stanza = self._addressed(_groupchat(jid, message), jid, wanted, jid)
         self._speaker.admit(stanza)
         exact = exact and nick is not None
-        echo = await self._waiting(self._said(jid, wanted, _with_origin_id(stanza), Place.say, password, exact))
+        echo = await self._waiting(partial(self._said, jid, wanted, _with_origin_id(stanza), Place.say, password, exact))
         return RoomMessage(stanza.id, _stanza_id(echo, jid))
 
     async def prepare(self, room: JID | str, *, nick: str | None = None, password: str | None = None) -> None:
@@ -168,7 +169,7 @@ class Rooms:
         check_carriable(password or "", "password")
         wanted = self._nick(jid, nick)
         self._speaker.admit(self._addressed(Stanza("presence", {}, "", b"/>"), jid, wanted, jid.with_resource(wanted)))
-        await self._waiting(self._entered_place(jid, wanted, password, exact=nick is not None))
+        await self._waiting(partial(self._entered_place, jid, wanted, password, exact=nick is not None))
 
     async def whisper(self, room: JID | str, nick: str, message: StanzaLike, *, sender: str | None = None) -> str:
         """Send a private message to somebody in a room, and return its id.
@@ -189,7 +190,7 @@ class Rooms:
         wanted, to = self._nick(jid, sender), jid.with_resource(nick)
         stanza = self._addressed(_message(to, message).with_(type="chat"), jid, wanted, to)
         self._speaker.admit(stanza)
-        await self._waiting(self._said(jid, wanted, stanza, Place.whisper, None, sender is not None))
+        await self._waiting(partial(self._said, jid, wanted, stanza, Place.whisper, None, sender is not None))
         return stanza.id
 
     async def set_subject(self, room: JID | str, text: str, *, nick: str | None = None) -> RoomMessage:
@@ -290,13 +291,14 @@ class Rooms:
             await self._places.enter(place, exact=exact, is_asked_for=False)
         return place
 
-    async def _waiting(self, work: Awaitable[T]) -> T:
+    async def _waiting(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Begin something and wait for it, as one of those that the caller may wait for at a time, and while he waits for his answer."""
         share, owner = self._speaker.share, self._speaker.owner
         if share is None:
-            return await work
+            return await work()
         share.take(owner)
         try:
-            return await while_there(work)
+            return await while_there(work())
         finally:
             share.give_back(owner)
 
