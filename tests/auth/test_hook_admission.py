@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from urllib.parse import quote_plus
 
 import pytest
 
@@ -19,6 +20,8 @@ from tigrest.xmpp.jid import JID
 
 SECRET = "0123456789abcdef-secret"
 BODY = b'{"zen": "Speak like a human."}'
+FORM = f"payload={quote_plus(BODY)}".encode()
+"""The same as a form, as GitHub, Gitea, Forgejo and Gogs send it where that content type is chosen."""
 
 
 class BrokenStore(HookStore):
@@ -36,11 +39,11 @@ class World:
         self.store, self.other = BrokenStore(database), HookStore(database)
         configured = [make_hook("fixed", "text", BOB, SECRET)]
         self.admission = HookAdmission(configured, self.store, Throttle(self.clock), clock=self.clock, unix_clock=self.clock)
-        self.bodies = 0
+        self.bodies, self.content = 0, BODY
 
     async def body(self) -> bytes:
         self.bodies += 1
-        return BODY
+        return self.content
 
     async def post(self, name: str, address: str = ADDRESS, token: str = "", **headers: str) -> Hook:
         named = {header.replace("_", "-"): value for header, value in headers.items()}
@@ -125,6 +128,38 @@ async def test_each_way_to_show_the_secret_will_do_and_none_to_show_another(worl
 async def test_what_shows_nothing_is_refused(world: World, headers: dict[str, str]) -> None:
     with pytest.raises(LoginRequired, match="no such hook, or the post does not carry its secret"):
         await world.post("git", **headers)
+
+
+@pytest.mark.parametrize(
+    ("header", "signed", "content", "is_right"),
+    [
+        ("x_hub_signature_256", FORM, FORM, True),
+        ("x_hub_signature_256", BODY, FORM, False),
+        *((f"x_{forge}_signature", BODY, FORM, True) for forge in ("gitea", "forgejo", "gogs")),
+        ("x_gitea_signature", FORM, FORM, False),
+        ("x_gitea_signature", BODY, FORM + b"&text=evil", False),
+        ("x_gitea_signature", BODY, b"text=evil&" + FORM, False),
+        ("x_gitea_signature", BODY, FORM + b"&" + FORM, False),
+        ("x_gitea_signature", b"text=x", b"text=x", True),
+        ("x_gitea_signature", BODY, BODY, True),
+    ],
+)
+async def test_a_form_is_signed_as_its_sender_signs_it(world: World, header: str, signed: bytes, content: bytes, is_right: bool) -> None:
+    world.content = content
+    given = {header: hmac_of(SECRET, signed), "content_type": "application/x-www-form-urlencoded"}
+    if is_right:
+        assert (await world.post("git", **given)).to == BOB
+        return
+    with pytest.raises(LoginRequired):
+        await world.post("git", **given)
+
+
+async def test_what_is_no_form_is_signed_as_it_is(world: World) -> None:
+    world.content = FORM
+    for type in ("text/plain", "multipart/form-data; boundary=x"):
+        assert await world.post("git", x_gitea_signature=hmac_of(SECRET, FORM), content_type=type)
+        with pytest.raises(LoginRequired):
+            await world.post("git", x_gitea_signature=hmac_of(SECRET), content_type=type)
 
 
 async def test_who_has_no_signature_is_refused_before_his_body_is_read(world: World) -> None:

@@ -89,6 +89,7 @@ def test_an_alert_storm_is_one_message_of_bounded_length(gateway: TestGateway) -
     assert len(text) < 5000
 
 
+FORM = "application/x-www-form-urlencoded"
 JSON_BODY = b'{"alerts": [], "groupKey": "x"}'
 
 
@@ -116,6 +117,12 @@ def test_no_character_of_a_post_acts_in_the_client_of_the_reader(gateway: TestGa
         ("slack", {"data": {"text": "x"}}, "the form has no field payload with JSON; it looks like"),
         ("slack", {"data": {"payload": "[1]"}}, "there is no object in the field payload"),
         ("slack", {"json": {"blocks": "x", "attachments": [1, None, {"fields": 3, "actions": {}}]}}, "there is no text, blocks or"),
+        ("gitea", {"data": {"text": "x"}, "headers": {"X-Gitea-Event": "push"}}, "the form has no field payload with JSON"),
+        ("gitea", {"data": {"payload": ["{}", "{}"]}, "headers": {"X-Gogs-Event": "push"}}, "the form has 2 fields payload; send one"),
+        ("github", {"data": {"payload": ["{}", "{}"]}, "headers": {"X-GitHub-Event": "push"}}, "the form has 2 fields payload; send one"),
+        ("gitea", {"files": {"payload": b"{}"}, "headers": {"X-Gitea-Event": "push"}}, "no field payload with JSON; a file is none"),
+        ("gitea", {"data": dict.fromkeys(map(str, range(1001)), "x"), "headers": {"X-Gitea-Event": "push"}}, "the form cannot be read"),
+        ("gitea", {"content": b"payload=%FF", "type": FORM, "headers": {"X-Gitea-Event": "push"}}, "the form cannot be read"),
         ("uptime-kuma", {"data": {"data": "no"}}, "the form has no field data with JSON"),
         ("slack", {"data": {"payload": '{"text": "x", "blocks": [' + "{}," * 60_000 + "{}]}"}}, "objects and arrays"),
         ("slack", {"data": {"payload": '{"text": NaN}'}}, "with JSON: JSON cannot be read"),
@@ -128,7 +135,7 @@ def test_no_character_of_a_post_acts_in_the_client_of_the_reader(gateway: TestGa
         ("gotify", {"json": {"text": "x"}}, "it looks like"),
         ("ntfy", {"content": b"", "type": "text/plain"}, "there is no text"),
         ("text", {"content": b"\x07\x0b", "type": "text/plain"}, "the text that it makes is empty"),
-        ("text", {"data": {"text": "x"}, "type": "application/x-www-form-urlencoded; charset=none"}, "is not text"),
+        ("text", {"data": {"text": "x"}, "type": f"{FORM}; charset=none"}, "is not text"),
     ],
 )
 def test_what_has_not_the_format_is_422_and_sends_nothing(gateway: TestGateway, hook: str, options: dict[str, Any], detail: str) -> None:
@@ -235,6 +242,15 @@ def test_forms_of_several_parts_are_read(gateway: TestGateway) -> None:
     for hook, field in (("gotify", "message"), ("text", "text")):
         answer, texts = post(gateway, hook, files={field: (None, "Backup done"), "file": ("a.txt", b"x")})
         assert (answer.status_code, texts) == (200, ["Backup done"])
+
+
+@pytest.mark.parametrize("name", ["gitea-push", "github-push", "slack", "uptime-kuma-down"])
+def test_json_that_curl_calls_a_form_is_read(gateway: TestGateway, name: str) -> None:
+    given = sample(name)
+    headers = {key: value for key, value in given["headers"].items() if key != "Content-Type"}
+    hook = next(each for each in FORMATS if name.startswith(each))
+    answer, texts = post(gateway, hook, content=given["content"], headers=headers, type=FORM)
+    assert (answer.status_code, len(texts)) == (200, 1), answer.text
 
 
 def test_each_way_to_post_reaches_the_hook(gateway: TestGateway) -> None:

@@ -7,7 +7,8 @@ import binascii
 import hashlib
 import hmac
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from urllib.parse import unquote_to_bytes
 
 from tigrest.auth.hook_store import Hook, hash_secret
 from tigrest.webhooks import TOLERANCE, verify
@@ -15,10 +16,17 @@ from tigrest.webhooks import TOLERANCE, verify
 TOKEN_HEADERS = ("x-gotify-key", "x-gitlab-token")
 """Headers with the secret itself. https://gotify.net/docs/pushmsg, https://docs.gitlab.com/user/project/integrations/webhooks/"""
 
-SIGNATURE_HEADERS = ("x-hub-signature-256", "x-gitea-signature", "x-forgejo-signature", "x-gogs-signature")
-"""Headers with the HMAC-SHA256 of the body in hexadecimal digits, that of GitHub behind ``sha256=``.
+GITHUB_HEADER = "x-hub-signature-256"
+"""Header of GitHub: the HMAC-SHA256 of the body, of a form too, in hexadecimal digits behind ``sha256=``.
 
-https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries, https://docs.gitea.com/usage/webhooks
+https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
+"""
+
+GITEA_HEADERS = ("x-gitea-signature", "x-forgejo-signature", "x-gogs-signature")
+"""Headers of Gitea, Forgejo and Gogs: the HMAC-SHA256 of the JSON in hexadecimal digits, which in a form is the field ``payload``.
+
+https://docs.gitea.com/usage/webhooks; ``newDefaultRequest`` in ``services/webhook/deliver.go`` of Gitea, ``NewRequest`` in
+``services/webhook/default.go`` of Forgejo, ``prepareHookTasks`` in ``internal/database/webhook.go`` of Gogs
 """
 
 GRAFANA_HEADER, GRAFANA_TIME_HEADER = "x-grafana-alerting-signature", "x-grafana-alerting-timestamp"
@@ -29,6 +37,9 @@ https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-
 
 STANDARD_HEADER = "webhook-signature"
 """Header of Standard Webhooks, which sign the time too: an old request is refused."""
+
+_PAYLOAD = b"payload="
+"""Beginning of a form of Gitea, Forgejo and Gogs, which has this field alone."""
 
 _NO_DIGEST = "0" * 64
 """Compared with where there is no hook, so that it takes as long."""
@@ -55,7 +66,7 @@ def tokens_of(headers: Mapping[str, str], query: Mapping[str, str]) -> Iterator[
 
 def is_signed(headers: Mapping[str, str]) -> bool:
     """Return whether a request has a signature, which takes its body to check."""
-    return any(headers.get(name) for name in (*SIGNATURE_HEADERS, GRAFANA_HEADER, STANDARD_HEADER))
+    return any(headers.get(name) for name in (GITHUB_HEADER, *GITEA_HEADERS, GRAFANA_HEADER, STANDARD_HEADER))
 
 
 def has_token(hook: Hook | None, headers: Mapping[str, str], query: Mapping[str, str]) -> bool:
@@ -85,8 +96,25 @@ def has_signature(hook: Hook | None, headers: Mapping[str, str], body: bytes, cl
         return verify(hook.secret, headers, body, now=clock())
     if headers.get(GRAFANA_HEADER):
         return _is_signed_by_grafana(hook.secret, headers, body, clock())
-    given = [headers[name].removeprefix("sha256=") for name in SIGNATURE_HEADERS if headers.get(name)]
-    return any(_matches(hook.secret, body, signature) for signature in given)
+    if headers.get(GITHUB_HEADER) and _matches(hook.secret, body, headers[GITHUB_HEADER].removeprefix("sha256=")):
+        return True
+    given = [headers[name].removeprefix("sha256=") for name in GITEA_HEADERS if headers.get(name)]
+    return bool(given) and _is_signed_by_gitea(hook.secret, given, headers.get("content-type", ""), body)
+
+
+def _is_signed_by_gitea(secret: str, signatures: Iterable[str], content_type: str, body: bytes) -> bool:
+    """Return whether one of some signatures is that of Gitea, Forgejo or Gogs.
+
+    Args:
+        secret: that it is signed with.
+        signatures: in hexadecimal digits.
+        content_type: of the request.
+        body: of the request, as it came.
+    """
+    is_form = content_type.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded"
+    if is_form and body.startswith(_PAYLOAD) and b"&" not in body:  # nothing may stand beside what is signed
+        body = unquote_to_bytes(body.removeprefix(_PAYLOAD).replace(b"+", b" "))
+    return any(_matches(secret, body, signature) for signature in signatures)
 
 
 def _is_signed_by_grafana(secret: str, headers: Mapping[str, str], body: bytes, now: float) -> bool:

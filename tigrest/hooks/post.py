@@ -79,13 +79,15 @@ class HookPost:
             name: of the field.
 
         Raises:
-            UnexpectedPost: the body is not a form, or has no such field with JSON.
+            UnexpectedPost: the body is not a form, has no such field with JSON, or several.
         """
-        written = self.form().get(name, "")
+        written = [value for each, value in self._pairs() if each == name]
+        if len(written) > 1:
+            raise UnexpectedPost(f"the form has {len(written)} fields {name}; send one")
         try:
-            value = read_json(written.encode("utf-8", "surrogatepass"), MAX_VALUES)
+            value = read_json("".join(written).encode("utf-8", "surrogatepass"), MAX_VALUES)
         except MalformedContent as error:
-            why = f": {error}" if written else ""
+            why = f": {error}" if any(written) else "; a file is none" if media_type(self.content_type) == MULTIPART else ""
             raise UnexpectedPost(f"the form has no field {name} with JSON{why}") from None
         if not isinstance(value, dict):
             raise UnexpectedPost(f"there is no object in the field {name}")
@@ -113,9 +115,17 @@ class HookPost:
         Raises:
             UnexpectedPost: the body is not a form.
         """
+        return dict(self._pairs())
+
+    def _pairs(self) -> Sequence[tuple[str, str]]:
+        """Return names and values of the fields of a form, in order.
+
+        Raises:
+            UnexpectedPost: the body is not a form.
+        """
         if media_type(self.content_type) == MULTIPART:
-            return dict(self.fields)
+            return self.fields
         try:
-            return dict(read_fields(self.content_type, self.body))
+            return read_fields(self.content_type, self.body)
         except (MalformedContent, UnsupportedCharset) as error:
             raise UnexpectedPost(str(error)) from None

@@ -4,7 +4,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tigrest import UnexpectedPost
+from tigrest import HookPost, UnexpectedPost
+
+
+def object_of(post: HookPost, field: str) -> dict[str, Any]:
+    """Return the JSON object of a post: its body, or a field of a form. curl calls JSON a form where it is told no type."""
+    is_form = post.has_form and not post.body.lstrip().startswith(b"{")
+    return post.object_in(field) if is_form else post.object()
 
 
 def objects(value: Any) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 from tigrest import Handler, HookIgnored, HookPost
 
 from ._forge import EVENTS, Story, actor, link, repository, story
-from ._reading import excerpt, expect, first_line, inside, text
+from ._reading import excerpt, expect, first_line, inside, object_of, text
 
 HEADERS = ("x-gitea-event", "x-forgejo-event", "x-gogs-event")
 
@@ -22,7 +22,7 @@ class Gitea(Handler):
     def read_hook(self, post: HookPost) -> dict[str, Any] | HookIgnored:
         event = next((post.headers[name] for name in HEADERS if post.headers.get(name)), "")
         expect(event, "header X-Gitea-Event")
-        data = post.object()
+        data = object_of(post, "payload")
         if event.startswith("pull_request_review_") or event in ("pull_request_approved", "pull_request_rejected"):
             return review(event, data)
         tell = EVENTS.get(event)

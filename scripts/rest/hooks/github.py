@@ -9,7 +9,7 @@ from typing import Any
 from tigrest import Handler, HookIgnored, HookPost
 
 from ._forge import EVENTS, Story, actor, link, repository, story
-from ._reading import excerpt, expect, first_line, inside, text
+from ._reading import excerpt, expect, first_line, inside, object_of, text
 
 
 class GitHub(Handler):
@@ -21,7 +21,7 @@ class GitHub(Handler):
     def read_hook(self, post: HookPost) -> dict[str, Any] | HookIgnored:
         event = post.headers.get("x-github-event", "")
         expect(event and "x-gitea-event" not in post.headers, "header X-GitHub-Event")
-        data = post.object_in("payload") if post.has_form else post.object()
+        data = object_of(post, "payload")
         if event == "ping":
             return story(f"The hook of {repository(data)} works: {text(data, 'zen')}".rstrip(": "))
         tell = (EVENTS | OWN_EVENTS).get(event)

@@ -9,7 +9,7 @@ from typing import Any
 
 from tigrest import Handler, HookPost
 
-from ._reading import expect, objects, text
+from ._reading import expect, object_of, objects, text
 
 LINK = re.compile(r"<([^<>|\s]+)(?:\|([^<>]*))?>")
 """A link, or a mention, of Slack's own markup. https://api.slack.com/reference/surfaces/formatting"""
@@ -25,7 +25,7 @@ class Slack(Handler):
     hookAnswer = "ok"
 
     def read_hook(self, post: HookPost) -> dict[str, Any]:
-        data = post.object_in("payload") if post.has_form else post.object()
+        data = object_of(post, "payload")
         parts = [plain(text(data, "text")), *map(block, objects(data.get("blocks")))]
         parts += [part for each in objects(data.get("attachments")) for part in attachment(each)]
         said = list(dict.fromkeys(part for part in parts if part))  # the text of a message with blocks is often one of them

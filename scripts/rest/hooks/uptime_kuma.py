@@ -7,7 +7,7 @@ from typing import Any
 
 from tigrest import Handler, HookPost
 
-from ._reading import excerpt, expect, inside, text
+from ._reading import excerpt, expect, inside, object_of, text
 
 STATES = {"0": "DOWN", "1": "UP", "2": "PENDING", "3": "MAINTENANCE"}
 
@@ -18,7 +18,7 @@ class UptimeKuma(Handler):
     hookFormat = "uptime-kuma"
 
     def read_hook(self, post: HookPost) -> dict[str, Any]:
-        data = post.object_in("data") if post.has_form else post.object()
+        data = object_of(post, "data")
         expect("heartbeat" in data and "monitor" in data and "msg" in data, "heartbeat, monitor and msg of Uptime Kuma")
         heartbeat, monitor = inside(data, "heartbeat"), inside(data, "monitor")
         url = text(monitor, "url")
