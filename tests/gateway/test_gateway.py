@@ -127,3 +127,22 @@ async def test_a_part_that_fails_to_stop_is_logged_and_the_others_stop(
     (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert record.exc_info
     assert "too tired" in str(record.exc_info[1])
+
+
+async def test_a_part_that_does_not_end_in_time_is_named_and_the_others_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def hang(_webhooks: Webhooks) -> None:
+        await asyncio.get_running_loop().create_future()
+
+    monkeypatch.setattr(Webhooks, "stop", hang)
+    gateway = make(tmp_path)
+    await gateway.start()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await gateway.stop()
+    assert not gateway.backend.connected
+    assert is_closed(gateway)
+    assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
+        f"{hang.__qualname__} was given up, as it did not end in time"
+    ]

@@ -252,9 +252,13 @@ class Gateway:
 
 
 async def _stop(stop: Callable[[], Awaitable[None] | None]) -> None:
-    """Stop a part; one that fails is logged, and does not keep the others running."""
+    """Stop a part; one that fails, or does not end while there is time, is logged, and does not keep the others running."""
+    name = getattr(stop, "__qualname__", stop)
     try:
         if (stopping := stop()) is not None:
             await stopping
+    except asyncio.CancelledError:
+        log.warning("%s was given up, as it did not end in time", name)
+        raise
     except Exception:
-        log.exception("%s failed; the rest is stopped all the same", getattr(stop, "__qualname__", stop))
+        log.exception("%s failed; the rest is stopped all the same", name)
