@@ -92,13 +92,15 @@ class Outbound:
 
     def send_confirmed(self, stanza: Stanza, until: Until, timeout: float) -> Awaitable[Confirmation]:
         """Send a stanza with an id and wait for its confirmation; see :meth:`tigrest.service.confirming.Confirming.send`."""
-        seed, confirmation = id_seed.get(), self._confirming.send(self.prepared(stanza), until, timeout)
-        return confirmation if seed is None else self._noted(confirmation, seed, timeout)
+        seed = id_seed.get()
+        if seed is None:
+            return self._confirming.send(stanza, until, timeout)
+        return self._send_noted(self.prepared(stanza), until, timeout, seed)
 
-    async def _noted(self, confirmation: Awaitable[Confirmation], seed: IdSeed, timeout: float) -> Confirmation:
+    async def _send_noted(self, stanza: Stanza, until: Until, timeout: float, seed: IdSeed) -> Confirmation:
         """Note if the time is up before a confirmation. A server that is known to confirm nothing says so at once."""
         began = self.loop.time()
-        outcome = await confirmation
+        outcome = await self._confirming.send(stanza, until, timeout)
         if outcome.waited and outcome.confirmed is None and self.loop.time() - began > timeout / 2:  # timers may be a little early
             seed.is_uncertain = True
         return outcome
