@@ -145,7 +145,7 @@ def test_every_mount_outside_of_rest_is_known() -> None:
             paths.append(mount.path)
 
     service = cast("Any", type("Service", (), {"domain": "localhost", "connected": True}))
-    cast("Callable[..., None]", add_mounts)(Noting(), service, Metrics(), [])
+    cast("Callable[..., None]", add_mounts)(Noting(), service, Metrics(), [], lambda: False)
     paths += [*ROOTS, METADATA]
     assert {"/health/live", "/metrics"} <= set(paths)
     assert [path for path in paths if path != "/" and not path.startswith("/rest") and owner_of(path) is None] == []

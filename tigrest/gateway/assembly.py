@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from tigrest.auth.hook_store import HookStore
 from tigrest.auth.principal import Principal
 from tigrest.auth.token_store import TokenStore
 from tigrest.backends.backend import Backend
+from tigrest.backends.component.backend import Component
+from tigrest.backends.component.lost_answers import LostAnswersCounter
 from tigrest.backends.embedded.files import EmbeddedFiles
 from tigrest.backends.inbound import Inbound
 from tigrest.backends.open_stages import OpenStages
@@ -176,7 +178,9 @@ def assemble(config: Config, folders: ScriptFolders, plugins: Plugins, passwords
     provide = provider(plugins, service, core)
     commands = Commands(service)
     pipeline = Pipeline(commands, service, execution, timeout, provide)
-    add_mounts(app, service, metrics, index_links(config.api.docs))
+    link = backend.link if isinstance(backend, Component) else None
+    add_mounts(app, service, metrics, index_links(config.api.docs), lambda: link is not None and link.lost.is_losing)
+    metrics.add(LostAnswersCounter(lambda: 0 if link is None else link.lost.count))
     places = [ApiPlace(path, mount.version, mount.compat or "") for path, mount in config.api.mounts.items()]
     documentation = documentation_mounts(lambda: app.table, pipeline, domain=service.domain, readers=config.api.docs)
     authorization = make_authorization_server(config, service, databases.state, token_store, authentication, commands)
@@ -285,7 +289,7 @@ def make_app(
     )
 
 
-def add_mounts(app: App, service: Service, metrics: Metrics, links: Sequence[IndexLink]) -> None:
+def add_mounts(app: App, service: Service, metrics: Metrics, links: Sequence[IndexLink], loses_answers: Callable[[], bool]) -> None:
     """Register what is served besides handlers.
 
     Args:
@@ -293,6 +297,7 @@ def add_mounts(app: App, service: Service, metrics: Metrics, links: Sequence[Ind
         service: tells whether the link is up, for ``/health/ready``.
         metrics: shown at ``/metrics``.
         links: of the index.
+        loses_answers: tells whether answers of the server get lost, for ``/health/ready``.
     """
 
     def table() -> Table:
@@ -301,7 +306,7 @@ def add_mounts(app: App, service: Service, metrics: Metrics, links: Sequence[Ind
     for mount in (
         *index_mounts(table, service.domain, links),
         static_mount(table),
-        *health_mounts(lambda: service.connected),
+        *health_mounts(lambda: service.connected, loses_answers),
         metrics_mount(metrics),
     ):
         app.add(mount)

@@ -346,8 +346,10 @@ async def test_answers_that_another_connection_gets_are_not_waited_for_and_the_l
                 await link.confirmed(20.0)
         await asyncio.gather(*[link.send(MESSAGE) for _ in range(300)])  # flow control goes on
         assert len(server.connections) == 1
+        assert (link.lost.is_losing, link.lost.count > 0) == (True, True)
         server.answer = answer
         await until(lambda: len(server.connections) == 2 and link.connected)
+        assert (link.lost.is_losing, link.lost.count > 0) == (False, True)
         await link.send(MESSAGE)
         await link.confirmed(20.0)
     lost, regained, down = [record.getMessage() for record in caplog.records if record.levelname in ("ERROR", "WARNING")]

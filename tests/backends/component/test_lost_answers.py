@@ -36,6 +36,16 @@ def test_the_first_loss_is_told_once() -> None:
     assert answers.is_losing
 
 
+def test_the_next_stream_loses_nothing_yet_but_counts_on() -> None:
+    answers = asked("1", "2")
+    answers.answered("2")
+    answers.lose()
+    following = answers.anew()
+    assert (following.is_losing, following.count, following.is_lost("1")) == (False, 1, False)
+    following.lose()
+    assert following.count == 2
+
+
 def test_answers_arrive_again_after_some_in_a_row() -> None:
     answers = asked("lost", "1", "2", "missing", "3", "4", "5", "6")
     assert not answers.answered("1")

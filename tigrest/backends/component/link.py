@@ -57,7 +57,7 @@ class Link:
         self._deadlines = Deadlines()
         self.confirmations = Confirmations(self._confirm, self._deadlines, settings.limits.confirming)
         """Senders who wait until the server has processed their stanzas."""
-        self._lost = LostAnswers(settings.limits.regained)
+        self.lost = LostAnswers(settings.limits.regained)
         """Answers of the server that another connection gets, as far as is known since the stream was opened."""
         self._loop = asyncio.get_running_loop()
         self._pinged = JID(f"{settings.domain}/{PING_RESOURCE}")
@@ -226,7 +226,7 @@ class Link:
             identity, stream, self._pinged, now, deadline, self._overdue, self._answered, self.confirmations, covered, is_counted
         )
         self._pending[identity] = barrier
-        self._lost.asked(identity)
+        self.lost.asked(identity)
         self._deadlines.add(barrier)
         stream.write(self._ping.with_(id=identity).to_bytes(""))
 
@@ -236,12 +236,12 @@ class Link:
         silent = now - max(self._heard, barrier.sent)
         if silent >= limits.barrier_seconds:
             stream.abort(f"the server did not answer for {silent:.0f} s")
-        elif self._lost.is_lost(barrier.id):
+        elif self.lost.is_lost(barrier.id):
             self._lose(barrier)
         elif now - barrier.sent < limits.patience_seconds:
             barrier.deadline = now - silent + limits.barrier_seconds
             self._deadlines.add(barrier)
-            if stream.window.counts and self._lost.is_latest(barrier.id):
+            if stream.window.counts and self.lost.is_latest(barrier.id):
                 self._confirm()  # whether this one is answered tells a lost answer from a slow server
         else:
             log.warning("the server does not answer pings; how far it has got is not known any more")
@@ -250,7 +250,7 @@ class Link:
 
     def _lose(self, barrier: Barrier) -> None:
         """Wait no more for the answer to a barrier, as later ones were answered."""
-        if self._lost.lose():
+        if self.lost.lose():
             log.error("%s", trouble_of(self._jid))
         barrier.release()
         self._forget(barrier, "the XMPP server has processed the stanza, but its answer got lost")
@@ -258,12 +258,12 @@ class Link:
     def _forget(self, barrier: Barrier, reason: str) -> None:
         """Ignore the answer to a barrier, should it still come, and tell those who wait for it why."""
         self._pending.pop(barrier.id, None)
-        self._lost.forget(barrier.id)
+        self.lost.forget(barrier.id)
         barrier.fail(StanzaTimeout(reason))
 
     def _answered(self, barrier: Barrier) -> None:
         """Connect anew once answers that got lost arrive again."""
-        if self._lost.answered(barrier.id) and barrier.stream.is_open:
+        if self.lost.answered(barrier.id) and barrier.stream.is_open:
             log.warning("answers of the server arrive again; connecting anew, as it took the privileges back with the other connection")
             barrier.stream.close()
 
@@ -326,7 +326,7 @@ class Link:
 
     async def _live(self, stream: ComponentStream) -> float:
         """Use a stream until it ends; return the delay until the next attempt to connect."""
-        self._stream, self._lost, self.trouble, self._logged = stream, LostAnswers(self._limits.regained), "", ""
+        self._stream, self.lost, self.trouble, self._logged = stream, self.lost.anew(), "", ""
         began = self._heard = self._loop.time()
         log.info("connected to %s as %s", self._server, self._jid)
         self._on_up()
@@ -387,7 +387,7 @@ class Link:
             is_silent = self._loop.time() - self._heard >= self._limits.ping_seconds
             if stream.window.is_barrier_due(is_silent):
                 self._mark(stream)
-            elif self._lost.is_losing:
+            elif self.lost.is_losing:
                 self._mark(stream, is_counted=False)
 
 

@@ -9,6 +9,11 @@ Servers process the stanzas of a stream in order, so the answer to a barrier is 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
+
 from tigrest.xmpp.jid import JID
 
 
@@ -17,14 +22,21 @@ class LostAnswers:
 
     Args:
         regained: barriers answered in a row after which answers arrive again.
+        count: answers lost on earlier streams of the link.
     """
 
-    def __init__(self, regained: int) -> None:
+    def __init__(self, regained: int, count: int = 0) -> None:
         self._regained, self._in_a_row = regained, 0
+        self.count = count
+        """Answers that are known to be lost, on all streams of the link."""
         self._unanswered: dict[str, bool] = {}
         """Unanswered barriers by their ids, oldest first: True once a later one was answered."""
         self.is_losing = False
         """True from the first answer that was lost."""
+
+    def anew(self) -> LostAnswers:
+        """Return one for the next stream of the link, which goes on counting."""
+        return LostAnswers(self._regained, self.count)
 
     def asked(self, id: str) -> None:
         """Note that a barrier is sent."""
@@ -61,11 +73,27 @@ class LostAnswers:
             Whether it is the first one.
         """
         is_first, self.is_losing, self._in_a_row = not self.is_losing, True, 0
+        self.count += 1
         return is_first
 
     def forget(self, id: str) -> None:
         """Note that the answer to a barrier is not waited for any more."""
         self._unanswered.pop(id, None)
+
+
+class LostAnswersCounter(Collector):
+    """Counts lost answers, for Prometheus.
+
+    Args:
+        read: returns their number since the start of the gateway.
+    """
+
+    def __init__(self, read: Callable[[], int]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the current number."""
+        yield CounterMetricFamily("tigrest_lost_answers", "Answers to pings that another connection got.", self._read())
 
 
 def trouble_of(jid: JID) -> str:
