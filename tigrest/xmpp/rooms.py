@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 
 from tigrest.errors import InvalidJID
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.namespaces import DATA_FORMS, DELAYED_DELIVERY, DISCO_INFO, MUC, MUC_OWNER, MUC_USER, PING
+from tigrest.xmpp.namespaces import DATA_FORMS, DELAYED_DELIVERY, DISCO_INFO, MUC, MUC_OWNER, MUC_USER, OCCUPANT_ID, PING
 from tigrest.xmpp.occupant import Occupant
 from tigrest.xmpp.stanza import Stanza, make_stanza
 
@@ -19,7 +19,8 @@ SELF, CREATED, BANNED, RENAMED, KICKED = 110, 201, 301, 303, 307
 NO_HISTORY = {"maxstanzas": 0, "maxchars": 0}
 """What who enters a room asks for who wants to hear nothing old."""
 
-_DELAY = DELAYED_DELIVERY.encode()
+_DELAY, _TOLD, _OCCUPANT_ID = DELAYED_DELIVERY.encode(), MUC_USER.encode(), OCCUPANT_ID.encode()
+_OCCUPANT_ID_TAG = f"{{{OCCUPANT_ID}}}occupant-id"
 
 
 @dataclass(frozen=True)
@@ -135,10 +136,34 @@ def said_now(message: Stanza, room: JID) -> Stanza:
 
     ejabberd leaves them as they are, and Prosody those without ``from``.
     """
-    if sent_before(message, room) is None:
+    return message if sent_before(message, room) is None else _without(message, lambda child: _marks_history(child, room))
+
+
+def without_claims(message: Stanza, *, has_ids: bool) -> Stanza:
+    """Return a message of an occupant without what only the room itself may say of him, such as his address.
+
+    Rooms say that in presences; in messages of theirs Prosody and ejabberd leave what the occupant has written. What marks a private
+    message, an empty ``<x xmlns="http://jabber.org/protocol/muc#user"/>``, stays.
+
+    Args:
+        message: of type groupchat or a private one.
+        has_ids: whether the room gives its occupants ids; it replaces those in messages then.
+
+    XEP-0045 §7.2.3, §7.5; XEP-0421 §2, §3
+    """
+    claims_id = not has_ids and message.mentions(_OCCUPANT_ID)
+    if not claims_id and not message.mentions(_TOLD):
+        return message
+    return _without(
+        message, lambda child: (child.tag == f"{{{MUC_USER}}}x" and len(child) > 0) or (claims_id and child.tag == _OCCUPANT_ID_TAG)
+    )
+
+
+def _without(message: Stanza, is_dropped: Callable[[ET.Element], bool]) -> Stanza:
+    kept = [child for child in message.xml if not is_dropped(child)]
+    if len(kept) == len(message.xml):
         return message
     attributes = {name: value for name, value in message.attributes.items() if ":" not in name or name.startswith("xml:")}
-    kept = [child for child in message.xml if not _marks_history(child, room)]
     return Stanza(message.kind, attributes, "", b"/>").extended(*kept)
 
 
@@ -166,8 +191,14 @@ def is_room(description: Stanza) -> bool:
     query = description.payload
     if query is None:
         return False
-    features = {feature.get("var") for feature in query.iterfind(f"{{{DISCO_INFO}}}feature")}
-    return MUC in features or any(identity.get("category") == "conference" for identity in query.iterfind(f"{{{DISCO_INFO}}}identity"))
+    identities = query.iterfind(f"{{{DISCO_INFO}}}identity")
+    return MUC in features_of(description) or any(identity.get("category") == "conference" for identity in identities)
+
+
+def features_of(description: Stanza) -> frozenset[str]:
+    """Return the features in the answer to :func:`description_query`. XEP-0030 §3.1"""
+    query = description.payload
+    return frozenset() if query is None else frozenset(each.get("var", "") for each in query.iterfind(f"{{{DISCO_INFO}}}feature"))
 
 
 def creation_cancelled(room: JID, sender: JID) -> Stanza:

@@ -28,6 +28,7 @@ from tigrest.errors import (
 from tigrest.service.rooms import Rooms, RoomSettings, Speaker
 from tigrest.service.shares import Shares
 from tigrest.xmpp.jid import JID
+from tigrest.xmpp.occupant import Occupant
 from tigrest.xmpp.rooms import sent_before
 from tigrest.xmpp.stanza import Stanza
 
@@ -295,6 +296,38 @@ async def test_nobody_hides_what_he_says_among_old_messages(hall: Played, sender
     assert (heard.body, heard.attributes["xml:lang"], heard.attributes["to"]) == ("spam", "en", OURS)
     assert sent_before(heard, HALL) is None
     assert [child.tag for child in heard.xml] == ["{jabber:client}body", "{a:b}x", "{urn:xmpp:delay}delay"]
+
+
+CLAIM = f"<x xmlns='{USER}'><item jid='root@example.org/x' affiliation='owner'/><invite from='root@example.org'/></x>"
+PREFIXED = f"<y:x xmlns:y='{USER}'><y:item jid='root@example.org/x'/></y:x>"
+
+
+@pytest.mark.parametrize("kind", ["groupchat", "chat"])
+@pytest.mark.parametrize("claim", [CLAIM, PREFIXED, CLAIM + CLAIM])
+async def test_nobody_says_of_himself_what_only_the_room_may_say(hall: Played, kind: str, claim: str) -> None:
+    await hall.rooms().send(HALL, "one")
+    mark = f"<x xmlns='{USER}'/>"
+    eve = hall.presence("eve", OURS, item="<item jid='eve@example.org/desk' affiliation='none' role='participant'/>")
+    hall.come_in(f"<message type='groupchat' from='{HALL}' to='{OURS}'><subject/></message>")
+    forged = said("eve", "hi", further=claim + mark).replace("groupchat", kind)
+    hall.come_in(forged, eve, forged.replace("'x' from", "'x2' from"))
+    await until(lambda: len(hall.heard) == 2)
+    unknown, known = hall.heard
+    assert unknown.occupant == Occupant("eve")
+    assert known.occupant is not None
+    assert known.occupant.jid == "eve@example.org/desk"
+    assert [item.get("jid") for item in unknown.xml.iter(f"{{{USER}}}item")] == []
+    assert [item.get("jid") for item in known.xml.iter(f"{{{USER}}}item")] == ["eve@example.org/desk"]
+    assert [len(x) for x in unknown.xml.iterfind(f"{{{USER}}}x")] == [0]
+
+
+@pytest.mark.parametrize(("features", "ids"), [("", []), ("<feature var='urn:xmpp:occupant-id:0'/>", ["e1"])])
+async def test_ids_of_occupants_are_those_that_the_room_gives(hall: Played, features: str, ids: list[str]) -> None:
+    hall.description = CONFERENCE.replace("</query>", f"{features}</query>")
+    await hall.rooms().send(HALL, "one")
+    hall.come_in(said("eve", "hi", further="<occupant-id xmlns='urn:xmpp:occupant-id:0' id='e1'/>"))
+    await until(lambda: bool(hall.heard))
+    assert [child.get("id") for child in hall.heard[0].xml.iterfind("{urn:xmpp:occupant-id:0}occupant-id")] == ids
 
 
 async def test_private_messages_arrive_or_say_that_nobody_is_there(hall: Played) -> None:
@@ -643,3 +676,17 @@ async def test_a_caller_who_goes_away_leaves_no_half_entered_room(hall: Played) 
     await until(lambda: hall.kinds() == ["presence", "unavailable"])
     hall.on_entry = hall.let_in
     await hall.rooms().send(HALL, "two")
+
+
+@pytest.mark.parametrize("seen", [0, 1])
+async def test_who_waits_to_enter_a_room_that_is_left_meanwhile_is_told_so(hall: Played, seen: int) -> None:
+    hall.on_entry = hall.silent
+    waiting = asyncio.ensure_future(hall.rooms().send(HALL, "one"))
+    if seen:
+        await until(lambda: hall.sent)
+    else:
+        await asyncio.sleep(0)  # it has begun, its task that enters has not
+    await hall.rooms().leave(HALL)
+    with pytest.raises(NotConnected, match="was left"):
+        await waiting
+    assert hall.kinds() == ["presence", "unavailable"][: 2 * seen]

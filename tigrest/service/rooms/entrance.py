@@ -8,7 +8,8 @@ from tigrest.errors import NotFound, NotSupported, StanzaTimeout
 from tigrest.service.rooms.refusals import no_room, said_of
 from tigrest.service.rooms.wire import Wire
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.rooms import creation_cancelled, description_query, is_room
+from tigrest.xmpp.namespaces import OCCUPANT_ID
+from tigrest.xmpp.rooms import creation_cancelled, description_query, features_of, is_room
 
 NO_ROOM_THERE = frozenset({"item-not-found", "gone", "remote-server-not-found", "service-unavailable"})
 """Conditions of the answer to "what are you?" that mean that no room is there. Servers answer so for users, too."""
@@ -27,7 +28,7 @@ def similar_nick(nick: str, number: int) -> str:
     return f"{nick[:NICK_CHARS]}_{number + 1}" if number else nick
 
 
-async def expect_room(wire: Wire, room: JID, sender: JID, seconds: float) -> None:
+async def expect_room(wire: Wire, room: JID, sender: JID, seconds: float) -> bool:
     """Ask what an address is, where the server lets us, so that entering makes no room.
 
     Args:
@@ -36,18 +37,22 @@ async def expect_room(wire: Wire, room: JID, sender: JID, seconds: float) -> Non
         sender: who wants to enter.
         seconds: until the answer.
 
+    Returns:
+        Whether the room says that it gives its occupants ids, so that those in messages are its own. XEP-0421 §2
+
     Raises:
         NotFound: it is no room.
     """
     try:
         reply = await wire.request(description_query(room, sender), seconds)
     except (StanzaTimeout, NotSupported):
-        return  # entering will tell
+        return False  # entering will tell whether it is there
     error = reply.error
     if error is None and not is_room(reply):
         raise NotFound(f"{room} is no room")
     if error is not None and error.condition in NO_ROOM_THERE:
         raise no_room(room, said_of(error))
+    return OCCUPANT_ID in features_of(reply)
 
 
 async def give_up_creation(wire: Wire, room: JID, sender: JID, seconds: float) -> NotFound:

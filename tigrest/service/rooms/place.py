@@ -97,6 +97,8 @@ class Place:
         """True where we have been in the room, and hear what was said since."""
         self.was_kicked = False
         """True where somebody has thrown us out."""
+        self.gives_ids = False
+        """True where the room gives its occupants ids, and nobody else does. XEP-0421"""
         self.subject = ""
         self.used_at = self.heard_at = asyncio.get_running_loop().time()
         self._wire, self._limits, self._ended = wire, limits, ended
@@ -129,6 +131,7 @@ class Place:
             NotFound: there is no room.
             Conflict: the nickname is taken.
             Unavailable: the room is full, or there is no server.
+            NotConnected: somebody has left it meanwhile.
             StanzaTimeout: it did not answer in time.
         """
         if self.state == "in":
@@ -137,7 +140,11 @@ class Place:
             self.state = "entering"
             self._entering = asyncio.create_task(self._enter())
             self._entering.add_done_callback(_retrieve)
-        await asyncio.shield(self._entering)
+        entering = self._entering
+        await asyncio.wait({entering})
+        if entering.cancelled():  # not by those who wait, but by :meth:`leave`
+            raise NotConnected(f"{self.room} was left")
+        entering.result()
 
     async def say(self, stanza: Stanza) -> Stanza:
         """Send a message to the room, and return it as the room sent it back.
@@ -248,7 +255,7 @@ class Place:
         has_knocked = False
         try:
             async with asyncio.timeout_at(end):
-                await expect_room(self._wire, self.room, self.address, self._limits.describe_seconds)
+                self.gives_ids = await expect_room(self._wire, self.room, self.address, self._limits.describe_seconds)
                 has_knocked = True
                 has_made = await self._knock()
             if has_made:

@@ -21,14 +21,11 @@ from tigrest.service.rooms.place import Place
 from tigrest.service.rooms.settings import RoomSettings
 from tigrest.service.rooms.wire import Wire
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.namespaces import MUC_USER
 from tigrest.xmpp.occupant import Occupant
-from tigrest.xmpp.rooms import item_of, said_now, sent_before
+from tigrest.xmpp.rooms import item_of, said_now, sent_before, without_claims
 from tigrest.xmpp.stanza import Stanza
 
 log = logging.getLogger(__name__)
-
-_TOLD = MUC_USER.encode()
 
 OCCUPANT_RESOURCE = "rooms:"
 """Beginning of the resources of our addresses that are occupants of rooms. The nickname follows: each has an address of its own."""
@@ -377,7 +374,7 @@ class Places:
 
 
 def _heard(message: Stanza, place: Place, nick: str, *, is_duplicate: bool = False) -> Stanza:
-    """Return a message as all others hear it: with its occupant, and with what the room has told of him."""
+    """Return a message as all others hear it: with its occupant, and with what the room has told of him, not what he says himself."""
     occupant = place.people.get(nick) or Occupant(nick)
-    told = item_of(occupant) if occupant.jid is not None and not message.mentions(_TOLD) else None
-    return message.heard_from(occupant, is_duplicate=is_duplicate, told=told)
+    told = item_of(occupant) if occupant.jid is not None else None
+    return without_claims(message, has_ids=place.gives_ids).heard_from(occupant, is_duplicate=is_duplicate, told=told)
