@@ -145,7 +145,10 @@ def serve(
 @app.command()
 def check(
     config: ConfigOption = None,
-    live: Annotated[bool, typer.Option("--live", help="Connect too; stop a gateway that runs as the same component before.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Connect too; refused while a gateway runs with this configuration.")] = False,
+    beside: Annotated[
+        bool, typer.Option("--beside", help="With --live, connect nevertheless: the gateway loses its link, or some answers, meanwhile.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --live, print what was found as JSON.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="With --live, log what happens, and tracebacks.")] = False,
 ) -> int:
@@ -163,7 +166,7 @@ def check(
 
     logs.configure("info" if verbose else "critical", False)
     try:
-        return max(code, print_diagnostics(config, as_json))
+        return max(code, print_diagnostics(config, as_json, beside))
     except TigrestError:
         raise
     except Exception as error:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tigrest.ctl.addresses import socket_address
+from tigrest.ctl.addresses import peer_of, socket_address
 
 BACKLOG = 64
 """Connections that may wait to be accepted."""
@@ -60,6 +60,27 @@ class SocketFile:
         with suppress(OSError):
             if _identity(self._path) == self._identity:
                 self._path.unlink()
+
+
+def listener_at(path: Path) -> str | None:
+    """Return which process listens at a path, for people: empty where that is not known, ``None`` where none does.
+
+    Args:
+        path: of the socket.
+
+    Raises:
+        OSError: it may not be looked at.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX) as probe, socket_address(path) as address:
+            probe.setblocking(False)
+            probe.connect(address)
+            peer = peer_of(probe)
+    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
+        return None
+    except BlockingIOError:  # it does not accept
+        return ""
+    return f"process {peer.pid}" if peer is not None else ""
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -5,6 +5,7 @@
     TigrestError
     ├── ConfigError            the configuration cannot be used (exit 2)
     ├── DatabaseInUse          another gateway uses the database (exit 1)
+    ├── GatewayRunning         a gateway runs that a check would disturb (exit 1)
     ├── ScriptError            a handler script cannot be loaded (path, line, message)
     ├── PluginError            a plugin cannot be loaded, or raised
     ├── InvalidJID             not an XMPP address                              → 400
@@ -104,7 +105,7 @@ from tigrest.errors.retry import (
 )
 from tigrest.errors.scripts import HandlerTimeout, HookTemplateFailed, ScriptMistake, ScriptSenderInvalid, ScriptStanzaInvalid, WrongResult
 from tigrest.errors.server import NoSuchUser, NotSupported, NoUploadService, ServerFailed, StanzaError, StanzaTimeout, UserExists
-from tigrest.errors.startup import ConfigError, DatabaseInUse, PluginError, ScriptError
+from tigrest.errors.startup import ConfigError, DatabaseInUse, GatewayRunning, PluginError, ScriptError
 
 __all__ = [
     "ArgumentError",
@@ -118,6 +119,7 @@ __all__ = [
     "DatabaseUnreachable",
     "FieldProblem",
     "Forbidden",
+    "GatewayRunning",
     "HandlerTimeout",
     "HookTemplateFailed",
     "IdempotencyMismatch",

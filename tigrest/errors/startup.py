@@ -32,6 +32,10 @@ class DatabaseInUse(TigrestError):
         super().__init__(f"database {database} is in use by another gateway{known}; stop that one, or give this one a database of its own")
 
 
+class GatewayRunning(TigrestError):
+    """A gateway runs, or may run, that a check as the same component would disturb. The message says what to do."""
+
+
 class ScriptError(TigrestError):
     """A handler script cannot be loaded.
 

@@ -23,7 +23,7 @@ from tigrest.observability.log_limit import LogLimit
 from tigrest.state.database_errors import has_wrong_character, is_too_long, is_unavailable, is_wrong_value, reason
 from tigrest.state.files import make_private_folder, tighten
 from tigrest.state.location import MEMORY, Location
-from tigrest.state.lock import Lock, OnLost, lock_of
+from tigrest.state.lock import Lock, OnLost, file_holder, is_locked, lock_of
 from tigrest.state.migration import create_in_memory, migrate
 from tigrest.state.schema import Schema
 from tigrest.state.sqlite import SqliteConnector
@@ -100,6 +100,29 @@ class Database:
         except BaseException:
             await self.stop()
             raise
+
+    async def gateway(self) -> str | None:
+        """Return which gateway uses the database, for people: empty where that is not known, ``None`` where none does.
+
+        Nothing is made or changed; the database need not be started.
+
+        Raises:
+            ConfigError: the database cannot be used.
+            DatabaseUnreachable: its server cannot be reached.
+            OSError: its lock may not be looked at.
+        """
+        if self.location.file is not None:
+            return file_holder(self.location.file)
+        if not self.location.is_postgres:
+            return None
+        engine = await asyncio.to_thread(self._open_server)
+        try:
+            async with engine.connect() as connection:
+                return "" if await is_locked(connection) else None
+        except (OSError, SQLAlchemyError, ValueError, OverflowError) as error:
+            raise self._start_error(error) from error
+        finally:
+            await engine.dispose()
 
     async def _prepare(self, engine: AsyncEngine, schema: Schema) -> None:
         if self.location.is_in_memory:

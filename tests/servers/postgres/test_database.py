@@ -107,7 +107,9 @@ async def test_a_second_gateway_is_refused_until_the_first_one_stops(location: s
     await beside.start(GATEWAY)
     with pytest.raises(DatabaseInUse, match="in use by another gateway"):
         await second.start(GATEWAY)
+    assert await beside.gateway() == ""
     await first.stop()
+    assert await beside.gateway() is None
     await second.start(GATEWAY)
     await second.stop()
     await beside.stop()
@@ -116,6 +118,7 @@ async def test_a_second_gateway_is_refused_until_the_first_one_stops(location: s
 async def test_gateways_in_different_schemas_are_no_concern_of_each_other(postgres: Postgres) -> None:
     databases = [Database(await postgres.new_location(), on_lost=print) for _ in range(2)]
     for database in databases:
+        assert await database.gateway() is None
         await database.start(GATEWAY)
     for database in databases:
         await database.stop()
