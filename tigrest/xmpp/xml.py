@@ -374,22 +374,26 @@ def check_carriable(text: str, what: str) -> None:
         raise InvalidValue(f"{what}: XML cannot carry the character U+{ord(culprit[0]):04X}, at {culprit.start()}; leave it out")
 
 
-_REPLACED = {chr(code): "\ufffd" for code in (*range(0x20), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF) if UNCARRIABLE.match(chr(code))}
-_TEXT = str.maketrans(_REPLACED | {"\r": "&#13;", "&": "&amp;", "<": "&lt;", ">": "&gt;"})
-_ATTRIBUTE = str.maketrans(
-    _REPLACED | {"\t": "&#9;", "\n": "&#10;", "\r": "&#13;"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&apos;"}
-)
-
 _SPECIAL = re.compile("[^\t\n -%'-;=?-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SPECIAL_IN_ATTRIBUTE = re.compile("[^ -!#-%(-;=?-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that need escaping. Most texts have none, and a search is cheaper than a translation."""
+"""Characters that need escaping. Most texts have none."""
 
 
 def escape(text: str) -> str:
     """Escape text for element content; characters that XML cannot carry become U+FFFD. A text that needs none of it is returned itself."""
-    return text.translate(_TEXT) if _SPECIAL.search(text) else text
+    return _escaped(text) if _SPECIAL.search(text) else text
 
 
 def escape_attribute(text: str) -> str:
     """Escape text for an attribute in single or double quotes; otherwise like :func:`escape`."""
-    return text.translate(_ATTRIBUTE) if _SPECIAL_IN_ATTRIBUTE.search(text) else text
+    if not _SPECIAL_IN_ATTRIBUTE.search(text):
+        return text
+    quoted = _escaped(text).replace('"', "&quot;").replace("'", "&apos;")
+    return quoted.replace("\t", "&#9;").replace("\n", "&#10;")
+
+
+def _escaped(text: str) -> str:
+    """Escape text: one replacement after the other, since ``str.translate`` takes ten times as long."""
+    if UNCARRIABLE.search(text):
+        text = UNCARRIABLE.sub("\ufffd", text)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("\r", "&#13;")

@@ -10,6 +10,7 @@ from tigrest.passwords import Passwords
 from tigrest.xmpp.forms import DataForm
 from tigrest.xmpp.jid import JID
 from tigrest.xmpp.presence import UserStatus
+from tigrest.xmpp.stanza import Stanza
 
 VCARD = '<vCard xmlns="vcard-temp"/>'
 VCARD4 = '<vcard xmlns="urn:ietf:params:xml:ns:vcard-4.0"/>'
@@ -193,6 +194,13 @@ async def test_messages_that_are_not_to_be_kept_are_dropped(world: World, caplog
     assert await offline(world) == []
     assert "my secret" not in caplog.text
     assert "nobody@example.org bounced: service-unavailable" in caplog.text
+
+
+async def test_a_message_with_a_text_is_kept_without_a_tree_of_it(world: World) -> None:
+    message = Stanza("message", {"from": BOB, "to": ALICE}, "", b"><body>&amp;</body></message>")
+    await world.domain.send(message)
+    assert "xml" not in vars(message)
+    assert [row["body"] for row in await offline(world)] == ["&"]
 
 
 async def test_a_full_store_refuses_what_is_new(passwords: Passwords, caplog: pytest.LogCaptureFixture) -> None:

@@ -14,6 +14,8 @@ from tigrest.xmpp.jid import JID
 from tigrest.xmpp.namespaces import CHAT_STATES, CLIENT
 from tigrest.xmpp.stanza import Stanza
 
+_CHAT_STATES = CHAT_STATES.encode()
+
 
 @dataclass(frozen=True)
 class OfflineMessage:
@@ -87,6 +89,8 @@ class OfflineMessages:
 
 def _only_chat_state(message: Stanza) -> bool:
     """Tell whether a message has no content but chat states. XEP-0160 §3"""
+    if message.mentions(b"<body") and not message.mentions(_CHAT_STATES):
+        return False  # without a tree of it, which takes long of some texts
     return all(child.tag.startswith((f"{{{CHAT_STATES}}}", f"{{{CLIENT}}}thread")) for child in message.xml)
 
 
