@@ -64,7 +64,7 @@ def test_the_tree_names_every_error_below_its_base() -> None:
 def test_every_error_of_ours_has_a_status_of_its_own_or_of_its_base() -> None:
     kinds = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.TigrestError)}
     bases = {errors.TigrestError, errors.RetryLater}
-    never_in_a_request = {errors.ConfigError, errors.DatabaseInUse, errors.ScriptError, errors.PluginError}
+    never_in_a_request = {errors.ConfigError, errors.DatabaseInUse, errors.GatewayRunning, errors.ScriptError, errors.PluginError}
     by_condition = {errors.StanzaError}
     described = {kind for kind in kinds if any(base in EXCEPTIONS for base in kind.__mro__)}
     assert kinds - described == bases | never_in_a_request | by_condition
