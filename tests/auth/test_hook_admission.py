@@ -10,7 +10,7 @@ from urllib.parse import quote_plus
 import pytest
 
 from tests.auth.fakes import ADDRESS, BOB, Clock
-from tigrest.auth.hook_admission import REFUSAL, HookAdmission, HookCredentials
+from tigrest.auth.hook_admission import LARGE_BODY, REFUSAL, HookAdmission, HookCredentials
 from tigrest.auth.hook_store import Hook, HookStore, make_hook, new_secret
 from tigrest.auth.throttle import Throttle
 from tigrest.errors import InvalidValue, LoginRequired, NotFound, StorageUnavailable, TooManyFailures
@@ -152,6 +152,15 @@ async def test_a_form_is_signed_as_its_sender_signs_it(world: World, header: str
         return
     with pytest.raises(LoginRequired):
         await world.post("git", **given)
+
+
+async def test_a_large_form_is_checked_as_a_small_one(world: World) -> None:
+    text = b'"' + b"x" * LARGE_BODY + b'"'
+    world.content = f"payload={quote_plus(text)}".encode()
+    form = {"content_type": "application/x-www-form-urlencoded"}
+    assert await world.post("git", x_gitea_signature=hmac_of(SECRET, text), **form)
+    with pytest.raises(LoginRequired):
+        await world.post("git", x_gitea_signature=hmac_of(SECRET, text[:-1]), **form)
 
 
 async def test_what_is_no_form_is_signed_as_it_is(world: World) -> None:

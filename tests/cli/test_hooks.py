@@ -122,8 +122,29 @@ def test_who_makes_a_hook_is_told_how_to_try_it_and_that_rooms_need_their_option
     room = ("--format", "grafana", "--to", "hall@rooms.localhost")
     assert "hall@rooms.localhost is taken for a user of another server; for a room make the hook with --room" in told("user", *room)
     assert told("room", *room, "--room").startswith(
-        "Hook room: http://127.0.0.1:8080/rest/hooks/room sends to room hall@rooms.localhost\nTry it: tigrest hook test room\n"
+        "Hook room: http://127.0.0.1:8080/rest/hooks/room (by [http] host and port: no gateway answers) sends to room hall@rooms.localhost\n"
+        "Try it: tigrest hook test room\n"
     )
+
+
+def test_while_a_gateway_runs_its_url_is_printed_and_a_room_is_not_taken_for_a_user(tmp_path: Path) -> None:
+    def made(name: str, to: str, *more: str) -> subprocess.CompletedProcess[str]:
+        return tigrest("hook", "add", name, "--format", "text", "--to", to, *more, cwd=tmp_path)
+
+    with serving(cwd=tmp_path) as (_, base):
+        assert f"Hook user: {base}/rest/hooks/user sends to alice@localhost\n" in made("user", "alice@localhost").stderr
+        assert f"--data-binary @- {base}/rest/hooks/abroad\n" in made("abroad", "bob@nowhere.example").stderr
+        refused = made("hall", "hall@rooms.localhost")
+        room = "--to hall@rooms.localhost is the address of a room; make the hook with --room"
+        assert (refused.returncode, refused.stdout, refused.stderr) == (2, "", f"tigrest: {room}\n")
+        assert made("hall", "hall@rooms.localhost", "--room").returncode == 0
+        assert "is not the address of a user or a room" in made("rooms", "rooms.localhost").stderr
+        command = tigrest("ctl", "add_hook", "lobby", "text", "lobby@rooms.localhost", cwd=tmp_path)
+        assert (command.returncode, command.stderr) == (
+            1,
+            "tigrest: lobby@rooms.localhost is the address of a room, so room has to be true\n",
+        )
+        assert f"try: curl {base}/rest/there/world\n" in tigrest("new", "there", cwd=tmp_path).stdout
 
 
 @pytest.mark.parametrize(

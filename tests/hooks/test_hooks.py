@@ -217,6 +217,14 @@ def test_a_user_that_there_is_not_is_404_and_the_outcome_says_so(gateway: TestGa
     eventually(lambda: outcome().startswith("failed: "))
 
 
+def test_a_hook_that_takes_a_room_for_a_user_says_how_it_is_made(gateway: TestGateway) -> None:
+    hook = make_hook("hall", "text", JID("hall@rooms.localhost"), SECRET)
+    gateway.client.portal.call(gateway.gateway.parts.hook_store.add, hook)
+    answer, _ = post(gateway, "hall", content=b"hi")
+    assert answer.status_code == 406
+    assert "hall@rooms.localhost: this is the address of a room: make the hook with --room, or room = true in [[hooks]]" in answer.text
+
+
 def test_a_huge_body_is_413(gateway: TestGateway) -> None:
     for hook in ("text", "json"):
         answer, texts = post(gateway, hook, content=b"x" * (1024 * 1024 + 1))

@@ -6,6 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.cli.process import serving, tigrest
 from tests.hooks.test_hooks import FORMATS, SAMPLES, sample
 from tests.servers.client import Client, online
@@ -14,6 +16,7 @@ from tests.servers.process import SECRET as LINK_SECRET
 from tests.servers.process import XmppServer
 from tests.servers.test_rooms_service import room_of, watched
 from tigrest.auth.hook_store import make_hook
+from tigrest.errors import InvalidValue
 from tigrest.testing import TestGateway
 from tigrest.xmpp.jid import JID
 
@@ -55,6 +58,9 @@ def test_what_cannot_arrive_is_said(server: XmppServer) -> None:
         add(gateway, "nobody", "text", "nobody@localhost")
         assert [post(gateway, name, content=b"hi").status_code for name in ("closed", "nowhere", "nobody", "user")] == [403, 404, 404, 200]
         arrives(admin, "hi", str(gateway.service.jid))
+        for to in (room, "no-such-hall@rooms.localhost"):
+            with pytest.raises(InvalidValue, match="is the address of a room"):
+                gateway.client.portal.call(gateway.gateway.parts.hooks.add, "mistaken", "text", JID(to))
         outcomes = {hook.name: hook.last_outcome for hook in gateway.client.portal.call(gateway.gateway.parts.hooks.list)}
         assert outcomes["closed"].startswith("failed: ")
 

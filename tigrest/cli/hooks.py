@@ -11,9 +11,10 @@ import typer
 
 from tigrest.auth.hook_store import Hook, HookStore, make_hook, new_secret
 from tigrest.cli.configured import configured
+from tigrest.cli.running import configured_base, is_known_room, running_base
 from tigrest.cli.stored import with_store
 from tigrest.cli.tables import columns
-from tigrest.config import script_dirs
+from tigrest.config import Config, script_dirs
 from tigrest.ctl.client import run_client
 from tigrest.errors import ConfigError, ScriptError
 from tigrest.scripting.hook_formats import HookFormat, read_template
@@ -76,13 +77,10 @@ def add_hook(path: Path | None, name: str, options: HookOptions) -> int:
         template="" if options.template is None else str(options.template.absolute()),
         signs=options.is_signed or formats[options.format].is_signed,
     )
+    if not hook.is_room and to.domain != config.xmpp.domain and is_known_room(config, path, str(to)):
+        raise ConfigError(f"--to {to} is the address of a room; make the hook with --room")
     with_store(path, HookStore, lambda store: store.add(hook))
-    url = f"http://{config.http.host}:{config.http.port}/rest/hooks/{name}"
-    typer.echo(f"Hook {name}: {url} sends to {_recipient(hook)}", err=True)
-    if not hook.is_room and hook.to.domain != config.xmpp.domain:
-        typer.echo(f"tigrest: {to} is taken for a user of another server; for a room make the hook with --room", err=True)
-    post = f"; or echo Hello | curl -H 'Authorization: Bearer SECRET' --data-binary @- {url}" if options.format == "text" else ""
-    typer.echo(f"Try it: tigrest hook test {name}{post}", err=True)
+    _tell(hook, config, path)
     if options.secret_file is None:
         typer.echo("Its secret, shown this once; docs/alerts.md says where each program takes it:", err=True)
         typer.echo(secret)
@@ -126,6 +124,26 @@ def revoke_hook(path: Path | None, name: str) -> int:
     with_store(path, HookStore, lambda store: store.revoke(name))
     typer.echo(f"{name} is revoked")
     return 0
+
+
+def _tell(hook: Hook, config: Config, path: Path | None) -> None:
+    """Say where to post to a new hook, whom it sends to, and how to try it.
+
+    Args:
+        hook: the hook.
+        config: the configuration.
+        path: file from ``--config``, if any.
+    """
+    base = running_base(config, path)
+    url, origin = (
+        f"{base or configured_base(config)}/rest/hooks/{hook.name}",
+        "" if base else " (by [http] host and port: no gateway answers)",
+    )
+    typer.echo(f"Hook {hook.name}: {url}{origin} sends to {_recipient(hook)}", err=True)
+    if not hook.is_room and hook.to.domain != config.xmpp.domain:
+        typer.echo(f"tigrest: {hook.to} is taken for a user of another server; for a room make the hook with --room", err=True)
+    post = f"; or echo Hello | curl -H 'Authorization: Bearer SECRET' --data-binary @- {url}" if hook.format == "text" else ""
+    typer.echo(f"Try it: tigrest hook test {hook.name}{post}", err=True)
 
 
 def _read_secret(file: Path) -> str:

@@ -12,9 +12,8 @@ from string import Template
 import typer
 
 from tigrest.cli.configured import configured
-from tigrest.config import Config
+from tigrest.cli.running import configured_base, running_base
 from tigrest.errors import ConfigError, TigrestError
-from tigrest.http.wire.listener import bracketed
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -50,7 +49,8 @@ def write_handler(name: str, path: Path | None) -> int:
         "function": re.sub(r"\W", "_", "_".join(parts)),
     }
     _write_both("handler", _first("dirs", config.scripts.dirs), TESTS, parts, values)
-    typer.echo(f"try: curl {quote(f'{_base(config)}{uri}/world')}")  # zsh looks for files that [::1] matches
+    base = running_base(config, path) or configured_base(config)
+    typer.echo(f"try: curl {quote(f'{base}{uri}/world')}")  # zsh looks for files that [::1] matches
     return 0
 
 
@@ -72,7 +72,8 @@ def write_command(name: str, path: Path | None) -> int:
         raise ConfigError(f'"{parts[-1]}" is not the name of a command; use lower-case letters, digits and underscores, a letter first')
     values = {"function": function, "tag": parts[-2] if len(parts) > 1 else "mine"}
     _write_both("command", _first("command_dirs", config.scripts.command_dirs), COMMAND_TESTS, [*parts[:-1], function], values)
-    typer.echo(f"try: curl -u alice@{config.xmpp.domain} {quote(f'{_base(config)}/api/{function}?name=world')}")
+    base = running_base(config, path) or configured_base(config)
+    typer.echo(f"try: curl -u alice@{config.xmpp.domain} {quote(f'{base}/api/{function}?name=world')}")
     return 0
 
 
@@ -80,11 +81,6 @@ def _first(key: str, dirs: Sequence[Path]) -> Path:
     if not dirs:
         raise ConfigError(f"scripts.{key} is empty; name a directory for the script")
     return dirs[0]
-
-
-def _base(config: Config) -> str:
-    host = "127.0.0.1" if config.http.host in ("0.0.0.0", "::") else config.http.host  # noqa: S104
-    return f"http://{bracketed(host)}:{config.http.port}"
 
 
 def _write_both(kind: str, scripts: Path, tests: Path, parts: Sequence[str], values: Mapping[str, str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from tigrest.auth.principal import ADMIN, Principal
 from tigrest.commands.arguments import Words
@@ -33,6 +33,9 @@ from tigrest.scripting.commands import Command
 
 log = logging.getLogger(__name__)
 
+Inquiry = Callable[[str], Awaitable[str]]
+"""Answers another command of the program, which asks about what is behind a word."""
+
 REASON_SECONDS = 2.0
 """Seconds that help waits for the server to tell what it can."""
 
@@ -42,10 +45,11 @@ class CtlCommands:
 
     Args:
         pipeline: runs them.
+        inquiries: of other commands of the program, by their words.
     """
 
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
+    def __init__(self, pipeline: Pipeline, inquiries: Mapping[str, Inquiry] | None = None) -> None:
+        self._pipeline, self._inquiries = pipeline, inquiries or {}
 
     async def __call__(self, request: CtlRequest, user: str, terminal: Terminal) -> CtlReply:
         """Return what the client prints.
@@ -58,6 +62,9 @@ class CtlCommands:
         begin_request()
         principal = Principal(None, ADMIN, via="ctl", name=user)
         set_caller(principal)
+        word, about = (*request.arguments, "", "")[:2]
+        if (inquiry := self._inquiries.get(word)) is not None:
+            return CtlReply(out=f"{await inquiry(about)}\n")
         return await _Answer(self._pipeline, request, principal, terminal).give()
 
 

@@ -24,6 +24,12 @@ PROTOCOL = 1
 ALIVE: Mapping[str, object] = {}
 """Says that the command still runs."""
 
+BASE = "--base"
+"""First argument where another command of the program asks at which scheme, host and port the gateway listens."""
+
+IS_ROOM = "--is-room"
+"""First argument, before an address, where it asks whether that is known to be a room; answered by ``true`` or ``false``."""
+
 Question = Literal["secret", "new secret", "stdin"]
 """Input that a gateway asks for: a secret typed without echo, one typed twice, or all of standard input."""
 

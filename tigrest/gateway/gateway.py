@@ -14,7 +14,8 @@ from tigrest.backends.backend import Backend
 from tigrest.backends.entities.commands import AdHocCommands
 from tigrest.commands.adhoc import ApiCommands
 from tigrest.config import Config, plugin_dirs
-from tigrest.ctl.answering import CtlCommands
+from tigrest.ctl.answering import CtlCommands, Inquiry
+from tigrest.ctl.protocol import BASE, IS_ROOM
 from tigrest.ctl.server import CtlServer
 from tigrest.errors import TigrestError
 from tigrest.gateway.assembly import Parts, ScriptFolders, assemble, room_settings
@@ -23,12 +24,13 @@ from tigrest.gateway.demo import Demo, demo_of
 from tigrest.gateway.reconfiguration import APPLIED, apply, changed_keys
 from tigrest.gateway.room_making import room_maker
 from tigrest.gateway.token_streams import TokenStreams
+from tigrest.hooks.recipient import ROOM_SECONDS, leads_to_room
 from tigrest.inbound.events import Events
 from tigrest.passwords import Passwords
 from tigrest.plugins import Plugins
 from tigrest.scripting.table import Table
 from tigrest.service import Service
-from tigrest.xmpp.jid import load_preparation
+from tigrest.xmpp.jid import JID, load_preparation
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +62,7 @@ class Gateway:
         """Credentials to show, when the embedded domain made its own."""
         self._parts: Parts | None = None
         self._started = AsyncExitStack()
+        self._base = ""
         self.failure: TigrestError | None = None
         """Why the gateway cannot go on; ``None`` while it can."""
         self._on_failure: Callable[[], None] | None = None
@@ -149,7 +152,8 @@ class Gateway:
         plugins.report()
         parts = self._parts = assemble(self.config, self._folders, plugins, self._passwords or Passwords(), self._fail)
         token_streams = TokenStreams(parts.events, parts.authentication.bearers)
-        ctl = CtlServer(self._ctl_socket, CtlCommands(parts.pipeline)) if self._ctl_socket is not None else None
+        inquiries: dict[str, Inquiry] = {BASE: self._tell_base, IS_ROOM: self._tell_room}
+        ctl = CtlServer(self._ctl_socket, CtlCommands(parts.pipeline, inquiries)) if self._ctl_socket is not None else None
         for stop in (
             parts.passwords.close,
             parts.databases.embedded.stop,
@@ -234,13 +238,25 @@ class Gateway:
         await self.reload()
 
     def listens_at(self, base: str) -> None:
-        """Note where the gateway listens, for the URLs that the embedded domain gives out.
+        """Note where the gateway listens, for the URLs that the embedded domain and the command line give out.
 
         Args:
             base: scheme, host and port, as in ``http://127.0.0.1:8080``.
         """
+        self._base = base
         if self.parts.files is not None:
             self.parts.files.base = base
+
+    async def _tell_base(self, _: str) -> str:
+        """Return where the gateway listens; empty while it does not."""
+        return self._base
+
+    async def _tell_room(self, address: str) -> str:
+        """Return whether an address is known to be that of a room, as ``true`` or ``false``."""
+        try:
+            return str(await leads_to_room(self.service, JID(address), ROOM_SECONDS)).lower()
+        except ValueError:
+            return "false"
 
     async def settle(self) -> None:
         """Wait until all stanzas that scripts listen to are dealt with."""

@@ -7,6 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from typing import Any
 from tigrest.auth.hook_admission import HookAdmission, HookCredentials
 from tigrest.auth.hook_store import Hook, make_hook, new_secret
 from tigrest.concurrency.tasks import TaskSet
-from tigrest.errors import HookTemplateFailed, InvalidValue, NotFound, ScriptMistake, TigrestError, UnexpectedPost
+from tigrest.errors import HookTemplateFailed, InvalidValue, NotFound, ScriptMistake, StanzaError, TigrestError, UnexpectedPost
 from tigrest.formats.content import media_type
 from tigrest.hooks.outcome import HookOutcome
 from tigrest.hooks.post import MULTIPART, HookIgnored, HookPost
+from tigrest.hooks.recipient import REFUSED_SECONDS, ROOM_SECONDS, leads_to_room
 from tigrest.hooks.renderer import Renderer
 from tigrest.hooks.repeats import HookRepeats
 from tigrest.http.requests import HandlerRequest, client_address
@@ -121,12 +123,14 @@ class HookReceiver:
             is_signed: whether senders sign with the secret, whatever the format says.
 
         Raises:
-            InvalidValue: one of them cannot be used.
+            InvalidValue: one of them cannot be used, or a room is taken for a user.
         """
         if format not in self._formats:
             raise InvalidValue(f'there is no format "{format[:40]}"; there is {", ".join(sorted(self._formats))}')
         secret = new_secret()
         hook = make_hook(name, format, to, secret, is_room=is_room, nick=nick, signs=is_signed or self._formats[format].is_signed)
+        if not is_room and await leads_to_room(self._service, to, ROOM_SECONDS):
+            raise InvalidValue(f"{to} is the address of a room, so room has to be true")
         await self._admission.add(hook)
         return secret
 
@@ -213,7 +217,12 @@ class HookReceiver:
         if hook.is_room:
             said = await self._service.rooms.send(hook.to, text, nick=hook.nick or hook.name, exact=False)
             return Confirmation(said.id, "server")
-        return await self._service.send_confirmed({"kind": "message", "type": "chat", "to": str(hook.to), "body": text})
+        try:
+            return await self._service.send_confirmed({"kind": "message", "type": "chat", "to": str(hook.to), "body": text})
+        except StanzaError as error:
+            if await leads_to_room(self._service, hook.to, REFUSED_SECONDS):
+                raise replace(error, text="this is the address of a room: make the hook with --room, or room = true in [[hooks]]") from None
+            raise
 
     def _note(self, hook: Hook, outcome: str) -> None:
         """Store that a hook is used; not each time, while the outcome stays the same."""

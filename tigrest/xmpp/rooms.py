@@ -201,6 +201,18 @@ def features_of(description: Stanza) -> frozenset[str]:
     return frozenset() if query is None else frozenset(each.get("var", "") for each in query.iterfind(f"{{{DISCO_INFO}}}feature"))
 
 
+def is_room_service(description: Stanza) -> bool:
+    """Return whether the answer to :func:`description_query` is that of a service all of whose addresses are rooms.
+
+    Gateways to IRC and others have users at their domain too: they have another type or category. XEP-0045 §6.1
+    """
+    query = description.payload
+    if query is None:
+        return False
+    identities = query.iterfind(f"{{{DISCO_INFO}}}identity")
+    return any((identity.get("category"), identity.get("type")) == ("conference", "text") for identity in identities)
+
+
 def creation_cancelled(room: JID, sender: JID) -> Stanza:
     """Build the iq that gives up a room which entering has made. XEP-0045 §10.1.3"""
     query = ET.Element(f"{{{MUC_OWNER}}}query")
