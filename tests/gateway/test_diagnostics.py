@@ -9,7 +9,7 @@ from tests.waiting import until
 from tigrest.backends.component.backend import Component
 from tigrest.config import Config
 from tigrest.gateway import Gateway
-from tigrest.gateway.diagnostics import CheckListener, DiagnosticsLimits, State, diagnose
+from tigrest.gateway.diagnostics import BUILT_INS, CheckListener, DiagnosticsLimits, State, diagnose
 from tigrest.gateway.probe_account import ProbeAccountLimits
 from tigrest.passwords import Passwords
 from tigrest.state.location import MEMORY
@@ -19,6 +19,34 @@ def tigase(id: str) -> str:
     """Answer every iq with a name of Tigase."""
     version = "<query xmlns='jabber:iq:version'><name>Tigase</name><version>8.4.0</version></query>"
     return f"<iq type='result' from='example.org' id='{id}'>{version}</iq>"
+
+
+UNREACHED = "<error type='cancel'><remote-server-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+
+
+async def test_where_the_server_does_not_serve_the_domain_nothing_is_tried_that_would_have_it_look_elsewhere() -> None:
+    server = Server()
+    server.answer = lambda id: f"<iq type='error' from='example.org' id='{id}'>{UNREACHED}</iq>"
+    warnings: list[str] = []
+    xmpp = {"backend": "component", "domain": "example.org", "jid": "http.example.org", "secret": "s", "host": "127.0.0.1"}
+    settings = {"xmpp": xmpp | {"port": await server.start(), "c2s_port": 1}, "state": {"database": MEMORY}, "scripts": {"reload": False}}
+    gateway = Gateway(Config.model_validate(settings), [], Passwords(1, 8, 1))
+    await gateway.start()
+    try:
+        found = await diagnose(gateway, CheckListener(progress=lambda _: None, warn=warnings.append))
+    finally:
+        await gateway.stop()
+        await server.stop()
+    checks = {check.name: check for check in found.checks}
+    assert set(checks) == {"link", *BUILT_INS}
+    assert checks["link"].state == State.FAILS
+    assert checks["link"].note.startswith(
+        "the server does not serve example.org: remote-server-not-found from example.org; correct [xmpp] domain"
+    )
+    assert checks["logins"].state == State.FAILS
+    assert {checks[name].state for name in BUILT_INS if name != "logins"} == {State.UNTRIED}
+    assert "/commands" not in server.received
+    assert warnings == []
 
 
 async def test_a_server_that_opens_bosh_sessions_itself_is_asked_for_its_command() -> None:

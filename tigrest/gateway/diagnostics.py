@@ -8,19 +8,21 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from xml.etree import ElementTree as ET
 
+from tigrest.backends.backend import Backend
 from tigrest.backends.component.backend import Component
 from tigrest.backends.component.pseudo_sessions import status_command
 from tigrest.backends.component.software import withholds_rosters
-from tigrest.errors import NotConnected, NotSupported, ServerFailed, StanzaTimeout, TigrestError
+from tigrest.errors import NotConnected, NotSupported, ServerFailed, StanzaError, StanzaTimeout, TigrestError
 from tigrest.gateway import Gateway
 from tigrest.gateway.cures import Cures, Software, cures_for
 from tigrest.gateway.probe_account import NotTried, ProbeAccount, ProbeAccountLimits
+from tigrest.gateway.server_description import ask_commands, ask_software
 from tigrest.gateway.shared_link import count_replies
 from tigrest.gateway.upload_check import check_upload
 from tigrest.xmpp.commands import ADMIN_NODES
 from tigrest.xmpp.disco import DiscoItem, items_of, items_query
 from tigrest.xmpp.jid import JID
-from tigrest.xmpp.namespaces import COMMANDS, DISCO_INFO, DISCO_ITEMS, PUBSUB, SOFTWARE_VERSION
+from tigrest.xmpp.namespaces import COMMANDS, DISCO_INFO, DISCO_ITEMS, PUBSUB
 from tigrest.xmpp.presence import UserStatus
 from tigrest.xmpp.stanza import make_stanza
 
@@ -28,6 +30,8 @@ ALL_USERS = "all users"
 """Node where ejabberd lists its accounts for administrators (XEP-0030)."""
 
 LIST_ACCOUNTS = "get-registered-users-list"
+
+LOGIN_CURE = "check [xmpp] c2s_host, c2s_port, c2s_tls"
 
 BUILT_INS = (
     "logins",
@@ -139,13 +143,20 @@ async def diagnose(gateway: Gateway, listener: CheckListener, limits: Diagnostic
             checks = (*link, *(Check(name, State.UNTRIED, "replies would get lost: see link") for name in BUILT_INS))
             return Diagnostics(Software(backend.software, trouble="replies get lost"), backend.privileges.summary(), (), checks)
     listener.progress("the server's version and commands")
-    software, commands = await _software(gateway, limits.ask_seconds), await _commands(gateway, limits.ask_seconds)
+    try:
+        software = await ask_software(gateway.service, limits.ask_seconds)
+    except StanzaError as error:
+        return await _check_unserved(gateway, str(error), _Attempts(listener, limits))
+    commands = await ask_commands(gateway.service, limits.ask_seconds)
     if isinstance(backend, Component):
         backend.probes.recognise(software.name)
         await backend.probes.try_iqs()
     checks = await _check_built_ins(gateway, software, commands, listener, limits)
-    privileges = backend.privileges.summary() if isinstance(backend, Component) else "all"
-    return Diagnostics(software, privileges, commands, (*link, *checks))
+    return Diagnostics(software, _privileges(backend), commands, (*link, *checks))
+
+
+def _privileges(backend: Backend) -> str:
+    return backend.privileges.summary() if isinstance(backend, Component) else "all"
 
 
 async def _check_link(component: Component, limits: DiagnosticsLimits) -> Check:
@@ -159,6 +170,16 @@ async def _check_link(component: Component, limits: DiagnosticsLimits) -> Check:
         )
         return Check("link", State.FAILS, note)
     return Check("link", State.WORKS) if replies.count else Check("link", State.UNTRIED, "the server answers no pings")
+
+
+async def _check_unserved(gateway: Gateway, refusal: str, attempts: _Attempts) -> Diagnostics:
+    """Try logins only, where the server does not serve the domain: for all else it would look elsewhere, for seconds each time."""
+    note = f"the server does not serve {gateway.service.domain}: {refusal}; correct [xmpp] domain, or let the server serve it"
+    probe = ProbeAccount(gateway.service, gateway.backend, attempts.limits.account)
+    logins = await attempts.run("logins", probe.log_in, LOGIN_CURE)
+    others = (Check(name, State.UNTRIED, "the server does not serve the domain: see link") for name in BUILT_INS if name != logins.name)
+    checks = (Check("link", State.FAILS, note), logins, *others)
+    return Diagnostics(Software(trouble=refusal), _privileges(gateway.backend), (), checks)
 
 
 async def _check_built_ins(
@@ -238,7 +259,7 @@ class _Diagnosis:
         run, probe, cures = self._attempts.run, self._probe, self._cures
         added = await run("PUT /rest/user", probe.add, cures.administration)
         listed = await run("GET /rest/users", probe.list_all, self._list_cure())
-        logins = await run("logins", probe.log_in, "check [xmpp] c2s_host, c2s_port, c2s_tls")
+        logins = await run("logins", probe.log_in, LOGIN_CURE)
         stream = await run("POST /rest/stream", self._send, cures.trust)
         iqs = await run("iqs to other services", self._ask_service)
         published = await run("PUT /rest/avatar", self._publish, cures.avatars)
@@ -368,20 +389,3 @@ class _Diagnosis:
 def _nobody(jid: JID) -> JID:
     """Return an address at the gateway that no user has."""
     return JID.of("nobody", jid.domain)
-
-
-async def _software(gateway: Gateway, seconds: float) -> Software:
-    try:
-        query = make_stanza("iq", "get", gateway.service.domain, ET.Element(f"{{{SOFTWARE_VERSION}}}query"), id="version")
-        payload = (await gateway.service.request(query, seconds)).raise_error().payload
-    except TigrestError as error:
-        return Software(trouble=str(error))
-    name, version = (payload.findtext(f"{{{SOFTWARE_VERSION}}}{key}", "") if payload is not None else "" for key in ("name", "version"))
-    return Software(name, version)
-
-
-async def _commands(gateway: Gateway, seconds: float) -> tuple[str, ...]:
-    try:
-        return tuple(item.node for item in await gateway.service.adhoc.list(gateway.service.domain, timeout=seconds))
-    except TigrestError:
-        return ()

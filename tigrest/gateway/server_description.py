@@ -1,0 +1,48 @@
+"""Ask the XMPP server what it is, and which ad-hoc commands it offers the gateway."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+from tigrest.errors import StanzaError, TigrestError
+from tigrest.gateway.cures import Software
+from tigrest.service import Service
+from tigrest.xmpp.namespaces import SOFTWARE_VERSION
+from tigrest.xmpp.stanza import make_stanza
+
+NOT_SERVED = ("remote-server-not-found", "remote-server-timeout")
+"""Conditions of a server that has looked for the domain elsewhere, in vain: it does not serve it. RFC 6120 §8.3.3.16, §8.3.3.17"""
+
+
+async def ask_software(service: Service, seconds: float) -> Software:
+    """Return the software of the server, or why it is not known. XEP-0092
+
+    Args:
+        service: access to it.
+        seconds: timeout.
+
+    Raises:
+        StanzaError: the server does not serve the domain.
+    """
+    try:
+        query = make_stanza("iq", "get", service.domain, ET.Element(f"{{{SOFTWARE_VERSION}}}query"), id="version")
+        payload = (await service.request(query, seconds)).raise_error().payload
+    except TigrestError as error:
+        if isinstance(error, StanzaError) and error.condition in NOT_SERVED:
+            raise
+        return Software(trouble=str(error))
+    name, version = (payload.findtext(f"{{{SOFTWARE_VERSION}}}{key}", "") if payload is not None else "" for key in ("name", "version"))
+    return Software(name, version)
+
+
+async def ask_commands(service: Service, seconds: float) -> tuple[str, ...]:
+    """Return the nodes of the server's ad-hoc commands; none where it does not tell. XEP-0050 §3.1
+
+    Args:
+        service: access to it.
+        seconds: timeout.
+    """
+    try:
+        return tuple(item.node for item in await service.adhoc.list(service.domain, timeout=seconds))
+    except TigrestError:
+        return ()
