@@ -55,6 +55,7 @@
     │   ├── TooManyIdempotencyKeys … the caller has used too many lately        → 429
     │   └── Unavailable        what a request needs is away for a while         → 503
     │       ├── NotConnected       … the XMPP server
+    │       │   └── DomainNotServed … it is there, but does not serve ``[xmpp] domain``
     │       ├── StorageUnavailable … the database: locked, full, out of reach
     │       │   └── DatabaseUnreachable … its server, at the start (exit 3)
     │       ├── IssuerUnavailable  … the keys of an identity provider
@@ -89,6 +90,7 @@ from tigrest.errors.request import (
 )
 from tigrest.errors.retry import (
     DatabaseUnreachable,
+    DomainNotServed,
     IssuerUnavailable,
     NotConnected,
     NoThread,
@@ -117,6 +119,7 @@ __all__ = [
     "ContentTooLarge",
     "DatabaseInUse",
     "DatabaseUnreachable",
+    "DomainNotServed",
     "FieldProblem",
     "Forbidden",
     "GatewayRunning",

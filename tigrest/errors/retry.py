@@ -108,6 +108,10 @@ class NotConnected(Unavailable):
         super().__init__(message, retry_after)
 
 
+class DomainNotServed(NotConnected):
+    """The XMPP server does not serve the domain whose users we serve. The message says how that is known, and the cure."""
+
+
 class StorageUnavailable(Unavailable):
     """The database cannot be used at the moment: it is locked, full, or out of reach. Nothing was changed."""
 

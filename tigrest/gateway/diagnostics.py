@@ -12,7 +12,7 @@ from tigrest.backends.backend import Backend
 from tigrest.backends.component.backend import Component
 from tigrest.backends.component.pseudo_sessions import status_command
 from tigrest.backends.component.software import withholds_rosters
-from tigrest.errors import NotConnected, NotSupported, ServerFailed, StanzaError, StanzaTimeout, TigrestError
+from tigrest.errors import DomainNotServed, NotConnected, NotSupported, ServerFailed, StanzaTimeout, TigrestError
 from tigrest.gateway import Gateway
 from tigrest.gateway.cures import Cures, Software, cures_for
 from tigrest.gateway.probe_account import NotTried, ProbeAccount, ProbeAccountLimits
@@ -145,7 +145,7 @@ async def diagnose(gateway: Gateway, listener: CheckListener, limits: Diagnostic
     listener.progress("the server's version and commands")
     try:
         software = await ask_software(gateway.service, limits.ask_seconds)
-    except StanzaError as error:
+    except DomainNotServed as error:
         return await _check_unserved(gateway, str(error), _Attempts(listener, limits))
     commands = await ask_commands(gateway.service, limits.ask_seconds)
     if isinstance(backend, Component):
@@ -173,13 +173,13 @@ async def _check_link(component: Component, limits: DiagnosticsLimits) -> Check:
 
 
 async def _check_unserved(gateway: Gateway, refusal: str, attempts: _Attempts) -> Diagnostics:
-    """Try logins only, where the server does not serve the domain: for all else it would look elsewhere, for seconds each time."""
-    note = f"the server does not serve {gateway.service.domain}: {refusal}; correct [xmpp] domain, or let the server serve it"
+    """Try logins only, where the server does not serve the domain: for all else it may look elsewhere, for seconds each time."""
+    trouble = f"the server does not serve {gateway.service.domain}"
     probe = ProbeAccount(gateway.service, gateway.backend, attempts.limits.account)
     logins = await attempts.run("logins", probe.log_in, LOGIN_CURE)
-    others = (Check(name, State.UNTRIED, "the server does not serve the domain: see link") for name in BUILT_INS if name != logins.name)
-    checks = (Check("link", State.FAILS, note), logins, *others)
-    return Diagnostics(Software(trouble=refusal), _privileges(gateway.backend), (), checks)
+    others = (Check(name, State.UNTRIED, f"{trouble}: see link") for name in BUILT_INS if name != logins.name)
+    checks = (Check("link", State.FAILS, f"{trouble}: {refusal}"), logins, *others)
+    return Diagnostics(Software(trouble="see link"), _privileges(gateway.backend), (), checks)
 
 
 async def _check_built_ins(
@@ -365,6 +365,8 @@ class _Diagnosis:
         query = make_stanza("iq", "get", self._service.domain, items_query(node), sender=_nobody(self._service.jid))
         try:
             return items_of((await self._gateway.backend.request(query, self._attempts.limits.ask_seconds)).raise_error().payload)
+        except NotConnected:  # which refuses nothing
+            raise
         except TigrestError:
             return []
 

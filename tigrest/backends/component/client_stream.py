@@ -14,7 +14,7 @@ from typing import Any, cast
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
-from tigrest.errors import NotConnected
+from tigrest.errors import DomainNotServed, NotConnected
 from tigrest.hosts import is_loopback
 from tigrest.xmpp.namespaces import CLIENT, STREAM_ERRORS, STREAMS
 from tigrest.xmpp.xml import escape_attribute
@@ -186,9 +186,11 @@ class ClientStream(asyncio.Protocol):
             await self._news.wait()
         element = self._elements.popleft()
         if element.tag == f"{{{STREAMS}}}error":
-            unknown = condition(element, STREAM_ERRORS) == "host-unknown"
-            cure = "; correct [xmpp] domain, or let the server serve it (hosts of ejabberd, a VirtualHost of Prosody)" if unknown else ""
-            raise self.broken(f"closes the stream: {explained(element, STREAM_ERRORS)}{cure}")
+            broken = self.broken(f"closes the stream: {explained(element, STREAM_ERRORS)}")
+            if condition(element, STREAM_ERRORS) == "host-unknown":
+                cure = "correct [xmpp] domain, or let the server serve it (hosts of ejabberd, a VirtualHost of Prosody)"
+                raise DomainNotServed(f"{broken}; {cure}")
+            raise broken
         return element
 
     def send(self, text: str) -> None:
