@@ -690,3 +690,15 @@ async def test_who_waits_to_enter_a_room_that_is_left_meanwhile_is_told_so(hall:
     with pytest.raises(NotConnected, match="was left"):
         await waiting
     assert hall.kinds() == ["presence", "unavailable"][: 2 * seen]
+
+
+async def test_a_room_that_leaves_the_configuration_while_it_is_entered_is_no_trouble(
+    hall: Played, caplog: pytest.LogCaptureFixture
+) -> None:
+    hall.on_entry = hall.silent
+    hall.places.configure([RoomSettings(HALL)])
+    await until(lambda: hall.sent)
+    hall.places.configure([])
+    await until(lambda: hall.kinds() == ["presence", "unavailable"])
+    await asyncio.sleep(0.01)
+    assert caplog.text == ""

@@ -256,16 +256,22 @@ class Places:
 
     async def _enter_again(self, place: Place) -> None:
         """Enter a room, again and again, as long as there is a link and the gateway wants to stay in it."""
-        while place.stays and self._is_linked:
+        while self._is_wanted(place):
             place.is_exact = place.is_exact and place.state != "out"
             try:
                 await self.making.enter(place, self.settings.get(place.room))
                 log.info("in room %s as %s", place.room, place.nick)
                 return
             except TigrestError as error:
+                if not self._is_wanted(place):
+                    return  # it was left meanwhile
                 log.log(logging.DEBUG if place.failures else logging.WARNING, "room %s cannot be entered: %s", place.room, error)
             place.failures += 1
             await asyncio.sleep(self.limits.rejoin.delay(place.failures))
+
+    def _is_wanted(self, place: Place) -> bool:
+        """Return whether the gateway wants to be in a place by itself, and has a link to enter it."""
+        return place.stays and self._is_linked
 
     def _lost(self, place: Place, error: TigrestError) -> None:
         """Enter a room again that has removed us or was lost, where the gateway stays; else forget the place.
