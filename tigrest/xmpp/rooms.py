@@ -20,7 +20,7 @@ NO_HISTORY = {"maxstanzas": 0, "maxchars": 0}
 """What who enters a room asks for who wants to hear nothing old."""
 
 _DELAY, _TOLD, _OCCUPANT_ID = DELAYED_DELIVERY.encode(), MUC_USER.encode(), OCCUPANT_ID.encode()
-_OCCUPANT_ID_TAG = f"{{{OCCUPANT_ID}}}occupant-id"
+_TOLD_TAG, _OCCUPANT_ID_TAG = f"{{{MUC_USER}}}x", f"{{{OCCUPANT_ID}}}occupant-id"
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def sent_before(message: Stanza, room: JID) -> datetime | None:
 
     A time that cannot be read counts as long ago. XEP-0045 §7.2.14
     """
-    if not message.mentions(_DELAY):
+    if not message.uses_namespace(_DELAY):
         return None
     for delay in message.xml:
         if _marks_history(delay, room):
@@ -151,12 +151,9 @@ def without_claims(message: Stanza, *, has_ids: bool) -> Stanza:
 
     XEP-0045 §7.2.3, §7.5; XEP-0421 §2, §3
     """
-    claims_id = not has_ids and message.mentions(_OCCUPANT_ID)
-    if not claims_id and not message.mentions(_TOLD):
+    if not message.uses_namespace(_TOLD, *(() if has_ids else (_OCCUPANT_ID,))):
         return message
-    return _without(
-        message, lambda child: (child.tag == f"{{{MUC_USER}}}x" and len(child) > 0) or (claims_id and child.tag == _OCCUPANT_ID_TAG)
-    )
+    return _without(message, lambda child: (child.tag == _TOLD_TAG and len(child) > 0) or (child.tag == _OCCUPANT_ID_TAG and not has_ids))
 
 
 def _without(message: Stanza, is_dropped: Callable[[ET.Element], bool]) -> Stanza:

@@ -284,12 +284,16 @@ async def test_others_are_heard_once_and_we_and_history_are_not(hall: Played) ->
     assert [one.nick for one in hall.rooms("alice").occupants(HALL)] == ["alice"]  # what one may see, the other need not
 
 
+MARKED = "<message xml:lang='en' xmlns:y='urn:xmpp:delay' "
+
+
 @pytest.mark.parametrize("sender", ["", f"from='{HALL}'", f"from='{HALL}/eve'"])
-async def test_nobody_hides_what_he_says_among_old_messages(hall: Played, sender: str) -> None:
+@pytest.mark.parametrize("start", ["<delay xmlns='urn:xmpp:delay'", "<y:delay"])
+async def test_nobody_hides_what_he_says_among_old_messages(hall: Played, sender: str, start: str) -> None:
     await hall.rooms().send(HALL, "one")
-    delay = f"<delay xmlns='urn:xmpp:delay' stamp='2020-01-01T00:00:00Z' {sender}/>"
-    elsewhere = "<delay xmlns='urn:xmpp:delay' stamp='2026-01-01T00:00:00Z' from='phone.example.org'/>"
-    forged = said("eve", "spam", further=f"<x xmlns='a:b'>1</x>{delay}{elsewhere}").replace("<message ", "<message xml:lang='en' ")
+    delay = f"{start} stamp='2020-01-01T00:00:00Z' {sender}/>"
+    elsewhere = f"{start} stamp='2026-01-01T00:00:00Z' from='phone.example.org'/>"
+    forged = said("eve", "spam", further=f"<x xmlns='a:b'>1</x>{delay}{elsewhere}").replace("<message ", MARKED)
     hall.come_in(f"<message type='groupchat' from='{HALL}' to='{OURS}'><subject/></message>", forged)
     await until(lambda: bool(hall.heard))
     [heard] = hall.heard
@@ -299,17 +303,19 @@ async def test_nobody_hides_what_he_says_among_old_messages(hall: Played, sender
 
 
 CLAIM = f"<x xmlns='{USER}'><item jid='root@example.org/x' affiliation='owner'/><invite from='root@example.org'/></x>"
+MARK = f"<x xmlns='{USER}'/>"
 PREFIXED = f"<y:x xmlns:y='{USER}'><y:item jid='root@example.org/x'/></y:x>"
+DECLARED = "<y:x><y:item jid='root@example.org/x'/></y:x>"
+"""The same where the start tag of the message declares the prefix."""
 
 
 @pytest.mark.parametrize("kind", ["groupchat", "chat"])
-@pytest.mark.parametrize("claim", [CLAIM, PREFIXED, CLAIM + CLAIM])
+@pytest.mark.parametrize("claim", [CLAIM + MARK, PREFIXED, CLAIM + CLAIM, CLAIM.replace("#user", "&#35;user"), DECLARED])
 async def test_nobody_says_of_himself_what_only_the_room_may_say(hall: Played, kind: str, claim: str) -> None:
     await hall.rooms().send(HALL, "one")
-    mark = f"<x xmlns='{USER}'/>"
     eve = hall.presence("eve", OURS, item="<item jid='eve@example.org/desk' affiliation='none' role='participant'/>")
     hall.come_in(f"<message type='groupchat' from='{HALL}' to='{OURS}'><subject/></message>")
-    forged = said("eve", "hi", further=claim + mark).replace("groupchat", kind)
+    forged = said("eve", "hi", further=claim).replace("groupchat", kind).replace("<message ", f"<message xmlns:y='{USER}' ")
     hall.come_in(forged, eve, forged.replace("'x' from", "'x2' from"))
     await until(lambda: len(hall.heard) == 2)
     unknown, known = hall.heard
@@ -318,7 +324,14 @@ async def test_nobody_says_of_himself_what_only_the_room_may_say(hall: Played, k
     assert known.occupant.jid == "eve@example.org/desk"
     assert [item.get("jid") for item in unknown.xml.iter(f"{{{USER}}}item")] == []
     assert [item.get("jid") for item in known.xml.iter(f"{{{USER}}}item")] == ["eve@example.org/desk"]
-    assert [len(x) for x in unknown.xml.iterfind(f"{{{USER}}}x")] == [0]
+    assert [len(x) for x in unknown.xml.iterfind(f"{{{USER}}}x")] == [0] * claim.count(MARK)
+
+
+async def test_nor_does_he_in_an_error(hall: Played) -> None:
+    await hall.rooms().send(HALL, "one")
+    hall.come_in(said("eve", "hi", further=CLAIM).replace("groupchat", "error"))
+    await until(lambda: bool(hall.heard))
+    assert hall.heard[0].xml.find(f"{{{USER}}}x") is None
 
 
 @pytest.mark.parametrize(("features", "ids"), [("", []), ("<feature var='urn:xmpp:occupant-id:0'/>", ["e1"])])

@@ -341,7 +341,7 @@ class Places:
             place.on_presence(stanza, nick)
             return None
         if stanza.type == "error":
-            return None if place.on_error(stanza) else stanza
+            return None if place.on_error(stanza) else _unclaimed(stanza, place, nick)
         if stanza.type != "groupchat":
             return _heard(stanza, place, nick) if nick else stanza
         others = self._by_room[room]
@@ -377,6 +377,11 @@ class Places:
             log.info("in room %s as %s, by invitation", place.room, place.nick)
         except TigrestError as error:
             log.warning("the invitation to room %s was not followed: %s", room.jid, error)
+
+
+def _unclaimed(error: Stanza, place: Place, nick: str) -> Stanza:
+    """Return an error as all others hear it: an occupant may send one, to say of himself what only the room may say."""
+    return without_claims(error, has_ids=place.gives_ids) if nick else error
 
 
 def _heard(message: Stanza, place: Place, nick: str, *, is_duplicate: bool = False) -> Stanza:
