@@ -19,7 +19,8 @@ import typer
 from tests.cli.process import ROOT
 from tests.ctl.clients import ctl, echo, listening
 from tigrest.cli.program import app
-from tigrest.config import find
+from tigrest.cli.running import running_base
+from tigrest.config import Config, find
 from tigrest.ctl import client
 from tigrest.ctl.client import COMPLETIONS, SHELLS, USAGE, ClientError, read_options
 from tigrest.ctl.locating import NoSocket, find_socket
@@ -143,7 +144,7 @@ while True:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
-async def test_what_root_completes_is_not_asked_of_whoever_listens_in_a_folder() -> None:
+async def test_what_root_has_not_called_himself_is_not_asked_of_whoever_listens_in_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for each in (Path(folder), Path(folder, "var")):
             each.mkdir(exist_ok=True)
@@ -155,6 +156,11 @@ async def test_what_root_completes_is_not_asked_of_whoever_listens_in_a_folder()
             assert (await ctl(None, "--complete", "st", cwd=Path(folder))).out == ""
             assert (await ctl(None, "--socket", "var/ctl.sock", "status", cwd=Path(folder))).out == "evil\n"
             assert (await ctl(Path("var/ctl.sock"), "--complete", "st", cwd=Path(folder))).out == "evil\n"
+            monkeypatch.chdir(folder)
+            monkeypatch.setenv("TIGREST_CTL_SOCKET", "/run/other.sock")  # for tigrest ctl alone
+            assert running_base(Config(), None) == ""
+            monkeypatch.setenv("TIGREST_CONFIG", "etc/config.toml")
+            assert running_base(Config(), None) == "evil"
         finally:
             process.kill()
             await process.wait()

@@ -135,10 +135,8 @@ def _tell(hook: Hook, config: Config, path: Path | None) -> None:
         path: file from ``--config``, if any.
     """
     base = running_base(config, path)
-    url, origin = (
-        f"{base or configured_base(config)}/rest/hooks/{hook.name}",
-        "" if base else " (by [http] host and port: no gateway answers)",
-    )
+    url = f"{base or configured_base(config)}/rest/hooks/{hook.name}"
+    origin = "" if base else " (by [http] host and port: no gateway answers)"
     typer.echo(f"Hook {hook.name}: {url}{origin} sends to {_recipient(hook)}", err=True)
     if not hook.is_room and hook.to.domain != config.xmpp.domain:
         typer.echo(f"tigrest: {hook.to} is taken for a user of another server; for a room make the hook with --room", err=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tigrest.config import Config
 from tigrest.ctl.client import ClientError, Patience, call
-from tigrest.ctl.locating import is_named
+from tigrest.ctl.locating import VARIABLE_OF_SOCKET, is_named
 from tigrest.ctl.protocol import BASE, IS_ROOM, CtlRequest, ExitCode
 from tigrest.http.wire.listener import bracketed
 
@@ -46,7 +46,8 @@ def _ask(config: Config, path: Path | None, *words: str) -> str:
     """Return what the running gateway answers; empty where none does."""
     if not config.ctl.socket:
         return ""
-    is_meant = is_named(None, None if path is None else str(path), os.environ)
+    environ = {name: value for name, value in os.environ.items() if name != VARIABLE_OF_SOCKET}  # it may name another one
+    is_meant = is_named(None, None if path is None else str(path), environ)
     try:
         reply = call(Path(config.ctl.socket), CtlRequest(words), PATIENCE, is_meant=is_meant)
     except ClientError:
