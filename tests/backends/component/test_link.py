@@ -139,6 +139,7 @@ async def test_a_link_that_is_stopped_just_as_the_server_has_accepted_it_is_clos
     server.handshake = "<handshake/><presence from='a@example.org'/>"  # comes before the link knows that it is up
     link = link_to(await server.start(), LinkLimits(), lambda _: stopping.append(asyncio.create_task(link.stop())))
     await link.start(patience=0.2)
+    await until(lambda: stopping)
     await stopping[0]
     assert not link.connected
     await until(lambda: server.connections[0].is_closing())
