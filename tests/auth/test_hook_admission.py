@@ -11,6 +11,7 @@ import pytest
 
 from tests.auth.fakes import ADDRESS, BOB, Clock
 from tigrest.auth.hook_admission import LARGE_BODY, REFUSAL, HookAdmission, HookCredentials
+from tigrest.auth.hook_secrets import has_signature
 from tigrest.auth.hook_store import Hook, HookStore, make_hook, new_secret
 from tigrest.auth.throttle import Throttle
 from tigrest.errors import InvalidValue, LoginRequired, NotFound, StorageUnavailable, TooManyFailures
@@ -161,6 +162,29 @@ async def test_a_large_form_is_checked_as_a_small_one(world: World) -> None:
     assert await world.post("git", x_gitea_signature=hmac_of(SECRET, text), **form)
     with pytest.raises(LoginRequired):
         await world.post("git", x_gitea_signature=hmac_of(SECRET, text[:-1]), **form)
+
+
+class Noted(dict[str, str]):
+    """Headers that note which of them are read."""
+
+    def __init__(self, **headers: str) -> None:
+        super().__init__({name.replace("_", "-"): value for name, value in headers.items()})
+        self.read: list[str] = []
+
+    def get(self, name: str, default: str = "") -> str:  # type: ignore[override]
+        self.read.append(name)
+        return super().get(name, default)
+
+
+@pytest.mark.parametrize("header", ["x_hub_signature_256", "x_gitea_signature", "webhook_signature", "x_grafana_alerting_signature"])
+def test_where_there_is_no_hook_the_same_is_checked(header: str) -> None:
+    read = []
+    for hook in (make_hook("git", "github", BOB, SECRET, signs=True), make_hook("text", "text", BOB, SECRET), None):
+        headers = Noted(**{header: hmac_of("0" * 32, BODY)}, content_type="application/x-www-form-urlencoded")
+        assert not has_signature(hook, headers, FORM)
+        read.append(headers.read)
+    assert read[0]
+    assert read == [read[0]] * 3
 
 
 async def test_what_is_no_form_is_signed_as_it_is(world: World) -> None:
