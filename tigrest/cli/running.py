@@ -12,7 +12,7 @@ from tigrest.ctl.protocol import BASE, IS_ROOM, CtlRequest, ExitCode
 from tigrest.http.wire.listener import bracketed
 
 PATIENCE = Patience(connect_seconds=2.0, silent_seconds=10.0)
-"""Limits of the wait for it: the command does its work without it, too."""
+"""Timeouts of a question. They are short, since the command works without an answer, too."""
 
 
 def running_base(config: Config, path: Path | None) -> str:

@@ -34,7 +34,7 @@ from tigrest.scripting.commands import Command
 log = logging.getLogger(__name__)
 
 Inquiry = Callable[[str], Awaitable[str]]
-"""Answers another command of the program, which asks about what is behind a word."""
+"""Answers a question of another command of the program; takes the argument behind its word, empty for none."""
 
 REASON_SECONDS = 2.0
 """Seconds that help waits for the server to tell what it can."""
@@ -45,7 +45,7 @@ class CtlCommands:
 
     Args:
         pipeline: runs them.
-        inquiries: of other commands of the program, by their words.
+        inquiries: answer what other commands of the program ask, by the word that is their first argument.
     """
 
     def __init__(self, pipeline: Pipeline, inquiries: Mapping[str, Inquiry] | None = None) -> None:

@@ -292,7 +292,12 @@ class Rooms:
         return place
 
     async def _waiting(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Begin something and wait for it, as one of those that the caller may wait for at a time, and while he waits for his answer."""
+        """Start an operation and await it, counted against the caller's limit; cancel it when he disconnects.
+
+        Raises:
+            TooManyWaiting: he waits for too many already; nothing is started.
+            CallerGone: he has disconnected.
+        """
         share, owner = self._speaker.share, self._speaker.owner
         if share is None:
             return await work()
