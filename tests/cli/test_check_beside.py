@@ -11,7 +11,7 @@ from tests.cli.process import tigrest
 from tigrest.cli.diagnostics import expect_no_gateway
 from tigrest.config import Config
 from tigrest.ctl.socket_file import SocketFile
-from tigrest.errors import DatabaseInUse, GatewayRunning
+from tigrest.errors import DatabaseInUse, DatabaseUnreachable, GatewayRunning
 from tigrest.state.database import Database
 from tigrest.state.location import MEMORY
 
@@ -79,3 +79,11 @@ async def test_what_cannot_be_seen_is_told(tmp_path: Path) -> None:
     (tmp_path / "state.sqlite3.lock").symlink_to("state.sqlite3.lock")
     with pytest.raises(GatewayRunning, match=r"whether a gateway runs with this configuration cannot be seen: .*state\.sqlite3\.lock"):
         await expect_no_gateway(config(tmp_path / "state.sqlite3"))
+
+
+async def test_a_database_that_cannot_be_reached_is_told_with_the_way_round_it() -> None:
+    pytest.importorskip("asyncpg")
+    with pytest.raises(
+        DatabaseUnreachable, match=r"cannot be reached: .*; it would tell whether a gateway runs .*: if one does, .*--beside"
+    ):
+        await expect_no_gateway(config("postgresql+asyncpg://tigrest@127.0.0.1:1/tigrest"))

@@ -32,7 +32,7 @@ HOST_UNKNOWN = (
 
 
 async def not_served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Be the port for clients of a server that does not serve the domain."""
+    """Serve a port for clients that answers ``host-unknown``."""
     await reader.read(4096)
     writer.write(HOST_UNKNOWN.encode())
     writer.close()

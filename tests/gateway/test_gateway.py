@@ -149,5 +149,5 @@ async def test_a_part_that_does_not_end_in_time_is_named_and_the_others_stop(
     assert not gateway.backend.connected
     assert is_closed(gateway)
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
-        f"{hang.__qualname__} was given up, as it did not end in time"
+        f"{hang.__qualname__} was given up before it had ended"
     ]

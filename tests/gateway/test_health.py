@@ -1,4 +1,4 @@
-"""What ``/health`` and ``/metrics`` tell of a link that is not well."""
+"""``/health`` and ``/metrics`` while answers of the server get lost."""
 
 from __future__ import annotations
 

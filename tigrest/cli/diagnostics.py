@@ -16,7 +16,7 @@ from tigrest.cli.tables import columns
 from tigrest.concurrency.loop import run
 from tigrest.config import Config, command_dirs, script_dirs
 from tigrest.ctl.socket_file import listener_at
-from tigrest.errors import GatewayRunning
+from tigrest.errors import DatabaseUnreachable, GatewayRunning
 from tigrest.gateway import Gateway
 from tigrest.gateway.diagnostics import CheckListener, Diagnostics, State, diagnose
 from tigrest.gateway.issuer_checks import check_issuers
@@ -99,13 +99,15 @@ async def expect_no_gateway(config: Config) -> None:
     Raises:
         GatewayRunning: there is one, or it cannot be seen whether there is.
         ConfigError: the database cannot be used.
-        DatabaseUnreachable: its server cannot be reached.
+        DatabaseUnreachable: its server cannot be reached, so that it cannot be seen either.
     """
     cure = "stop it before, or add --beside to disturb it"
     try:
         holder = await Database(config.state.database).gateway()
         if holder is None and config.ctl.socket:
             holder = listener_at(Path(config.ctl.socket))
+    except DatabaseUnreachable as error:
+        raise DatabaseUnreachable(f"{error}; it would tell whether a gateway runs with this configuration: if one does, {cure}") from None
     except OSError as error:
         raise GatewayRunning(f"whether a gateway runs with this configuration cannot be seen: {error}; if one does, {cure}") from None
     if holder is not None:

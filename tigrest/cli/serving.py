@@ -53,9 +53,10 @@ def serve_forever(path: Path | None, host: str | None, port: int | None, reload:
     folders = [*config.scripts.dirs, *config.scripts.command_dirs, builtin_scripts(), builtin_commands()]
 
     def ready(base: str) -> None:
-        gateway.listens_at(base.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:"))
+        here = base.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+        gateway.listens_at(here)
         manager.ready(base)
-        _greet(gateway, base)
+        _greet(gateway, here)
 
     @contextmanager
     def watching() -> Iterator[None]:
@@ -111,5 +112,4 @@ def _greet(gateway: Gateway, base: str) -> None:
     if gateway.demo is not None:
         if warning := gateway.demo.warning(gateway.config.http.host):
             log.warning("%s", warning)
-        here = base.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
-        announce("\n".join(gateway.demo.lines(here)))
+        announce("\n".join(gateway.demo.lines(base)))

@@ -268,13 +268,13 @@ class Gateway:
 
 
 async def _stop(stop: Callable[[], Awaitable[None] | None]) -> None:
-    """Stop a part; one that fails, or does not end while there is time, is logged, and does not keep the others running."""
+    """Stop a part; one that fails, or is cancelled before it has ended, is logged, and does not keep the others running."""
     name = getattr(stop, "__qualname__", stop)
     try:
         if (stopping := stop()) is not None:
             await stopping
     except asyncio.CancelledError:
-        log.warning("%s was given up, as it did not end in time", name)
+        log.warning("%s was given up before it had ended", name)
         raise
     except Exception:
         log.exception("%s failed; the rest is stopped all the same", name)

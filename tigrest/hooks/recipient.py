@@ -1,4 +1,4 @@
-"""Tell rooms among those whom hooks send to: messages for users do not reach them."""
+"""Find out whether the recipient of a hook is a room, which refuses or loses a message that is sent as to a user. XEP-0045 §6"""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from tigrest.xmpp.rooms import description_query, is_room, is_room_service
 from tigrest.xmpp.stanza import Stanza
 
 ROOM_SECONDS = 5.0
-"""Seconds that an address has to say what it is, where a hook is made."""
+"""Timeout of disco queries when a hook is made, in seconds."""
 
 REFUSED_SECONDS = 2.0
-"""The same where a message was refused: the sender of a post waits."""
+"""Timeout of disco queries after a message was refused, in seconds: the sender of the post waits meanwhile."""
 
 
 async def leads_to_room(service: Service, address: JID, seconds: float) -> bool:
-    """Return whether the server says that an address is a room, or that all of its domain are, of which it need not exist yet.
+    """Return whether an address is a room by disco, or its domain a service for rooms, where it need not exist yet.
 
     Args:
-        service: asks.
+        service: access to the server.
         address: bare address.
-        seconds: until the answer.
+        seconds: timeout.
 
     Returns:
-        ``False`` where nobody says so, and for users of the served domain.
+        ``False`` also where there is no answer, and for users of the served domain.
 
     XEP-0045 §6.1, §6.4
     """
@@ -37,7 +37,7 @@ async def leads_to_room(service: Service, address: JID, seconds: float) -> bool:
 
 
 async def _ask(service: Service, address: JID, seconds: float) -> Stanza | None:
-    """Return what an address says of itself; ``None`` where it does not."""
+    """Return the answer to a disco query; ``None`` for an error or none. XEP-0030 §3.1"""
     try:
         reply = await service.request(description_query(address, service.jid), seconds)
     except (NotConnected, NotSupported, StanzaTimeout):

@@ -249,7 +249,7 @@ class Link:
             self._forget(barrier, "the XMPP server answers no pings, so it confirms no stanzas")
 
     def _lose(self, barrier: Barrier) -> None:
-        """Wait no more for the answer to a barrier, as later ones were answered."""
+        """Give up a barrier whose answer is lost: later ones were answered."""
         if self.lost.lose():
             log.error("%s", trouble_of(self._jid))
         barrier.release()

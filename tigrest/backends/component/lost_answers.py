@@ -18,7 +18,7 @@ from tigrest.xmpp.jid import JID
 
 
 class LostAnswers:
-    """Finds out that answers get lost, and that they arrive again. One is for one stream.
+    """Keeps which barriers of a stream were answered, to find out that answers get lost, and that they arrive again.
 
     Args:
         regained: barriers answered in a row after which answers arrive again.
@@ -35,7 +35,7 @@ class LostAnswers:
         """True from the first answer that was lost."""
 
     def anew(self) -> LostAnswers:
-        """Return one for the next stream of the link, which goes on counting."""
+        """Return an empty record for the next stream of the link, with the count so far."""
         return LostAnswers(self._regained, self.count)
 
     def asked(self, id: str) -> None:

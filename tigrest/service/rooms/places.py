@@ -380,7 +380,7 @@ class Places:
 
 
 def _unclaimed(error: Stanza, place: Place, nick: str) -> Stanza:
-    """Return an error as all others hear it: an occupant may send one, to say of himself what only the room may say."""
+    """Return an error without claims of its sender, who may be an occupant; see :func:`~tigrest.xmpp.rooms.without_claims`."""
     return without_claims(error, has_ids=place.gives_ids) if nick else error
 
 
