@@ -5,7 +5,7 @@ from typing import Any
 
 from tigrest import HookIgnored
 
-from ._reading import excerpt, first_line, inside, objects, text
+from ._reading import excerpt, expect, first_line, inside, objects, text
 
 COMMITS = 5
 """Most commits of a push that are shown."""
@@ -40,6 +40,7 @@ def branch(ref: str) -> str:
 def push(data: dict[str, Any]) -> Story:
     """Describe commits that were pushed."""
     ref, commits = text(data, "ref"), objects(data.get("commits"))
+    expect(ref and text(data, "after"), "ref and after of a push")
     where = f"{repository(data)} ({branch(ref)})"
     if data.get("deleted") or not text(data, "after").strip("0"):
         return story(f"{actor(data)} deleted {branch(ref)} in {repository(data)}")

@@ -48,6 +48,7 @@ def project(data: dict[str, Any]) -> str:
 def push(data: dict[str, Any]) -> Story:
     """Describe commits, or a tag, that were pushed."""
     ref, commits = text(data, "ref"), objects(data.get("commits"))
+    expect(ref and text(data, "after"), "ref and after of a push")
     name = ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
     is_tag = ref.startswith("refs/tags/")
     if not text(data, "after").strip("0"):
